@@ -1,0 +1,47 @@
+"""Every exception analogflow raises on purpose: a sentence for a person, and the exit code of the command line."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AnalogflowError",
+    "BadInput",
+    "MissingProgram",
+    "NoCell",
+    "SimulationFailed",
+    "UnstableManifold",
+    "Untraceable",
+]
+
+
+class AnalogflowError(Exception):
+    """Root of all analogflow exceptions; its text is one sentence with the remedy."""
+
+    exit_code = 1
+
+
+class BadInput(AnalogflowError, ValueError):
+    """What was given is not allowed: the text says what was given, what is allowed and what to do."""
+
+    exit_code = 2
+
+
+class Untraceable(BadInput):
+    """A flow's function did something a block graph can not express; the text names file and line."""
+
+
+class UnstableManifold(AnalogflowError):
+    """The compiled graph leaves the manifold its answer lives on, and no restoring term was found."""
+
+
+class NoCell(AnalogflowError):
+    """A technology has no cell for a block; the text names block, source line and technologies that have one."""
+
+
+class SimulationFailed(AnalogflowError):
+    """A simulation broke down (crash, time limit, no convergence); the text names cause and model variable."""
+
+
+class MissingProgram(AnalogflowError):
+    """A program or library analogflow needs is not installed, or is not what it claims to be."""
+
+    exit_code = 3

@@ -1,0 +1,56 @@
+"""The one gate between what users write and what a simulator reads: identifiers, numbers and comments.
+
+A netlist is executable code (a newline in a title can run a shell command), so nothing reaches one except through
+these three functions. It does not decide which names exist; the circuit does.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from analogflow.errors import BadInput
+
+__all__ = ["comment", "identifier", "number"]
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,60}")
+# Names ngspice reads as something else: its ground aliases, the sweep variables and the constants of B expressions.
+_RESERVED = frozenset(
+    {"gnd", "time", "temper", "hertz", "e", "pi", "c", "kelvin", "echarge", "boltz", "planck", "i", "yes", "no"}
+)
+
+
+def identifier(name: str) -> str:
+    """Return `name` if it may stand in a netlist (lower case, letters, digits, underscores), else raise.
+
+    Raises
+    ------
+    BadInput
+        `name` has another character, is longer than 61, starts with no letter, or means something to ngspice.
+    """
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
+        raise BadInput(
+            f"{name!r} can not name a part of a circuit; take a lower-case letter followed by at most 60 letters, "
+            f"digits or underscores, other than {', '.join(sorted(_RESERVED))}."
+        )
+    return name
+
+
+def number(value: float) -> str:
+    """Shortest text that reads back as the same float; never a unit suffix (``1M`` would be milli).
+
+    Raises
+    ------
+    BadInput
+        `value` is NaN or infinite.
+    """
+    value = float(value)
+    if not math.isfinite(value):
+        raise BadInput(f"{value!r} can not stand in a netlist; every component value must be a finite number.")
+    return repr(value)
+
+
+def comment(text: str, *, width: int = 110) -> str:
+    """Printable ASCII on one line, for a comment: anything else becomes ``?``, the rest is cut at `width` characters."""
+    clean = "".join(character if " " <= character <= "~" else "?" for character in str(text))
+    return clean if len(clean) <= width else clean[: width - 3] + "..."

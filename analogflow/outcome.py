@@ -1,0 +1,33 @@
+"""How a simulation ended, as data: each outcome is a sentence with the remedy, so a failed run needs no exception."""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["Outcome"]
+
+
+class Outcome(enum.Enum):
+    """End of a run; ``outcome.value`` is the sentence to show, ``outcome.ok`` whether the answer may be used."""
+
+    SETTLED = "The state settled: its answer no longer moves."
+    NOT_SETTLED = (
+        "The state still moves at the end of the run: give it more time (--time) or check that the flow converges."
+    )
+    ALGEBRAIC = (
+        "The answer is approached like 1/t, not exponentially, because an input symbol is of type II: "
+        "more time buys accuracy only in proportion."
+    )
+    BLEW_UP = (
+        "A state ran away in finite time: the flow repels from the manifold its answer lives on; "
+        "compile it with stabilisation, or take another form."
+    )
+    LEFT_MANIFOLD = (
+        "The state settled off the manifold its answer lives on, so the answer is not one: "
+        "compile it with stabilisation, or take another form."
+    )
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run settled on its manifold."""
+        return self is Outcome.SETTLED

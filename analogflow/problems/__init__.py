@@ -1,0 +1,5 @@
+"""What is asked: each problem is validated, frozen data without a solution method."""
+
+from analogflow.problems.channel import Channel
+
+__all__ = ["Channel"]

@@ -1,0 +1,85 @@
+"""A labelled time series: what every engine returns, whichever way it got there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+from analogflow.outcome import Outcome
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Trajectory"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trajectory:
+    """States and observables of one run.
+
+    Parameters
+    ----------
+    time : array, shape (k,)
+        Ascending, in units of the time constant τ; the first entry is 0.
+    values : mapping of name to array, shape (k, size of the signal)
+        In flow units: states by their names, then observables.
+    outcome : Outcome
+        How the run ended.
+    detail : str
+        What a person should know beyond the outcome, such as which state ran away and when; may be empty.
+    record : mapping
+        Engine, versions, seed and parameters: what is needed to repeat the run.
+    """
+
+    time: NDArray[np.float64]
+    values: Mapping[str, NDArray[np.float64]]
+    outcome: Outcome
+    detail: str = ""
+    record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for array in (self.time, *self.values.values()):
+            array.setflags(write=False)
+
+    def __getitem__(self, name: str) -> xarray.DataArray:
+        """Signal `name` as a labelled array with dimensions ``time`` (and ``component`` unless it is a scalar)."""
+        import xarray
+
+        values = self._signal(name)
+        if values.shape[1] == 1:
+            return xarray.DataArray(values[:, 0], dims="time", coords={"time": self.time}, name=name)
+        return xarray.DataArray(values, dims=("time", "component"), coords={"time": self.time}, name=name)
+
+    def final(self, name: str) -> NDArray[np.float64]:
+        """Last value of signal `name`, shape (size,)."""
+        return self._signal(name)[-1]
+
+    def settling_time(self, name: str, band: float) -> float | None:
+        """Time in τ from which signal `name` stays within `band` of its last value; None unless the run settled."""
+        if not self.outcome.ok:
+            return None
+        values = self._signal(name)
+        outside = np.flatnonzero(abs(values - values[-1]).max(axis=1) > band)
+        return float(self.time[outside[-1] + 1]) if len(outside) else 0.0
+
+    def to_xarray(self) -> xarray.Dataset:
+        """All signals as one labelled dataset; the record becomes its attributes."""
+        import xarray
+
+        arrays = {name: (("time", f"{name}_component"), value) for name, value in self.values.items()}
+        return xarray.Dataset(
+            arrays, coords={"time": ("time", self.time, {"units": "time constants"})}, attrs=dict(self.record)
+        )
+
+    def _signal(self, name: str) -> NDArray[np.float64]:
+        if name not in self.values:
+            raise BadInput(f"{name!r} is not a signal of this run; there are: {', '.join(self.values)}.")
+        return self.values[name]
+
+    def __repr__(self) -> str:
+        return f"Trajectory({', '.join(self.values)}; {len(self.time)} points to t = {self.time[-1]:g} τ; {self.outcome.value})"
