@@ -11,9 +11,8 @@ class Outcome(enum.Enum):
     """End of a run; ``outcome.value`` is the sentence to show, ``outcome.ok`` whether the answer may be used."""
 
     SETTLED = "The state settled: its answer no longer moves."
-    NOT_SETTLED = (
-        "The state still moves at the end of the run: give it more time (--time) or check that the flow converges."
-    )
+    COMPLETED = "The run reached its end time; nobody asked whether the answer settles."
+    NOT_SETTLED = "The state still moves at the end of the run: give it more time (--time) or check that the flow converges."
     ALGEBRAIC = (
         "The answer is approached like 1/t, not exponentially, because an input symbol is of type II: "
         "more time buys accuracy only in proportion."
@@ -29,5 +28,5 @@ class Outcome(enum.Enum):
 
     @property
     def ok(self) -> bool:
-        """Whether the run settled on its manifold."""
-        return self is Outcome.SETTLED
+        """Whether the run ended as it was asked to."""
+        return self in (Outcome.SETTLED, Outcome.COMPLETED)

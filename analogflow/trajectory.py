@@ -82,4 +82,6 @@ class Trajectory:
         return self.values[name]
 
     def __repr__(self) -> str:
-        return f"Trajectory({', '.join(self.values)}; {len(self.time)} points to t = {self.time[-1]:g} τ; {self.outcome.value})"
+        return (
+            f"Trajectory({', '.join(self.values)}; {len(self.time)} points to t = {self.time[-1]:g} τ; {self.outcome.value})"
+        )

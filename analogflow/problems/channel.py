@@ -43,13 +43,13 @@ class Channel:
     initial: NDArray[np.float64] | None = None
     unavailable: tuple[int, ...] = ()
 
-    def __init__(
-        self, transition: ArrayLike, initial: ArrayLike | None = None, unavailable: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, transition: ArrayLike, initial: ArrayLike | None = None, unavailable: Sequence[int] = ()) -> None:
         matrix = _matrix(transition)
         _refuse(_faults_of_matrix(matrix))
         closed = _indices(unavailable, len(matrix))
-        matrix = matrix / matrix.sum(axis=1, keepdims=True)
+        sums = matrix.sum(axis=1, keepdims=True)
+        # A row that is right to rounding stays as the user wrote it; others are brought to the simplex.
+        matrix = np.where(abs(sums - 1) <= 4 * np.finfo(float).eps, matrix, matrix / sums)
         start = None if initial is None else _distribution(initial, len(matrix), closed)
         for array in (matrix, start):
             if array is not None:
@@ -111,9 +111,7 @@ def _matrix(transition: ArrayLike) -> NDArray[np.float64]:
         matrix = np.array(transition, dtype=float)
     except (TypeError, ValueError):
         lengths = (
-            [len(row) if isinstance(row, Sequence) else 1 for row in transition]
-            if isinstance(transition, Sequence)
-            else []
+            [len(row) if isinstance(row, Sequence) else 1 for row in transition] if isinstance(transition, Sequence) else []
         )
         if len(set(lengths)) > 1:
             odd = next(i for i, length in enumerate(lengths) if length != lengths[0])
@@ -147,7 +145,7 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
     sums = matrix.sum(axis=1)
     for i in np.flatnonzero(abs(sums - 1) > ROW_SUM_TOLERANCE)[:3]:
         faults.append(
-            f"row {i + 1} sums to {sums[i]:.12g}; rows must sum to 1 within {ROW_SUM_TOLERANCE:g}, so divide each row by its sum"
+            f"row {i + 1} sums to {sums[i]:.12g}; rows must sum to 1 within {ROW_SUM_TOLERANCE:g}: divide each by its sum"
         )
     for j in np.flatnonzero(matrix.max(axis=0) == 0)[:3]:
         faults.append(f"output symbol {j + 1} is never produced (its column is all zeros); remove the column")
@@ -161,19 +159,13 @@ def _refuse(faults: list[str]) -> None:
 
 def _indices(unavailable: Sequence[int], inputs: int) -> tuple[int, ...]:
     if isinstance(unavailable, str) or not isinstance(unavailable, Sequence | np.ndarray):
-        raise BadInput(
-            f"Channel.unavailable: {unavailable!r} is not a list of inputs; give indices from 0 to {inputs - 1}."
-        )
+        raise BadInput(f"Channel.unavailable: {unavailable!r} is not a list of inputs; give indices from 0 to {inputs - 1}.")
     bad = [i for i in unavailable if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < inputs]
     if bad:
-        raise BadInput(
-            f"Channel.unavailable: {bad[0]!r} is not one of the inputs; give indices from 0 to {inputs - 1}."
-        )
+        raise BadInput(f"Channel.unavailable: {bad[0]!r} is not one of the inputs; give indices from 0 to {inputs - 1}.")
     closed = tuple(sorted({int(i) for i in unavailable}))
     if inputs - len(closed) < 2:
-        raise BadInput(
-            f"Channel.unavailable: {len(closed)} of {inputs} inputs are unavailable; at least two must remain."
-        )
+        raise BadInput(f"Channel.unavailable: {len(closed)} of {inputs} inputs are unavailable; at least two must remain.")
     return closed
 
 
@@ -183,12 +175,10 @@ def _distribution(initial: ArrayLike, inputs: int, closed: tuple[int, ...]) -> N
     except (TypeError, ValueError):
         raise BadInput("Channel.initial: an entry is not a number; give one probability for each input.") from None
     if start.shape != (inputs,):
-        raise BadInput(
-            f"Channel.initial: has shape {start.shape}, must have one entry for each of the {inputs} inputs."
-        )
+        raise BadInput(f"Channel.initial: has shape {start.shape}, must have one entry for each of the {inputs} inputs.")
     if not np.isfinite(start).all() or (start < 0).any() or abs(start.sum() - 1) > ROW_SUM_TOLERANCE:
         raise BadInput(
-            f"Channel.initial: must be non-negative and sum to 1 within {ROW_SUM_TOLERANCE:g}; it sums to {start.sum():.12g}."
+            f"Channel.initial: must be non-negative and sum to 1 within {ROW_SUM_TOLERANCE:g}; its sum is {start.sum():.9g}."
         )
     available = np.setdiff1d(np.arange(inputs), closed)
     if (start[available] == 0).any():

@@ -48,9 +48,7 @@ def _read_keys(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise BadInput(f"{str(path)!r} is nested too deeply.") from None
     if not isinstance(keys, dict):
-        raise BadInput(
-            f"{str(path)!r} must hold named keys ({', '.join(_CHANNEL_KEYS)}), not a bare {type(keys).__name__}."
-        )
+        raise BadInput(f"{str(path)!r} must hold named keys ({', '.join(_CHANNEL_KEYS)}), not a bare {type(keys).__name__}.")
     return keys
 
 

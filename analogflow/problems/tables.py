@@ -17,7 +17,7 @@ _LARGEST_FILE = 256 * 2**20
 
 
 def read_csv_matrix(path: str | Path) -> NDArray[np.float64]:
-    """Read a matrix of numbers from a comma-separated file, shape (rows, columns); blank lines and ``#`` lines are skipped."""
+    """Read a matrix of numbers from a comma-separated file, shape (rows, columns); blank and ``#`` lines are skipped."""
     path = Path(path)
     try:
         text = read_bytes(path).decode("utf-8-sig")
@@ -33,12 +33,11 @@ def read_csv_matrix(path: str | Path) -> NDArray[np.float64]:
             rows.append([_cell(cell, path, line, column) for column, cell in enumerate(cells, start=1)])
             if len(rows[-1]) != len(rows[0]):
                 raise BadInput(
-                    f"{str(path)!r}, row {line}: {len(rows[-1])} entries where the first row has {len(rows[0])}; every row needs the same number."
+                    f"{str(path)!r}, row {line}: {len(rows[-1])} entries where the first row has {len(rows[0])}; "
+                    "every row needs the same number."
                 )
     except csv.Error as fault:
-        raise BadInput(
-            f"{str(path)!r} can not be read as CSV ({fault}); write plain numbers separated by commas."
-        ) from None
+        raise BadInput(f"{str(path)!r} can not be read as CSV ({fault}); write plain numbers separated by commas.") from None
     if not rows:
         raise BadInput(f"{str(path)!r} is empty; write one row of probabilities for each input symbol.")
     return np.array(rows)

@@ -1,0 +1,85 @@
+"""Integrates a block graph in time with SciPy's adaptive Runge-Kutta method of order 8."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from scipy.integrate import DOP853
+
+from analogflow.block_engine.vector_field import VectorField
+from analogflow.errors import BadInput
+from analogflow.graph import BlockGraph
+from analogflow.outcome import Outcome
+from analogflow.trajectory import Trajectory
+
+__all__ = ["integrate"]
+
+_RUNAWAY = 1e6
+
+
+def integrate(
+    graph: BlockGraph,
+    time_constants: float,
+    *,
+    answer: str = "",
+    tolerance: float = 0.0,
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    on_progress: Callable[[float], None] | None = None,
+) -> Trajectory:
+    """Follow the graph's states from their start.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    time_constants : float
+        End time in units of τ; the run stops before if it settles.
+    answer : str
+        State or observable that has to settle; the first state if empty.
+    tolerance : float
+        The run has settled when the answer moves by less than this per τ; 0 runs to the end.
+    rtol, atol : float
+        Relative and absolute error allowed per step.
+    on_progress : callable, optional
+        Called with the time reached, in τ.
+
+    Raises
+    ------
+    BadInput
+        The end time is not a positive number.
+    """
+    if not 0 < time_constants < np.inf:
+        raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
+    field = VectorField(graph)
+    answer = answer or next(iter(graph.states))
+    solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol)
+    times, states = [0.0], [solver.y.copy()]
+    watched = field.observables(solver.y)[answer]
+    outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        while solver.status == "running":
+            message = solver.step()
+            if solver.status == "failed" or not abs(solver.y).max() < _RUNAWAY:
+                outcome, detail = (
+                    Outcome.BLEW_UP,
+                    f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ. {message or ''}",
+                )
+                break
+            times.append(solver.t)
+            states.append(solver.y.copy())
+            moved, watched = watched, field.observables(solver.y)[answer]
+            if tolerance and abs(watched - moved).max() <= tolerance * (times[-1] - times[-2]):
+                outcome = Outcome.SETTLED
+                break
+            if on_progress is not None:
+                on_progress(solver.t)
+    values = field.observables(np.array(states))
+    return Trajectory(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail.strip())
+
+
+def _largest(graph: BlockGraph, y: np.ndarray) -> str:
+    names = [f"{label}[{k}]" for label, node in graph.states.items() for k in range(graph.block(node).size)]
+    return names[int(np.argmax(np.where(np.isfinite(y), abs(y), np.inf)))]

@@ -1,0 +1,173 @@
+"""Blocks whose output is a fixed linear map of their inputs, the sources, and the integrator."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal
+
+__all__ = ["Constant", "Crossbar", "Gain", "Input", "Integrator", "Sum", "Wire"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Constant(Block):
+    """y = c.
+
+    ``values`` has shape (size,). A ``label`` names a constant that a pass may set, such as a gauge.
+    """
+
+    values: Array
+    label: str = ""
+
+    def relation(self, *inputs: Array) -> Array:
+        """Return the constant, shape (size,)."""
+        return self.values
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """Nothing: a constant has no ports."""
+        return ()
+
+    def parameters(self) -> str:
+        """Label or first values."""
+        shown = ", ".join(f"{value:.4g}" for value in self.values[:4]) + (", ..." if self.size > 4 else "")
+        return f"{self.label} = {shown}" if self.label else shown
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Input(Block):
+    """y = the external waveform called ``label``; an engine supplies it as a function of time."""
+
+    label: str
+
+    def relation(self, *inputs: Array) -> Array:
+        """Not defined: an engine supplies the waveform."""
+        raise NotImplementedError(f"the waveform {self.label!r} comes from the engine, not from the block")
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """Nothing: an input has no ports."""
+        return ()
+
+    def parameters(self) -> str:
+        """Name of the waveform."""
+        return self.label
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Integrator(Block):
+    r"""τ ẏ = x, y(0) = initial.
+
+    ``initial`` has shape (size,), ``label`` is the name of the state.
+    """
+
+    ports: ClassVar = ("x",)
+    initial: Array
+    label: str
+
+    def relation(self, *inputs: Array) -> Array:
+        """Not defined: the state comes from the engine."""
+        raise NotImplementedError(f"the state {self.label!r} comes from the engine, not from its rate")
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """Not defined: the state does not follow its rate algebraically."""
+        raise NotImplementedError(f"the state {self.label!r} does not follow its rate algebraically")
+
+    def parameters(self) -> str:
+        """Name of the state."""
+        return self.label
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Crossbar(Block):
+    """y = W x, the same W for each of ``rows`` consecutive groups of x.
+
+    ``weight`` has shape (a, b); x has size rows·b, y has size rows·a.
+    """
+
+    ports: ClassVar = ("x",)
+    weight: Array
+    rows: int = 1
+
+    def relation(self, *inputs: Array) -> Array:
+        """Matrix-vector product, group by group."""
+        (x,) = inputs
+        if self.rows == 1:
+            return x @ self.weight.T
+        groups = x.reshape(*x.shape[:-1], self.rows, self.weight.shape[1]) @ self.weight.T
+        return groups.reshape(*x.shape[:-1], self.size)
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """W, once for each group on the diagonal."""
+        return (Dense(np.asarray(np.kron(np.eye(self.rows), self.weight), dtype=float)),)
+
+    def parameters(self) -> str:
+        """Shape of the weights."""
+        return f"{self.weight.shape[0]}×{self.weight.shape[1]}" + (f" × {self.rows}" if self.rows > 1 else "")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Sum(Block):
+    """y = Σ_k c_k x_k over its ports, with fixed ``coefficients`` c_k (one for each port)."""
+
+    ports: ClassVar = ("x1", "x2", "...")
+    coefficients: tuple[float, ...]
+
+    def relation(self, *inputs: Array) -> Array:
+        """Weighted sum of the inputs."""
+        total = sum(c * x if c != 1 else x for c, x in zip(self.coefficients, inputs, strict=True))
+        return np.asarray(total) if np.shape(total)[-1] == self.size else np.repeat(total, self.size, axis=-1)
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """The coefficients."""
+        return tuple(Diagonal(np.full(self.size, c)) for c in self.coefficients)
+
+    def parameters(self) -> str:
+        """The coefficients, as signs where they are ±1."""
+        return " ".join({1.0: "+", -1.0: "−"}.get(c, f"{c:+.4g}") for c in self.coefficients)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Gain(Block):
+    """y_i = c_i x_i with fixed ``coefficients``, shape (size,): a potentiometer or a row of them."""
+
+    ports: ClassVar = ("x",)
+    coefficients: Array
+
+    def relation(self, *inputs: Array) -> Array:
+        """Product with the coefficients."""
+        return self.coefficients * inputs[0]
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """The coefficients."""
+        return (Diagonal(self.coefficients),)
+
+    def parameters(self) -> str:
+        """First coefficients."""
+        return ", ".join(f"{value:.4g}" for value in self.coefficients[:4]) + (", ..." if self.size > 4 else "")
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Wire(Block):
+    """y_i = x_{k(i)}: selection, repetition or rearrangement of signals, which costs no part in a circuit.
+
+    ``indices`` has shape (size,).
+    """
+
+    ports: ClassVar = ("x",)
+    indices: tuple[int, ...]
+
+    def relation(self, *inputs: Array) -> Array:
+        """Selected elements."""
+        return inputs[0][..., list(self.indices)]
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """A matrix of zeros and ones."""
+        matrix = np.zeros((self.size, inputs[0].shape[-1]))
+        matrix[np.arange(self.size), list(self.indices)] = 1
+        return (Dense(matrix),)
+
+    def parameters(self) -> str:
+        """First indices."""
+        return ", ".join(map(str, self.indices[:6])) + (", ..." if self.size > 6 else "")

@@ -1,0 +1,89 @@
+"""A compiled circuit: its elements, which node stands for which signal, its scale, and how it came to be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from analogflow.circuit.elements import Element
+from analogflow.flows import Flow
+from analogflow.graph import BlockGraph
+
+__all__ = ["Circuit", "Group", "Step"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """What one pass of the compiler did: its name, a sentence, and the number of blocks after it."""
+
+    name: str
+    note: str
+    blocks: int
+
+    def __str__(self) -> str:
+        return f"{self.name:<10} {self.blocks:>4} blocks   {self.note}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Group:
+    """Elements that realise one block, under the line of the user's equations that placed it."""
+
+    block: str
+    source: str
+    elements: tuple[Element, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Circuit:
+    """Circuit of a flow.
+
+    Parameters
+    ----------
+    flow : Flow
+    graph : BlockGraph
+        The graph after all passes; the block engine evaluates it.
+    technology : str
+    groups : tuple of Group
+        In the order the netlist lists them.
+    signals : mapping of name to tuple of node names
+        Nodes of every state and observable, element by element.
+    start : mapping of node name to volts
+        Voltages of algebraic nodes at t = 0.
+    unit : float
+        Volts per flow unit.
+    time_constant : float
+        τ in seconds.
+    history : tuple of Step
+        What each pass changed, and why.
+    """
+
+    flow: Flow
+    graph: BlockGraph
+    technology: str
+    groups: tuple[Group, ...]
+    signals: Mapping[str, tuple[str, ...]]
+    start: Mapping[str, float]
+    unit: float
+    time_constant: float
+    history: tuple[Step, ...] = ()
+
+    @property
+    def elements(self) -> tuple[Element, ...]:
+        """All elements in order."""
+        return tuple(element for group in self.groups for element in group.elements)
+
+    def variable(self, node: str) -> str | None:
+        """Model variable that a node stands for, such as ``z[2]``; None if it is internal to a block."""
+        for name, nodes in self.signals.items():
+            if node in nodes:
+                return f"{name}[{nodes.index(node)}]" if len(nodes) > 1 else name
+        return None
+
+    def counts(self) -> dict[str, int]:
+        """Number of elements of each kind, by letter."""
+        letters = [element.letter for element in self.elements]
+        return {letter: letters.count(letter) for letter in sorted(set(letters))}
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{count} {letter}" for letter, count in self.counts().items())
+        return f"Circuit({self.flow.family} {self.flow.form}, technology {self.technology}: {parts})"

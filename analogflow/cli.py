@@ -1,0 +1,159 @@
+"""The command line: each verb parses, calls one public function and prints: results to standard output, notes to error."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from analogflow import report
+from analogflow.compiler import compile
+from analogflow.errors import AnalogflowError, BadInput
+from analogflow.flows import FAMILIES
+from analogflow.netlister import netlist
+from analogflow.problems.files import read_problem
+from analogflow.reference import expected_answer
+from analogflow.simulators import ENGINES, default_engine
+from analogflow.simulators.doctor import examine
+from analogflow.solution import solve
+from analogflow.technology import TECHNOLOGIES
+
+__all__ = ["main"]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message[:1].lower()}{message[1:]}; see {self.prog} --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0 done, 1 failed, 2 bad input, 3 a program is missing."""
+    try:
+        options = _parser().parse_args(arguments)
+        return options.verb(options)
+    except AnalogflowError as fault:
+        print(f"analogflow: {fault}", file=sys.stderr)
+        return fault.exit_code
+    except KeyboardInterrupt:
+        print("analogflow: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # the reader of our output is gone; nobody is left to tell
+        return 1
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    findings = examine()
+    Console().print(report.doctor_table(findings))
+    return 0 if all(finding.found for finding in findings if finding.needed) else 3
+
+
+def _solve(options: argparse.Namespace) -> int:
+    problem = read_problem(options.flow, options.problem)
+    report.check_writable(options.figure, force=options.force)
+    engine = options.engine or default_engine()
+    if options.engine is None and engine == "block":
+        print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
+    with _progress(options.json) as on_progress:
+        solution = solve(
+            problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
+            seed=options.seed, on_progress=on_progress,
+        )  # fmt: skip
+    if options.json:
+        print(json.dumps(solution.to_dict(), allow_nan=False))
+    else:
+        Console().print(report.solution_table(solution))
+    if options.figure:
+        report.save_figure(report.plot_capacity(solution), options.figure, force=options.force)
+    return 0 if solution.passed else 1
+
+
+def _netlist(options: argparse.Namespace) -> int:
+    problem = read_problem(options.flow, options.problem)
+    circuit = compile(_flow(options, problem), technology=options.technology)
+    deck = netlist(circuit, time_constants=options.time or 60.0, expected=expected_answer(problem))
+    path = deck.write(options.output, force=options.force)
+    print(f"{path}: {len(circuit.elements)} elements; run it with: ngspice -b {path}")
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    circuit = compile(_flow(options, read_problem(options.flow, options.problem)), technology=options.technology)
+    console = Console()
+    console.print(report.history_table(circuit))
+    console.print(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _draw(options: argparse.Namespace) -> int:
+    circuit = compile(_flow(options, read_problem(options.flow, options.problem)), technology=options.technology)
+    figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
+    print(report.save_figure(figure, options.output, force=options.force))
+    return 0
+
+
+def _flow(options: argparse.Namespace, problem: Any) -> Any:
+    return FAMILIES[options.flow](problem, **({"form": options.form} if options.form else {}))
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[float], None]]:
+    """A line on standard error that counts the simulated time, removed at the end."""
+    columns = (TextColumn("simulated {task.completed:.0f} τ"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
+        task = progress.add_task("simulating", total=None)
+        yield lambda time: progress.update(task, completed=time)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="analogflow", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
+
+    def verb(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(verb=run)
+        return sub
+
+    def about_flow(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("flow", metavar="FLOW", help=f"one of: {', '.join(FAMILIES)}")
+        sub.add_argument("problem", metavar="PROBLEM", help="CSV, NPY, JSON or TOML file")
+        sub.add_argument("--form", help="form of the flow")
+        sub.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
+
+    def output(sub: argparse.ArgumentParser, what: str) -> None:
+        sub.add_argument("-o", "--output", required=True, metavar="FILE", help=what)
+        sub.add_argument("--force", action="store_true", help="replace an existing file")
+
+    verb("doctor", _doctor, "say what is installed, what is missing and how to mend it")
+    sub = verb("solve", _solve, "simulate the flow's circuit and hold the answer against the exact reference")
+    about_flow(sub)
+    sub.add_argument("--engine", help=f"one of: {', '.join(ENGINES)}; ngspice if it is installed")
+    sub.add_argument("--seed", type=int, default=0, help="recorded with the result")
+    sub.add_argument(
+        "--time", type=_positive, metavar="T", help="end of the run in time constants; by default where it settles"
+    )
+    sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    sub.add_argument("--figure", metavar="FILE", help="write a figure of the run (.svg, .png, .pdf)")
+    sub.add_argument("--force", action="store_true", help="replace an existing figure")
+    sub = verb("netlist", _netlist, "write the circuit as a SPICE netlist that runs by itself")
+    about_flow(sub)
+    sub.add_argument("--time", type=_positive, metavar="T", help="length of the transient analysis in time constants (60)")
+    output(sub, "netlist to write (.cir)")
+    about_flow(verb("explain", _explain, "show what each pass of the compiler does: blocks, rates, restoring terms"))
+    sub = verb("draw", _draw, "draw the block diagram")
+    about_flow(sub)
+    output(sub, "figure to write (.svg, .png, .pdf)")
+    return parser

@@ -1,0 +1,90 @@
+"""The compiler: one ordered tuple of passes from a flow's graph to a circuit, each checked and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from analogflow.block_engine import VectorField
+from analogflow.circuit import Circuit, Step
+from analogflow.errors import AnalogflowError, BadInput
+from analogflow.flows import Flow
+from analogflow.graph import BlockGraph
+from analogflow.passes import check, fuse, nominal_orbit, stabilise
+from analogflow.technology import TECHNOLOGIES
+
+__all__ = ["PASSES", "compile"]
+
+Pass = Callable[[BlockGraph, Flow, bool], tuple[BlockGraph, str]]
+
+PASSES: tuple[tuple[str, Pass], ...] = (
+    ("stabilise", lambda graph, flow, mend: stabilise(graph, flow.keeps, gauge=flow.gauge, mend=mend and flow.mend)),
+    ("fuse", lambda graph, flow, mend: fuse(graph)),
+)
+"""Passes in the order they run. The graph is checked before the first and after each, and must stay equivalent."""
+
+_EQUIVALENCE = 1e-9
+
+
+def compile(flow: Flow, *, technology: str = "ideal", stabilise: bool = True) -> Circuit:
+    """Circuit of `flow`: trace, check, then every pass with a check after it, then the technology's cells.
+
+    Parameters
+    ----------
+    flow : Flow
+    technology : {"ideal"}
+    stabilise : bool
+        If false, manifolds that repel or are neutral are reported but not mended.
+
+    Raises
+    ------
+    BadInput
+        The technology is not known, or the graph is not a circuit.
+    Untraceable
+        The flow's function did something no block realises.
+    UnstableManifold
+        A manifold repels and can not be mended.
+    """
+    if technology not in TECHNOLOGIES:
+        raise BadInput(f"technology {technology!r} is not known; known are: {', '.join(TECHNOLOGIES)}.")
+    graph = flow.graph()
+    history = [Step("trace", f"{flow.family} {flow.form}".strip() + ": called on signals", len(graph))]
+    history.append(Step("check", check(graph), len(graph)))
+    orbit = nominal_orbit(graph, flow.keeps)
+    for name, transform in PASSES:
+        changed, note = transform(graph, flow, stabilise)
+        check(changed)
+        moved = _difference(graph, changed, orbit)
+        if moved > _EQUIVALENCE:
+            raise AnalogflowError(
+                f"the pass {name!r} changed the flow by {moved:.2g} on its manifold: a fault of analogflow to be reported."
+            )
+        history.append(Step(name, f"{note}; on the manifold the rates agree within {moved:.1g}", len(changed)))
+        graph = changed
+    realised = TECHNOLOGIES[technology](graph)
+    elements = sum(len(group.elements) for group in realised.groups)
+    history.append(
+        Step(
+            technology,
+            f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s",
+            len(graph),
+        )
+    )
+    return Circuit(
+        flow=flow,
+        graph=graph,
+        technology=technology,
+        groups=realised.groups,
+        signals=realised.signals,
+        start=realised.start,
+        unit=realised.unit,
+        time_constant=realised.time_constant,
+        history=tuple(history),
+    )
+
+
+def _difference(before: BlockGraph, after: BlockGraph, orbit: np.ndarray) -> float:
+    """Largest change of any rate along `orbit`, relative to the largest rate or 1."""
+    old, new = VectorField(before)(0.0, orbit), VectorField(after)(0.0, orbit)
+    return float(abs(new - old).max() / max(1.0, abs(old).max()))

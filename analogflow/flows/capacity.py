@@ -1,0 +1,140 @@
+"""The capacity-computing flow of a discrete memoryless channel, in four forms.
+
+G. Beretta and M. Pelillo, Vector Flows That Compute the Capacity of Discrete Memoryless Channels, Entropy 27 (2025) 362.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import xlogy
+
+from analogflow.errors import BadInput
+from analogflow.flows.flow import Flow
+from analogflow.flows.invariants import CommonMode, Invariant, Simplex
+from analogflow.graph import log, normalise, softmax
+from analogflow.problems import Channel
+
+__all__ = ["FORMS", "capacity"]
+
+
+def divergences(z: Any, P: np.ndarray) -> Any:
+    """D(P_i‖q) of each input from the output distribution q = Pᵀz, nats, shape (n,) (paper's w_i, equation 16)."""
+    q = P.T @ z
+    return xlogy(P, P).sum(1) - P @ log(q)
+
+
+def replicator(z: Any, P: np.ndarray, gauge: Any) -> Any:
+    """ż_i = z_i (w_i + a) − z_i Σ_k z_k (w_k + a); on the simplex the gauge a cancels, off it it decides who wins."""
+    fitness = z * (divergences(z, P) + gauge)
+    return fitness - z * fitness.sum()
+
+
+def normalised(z: Any, P: np.ndarray) -> Any:
+    """ż_i = ẑ_i (w_i(ẑ) − Σ_k ẑ_k w_k(ẑ)) with ẑ = z⁺/Σz⁺: the paper's Figure 2."""
+    share = normalise(z)
+    fitness = share * divergences(share, P)
+    return fitness - share * fitness.sum()
+
+
+def logdomain(u: Any, P: np.ndarray) -> Any:
+    """u̇_i = w_i − Σ_k z_k w_k with z = softmax(u): the same orbits, which can not leave the simplex."""
+    z = softmax(u)
+    w = divergences(z, P)
+    return w - z @ w
+
+
+_EQUATIONS = {
+    "printed": "dz_i/dt = z_i (w_i - 1) - z_i sum_k z_k (w_k - 1)",
+    "replicator": "dz_i/dt = z_i (w_i + a) - z_i sum_k z_k (w_k + a)",
+    "normalised": "dz_i/dt = s_i w_i(s) - s_i sum_k s_k w_k(s), s = max(z, 0)/sum max(z, 0)",
+    "logdomain": "du_i/dt = w_i - sum_k z_k w_k, z = softmax(u)",
+}
+_DIVERGENCE_TEXT = "w_i = sum_j p_ij ln(p_ij/q_j), q_j = sum_i p_ij z_i"
+
+FORMS: tuple[str, ...] = ("logdomain", "replicator", "normalised", "printed")
+"""Forms of the flow, the default first."""
+
+
+def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
+    r"""Flow whose state settles at a capacity-achieving input distribution.
+
+    .. math:: \dot u_i = w_i - \sum_k z_k w_k, \quad z = \operatorname{softmax}(u), \quad w_i = \sum_j p_{ij} \ln(p_{ij}/q_j)
+
+    Parameters
+    ----------
+    channel : Channel, n inputs, m outputs
+    form : {"logdomain", "replicator", "normalised", "printed"}
+        "logdomain" can not leave the simplex; "replicator" is the paper's equation (7) with a gauge a = ½ that makes the
+        simplex attract; "normalised" is the paper's Figure 2; "printed" is its Figure 1, whose simplex repels.
+
+    Returns
+    -------
+    Flow
+        State "u" (nats) or "z", shape (n,) (logdomain: the available inputs only); observables "z" (input distribution)
+        and "capacity_nats" (mutual information at z). Time in units of τ.
+
+    Raises
+    ------
+    BadInput
+        `form` is not one of these.
+
+    Notes
+    -----
+    Unavailable inputs start at z_i = 0 and stay there; in the log domain their branch is left out. Off the simplex
+    σ = Σz obeys σ' = (1 − σ)σ(I(z/σ) − ln σ + a): a = −1, the printed circuit, repels at rate 1 − I when I < 1 nat.
+
+    References
+    ----------
+    Beretta and Pelillo 2025: equation (7), Proposition 1 and Figures 1 and 2.
+    """
+    if form not in FORMS:
+        raise BadInput(f"form {form!r} of the capacity flow is not known; known are: {', '.join(FORMS)}.")
+    reduced = channel.reduced() if form == "logdomain" else channel
+    P, start = reduced.transition, reduced.start()
+    keeps: tuple[Invariant, ...] = (Simplex("z"),)
+    states: dict[str, np.ndarray] = {"z": start}
+    constants: dict[str, Any] = {"P": P}
+    observables: dict[str, Callable[..., Any]] = {"capacity_nats": _information_of_state}
+    function: Callable[..., Any] = replicator
+    if form == "logdomain":
+        function, states, keeps = logdomain, {"u": np.log(start)}, (CommonMode("u"),)
+        observables = {"z": _shares, "capacity_nats": _information_of_shares}
+    elif form == "normalised":
+        function, observables = normalised, {"capacity_nats": _information_of_normalised}
+    else:
+        constants["gauge"] = -1.0 if form == "printed" else 0.5
+    return Flow(
+        function,
+        states,
+        keeps,
+        constants,
+        observables,
+        answer="z",
+        gauge="gauge" if "gauge" in constants else "",
+        mend=form != "printed",
+        family="capacity",
+        form=form,
+        equations=f"{_EQUATIONS[form]};  {_DIVERGENCE_TEXT}",
+        problem=channel,
+    )
+
+
+def _shares(u: Any, P: np.ndarray) -> Any:
+    return softmax(u)
+
+
+def _information_of_shares(u: Any, P: np.ndarray) -> Any:
+    z = softmax(u)
+    return z @ divergences(z, P)
+
+
+def _information_of_normalised(z: Any, P: np.ndarray) -> Any:
+    share = normalise(z)
+    return (share * divergences(share, P)).sum()
+
+
+def _information_of_state(z: Any, P: np.ndarray, gauge: Any) -> Any:
+    return (z * divergences(z, P)).sum()

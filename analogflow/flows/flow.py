@@ -1,0 +1,111 @@
+"""A flow: a NumPy function that is the right-hand side of an ODE, with its start, its invariants and its observables."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from analogflow.errors import BadInput
+from analogflow.flows.invariants import Invariant
+from analogflow.graph import BlockGraph, trace
+
+__all__ = ["Flow"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Flow:
+    """Continuous-time flow ẏ = f(y), with time in units of the time constant τ.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*states, **constants)`` in NumPy; returns the rate of each state. It is called with arrays to evaluate
+        the flow and with signals to grow its block graph.
+    states : mapping of name to array
+        Initial value of each state, in the order of the function's arguments.
+    keeps : sequence of Invariant
+        Manifolds the exact flow stays on.
+    constants : mapping
+        Arrays and numbers the function needs.
+    observables : mapping of name to callable
+        Called as `function` is.
+    answer : str
+        State or observable that is the answer: a run has settled when it no longer moves. The first state if not given.
+    gauge : str
+        Name of a constant that changes the flow off its invariant manifold only, so that a pass may set it; empty if none.
+    mend : bool
+        Whether `compile` may set the gauge or add restoring terms. A flow kept as printed says no.
+    family, form, equations : str
+        What people call it, and its equations as text for a netlist's header.
+    problem : object
+        The problem it solves, if any.
+    """
+
+    function: Callable[..., Any]
+    states: Mapping[str, np.ndarray]
+    keeps: tuple[Invariant, ...] = ()
+    constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    observables: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+    answer: str = ""
+    gauge: str = ""
+    mend: bool = True
+    family: str = "custom"
+    form: str = ""
+    equations: str = ""
+    problem: Any = None
+
+    def __post_init__(self) -> None:
+        states = {name: np.array(value, dtype=float) for name, value in self.states.items()}
+        if not states:
+            raise BadInput("Flow.states: a flow needs at least one state with its initial value.")
+        for name, value in states.items():
+            if not name.isidentifier():
+                raise BadInput(f"Flow.states: {name!r} is not a Python name.")
+            if value.ndim == 0 or not np.isfinite(value).all():
+                raise BadInput(f"Flow.states: the initial value of {name!r} must be an array of finite numbers.")
+            value.setflags(write=False)
+        object.__setattr__(self, "states", states)
+        object.__setattr__(self, "keeps", tuple(self.keeps))
+        object.__setattr__(self, "answer", self.answer or next(iter(states)))
+        if self.answer not in states and self.answer not in self.observables:
+            raise BadInput(f"Flow.answer: {self.answer!r} is neither a state nor an observable of this flow.")
+        for kept in self.keeps:
+            if kept.state not in states:
+                raise BadInput(f"Flow.keeps: {kept!r} names no state of this flow; there are {', '.join(states)}.")
+
+    def graph(self) -> BlockGraph:
+        """Graph of blocks, grown by calling the function on signals.
+
+        Raises
+        ------
+        Untraceable
+            Something in the function has no block; the message names file and line.
+        """
+        constants = dict(self.constants)
+        adjustable = {self.gauge: constants.pop(self.gauge)} if self.gauge else {}
+        return trace(self.function, self.states, constants=constants, adjustable=adjustable, observables=self.observables)
+
+    def rates(self, **states: np.ndarray) -> dict[str, np.ndarray]:
+        """Direct evaluation of the function at `states` (by name; the initial ones where not given)."""
+        arguments = [np.asarray(states.get(name, value), dtype=float) for name, value in self.states.items()]
+        rates = self.function(*arguments, **self.constants)
+        rates = rates if isinstance(rates, tuple | list) else (rates,)
+        return {name: np.asarray(rate) for name, rate in zip(self.states, rates, strict=True)}
+
+    def observe(self, name: str, **states: np.ndarray) -> np.ndarray:
+        """Direct evaluation of observable `name` at `states` (by name; the initial ones where not given)."""
+        arguments = [np.asarray(states.get(state, value), dtype=float) for state, value in self.states.items()]
+        return np.asarray(self.observables[name](*arguments, **self.constants))
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of form, constants and start; equal on every machine for equal flows."""
+        return hashlib.sha256((self.form + self.graph().fingerprint()).encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}{value.shape}" for name, value in self.states.items())
+        return f"Flow({self.family}{f', form {self.form}' if self.form else ''}; states {shapes})"

@@ -1,0 +1,9 @@
+"""From a NumPy function to a graph of blocks: signals, the operators NumPy lacks, and the graph itself."""
+
+from analogflow.graph.block_graph import BlockGraph
+from analogflow.graph.builder import GraphBuilder
+from analogflow.graph.operators import comparator, log, normalise, softmax, switch
+from analogflow.graph.signal import Signal
+from analogflow.graph.tracing import trace
+
+__all__ = ["BlockGraph", "GraphBuilder", "Signal", "comparator", "log", "normalise", "softmax", "switch", "trace"]

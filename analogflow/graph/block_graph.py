@@ -1,0 +1,124 @@
+"""The graph of blocks a flow compiles to: frozen, printable, and in topological order."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import networkx as nx
+import numpy as np
+
+from analogflow.blocks import Block, Constant, Integrator
+from analogflow.graph.source_line import SourceLine
+
+__all__ = ["BlockGraph"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BlockGraph:
+    """Blocks joined by signals.
+
+    Parameters
+    ----------
+    network : networkx.MultiDiGraph
+        Frozen. Node: name of a block, with attributes ``block`` and ``source`` (a `SourceLine`). Edge: a signal, keyed by
+        the index of the port it drives.
+    states : mapping of state name to node
+        Integrators, in the order of the state vector.
+    observables : mapping of name to node
+        Signals a user reads.
+    shapes : mapping of name to shape
+        Shapes of states and observables in the user's equations; signals themselves are flat.
+    """
+
+    network: nx.MultiDiGraph
+    states: Mapping[str, str]
+    observables: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def block(self, node: str) -> Block:
+        """Block at a node."""
+        return self.network.nodes[node]["block"]
+
+    def source(self, node: str) -> SourceLine:
+        """Line of the user's equations that placed the block at a node."""
+        return self.network.nodes[node]["source"]
+
+    def inputs(self, node: str) -> tuple[str, ...]:
+        """Nodes that drive a node's ports, in the order of the ports."""
+        edges = sorted((key, origin) for origin, _, key in self.network.in_edges(node, keys=True))
+        return tuple(origin for _, origin in edges)
+
+    def rate(self, state: str) -> str:
+        """Node whose signal the integrator of `state` integrates."""
+        return self.inputs(self.states[state])[0]
+
+    def order(self) -> list[str]:
+        """Nodes so that every block but an integrator comes after its inputs; the same on every machine."""
+        open_loop = nx.MultiDiGraph()
+        open_loop.add_nodes_from(self.network)
+        integrators = set(self.states.values())
+        open_loop.add_edges_from((a, b) for a, b in self.network.edges() if b not in integrators)
+        rank = {node: k for k, node in enumerate(self.network)}
+        return list(nx.lexicographical_topological_sort(open_loop, key=rank.__getitem__))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.network)
+
+    def __len__(self) -> int:
+        return len(self.network)
+
+    @property
+    def size(self) -> int:
+        """Number of scalar states."""
+        return sum(self.block(node).size for node in self.states.values())
+
+    def initial(self) -> np.ndarray:
+        """Initial state vector, shape (size,): the states in order, one after another."""
+        return np.concatenate([self._integrator(node).initial for node in self.states.values()])
+
+    def _integrator(self, node: str) -> Integrator:
+        block = self.block(node)
+        assert isinstance(block, Integrator)
+        return block
+
+    def labelled_constant(self, label: str) -> str | None:
+        """Node of the constant with this label, None if there is none."""
+        for node in self:
+            block = self.block(node)
+            if isinstance(block, Constant) and block.label == label:
+                return node
+        return None
+
+    def fingerprint(self) -> str:
+        """Digest of blocks and wiring: equal on every machine for graphs that compute the same thing the same way."""
+        digest = hashlib.sha256()
+        for node in self.order():
+            kind, *values = self.block(node).identity()
+            digest.update(repr((node, getattr(kind, "__name__", ""), values, self.inputs(node))).encode())
+        digest.update(repr((list(self.states.items()), list(self.observables.items()))).encode())
+        return digest.hexdigest()[:16]
+
+    def counts(self) -> dict[str, int]:
+        """Number of scalar blocks of each kind (a crossbar counts once for each output)."""
+        counts: dict[str, int] = {}
+        for node in self:
+            block = self.block(node)
+            counts[block.kind()] = counts.get(block.kind(), 0) + block.size
+        return dict(sorted(counts.items()))
+
+    def __str__(self) -> str:
+        names = {node: name for name, node in self.observables.items()}
+        rows = [("block", "size", "inputs", "parameters", "source")]
+        for node in self.order():
+            block = self.block(node)
+            label = f"{node} [{names[node]}]" if node in names else node
+            rows.append((label, str(block.size), ", ".join(self.inputs(node)), block.parameters(), str(self.source(node))))
+        widths = [max(len(row[k]) for row in rows) for k in range(4)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+        )
+
+    def __repr__(self) -> str:
+        return f"BlockGraph({len(self)} blocks, states {', '.join(self.states)}, fingerprint {self.fingerprint()})"

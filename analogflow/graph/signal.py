@@ -1,0 +1,136 @@
+"""A signal answers NumPy's operations by placing blocks: this is what lets one function be both equations and circuit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from analogflow.blocks import Crossbar, Wire
+from analogflow.blocks.block import frozen
+from analogflow.errors import Untraceable
+from analogflow.graph.source_line import calling_line
+
+if TYPE_CHECKING:
+    from analogflow.graph.builder import GraphBuilder
+
+__all__ = ["Signal"]
+
+
+class Signal(np.lib.mixins.NDArrayOperatorsMixin):
+    """Output of a block, standing in for an array of `shape` while a flow's function is traced.
+
+    It takes arithmetic, NumPy's elementwise functions that a block realises, ``@``, ``sum``, indexing and ``.T``. All else
+    is refused with the place in the user's file.
+    """
+
+    __slots__ = ("builder", "node", "shape")
+
+    def __init__(self, builder: GraphBuilder, node: str, shape: tuple[int, ...]) -> None:
+        self.builder = builder
+        self.node = node
+        self.shape = shape
+
+    @property
+    def size(self) -> int:
+        """Number of scalar signals."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def T(self) -> Signal:
+        """Transposed signal: only the wiring changes."""
+        return self._rewired(np.arange(self.size).reshape(self.shape).T)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Signal:
+        from analogflow.graph.ufuncs import apply_ufunc
+
+        return apply_ufunc(self.builder, ufunc, method, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
+        if function in (np.shape, np.ndim, np.size) and len(arguments) == 1:
+            return getattr(arguments[0], function.__name__)
+        if function is np.dot and len(arguments) == 2 and not keywords:
+            return arguments[0] @ arguments[1]
+        if function in (np.sum, np.reshape, np.transpose) and isinstance(arguments[0], Signal):
+            return getattr(arguments[0], function.__name__)(*arguments[1:], **keywords)
+        refuse(f"np.{function.__name__} has no block")
+
+    def sum(self, axis: int | None = None, **keywords: Any) -> Signal:
+        """Sum over one axis, or over all: wiring into a summing node."""
+        if any(value is not None for value in keywords.values()):
+            refuse(f"sum with {', '.join(keywords)} has no block")
+        order = np.arange(self.size).reshape(self.shape)
+        if axis is None:
+            groups, shape = order.reshape(1, -1), ()
+        else:
+            groups = np.moveaxis(order, axis, -1)
+            shape = groups.shape[:-1]
+            groups = groups.reshape(-1, groups.shape[-1])
+        wired = self._rewired(groups)
+        rows, width = groups.shape
+        block = Crossbar(size=rows, weight=frozen(np.ones((1, width))), rows=rows)
+        return self.builder.place(block, (wired,), shape)
+
+    def mean(self, axis: int | None = None) -> Signal:
+        """Mean over one axis, or over all."""
+        return self.sum(axis) / (self.size if axis is None else self.shape[axis])
+
+    def reshape(self, *shape: Any) -> Signal:
+        """Same signals under another shape."""
+        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        return self._rewired(np.arange(self.size).reshape(wanted))
+
+    def transpose(self) -> Signal:
+        """Transposed signal: only the wiring changes."""
+        return self.T
+
+    def __getitem__(self, key: Any) -> Signal:
+        try:
+            return self._rewired(np.arange(self.size).reshape(self.shape)[key])
+        except IndexError as fault:
+            if isinstance(key, int):
+                raise
+            refuse(str(fault))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            refuse("a scalar signal has no length")
+        return self.shape[0]
+
+    def broadcast(self, shape: tuple[int, ...]) -> Signal:
+        """Signal repeated to `shape` as NumPy would; a scalar stays one, since blocks repeat it themselves."""
+        if self.shape == shape or self.size == 1:
+            return self
+        return self._rewired(np.broadcast_to(np.arange(self.size).reshape(self.shape), shape))
+
+    def _rewired(self, indices: np.ndarray) -> Signal:
+        flat = tuple(int(k) for k in np.asarray(indices).ravel())
+        if flat == tuple(range(self.size)):
+            return Signal(self.builder, self.node, np.shape(indices))
+        return self.builder.place(Wire(size=len(flat), indices=flat), (self,), np.shape(indices))
+
+    def __bool__(self) -> NoReturn:
+        refuse("a decision on a signal (if, while, and, or) has no block; use analogflow.comparator and switch")
+
+    def __array__(self, *arguments: Any, **keywords: Any) -> NoReturn:
+        refuse("this function needs numbers, not signals; use NumPy's elementwise functions or analogflow's operators")
+
+    def __float__(self) -> NoReturn:
+        refuse("a signal has no single number")
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        refuse("a signal can not be assigned to in place; write a new expression")
+
+    def __repr__(self) -> str:
+        return f"Signal({self.node}, shape {self.shape})"
+
+
+def refuse(reason: str) -> NoReturn:
+    """Raise `Untraceable` for the line of the user's function that is now executing."""
+    line = calling_line()
+    raise Untraceable(f"{line.place}: `{line.text}` can not become a circuit: {reason}.")

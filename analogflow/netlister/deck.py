@@ -1,0 +1,82 @@
+"""A SPICE deck: text that ngspice runs, with what is needed to read its vectors back as the model's variables."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from analogflow.circuit import Circuit
+from analogflow.errors import BadInput
+
+__all__ = ["Deck", "write_text"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Deck:
+    """Deck of a circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    title : str
+        First line, a comment.
+    header : tuple of str
+        Comment lines for people: problem, equations, scale, expected answer, how to run.
+    body : tuple of str
+        Element, option, save and analysis lines: what a simulator needs.
+    script : tuple of str
+        Commands that run the deck and print its answer when it runs alone; never sent to an embedded simulator.
+    vectors : mapping of name to tuple of node names
+        Node voltages saved for every state and observable.
+    end_time, largest_step : float
+        Seconds.
+    """
+
+    circuit: Circuit
+    title: str
+    header: tuple[str, ...]
+    body: tuple[str, ...]
+    script: tuple[str, ...]
+    vectors: Mapping[str, tuple[str, ...]]
+    end_time: float
+    largest_step: float
+
+    @property
+    def text(self) -> str:
+        """The whole file: runs alone with ``ngspice -b``."""
+        return "\n".join((self.title, *self.header, *self.body, *self.script, ".end", ""))
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """Lines for an embedded simulator: no comments and no script."""
+        return (self.title, *(line for line in self.body if not line.startswith("*")), ".end")
+
+    def write(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the whole file.
+
+        Raises
+        ------
+        BadInput
+            The file exists and `force` is false, or it can not be written.
+        """
+        return write_text(path, self.text, force=force)
+
+    def __repr__(self) -> str:
+        return f"Deck({self.circuit!r}, {self.end_time:g} s, {len(self.body)} lines)"
+
+
+def write_text(path: str | Path, text: str, *, force: bool) -> Path:
+    """Write `text` to `path` at once or not at all; an existing file is replaced only with `force`."""
+    path = Path(path)
+    if path.exists() and not force:
+        raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="ascii", newline="\n")
+        temporary.replace(path)
+    except (OSError, ValueError) as fault:
+        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        raise BadInput(f"{str(path)!r} can not be written ({getattr(fault, 'strerror', None) or fault}).") from None
+    return path

@@ -1,0 +1,59 @@
+"""Hands a circuit over as a PySpice subcircuit, to be placed in the user's own PySpice design."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+from analogflow.circuit import (
+    Behavioural,
+    Capacitor,
+    Circuit,
+    CurrentSource,
+    Resistor,
+    Transconductance,
+    VoltageSource,
+)
+from analogflow.errors import BadInput
+from analogflow.names import identifier
+
+with warnings.catch_warnings():
+    # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.
+    warnings.simplefilter("ignore")
+    from PySpice.Spice.Netlist import SubCircuit
+
+__all__ = ["subcircuit"]
+
+
+def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
+    """PySpice subcircuit with one external node for each element of each state and observable.
+
+    Place it with ``design.subcircuit(sub)`` and ``design.X("1", sub.name, *nodes)``; its pins, in order, are
+    ``sub.external_nodes``. Run the design with initial conditions in force (``use_initial_condition=True``), since an
+    integrator has no operating point of its own.
+
+    Raises
+    ------
+    BadInput
+        `name` may not stand in a netlist, or an element is of a kind PySpice is not given here.
+    """
+    pins = dict.fromkeys(node for nodes in circuit.signals.values() for node in nodes)
+    sub = SubCircuit(identifier(name), *pins)
+    for element in circuit.elements:
+        part, (plus, minus) = element.name, element.nodes
+        match element:
+            case Resistor():
+                sub.R(part, plus, minus, element.resistance)
+            case Capacitor():
+                sub.C(part, plus, minus, element.capacitance, initial_condition=element.initial)
+            case Transconductance():
+                sub.VCCS(part, plus, minus, element.control, "0", transconductance=element.gain)
+            case CurrentSource():
+                sub.I(part, plus, minus, element.current)
+            case VoltageSource():
+                sub.V(part, plus, minus, element.voltage)
+            case Behavioural():
+                sub.B(part, plus, minus, current_expression=re.sub(" ", "", element.expression))
+            case _:
+                raise BadInput(f"element {element.name!r} is of a kind PySpice is not given here.")
+    return sub

@@ -1,0 +1,142 @@
+"""Writes a circuit as deterministic SPICE text: the same circuit gives the same bytes on every machine."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from analogflow.circuit import (
+    Behavioural,
+    Capacitor,
+    Circuit,
+    CurrentSource,
+    Element,
+    Resistor,
+    Transconductance,
+    VoltageSource,
+)
+from analogflow.errors import BadInput
+from analogflow.names import comment, identifier, number
+from analogflow.netlister.deck import Deck
+
+__all__ = ["LARGEST_STEP", "netlist"]
+
+LARGEST_STEP = 0.5
+"""Default largest step in τ; truncation-error control takes smaller ones where the path bends."""
+
+_OPTIONS = ".options method=trap reltol=1e-6 vntol=1e-12 abstol=1e-12 chgtol=1e-18 itl4=100"
+_FORMULA = re.compile(r"[a-z0-9_ .+\-*/(),<>=?:]*")
+
+
+def netlist(
+    circuit: Circuit,
+    *,
+    time_constants: float = 60.0,
+    largest_step: float = LARGEST_STEP,
+    expected: Mapping[str, float | Sequence[float]] | None = None,
+) -> Deck:
+    """SPICE deck of a circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    time_constants : float
+        Length of the transient analysis in τ.
+    largest_step : float
+        Largest step in τ. It rules the accuracy of the path, not of the settled answer: see docs/accuracy.md.
+    expected : mapping, optional
+        Known answers by observable, for the header.
+
+    Raises
+    ------
+    BadInput
+        A time is not a positive number, or a name or value may not stand in a netlist.
+    """
+    for name, value in (("time_constants", time_constants), ("largest_step", largest_step)):
+        if not 0 < value < np.inf:
+            raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
+    flow = circuit.flow
+    end, step = time_constants * circuit.time_constant, min(largest_step, time_constants) * circuit.time_constant
+    saved = sorted({node for nodes in circuit.signals.values() for node in nodes})
+    body: list[str] = []
+    for group in circuit.groups:
+        body.append(f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}")
+        body += [_line(element) for element in group.elements]
+    started = [f"v({_checked(node)})={number(volts)}" for node, volts in circuit.start.items()]
+    body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
+    body += [_OPTIONS, *(f".save {' '.join(f'v({node})' for node in saved[k : k + 16])}" for k in range(0, len(saved), 16))]
+    body.append(f".tran {number(step)} {number(end)} 0 {number(step)} uic")
+    return Deck(
+        circuit=circuit,
+        title=f"* analogflow: {comment(f'{flow.family} {flow.form}')}, technology {circuit.technology}",
+        header=tuple(_header(circuit, time_constants, expected or {})),
+        body=tuple(body),
+        script=tuple(_script(circuit)),
+        vectors=circuit.signals,
+        end_time=end,
+        largest_step=step,
+    )
+
+
+@functools.cache
+def _checked(node: str) -> str:
+    return node if node == "0" else identifier(node)
+
+
+def _line(element: Element) -> str:
+    head = f"{element.letter}{_checked(element.name)} {' '.join(map(_checked, element.nodes))}"
+    match element:
+        case Transconductance():
+            return f"{head} {_checked(element.control)} 0 {number(element.gain)}"
+        case Resistor():
+            return f"{head} {number(element.resistance)}"
+        case Behavioural():
+            if not _FORMULA.fullmatch(element.expression):
+                raise BadInput(f"the formula {element.expression!r} has a character that may not stand in a netlist.")
+            return f"{head} i={element.expression}"
+        case Capacitor():
+            return f"{head} {number(element.capacitance)} ic={number(element.initial)}"
+        case CurrentSource():
+            return f"{head} {number(element.current)}"
+        case VoltageSource():
+            return f"{head} {number(element.voltage)}"
+    raise BadInput(f"element {element.name!r} is of a kind the SPICE netlister does not know.")
+
+
+def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, float | Sequence[float]]) -> list[str]:
+    flow = circuit.flow
+    lines = [
+        f"problem:   {flow.problem!r}" if flow.problem is not None else "problem:   a flow of the user's own",
+        *(f"equations: {part.strip()}" for part in flow.equations.split(";") if part.strip()),
+        f"scale:     1 flow unit is {circuit.unit:g} V, 1 time constant is {circuit.time_constant:g} s",
+        f"length:    {time_constants:g} time constants",
+        *(
+            f"signal:    {name} is v({'), v('.join(nodes[:8])}){', ...' if len(nodes) > 8 else ''}"
+            for name, nodes in circuit.signals.items()
+        ),
+        *(f"expected:  {name} = {_shown(value)}" for name, value in expected.items()),
+        "run:       ngspice -b FILE prints the answer",
+    ]
+    return [f"* {comment(line, width=160)}" for line in lines]
+
+
+def _shown(value: float | Sequence[float]) -> str:
+    numbers = np.atleast_1d(np.asarray(value, dtype=float))
+    return ", ".join(f"{x:.10g}" for x in numbers[:8]) + (", ..." if len(numbers) > 8 else "")
+
+
+def _script(circuit: Circuit) -> list[str]:
+    """Control section that runs the deck and prints the last value of every observable and of the answer."""
+    names = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer])
+    lines = [".control", "set noaskquit", "set numdgt=12", "run", "let last_point = length(time) - 1"]
+    for name in names:
+        nodes = circuit.signals[name]
+        for k, node in enumerate(nodes):
+            label = identifier(
+                f"answer_{re.sub('[^a-z0-9_]', '_', name.lower())[:40]}" + (f"_{k}" if len(nodes) > 1 else "")
+            )
+            lines += [f"let {label} = v({node})[last_point]", f"print {label}"]
+    return [*lines, "quit", ".endc"]

@@ -1,0 +1,171 @@
+"""Makes the manifold an answer lives on attract: measures the rate of return on the graph, and mends it if need be."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+
+from analogflow.block_engine import VectorField
+from analogflow.blocks import Constant
+from analogflow.blocks.block import frozen
+from analogflow.errors import UnstableManifold
+from analogflow.flows import Invariant
+from analogflow.graph import BlockGraph, GraphBuilder
+
+__all__ = ["ACCEPTED_RATE", "TARGET_RATE", "Return", "nominal_orbit", "return_rates", "stabilise"]
+
+ACCEPTED_RATE = 0.25
+"""Smallest rate of return, per τ, that is left as it is."""
+
+TARGET_RATE = 1.0
+"""Rate of return, per τ, that mending aims at: deviations shrink as fast as the integrators can follow."""
+
+_STRETCH, _STRETCHES = 0.5, 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Return:
+    """Rates, per τ, at which a graph returns to a manifold along a nominal orbit; negative where the manifold repels."""
+
+    invariant: Invariant
+    slowest: float
+    fastest: float
+
+    def __str__(self) -> str:
+        verb = "repels at" if self.slowest < -1e-9 else "is neutral, rate" if self.slowest < 1e-9 else "attracts at"
+        return f"{self.invariant.name} of {self.invariant.state} {verb} {abs(self.slowest):.4g} per τ"
+
+
+def nominal_orbit(graph: BlockGraph, keeps: tuple[Invariant, ...]) -> NDArray[np.float64]:
+    """States along the exact orbit from the start, shape (points, size): projected back every half τ over 20 τ."""
+    field = VectorField(graph)
+    points = [_projected(field, keeps, graph.initial())]
+    for _ in range(_STRETCHES):
+        with np.errstate(all="ignore"):
+            step = solve_ivp(field, (0, _STRETCH), points[-1], method="RK45", rtol=1e-6, atol=1e-9)
+        if not step.success or not np.isfinite(step.y[:, -1]).all():
+            break
+        points.append(_projected(field, keeps, step.y[:, -1]))
+    return np.array(points)
+
+
+def return_rates(graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray[np.float64]) -> list[Return]:
+    """Rate of return to each manifold, from the graph's Jacobian J along `orbit`: −(n·J e)/(n·e), normal n, transverse e.
+
+    Because the manifold is invariant, n·J v = 0 for every tangent v, so the choice of the transverse direction is free.
+    """
+    field = VectorField(graph)
+    returns = []
+    jacobians = field.jacobian(orbit)
+    for kept in keeps:
+        rates = []
+        for y, jacobian in zip(orbit, jacobians, strict=True):
+            states = field.unpack(y)
+            normal = _placed(field, kept.state, kept.normal(states[kept.state]))
+            transverse = _placed(field, kept.state, kept.transverse(states[kept.state]))
+            rates.append(-(normal @ jacobian @ transverse) / (normal @ transverse))
+        returns.append(Return(kept, min(rates), max(rates)))
+    return returns
+
+
+def stabilise(graph: BlockGraph, keeps: tuple[Invariant, ...], *, gauge: str, mend: bool) -> tuple[BlockGraph, str]:
+    """Return a graph whose manifolds attract, and a sentence on what was measured and added.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    keeps : tuple of Invariant
+        Manifolds the exact flow stays on.
+    gauge : str
+        Label of a constant that acts off the manifold only; the cheapest remedy. Empty if there is none.
+    mend : bool
+        If false, only measure and say.
+
+    Raises
+    ------
+    UnstableManifold
+        Neither the gauge nor a restoring term makes a manifold attract.
+    """
+    if not keeps:
+        return graph, "no invariant manifold named"
+    orbit = nominal_orbit(graph, keeps)
+    before = return_rates(graph, keeps, orbit)
+    said = "; ".join(map(str, before))
+    if not mend:
+        warning = " (kept as it is: a deviation will grow)" if min(r.slowest for r in before) < ACCEPTED_RATE else ""
+        return graph, said + warning
+    for found in before:
+        if found.slowest >= ACCEPTED_RATE:
+            continue
+        remedy = "gauge" if gauge else "restoring term"
+        if gauge:
+            graph, value = _regauged(graph, gauge, found, orbit)
+            said += f"; {gauge} set to {value:.4g}"
+        else:
+            strength = TARGET_RATE - found.slowest
+            graph = _restored(graph, found.invariant, strength)
+            said += f"; added {strength:.4g}·({found.invariant.restoring_term}) to {found.invariant.state}"
+        (after,) = return_rates(graph, (found.invariant,), orbit)
+        if after.slowest < ACCEPTED_RATE:
+            raise UnstableManifold(
+                f"the {after.invariant.name} of state {after.invariant.state!r} returns at {after.slowest:.3g} per τ only, "
+                f"even with a {remedy}; check that the flow really keeps it, or compile with stabilise=False to see it fail."
+            )
+        said += f", so that it {str(after).split(' ', 3)[-1]}"
+    return graph, said
+
+
+def _projected(field: VectorField, keeps: tuple[Invariant, ...], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    states = field.unpack(y)
+    for kept in keeps:
+        states[kept.state] = kept.project(states[kept.state])
+    return field.pack(states)
+
+
+def _placed(field: VectorField, state: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """State vector that is `vector` in one state and zero in all others."""
+    parts = {name: np.zeros(part.shape) for name, part in field.unpack(np.zeros(field.size)).items()}
+    return field.pack({**parts, state: vector})
+
+
+def _regauged(graph: BlockGraph, label: str, found: Return, orbit: NDArray[np.float64]) -> tuple[BlockGraph, float]:
+    """Graph with the gauge at which the slowest return is the target; the return is affine in the gauge."""
+    node = graph.labelled_constant(label)
+    block = graph.block(node) if node is not None else None
+    if not isinstance(block, Constant):
+        return graph, np.nan
+    value = float(block.values[0])
+    (shifted,) = return_rates(_with_constant(graph, label, value + 1), (found.invariant,), orbit)
+    slope = shifted.slowest - found.slowest
+    if abs(slope) < 1e-9:
+        return graph, value
+    value += (TARGET_RATE - found.slowest) / slope
+    return _with_constant(graph, label, value), value
+
+
+def _with_constant(graph: BlockGraph, label: str, value: float) -> BlockGraph:
+    builder = GraphBuilder()
+    renamed: dict[str, str] = {}
+    for node in graph.order():
+        block = graph.block(node)
+        if isinstance(block, Constant) and block.label == label:
+            block = dataclasses.replace(block, values=frozen([value]))
+        inputs = () if node in graph.states.values() else tuple(renamed[origin] for origin in graph.inputs(node))
+        renamed[node] = builder.adopt(graph, node, inputs, block)
+    return builder.finish(
+        {state: builder.signal(renamed[graph.rate(state)]) for state in graph.states},
+        {name: builder.signal(renamed[node], graph.shapes[name]) for name, node in graph.observables.items()},
+    )
+
+
+def _restored(graph: BlockGraph, invariant: Invariant, strength: float) -> BlockGraph:
+    builder = GraphBuilder.extending(graph)
+    rates = {state: builder.signal(graph.rate(state), graph.shapes[state]) for state in graph.states}
+    rate = rates[invariant.state]
+    restoring_term = invariant.restore(builder.signal(graph.states[invariant.state], graph.shapes[invariant.state]))
+    rates[invariant.state] = rate + strength * restoring_term
+    observables = {name: builder.signal(node, graph.shapes[name]) for name, node in graph.observables.items()}
+    return builder.finish(rates, observables)

@@ -1,0 +1,81 @@
+"""The look all figures share, and how one is written to a file."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from analogflow.errors import BadInput
+
+__all__ = ["FORMATS", "INK", "MUTED", "PALETTE", "check_writable", "new_figure", "save_figure", "style"]
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+"""Okabe and Ito's colours, told apart by every kind of colour vision."""
+
+INK, MUTED = "#222222", "#777777"
+
+FORMATS = (".svg", ".png", ".pdf")
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "svg.hashsalt": "analogflow",
+    "svg.fonttype": "path",
+    "legend.frameon": False,
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """Context in which figures are drawn and saved."""
+    return matplotlib.rc_context(_STYLE)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Empty figure of the given size in inches, in the shared style."""
+    with style():
+        return Figure(figsize=(width, height), layout="constrained")
+
+
+def check_writable(path: str | Path | None, *, force: bool) -> None:
+    """Refuse a figure that could not be saved at `path` before work is spent on it; None asks for no figure."""
+    if path is None:
+        return
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise BadInput(f"{str(path)!r}: a figure must end in {', '.join(FORMATS)}.")
+    if path.exists() and not force:
+        raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
+    if not path.parent.is_dir():
+        raise BadInput(f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory.")
+
+
+def save_figure(figure: Figure, path: str | Path, *, force: bool = False) -> Path:
+    """Write `figure` to a .svg, .png or .pdf file, at once or not at all; the same figure gives the same bytes.
+
+    Raises
+    ------
+    BadInput
+        The ending is another, the file exists and `force` is false, or it can not be written.
+    """
+    path = Path(path)
+    check_writable(path, force=force)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        with style():
+            figure.savefig(temporary, dpi=200, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        temporary.replace(path)
+    except OSError as fault:
+        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        raise BadInput(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
+    return path

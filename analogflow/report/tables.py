@@ -1,0 +1,69 @@
+"""Tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from analogflow.circuit import Circuit
+from analogflow.simulators.doctor import Finding
+from analogflow.solution import Solution
+
+__all__ = ["doctor_table", "history_table", "solution_table"]
+
+
+def solution_table(solution: Solution) -> Table:
+    """What a run found, what it should be, and how far apart they are."""
+    certificate, run = solution.certificate, solution.run
+    table = Table(title=f"{solution.flow.family}, form {solution.flow.form}, technology {solution.circuit.technology}")
+    table.add_column("quantity")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    for name, value in certificate.answer.items():
+        if isinstance(value, float):
+            table.add_row(f"{name}, {solution.engine}", f"{value:.12f}", "nat" if name.endswith("nats") else "")
+            table.add_row(
+                f"{name}, reference", f"{certificate.reference[name]:.12f}", "nat" if name.endswith("nats") else ""
+            )
+    table.add_row("certified gap of the reference", f"{certificate.reference_gap:.2e}", "nat")
+    for name, value in certificate.errors.items():
+        table.add_row(_ERRORS.get(name, f"error of {name}"), f"{value:.2e}", "nat" if "nats" in name else "")
+    settling = solution.settling_time
+    table.add_row("settling time (to 1e-6)", "not settled" if settling is None else f"{settling:.2f}", "τ")
+    table.add_row("points simulated", str(len(run.time)), "")
+    table.add_section()
+    for check in certificate.checks:
+        verdict = Text("passed", "green") if check.passed else Text("failed", "bold red")
+        table.add_row(check.name, verdict, "" if check.passed else check.detail)
+    return table
+
+
+_ERRORS = {
+    "capacity_nats": "difference from the reference",
+    "input_distribution": "largest difference in z",
+    "certified_gap_nats": "certified gap of the circuit's z",
+    "simplex": "largest departure of Σz from 1",
+}
+
+
+def history_table(circuit: Circuit) -> Table:
+    """What each pass of the compiler changed, and why."""
+    table = Table(title=f"compilation of {circuit.flow!r}")
+    for column in ("pass", "blocks", "what it did"):
+        table.add_column(column, justify="right" if column == "blocks" else "left", overflow="fold")
+    for step in circuit.history:
+        table.add_row(step.name, str(step.blocks), step.note)
+    return table
+
+
+def doctor_table(findings: Sequence[Finding]) -> Table:
+    """What is installed, in which version, and how to mend what is missing."""
+    table = Table(title="analogflow doctor")
+    for column in ("what", "found", "remedy"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        colour = "green" if finding.found else "bold red" if finding.needed else "yellow"
+        table.add_row(finding.name, Text(finding.detail, colour), "" if finding.found else finding.remedy)
+    return table

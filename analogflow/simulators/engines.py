@@ -1,0 +1,96 @@
+"""The verb `simulate`, the engines behind it, and what is said of a run whichever engine made it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from analogflow.circuit import Circuit
+from analogflow.errors import BadInput
+from analogflow.netlister import Deck, netlist
+from analogflow.outcome import Outcome
+from analogflow.simulators import block, ngspice
+from analogflow.simulators.library import find_library
+from analogflow.trajectory import Trajectory
+
+__all__ = ["ENGINES", "default_engine", "simulate"]
+
+ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "block": block.run}
+"""Engine by name: a deck and how to end it in, a trajectory out."""
+
+_DEFECT = 1e-3
+
+
+def default_engine() -> str:
+    """Name of the engine that is used where none is asked for: ngspice where its library is found, else block."""
+    return "ngspice" if find_library() is not None else "block"
+
+
+def simulate(
+    deck: Deck | Circuit,
+    *,
+    engine: str = "ngspice",
+    tolerance: float = 0.0,
+    time_limit: float = 600.0,
+    on_progress: Callable[[float], None] | None = None,
+) -> Trajectory:
+    """Run a deck.
+
+    Parameters
+    ----------
+    deck : Deck or Circuit
+        A circuit is written as a deck of 60 τ first.
+    engine : {"ngspice", "block"}
+    tolerance : float
+        Stop when the answer moves by less than this per τ, in flow units; 0 runs to the end.
+    time_limit : float
+        Seconds of real time after which an external simulator is stopped.
+    on_progress : callable, optional
+        Called with the time reached, in τ.
+
+    Returns
+    -------
+    Trajectory
+        With an outcome: a run that does not settle, blows up or leaves its manifold is data, not an exception.
+
+    Raises
+    ------
+    BadInput
+        The engine is not known.
+    MissingProgram, SimulationFailed
+        The simulator is not installed, crashed, ran past its time limit or found no solution.
+    """
+    if engine not in ENGINES:
+        raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
+    deck = netlist(deck) if isinstance(deck, Circuit) else deck
+    run = ENGINES[engine](deck, tolerance=tolerance, time_limit=time_limit, on_progress=on_progress)
+    return _judged(deck.circuit, run)
+
+
+def _judged(circuit: Circuit, run: Trajectory) -> Trajectory:
+    """The run with the outcome that its values show, beyond what an engine can know."""
+    if run.outcome is Outcome.SETTLED:
+        for kept in circuit.flow.keeps:
+            defect = float(kept.defect(run.final(kept.state)))
+            if kept.binding and abs(defect) > _DEFECT:
+                detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
+                return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
+    if run.outcome is Outcome.NOT_SETTLED and _is_algebraic(run.time, run.values[circuit.flow.answer]):
+        return dataclasses.replace(run, outcome=Outcome.ALGEBRAIC)
+    return run
+
+
+def _is_algebraic(time: np.ndarray, values: np.ndarray) -> bool:
+    """Whether the last three octaves of `values` approach their limit like 1/t: each moves half as far as the one before.
+
+    An exponential approach moves less by a factor that is squared from one octave to the next.
+    """
+    if time[-1] < 100:
+        return False
+    marks = [values[np.searchsorted(time, time[-1] / 2**k, side="right") - 1] for k in range(4)]
+    moves = [float(abs(marks[k] - marks[k + 1]).max()) for k in range(3)]
+    if moves[0] <= 0 or moves[1] <= 0:
+        return False
+    return all(1.6 < moves[k + 1] / moves[k] < 2.4 for k in range(2))

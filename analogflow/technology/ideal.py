@@ -1,0 +1,232 @@
+"""The ideal technology: capacitors, controlled sources and 1-ohm nodes. One volt is one flow unit, τ is one second.
+
+Every output is a node with 1 ohm to ground into which currents flow: a crossbar is one transconductance for each weight,
+a nonlinear block one behavioural current source. That keeps one unknown for each node.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+
+from analogflow.block_engine import VectorField
+from analogflow.blocks import (
+    Block,
+    Comparator,
+    Constant,
+    Crossbar,
+    Divider,
+    Exp,
+    Gain,
+    Integrator,
+    Log,
+    Multiplier,
+    Normaliser,
+    PositivePart,
+    Softmax,
+    SquareRoot,
+    Sum,
+    Switch,
+    Tanh,
+    Wire,
+)
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.elements import Behavioural, Capacitor, CurrentSource, Element, Resistor, Transconductance
+from analogflow.errors import NoCell
+from analogflow.graph import BlockGraph
+from analogflow.names import comment, number
+from analogflow.technology.realisation import Realisation, Site, locate
+
+__all__ = ["cell", "realise"]
+
+_FAN_IN = 8
+"""Largest number of voltages one formula compares; more are compared in a tree, which keeps formulas short."""
+
+
+def realise(graph: BlockGraph) -> Realisation:
+    """Build every block of `graph` from ideal elements.
+
+    Raises
+    ------
+    NoCell
+        A block has no ideal cell.
+    """
+    groups = []
+    for node in graph.order():
+        block = graph.block(node)
+        elements = tuple(cell(block, Site(graph, node)))
+        if elements:
+            groups.append(Group(node, comment(str(graph.source(node))), elements))
+    signals = {}
+    for name, node in {**graph.states, **graph.observables}.items():
+        located = [locate(graph, node, k) for k in range(graph.block(node).size)]
+        signals[name] = tuple(f"{origin}_{k}" for origin, k in located)
+    built = {group.block for group in groups}
+    values = VectorField(graph).signals(graph.initial())
+    start = {
+        f"{node}_{k}": float(value)
+        for node in graph.order()
+        if node in built and not isinstance(graph.block(node), Integrator | Constant)
+        for k, value in enumerate(values[node])
+    }
+    return Realisation(tuple(groups), signals, start, unit=1.0, time_constant=1.0)
+
+
+@functools.singledispatch
+def cell(block: Block, site: Site) -> Iterator[Element]:
+    """Elements that realise `block` at `site`; other modules register their own blocks here."""
+    raise NoCell(
+        f"the technology 'ideal' has no cell for the block {block.kind()!r}, placed by {site.graph.source(site.node)}."
+    )
+
+
+def _load(node: str) -> Resistor:
+    return Resistor(node, (node, "0"), 1.0)
+
+
+def _formula(node: str, expression: str) -> Iterator[Element]:
+    yield _load(node)
+    yield Behavioural(node, ("0", node), expression)
+
+
+def _current(name: str, node: str, site: Site, port: int, index: int, gain: float) -> Element:
+    """Element that pushes `gain` times a port's element into `node`."""
+    value = site.value(port, index)
+    if value is not None:
+        return CurrentSource(name, ("0", node), gain * value)
+    return Transconductance(name, ("0", node), site.control(port, index), gain)
+
+
+@cell.register
+def _(block: Wire, site: Site) -> Iterator[Element]:
+    yield from ()
+
+
+@cell.register
+def _(block: Constant, site: Site) -> Iterator[Element]:
+    # Other cells take a constant's value into their own formula; a node is built only for one that is read from outside.
+    if site.node in site.graph.observables.values():
+        for i in range(block.size):
+            yield _load(site.output(i))
+            yield CurrentSource(site.output(i), ("0", site.output(i)), float(block.values[i]))
+
+
+@cell.register
+def _(block: Integrator, site: Site) -> Iterator[Element]:
+    for i in range(block.size):
+        node = site.output(i)
+        yield Capacitor(node, (node, "0"), 1.0, float(block.initial[i]))
+        yield _current(node, node, site, 0, i, 1.0)
+
+
+@cell.register
+def _(block: Crossbar, site: Site) -> Iterator[Element]:
+    outputs, inputs = block.weight.shape
+    weights = block.weight.tolist()
+    for row in range(block.rows):
+        for a in range(outputs):
+            node = site.output(row * outputs + a)
+            yield _load(node)
+            for b in range(inputs):
+                if weights[a][b]:
+                    yield _current(f"{node}_{b}", node, site, 0, row * inputs + b, weights[a][b])
+
+
+@cell.register
+def _(block: Sum, site: Site) -> Iterator[Element]:
+    for i in range(block.size):
+        node = site.output(i)
+        yield _load(node)
+        for port, coefficient in enumerate(block.coefficients):
+            yield _current(f"{node}_{port}", node, site, port, i, coefficient)
+
+
+@cell.register
+def _(block: Gain, site: Site) -> Iterator[Element]:
+    for i in range(block.size):
+        node = site.output(i)
+        yield _load(node)
+        yield _current(node, node, site, 0, i, float(block.coefficients[i]))
+
+
+def _elementwise(kind: type[Block], formula: Callable[..., str]) -> None:
+    """Register a cell whose output i is a formula of element i of each port."""
+
+    def build(block: Block, site: Site) -> Iterator[Element]:
+        for i in range(block.size):
+            operands = (site.operand(port, i) for port in range(len(kind.ports)))
+            yield from _formula(site.output(i), formula(block, *operands))
+
+    cell.register(kind, build)
+
+
+def _held(x: str, floor: float) -> str:
+    f = number(floor)
+    return f"({x}>=0 ? max({x},{f}) : min({x},-{f}))"
+
+
+_elementwise(Multiplier, lambda block, a, b: f"{a}*{b}")
+_elementwise(Divider, lambda block, a, b: f"{a}/{_held(b, block.floor)}")
+_elementwise(Log, lambda block, x: f"ln(max({x},{number(block.floor)}))")
+_elementwise(Exp, lambda block, x: f"exp(min({x},{number(block.ceiling)}))")
+# The derivative of sqrt is infinite at 0; 1e-30 under the root moves the output by 1e-15 at most.
+_elementwise(SquareRoot, lambda block, x: f"sqrt(max({x},{number(max(block.floor, 1e-30))}))")
+_elementwise(PositivePart, lambda block, x: f"max({x},0)")
+_elementwise(Tanh, lambda block, x: f"tanh({x})")
+_elementwise(Comparator, lambda block, a, b: f"0.5*(1+tanh(({a}-{b})/{number(block.width)}))")
+_elementwise(Switch, lambda block, x, control: f"{x}*min(max({control},0),1)")
+
+
+@cell.register
+def _(block: Softmax, site: Site) -> Iterator[Element]:
+    width = block.size // block.rows
+    for row in range(block.rows):
+        members = range(row * width, (row + 1) * width)
+        bases = [
+            site.operand(0, i) + ("" if block.offsets is None else f"-({number(float(block.offsets[i]))})") for i in members
+        ]
+        # The largest base is subtracted from all: the shares do not depend on it, and no exponential overflows.
+        yield from _largest(site, row, bases)
+        total = site.inner("sum", row)
+        yield _load(total)
+        for i, base in zip(members, bases, strict=True):
+            exponential = site.inner("exp", i)
+            yield from _formula(exponential, f"exp({base}-v({site.inner('max', row)}))")
+            yield Transconductance(f"{total}_{i}", ("0", total), exponential, 1.0)
+        tail = 1.0 if block.tail is None else float(block.tail[row])
+        for i in members:
+            share = f"v({site.inner('exp', i)})/v({total})"
+            yield from _formula(site.output(i), share if tail == 1 else f"({number(tail)})*{share}")
+
+
+def _largest(site: Site, row: int, terms: list[str]) -> Iterator[Element]:
+    """Node that carries the largest of `terms`, found in a tree of small formulas."""
+    level = 0
+    while len(terms) > 1:
+        level += 1
+        merged = []
+        for start in range(0, len(terms), _FAN_IN):
+            few = terms[start : start + _FAN_IN]
+            top = len(terms) <= _FAN_IN
+            node = site.inner("max", row) if top else f"{site.node}_max{row}_{level}_{start}"
+            yield from _formula(node, functools.reduce(lambda a, b: f"max({a},{b})", few))
+            merged.append(f"v({node})")
+        terms = merged
+        if len(merged) == 1:
+            return
+    yield from _formula(site.inner("max", row), terms[0])
+
+
+@cell.register
+def _(block: Normaliser, site: Site) -> Iterator[Element]:
+    width = block.size // block.rows
+    for row in range(block.rows):
+        members = range(row * width, (row + 1) * width)
+        total = site.inner("sum", row)
+        yield _load(total)
+        for i in members:
+            positive = site.inner("pos", i)
+            yield from _formula(positive, f"max({site.operand(0, i)},0)")
+            yield Transconductance(f"{total}_{i}", ("0", total), positive, 1.0)
+        for i in members:
+            yield from _formula(site.output(i), f"v({site.inner('pos', i)})/max(v({total}),{number(block.floor)})")

@@ -1,0 +1,83 @@
+"""What a technology makes of a graph, and the site a cell is built on: its inputs and the names of its nodes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from analogflow.blocks import Block, Constant, Wire
+from analogflow.circuit.circuit import Group
+from analogflow.graph import BlockGraph
+from analogflow.names import number
+
+__all__ = ["Realisation", "Site", "locate"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Realisation:
+    """Groups of elements, the nodes of every state and observable, volts per flow unit and τ in seconds.
+
+    ``start`` holds the voltages of algebraic nodes at t = 0, from which a simulator finds the first point: without them it
+    starts all of them at zero, where a divider or a logarithm may have no slope.
+    """
+
+    groups: tuple[Group, ...]
+    signals: Mapping[str, tuple[str, ...]]
+    start: Mapping[str, float]
+    unit: float
+    time_constant: float
+
+
+def locate(graph: BlockGraph, node: str, index: int) -> tuple[str, int]:
+    """Block and element that drive element `index` of `node`, seen through wiring, which costs no part."""
+    block = graph.block(node)
+    while isinstance(block, Wire):
+        index = block.indices[index]
+        (node,) = graph.inputs(node)
+        block = graph.block(node)
+    return node, index
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """Place of one block in the circuit under construction."""
+
+    graph: BlockGraph
+    node: str
+
+    @property
+    def block(self) -> Block:
+        """The block to build."""
+        return self.graph.block(self.node)
+
+    def output(self, index: int) -> str:
+        """Name of the circuit node that carries output `index`."""
+        return f"{self.node}_{index}"
+
+    def inner(self, part: str, index: int) -> str:
+        """Name of a circuit node inside the cell."""
+        return f"{self.node}_{part}{index}"
+
+    def width(self, port: int) -> int:
+        """Number of signals at a port."""
+        return self.graph.block(self.graph.inputs(self.node)[port]).size
+
+    def value(self, port: int, index: int) -> float | None:
+        """Value of a port's element if it is a constant, else None."""
+        origin, k = self._origin(port, index)
+        block = self.graph.block(origin)
+        return float(block.values[k]) if isinstance(block, Constant) else None
+
+    def control(self, port: int, index: int) -> str:
+        """Circuit node that drives a port's element; a constant has none."""
+        origin, k = self._origin(port, index)
+        return f"{origin}_{k}"
+
+    def operand(self, port: int, index: int) -> str:
+        """Text of a port's element in a formula: a node voltage, or a number in brackets."""
+        value = self.value(port, index)
+        return f"v({self.control(port, index)})" if value is None else f"({number(value)})"
+
+    def _origin(self, port: int, index: int) -> tuple[str, int]:
+        node = self.graph.inputs(self.node)[port]
+        return locate(self.graph, node, 0 if self.graph.block(node).size == 1 else index)

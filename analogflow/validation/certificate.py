@@ -1,0 +1,73 @@
+"""What a run is worth: its answer in the problem's terms, the reference, the errors, and checks that passed or did not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from analogflow.errors import BadInput
+from analogflow.problems import Channel
+from analogflow.trajectory import Trajectory
+from analogflow.validation.capacity import certify_capacity
+from analogflow.validation.check import Check
+
+__all__ = ["Certificate", "Check", "certify"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Certificate:
+    """Judgement on a run.
+
+    Parameters
+    ----------
+    answer : mapping
+        The run's answer in the problem's terms: name to number or list.
+    reference : mapping
+        The reference's answer under the same names.
+    reference_gap : float
+        Certified width of the interval that holds the true optimum.
+    errors : mapping of name to float
+        Differences from the reference, and departures from what the answer must satisfy.
+    checks : tuple of Check
+    """
+
+    answer: Mapping[str, Any]
+    reference: Mapping[str, Any]
+    reference_gap: float
+    errors: Mapping[str, float]
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    def __str__(self) -> str:
+        errors = ", ".join(f"{name} {value:.2g}" for name, value in self.errors.items())
+        failed = [check.name for check in self.checks if not check.passed]
+        return f"{errors}; {'all checks passed' if not failed else 'failed: ' + ', '.join(failed)}"
+
+
+_CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {Channel: certify_capacity}
+
+
+def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certificate:
+    """Hold the end of `run` against the exact reference of `problem`.
+
+    Parameters
+    ----------
+    problem : Channel
+    run : Trajectory
+    tolerance : float
+        Largest error a check lets pass, in nats and in probability.
+
+    Raises
+    ------
+    BadInput
+        There is no reference for this kind of problem.
+    """
+    certifier = _CERTIFIERS.get(type(problem))
+    if certifier is None:
+        raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}.")
+    return Certificate(*certifier(problem, run, tolerance))

@@ -1,0 +1,34 @@
+"""The PySpice subcircuit has the circuit's elements and runs inside a design of the user's own."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import warnings; warnings.simplefilter("ignore")
+from analogflow.simulators.library import find_library
+import os; os.environ["NGSPICE_LIBRARY_PATH"] = str(find_library())
+import logging; logging.disable(logging.CRITICAL)
+from PySpice.Spice.Netlist import Circuit
+from analogflow.compiler import compile
+from analogflow.flows import capacity
+from analogflow.netlister.pyspice import subcircuit
+from analogflow.problems import Channel
+circuit = compile(capacity(Channel([[.7, .2, .1], [.1, .8, .1], [.25, .25, .5]])))
+sub = subcircuit(circuit, name="channel")
+assert len(list(sub.elements)) == len(circuit.elements)
+design = Circuit("a design of one's own")
+design.subcircuit(sub)
+design.X("1", "channel", *sub.external_nodes)
+design.R("probe", circuit.signals["capacity_nats"][0], design.gnd, 1e9)
+run = design.simulator().transient(step_time=0.5, end_time=60, max_time=0.5, use_initial_condition=True)
+print(float(run[circuit.signals["capacity_nats"][0]][-1]))
+"""
+
+
+@pytest.mark.ngspice
+def test_subcircuit_computes_the_capacity_in_a_users_design():
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[-1]) == pytest.approx(0.252343625741, abs=1e-6)

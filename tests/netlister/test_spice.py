@@ -1,0 +1,154 @@
+"""SPICE text: deterministic, complete, free of anything a user wrote, and equal in meaning to the circuit."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analogflow.circuit import Behavioural, Capacitor, Resistor, Transconductance
+from analogflow.compiler import compile
+from analogflow.errors import BadInput, NoCell
+from analogflow.flows import Flow, capacity
+from analogflow.names import comment, identifier, number
+from analogflow.netlister import netlist
+from analogflow.problems import Channel
+from analogflow.technology.ideal import cell
+
+ROWS = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+CIRCUIT = compile(capacity(Channel(ROWS)))
+DECK = netlist(CIRCUIT, expected={"capacity_nats": 0.2523436257})
+
+PROGRAM = """
+from analogflow.compiler import compile
+from analogflow.flows import capacity
+from analogflow.netlister import netlist
+from analogflow.problems import Channel
+print(netlist(compile(capacity(Channel([[.7, .2, .1], [.1, .8, .1], [.25, .25, .5]])))).text)
+"""
+
+
+def test_same_circuit_gives_the_same_bytes_under_any_hash_seed():
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "77")
+    }
+    assert len(texts) == 1
+
+
+def test_crossbar_is_one_transconductance_for_each_weight():
+    first = [e for e in CIRCUIT.elements if isinstance(e, Transconductance) and e.name.startswith("crossbar0_")]
+    weights = {(e.nodes[1], e.control): e.gain for e in first}
+    for i in range(3):
+        for j in range(3):
+            assert weights[f"crossbar0_{j}", f"softmax0_{i}"] == ROWS[i][j]
+
+
+def test_every_element_of_the_circuit_is_one_line_of_the_deck():
+    lines = [line for line in DECK.body if line[0] in "RCGBIV"]
+    assert len(lines) == len(CIRCUIT.elements)
+    for element, line in zip(CIRCUIT.elements, lines, strict=True):
+        name, *nodes, value = line.split(" ", 3)
+        assert name == element.letter + element.name
+        assert tuple(nodes) == element.nodes
+        if isinstance(element, Resistor):
+            assert float(value) == element.resistance
+        elif isinstance(element, Capacitor):
+            assert value == f"{element.capacitance!r} ic={element.initial!r}"
+        elif isinstance(element, Behavioural):
+            assert value == f"i={element.expression}"
+
+
+def test_deck_has_header_source_lines_and_a_script_that_prints_the_answer():
+    text = DECK.text
+    for wanted in (
+        "* equations: du_i/dt = w_i - sum_k z_k w_k, z = softmax(u)",
+        "* expected:  capacity_nats = 0.2523436257",
+        "* run:       ngspice -b FILE prints the answer",
+        "* crossbar0: q = P.T @ z   (capacity.py:",
+        "print answer_capacity_nats",
+    ):
+        assert wanted in text
+    assert text.isascii()
+    assert text.startswith("* analogflow: capacity logdomain")
+    assert not any(line.startswith((".control", "*")) for line in DECK.embedded[1:])
+
+
+def test_logs_are_clamped_at_their_floor():
+    logs = [e.expression for e in CIRCUIT.elements if isinstance(e, Behavioural) and "ln(" in e.expression]
+    assert logs
+    assert all(re.fullmatch(r"ln\(max\(v\(\w+\),1e-12\)\)", expression) for expression in logs)
+
+
+@given(st.text(max_size=60))
+def test_nothing_a_user_writes_becomes_a_line(text):
+    flow = Flow(lambda x: -x, {"x": np.ones(2)}, family=text, form=text, equations=text)
+    deck = netlist(compile(flow)).text
+    plain = netlist(compile(Flow(lambda x: -x, {"x": np.ones(2)}))).text
+    keep = [line for line in deck.splitlines() if not line.startswith("*")]
+    assert keep == [line for line in plain.splitlines() if not line.startswith("*")]
+    assert deck.isascii()
+
+
+@pytest.mark.parametrize("name", ["a b", "x\n.control", "X", "0x", "gnd", "time", "", "é", "a" * 62, "a;b"])
+def test_gate_refuses_names(name):
+    with pytest.raises(BadInput, match="can not name a part of a circuit"):
+        identifier(name)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_read_back_exactly_and_carry_no_suffix(value):
+    text = number(value)
+    assert float(text) == value
+    assert re.fullmatch(r"-?[0-9.]+(e[+-]?[0-9]+)?", text)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_gate_refuses_numbers_that_are_not_finite(value):
+    with pytest.raises(BadInput, match="must be a finite number"):
+        number(value)
+
+
+@given(st.text())
+def test_comments_are_one_printable_line(text):
+    assert re.fullmatch(r"[ -~]*", comment(text))
+    assert len(comment(text)) <= 110
+
+
+@pytest.mark.parametrize("keyword", ["time_constants", "largest_step"])
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
+def test_times_must_be_positive(keyword, value):
+    with pytest.raises(BadInput, match=f"{keyword}: .* is not a positive number"):
+        netlist(CIRCUIT, **{keyword: value})
+
+
+def test_an_existing_file_is_kept_unless_forced(tmp_path):
+    path = tmp_path / "a.cir"
+    path.write_text("mine")
+    with pytest.raises(BadInput, match="exists already; give --force"):
+        DECK.write(path)
+    assert path.read_text() == "mine"
+    assert DECK.write(path, force=True).read_text() == DECK.text
+    with pytest.raises(BadInput, match="can not be written"):
+        DECK.write(tmp_path / "nowhere" / "a.cir")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.cir"]
+
+
+def test_a_block_without_a_cell_is_named():
+    class Unheard(type(CIRCUIT.graph.block("log0"))):
+        pass
+
+    block = Unheard(size=1)
+    object.__setattr__(block, "__class__", Unheard)
+    with pytest.raises(NoCell, match="no cell for the block 'unheard'"):
+        cell.dispatch(object)(block, type("Site", (), {"graph": CIRCUIT.graph, "node": "log0"})())
