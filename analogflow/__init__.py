@@ -1,1 +1,90 @@
-"""analogflow: compile continuous-time flows into analog circuits, simulate them, and prove what they compute."""
+"""analogflow: compile continuous-time flows into analog circuits, simulate them, and prove what they compute.
+
+    import analogflow as af
+    channel = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+    print(af.solve(channel))
+
+Importing the package loads neither PySpice nor matplotlib: what draws or hands over to PySpice is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+from analogflow import flows
+from analogflow.circuit import Circuit
+from analogflow.compiler import compile
+from analogflow.errors import (
+    AnalogflowError,
+    BadInput,
+    MissingProgram,
+    NoCell,
+    SimulationFailed,
+    UnstableManifold,
+    Untraceable,
+)
+from analogflow.flows import CommonMode, Flow, Simplex
+from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch
+from analogflow.netlister import Deck, netlist
+from analogflow.outcome import Outcome
+from analogflow.problems import Channel
+from analogflow.simulators import simulate
+from analogflow.solution import Solution, solve
+from analogflow.trajectory import Trajectory
+from analogflow.validation import Certificate, certify
+
+if TYPE_CHECKING:
+    from analogflow.netlister.pyspice import subcircuit
+    from analogflow.report import draw_blocks, plot_capacity, save_figure
+
+__version__ = metadata.version("analogflow")
+
+__all__ = [
+    "AnalogflowError",
+    "BadInput",
+    "BlockGraph",
+    "Certificate",
+    "Channel",
+    "Circuit",
+    "CommonMode",
+    "Deck",
+    "Flow",
+    "MissingProgram",
+    "NoCell",
+    "Outcome",
+    "Simplex",
+    "SimulationFailed",
+    "Solution",
+    "Trajectory",
+    "UnstableManifold",
+    "Untraceable",
+    "certify",
+    "comparator",
+    "compile",
+    "draw_blocks",
+    "flows",
+    "log",
+    "netlist",
+    "normalise",
+    "plot_capacity",
+    "save_figure",
+    "simulate",
+    "softmax",
+    "solve",
+    "subcircuit",
+    "switch",
+]
+
+_LOADED_ON_USE = {
+    "subcircuit": "analogflow.netlister.pyspice",
+    "draw_blocks": "analogflow.report",
+    "plot_capacity": "analogflow.report",
+    "save_figure": "analogflow.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LOADED_ON_USE:
+        return getattr(import_module(_LOADED_ON_USE[name]), name)
+    raise AttributeError(f"module 'analogflow' has no attribute {name!r}")

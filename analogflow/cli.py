@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from typing import Any, NoReturn
 
 from rich.console import Console
@@ -105,8 +106,9 @@ def _flow(options: argparse.Namespace, problem: Any) -> Any:
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[float], None]]:
     """A line on standard error that counts the simulated time, removed at the end."""
+    hidden = quiet or not sys.stderr.isatty()
     columns = (TextColumn("simulated {task.completed:.0f} τ"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
         task = progress.add_task("simulating", total=None)
         yield lambda time: progress.update(task, completed=time)
 
@@ -120,6 +122,7 @@ def _positive(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="analogflow", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"analogflow {metadata.version('analogflow')}")
     verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
 
     def verb(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:

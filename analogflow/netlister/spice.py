@@ -74,7 +74,7 @@ def netlist(
         title=f"* analogflow: {comment(f'{flow.family} {flow.form}')}, technology {circuit.technology}",
         header=tuple(_header(circuit, time_constants, expected or {})),
         body=tuple(body),
-        script=tuple(_script(circuit)),
+        script=tuple(_script(circuit, end)),
         vectors=circuit.signals,
         end_time=end,
         largest_step=step,
@@ -128,10 +128,15 @@ def _shown(value: float | Sequence[float]) -> str:
     return ", ".join(f"{x:.10g}" for x in numbers[:8]) + (", ..." if len(numbers) > 8 else "")
 
 
-def _script(circuit: Circuit) -> list[str]:
+def _script(circuit: Circuit, end: float) -> list[str]:
     """Control section that runs the deck and prints the last value of every observable and of the answer."""
     names = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer])
     lines = [".control", "set noaskquit", "set numdgt=12", "run", "let last_point = length(time) - 1"]
+    lines += [
+        f"if time[last_point] < {number(0.999999 * end)}",
+        "echo the simulation stopped before its end, so what follows is no answer: a state ran away",
+        "end",
+    ]
     for name in names:
         nodes = circuit.signals[name]
         for k, node in enumerate(nodes):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,15 @@ def read_problem(flow: str, path: str | Path) -> Channel:
         The file can not be read or parsed, has an unknown or missing key, or its content is not a valid problem.
     """
     path = Path(path)
-    if flow != "capacity":
-        raise BadInput(f"flow {flow!r} is not known; known are: capacity.")
+    if flow not in _READERS:
+        near = difflib.get_close_matches(flow, _READERS, n=1)
+        raise BadInput(
+            f"flow {flow!r} is not known; " + (f"did you mean {near[0]}?" if near else f"known are: {', '.join(_READERS)}.")
+        )
+    return _READERS[flow](path)
+
+
+def _read_channel(path: Path) -> Channel:
     suffix = path.suffix.lower()
     if suffix == ".csv":
         return Channel(read_csv_matrix(path))
@@ -59,3 +68,6 @@ def _channel_from_keys(keys: dict[str, Any], path: Path) -> Channel:
     if "transition" not in keys:
         raise BadInput(f"{str(path)!r}: the key 'transition' is missing; it holds the matrix of p(output|input).")
     return Channel(**keys)
+
+
+_READERS: dict[str, Callable[[Path], Channel]] = {"capacity": _read_channel}

@@ -1,0 +1,40 @@
+# `make demo` and `make test` each set up what they need; nothing has to be done before.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock clean
+
+BIN := .venv/bin
+CHANNEL := examples/data/paper_channel.csv
+WORKERS ?= 2
+PYTEST_FLAGS ?=
+
+help: ## Show these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+demo: ## Set up, simulate the example channel's circuit, write demo/capacity.cir and demo/capacity.svg
+	@sh scripts/setup.sh run
+	@mkdir -p demo
+	$(BIN)/analogflow solve capacity $(CHANNEL) --figure demo/capacity.svg --force
+	$(BIN)/analogflow netlist capacity $(CHANNEL) -o demo/capacity.cir --force
+
+# NGSPICE_TESTS overrules how tests treat ngspice: required, if-available or off.
+test: lint ## Set up, lint, type-check and run all tests (PYTEST_FLAGS=--slow for the long ones too)
+	$(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} $(PYTEST_FLAGS)
+
+lint: ## Check style, types and the direction of imports
+	@sh scripts/setup.sh dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-cache
+
+# One resolution for every platform and every Python from 3.11 on; it lists versions only, wherever they came from.
+lock: ## Resolve pyproject.toml anew into requirements.lock
+	@sh scripts/setup.sh dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
+		--no-emit-index-url --annotation-style=line --custom-compile-command "make lock" --quiet -o requirements.lock
+
+clean: ## Remove everything that was made here
+	rm -rf .venv demo build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,29 @@
+"""Exact answers with certificates. It shares no code with the flows, circuits and digital solvers that it judges."""
+
+from analogflow.reference.answers import expected_answer
+from analogflow.reference.capacity import (
+    CapacityBatch,
+    CapacityBounds,
+    CapacityReference,
+    Convergence,
+    InputTypes,
+    capacity_batch,
+    capacity_certificate,
+    capacity_convergence,
+    capacity_reference,
+    input_types,
+)
+
+__all__ = [
+    "expected_answer",
+    "CapacityBatch",
+    "CapacityBounds",
+    "CapacityReference",
+    "Convergence",
+    "InputTypes",
+    "capacity_batch",
+    "capacity_certificate",
+    "capacity_convergence",
+    "capacity_reference",
+    "input_types",
+]

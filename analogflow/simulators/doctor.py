@@ -1,0 +1,78 @@
+"""Examines the machine: which engines can run, in which versions, what is missing and the command that mends it."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from importlib import metadata
+
+from analogflow.errors import AnalogflowError, MissingProgram
+from analogflow.simulators.library import find_code_models, find_program, require_library
+from analogflow.simulators.session import NgspiceSession
+
+__all__ = ["Finding", "examine"]
+
+_DEBIAN = "apt-get install ngspice libngspice0 (others: ngspice_setup.md)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing looked for: whether it was found, what is known of it, whether ngspice runs need it, how to mend it."""
+
+    name: str
+    found: bool
+    detail: str
+    needed: bool = True
+    remedy: str = ""
+
+
+def examine() -> tuple[Finding, ...]:
+    """Look for everything that the engines need; the last line says which engine runs by default."""
+    packages = [
+        Finding(name, True, metadata.version(name)) for name in ("analogflow", "numpy", "scipy", "networkx", "PySpice")
+    ]
+    library, simulator = _library_and_simulator()
+    return (
+        Finding("Python", True, platform.python_version()),
+        *packages,
+        library,
+        simulator,
+        _program(),
+        _code_models(),
+        Finding("default engine", True, "ngspice" if simulator.found else "block (ngspice can not run)"),
+    )
+
+
+def _library_and_simulator() -> tuple[Finding, Finding]:
+    try:
+        library = require_library()
+    except MissingProgram as fault:
+        return (
+            Finding("ngspice library", False, str(fault), remedy=_DEBIAN),
+            Finding("ngspice through PySpice", False, "not tried", remedy="install the ngspice library first"),
+        )
+    found = Finding("ngspice library", True, f"{library.path} ({library.source})")
+    try:
+        with NgspiceSession(time_limit=30.0) as session:
+            return found, Finding("ngspice through PySpice", True, f"version {session.versions.get('ngspice', 'unknown')}")
+    except AnalogflowError as fault:
+        return found, Finding(
+            "ngspice through PySpice", False, str(fault), remedy="set NGSPICE_LIBRARY_PATH to another ngspice"
+        )
+
+
+def _program() -> Finding:
+    name = "ngspice program (runs netlists alone)"
+    try:
+        program = find_program()
+    except MissingProgram as fault:
+        return Finding(name, False, str(fault), needed=False, remedy="apt-get install ngspice")
+    return Finding(name, True, f"{program.path}, version {program.version}", needed=False)
+
+
+def _code_models() -> Finding:
+    folder = find_code_models()
+    name = "ngspice code models (play noise files)"
+    if folder is None:
+        return Finding(name, False, "not found", needed=False, remedy="apt-get install ngspice, or set SPICE_LIB_DIR")
+    return Finding(name, True, str(folder), needed=False)

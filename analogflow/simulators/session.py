@@ -1,0 +1,205 @@
+"""Runs requests in a worker process that has limits, an empty home, and a successor whenever it breaks.
+
+This process never loads ngspice: a crash, a hang or a leak there is a sentence here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput, MissingProgram, SimulationFailed
+from analogflow.simulators.library import require_library
+from analogflow.simulators.protocol import FrameError, Reply, Request
+from analogflow.simulators.worker_process import Deadline, Frame, WorkerProcess
+
+__all__ = ["NgspiceSession", "default_session"]
+
+
+_START_SECONDS = 120.0
+_GIBIBYTE = 2**30
+
+
+class NgspiceSession:
+    """ngspice, ready to run requests one after another; use it in a ``with`` statement, or close it.
+
+    Nothing starts before the first run. Threads may share a session: their runs wait for each other. For runs side by side
+    take one session for each. After a fork the child starts a worker of its own.
+
+    Parameters
+    ----------
+    time_limit : float
+        Seconds of wall-clock time for one run.
+    memory_limit : int
+        Bytes of address space of the worker; enforced where the system can.
+    runs_per_worker : int
+        A worker is replaced after that many runs, so that nothing small that ngspice leaks grows large.
+
+    Raises
+    ------
+    BadInput
+        A limit is not positive.
+    """
+
+    def __init__(self, *, time_limit: float = 600.0, memory_limit: int = 4 * _GIBIBYTE, runs_per_worker: int = 200) -> None:
+        for name, value in (
+            ("time_limit", time_limit),
+            ("memory_limit", memory_limit),
+            ("runs_per_worker", runs_per_worker),
+        ):
+            if not value > 0:
+                raise BadInput(f"{name}: {value!r} must be positive.")
+        self.time_limit = time_limit
+        self.memory_limit = int(memory_limit)
+        self.runs_per_worker = runs_per_worker
+        self._worker: WorkerProcess | None = None
+        self._stop: Callable[[], object] | None = None  # also called when the session is forgotten or Python ends
+        self._lock = threading.Lock()
+
+    def run(
+        self, request: Request, *, on_progress: Callable[[float], object] | None = None, time_limit: float | None = None
+    ) -> Reply:
+        """Run a request and wait for its reply.
+
+        Parameters
+        ----------
+        request : Request
+        on_progress : callable, optional
+            Called about twenty times a second with the simulated time reached, in seconds.
+        time_limit : float, optional
+            Seconds, in place of the session's.
+
+        Raises
+        ------
+        MissingProgram
+            There is no ngspice library.
+        SimulationFailed
+            ngspice refused the deck, crashed, or reached a limit. A run that ngspice gave up is a reply, not an error.
+        """
+        seconds = self.time_limit if time_limit is None else time_limit
+        if not seconds > 0:
+            raise BadInput(f"time_limit: {seconds!r} must be positive.")
+        with self._lock:
+            worker = self._ready()
+            worker.runs += 1
+            try:
+                header, arrays = self._exchange(worker, request, on_progress, seconds)
+            except BaseException:
+                # Whatever interrupted us (Ctrl-C too), what the worker says next would answer the wrong question.
+                self._discard()
+                raise
+            if header.get("exiting") or header.get("kind") == "memory":
+                self._discard()
+        return self._judged(header, arrays, worker.versions)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """``ngspice``, ``PySpice``, ``numpy`` and ``library`` of the worker, which is started if need be."""
+        with self._lock:
+            return dict(self._ready().versions)
+
+    @property
+    def process_id(self) -> int | None:
+        """Process of the worker; None while there is none."""
+        worker = self._worker
+        return worker.process.pid if worker is not None and worker.alive else None
+
+    def close(self) -> None:
+        """End the worker at once; a run under way in another thread fails. A later run starts a new one."""
+        self._discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"NgspiceSession(time_limit={self.time_limit:g}, process_id={self.process_id})"
+
+    def _ready(self) -> WorkerProcess:
+        """A worker fit for one more run."""
+        if self._worker is not None and (self._worker.runs >= self.runs_per_worker or not self._worker.alive):
+            self._discard()
+        if self._worker is None:
+            self._worker = WorkerProcess(require_library().path, self.memory_limit)
+            self._stop = weakref.finalize(self, self._worker.stop)
+            try:
+                with Deadline(self._worker, _START_SECONDS):
+                    header, _ = self._worker.receive()
+                if header.get("kind") == "missing":
+                    raise MissingProgram(f"ngspice can not be loaded: {header.get('detail')}. See ngspice_setup.md.")
+                self._worker.versions = dict(header["versions"])
+            except (EOFError, FrameError, KeyError):
+                raise SimulationFailed(f"ngspice's process did not start{self._worker.last_words()}.") from None
+            finally:
+                if not self._worker.versions:
+                    self._discard()
+        return self._worker
+
+    def _discard(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None and self._stop is not None:
+            self._stop()
+
+    def _exchange(
+        self, worker: WorkerProcess, request: Request, on_progress: Callable[[float], object] | None, seconds: float
+    ) -> Frame:
+        with Deadline(worker, seconds) as deadline:
+            try:
+                worker.send(request)
+                header, arrays = worker.receive()
+                while header.get("kind") == "progress":
+                    if on_progress is not None:
+                        on_progress(float(header["time"]))
+                    header, arrays = worker.receive()
+            except (EOFError, FrameError, OSError, ValueError) as fault:
+                if worker is not self._worker:
+                    raise SimulationFailed("the session was closed while ngspice ran; run again.") from None
+                if deadline.passed:
+                    raise SimulationFailed(
+                        f"ngspice did not finish within the time limit of {seconds:g} s and was stopped; "
+                        "raise time_limit, shorten the run, or take larger steps."
+                    ) from None
+                raise SimulationFailed(worker.death(fault)) from None
+        return header, arrays
+
+    def _judged(self, header: dict[str, Any], arrays: dict[str, NDArray[np.float64]], versions: Mapping[str, str]) -> Reply:
+        kind, detail = header.get("kind"), str(header.get("detail"))
+        if header.get("exiting") or kind == "memory":
+            raise SimulationFailed(
+                f"ngspice gave up ({detail or 'it did not say why'}); its memory limit is "
+                f"{self.memory_limit / _GIBIBYTE:.3g} GiB. Raise memory_limit, shorten the run, or take larger steps."
+            )
+        if kind == "rejected":
+            raise SimulationFailed(f"ngspice did not take the deck: {detail}.")
+        if kind != "reply":
+            raise SimulationFailed(f"ngspice's process refused the request: {detail}.")
+        return Reply(
+            status=str(header["status"]),
+            time=arrays.pop("time"),
+            vectors=arrays,
+            detail=detail,
+            node=header["node"],
+            element=header["element"],
+            messages=tuple(map(str, header["messages"])),
+            versions=dict(versions),
+        )
+
+
+@functools.cache
+def _session_of(process: int) -> NgspiceSession:
+    return NgspiceSession()
+
+
+def default_session() -> NgspiceSession:
+    """The session that loops share, so that only the first run pays for a start; it ends with this process."""
+    return _session_of(os.getpid())

@@ -1,0 +1,122 @@
+"""What holds for a whole test session: how ngspice and slow tests are treated, and documents that run as tests.
+
+It lies here and not in tests/ because it also rules the documents: a conftest's hooks reach only the folders below it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+from analogflow.errors import MissingProgram
+from analogflow.simulators.library import find_library, find_program
+
+ROOT = Path(__file__).parent
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Tests share few cores, so a deadline would measure the machine; in CI a red run must be red again.
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--ngspice`` and ``--slow``."""
+    group = parser.getgroup("analogflow")
+    group.addoption(
+        "--ngspice",
+        choices=("required", "if-available", "off"),
+        default="if-available",
+        help="tests of the real simulator: fail without it, skip without it, or skip always",
+    )
+    group.addoption("--slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop at once, with one sentence, where ngspice is required and missing."""
+    missing = _missing_ngspice()
+    if missing and config.getoption("--ngspice") == "required":
+        raise pytest.UsageError(f"--ngspice=required, but: {missing}")
+    if config.getoption("dist", "no") == "load":
+        # Examples of one document build on each other: xdist must keep each group on one worker.
+        config.option.dist = "loadgroup"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what the options exclude, and say why."""
+    reason = _why_no_ngspice(config)
+    for item in items:
+        if reason and item.get_closest_marker("ngspice"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@functools.cache
+def _missing_ngspice() -> str:
+    """What is missing of ngspice, as a sentence; empty if nothing is."""
+    try:
+        find_library()
+        find_program()
+    except MissingProgram as missing:
+        return str(missing)
+    return ""
+
+
+def _why_no_ngspice(config: pytest.Config) -> str:
+    return "--ngspice=off" if config.getoption("--ngspice") == "off" else _missing_ngspice()
+
+
+@pytest.fixture(scope="session")
+def no_ngspice(request: pytest.FixtureRequest) -> str:
+    """Why ngspice is not to be run in this session; empty if it is.
+
+    A document writes, in an HTML comment before the fence,
+    ``skip: next if(no_ngspice, reason=no_ngspice)``.
+    """
+    return _why_no_ngspice(request.config)
+
+
+class _Stage:
+    """Where a document's examples run: a fresh folder with the example data in it and nothing else."""
+
+    def __init__(self) -> None:
+        self._home = ""
+        self._folder = ""
+
+    def enter(self, namespace: dict[str, Any]) -> None:
+        self._home, self._folder = os.getcwd(), tempfile.mkdtemp(prefix="analogflow-document-")
+        shutil.copytree(ROOT / "examples" / "data", Path(self._folder, "examples", "data"))
+        os.chdir(self._folder)
+
+    def leave(self, namespace: dict[str, Any]) -> None:
+        os.chdir(self._home)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_stage = _Stage()
+_collect_document = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "CONTRIBUTING.md", "ngspice_setup.md", "docs/*.md", "docs/*/*.md"],
+    setup=_stage.enter,
+    teardown=_stage.leave,
+    fixtures=["no_ngspice"],
+).pytest()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the Python fences of a document; they share one namespace."""
+    document = _collect_document(file_path, parent)
+    if document is not None:
+        document.add_marker(pytest.mark.xdist_group(file_path.name))
+    return document

@@ -1,0 +1,25 @@
+"""Write every generated file of the project: netlists/ and the pictures of the documentation. Run from the project's root."""
+
+from pathlib import Path
+
+from analogflow import Channel, compile, draw_blocks, flows, netlist, plot_capacity, save_figure, solve
+from analogflow.flows.capacity import FORMS
+from analogflow.reference import expected_answer
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    channel = Channel.from_csv(ROOT / "examples/data/paper_channel.csv")
+    for form in FORMS:
+        circuit = compile(flows.capacity(channel, form=form))
+        deck = netlist(circuit, time_constants=150, expected=expected_answer(channel))
+        print(deck.write(ROOT / f"netlists/capacity-{form}-ideal.cir", force=True).relative_to(ROOT))
+    images = ROOT / "docs/images"
+    circuit = compile(flows.capacity(channel))
+    print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))
+    print(save_figure(plot_capacity(solve(channel)), images / "capacity-run.svg", force=True).relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Figures are written whole or not at all, are the same bytes each time, and show what they should."""
+
+import re
+
+import pytest
+
+from analogflow.compiler import compile
+from analogflow.errors import BadInput
+from analogflow.flows import capacity
+from analogflow.problems import Channel
+from analogflow.report import draw_blocks, history_table, plot_capacity, save_figure, solution_table
+from analogflow.solution import solve
+
+PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+
+
+@pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised", "printed"])
+def test_diagram_has_a_box_for_each_block_and_an_arrow_for_each_signal(form):
+    graph = compile(capacity(PAPER, form=form)).graph
+    axes = draw_blocks(graph, title="a title").axes[0]
+    boxes = [patch for patch in axes.patches if type(patch).__name__ == "FancyBboxPatch"]
+    arrows = [patch for patch in axes.patches if type(patch).__name__ == "FancyArrowPatch"]
+    assert len(boxes) == len(graph)
+    assert len(arrows) == len(set(graph.network.edges())) - len(graph.states)
+    labels = {text.get_text() for text in axes.texts}
+    assert {"∫", "ln"} <= labels
+    assert any("capacity_nats" in label for label in labels)
+
+
+def test_no_two_boxes_overlap():
+    graph = compile(capacity(PAPER, form="replicator")).graph
+    boxes = [p for p in draw_blocks(graph).axes[0].patches if type(p).__name__ == "FancyBboxPatch"]
+    corners = [(p.get_x(), p.get_y(), p.get_x() + p.get_width(), p.get_y() + p.get_height()) for p in boxes]
+    for k, a in enumerate(corners):
+        for b in corners[:k]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
+def test_figure_is_written_once_and_kept(tmp_path, suffix):
+    figure = draw_blocks(compile(capacity(PAPER)).graph)
+    path = save_figure(figure, tmp_path / f"a{suffix}")
+    first = path.read_bytes()
+    with pytest.raises(BadInput, match="exists already; give --force"):
+        save_figure(figure, path)
+    assert path.read_bytes() == first
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_svg_is_the_same_bytes_each_time(tmp_path):
+    texts = [save_figure(draw_blocks(compile(capacity(PAPER)).graph), tmp_path / f"{k}.svg").read_bytes() for k in range(2)]
+    assert texts[0] == texts[1]
+    assert not re.search(rb"<dc:date>", texts[0])
+
+
+def test_where_a_figure_can_not_go_is_said(tmp_path):
+    figure = draw_blocks(compile(capacity(PAPER)).graph)
+    with pytest.raises(BadInput, match=r"a figure must end in \.svg, \.png, \.pdf"):
+        save_figure(figure, tmp_path / "a.bmp")
+    with pytest.raises(BadInput, match="is not a directory"):
+        save_figure(figure, tmp_path / "nowhere" / "a.svg")
+
+
+def test_run_is_plotted_against_its_reference():
+    solution = solve(PAPER, engine="block")
+    left, middle, right = plot_capacity(solution).axes
+    assert len(left.lines) == 3
+    assert any("0.252344" in text.get_text() for text in middle.texts)
+    assert right.get_yscale() == "log"
+    assert all(axis.get_xlabel() == "time (τ)" for axis in (left, middle, right))
+
+
+def test_tables_name_what_people_look_for():
+    solution = solve(PAPER, engine="block")
+    cells = [cell for column in solution_table(solution).columns for cell in column.cells]
+    text = " ".join(map(str, cells))
+    for wanted in (
+        "0.252343625",
+        "certified gap of the reference",
+        "settling time",
+        "largest departure of Σz from 1",
+        "passed",
+    ):
+        assert wanted in text
+    steps = list(history_table(solution.circuit).columns[0].cells)
+    assert steps == ["trace", "check", "stabilise", "fuse", "ideal"]

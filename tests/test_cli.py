@@ -1,0 +1,140 @@
+"""The command line: what goes to which stream, with which exit code, and what a person can do wrong."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analogflow.cli import main
+
+ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
+
+
+@pytest.fixture
+def channel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.csv").write_text(ROWS)
+    return "p.csv"
+
+
+def test_solve_prints_one_json_object_and_nothing_else(channel, capsys):
+    assert main(["solve", "capacity", channel, "--engine", "block", "--seed", "3", "--json"]) == 0
+    out = json.loads(capsys.readouterr().out)
+    assert out["flow"] == "capacity"
+    assert out["form"] == "logdomain"
+    assert out["engine"] == "block"
+    assert out["seed"] == 3
+    assert out["settled"] is True
+    assert out["answer"]["capacity_nats"] == pytest.approx(0.252343625741, abs=1e-9)
+    assert len(out["answer"]["input_distribution"]) == 3
+    assert out["reference"]["gap"] <= 1e-12
+    assert out["errors"]["simplex"] < 1e-9
+    assert {"name", "passed", "detail"} == set(out["checks"][0])
+    assert set(out["state"]) == {"u"}
+    assert {"analogflow", "numpy", "python"} <= set(out["versions"])
+
+
+def test_solve_prints_a_table(channel, capsys):
+    assert main(["solve", "capacity", channel, "--engine", "block", "--figure", "z.svg"]) == 0
+    out = capsys.readouterr().out
+    assert "0.252343625" in out
+    assert "settling time" in out
+    assert os.path.exists("z.svg")
+
+
+def test_printed_form_is_not_settled(channel, capsys):
+    assert main(["solve", "capacity", channel, "--engine", "block", "--form", "printed", "--json"]) == 1
+    out = json.loads(capsys.readouterr().out)
+    assert out["settled"] is False
+    assert out["settling_time"] is None
+    failed = [check for check in out["checks"] if not check["passed"]]
+    assert any("manifold" in check["detail"] for check in failed)
+
+
+def test_netlist_is_written_and_never_overwritten(channel, capsys):
+    assert main(["netlist", "capacity", channel, "-o", "a.cir"]) == 0
+    first = Path("a.cir").read_text()
+    assert main(["netlist", "capacity", channel, "-o", "a.cir", "--form", "replicator"]) == 2
+    assert "exists already; give --force" in capsys.readouterr().err
+    assert Path("a.cir").read_text() == first
+    assert main(["netlist", "capacity", channel, "-o", "a.cir", "--force"]) == 0
+    assert Path("a.cir").read_text() == first
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
+def test_netlist_runs_alone_and_prints_its_answer(channel, form):
+    assert main(["netlist", "capacity", channel, "-o", "a.cir", "--form", form, "--time", "120"]) == 0
+    done = subprocess.run(["ngspice", "-b", "-n", "a.cir"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    found = re.search(r"answer_capacity_nats = ([0-9.e+-]+)", done.stdout)
+    assert float(found[1]) == pytest.approx(0.252343625741, abs=1e-9)
+
+
+@pytest.mark.ngspice
+def test_netlist_of_the_printed_form_says_that_it_stopped_early(channel):
+    assert main(["netlist", "capacity", channel, "-o", "a.cir", "--form", "printed", "--time", "120"]) == 0
+    done = subprocess.run(["ngspice", "-b", "-n", "a.cir"], capture_output=True, text=True, timeout=60)
+    assert "the simulation stopped before its end" in done.stdout or "0.4734" in done.stdout or "4.734" in done.stdout
+
+
+def test_explain_and_draw(channel, capsys):
+    assert main(["explain", "capacity", channel]) == 0
+    out = capsys.readouterr().out
+    assert "stabilise" in out
+    assert "q = P.T @ z" in out
+    assert main(["draw", "capacity", channel, "-o", "a.svg"]) == 0
+    assert "<svg" in Path("a.svg").read_text()
+
+
+BAD = {
+    "is not known; did you mean capacity": ["solve", "capasity", "p.csv"],
+    "form 'polar' of the capacity flow is not known": ["solve", "capacity", "p.csv", "--form", "polar"],
+    "technology 'vacuum' is not known": ["solve", "capacity", "p.csv", "--technology", "vacuum"],
+    "engine 'spectre' is not known": ["solve", "capacity", "p.csv", "--engine", "spectre"],
+    "'none.csv' does not exist": ["solve", "capacity", "none.csv"],
+    "is not a positive number": ["solve", "capacity", "p.csv", "--time", "-1"],
+    "invalid int value: 'x'": ["solve", "capacity", "p.csv", "--seed", "x"],
+    "required: VERB": [],
+    "invalid choice: 'slove'": ["slove"],
+    "can not be written": ["netlist", "capacity", "p.csv", "-o", "nowhere/a.cir"],
+    "a figure must end in": ["draw", "capacity", "p.csv", "-o", "a.bmp"],
+    "not a directory": ["solve", "capacity", "p.csv", "--figure", "nowhere/a.svg"],
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_bad_input_is_one_sentence_exit_2_and_nothing_written(channel, capsys, reason):
+    before = sorted(os.listdir())
+    assert main(BAD[reason]) == 2
+    captured = capsys.readouterr()
+    assert reason in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert sorted(os.listdir()) == before
+
+
+def test_missing_library_is_exit_3_with_the_remedy(channel):
+    wrong = {**os.environ, "NGSPICE_LIBRARY_PATH": os.path.abspath(channel)}
+    for arguments in (["solve", "capacity", channel, "--engine", "ngspice"], ["doctor"]):
+        done = subprocess.run([sys.executable, "-m", "analogflow", *arguments], env=wrong, capture_output=True, text=True)
+        assert done.returncode == 3
+        assert "Traceback" not in done.stderr
+        assert "NGSPICE_LIBRARY_PATH" in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.ngspice
+def test_doctor_finds_everything(capsys):
+    assert main(["doctor"]) == 0
+    assert "default engine" in capsys.readouterr().out
+
+
+def test_version_and_help_are_there():
+    for argument in ("--version", "--help"):
+        done = subprocess.run([sys.executable, "-m", "analogflow", argument], capture_output=True, text=True)
+        assert done.returncode == 0
+        assert done.stdout.strip()

@@ -1,0 +1,168 @@
+"""The house rules that no other tool checks: sizes, names, what an import loads, what the repository may mention."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import analogflow
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "analogflow"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FOLDERS = sorted({module.parent for module in MODULES})
+
+LONGEST_MODULE = 300
+WIDEST_FOLDER = 9
+WORDS_THAT_NAME_NOTHING = {"utils", "util", "core", "common", "base", "manager", "helpers", "helper", "misc"}
+LOADED_ON_USE = {"PySpice", "matplotlib", "rich", "xarray", "pandas", "dask", "cvxpy", "dit"}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, json, analogflow; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert sorted(LOADED_ON_USE.intersection(loaded)) == []
+
+
+def test_the_public_names_are_there_and_listed_by_dir() -> None:
+    assert sorted(set(analogflow.__all__)) == sorted(analogflow.__all__)
+    assert [name for name in analogflow.__all__ if not hasattr(analogflow, name)] == []
+
+
+def test_no_public_function_shares_its_name_with_a_submodule() -> None:
+    submodules = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir()}
+    shared = [
+        name
+        for name in analogflow.__all__
+        if name in submodules and not isinstance(getattr(analogflow, name), type(analogflow))
+    ]
+    assert shared == []
+
+
+def test_imports_point_from_right_to_left() -> None:
+    run = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative)
+def test_module_is_short_enough_to_be_read_at_once(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=relative)
+def test_folder_is_narrow_enough_to_be_known(folder: Path) -> None:
+    assert len([module for module in folder.glob("*.py") if module.name != "__init__.py"]) <= WIDEST_FOLDER
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative)
+def test_module_is_named_after_an_idea(module: Path) -> None:
+    assert not WORDS_THAT_NAME_NOTHING & set(re.split(r"[/._]", module.relative_to(PACKAGE).as_posix()))
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.name != "__main__.py"], ids=relative)
+def test_module_says_what_it_is_and_documents_what_it_exports(module: Path) -> None:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    exported, documented = exports(tree), documented_names(tree)
+    assert exported is not None, "no literal __all__"
+    undocumented = {name for name in exported if not documented.get(name, True)}
+    assert undocumented == set()
+    assert {name for name in documented if name in exported and name.startswith("_")} == set()
+
+
+def exports(tree: ast.Module) -> list[str] | None:
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == ["__all__"]:
+            return ast.literal_eval(statement.value)
+    return None
+
+
+def documented_names(tree: ast.Module) -> dict[str, bool]:
+    """Whether each function, class and constant defined in a module has a docstring; a constant's follows it."""
+    found = {}
+    for statement, following in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            found[statement.name] = ast.get_docstring(statement) is not None
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+            found |= {target.id: text for target in targets if isinstance(target, ast.Name) and target.id.isupper()}
+    return found
+
+
+def test_an_undocumented_constant_is_noticed() -> None:
+    tree = ast.parse('__all__ = ["A", "B", "f"]\nA = 1\n"""An a."""\nB = 2\ndef f(): ...\n')
+    assert exports(tree) == ["A", "B", "f"]
+    assert documented_names(tree) == {"A": True, "B": False, "f": False}
+
+
+def repository_files() -> list[Path]:
+    listing = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+SOMEBODYS_FOLDER = re.compile(r"(?<![\w.~*}])/(work|root|home|Users|mnt|srv)/\w")
+
+
+def test_no_file_mentions_a_folder_of_somebodys_machine() -> None:
+    mentions = []
+    for path in repository_files():
+        text = path.read_bytes().decode("utf-8", "replace")
+        mentions += [f"{relative(path)}: {match[0]}" for match in SOMEBODYS_FOLDER.finditer(text)]
+    assert mentions == []
+
+
+@pytest.mark.parametrize("folder", ["work", "root", "home"])
+def test_a_folder_of_somebodys_machine_is_noticed(folder: str) -> None:
+    assert SOMEBODYS_FOLDER.search(f"see '/{folder}/notes'")
+    assert not SOMEBODYS_FOLDER.search(f"a net{folder}/thing, docs/{folder}/page")
+
+
+def test_the_lock_pins_every_declared_dependency_and_names_no_source() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if "://" in line or line.startswith("-")] == []
+    pinned = {normal(line.partition("==")[0]) for line in lines if "==" in line}
+    assert declared() - pinned == set()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    _, _, section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Dependencies")
+    reasons = {normal(name) for name in re.findall(r"`([\w-]+)`", section.partition("\n## ")[0])}
+    assert declared() - reasons == set()
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def declared() -> set[str]:
+    requirements = [*project()["dependencies"], *(r for extra in project()["optional-dependencies"].values() for r in extra)]
+    return {normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in requirements}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).strip().lower()
+
+
+def test_one_version_everywhere() -> None:
+    version = project()["version"]
+    assert analogflow.__version__ == version
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
