@@ -18,7 +18,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from analogflow.errors import MissingProgram
-from analogflow.simulators.library import find_library, find_program
+from analogflow.simulators.library import find_program, require_library
 
 ROOT = Path(__file__).parent
 
@@ -47,9 +47,6 @@ def pytest_configure(config: pytest.Config) -> None:
     missing = _missing_ngspice()
     if missing and config.getoption("--ngspice") == "required":
         raise pytest.UsageError(f"--ngspice=required, but: {missing}")
-    if config.getoption("dist", "no") == "load":
-        # Examples of one document build on each other: xdist must keep each group on one worker.
-        config.option.dist = "loadgroup"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -66,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _missing_ngspice() -> str:
     """What is missing of ngspice, as a sentence; empty if nothing is."""
     try:
-        find_library()
+        require_library()
         find_program()
     except MissingProgram as missing:
         return str(missing)
@@ -115,8 +112,9 @@ _collect_document = Sybil(
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the Python fences of a document; they share one namespace."""
+    """Collect the Python fences of a document; they share one namespace, so run with ``--dist=loadgroup`` under xdist."""
     document = _collect_document(file_path, parent)
     if document is not None:
+        # With --dist=loadgroup, which pyproject.toml sets, one worker of xdist runs the whole document.
         document.add_marker(pytest.mark.xdist_group(file_path.name))
     return document

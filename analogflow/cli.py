@@ -15,13 +15,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from analogflow import report
 from analogflow.compiler import compile
+from analogflow.doctor import examine
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import FAMILIES
 from analogflow.netlister import netlist
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.simulators.doctor import examine
 from analogflow.solution import solve
 from analogflow.technology import TECHNOLOGIES
 

@@ -27,7 +27,7 @@ SPEED_TOLERANCE = 1e-9
 SETTLING_BAND = 1e-6
 """The settling time is when the answer enters this distance from its last value for good, in flow units."""
 
-_AUTOMATIC = (5000.0, 2.0)
+_AUTOMATIC = (5000.0, 1.0)
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
 
 

@@ -1,4 +1,4 @@
-"""How accurate is the simulated capacity circuit, how many points does it take, and how fast is a large netlist written?
+"""Accuracy of the simulated capacity circuit, points it takes, and the time to write a large netlist.
 
 Run from the project's root; ``--write`` puts the tables into docs/accuracy.md, between its markers.
 """

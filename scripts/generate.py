@@ -1,4 +1,4 @@
-"""Write every generated file of the project: netlists/ and the pictures of the documentation. Run from the project's root."""
+"""Write every generated file of the project: netlists/ and the pictures of the documentation."""
 
 from pathlib import Path
 

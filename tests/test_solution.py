@@ -19,7 +19,9 @@ CHANNELS = {
     "identity": Channel(np.eye(3), initial=[0.7, 0.2, 0.1]),
 }
 
-engines = pytest.mark.parametrize("engine", [pytest.param(e, marks=pytest.mark.ngspice if e == "ngspice" else ()) for e in ENGINES])
+engines = pytest.mark.parametrize(
+    "engine", [pytest.param(name, marks=pytest.mark.ngspice if name == "ngspice" else ()) for name in ENGINES]
+)
 
 
 @engines

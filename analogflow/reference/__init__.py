@@ -15,7 +15,6 @@ from analogflow.reference.capacity import (
 )
 
 __all__ = [
-    "expected_answer",
     "CapacityBatch",
     "CapacityBounds",
     "CapacityReference",
@@ -25,5 +24,6 @@ __all__ = [
     "capacity_certificate",
     "capacity_convergence",
     "capacity_reference",
+    "expected_answer",
     "input_types",
 ]

@@ -17,9 +17,14 @@ __all__ = ["FORMATS", "INK", "MUTED", "PALETTE", "check_writable", "new_figure",
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 """Okabe and Ito's colours, told apart by every kind of colour vision."""
 
-INK, MUTED = "#222222", "#777777"
+INK = "#222222"
+"""Colour of text and lines."""
+
+MUTED = "#777777"
+"""Colour of axes and remarks."""
 
 FORMATS = (".svg", ".png", ".pdf")
+"""Endings a figure may have."""
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9,

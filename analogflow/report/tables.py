@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow.circuit import Circuit
-from analogflow.simulators.doctor import Finding
+from analogflow.doctor import Finding
 from analogflow.solution import Solution
 
 __all__ = ["doctor_table", "history_table", "solution_table"]

@@ -58,8 +58,11 @@ class Settle:
             )
 
     def at_rest(self, clock: NDArray[np.float64], values: Sequence[NDArray[np.float64]], window: float) -> bool:
-        """Whether `values` stayed within the band over the last `window` seconds, from the last point before it on."""
-        if len(clock) < 2 or clock[-1] - clock[0] < window:
+        """Whether `values` stayed within the band over the last `window` seconds, from the last point before it on.
+
+        A run begins at 0, whether or not `clock` has a row there.
+        """
+        if len(clock) < 2 or clock[-1] < window:
             return False
         start = max(int(np.searchsorted(clock, clock[-1] - window, side="right")) - 1, 0)
         return all(float(np.ptp(value[start:])) <= self.tolerance * window for value in values)

@@ -129,21 +129,22 @@ class NgspiceSession:
         """A worker fit for one more run."""
         if self._worker is not None and (self._worker.runs >= self.runs_per_worker or not self._worker.alive):
             self._discard()
-        if self._worker is None:
-            self._worker = WorkerProcess(require_library().path, self.memory_limit)
-            self._stop = weakref.finalize(self, self._worker.stop)
-            try:
-                with Deadline(self._worker, _START_SECONDS):
-                    header, _ = self._worker.receive()
-                if header.get("kind") == "missing":
-                    raise MissingProgram(f"ngspice can not be loaded: {header.get('detail')}. See ngspice_setup.md.")
-                self._worker.versions = dict(header["versions"])
-            except (EOFError, FrameError, KeyError):
-                raise SimulationFailed(f"ngspice's process did not start{self._worker.last_words()}.") from None
-            finally:
-                if not self._worker.versions:
-                    self._discard()
-        return self._worker
+        if self._worker is not None:
+            return self._worker
+        worker = self._worker = WorkerProcess(require_library().path, self.memory_limit)
+        self._stop = weakref.finalize(self, worker.stop)
+        try:
+            with Deadline(worker, _START_SECONDS):
+                header, _ = worker.receive()
+            if header.get("kind") == "missing":
+                raise MissingProgram(f"ngspice can not be loaded: {header.get('detail')}. See ngspice_setup.md.")
+            worker.versions = dict(header["versions"])
+        except (EOFError, FrameError, KeyError, OSError, ValueError):
+            raise SimulationFailed(f"ngspice's process did not start{worker.last_words()}.") from None
+        finally:
+            if not worker.versions:
+                self._discard()
+        return worker
 
     def _discard(self) -> None:
         worker, self._worker = self._worker, None

@@ -34,6 +34,7 @@ __all__ = ["Rejected", "Simulator", "main"]
 
 _FIRST_LOOK = 16  # points; later looks follow the density of points
 _FEWEST_POINTS = 8
+_MOST_STALLS = 3
 _PROGRESS_INTERVAL = 0.05  # seconds
 _LARGEST_FILE = 2**26  # bytes, of anything ngspice could be made to write
 
@@ -45,6 +46,8 @@ _FAULT = re.compile(r"^\s*(pt)?error|fatal|can't find model|unknown subckt", re.
 _NODE = re.compile(r'trouble with node "([^"]+)"')
 _INSTANCE = re.compile(r"trouble with \S+instance (\S+)")
 _ELEMENT = re.compile(r"^in line (\S+)$")
+
+_Answer = tuple[dict[str, Any], dict[str, NDArray[np.float64]]]
 
 
 class Rejected(Exception):
@@ -80,9 +83,7 @@ class Simulator(NgSpiceShared):
         ffi.from_handle(user_data).exiting = True
         return exit_status
 
-    def simulate(
-        self, request: Request, progress: Callable[[float], None]
-    ) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    def simulate(self, request: Request, progress: Callable[[float], None]) -> _Answer:
         """Run a request; header of the reply and its arrays (``time`` and the vectors by the request's names).
 
         Raises
@@ -93,8 +94,7 @@ class Simulator(NgSpiceShared):
         self.messages.clear()
         try:
             self.load_circuit("\n".join(request.deck))
-            faults = [line for line in self.messages if _FAULT.search(line)]
-            if faults:
+            if any(_FAULT.search(line) for line in self.messages):
                 raise Rejected(" / ".join(self.messages[:4]))
             return self._transient(request, progress)
         except NameError as fault:  # what PySpice raises for a return code
@@ -107,23 +107,21 @@ class Simulator(NgSpiceShared):
                     with contextlib.suppress(NameError):
                         self.exec_command(command)
 
-    def _transient(
-        self, request: Request, progress: Callable[[float], None]
-    ) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    def _transient(self, request: Request, progress: Callable[[float], None]) -> _Answer:
         settling = [request.vectors.index(name) for name in request.settle.vectors] if request.settle else []
         window = request.window or request.end_time
         pace = window / 4 if request.window else request.end_time / 50  # seconds between looks
-        seen, look, before = 0, _FIRST_LOOK, 0.0
+        seen, look, before, stalls = 0, _FIRST_LOOK, 0.0, 0
         status, detail = "", ""
         columns, clock, values = [], np.empty(0), [np.empty(0)]
         while not status:
             # Stopping by number of points leaves the steps alone; by time, it would set a breakpoint and cut them.
             if seen:
-                self.exec_command("delete all")
+                self.exec_command("delete all")  # not before there are points: it forgets the .save lines too
             self.exec_command(f"stop after {seen + look}")
             self.exec_command("resume" if seen else "run")
             paused = any("interrupted" in line for line in self._stderr)
-            columns = columns or self._columns(request)
+            columns = columns if seen else self._columns(request)
             clock, *values = self._views(columns)
             wild = _first_wild(values, seen, request.blow_up)
             now = float(clock[-1]) if len(clock) else 0.0
@@ -139,11 +137,15 @@ class Simulator(NgSpiceShared):
                 status = "settled"
             elif done:
                 status = "done"  # and never resumed: that would begin the run again
-            else:
+            elif now > before:
                 progress(now)
-                density = (len(clock) - seen) / (now - before) if now > before else np.inf
+                density = (len(clock) - seen) / (now - before)
                 look = int(min(max(density * pace, _FEWEST_POINTS), 4 * look))
-                seen, before = len(clock), now
+                seen, before, stalls = len(clock), now, 0
+            else:
+                # A breakpoint met at the very last point of a run interrupts the next one before its first.
+                stalls += 1
+                status, detail = ("", "") if stalls < _MOST_STALLS else ("failed", "the simulation makes no progress")
         detail = re.sub(r"^doAnalyses:\s*(TRAN:\s*)?", "", detail).strip()
         header = {"status": status, "detail": detail, **self._trouble(status)}
         arrays = dict(zip(("time", *request.vectors), (clock, *values), strict=True))
@@ -285,8 +287,7 @@ def _limit(memory: int) -> None:
 def main() -> None:
     """Serve on a private copy of standard input and output; whatever the library prints goes to standard error."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     _limit(int(sys.argv[1]))
     with contextlib.suppress(BrokenPipeError):

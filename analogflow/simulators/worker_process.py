@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-import analogflow
 from analogflow.simulators.protocol import FrameError, Request, read_frame, write_frame
 
 __all__ = ["Deadline", "Frame", "WorkerProcess"]
@@ -37,7 +36,7 @@ class WorkerProcess:
         self.versions: dict[str, str] = {}
         self.home = tempfile.mkdtemp(prefix="analogflow-")
         self.errors = tempfile.TemporaryFile()
-        folders = [str(Path(analogflow.__file__).parents[1]), *(os.path.abspath(folder) for folder in sys.path)]
+        folders = [str(Path(__file__).parents[2]), *(os.path.abspath(folder) for folder in sys.path)]
         surroundings = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
             "HOME": self.home,
             "USERPROFILE": self.home,

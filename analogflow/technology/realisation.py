@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 from analogflow.blocks import Block, Constant, Wire
@@ -45,10 +46,15 @@ class Site:
     graph: BlockGraph
     node: str
 
-    @property
+    @functools.cached_property
     def block(self) -> Block:
         """The block to build."""
         return self.graph.block(self.node)
+
+    @functools.cached_property
+    def inputs(self) -> tuple[tuple[str, Block], ...]:
+        """Node and block that drive each port."""
+        return tuple((origin, self.graph.block(origin)) for origin in self.graph.inputs(self.node))
 
     def output(self, index: int) -> str:
         """Name of the circuit node that carries output `index`."""
@@ -58,14 +64,10 @@ class Site:
         """Name of a circuit node inside the cell."""
         return f"{self.node}_{part}{index}"
 
-    def width(self, port: int) -> int:
-        """Number of signals at a port."""
-        return self.graph.block(self.graph.inputs(self.node)[port]).size
-
     def value(self, port: int, index: int) -> float | None:
         """Value of a port's element if it is a constant, else None."""
         origin, k = self._origin(port, index)
-        block = self.graph.block(origin)
+        block = self.inputs[port][1] if origin == self.inputs[port][0] else self.graph.block(origin)
         return float(block.values[k]) if isinstance(block, Constant) else None
 
     def control(self, port: int, index: int) -> str:
@@ -79,5 +81,6 @@ class Site:
         return f"v({self.control(port, index)})" if value is None else f"({number(value)})"
 
     def _origin(self, port: int, index: int) -> tuple[str, int]:
-        node = self.graph.inputs(self.node)[port]
-        return locate(self.graph, node, 0 if self.graph.block(node).size == 1 else index)
+        node, block = self.inputs[port]
+        index = 0 if block.size == 1 else index
+        return locate(self.graph, node, index) if isinstance(block, Wire) else (node, index)

@@ -160,7 +160,6 @@ def test_both_engines_follow_one_path(form):
         from analogflow.block_engine import VectorField
 
         field = VectorField(circuit.graph)
-        (name,) = flow.states
         exact = solve_ivp(field, (0, 20), circuit.graph.initial(), t_eval=run.time, method="DOP853", rtol=1e-11, atol=1e-13)
         assert abs(run.values["z"] - field.observables(exact.y.T)["z"]).max() < 1e-5
         assert Simplex("z").defect(run.values["z"]) == pytest.approx(0, abs=1e-9)

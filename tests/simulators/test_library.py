@@ -37,7 +37,7 @@ def test_a_text_file_is_not_taken_for_ngspice(monkeypatch: pytest.MonkeyPatch, t
 
 def test_a_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(tmp_path / "none {} .so"))
-    with pytest.raises(MissingProgram, match="it can not be loaded"):
+    with pytest.raises(MissingProgram, match=r"it can not be loaded"):
         find_library()
 
 
@@ -47,7 +47,7 @@ def test_no_library_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     library._find_library.cache_clear()
     try:
         assert find_library() is None
-        with pytest.raises(MissingProgram, match="was not found. Install the packages ngspice and libngspice0"):
+        with pytest.raises(MissingProgram, match=r"was not found. Install the packages ngspice and libngspice0"):
             require_library()
     finally:
         library._find_library.cache_clear()
@@ -64,7 +64,7 @@ def test_a_library_that_kills_its_loader(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_no_program_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NGSPICE", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingProgram, match="ngspice is not on the PATH"):
+    with pytest.raises(MissingProgram, match=r"ngspice is not on the PATH"):
         find_program()
 
 
@@ -79,7 +79,7 @@ def test_a_program_that_is_something_else(monkeypatch: pytest.MonkeyPatch, tmp_p
     broken.write_text("\x00")
     broken.chmod(0o755)
     monkeypatch.setenv("NGSPICE", str(broken))
-    with pytest.raises(MissingProgram, match="does not run"):
+    with pytest.raises(MissingProgram, match=r"does not run"):
         find_program()
 
 

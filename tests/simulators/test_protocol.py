@@ -55,7 +55,7 @@ def test_a_line_that_could_run_something_is_refused(line: str) -> None:
 
 @pytest.mark.parametrize("title", ["rc", "*ng_script", "*#run", "* a\nshell touch x", "", "* `x`"])
 def test_a_title_is_a_plain_comment(title: str) -> None:
-    with pytest.raises(BadInput, match="deck: line 1, .* is refused"):
+    with pytest.raises(BadInput, match=r"deck: line 1, .* is refused"):
         Request((title, *DECK[1:]), ("a",), 10.0)
 
 
@@ -160,5 +160,5 @@ def test_what_is_not_a_frame_is_refused(data: bytes) -> None:
 @given(st.binary(max_size=80))
 def test_any_bytes_are_a_frame_or_refused(data: bytes) -> None:
     for content in (data, b"AFW1" + data):
-        with pytest.raises((FrameError, EOFError), match="frame|stream"):
+        with pytest.raises((FrameError, EOFError), match=r"frame|stream"):
             read_frame(io.BytesIO(content))

@@ -106,6 +106,22 @@ def test_a_run_does_not_depend_on_those_before_it(session: NgspiceSession) -> No
         assert again.vectors["x"].tobytes() == first.vectors["x"].tobytes()
 
 
+def test_a_run_that_ends_where_it_would_have_paused_does_not_stop_the_next(session: NgspiceSession) -> None:
+    # ngspice keeps the unanswered request to pause: at 16 points the first look comes at the last point.
+    first = session.run(request(*DECAY))
+    for steps in range(5, 20):
+        coarse = Request(deck(*DECAY, step=1.0, end=float(steps)), ("x",), float(steps))
+        assert session.run(coarse).status == "done"
+        again = session.run(request(*DECAY))
+        assert (again.status, len(again.time)) == ("done", len(first.time))
+        assert again.vectors["x"].tobytes() == first.vectors["x"].tobytes()
+
+
+def test_only_what_the_deck_saves_can_be_had(session: NgspiceSession) -> None:
+    with pytest.raises(SimulationFailed, match=r"there is no vector y: .*its \.save does not name it"):
+        session.run(request("r2 x y 1", "c2 y 0 1", *DECAY, vectors=("x", "y"), window=0.1))
+
+
 def test_progress_is_reported(session: NgspiceSession) -> None:
     reached: list[float] = []
     session.run(Request(deck(*DECAY, step=1e-4), ("x",), 10.0), on_progress=reached.append)

@@ -139,7 +139,7 @@ def capacity_convergence(channel: Channel, reference: CapacityReference | None =
     # Ascending, and the last is the 1 that belongs to z* itself.
     correlations = np.clip(np.linalg.eigvalsh(balanced @ balanced.T)[:-1], 0, 1)
     second = np.zeros(np.count_nonzero(kinds == "II"))
-    eigenvalues = -np.sort(np.concatenate([correlations, mu[kinds == "III"], second]))
+    eigenvalues = np.array(-np.sort(np.concatenate([correlations, mu[kinds == "III"], second])), dtype=np.float64)
     factors = np.concatenate([1 - correlations, np.exp(-mu[kinds == "III"]), 1 + second])
     matrix.setflags(write=False)
     eigenvalues.setflags(write=False)
