@@ -14,8 +14,9 @@ from typing import Any
 
 import hypothesis
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 from analogflow.errors import MissingProgram
 from analogflow.simulators.library import find_program, require_library
@@ -101,20 +102,21 @@ class _Stage:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _run(example: Example) -> None:
+    """Run a fence. Chained causes are cut off: sybil stops the whole session when it is to show one."""
+    try:
+        PythonEvaluator()(example)
+    except Exception as fault:
+        raise fault from None
+
+
 _stage = _Stage()
-_collect_document = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+
+# Fences of a document share one namespace. With --dist=loadfile, which pyproject.toml sets, xdist keeps a file together.
+pytest_collect_file = Sybil(
+    parsers=[CodeBlockParser("python", _run), SkipParser()],
     patterns=["README.md", "CONTRIBUTING.md", "ngspice_setup.md", "docs/*.md", "docs/*/*.md"],
     setup=_stage.enter,
     teardown=_stage.leave,
     fixtures=["no_ngspice"],
 ).pytest()
-
-
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the Python fences of a document; they share one namespace, so run with ``--dist=loadgroup`` under xdist."""
-    document = _collect_document(file_path, parent)
-    if document is not None:
-        # With --dist=loadgroup, which pyproject.toml sets, one worker of xdist runs the whole document.
-        document.add_marker(pytest.mark.xdist_group(file_path.name))
-    return document

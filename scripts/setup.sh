@@ -29,9 +29,9 @@ missing_ngspice() {
     "$python" -c '
 import sys
 from analogflow.errors import MissingProgram
-from analogflow.simulators.library import find_library, find_program
+from analogflow.simulators.library import find_program, require_library
 try:
-    find_library()
+    require_library()
     find_program()
 except MissingProgram as missing:
     sys.exit(str(missing))
