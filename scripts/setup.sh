@@ -164,8 +164,9 @@ need_venv() {
     : >"$log"
     # The build tools come first, at their locked versions, so that building the project itself fetches nothing.
     pip_install hatchling editables
-    if [ "$1" = dev ]; then target='.[dev]'; else target=.; fi
-    pip_install --no-build-isolation --editable "$target"
+    pip_install --no-build-isolation --no-deps --editable .
+    # What the installed project asks for; a dependency that comes as source is built in isolation.
+    if [ "$1" = dev ]; then pip_install 'analogflow[dev]'; else pip_install analogflow; fi
     rm -f "$unfinished"
     printf '%s\n%s\n%s\n' "$1" "$root" "$(fingerprint)" >"$stamp"
 }
