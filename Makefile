@@ -19,7 +19,7 @@ demo: ## Set up, simulate the example channel's circuit, write demo/capacity.cir
 
 # NGSPICE_TESTS overrules how tests treat ngspice: required, if-available or off.
 test: lint ## Set up, lint, type-check and run all tests (PYTEST_FLAGS=--slow for the long ones too)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} $(PYTEST_FLAGS)
 
 lint: ## Check style, types and the direction of imports
 	@sh scripts/setup.sh dev
