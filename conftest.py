@@ -19,7 +19,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 from analogflow.errors import MissingProgram
-from analogflow.simulators.library import find_program, require_library
+from analogflow.simulators.ngspice.library import find_program, require_library
 
 ROOT = Path(__file__).parent
 

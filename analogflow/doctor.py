@@ -7,8 +7,8 @@ import platform
 from importlib import metadata
 
 from analogflow.errors import AnalogflowError, MissingProgram
-from analogflow.simulators.library import find_code_models, find_program, require_library
-from analogflow.simulators.session import NgspiceSession
+from analogflow.simulators.ngspice.library import find_code_models, find_program, require_library
+from analogflow.simulators.ngspice.session import NgspiceSession
 
 __all__ = ["Finding", "examine"]
 

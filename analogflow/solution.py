@@ -13,7 +13,7 @@ import numpy as np
 from analogflow.circuit import Circuit
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
-from analogflow.flows import FAMILIES, Flow
+from analogflow.flows import FAMILIES, FAMILY_OF, Flow
 from analogflow.netlister import Deck, netlist
 from analogflow.simulators import ENGINES, default_engine, simulate
 from analogflow.trajectory import Trajectory
@@ -139,11 +139,11 @@ def solve(
 
 def family_of(problem: Any) -> str:
     """Name of the family of flows that solves problems of this kind."""
-    families = {"Channel": "capacity"}
-    name = type(problem).__name__
-    if name not in families:
-        raise BadInput(f"{name} is not a problem a flow here solves; known are: {', '.join(families)}.")
-    return families[name]
+    family = FAMILY_OF.get(type(problem))
+    if family is None:
+        known = ", ".join(kind.__name__ for kind in FAMILY_OF)
+        raise BadInput(f"{type(problem).__name__} is not a problem a flow here solves; known are: {known}.")
+    return family
 
 
 def versions() -> dict[str, str]:

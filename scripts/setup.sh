@@ -29,7 +29,7 @@ missing_ngspice() {
     "$python" -c '
 import sys
 from analogflow.errors import MissingProgram
-from analogflow.simulators.library import find_program, require_library
+from analogflow.simulators.ngspice.library import find_program, require_library
 try:
     require_library()
     find_program()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,31 @@ from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_mat
 
 __all__ = ["read_problem"]
 
-_CHANNEL_KEYS = ("transition", "initial", "unavailable")
+
+@dataclasses.dataclass(frozen=True)
+class ProblemKind:
+    """How a problem of one kind is read: its keys, those it can not do without, and whether a bare matrix is one."""
+
+    make: Callable[..., Any]
+    noun: str
+    keys: tuple[str, ...]
+    needed: Mapping[str, str]
+    bare_matrix: bool = False
 
 
-def read_problem(flow: str, path: str | Path) -> Channel:
-    """Read the problem of the flow named `flow` from `path` (CSV and NPY: a bare transition matrix; JSON, TOML: its keys).
+_KINDS = {
+    "capacity": ProblemKind(
+        Channel,
+        "a channel",
+        ("transition", "initial", "unavailable"),
+        {"transition": "the matrix of p(output|input)"},
+        bare_matrix=True,
+    ),
+}
+
+
+def read_problem(flow: str, path: str | Path) -> Any:
+    """Read the problem of the flow named `flow` from `path` (CSV and NPY: a bare matrix; JSON, TOML: its keys).
 
     Raises
     ------
@@ -27,26 +48,21 @@ def read_problem(flow: str, path: str | Path) -> Channel:
         The file can not be read or parsed, has an unknown or missing key, or its content is not a valid problem.
     """
     path = Path(path)
-    if flow not in _READERS:
-        near = difflib.get_close_matches(flow, _READERS, n=1)
+    if flow not in _KINDS:
+        near = difflib.get_close_matches(flow, _KINDS, n=1)
         raise BadInput(
-            f"flow {flow!r} is not known; " + (f"did you mean {near[0]}?" if near else f"known are: {', '.join(_READERS)}.")
+            f"flow {flow!r} is not known; " + (f"did you mean {near[0]}?" if near else f"known are: {', '.join(_KINDS)}.")
         )
-    return _READERS[flow](path)
-
-
-def _read_channel(path: Path) -> Channel:
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        return Channel(read_csv_matrix(path))
-    if suffix == ".npy":
-        return Channel(read_npy_matrix(path))
+    kind, suffix = _KINDS[flow], path.suffix.lower()
     if suffix in (".json", ".toml"):
-        return _channel_from_keys(_read_keys(path), path)
-    raise BadInput(f"{str(path)!r}: a problem file must end in .csv, .npy, .json or .toml.")
+        return _from_keys(kind, _read_keys(kind, path), path)
+    if kind.bare_matrix and suffix in (".csv", ".npy"):
+        return kind.make(read_csv_matrix(path) if suffix == ".csv" else read_npy_matrix(path))
+    allowed = ".csv, .npy, .json or .toml" if kind.bare_matrix else ".json or .toml"
+    raise BadInput(f"{str(path)!r}: a file with {kind.noun} must end in {allowed}.")
 
 
-def _read_keys(path: Path) -> dict[str, Any]:
+def _read_keys(kind: ProblemKind, path: Path) -> dict[str, Any]:
     try:
         text = read_bytes(path).decode("utf-8")
         keys = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
@@ -57,17 +73,15 @@ def _read_keys(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise BadInput(f"{str(path)!r} is nested too deeply.") from None
     if not isinstance(keys, dict):
-        raise BadInput(f"{str(path)!r} must hold named keys ({', '.join(_CHANNEL_KEYS)}), not a bare {type(keys).__name__}.")
+        raise BadInput(f"{str(path)!r} must hold named keys ({', '.join(kind.keys)}), not a bare {type(keys).__name__}.")
     return keys
 
 
-def _channel_from_keys(keys: dict[str, Any], path: Path) -> Channel:
-    unknown = [key for key in keys if key not in _CHANNEL_KEYS]
+def _from_keys(kind: ProblemKind, keys: dict[str, Any], path: Path) -> Any:
+    unknown = [key for key in keys if key not in kind.keys]
     if unknown:
-        raise BadInput(f"{str(path)!r}: unknown key {unknown[0]!r}; a channel has the keys {', '.join(_CHANNEL_KEYS)}.")
-    if "transition" not in keys:
-        raise BadInput(f"{str(path)!r}: the key 'transition' is missing; it holds the matrix of p(output|input).")
-    return Channel(**keys)
-
-
-_READERS: dict[str, Callable[[Path], Channel]] = {"capacity": _read_channel}
+        raise BadInput(f"{str(path)!r}: unknown key {unknown[0]!r}; {kind.noun} has the keys {', '.join(kind.keys)}.")
+    for key, meaning in kind.needed.items():
+        if key not in keys:
+            raise BadInput(f"{str(path)!r}: the key {key!r} is missing; it holds {meaning}.")
+    return kind.make(**keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from analogflow.errors import BadInput
@@ -12,8 +13,16 @@ __all__ = ["expected_answer"]
 
 
 def expected_answer(problem: Any) -> dict[str, Any]:
-    """Name to number or list: for a channel ``capacity_nats`` and the optimal ``z``."""
-    if isinstance(problem, Channel):
-        reference = capacity_reference(problem)
-        return {"capacity_nats": reference.capacity_nats, "z": reference.input_distribution.tolist()}
-    raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}.")
+    """Name to number or list, by the names of the flow's signals: for a channel ``capacity_nats`` and the optimal ``z``."""
+    answer = _ANSWERS.get(type(problem))
+    if answer is None:
+        raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}.")
+    return answer(problem)
+
+
+def _capacity(channel: Channel) -> dict[str, Any]:
+    reference = capacity_reference(channel)
+    return {"capacity_nats": reference.capacity_nats, "z": reference.input_distribution.tolist()}
+
+
+_ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {Channel: _capacity}

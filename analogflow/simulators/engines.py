@@ -12,7 +12,7 @@ from analogflow.errors import BadInput
 from analogflow.netlister import Deck, netlist
 from analogflow.outcome import Outcome
 from analogflow.simulators import block, ngspice
-from analogflow.simulators.library import find_library
+from analogflow.simulators.ngspice.library import find_library
 from analogflow.trajectory import Trajectory
 
 __all__ = ["ENGINES", "default_engine", "simulate"]

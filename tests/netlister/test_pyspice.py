@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import warnings; warnings.simplefilter("ignore")
-from analogflow.simulators.library import find_library
+from analogflow.simulators.ngspice.library import find_library
 import os; os.environ["NGSPICE_LIBRARY_PATH"] = find_library().path
 import logging; logging.disable(logging.CRITICAL)
 from PySpice.Spice.Netlist import Circuit

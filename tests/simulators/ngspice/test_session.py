@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
-from analogflow.simulators.protocol import Request, Settle
-from analogflow.simulators.session import NgspiceSession, default_session
+from analogflow.simulators.ngspice.protocol import Request, Settle
+from analogflow.simulators.ngspice.session import NgspiceSession, default_session
 
 pytestmark = pytest.mark.ngspice
 
@@ -391,8 +391,8 @@ def test_a_planted_init_file_is_not_executed(monkeypatch: pytest.MonkeyPatch, tm
 
 CHILD = """
 import os, sys, time
-from analogflow.simulators.protocol import Request
-from analogflow.simulators.session import NgspiceSession, default_session
+from analogflow.simulators.ngspice.protocol import Request
+from analogflow.simulators.ngspice.session import NgspiceSession, default_session
 session = default_session()
 session.versions
 print(session.process_id, flush=True)

@@ -11,8 +11,8 @@ from analogflow.block_engine import VectorField
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
-from analogflow.simulators.protocol import Reply, Request, Settle
-from analogflow.simulators.session import default_session
+from analogflow.simulators.ngspice.protocol import Reply, Request, Settle
+from analogflow.simulators.ngspice.session import default_session
 from analogflow.trajectory import Trajectory
 
 __all__ = ["run"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogflow.errors import BadInput
-from analogflow.simulators.protocol import FrameError, Request, Settle, read_frame, vector_key, write_frame
+from analogflow.simulators.ngspice.protocol import FrameError, Request, Settle, read_frame, vector_key, write_frame
 
 DECK = ("* rc", "r1 a 0 1", "c1 a 0 1 ic=1", ".save v(a)", ".tran 0.01 10 0 0.01 uic", ".end")
 

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analogflow.errors import AnalogflowError, BadInput, SimulationFailed
-from analogflow.simulators.library import find_program
-from analogflow.simulators.raw import parse_raw, read_raw
+from analogflow.simulators.ngspice.library import find_program
+from analogflow.simulators.ngspice.raw import parse_raw, read_raw
 
 TABLE = np.array([[0.0, 1.0], [0.5, 0.25], [1.0, -3.5]])
 

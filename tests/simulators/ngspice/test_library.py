@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from analogflow.errors import MissingProgram
-from analogflow.simulators import library
-from analogflow.simulators.library import Library, find_code_models, find_library, find_program, require_library
+from analogflow.simulators.ngspice import library
+from analogflow.simulators.ngspice.library import Library, find_code_models, find_library, find_program, require_library
 
 MATHS = ctypes.util.find_library("m")
 

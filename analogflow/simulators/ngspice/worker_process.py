@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.simulators.protocol import FrameError, Request, read_frame, write_frame
+from analogflow.simulators.ngspice.protocol import FrameError, Request, read_frame, write_frame
 
 __all__ = ["Deadline", "Frame", "WorkerProcess"]
 
@@ -51,7 +51,7 @@ class WorkerProcess:
             "OMP_NUM_THREADS": "1",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "analogflow.simulators.worker", str(memory_limit), str(os.getpid())],
+            [sys.executable, "-P", "-m", "analogflow.simulators.ngspice.worker", str(memory_limit), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

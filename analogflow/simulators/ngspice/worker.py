@@ -1,7 +1,7 @@
-"""The process that owns ngspice: ``python -m analogflow.simulators.worker MEMORY_LIMIT PARENT`` serves its standard input.
+"""The process that owns ngspice: ``python -m …ngspice.worker MEMORY_LIMIT PARENT`` serves its standard input.
 
 It runs one transient at a time through PySpice's shared library and checks what came out. It does not know flows or
-circuits, and it is started, limited and replaced by `analogflow.simulators.session`.
+circuits, and it is started, limited and replaced by `analogflow.simulators.ngspice.session`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.simulators.protocol import FrameError, Request, read_frame, vector_key, write_frame
+from analogflow.simulators.ngspice.protocol import FrameError, Request, read_frame, vector_key, write_frame
 
 with warnings.catch_warnings():
     # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.

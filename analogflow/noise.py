@@ -1,0 +1,161 @@
+"""Noise that every engine plays alike: seeded, piecewise linear between knots, one stream for each sample and source.
+
+A circuit simulator's own transient noise can not be seeded, so its numbers come from here too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from analogflow.errors import BadInput
+
+__all__ = ["Noise", "standard_normal"]
+
+_GRID = 2.0**30
+"""Standard normal numbers are rounded to multiples of 1/this: libraries that differ in the last bit give the same noise."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    r"""White noise on every integrator's input, in flow units: dy = f(y) dt + σ dW, with t in units of τ.
+
+    Parameters
+    ----------
+    sigma : float
+        σ per √τ, in flow units (nats of u for the log-domain form).
+    seed : int
+        The same seed gives the same noise on every machine, for any number of processes.
+    step : float
+        Distance NT of the knots in τ. Between knots the noise is linear.
+
+    Raises
+    ------
+    BadInput
+        σ is negative or not finite, the seed is not a whole number from 0, or the step is not positive.
+
+    Notes
+    -----
+    Each knot is Gaussian with variance σ²/NT. Linear interpolation lacks power at high frequencies: a state that relaxes
+    with time constant T keeps the share `variance_share` ≈ 1 − (7/15) NT/T of its variance. Engines that play the same knots
+    share that loss exactly.
+    """
+
+    sigma: float
+    seed: int = 0
+    step: float = 0.1
+
+    def __post_init__(self) -> None:
+        if (
+            isinstance(self.sigma, bool)
+            or not isinstance(self.sigma, int | float | np.number)
+            or not 0 <= self.sigma < math.inf
+        ):
+            raise BadInput(f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, 0 or more.")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
+            raise BadInput(f"noise: the seed {self.seed!r} is not a whole number from 0 to 2**63 − 1.")
+        if isinstance(self.step, bool) or not isinstance(self.step, int | float | np.number) or not 0 < self.step < math.inf:
+            raise BadInput(f"noise: the step {self.step!r} is not a positive number of time constants.")
+
+    @classmethod
+    def from_density(
+        cls, volts_per_root_hertz: float, *, unit: float, time_constant: float, seed: int = 0, step: float = 0.1
+    ) -> Noise:
+        """Noise of a one-sided voltage density at every integrator's input.
+
+        Parameters
+        ----------
+        volts_per_root_hertz : float
+            V/√Hz, one-sided, as datasheets give it.
+        unit : float
+            Volts per flow unit.
+        time_constant : float
+            τ in seconds.
+        """
+        for name, value in (("unit", unit), ("time_constant", time_constant)):
+            if not 0 < value < math.inf:
+                raise BadInput(f"noise: {name} is {value!r}; give a positive number.")
+        # τ dy/dt = n/unit with two-sided density S/2 of n: in time t/τ the variance grows by S/(2 τ unit²).
+        return cls(volts_per_root_hertz / (unit * math.sqrt(2 * time_constant)), seed=seed, step=step)
+
+    @classmethod
+    def from_snr(cls, decibels: float, *, full_scale: float = 1.0, seed: int = 0, step: float = 0.1) -> Noise:
+        """Noise by its distance from a full-scale signal (rms, flow units) in the band of one integrator with unit feedback.
+
+        Such an integrator turns the noise into an rms of σ/√2, so σ = √2 · full scale · 10^(−dB/20).
+        """
+        if not math.isfinite(decibels) or not 0 < full_scale < math.inf:
+            raise BadInput(
+                f"noise: an SNR of {decibels!r} dB on a full scale of {full_scale!r} is no noise; give finite numbers."
+            )
+        return cls(math.sqrt(2) * full_scale * 10 ** (-decibels / 20), seed=seed, step=step)
+
+    def knot_times(self, time_constants: float) -> NDArray[np.float64]:
+        """Times of the knots in τ, shape (knots,): multiples of the step, the last at or after the end."""
+        return self.step * np.arange(math.ceil(time_constants / self.step - 1e-9) + 1)
+
+    def knots(self, samples: Sequence[int], sources: Sequence[int], time_constants: float) -> NDArray[np.float64]:
+        """Standard normal numbers at the knots, shape (samples, knots, sources).
+
+        A source of density d (flow units per √τ) plays them times d/√NT.
+
+        Parameters
+        ----------
+        samples, sources : sequence of int
+            Which samples and sources: each pair has a stream of its own, so any one can be drawn alone.
+        time_constants : float
+            Length in τ.
+        """
+        count = len(self.knot_times(time_constants))
+        return np.stack([standard_normal(self.seed, samples, source, count) for source in sources], axis=-1)
+
+    def variance_share(self, relaxation: float = 1.0) -> float:
+        """Share of the stationary variance that a state of this relaxation time (in τ) keeps, exact.
+
+        The spectrum of the interpolated noise is σ² sinc⁴(f NT); the state weighs it with 1/(1 + (2π f T)²).
+        """
+        x = self.step / relaxation
+        # Average over one interval of the response to a triangular kernel; by series where cancellation would bite.
+        if x < 1e-2:
+            return 1 - 7 / 15 * x + x**2 / 12
+        decay = math.exp(-x)
+        return _share(x, decay)
+
+
+def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) -> NDArray[np.float64]:
+    """Standard normal numbers of one stream, shape (samples, count): the same bits on every machine.
+
+    Philox in counter mode under the key (seed, sample and stream), its integers mapped through the normal quantile.
+    """
+    bits = np.empty((len(samples), count), dtype=np.uint64)
+    for row, sample in enumerate(samples):
+        bits[row] = np.random.Philox(key=[seed, (int(sample) << 24) | stream]).random_raw(count)
+    # The middle of each of 2**52 intervals, so that no number is infinite.
+    normal = ndtri(((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
+    return np.round(normal * _GRID) / _GRID
+
+
+def _share(x: float, decay: float) -> float:
+    """Stationary variance ratio by exact propagation over one knot interval, averaged over the interval by quadrature."""
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    s = 0.5 * (nodes + 1)
+
+    # y(kNT + s NT) = y_k e^{−sx} + ξ_k a(s) + ξ_{k+1} b(s), with ξ of variance 1/x (σ = T = 1).
+    def response(s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        e = np.exp(-s * x)
+        b = s - (1 - e) / x
+        return (1 - e) - b, b
+
+    a1, b1 = (float(v) for v in response(np.array(1.0)))
+    # Covariance of y_k with ξ_k, then the stationary variance of y_k at the knots.
+    cross = b1 / x
+    variance = (2 * decay * a1 * cross + (a1**2 + b1**2) / x) / (1 - decay**2)
+    a, b = response(s)
+    e = np.exp(-s * x)
+    inside = variance * e**2 + 2 * e * a * cross + (a**2 + b**2) / x
+    return float(0.5 * weights @ inside / 0.5)
