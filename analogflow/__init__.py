@@ -13,8 +13,9 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from analogflow import flows
+from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
-from analogflow.compiler import compile
+from analogflow.compiler import compile, degrade
 from analogflow.errors import (
     AnalogflowError,
     BadInput,
@@ -27,12 +28,13 @@ from analogflow.errors import (
 from analogflow.flows import CommonMode, Flow, Simplex
 from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch
 from analogflow.netlister import Deck, netlist
+from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.problems import Channel
-from analogflow.simulators import simulate
+from analogflow.simulators import Ensemble, ensemble, simulate
 from analogflow.solution import Solution, solve
 from analogflow.trajectory import Trajectory
-from analogflow.validation import Certificate, certify
+from analogflow.validation import Budget, Certificate, Parity, certify, error_budget, parity
 
 if TYPE_CHECKING:
     from analogflow.netlister.pyspice import subcircuit
@@ -44,15 +46,20 @@ __all__ = [
     "AnalogflowError",
     "BadInput",
     "BlockGraph",
+    "Budget",
     "Certificate",
     "Channel",
     "Circuit",
     "CommonMode",
     "Deck",
+    "Ensemble",
     "Flow",
+    "Imperfections",
     "MissingProgram",
     "NoCell",
+    "Noise",
     "Outcome",
+    "Parity",
     "Simplex",
     "SimulationFailed",
     "Solution",
@@ -62,11 +69,15 @@ __all__ = [
     "certify",
     "comparator",
     "compile",
+    "degrade",
     "draw_blocks",
+    "ensemble",
+    "error_budget",
     "flows",
     "log",
     "netlist",
     "normalise",
+    "parity",
     "plot_capacity",
     "save_figure",
     "simulate",

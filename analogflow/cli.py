@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,19 +10,23 @@ from importlib import metadata
 from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from analogflow import report
-from analogflow.compiler import compile
+from analogflow.blocks import Imperfections
+from analogflow.blocks.imperfections import EFFECTS
+from analogflow.compiler import compile, degrade
 from analogflow.doctor import examine
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import FAMILIES
 from analogflow.netlister import netlist
+from analogflow.noise import Noise
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
 from analogflow.solution import solve
 from analogflow.technology import TECHNOLOGIES
+from analogflow.validation import error_budget
 
 __all__ = ["main"]
 
@@ -61,15 +64,21 @@ def _solve(options: argparse.Namespace) -> int:
     engine = options.engine or default_engine()
     if options.engine is None and engine == "block":
         print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
+    noise, imperfections = _conditions(options)
+    budget = None
+    if options.budget:
+        circuit = compile(_flow(options, problem), technology=options.technology)
+        with _fraction(options.json, "error budget") as on_fraction:
+            budget = error_budget(circuit, imperfections, noise=noise, samples=options.samples, on_progress=on_fraction)
     with _progress(options.json) as on_progress:
         solution = solve(
             problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
-            seed=options.seed, on_progress=on_progress,
+            noise=noise, imperfections=imperfections, seed=options.seed, accuracy=options.accuracy, on_progress=on_progress,
         )  # fmt: skip
     if options.json:
-        print(json.dumps(solution.to_dict(), allow_nan=False))
+        print(report.solution_json(solution, budget))
     else:
-        Console().print(report.solution_table(solution))
+        report.print_solution(solution, budget)
     if options.figure:
         report.save_figure(report.plot_capacity(solution), options.figure, force=options.force)
     return 0 if solution.passed else 1
@@ -77,10 +86,12 @@ def _solve(options: argparse.Namespace) -> int:
 
 def _netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
-    circuit = compile(_flow(options, problem), technology=options.technology)
+    noise, imperfections = _conditions(options)
+    circuit = degrade(compile(_flow(options, problem), technology=options.technology), imperfections, noise=noise)
     deck = netlist(circuit, time_constants=options.time or 60.0, expected=expected_answer(problem))
     path = deck.write(options.output, force=options.force)
-    print(f"{path}: {len(circuit.elements)} elements; run it with: ngspice -b {path}")
+    tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
+    print(f"{path}: {len(circuit.elements)} elements{tables}; run it with: ngspice -b {path}")
     return 0
 
 
@@ -103,6 +114,27 @@ def _flow(options: argparse.Namespace, problem: Any) -> Any:
     return FAMILIES[options.flow](problem, **({"form": options.form} if options.form else {}))
 
 
+def _conditions(options: argparse.Namespace) -> tuple[Noise, Imperfections]:
+    values: dict[str, float] = {"mismatch": options.mismatch} if options.mismatch else {}
+    for text in options.imperfect:
+        name, _, value = text.partition("=")
+        try:
+            values[name.strip().replace("-", "_")] = float(value)
+        except ValueError:
+            raise BadInput(f"--imperfect {text!r}: give NAME=NUMBER, such as offset=1e-3.") from None
+    return Noise.from_text(options.noise, seed=options.seed), Imperfections.from_mapping(values)
+
+
+@contextmanager
+def _fraction(quiet: bool, what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error with the time left, removed at the end."""
+    hidden = quiet or not sys.stderr.isatty()
+    columns = (TextColumn(what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        task = progress.add_task(what, total=1.0)
+        yield lambda done: progress.update(task, completed=done)
+
+
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[float], None]]:
     """A line on standard error that counts the simulated time, removed at the end."""
@@ -117,6 +149,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples from 1")
     return value
 
 
@@ -136,6 +175,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--form", help="form of the flow")
         sub.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
 
+    def conditions(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--noise", default="0", metavar="S", help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz")
+        sub.add_argument("--mismatch", type=float, default=0.0, metavar="S", help="relative σ of every coefficient")
+        sub.add_argument(
+            "--imperfect", action="append", default=[], metavar="NAME=VALUE", help=f"one of: {', '.join(EFFECTS)}"
+        )
+        sub.add_argument("--seed", type=int, default=0, help="decides noise and deviations; recorded with the result")
+
     def output(sub: argparse.ArgumentParser, what: str) -> None:
         sub.add_argument("-o", "--output", required=True, metavar="FILE", help=what)
         sub.add_argument("--force", action="store_true", help="replace an existing file")
@@ -144,7 +191,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("solve", _solve, "simulate the flow's circuit and hold the answer against the exact reference")
     about_flow(sub)
     sub.add_argument("--engine", help=f"one of: {', '.join(ENGINES)}; ngspice if it is installed")
-    sub.add_argument("--seed", type=int, default=0, help="recorded with the result")
+    conditions(sub)
+    sub.add_argument("--accuracy", type=_positive, metavar="E", help="largest error that the checks let pass")
+    sub.add_argument("--budget", action="store_true", help="what each imperfection and each block costs, in nats and bits")
+    sub.add_argument(
+        "--samples", type=_count, default=64, metavar="N", help="circuits drawn for each line of the budget (64)"
+    )
     sub.add_argument(
         "--time", type=_positive, metavar="T", help="end of the run in time constants; by default where it settles"
     )
@@ -153,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--force", action="store_true", help="replace an existing figure")
     sub = verb("netlist", _netlist, "write the circuit as a SPICE netlist that runs by itself")
     about_flow(sub)
+    conditions(sub)
     sub.add_argument("--time", type=_positive, metavar="T", help="length of the transient analysis in time constants (60)")
     output(sub, "netlist to write (.cir)")
     about_flow(verb("explain", _explain, "show what each pass of the compiler does: blocks, rates, restoring terms"))

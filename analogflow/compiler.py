@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
 from analogflow.block_engine import VectorField
+from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit, Step
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
+from analogflow.noise import Noise
 from analogflow.passes import check, fuse, nominal_orbit, stabilise
+from analogflow.passes import degrade as degraded
 from analogflow.technology import TECHNOLOGIES
 
-__all__ = ["PASSES", "compile"]
+__all__ = ["PASSES", "compile", "degrade"]
 
 Pass = Callable[[BlockGraph, Flow, bool], tuple[BlockGraph, str]]
 
@@ -81,6 +85,62 @@ def compile(flow: Flow, *, technology: str = "ideal", stabilise: bool = True) ->
         unit=realised.unit,
         time_constant=realised.time_constant,
         history=tuple(history),
+    )
+
+
+def degrade(
+    circuit: Circuit,
+    imperfections: Imperfections | None = None,
+    *,
+    noise: Noise | None = None,
+    sample: int = 0,
+) -> Circuit:
+    """The same circuit built from imperfect parts, with noise at its integrators.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        As `compile` returns it.
+    imperfections : Imperfections, optional
+        None if not given.
+    noise : Noise, optional
+        None if not given. Its seed also decides the deviations of the parts.
+    sample : int
+        Which circuit of the ensemble: each has deviations and noise of its own.
+
+    Raises
+    ------
+    BadInput
+        The circuit is imperfect already, or the sample is not a whole number from 0.
+    """
+    imperfections, noise = imperfections or Imperfections(), noise or Noise(0.0)
+    if not circuit.ideal:
+        raise BadInput(f"the circuit is imperfect already ({circuit.imperfections}); start from what compile returned.")
+    if isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < 2**39:
+        raise BadInput(f"sample: {sample!r} is not a whole number from 0 to 2**39 - 1.")
+    if not imperfections.effects and not noise.sigma:
+        return dataclasses.replace(circuit, noise=noise, sample=sample)
+    graph = degraded(
+        circuit.graph,
+        imperfections,
+        sigma=noise.sigma,
+        seed=noise.seed,
+        samples=sample,
+        full_scale=1 / circuit.unit,
+        time_constant=circuit.time_constant,
+    )
+    realised = TECHNOLOGIES[circuit.technology](graph)
+    note = f"{imperfections}; noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {sample}"
+    return dataclasses.replace(
+        circuit,
+        graph=graph,
+        groups=realised.groups,
+        signals=realised.signals,
+        start=realised.start,
+        history=(*circuit.history, Step("degrade", note, len(graph))),
+        imperfections=imperfections,
+        noise=noise,
+        sample=sample,
     )
 
 

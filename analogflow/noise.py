@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ __all__ = ["Noise", "standard_normal"]
 
 _GRID = 2.0**30
 """Standard normal numbers are rounded to multiples of 1/this: libraries that differ in the last bit give the same noise."""
+
+_TEXT = re.compile(r"([-+.0-9]+(?:e[-+]?[0-9]+)?)\s*(db|v/(?:rthz|√hz))?", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +98,27 @@ class Noise:
             )
         return cls(math.sqrt(2) * full_scale * 10 ** (-decibels / 20), seed=seed, step=step)
 
+    @classmethod
+    def from_text(
+        cls, text: str, *, unit: float = 1.0, time_constant: float = 1.0, seed: int = 0, step: float = 0.1
+    ) -> Noise:
+        """Noise as people write it: ``0.01`` (σ per √τ), ``40dB`` (SNR), ``5e-9V/rtHz`` (one-sided density)."""
+        match = _TEXT.fullmatch(text.strip())
+        try:
+            value = float(match[1]) if match else math.nan
+        except ValueError:
+            value = math.nan
+        if match is None or not math.isfinite(value):
+            raise BadInput(f"noise: {text!r} is none of 0.01 (per root of a time constant), 40dB and 5e-9V/rtHz.")
+        if (match[2] or "").lower() == "db":
+            return cls.from_snr(value, seed=seed, step=step)
+        if match[2]:
+            return cls.from_density(value, unit=unit, time_constant=time_constant, seed=seed, step=step)
+        return cls(value, seed=seed, step=step)
+
     def knot_times(self, time_constants: float) -> NDArray[np.float64]:
         """Times of the knots in τ, shape (knots,): multiples of the step, the last at or after the end."""
-        return self.step * np.arange(math.ceil(time_constants / self.step - 1e-9) + 1)
+        return np.float64(self.step) * np.arange(math.ceil(time_constants / self.step - 1e-9) + 1)
 
     def knots(self, samples: Sequence[int], sources: Sequence[int], time_constants: float) -> NDArray[np.float64]:
         """Standard normal numbers at the knots, shape (samples, knots, sources).
@@ -122,7 +143,7 @@ class Noise:
         x = self.step / relaxation
         # Average over one interval of the response to a triangular kernel; by series where cancellation would bite.
         if x < 1e-2:
-            return 1 - 7 / 15 * x + x**2 / 12
+            return 1 - 7 / 15 * x + x**2 / 6
         decay = math.exp(-x)
         return _share(x, decay)
 
@@ -137,7 +158,7 @@ def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) 
         bits[row] = np.random.Philox(key=[seed, (int(sample) << 24) | stream]).random_raw(count)
     # The middle of each of 2**52 intervals, so that no number is infinite.
     normal = ndtri(((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
-    return np.round(normal * _GRID) / _GRID
+    return np.asarray(np.round(normal * _GRID) / _GRID, dtype=float)
 
 
 def _share(x: float, decay: float) -> float:

@@ -11,6 +11,7 @@ class Outcome(enum.Enum):
     """End of a run; ``outcome.value`` is the sentence to show, ``outcome.ok`` whether the answer may be used."""
 
     SETTLED = "The state settled: its answer no longer moves."
+    STATIONARY = "The answer fluctuates with the noise about a mean that no longer moves."
     COMPLETED = "The run reached its end time; nobody asked whether the answer settles."
     NOT_SETTLED = "The state still moves at the end of the run: give it more time (--time) or check that the flow converges."
     ALGEBRAIC = (
@@ -19,7 +20,7 @@ class Outcome(enum.Enum):
     )
     BLEW_UP = (
         "A state ran away in finite time: the flow repels from the manifold its answer lives on; "
-        "compile it with stabilisation, or take another form."
+        "compile it with stabilisation, take another form, or less noise."
     )
     LEFT_MANIFOLD = (
         "The state settled off the manifold its answer lives on, so the answer is not one: "
@@ -29,4 +30,4 @@ class Outcome(enum.Enum):
     @property
     def ok(self) -> bool:
         """Whether the run ended as it was asked to."""
-        return self in (Outcome.SETTLED, Outcome.COMPLETED)
+        return self in (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED)

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.circuit import Circuit
-from analogflow.compiler import compile
+from analogflow.blocks import Imperfections
+from analogflow.circuit import Circuit, NoiseVoltage
+from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES, FAMILY_OF, Flow
 from analogflow.netlister import Deck, netlist
+from analogflow.noise import Noise
 from analogflow.simulators import ENGINES, default_engine, simulate
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["Solution", "family_of", "solve"]
+__all__ = ["Solution", "family_of", "plain", "solve"]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -29,6 +31,10 @@ SETTLING_BAND = 1e-6
 
 _AUTOMATIC = (5000.0, 1.0)
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
+
+_NOISY_TIME = 60.0
+
+_ACCURACY, _IMPERFECT_ACCURACY = 1e-6, 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,9 +61,14 @@ class Solution:
     seed: int
 
     @property
+    def noisy(self) -> bool:
+        """Whether the answer fluctuates."""
+        return bool(self.deck.tables)
+
+    @property
     def settling_time(self) -> float | None:
-        """Time in τ from which the answer stays within 1e-6 of its last value; None if it did not settle."""
-        return self.run.settling_time(self.flow.answer, SETTLING_BAND)
+        """Time in τ from which the answer stays within 1e-6 of its last value; None if it did not settle or fluctuates."""
+        return None if self.noisy else self.run.settling_time(self.flow.answer, SETTLING_BAND)
 
     @property
     def passed(self) -> bool:
@@ -67,13 +78,17 @@ class Solution:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and names, as ``analogflow solve --json`` prints them; what is not finite becomes None."""
         certificate = self.certificate
-        return _plain(
+        return plain(
             {
                 "flow": self.flow.family,
                 "form": self.flow.form,
                 "technology": self.circuit.technology,
                 "engine": self.engine,
                 "seed": self.seed,
+                "noise": self.circuit.noise.sigma,
+                "imperfections": {
+                    name: getattr(self.circuit.imperfections, name) for name in self.circuit.imperfections.effects
+                },
                 "settled": self.run.outcome.ok,
                 "settling_time": self.settling_time,
                 "answer": certificate.answer,
@@ -96,7 +111,10 @@ def solve(
     technology: str = "ideal",
     engine: str | None = None,
     time_constants: float | None = None,
+    noise: Noise | float | None = None,
+    imperfections: Imperfections | None = None,
     seed: int = 0,
+    accuracy: float | None = None,
     stabilise: bool = True,
     on_progress: Callable[[float], None] | None = None,
 ) -> Solution:
@@ -111,9 +129,16 @@ def solve(
     engine : {"ngspice", "block"}, optional
         ngspice where it is installed, else the block engine, if not given.
     time_constants : float, optional
-        End of the run in τ; if not given, the run ends where the answer settles, after 5000 τ at most.
+        End of the run in τ; if not given, the run ends where the answer settles, after 5000 τ at most, or with noise after
+        60 τ.
+    noise : Noise or float, optional
+        White noise at every integrator's input; a float is its σ per √τ in flow units and takes `seed`.
+    imperfections : Imperfections, optional
+        What is wrong with the blocks.
     seed : int
-        Recorded with the result.
+        Decides the noise and the deviations of the blocks; recorded with the result.
+    accuracy : float, optional
+        Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one.
     stabilise : bool
         If false, a manifold that repels is left as it is.
     on_progress : callable, optional
@@ -131,10 +156,21 @@ def solve(
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
     flow = FAMILIES[family_of(problem)](problem, **({} if form is None else {"form": form}))
     circuit = compile(flow, technology=technology, stabilise=stabilise)
-    longest, step = _AUTOMATIC if time_constants is None else (time_constants, 0.5)
-    deck = netlist(circuit, time_constants=longest, largest_step=step)
+    noise = noise if isinstance(noise, Noise) else Noise(0.0 if noise is None else noise, seed)
+    circuit = degrade(circuit, imperfections, noise=noise)
+    deck = _deck(circuit, time_constants)
     run = simulate(deck, engine=engine, tolerance=SPEED_TOLERANCE, on_progress=on_progress)
-    return Solution(flow, circuit, deck, run, certify(problem, run), engine, seed)
+    allowed = accuracy if accuracy is not None else _ACCURACY if circuit.ideal else _IMPERFECT_ACCURACY
+    return Solution(flow, circuit, deck, run, certify(problem, run, tolerance=allowed), engine, noise.seed)
+
+
+def _deck(circuit: Circuit, time_constants: float | None) -> Deck:
+    """Deck of the run that is asked for: as long as it takes to settle, unless a time is given or noise never lets it."""
+    noisy = any(isinstance(element, NoiseVoltage) for element in circuit.elements)
+    if noisy:
+        return netlist(circuit, time_constants=_NOISY_TIME if time_constants is None else time_constants)
+    longest, step = _AUTOMATIC if time_constants is None else (time_constants, 0.5)
+    return netlist(circuit, time_constants=longest, largest_step=step)
 
 
 def family_of(problem: Any) -> str:
@@ -152,11 +188,12 @@ def versions() -> dict[str, str]:
     return {**packages, "python": platform.python_version()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The same in plain lists, names and numbers for JSON; what is not finite becomes None."""
     if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     return value

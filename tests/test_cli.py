@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import analogflow
 from analogflow.cli import main
 
 ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
@@ -138,3 +139,97 @@ def test_version_and_help_are_there():
         done = subprocess.run([sys.executable, "-m", "analogflow", argument], capture_output=True, text=True)
         assert done.returncode == 0
         assert done.stdout.strip()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(channel, capsys):
+    answers = []
+    for seed in ("5", "5", "6"):
+        arguments = [
+            "solve",
+            "capacity",
+            channel,
+            "--engine",
+            "block",
+            "--noise",
+            "0.01",
+            "--mismatch",
+            "0.01",
+            "--time",
+            "3",
+        ]
+        main([*arguments, "--seed", seed, "--json"])
+        answers.append(json.loads(capsys.readouterr().out))
+    assert answers[0] == answers[1]
+    assert answers[0]["answer"] != answers[2]["answer"]
+    assert answers[0]["noise"] == 0.01
+    assert answers[0]["imperfections"] == {"mismatch": 0.01}
+
+
+@pytest.mark.ngspice
+def test_noise_and_imperfections_reach_ngspice_as_they_reach_the_block_engine(channel, capsys):
+    answers = []
+    for engine in ("ngspice", "block"):
+        arguments = ["solve", "capacity", channel, "--noise", "40dB", "--imperfect", "offset=1e-3", "--time", "20", "--json"]
+        assert main([*arguments, "--engine", engine]) == 0
+        answers.append(json.loads(capsys.readouterr().out)["answer"]["input_distribution"])
+    assert answers[0] == pytest.approx(answers[1], abs=1e-3)
+    assert answers[0] != pytest.approx([0.3645015452, 0.4168658487, 0.2186326061], abs=1e-4)
+
+
+def test_solve_prints_an_error_budget(channel, capsys):
+    arguments = ["solve", "capacity", channel, "--engine", "block", "--imperfect", "offset=1e-3", "--noise", "1e-3"]
+    assert main([*arguments, "--budget", "--samples", "8"]) == 0
+    out = capsys.readouterr().out
+    assert "each effect alone" in out
+    assert "all effects, each block alone" in out
+    assert main([*arguments, "--budget", "--samples", "4", "--json"]) == 0
+    budget = json.loads(capsys.readouterr().out)["budget"]
+    assert [line["cause"] for line in budget["effects"]] == ["offset", "noise", "all"]
+    assert set(budget["effects"][0]["measured"]) == {"loss", "reading", "answer", "bits"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--noise", "-1"], "sigma is -1.0; give a number"),
+        (["--noise", "loud"], "'loud' is none of 0.01"),
+        (["--seed", "nan"], "invalid int value: 'nan'"),
+        (["--seed", "-3"], "the seed -3 is not a whole number"),
+        (["--mismatch", "2"], "mismatch is 2.0, but must be a relative σ from 0 to 0.3"),
+        (["--imperfect", "colour=1"], "'colour' is not known; known are: gain_error"),
+        (["--imperfect", "offset"], "give NAME=NUMBER, such as offset=1e-3"),
+        (["--imperfect", "offset=-1"], "offset is -1.0"),
+        (["--budget"], "nothing is imperfect, so nothing costs anything"),
+        (["--budget", "--samples", "0", "--mismatch", "0.01"], "'0' is not a number of samples from 1"),
+        (["--accuracy", "0"], "'0' is not a positive number"),
+    ],
+)
+def test_conditions_out_of_range_are_one_sentence(channel, capsys, options, message):
+    assert main(["solve", "capacity", channel, "--engine", "block", *options]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.ngspice
+def test_a_noisy_netlist_runs_alone_from_any_folder(channel, tmp_path):
+    assert main(["netlist", "capacity", channel, "-o", "deck.cir", "--noise", "0.02", "--seed", "3", "--time", "20"]) == 0
+    tables = sorted(path.name for path in tmp_path.glob("noise-*.txt"))
+    assert len(tables) == 1
+    done = subprocess.run(
+        ["ngspice", "-b", "-n", str(tmp_path / "deck.cir")], cwd="/", capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    alone = [float(x) for x in re.findall(r"answer_z_\d = (\S+)", done.stdout)]
+    solution = analogflow.solve(
+        analogflow.Channel.from_csv(channel), noise=0.02, seed=3, time_constants=20, engine="block", accuracy=1.0
+    )
+    assert alone == pytest.approx(solution.certificate.answer["input_distribution"], abs=1e-3)
+    assert max(alone) - max(0.4168658487, 0) != pytest.approx(0, abs=1e-4)
+
+
+def test_netlists_with_different_noise_keep_it_apart(channel, tmp_path):
+    for seed in ("3", "4", "3"):
+        assert main(["netlist", "capacity", channel, "-o", f"{seed}.cir", "--noise", "0.02", "--seed", seed, "--force"]) == 0
+    assert len(list(tmp_path.glob("noise-*.txt"))) == 2

@@ -1,6 +1,20 @@
 """Evaluates block graphs with NumPy, for one state or for a whole ensemble at once."""
 
+from analogflow.block_engine.drive import Drive
+from analogflow.block_engine.march import March, Tolerances, march
+from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
 from analogflow.block_engine.stepper import integrate
 from analogflow.block_engine.vector_field import VectorField
 
-__all__ = ["VectorField", "integrate"]
+__all__ = [
+    "EXPLICIT",
+    "IMPLICIT",
+    "Drive",
+    "March",
+    "Method",
+    "Tolerances",
+    "VectorField",
+    "integrate",
+    "march",
+    "method_for",
+]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks import Constant, Integrator
+from analogflow.blocks import Constant, Integrator, NoiseSource
 from analogflow.graph import BlockGraph
 
 __all__ = ["VectorField"]
@@ -16,66 +16,135 @@ Array = NDArray[np.float64]
 
 
 class VectorField:
-    """Right-hand side ẏ = f(y) of a block graph, its observables and its Jacobian.
+    """Right-hand side ẏ = f(y, n) of a block graph, its observables and its Jacobian.
 
-    States are packed into one vector on the last axis, in the order of ``graph.states``; leading axes are samples.
+    States are packed into one vector on the last axis, in the order of ``graph.states``, noises n in the order of
+    `streams`; leading axes are samples. A graph whose blocks hold a value for each sample wants states of that many.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+
+    Attributes
+    ----------
+    size : int
+        Number of scalar states.
+    streams : array of int, shape (sources,)
+        Number of the noise stream that each scalar source plays.
+    density : array, shape (sources,)
+        Intensity of each scalar source, flow units per √τ.
     """
 
     def __init__(self, graph: BlockGraph) -> None:
         self.graph = graph
         self.size = graph.size
         self._slices: dict[str, slice] = {}
+        self._integrators: list[tuple[slice, str, Integrator]] = []
         start = 0
         for label, node in graph.states.items():
             stop = start + graph.block(node).size
             self._slices[label] = slice(start, stop)
+            self._integrators.append((slice(start, stop), graph.rate(label), graph.integrator(node)))
             start = stop
         self._constants: dict[str, Array] = {}
         self._program: list[tuple[str, tuple[str, ...]]] = []
+        self._sources: dict[str, slice] = {}
+        streams: list[int] = []
+        density: list[float] = []
         for node in graph.order():
             block = graph.block(node)
+            inputs = graph.inputs(node)
             if isinstance(block, Integrator):
                 continue
-            inputs = graph.inputs(node)
             if isinstance(block, Constant):
                 self._constants[node] = block.values
+            elif isinstance(block, NoiseSource):
+                self._sources[node] = slice(len(streams), len(streams) + block.size)
+                streams += range(block.first, block.first + block.size)
+                density += block.density.tolist()
             elif all(origin in self._constants for origin in inputs):
                 self._constants[node] = block.relation(*(self._constants[origin] for origin in inputs))
             else:
                 self._program.append((node, inputs))
+        self.streams = np.array(streams, dtype=np.intp)
+        self.density = np.array(density, dtype=float)
+        self._relations = [(node, graph.block(node).relation, inputs) for node, inputs in self._program]
 
-    def __call__(self, time: float, y: Array) -> Array:
-        """Rates, shape (..., size), at states `y`, shape (..., size); `time` is not used (the field is autonomous)."""
-        values = self.signals(y)
+    def __call__(self, time: float, y: Array, noise: Array | None = None) -> Array:
+        """Rates, shape (..., size), at states `y`, shape (..., size), and noises, shape (..., sources); 0 if not given.
+
+        `time` is not used: the field is autonomous.
+        """
+        return self.rates(y, self.signals(y, noise))
+
+    def rates(self, y: Array, values: Mapping[str, Array]) -> Array:
+        """Rates at states `y` whose signals are `values`."""
         rates = np.empty(y.shape)
-        for label, part in self._slices.items():
-            rates[..., part] = values[self.graph.rate(label)]
+        for part, origin, block in self._integrators:
+            rates[..., part] = block.rate(values[origin], y[..., part])
         return rates
 
-    def signals(self, y: Array) -> dict[str, Array]:
+    def signals(self, y: Array, noise: Array | None = None) -> dict[str, Array]:
         """Value of every node, shape (..., size of the node), at states `y`."""
         values = dict(self._constants)
         for label, part in self._slices.items():
             values[self.graph.states[label]] = y[..., part]
-        for node, inputs in self._program:
-            values[node] = self.graph.block(node).relation(*(values[origin] for origin in inputs))
+        for node, part in self._sources.items():
+            values[node] = np.zeros(part.stop - part.start) if noise is None else noise[..., part]
+        for node, relation, inputs in self._relations:
+            values[node] = relation(*[values[origin] for origin in inputs])
         return values
 
-    def observables(self, y: Array) -> dict[str, Array]:
-        """States and observables by name, each of shape (..., its size)."""
-        values = self.signals(y)
-        named: Mapping[str, str] = {**self.graph.states, **self.graph.observables}
+    def observables(self, y: Array, noise: Array | None = None) -> dict[str, Array]:
+        """States and observables by name, each of shape (..., its size); parts of cells are left out."""
+        values = self.signals(y, noise)
+        named: Mapping[str, str] = {**self.visible_states, **self.graph.observables}
         return {name: np.broadcast_to(values[node], (*y.shape[:-1], values[node].shape[-1])) for name, node in named.items()}
 
-    def jacobian(self, y: Array) -> Array:
+    @property
+    def visible_states(self) -> dict[str, str]:
+        """State to node, without the states that are parts of cells."""
+        return {label: node for label, node in self.graph.states.items() if not self.graph.integrator(node).hidden}
+
+    def fastest_leak(self) -> float:
+        """Largest rate, per τ, at which an integrator forgets by itself."""
+        return max(float(abs(block.leak).max()) for _, _, block in self._integrators)
+
+    @property
+    def width(self) -> int:
+        """Number of scalar signals, which is what evaluating one sample takes in memory."""
+        return sum(self.graph.block(node).size for node in self.graph)
+
+    def jacobian(self, y: Array, noise: Array | None = None) -> Array:
         """Derivative of the rates, shape (..., size, size), from the blocks' own derivatives by the chain rule."""
+        values = self.signals(y, noise)
+        return self._rates_tangent(values, y, self.tangents(values))
+
+    def directional(self, y: Array, direction: Array) -> Array:
+        """Derivative of the rates along `direction`, shape (size,), at one state `y`, without the Jacobian."""
         values = self.signals(y)
-        samples = y.shape[:-1]
-        tangents: dict[str, Array] = {}
-        for label, part in self._slices.items():
-            tangents[self.graph.states[label]] = np.eye(self.size)[part]
+        seeds = {self.graph.states[label]: direction[part, None] for label, part in self._slices.items()}
+        rates = self._rates_tangent(values, y, self._propagated(values, seeds), damped=False)[..., 0]
+        for part, _, block in self._integrators:
+            rates[part] -= block.damping(y[part]) * direction[part]
+        return rates
+
+    def noise_jacobian(self, y: Array, noise: Array | None = None) -> Array:
+        """Derivative of the rates with respect to each scalar source, shape (..., size, sources)."""
+        values = self.signals(y, noise)
+        tangents = self._propagated(values, {node: np.eye(len(self.streams))[part] for node, part in self._sources.items()})
+        return self._rates_tangent(values, y, tangents, damped=False)
+
+    def tangents(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Derivative of every node that depends on the state, shape (..., size of the node, size), at signals `values`."""
+        identity = np.eye(self.size)
+        return self._propagated(values, {self.graph.states[label]: identity[part] for label, part in self._slices.items()})
+
+    def _propagated(self, values: Mapping[str, Array], tangents: dict[str, Array]) -> dict[str, Array]:
         for node, inputs in self._program:
             block = self.graph.block(node)
+            if not any(origin in tangents for origin in inputs):
+                continue
             partials = block.derivative(*(values[origin] for origin in inputs))
             moving = [
                 partial.apply(tangents[origin])
@@ -83,11 +152,19 @@ class VectorField:
                 if origin in tangents
             ]
             tangents[node] = sum(moving[1:], moving[0])
-        jacobian = np.zeros((*samples, self.size, self.size))
-        for label, part in self._slices.items():
-            rate = self.graph.rate(label)
-            if rate in tangents:
-                jacobian[..., part, :] = tangents[rate]
+        return tangents
+
+    def _rates_tangent(
+        self, values: Mapping[str, Array], y: Array, tangents: Mapping[str, Array], *, damped: bool = True
+    ) -> Array:
+        columns = next((tangent.shape[-1] for tangent in tangents.values()), self.size)
+        jacobian = np.zeros((*y.shape[:-1], self.size, columns))
+        for part, origin, block in self._integrators:
+            if origin in tangents:
+                jacobian[..., part, :] = block.gain[..., None] * tangents[origin]
+            if damped:
+                index = np.arange(part.start, part.stop)
+                jacobian[..., index, index] -= block.damping(y[..., part])
         return jacobian
 
     def pack(self, states: Mapping[str, Array]) -> Array:

@@ -1,8 +1,12 @@
 """The catalogue of blocks: what each computes, its derivative and its ports. A docstring is the block's equation."""
 
 from analogflow.blocks.block import Block, Dense, Diagonal
-from analogflow.blocks.linear import Constant, Crossbar, Gain, Input, Integrator, Sum, Wire
+from analogflow.blocks.imperfections import Imperfections
+from analogflow.blocks.integrator import Integrator
+from analogflow.blocks.linear import Constant, Crossbar, Gain, Input, Sum, Wire
 from analogflow.blocks.nonlinear import Divider, Exp, Log, Multiplier, PositivePart, SquareRoot, Tanh
+from analogflow.blocks.output_stage import OutputStage
+from analogflow.blocks.stochastic import NoiseSource
 from analogflow.blocks.switching import Comparator, Switch
 from analogflow.blocks.vector import Normaliser, Softmax
 
@@ -17,11 +21,14 @@ __all__ = [
     "Divider",
     "Exp",
     "Gain",
+    "Imperfections",
     "Input",
     "Integrator",
     "Log",
     "Multiplier",
+    "NoiseSource",
     "Normaliser",
+    "OutputStage",
     "PositivePart",
     "Softmax",
     "SquareRoot",
@@ -50,5 +57,7 @@ CATALOGUE: tuple[type[Block], ...] = (
     Normaliser,
     Comparator,
     Switch,
+    NoiseSource,
+    OutputStage,
 )
 """Every kind of block there is, in the order the documentation lists them."""

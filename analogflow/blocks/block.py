@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Block", "Dense", "Derivative", "Diagonal", "frozen"]
+__all__ = ["Array", "Block", "Dense", "Derivative", "Diagonal", "block_diagonal", "frozen", "shown"]
 
 Array = NDArray[np.float64]
 
@@ -91,3 +91,20 @@ def frozen(values: object) -> Array:
     array = np.array(values, dtype=float)
     array.setflags(write=False)
     return array
+
+
+def block_diagonal(blocks: Array) -> Array:
+    """Matrix with the given blocks, shape (..., rows, a, b), on its diagonal; shape (..., rows·a, rows·b)."""
+    *samples, rows, height, width = blocks.shape
+    if rows == 1:
+        return blocks[..., 0, :, :]
+    full = np.zeros((*samples, rows, height, rows, width))
+    for r in range(rows):
+        full[..., r, :, r, :] = blocks[..., r, :, :]
+    return full.reshape(*samples, rows * height, rows * width)
+
+
+def shown(values: Array) -> str:
+    """First few of `values` as text; those of the first sample where there are several."""
+    first = values.reshape(-1, values.shape[-1])[0]
+    return ", ".join(f"{value:.4g}" for value in first[:4]) + (", ..." if first.size > 4 else "")

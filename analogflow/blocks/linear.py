@@ -1,4 +1,4 @@
-"""Blocks whose output is a fixed linear map of their inputs, the sources, and the integrator."""
+"""Blocks whose output is a fixed linear map of their inputs, and the sources."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal
+from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, block_diagonal, shown
 
-__all__ = ["Constant", "Crossbar", "Gain", "Input", "Integrator", "Sum", "Wire"]
+__all__ = ["Constant", "Crossbar", "Gain", "Input", "Sum", "Wire"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Constant(Block):
     """y = c.
 
-    ``values`` has shape (size,). A ``label`` names a constant that a pass may set, such as a gauge.
+    ``values`` has shape (size,), or (samples, size). A ``label`` names a constant that a pass may set, such as a gauge.
     """
 
     values: Array
@@ -32,8 +32,7 @@ class Constant(Block):
 
     def parameters(self) -> str:
         """Label or first values."""
-        shown = ", ".join(f"{value:.4g}" for value in self.values[:4]) + (", ..." if self.size > 4 else "")
-        return f"{self.label} = {shown}" if self.label else shown
+        return f"{self.label} = {shown(self.values)}" if self.label else shown(self.values)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,34 +55,11 @@ class Input(Block):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Integrator(Block):
-    r"""τ ẏ = x, y(0) = initial.
-
-    ``initial`` has shape (size,), ``label`` is the name of the state.
-    """
-
-    ports: ClassVar = ("x",)
-    initial: Array
-    label: str
-
-    def relation(self, *inputs: Array) -> Array:
-        """Not defined: the state comes from the engine."""
-        raise NotImplementedError(f"the state {self.label!r} comes from the engine, not from its rate")
-
-    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
-        """Not defined: the state does not follow its rate algebraically."""
-        raise NotImplementedError(f"the state {self.label!r} does not follow its rate algebraically")
-
-    def parameters(self) -> str:
-        """Name of the state."""
-        return self.label
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Crossbar(Block):
-    """y = W x, the same W for each of ``rows`` consecutive groups of x.
+    """y = W x, for each of ``rows`` consecutive groups of x.
 
-    ``weight`` has shape (a, b); x has size rows·b, y has size rows·a.
+    ``weight`` has shape (a, b), the same for each group, or (..., rows, a, b), leading axes being samples; x has size
+    rows·b, y has size rows·a.
     """
 
     ports: ClassVar = ("x",)
@@ -93,18 +69,20 @@ class Crossbar(Block):
     def relation(self, *inputs: Array) -> Array:
         """Matrix-vector product, group by group."""
         (x,) = inputs
-        if self.rows == 1:
+        if self.rows == 1 and self.weight.ndim == 2:
             return x @ self.weight.T
-        groups = x.reshape(*x.shape[:-1], self.rows, self.weight.shape[1]) @ self.weight.T
-        return groups.reshape(*x.shape[:-1], self.size)
+        groups = x.reshape(*x.shape[:-1], self.rows, self.weight.shape[-1])
+        products = groups @ self.weight.T if self.weight.ndim == 2 else (self.weight @ groups[..., None])[..., 0]
+        return products.reshape(*products.shape[:-2], self.size)
 
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
         """W, once for each group on the diagonal."""
-        return (Dense(np.asarray(np.kron(np.eye(self.rows), self.weight), dtype=float)),)
+        blocks = np.broadcast_to(self.weight, (*self.weight.shape[:-3], self.rows, *self.weight.shape[-2:]))
+        return (Dense(block_diagonal(blocks)),)
 
     def parameters(self) -> str:
         """Shape of the weights."""
-        return f"{self.weight.shape[0]}×{self.weight.shape[1]}" + (f" × {self.rows}" if self.rows > 1 else "")
+        return f"{self.weight.shape[-2]}×{self.weight.shape[-1]}" + (f" × {self.rows}" if self.rows > 1 else "")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,7 +108,7 @@ class Sum(Block):
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Gain(Block):
-    """y_i = c_i x_i with fixed ``coefficients``, shape (size,): a potentiometer or a row of them."""
+    """y_i = c_i x_i with fixed ``coefficients``, shape (..., size): a potentiometer or a row of them."""
 
     ports: ClassVar = ("x",)
     coefficients: Array
@@ -145,7 +123,7 @@ class Gain(Block):
 
     def parameters(self) -> str:
         """First coefficients."""
-        return ", ".join(f"{value:.4g}" for value in self.coefficients[:4]) + (", ..." if self.size > 4 else "")
+        return shown(self.coefficients)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from analogflow.blocks import Imperfections
 from analogflow.circuit.elements import Element
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
+from analogflow.noise import Noise
 
 __all__ = ["Circuit", "Group", "Step"]
 
@@ -55,6 +57,12 @@ class Circuit:
         τ in seconds.
     history : tuple of Step
         What each pass changed, and why.
+    imperfections : Imperfections
+        What is wrong with the blocks.
+    noise : Noise
+        White noise at the integrators' inputs; its seed also decides the deviations of the blocks.
+    sample : int
+        Which of the circuits that the seed and the imperfections make possible this is.
     """
 
     flow: Flow
@@ -66,6 +74,14 @@ class Circuit:
     unit: float
     time_constant: float
     history: tuple[Step, ...] = ()
+    imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
+    noise: Noise = dataclasses.field(default_factory=lambda: Noise(0.0))
+    sample: int = 0
+
+    @property
+    def ideal(self) -> bool:
+        """Whether the circuit has neither noise nor imperfections of its blocks."""
+        return not self.imperfections.effects and not self.noise.sigma
 
     @property
     def elements(self) -> tuple[Element, ...]:

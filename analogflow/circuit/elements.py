@@ -5,7 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-__all__ = ["Behavioural", "Capacitor", "CurrentSource", "Element", "Resistor", "Transconductance", "VoltageSource"]
+__all__ = [
+    "Behavioural",
+    "Capacitor",
+    "CurrentSource",
+    "Element",
+    "NoiseVoltage",
+    "Resistor",
+    "Transconductance",
+    "VoltageSource",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,3 +74,12 @@ class Behavioural(Element):
 
     letter: ClassVar[str] = "B"
     expression: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NoiseVoltage(Element):
+    """White noise of `density`, volts per √τ, from the node to ground: it plays the stream numbered `stream` of a sample."""
+
+    letter: ClassVar[str] = "A"
+    stream: int
+    density: float

@@ -100,7 +100,7 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
     observables: dict[str, Callable[..., Any]] = {"capacity_nats": _information_of_state}
     function: Callable[..., Any] = replicator
     if form == "logdomain":
-        function, states, keeps = logdomain, {"u": np.log(start)}, (CommonMode("u"),)
+        function, states, keeps = logdomain, {"u": CommonMode("u").project(np.log(start))}, (CommonMode("u"),)
         observables = {"z": _shares, "capacity_nats": _information_of_shares}
     elif form == "normalised":
         function, observables = normalised, {"capacity_nats": _information_of_normalised}

@@ -76,9 +76,10 @@ class BlockGraph:
 
     def initial(self) -> np.ndarray:
         """Initial state vector, shape (size,): the states in order, one after another."""
-        return np.concatenate([self._integrator(node).initial for node in self.states.values()])
+        return np.concatenate([self.integrator(node).initial for node in self.states.values()])
 
-    def _integrator(self, node: str) -> Integrator:
+    def integrator(self, node: str) -> Integrator:
+        """Integrator at the node of a state."""
         block = self.block(node)
         assert isinstance(block, Integrator)
         return block

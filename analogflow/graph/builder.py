@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -24,6 +25,8 @@ class GraphBuilder:
     """
 
     def __init__(self) -> None:
+        self.source: SourceLine | None = None
+        """Source of the blocks placed from now on; the user's line now executing if None."""
         self._network = nx.MultiDiGraph()
         self._placed: dict[object, str] = {}
         self._counts: dict[str, int] = {}
@@ -47,9 +50,13 @@ class GraphBuilder:
             return node
         return self._share(block, inputs, graph.source(node), node)
 
-    def state(self, label: str, initial: np.ndarray) -> Signal:
+    def insert(self, graph: BlockGraph, node: str, inputs: tuple[str, ...], block: Block) -> str:
+        """Place a block of a name of its own for the sake of `node` of `graph`, whose source line it gets."""
+        return self._share(block, inputs, graph.source(node), None)
+
+    def state(self, label: str, initial: np.ndarray, **parameters: Any) -> Signal:
         """Place an integrator; its rate is given to `finish`."""
-        block = Integrator(size=initial.size, initial=frozen(initial.ravel()), label=label)
+        block = Integrator(size=initial.size, initial=frozen(initial.ravel()), label=label, **parameters)
         node = self._name(block)
         self._add(node, block, (), SourceLine())
         self._states[label] = node
@@ -58,7 +65,7 @@ class GraphBuilder:
 
     def place(self, block: Block, inputs: tuple[Signal, ...], shape: tuple[int, ...]) -> Signal:
         """Place a block driven by `inputs`; its source is the user's line now executing."""
-        node = self._share(block, tuple(x.node for x in inputs), calling_line(), None)
+        node = self._share(block, tuple(x.node for x in inputs), self.source or calling_line(), None)
         return Signal(self, node, shape)
 
     def constant(self, values: object, *, label: str = "") -> Signal:

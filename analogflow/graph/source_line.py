@@ -22,7 +22,7 @@ class SourceLine:
 
     def __str__(self) -> str:
         """Text and place, with the file's name only: the same on every machine."""
-        return f"{self.text}   ({Path(self.file).name}:{self.line})" if self.text else ""
+        return f"{self.text}   ({Path(self.file).name}:{self.line})" if self.line else self.text
 
     @property
     def place(self) -> str:

@@ -7,8 +7,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analogflow.circuit import Circuit
 from analogflow.errors import BadInput
+from analogflow.netlister.noise_table import table_text
 
 __all__ = ["Deck", "write_text"]
 
@@ -32,6 +36,8 @@ class Deck:
         Node voltages saved for every state and observable.
     end_time, largest_step : float
         Seconds.
+    tables : mapping of file name to array
+        Noise that the deck plays from files beside it: the time in seconds, then one column for each source.
     """
 
     circuit: Circuit
@@ -42,6 +48,7 @@ class Deck:
     vectors: Mapping[str, tuple[str, ...]]
     end_time: float
     largest_step: float
+    tables: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -54,13 +61,19 @@ class Deck:
         return (self.title, *(line for line in self.body if not line.startswith("*")), ".end")
 
     def write(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the whole file.
+        """Write the whole file, and the table of its noise beside it if it has any.
 
         Raises
         ------
         BadInput
             The file exists and `force` is false, or it can not be written.
         """
+        path = Path(path)
+        if path.exists() and not force:
+            return write_text(path, self.text, force=False)  # refuses
+        for name, table in self.tables.items():
+            # The name is a digest of the content, so a file of that name holds the same numbers.
+            write_text(path.with_name(name), table_text(table), force=True)
         return write_text(path, self.text, force=force)
 
     def __repr__(self) -> str:

@@ -40,7 +40,7 @@ def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
     pins = dict.fromkeys(node for nodes in circuit.signals.values() for node in nodes)
     sub = SubCircuit(identifier(name), *pins)
     for element in circuit.elements:
-        part, (plus, minus) = element.name, element.nodes
+        part, (plus, minus) = element.name, (*element.nodes, "0")[:2]
         match element:
             case Resistor():
                 sub.R(part, plus, minus, element.resistance)
@@ -55,5 +55,8 @@ def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
             case Behavioural():
                 sub.B(part, plus, minus, current_expression=re.sub(" ", "", element.expression))
             case _:
-                raise BadInput(f"element {element.name!r} is of a kind PySpice is not given here.")
+                raise BadInput(
+                    f"element {element.name!r} plays noise from a file, which a PySpice subcircuit can not carry; "
+                    "hand over the circuit without noise."
+                )
     return sub

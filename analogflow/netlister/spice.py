@@ -14,13 +14,17 @@ from analogflow.circuit import (
     Circuit,
     CurrentSource,
     Element,
+    NoiseVoltage,
     Resistor,
     Transconductance,
     VoltageSource,
 )
+from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
 from analogflow.netlister.deck import Deck
+from analogflow.netlister.noise_table import noise_table
+from analogflow.noise import Noise
 
 __all__ = ["LARGEST_STEP", "netlist"]
 
@@ -35,7 +39,8 @@ def netlist(
     circuit: Circuit,
     *,
     time_constants: float = 60.0,
-    largest_step: float = LARGEST_STEP,
+    largest_step: float | None = None,
+    noise: Noise | None = None,
     expected: Mapping[str, float | Sequence[float]] | None = None,
 ) -> Deck:
     """SPICE deck of a circuit.
@@ -45,8 +50,11 @@ def netlist(
     circuit : Circuit
     time_constants : float
         Length of the transient analysis in τ.
-    largest_step : float
-        Largest step in τ. It rules the accuracy of the path, not of the settled answer: see docs/accuracy.md.
+    largest_step : float, optional
+        Largest step in τ; half a τ, or the distance of the noise's knots, if not given. It rules the accuracy of the path,
+        not of the settled answer: see docs/accuracy.md.
+    noise : Noise, optional
+        Noise at the integrators of an ideal circuit; an imperfect one comes with its own.
     expected : mapping, optional
         Known answers by observable, for the header.
 
@@ -56,15 +64,25 @@ def netlist(
         A time is not a positive number, or a name or value may not stand in a netlist.
     """
     for name, value in (("time_constants", time_constants), ("largest_step", largest_step)):
-        if not 0 < value < np.inf:
+        if value is not None and not 0 < value < np.inf:
             raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
+    circuit = circuit if noise is None else degrade(circuit, noise=noise)
     flow = circuit.flow
-    end, step = time_constants * circuit.time_constant, min(largest_step, time_constants) * circuit.time_constant
+    playing, tables = noise_table(circuit, time_constants)
+    longest = circuit.noise.step if playing else LARGEST_STEP
+    if playing and largest_step is not None and largest_step > longest:
+        raise BadInput(
+            f"largest_step: {largest_step!r} τ is longer than the distance of the noise's knots, {longest!r} τ, and would "
+            "step over them; give a shorter one, or none."
+        )
+    end = time_constants * circuit.time_constant
+    step = min(longest if largest_step is None else largest_step, time_constants) * circuit.time_constant
     saved = sorted({node for nodes in circuit.signals.values() for node in nodes})
     body: list[str] = []
     for group in circuit.groups:
         body.append(f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}")
-        body += [_line(element) for element in group.elements]
+        body += [_line(element) for element in group.elements if not isinstance(element, NoiseVoltage)]
+    body += playing
     started = [f"v({_checked(node)})={number(volts)}" for node, volts in circuit.start.items()]
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
     body += [_OPTIONS, *(f".save {' '.join(f'v({node})' for node in saved[k : k + 16])}" for k in range(0, len(saved), 16))]
@@ -78,6 +96,7 @@ def netlist(
         vectors=circuit.signals,
         end_time=end,
         largest_step=step,
+        tables=tables,
     )
 
 
@@ -117,6 +136,7 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
             f"signal:    {name} is v({'), v('.join(nodes[:8])}){', ...' if len(nodes) > 8 else ''}"
             for name, nodes in circuit.signals.items()
         ),
+        *([] if circuit.ideal else [f"parts:     {circuit.history[-1].note}"]),
         *(f"expected:  {name} = {_shown(value)}" for name, value in expected.items()),
         "run:       ngspice -b FILE prints the answer",
     ]

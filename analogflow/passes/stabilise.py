@@ -14,6 +14,7 @@ from analogflow.blocks.block import frozen
 from analogflow.errors import UnstableManifold
 from analogflow.flows import Invariant
 from analogflow.graph import BlockGraph, GraphBuilder
+from analogflow.graph.source_line import SourceLine
 
 __all__ = ["ACCEPTED_RATE", "TARGET_RATE", "Return", "nominal_orbit", "return_rates", "stabilise"]
 
@@ -59,14 +60,13 @@ def return_rates(graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray
     """
     field = VectorField(graph)
     returns = []
-    jacobians = field.jacobian(orbit)
     for kept in keeps:
         rates = []
-        for y, jacobian in zip(orbit, jacobians, strict=True):
+        for y in orbit:
             states = field.unpack(y)
             normal = _placed(field, kept.state, kept.normal(states[kept.state]))
             transverse = _placed(field, kept.state, kept.transverse(states[kept.state]))
-            rates.append(-(normal @ jacobian @ transverse) / (normal @ transverse))
+            rates.append(-(normal @ field.directional(y, transverse)) / (normal @ transverse))
         returns.append(Return(kept, min(rates), max(rates)))
     return returns
 
@@ -163,6 +163,9 @@ def _with_constant(graph: BlockGraph, label: str, value: float) -> BlockGraph:
 
 def _restored(graph: BlockGraph, invariant: Invariant, strength: float) -> BlockGraph:
     builder = GraphBuilder.extending(graph)
+    builder.source = SourceLine(
+        f"keeps the {invariant.name} of {invariant.state}: {strength:.4g}·({invariant.restoring_term})"
+    )
     rates = {state: builder.signal(graph.rate(state), graph.shapes[state]) for state in graph.states}
     rate = rates[invariant.state]
     restoring_term = invariant.restore(builder.signal(graph.states[invariant.state], graph.shapes[invariant.state]))

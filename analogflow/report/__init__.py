@@ -3,14 +3,18 @@
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.figure import check_writable, save_figure
 from analogflow.report.plots import plot_capacity
-from analogflow.report.tables import doctor_table, history_table, solution_table
+from analogflow.report.printing import print_solution, solution_json
+from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
 
 __all__ = [
+    "budget_tables",
     "check_writable",
     "doctor_table",
     "draw_blocks",
     "history_table",
     "plot_capacity",
+    "print_solution",
     "save_figure",
+    "solution_json",
     "solution_table",
 ]

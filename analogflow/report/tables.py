@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.table import Table
 from rich.text import Text
 
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
 from analogflow.solution import Solution
+from analogflow.validation import Budget
 
-__all__ = ["doctor_table", "history_table", "solution_table"]
+__all__ = ["budget_tables", "doctor_table", "history_table", "solution_table"]
 
 
 def solution_table(solution: Solution) -> Table:
@@ -31,13 +33,48 @@ def solution_table(solution: Solution) -> Table:
     for name, value in certificate.errors.items():
         table.add_row(_ERRORS.get(name, f"error of {name}"), f"{value:.2e}", "nat" if "nats" in name else "")
     settling = solution.settling_time
-    table.add_row("settling time (to 1e-6)", "not settled" if settling is None else f"{settling:.2f}", "τ")
+    absent = "fluctuates" if solution.noisy else "not settled"
+    table.add_row("settling time (to 1e-6)", absent if settling is None else f"{settling:.2f}", "τ")
+    if not solution.circuit.ideal:
+        table.add_row("imperfections", str(solution.circuit.imperfections), "")
+        table.add_row("noise at the integrators", f"{solution.circuit.noise.sigma:g}", "per √τ")
     table.add_row("points simulated", str(len(run.time)), "")
     table.add_section()
     for check in certificate.checks:
         verdict = Text("passed", "green") if check.passed else Text("failed", "bold red")
         table.add_row(check.name, verdict, "" if check.passed else check.detail)
     return table
+
+
+def budget_tables(budget: Budget) -> tuple[Table, ...]:
+    """What each effect and each block costs: as measured, and in brackets as predicted to first order."""
+    unit = "; costs in nats" if budget.value.endswith("nats") else ""
+    tables = []
+    for title, entries in (("each effect alone", budget.effects), ("all effects, each block alone", budget.blocks)):
+        if not entries:
+            continue
+        table = Table(title=f"error budget: {title}", caption=f"{budget.samples} samples; in brackets: to first order{unit}")
+        table.add_column("cause", no_wrap=True)
+        for column in ("loss", "(loss)", "reading", "(reading)", "bits", "(bits)", "failed"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for entry in entries:
+            m, p = entry.measured, entry.predicted
+            costs = [_cost(x) for x in (m.loss, p.loss, m.reading, p.reading)]
+            table.add_row(entry.cause, *costs, _bits(m.bits), _bits(p.bits), str(entry.failed) if entry.failed else "")
+        tables.append(table)
+    return tuple(tables)
+
+
+_EXACT = 1e-12
+_MOST_BITS = 24.0
+
+
+def _cost(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1e}" if value > _EXACT else "0"
+
+
+def _bits(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1f}" if value < _MOST_BITS else f"> {_MOST_BITS:.0f}"
 
 
 _ERRORS = {

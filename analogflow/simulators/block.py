@@ -5,11 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from analogflow.block_engine import integrate
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.block_engine import Drive, Tolerances, VectorField, integrate, march, method_for
+from analogflow.circuit import Circuit
 from analogflow.netlister import Deck
+from analogflow.outcome import Outcome
 from analogflow.trajectory import Trajectory
 
-__all__ = ["run"]
+__all__ = ["follow", "run"]
+
+_MOST_POINTS = 20_000
+_RECORD = {"engine": "block", "versions": {}}
 
 
 def run(
@@ -17,11 +25,52 @@ def run(
 ) -> Trajectory:
     """Integrate the deck's graph to the deck's end, or until the answer settles."""
     circuit = deck.circuit
-    run = integrate(
-        circuit.graph,
-        deck.end_time / circuit.time_constant,
-        answer=circuit.flow.answer,
-        tolerance=tolerance,
-        on_progress=on_progress,
-    )
-    return dataclasses.replace(run, record={"engine": "block", "versions": {}})
+    end = deck.end_time / circuit.time_constant
+    if not circuit.ideal or deck.tables:
+        points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
+        return follow(circuit, np.linspace(0.0, end, points + 1), tolerance=tolerance, on_progress=on_progress)
+    run = integrate(circuit.graph, end, answer=circuit.flow.answer, tolerance=tolerance, on_progress=on_progress)
+    return dataclasses.replace(run, record=_RECORD)
+
+
+def follow(
+    circuit: Circuit,
+    times: NDArray[np.float64],
+    *,
+    tolerance: float = 0.0,
+    accuracy: float = 1e-7,
+    on_progress: Callable[[float], None] | None = None,
+) -> Trajectory:
+    """Integrate one circuit, with its noise and imperfections, and report it at given times.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    times : array, shape (k,)
+        Ascending, in τ, the first 0.
+    tolerance : float
+        The run ends when the answer moves by less than this per τ; 0 runs to the end.
+    accuracy : float
+        Error allowed per step, relative, and a hundredth of it absolute.
+    on_progress : callable, optional
+        Called with the time reached, in τ.
+    """
+    field = VectorField(circuit.graph)
+    end = float(times[-1])
+    start = circuit.graph.initial()[None]
+    drive = Drive(field, circuit.noise, [circuit.sample], end) if len(field.streams) else None
+    walked = march(
+        field, start, times, end, method_for(field, start), drive=drive, answer=circuit.flow.answer,
+        tolerances=Tolerances(accuracy, 1e-2 * accuracy, tolerance), on_progress=on_progress,
+    )  # fmt: skip
+    reached = times <= walked.end[0]
+    noise = None if drive is None else np.concatenate([drive.at(time) for time in times[reached]])
+    values = field.observables(walked.states[0, reached], noise)
+    outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
+    if walked.failed[0]:
+        largest = field.unpack(abs(walked.final[0]))
+        name = max(largest, key=lambda label: float(largest[label].max()))
+        outcome, detail = Outcome.BLEW_UP, f"{name}[{int(largest[name].argmax())}] ran away at t = {walked.end[0]:.4g} τ."
+    elif walked.settled[0]:
+        outcome = Outcome.SETTLED
+    return Trajectory(times[reached], {name: np.array(value) for name, value in values.items()}, outcome, detail, _RECORD)

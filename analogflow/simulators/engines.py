@@ -20,7 +20,7 @@ __all__ = ["ENGINES", "default_engine", "simulate"]
 ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
 
-_DEFECT = 1e-3
+_DEFECT, _IMPERFECT_DEFECT = 1e-3, 0.1
 
 
 def default_engine() -> str:
@@ -44,7 +44,8 @@ def simulate(
         A circuit is written as a deck of 60 τ first.
     engine : {"ngspice", "block"}
     tolerance : float
-        Stop when the answer moves by less than this per τ, in flow units; 0 runs to the end.
+        Stop when the answer moves by less than this per τ, in flow units; 0 runs to the end. With noise every run goes to
+        its end, and any tolerance above 0 asks whether the answer's mean still moves there.
     time_limit : float
         Seconds of real time after which an external simulator is stopped.
     on_progress : callable, optional
@@ -65,8 +66,19 @@ def simulate(
     if engine not in ENGINES:
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
-    run = ENGINES[engine](deck, tolerance=tolerance, time_limit=time_limit, on_progress=on_progress)
+    rest = 0.0 if deck.tables else tolerance  # with noise the answer never rests
+    run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
+    if deck.tables and tolerance and run.outcome is Outcome.COMPLETED:
+        run = dataclasses.replace(run, outcome=_fluctuating(run.time, run.values[deck.circuit.flow.answer]))
     return _judged(deck.circuit, run)
+
+
+def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
+    """Whether the mean over the last quarter of the run lies within the fluctuations of the quarter before."""
+    quarters = [values[(time >= low * time[-1]) & (time <= high * time[-1])] for low, high in ((0.5, 0.75), (0.75, 1.0))]
+    moved = abs(quarters[1].mean(axis=0) - quarters[0].mean(axis=0))
+    spread = np.maximum(*(np.ptp(quarter, axis=0) for quarter in quarters))
+    return Outcome.STATIONARY if (moved <= 0.5 * spread + 1e-12).all() else Outcome.NOT_SETTLED
 
 
 def _judged(circuit: Circuit, run: Trajectory) -> Trajectory:
@@ -74,7 +86,7 @@ def _judged(circuit: Circuit, run: Trajectory) -> Trajectory:
     if run.outcome is Outcome.SETTLED:
         for kept in circuit.flow.keeps:
             defect = float(kept.defect(run.final(kept.state)))
-            if kept.binding and abs(defect) > _DEFECT:
+            if kept.binding and abs(defect) > (_DEFECT if circuit.ideal else _IMPERFECT_DEFECT):
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
     if run.outcome is Outcome.NOT_SETTLED and _is_algebraic(run.time, run.values[circuit.flow.answer]):

@@ -7,7 +7,10 @@ a nonlinear block one behavioural current source. That keeps one unknown for eac
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
+
+import numpy as np
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import (
@@ -21,7 +24,9 @@ from analogflow.blocks import (
     Integrator,
     Log,
     Multiplier,
+    NoiseSource,
     Normaliser,
+    OutputStage,
     PositivePart,
     Softmax,
     SquareRoot,
@@ -30,8 +35,17 @@ from analogflow.blocks import (
     Tanh,
     Wire,
 )
+from analogflow.blocks.integrator import CLAMP
 from analogflow.circuit.circuit import Group
-from analogflow.circuit.elements import Behavioural, Capacitor, CurrentSource, Element, Resistor, Transconductance
+from analogflow.circuit.elements import (
+    Behavioural,
+    Capacitor,
+    CurrentSource,
+    Element,
+    NoiseVoltage,
+    Resistor,
+    Transconductance,
+)
 from analogflow.errors import NoCell
 from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
@@ -58,15 +72,16 @@ def realise(graph: BlockGraph) -> Realisation:
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
     signals = {}
-    for name, node in {**graph.states, **graph.observables}.items():
+    field = VectorField(graph)
+    for name, node in {**field.visible_states, **graph.observables}.items():
         located = [locate(graph, node, k) for k in range(graph.block(node).size)]
         signals[name] = tuple(f"{origin}_{k}" for origin, k in located)
     built = {group.block for group in groups}
-    values = VectorField(graph).signals(graph.initial())
+    values = field.signals(graph.initial())
     start = {
         f"{node}_{k}": float(value)
         for node in graph.order()
-        if node in built and not isinstance(graph.block(node), Integrator | Constant)
+        if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
         for k, value in enumerate(values[node])
     }
     return Realisation(tuple(groups), signals, start, unit=1.0, time_constant=1.0)
@@ -113,23 +128,51 @@ def _(block: Constant, site: Site) -> Iterator[Element]:
 
 @cell.register
 def _(block: Integrator, site: Site) -> Iterator[Element]:
+    gain, leak = (np.broadcast_to(values, (block.size,)).tolist() for values in (block.gain, block.leak))
     for i in range(block.size):
         node = site.output(i)
         yield Capacitor(node, (node, "0"), 1.0, float(block.initial[i]))
-        yield _current(node, node, site, 0, i, 1.0)
+        yield _current(node, node, site, 0, i, gain[i])
+        if leak[i]:
+            yield Resistor(node, (node, "0"), 1 / leak[i])
+        if block.limit < math.inf:
+            limit = number(block.limit)
+            clamped = f"v({node})-min(max(v({node}),-{limit}),{limit})"
+            yield Behavioural(node, (node, "0"), f"({number(CLAMP)})*({clamped})")
+
+
+@cell.register
+def _(block: NoiseSource, site: Site) -> Iterator[Element]:
+    for i in range(block.size):
+        yield NoiseVoltage(site.output(i), (site.output(i),), block.first + i, float(block.density[i]))
+
+
+@cell.register
+def _(block: OutputStage, site: Site) -> Iterator[Element]:
+    for i in range(block.size):
+        gain, offset = number(float(block.gain[i])), number(float(block.offset[i]))
+        y = f"({gain})*{site.operand(0, i)}+({offset})+{site.operand(1, i)}"
+        limit = number(block.limit) if block.limit < math.inf else ""
+        yield from _formula(site.output(i), f"min(max({y},-{limit}),{limit})" if limit else y)
 
 
 @cell.register
 def _(block: Crossbar, site: Site) -> Iterator[Element]:
-    outputs, inputs = block.weight.shape
-    weights = block.weight.tolist()
+    outputs, inputs = block.weight.shape[-2:]
+    weights = np.broadcast_to(block.weight, (block.rows, outputs, inputs)).tolist()
     for row in range(block.rows):
+        # Looked up once for all outputs: a crossbar of 1024 by 1024 has a million elements.
+        values = [site.value(0, row * inputs + b) for b in range(inputs)]
+        controls = [site.control(0, row * inputs + b) for b in range(inputs)]
         for a in range(outputs):
             node = site.output(row * outputs + a)
+            ends = ("0", node)
             yield _load(node)
-            for b in range(inputs):
-                if weights[a][b]:
-                    yield _current(f"{node}_{b}", node, site, 0, row * inputs + b, weights[a][b])
+            for b, (weight, value) in enumerate(zip(weights[row][a], values, strict=True)):
+                if weight and value is None:
+                    yield Transconductance(f"{node}_{b}", ends, controls[b], weight)
+                elif weight and value is not None:
+                    yield CurrentSource(f"{node}_{b}", ends, weight * value)
 
 
 @cell.register

@@ -1,5 +1,8 @@
-"""Holds a run's output against an independent reference: certificates, errors and checks."""
+"""Holds a run's output against an independent reference, engines against each other, and errors against their causes."""
 
+from analogflow.validation.budget import Budget, error_budget
 from analogflow.validation.certificate import Certificate, Check, certify
+from analogflow.validation.parity import Parity, parity
+from analogflow.validation.sensitivity import Prediction, predict
 
-__all__ = ["Certificate", "Check", "certify"]
+__all__ = ["Budget", "Certificate", "Check", "Parity", "Prediction", "certify", "error_budget", "parity", "predict"]

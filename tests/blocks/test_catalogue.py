@@ -28,6 +28,7 @@ EXAMPLES = {
     "normaliser in rows": blocks.Normaliser(size=N, rows=2),
     "comparator": blocks.Comparator(size=N, width=0.5),
     "switch": blocks.Switch(size=N),
+    "output stage": blocks.OutputStage(size=N, gain=frozen([1, 1.1, 0.9, 2]), offset=frozen([0, 0.1, -0.1, 0]), limit=1.2),
 }
 
 

@@ -16,6 +16,8 @@ from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow, capacity
 from analogflow.names import comment, identifier, number
 from analogflow.netlister import netlist
+from analogflow.netlister.noise_table import table_text
+from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.technology.ideal import cell
 
@@ -27,6 +29,8 @@ PROGRAM = """
 from analogflow.compiler import compile
 from analogflow.flows import capacity
 from analogflow.netlister import netlist
+from analogflow.netlister.noise_table import table_text
+from analogflow.noise import Noise
 from analogflow.problems import Channel
 print(netlist(compile(capacity(Channel([[.7, .2, .1], [.1, .8, .1], [.25, .25, .5]])))).text)
 """
@@ -152,3 +156,43 @@ def test_a_block_without_a_cell_is_named():
     object.__setattr__(block, "__class__", Unheard)
     with pytest.raises(NoCell, match="no cell for the block 'unheard'"):
         cell.dispatch(object)(block, type("Site", (), {"graph": CIRCUIT.graph, "node": "log0"})())
+
+
+def noisy(sources: int, **keywords):
+    def decay(x):
+        return -x
+
+    return netlist(compile(Flow(decay, {"x": np.zeros(sources)})), time_constants=3.0, noise=Noise(0.2, seed=5), **keywords)
+
+
+def test_noise_is_played_from_tables_of_few_columns():
+    deck = noisy(40)
+    assert [table.shape for table in deck.tables.values()] == [(31, 17), (31, 17), (31, 9)]
+    assert deck.largest_step == 0.1
+    knots = Noise(0.2, seed=5).knots([0], range(40), 3.0)[0]
+    np.testing.assert_array_equal(np.hstack([table[:, 1:] for table in deck.tables.values()]), knots)
+    for table in deck.tables.values():
+        longest = max(len(line) for line in table_text(table).splitlines())
+        assert longest < 500  # what ngspice 39 reads of a line
+    players = [line for line in deck.body if line.startswith("anoise_player")]
+    assert len(players) == 3
+    scale = re.search(r"amplscale=\[([^\]]*)\]", "\n".join(deck.body))
+    assert float(scale[1].split()[0]) == 0.2 / np.sqrt(0.1)
+
+
+def test_a_table_reads_back_as_it_was():
+    (table,) = noisy(3).tables.values()
+    np.testing.assert_array_equal(np.loadtxt(table_text(table).splitlines()), table)
+
+
+def test_a_step_longer_than_the_distance_of_the_knots_is_refused():
+    with pytest.raises(BadInput, match=r"largest_step: 0.2 τ is longer than the distance of the noise's knots, 0.1 τ"):
+        noisy(2, largest_step=0.2)
+    assert noisy(2, largest_step=0.05).largest_step == 0.05
+
+
+def test_writing_a_noisy_deck_touches_nothing_when_it_is_refused(tmp_path):
+    (tmp_path / "a.cir").write_text("mine")
+    with pytest.raises(BadInput, match="exists already"):
+        noisy(2).write(tmp_path / "a.cir")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.cir"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import VectorField
+from analogflow.block_engine import Drive, VectorField
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
@@ -51,6 +51,7 @@ def run(
         window=min(_WINDOW * circuit.time_constant, deck.end_time),
         settle=settle,
         blow_up=_RUNAWAY * circuit.unit,
+        tables=deck.tables,
     )
 
     def progress(seconds: float) -> None:
@@ -73,7 +74,9 @@ def _signals(deck: Deck, reply: Reply) -> tuple[NDArray[np.float64], dict[str, N
         for name, nodes in deck.vectors.items()
     }
     if not len(time) or time[0] > 0:
-        start = VectorField(circuit.graph).observables(circuit.graph.initial())
+        field = VectorField(circuit.graph)
+        noise = Drive(field, circuit.noise, [circuit.sample], circuit.noise.step).at(0.0)[0] if deck.tables else None
+        start = field.observables(circuit.graph.initial(), noise)
         time = np.concatenate([[0.0], time])
         values = {name: np.concatenate([start[name][None], value]) for name, value in values.items()}
     return time, values

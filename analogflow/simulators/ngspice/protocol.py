@@ -1,25 +1,23 @@
-"""What a session and its worker say to each other: a request, a reply, and the frames that carry them.
+"""What a session and its worker say to each other: a request and a reply.
 
-A frame is a JSON header and raw float64 arrays; nothing in it is ever executed. A request is checked on both sides, so
-that neither a mistake here nor a stray byte makes ngspice run anything but elements and one transient analysis.
+A request is checked on both sides, so that neither a mistake here nor a stray byte makes ngspice run anything but elements
+and one transient analysis.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
-import struct
-from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 
-__all__ = ["FrameError", "Reply", "Request", "Settle", "read_frame", "vector_key", "write_frame"]
+__all__ = ["Reply", "Request", "Settle", "vector_key"]
 
 _CARDS = frozenset(
     {".end", ".ends", ".ic", ".model", ".nodeset", ".option", ".options", ".save", ".subckt", ".temp", ".tran"}
@@ -27,6 +25,8 @@ _CARDS = frozenset(
 _ELEMENTS = frozenset("abcdefghijklmqrstvwx")
 # Code models that start a program or load a library; the shell command; scripts disguised as comments.
 _FORBIDDEN = re.compile(r"d_process|d_cosim|^shell\b|^\*\s*ng_script|^\*#|`", re.IGNORECASE)
+_FILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}\.txt")
+_READS_FILE = re.compile(r"file\s*=|\binclude\b", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[ -~]*")
 _VECTOR = re.compile(r"v\(([a-z0-9_.]+)\)|i\(([a-z0-9_.]+)\)|([a-z0-9_.]+(?:#branch)?)", re.IGNORECASE)
 
@@ -88,6 +88,9 @@ class Request:
         Stop once settled; needs `window`.
     blow_up : float, optional
         Stop once a vector's magnitude exceeds this.
+    tables : mapping of file name to array, shape (rows, columns)
+        Files that the deck's ``filesource`` models read, the time in seconds in the first column; they lie in the
+        simulator's own folder for as long as the run lasts.
 
     Raises
     ------
@@ -101,6 +104,7 @@ class Request:
     window: float | None = None
     settle: Settle | None = None
     blow_up: float | None = None
+    tables: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("deck", "vectors"):
@@ -120,18 +124,25 @@ class Request:
             unknown = sorted(set(self.settle.vectors) - set(self.vectors))
             if unknown:
                 raise BadInput(f"settle: {', '.join(unknown)} is not among the vectors asked for; add it to vectors.")
-        _check_deck(self.deck, self.end_time)
+        for name, table in self.tables.items():
+            if not _FILE.fullmatch(name) or table.ndim != 2 or not np.isfinite(table).all():
+                raise BadInput(f"tables: {name!r} must be a plain name ending in .txt for a matrix of finite numbers.")
+        _check_deck(self.deck, self.end_time, self.tables)
 
-    def to_header(self) -> dict[str, Any]:
-        """JSON object that `from_header` reads back."""
-        return dataclasses.asdict(self)
+    def to_frame(self) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+        """Header and arrays that `from_frame` reads back."""
+        settle = None if self.settle is None else dataclasses.asdict(self.settle)
+        shapes = {name: table.shape for name, table in self.tables.items()}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**fields, "settle": settle, "tables": shapes}, dict(self.tables)
 
     @classmethod
-    def from_header(cls, header: Mapping[str, Any]) -> Request:
-        """Request written by `to_header`, checked again."""
+    def from_frame(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]]) -> Request:
+        """Request written by `to_frame`, checked again."""
         fields = {field.name: header[field.name] for field in dataclasses.fields(cls)}
         if fields["settle"] is not None:
             fields["settle"] = Settle(**fields["settle"])
+        fields["tables"] = {name: arrays[name].reshape(shape) for name, shape in fields["tables"].items()}
         return cls(**fields)
 
 
@@ -196,15 +207,21 @@ def vector_key(name: str) -> str:
     return f"{source}#branch" if source else node or bare
 
 
-def _check_deck(deck: tuple[str, ...], end_time: float) -> None:
-    """Raise unless every line is of a kind that only describes a circuit and one transient analysis."""
+def _check_deck(deck: tuple[str, ...], end_time: float, tables: Collection[str]) -> None:
+    """Raise unless every line is of a kind that only describes a circuit and one transient analysis.
+
+    What is quoted is the name of a file to ngspice, so it must be that of a table.
+    """
     if len(deck) < 3 or not all(isinstance(line, str) for line in deck):
         raise BadInput("deck: must be a list of lines: a title, elements, .save, .tran and .end.")
     analyses = []
     for number, line in enumerate(deck, start=1):
         word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
         allowed = line[:1] == "*" if number == 1 else word in _CARDS or word[:1] in _ELEMENTS or word[:1] in ("*", "")
-        if not allowed or not _PRINTABLE.fullmatch(line) or _FORBIDDEN.search(line.strip()):
+        quoted = line.split('"')[1::2]
+        stray = line.count('"') % 2 or any(name not in tables for name in quoted)
+        files = len(_READS_FILE.findall(line)) > len(quoted)
+        if not allowed or stray or files or not _PRINTABLE.fullmatch(line) or _FORBIDDEN.search(line.strip()):
             raise BadInput(
                 f"deck: line {number}, {line[:80]!r}, is refused; a deck may hold a '*' title, elements and "
                 f"{' '.join(sorted(_CARDS))}, in printable ASCII, one statement a line, and nothing that runs a command."
@@ -222,61 +239,6 @@ def _check_deck(deck: tuple[str, ...], end_time: float) -> None:
         ends_there = False
     if len(analyses) != 1 or not ends_there:
         raise BadInput(f"deck: needs exactly one line '.tran step {end_time!r} 0 max uic', in numbers without unit letters.")
-
-
-# --- frames: magic, length of header, length of arrays, header, arrays ---
-
-_FRAME = struct.Struct("<4sIQ")
-_MAGIC = b"AFW1"
-_LONGEST_HEADER = 2**28
-_LONGEST_ARRAYS = 2**36
-
-
-class FrameError(Exception):
-    """The bytes received are not a frame; `EOFError` means there are no more."""
-
-
-def write_frame(
-    stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]] | None = None
-) -> None:
-    """Send a header and named float64 arrays."""
-    arrays = {name: np.ascontiguousarray(array, dtype="<f8") for name, array in (arrays or {}).items()}
-    text = json.dumps({**header, "arrays": [[name, array.size] for name, array in arrays.items()]}).encode("ascii")
-    stream.write(_FRAME.pack(_MAGIC, len(text), sum(array.nbytes for array in arrays.values())) + text)
-    for array in arrays.values():
-        stream.write(array.data)
-    stream.flush()
-
-
-def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
-    """Receive a header and its arrays.
-
-    Raises
-    ------
-    EOFError
-        The other side closed the stream.
-    FrameError
-        The bytes are not a frame.
-    """
-    magic, text_length, arrays_length = _FRAME.unpack(_exactly(stream, _FRAME.size))
-    if magic != _MAGIC or text_length > _LONGEST_HEADER or arrays_length > _LONGEST_ARRAYS:
-        raise FrameError(f"a frame begins with {magic!r} and announces {text_length} and {arrays_length} bytes")
-    try:
-        header = json.loads(_exactly(stream, text_length))
-        sizes = [(str(name), int(size)) for name, size in header.pop("arrays")]
-    except (AttributeError, KeyError, TypeError, ValueError) as fault:
-        raise FrameError(f"the header of a frame is not as agreed ({fault})") from None
-    if 8 * sum(size for _, size in sizes) != arrays_length or any(size < 0 for _, size in sizes):
-        raise FrameError("the arrays of a frame are not as long as its header says")
-    arrays = {name: np.frombuffer(_exactly(stream, 8 * size), dtype="<f8").astype(np.float64) for name, size in sizes}
-    return header, arrays
-
-
-def _exactly(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError("the stream ended")
-    return data
 
 
 def _positive(value: object) -> bool:

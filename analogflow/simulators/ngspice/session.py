@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
+from analogflow.simulators.ngspice.frames import FrameError
 from analogflow.simulators.ngspice.library import require_library
-from analogflow.simulators.ngspice.protocol import FrameError, Reply, Request
+from analogflow.simulators.ngspice.protocol import Reply, Request
 from analogflow.simulators.ngspice.worker_process import Deadline, Frame, WorkerProcess
 
 __all__ = ["NgspiceSession", "default_session"]

@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.simulators.ngspice.protocol import FrameError, Request, read_frame, vector_key, write_frame
+from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
+from analogflow.simulators.ngspice.process_limits import limit_process
+from analogflow.simulators.ngspice.protocol import Request, vector_key
 
 with warnings.catch_warnings():
     # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.
@@ -36,7 +38,6 @@ _FIRST_LOOK = 16  # points; later looks follow the density of points
 _FEWEST_POINTS = 8
 _MOST_STALLS = 3
 _PROGRESS_INTERVAL = 0.05  # seconds
-_LARGEST_FILE = 2**26  # bytes, of anything ngspice could be made to write
 
 _CHATTER = re.compile(
     r"condition met|pause requested|simulation interrupted|^Trying gmin|^Note:|^Supplies reduced|^Using |^\s*$",
@@ -93,14 +94,21 @@ class Simulator(NgSpiceShared):
         """
         self.messages.clear()
         try:
+            for name, table in request.tables.items():
+                np.savetxt(name, table, fmt="%.17g")  # in this process's own folder, which nothing else uses
             self.load_circuit("\n".join(request.deck))
             if any(_FAULT.search(line) for line in self.messages):
                 raise Rejected(" / ".join(self.messages[:4]))
             return self._transient(request, progress)
+        except OSError as fault:
+            raise Rejected(f"a noise table can not be written: {fault.strerror}") from None
         except NameError as fault:  # what PySpice raises for a return code
             said = [line for line in self.messages if "awaits to be detached" not in line]
             raise Rejected(" / ".join(said[-4:]) or str(fault)) from None
         finally:
+            for name in request.tables:
+                with contextlib.suppress(OSError):
+                    os.unlink(name)
             if not self.exiting:
                 # Breakpoints, results and circuits outlive a run; memory grows without the last two.
                 for command in ("delete all", "destroy all", "remcirc"):
@@ -215,11 +223,11 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
         "library": os.environ.get("NGSPICE_LIBRARY_PATH", ""),
     }
     write_frame(replies, {"kind": "ready", "versions": versions})
-    pending: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    pending: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, pending), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(int(sys.argv[2]),), daemon=True).start()
     while not simulator.exiting:
-        header = pending.get()
+        question = pending.get()
         last_word = time.monotonic()
 
         def progress(reached: float) -> None:
@@ -231,7 +239,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
         answer: dict[str, Any]
         arrays: dict[str, NDArray[np.float64]] = {}
         try:
-            answer, arrays = simulator.simulate(Request.from_header(header), progress)
+            answer, arrays = simulator.simulate(Request.from_frame(*question), progress)
             answer = {"kind": "reply", **answer, "messages": [line[:300] for line in simulator.messages]}
         except Rejected as fault:
             answer = {"kind": "rejected", "detail": str(fault)}
@@ -254,10 +262,10 @@ def _load() -> Simulator | str:
         return str(fault)
 
 
-def _listen(requests: BinaryIO, pending: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _listen(requests: BinaryIO, pending: queue.SimpleQueue[_Answer]) -> None:
     with contextlib.suppress(EOFError, FrameError, OSError):
         while True:
-            pending.put(read_frame(requests)[0])
+            pending.put(read_frame(requests))
     _leave()
 
 
@@ -274,22 +282,12 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _limit(memory: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, _LARGEST_FILE), (resource.RLIMIT_CORE, 0)):
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
-
-
 def main() -> None:
     """Serve on a private copy of standard input and output; whatever the library prints goes to standard error."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    _limit(int(sys.argv[1]))
+    limit_process(int(sys.argv[1]))
     with contextlib.suppress(BrokenPipeError):
         _serve(requests, replies)
     os._exit(0)

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.simulators.ngspice.protocol import FrameError, Request, read_frame, write_frame
+from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
+from analogflow.simulators.ngspice.protocol import Request
 
 __all__ = ["Deadline", "Frame", "WorkerProcess"]
 
@@ -67,7 +68,7 @@ class WorkerProcess:
 
     def send(self, request: Request) -> None:
         """Hand over a request."""
-        write_frame(cast(BinaryIO, self.process.stdin), request.to_header())
+        write_frame(cast(BinaryIO, self.process.stdin), *request.to_frame())
 
     def receive(self) -> Frame:
         """Wait for the next message."""

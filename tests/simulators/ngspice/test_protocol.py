@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogflow.errors import BadInput
-from analogflow.simulators.ngspice.protocol import FrameError, Request, Settle, read_frame, vector_key, write_frame
+from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
+from analogflow.simulators.ngspice.protocol import Request, Settle, vector_key
 
 DECK = ("* rc", "r1 a 0 1", "c1 a 0 1 ic=1", ".save v(a)", ".tran 0.01 10 0 0.01 uic", ".end")
 
@@ -44,6 +45,11 @@ def with_line(line: str, position: int = 1) -> tuple[str, ...]:
         ".model m d_process(process_file=x)",
         ".model m d_cosim(simulation=x)",
         "!touch x",
+        '.model m filesource(file="/etc/passwd")',
+        '.model m filesource(file="noise-1.txt")',
+        ".model m filesource(file=noise.txt)",
+        '.model m d_source(input_file = "noise.txt" input_file = x)',
+        'r2 a 0 "1',
         ".tran 0.01 10 0 0.01 uic",
         ".end",
     ],
@@ -117,9 +123,9 @@ def test_rest_is_judged_over_the_whole_window_and_not_by_its_ends() -> None:
 def test_a_request_survives_the_journey() -> None:
     request = Request(DECK, ("v(a)",), 10.0, window=1.0, settle=Settle(("v(a)",), 1e-3), blow_up=1e6)
     stream = io.BytesIO()
-    write_frame(stream, request.to_header())
+    write_frame(stream, *request.to_frame())
     stream.seek(0)
-    assert Request.from_header(read_frame(stream)[0]) == request
+    assert Request.from_frame(*read_frame(stream)) == request
     with pytest.raises(EOFError, match="the stream ended"):
         read_frame(stream)
 
@@ -162,3 +168,28 @@ def test_any_bytes_are_a_frame_or_refused(data: bytes) -> None:
     for content in (data, b"AFW1" + data):
         with pytest.raises((FrameError, EOFError), match=r"frame|stream"):
             read_frame(io.BytesIO(content))
+
+
+TABLES = {"noise.txt": np.array([[0.0, 1.0], [1.0, 0.5]])}
+PLAYED = with_line('.model m filesource(file="noise.txt" amplscale=[1])')
+
+
+def test_a_table_of_the_request_may_be_read_and_survives_the_frame() -> None:
+    request = Request(PLAYED, ("a",), 10.0, tables=TABLES)
+    stream = io.BytesIO()
+    write_frame(stream, *request.to_frame())
+    stream.seek(0)
+    back = Request.from_frame(*read_frame(stream))
+    assert back == request
+    np.testing.assert_array_equal(back.tables["noise.txt"], TABLES["noise.txt"])
+
+
+@pytest.mark.parametrize("name", ["../noise.txt", "/etc/x.txt", "noise", "Noise.txt", ".spiceinit", "a b.txt", ""])
+def test_a_table_has_a_plain_name(name: str) -> None:
+    with pytest.raises(BadInput, match=r"tables: .* must be a plain name ending in \.txt"):
+        Request(DECK, ("a",), 10.0, tables={name: TABLES["noise.txt"]})
+
+
+def test_a_table_holds_finite_numbers() -> None:
+    with pytest.raises(BadInput, match=r"tables: 'noise.txt' must be .* finite numbers"):
+        Request(DECK, ("a",), 10.0, tables={"noise.txt": np.array([[0.0, np.nan]])})

@@ -1,0 +1,236 @@
+"""Carries many samples through time at once, each at its own pace; one that diverges is frozen, the rest go on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.block_engine.drive import Drive
+from analogflow.block_engine.methods import Method, Rows, Step
+from analogflow.block_engine.vector_field import VectorField
+
+__all__ = ["RUNAWAY", "March", "Tolerances", "march"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+RUNAWAY = 1e6
+"""Flow units at which a state counts as having run away."""
+
+_SMALLEST, _LARGEST_CHANGE, _SAFETY = 0.2, 5.0, 0.9
+_SHORTEST = 1e-13
+
+
+@dataclasses.dataclass(frozen=True)
+class Tolerances:
+    """Relative and absolute error allowed per step, and the change of the answer per τ at which a sample has settled.
+
+    With a ``settled`` of 0 every sample runs to the end.
+    """
+
+    relative: float = 1e-7
+    absolute: float = 1e-10
+    settled: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class March:
+    """What came of it.
+
+    Parameters
+    ----------
+    states : array, shape (samples, saved times, size)
+        States at the saved times; after a sample's end its last state is repeated.
+    final : array, shape (samples, size)
+    final_noise : array, shape (samples, sources), or None
+        Noise at each sample's end.
+    end : array, shape (samples,)
+        Time reached, in τ.
+    settled, failed : array of bool, shape (samples,)
+    steps : int
+        Evaluated steps, rejected ones included.
+    """
+
+    states: Array
+    final: Array
+    final_noise: Array | None
+    end: Array
+    settled: Flags
+    failed: Flags
+    steps: int
+
+
+def march(
+    field: VectorField,
+    start: Array,
+    save: Array,
+    end: float,
+    method: Method,
+    *,
+    drive: Drive | None = None,
+    answer: str = "",
+    tolerances: Tolerances = Tolerances(),
+    on_progress: Callable[[float], None] | None = None,
+) -> March:
+    """Integrate `field` from `start`, shape (samples, size), to time `end`.
+
+    Parameters
+    ----------
+    field : VectorField
+    start : array, shape (samples, size)
+    save : array, shape (k,)
+        Ascending times, in τ, at which states are kept.
+    end : float
+        In τ.
+    method : Method
+    drive : Drive, optional
+        Noise; steps then end at its knots.
+    answer : str
+        State or observable that settles.
+    tolerances : Tolerances
+    on_progress : callable, optional
+        Called with the least time reached, in τ.
+    """
+    with np.errstate(all="ignore"):
+        walk = _Walk(field, start, save, end, method, drive, answer, tolerances)
+        while walk.active.any():
+            walk.step()
+            if on_progress is not None:
+                on_progress(float(walk.time[walk.active].min(initial=end)))
+        return walk.result()
+
+
+class _Walk:
+    """Samples under way."""
+
+    def __init__(
+        self,
+        field: VectorField,
+        start: Array,
+        save: Array,
+        end: float,
+        method: Method,
+        drive: Drive | None,
+        answer: str,
+        tolerances: Tolerances,
+    ) -> None:
+        samples = len(start)
+        self.field, self.method, self.drive, self.tolerances = field, method, drive, tolerances
+        self.save, self.end = save, end
+        self.y = np.array(start, dtype=float)
+        self.time = np.zeros(samples)
+        self.segment = np.zeros(samples, dtype=np.intp)
+        self.active = np.ones(samples, dtype=bool)
+        self.settled, self.failed = np.zeros(samples, dtype=bool), np.zeros(samples, dtype=bool)
+        self.states = np.empty((samples, len(save), field.size))
+        self.saved = np.zeros(samples, dtype=np.intp)
+        self.steps = 0
+        self.answer = {**field.graph.states, **field.graph.observables}[answer or next(iter(field.graph.states))]
+        self.rate = field(0.0, self.y, self._noise(0.0, np.zeros(samples)))
+        self.watched = self._watch() if tolerances.settled else np.zeros((samples, 1))
+        self.h = self._first_step()
+        self._keep(self.time, lambda rows, theta: self.y[rows], np.ones(samples, dtype=bool))
+
+    def step(self) -> None:
+        """Try one step of every sample that is under way."""
+        limit = np.full(len(self.y), self.end)
+        if self.drive is not None:
+            limit = np.minimum((self.segment + 1) * self.drive.step, self.end)
+        # A step that would leave a crumb before the limit is stretched to it.
+        reaches = self.time + 1.01 * self.h >= limit
+        h = np.where(self.active, np.where(reaches, limit - self.time, self.h), 0.0)
+        start_noise, change = self._segment_noise()
+
+        def waveform(fraction: float) -> Array | None:
+            if start_noise is None or change is None:
+                return None
+            return start_noise + self._position(fraction * h)[:, None] * change
+
+        slope = None if change is None or self.drive is None else change * (h / self.drive.step)[:, None]
+        moved = self.method(self.field, self.y, self.rate, h[:, None], waveform, slope)
+        self.steps += 1
+        error = self._error(moved.end, moved.error)
+        accepted = self.active & (error <= 1)
+        growth = np.clip(_SAFETY * np.maximum(error, 1e-12) ** (-1 / self.method.order), _SMALLEST, _LARGEST_CHANGE)
+        growth = np.where(np.isfinite(growth), growth, _SMALLEST)
+        # A step cut short by a limit says little about the step that the error would allow.
+        self.h = np.where(self.active, np.where(accepted & reaches, np.maximum(self.h, h * growth), h * growth), self.h)
+        self._advance(moved, h, accepted, accepted & reaches, limit)
+        stuck = self.active & ~accepted & (self.h < _SHORTEST * np.maximum(1.0, self.time))
+        self._stop(stuck, failed=True)
+
+    def result(self) -> March:
+        """Everything, with the last state of each sample at the times it did not reach."""
+        unreached = np.arange(len(self.save)) >= self.saved[:, None]
+        states = np.where(unreached[:, :, None], self.y[:, None, :], self.states)
+        noise = self._noise(0.0, np.zeros(len(self.y)))
+        return March(states, self.y, noise, self.time, self.settled, self.failed, self.steps)
+
+    def _advance(self, moved: Step, h: Array, accepted: Flags, on_limit: Flags, limit: Array) -> None:
+        before = self.time
+        arrived = np.where(on_limit, limit, before + h)
+        wild = accepted & ~(abs(moved.end).max(axis=-1) < RUNAWAY)
+        good = accepted & ~wild
+        self._keep(np.where(good, arrived, before), moved.inside, good)
+        self.y = np.where(good[:, None], moved.end, self.y)
+        self.rate = np.where(good[:, None], moved.rate, self.rate)
+        self.time = np.where(good, arrived, before)
+        if self.drive is not None:
+            self.segment = self.segment + (good & on_limit & (self.time < self.end))
+        self._stop(wild, failed=True)
+        if self.tolerances.settled:
+            watched = self._watch()
+            rest = abs(watched - self.watched).max(axis=-1) <= self.tolerances.settled * h
+            self._stop(good & rest & self.active, settled=True)
+            self.watched = watched
+        self._stop(self.active & (self.time >= self.end))
+
+    def _keep(self, reached: Array, inside: Callable[[Rows, Array], Array], good: Flags) -> None:
+        """Save the path at every saved time that the step of the good samples covers."""
+        if not len(self.save):
+            return
+        while True:
+            due = self.save[np.minimum(self.saved, len(self.save) - 1)]
+            (rows,) = np.nonzero(good & (self.saved < len(self.save)) & (due <= reached))
+            if not len(rows):
+                return
+            length = reached[rows] - self.time[rows]
+            theta = (due[rows] - self.time[rows]) / np.where(length > 0, length, 1.0)
+            self.states[rows, self.saved[rows]] = inside(rows, theta)
+            self.saved[rows] += 1
+
+    def _stop(self, which: Flags, *, failed: bool = False, settled: bool = False) -> None:
+        self.active = self.active & ~which
+        self.failed = self.failed | (which if failed else False)
+        self.settled = self.settled | (which if settled else False)
+
+    def _error(self, end: Array, error: Array) -> Array:
+        scale = self.tolerances.absolute + self.tolerances.relative * np.maximum(abs(self.y), abs(end))
+        size = np.sqrt(np.mean((error / scale) ** 2, axis=-1))
+        return np.where(np.isfinite(size) & np.isfinite(end).all(axis=-1), size, np.inf)
+
+    def _first_step(self) -> Array:
+        """A hundredth of the time in which the state would change by its own size."""
+        scale = self.tolerances.absolute + abs(self.y)
+        speed = np.max(abs(self.rate) / (1e-3 + scale), axis=-1)
+        return np.minimum(0.01 / np.maximum(speed, 1e-6), 0.1)
+
+    def _segment_noise(self) -> tuple[Array | None, Array | None]:
+        return (None, None) if self.drive is None else self.drive.segment(self.segment)
+
+    def _position(self, ahead: Array) -> Array:
+        """Where in its segment each sample is, `ahead` of its time, from 0 to 1."""
+        assert self.drive is not None
+        return (self.time + ahead) / self.drive.step - self.segment
+
+    def _noise(self, fraction: float, h: Array) -> Array | None:
+        start, change = self._segment_noise()
+        return None if start is None or change is None else start + self._position(fraction * h)[:, None] * change
+
+    def _watch(self) -> Array:
+        """Answer of each sample, shape (samples, size of the answer)."""
+        values = self.field.signals(self.y, self._noise(0.0, np.zeros(len(self.y))))
+        return np.broadcast_to(values[self.answer], (len(self.y), values[self.answer].shape[-1]))

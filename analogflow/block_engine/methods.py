@@ -1,0 +1,155 @@
+"""One step of an integration method, for many samples at once, each with a step of its own.
+
+A method does not choose its step and knows no samples that failed; `analogflow.block_engine.march` does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import RK45
+
+from analogflow.block_engine.vector_field import VectorField
+
+__all__ = ["EXPLICIT", "IMPLICIT", "Method", "Rows", "Step", "method_for"]
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+"""Indices of samples."""
+
+Waveform = Callable[[float], Array | None]
+"""Noise at a fraction of the step, shape (samples, sources); None where there is none."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """End of a step, the rates there and an estimate of its error, each of shape (samples, size).
+
+    ``inside`` gives the path of some samples, by their rows, at a fraction θ of the step of each.
+    """
+
+    end: Array
+    rate: Array
+    error: Array
+    inside: Callable[[Rows, Array], Array]
+
+
+class Method(Protocol):
+    """What the march needs of a method: the order its error estimate has in the step, and the step itself."""
+
+    order: int
+
+    def __call__(self, field: VectorField, y: Array, rate: Array, h: Array, waveform: Waveform, slope: Array | None) -> Step:
+        """Step from `y` with rates `rate` over `h`, shape (samples, 1); `slope` is the noise's change over the step."""
+        ...
+
+
+class _DormandPrince:
+    """Explicit Runge-Kutta method of order 5, whose last stage is the first of the next step.
+
+    J. R. Dormand and P. J. Prince, J. Comp. Appl. Math. 6 (1980) 19; the coefficients are SciPy's.
+    """
+
+    order = 5
+
+    def __call__(self, field: VectorField, y: Array, rate: Array, h: Array, waveform: Waveform, slope: Array | None) -> Step:
+        last = RK45.n_stages
+        stages = np.empty((last + 1, *y.shape))
+        flat = stages.reshape(last + 1, -1)
+        stages[0] = rate
+        for stage in range(1, last):
+            inner = y + h * (RK45.A[stage, :stage] @ flat[:stage]).reshape(y.shape)
+            stages[stage] = field(0.0, inner, waveform(RK45.C[stage]))
+        end = y + h * (RK45.B @ flat[:last]).reshape(y.shape)
+        stages[last] = field(0.0, end, waveform(1.0))
+
+        def inside(rows: Rows, theta: Array) -> Array:
+            weights = (theta[:, None] ** np.arange(1, RK45.P.shape[1] + 1)) @ RK45.P.T
+            return y[rows] + h[rows] * np.einsum("sk,ksn->sn", weights, stages[:, rows])
+
+        return Step(end, stages[last], h * (RK45.E @ flat).reshape(y.shape), inside)
+
+
+class _Rodas:
+    """Linearly implicit Runge-Kutta (Rosenbrock) method of order 4, L-stable, with Hermite's cubic inside the step.
+
+    E. Hairer and G. Wanner, Solving Ordinary Differential Equations II, section IV.7 and the code RODAS.
+    """
+
+    order = 4
+    gamma = 0.25
+    a = np.array([
+        [0, 0, 0, 0, 0],
+        [1.544, 0, 0, 0, 0],
+        [0.9466785280815826, 0.2557011698983284, 0, 0, 0],
+        [3.314825187068521, 2.896124015972201, 0.9986419139977817, 0, 0],
+        [1.221224509226641, 6.019134481288629, 12.53708332932087, -0.687886036105895, 0],
+    ])  # fmt: skip
+    c = np.array([
+        [0, 0, 0, 0, 0],
+        [-5.6688, 0, 0, 0, 0],
+        [-2.430093356833875, -0.2063599157091915, 0, 0, 0],
+        [-0.1073529058151375, -9.594562251023355, -20.47028614809616, 0, 0],
+        [7.496443313967647, -10.24680431464352, -33.99990352819905, 11.7089089320616, 0],
+        [8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136, -6.058818238834054],
+    ])  # fmt: skip
+    time = (0.0, 0.386, 0.21, 0.63, 1.0, 1.0)
+    drift = (0.25, -0.1043, 0.1035, -0.0362, 0.0, 0.0)
+
+    def __call__(self, field: VectorField, y: Array, rate: Array, h: Array, waveform: Waveform, slope: Array | None) -> Step:
+        noise = waveform(0.0)
+        size = y.shape[-1]
+        step = np.where(h > 0, h, 1.0)[..., None]
+        inverse = np.linalg.inv(np.eye(size) / (self.gamma * step) - field.jacobian(y, noise))
+        moved = 0.0 if slope is None else (field.noise_jacobian(y, noise) @ slope[..., None])[..., 0]
+        stages = np.empty((6, *y.shape))
+        inner = y
+        for stage in range(6):
+            if stage:
+                inner = inner + stages[4] if stage == 5 else y + np.tensordot(self.a[stage, :stage], stages[:stage], axes=1)
+            known = rate if stage == 0 else field(0.0, inner, waveform(self.time[stage]))
+            known = known + self.drift[stage] * moved
+            if stage:
+                known = known + np.tensordot(self.c[stage, :stage], stages[:stage], axes=1) / step[..., 0]
+            stages[stage] = np.where(h > 0, (inverse @ known[..., None])[..., 0], 0.0)
+        end = inner + stages[5]
+
+        end_rate = field(0.0, end, waveform(1.0))
+
+        def inside(rows: Rows, theta: Array) -> Array:
+            s, step_rows = theta[:, None], h[rows]
+            jump = end[rows] - y[rows]
+            bend = (1 - 2 * s) * jump + (s - 1) * step_rows * rate[rows] + s * step_rows * end_rate[rows]
+            return y[rows] + s * jump + s * (s - 1) * bend
+
+        return Step(end, end_rate, stages[5], inside)
+
+
+EXPLICIT: Method = _DormandPrince()
+"""For problems whose fastest rate is near 1 per τ, with noise or without."""
+
+IMPLICIT: Method = _Rodas()
+"""For stiff problems, such as circuits whose poles lie far above 1 per τ, with noise or without."""
+
+_STIFF = 25.0
+"""Rate, per τ, from which the explicit method would take its steps for stability and not for accuracy."""
+
+_LARGEST_SPECTRUM = 400
+
+
+def method_for(field: VectorField, y: Array) -> Method:
+    """Method that suits the rates of `field` at `y`, shape (samples, size), as its poles and its Jacobian show them."""
+    if field.fastest_leak() > _STIFF:
+        return IMPLICIT
+    if field.size > _LARGEST_SPECTRUM:
+        return EXPLICIT
+    with np.errstate(all="ignore"):
+        jacobian = field.jacobian(y)
+    jacobian = jacobian[:: max(1, len(jacobian) // 4)]
+    if not np.isfinite(jacobian).all():
+        return EXPLICIT
+    return IMPLICIT if abs(np.linalg.eigvals(jacobian)).max() > _STIFF else EXPLICIT

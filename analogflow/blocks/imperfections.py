@@ -1,0 +1,109 @@
+"""What is wrong with real blocks: one record of nine effects, each of which can be switched alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+
+from analogflow.errors import BadInput
+
+__all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections"]
+
+NOMINAL_TEMPERATURE = 300.15
+"""Kelvin: where logarithms, exponentials and softmaxes have a scale of 1."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Imperfections:
+    """Imperfections of every block, in machine units (1 V in the ideal technology); the defaults are ideal.
+
+    Parameters
+    ----------
+    gain_error : float
+        Relative σ of the gain of every output.
+    offset : float
+        σ of the offset of every output, machine units; of an integrator, at its input.
+    bandwidth : float
+        Hz: single pole at every output but an integrator's.
+    noise_density : float
+        White noise of every output, machine units per √Hz, one-sided; of an integrator, at its input.
+    saturation : float
+        Machine units: outputs are limited to ± this; an integrator is clamped there.
+    leak : float
+        Gain of an integrator at zero frequency; the reciprocal of its leak per τ.
+    resolution : float
+        Bits to which the coefficients of a block are rounded, relative to its largest.
+    mismatch : float
+        Relative σ of every coefficient, reference, emitter area and integrating capacitor.
+    temperature : float
+        Kelvin. Junctions scale with it: ln is multiplied by T/300.15, arguments of exp, tanh and softmax by 300.15/T.
+
+    Raises
+    ------
+    BadInput
+        With every value that is out of range.
+
+    Notes
+    -----
+    Deviations with a σ are Gaussian, drawn once for each sample, coefficient and output from the seed.
+    """
+
+    gain_error: float = 0.0
+    offset: float = 0.0
+    bandwidth: float = math.inf
+    noise_density: float = 0.0
+    saturation: float = math.inf
+    leak: float = math.inf
+    resolution: float = math.inf
+    mismatch: float = 0.0
+    temperature: float = NOMINAL_TEMPERATURE
+
+    def __post_init__(self) -> None:
+        faults = []
+        for name, (allowed, sentence) in _RANGES.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not allowed(value):
+                faults.append(f"{name} is {value!r}, but must be {sentence}")
+        if faults:
+            raise BadInput(f"imperfections: {'; '.join(faults)}.")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, float]) -> Imperfections:
+        """Imperfections by name; an unknown name is refused."""
+        unknown = [name for name in values if name not in _RANGES]
+        if unknown:
+            raise BadInput(f"imperfections: {unknown[0]!r} is not known; known are: {', '.join(_RANGES)}.")
+        return cls(**values)
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Names of the effects that are on."""
+        return tuple(field.name for field in dataclasses.fields(self) if getattr(self, field.name) != field.default)
+
+    def only(self, *effects: str) -> Imperfections:
+        """These effects as they are, and all others ideal."""
+        return Imperfections.from_mapping({name: getattr(self, name) for name in effects})
+
+    def without(self, *effects: str) -> Imperfections:
+        """All effects but these."""
+        return self.only(*(name for name in self.effects if name not in effects))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {getattr(self, name):g}" for name in self.effects) or "ideal"
+
+
+_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "gain_error": (lambda x: 0 <= x <= 0.3, "a relative σ from 0 to 0.3"),
+    "offset": (lambda x: 0 <= x < math.inf, "a σ of 0 machine units or more"),
+    "bandwidth": (lambda x: x > 0, "a positive number of Hz"),
+    "noise_density": (lambda x: 0 <= x < math.inf, "0 machine units per √Hz or more"),
+    "saturation": (lambda x: x > 0, "a positive number of machine units"),
+    "leak": (lambda x: x > 1, "a gain at zero frequency above 1"),
+    "resolution": (lambda x: 1 <= x <= 52 or x == math.inf, "from 1 to 52 bits"),
+    "mismatch": (lambda x: 0 <= x <= 0.3, "a relative σ from 0 to 0.3"),
+    "temperature": (lambda x: 100 <= x <= 1000, "from 100 to 1000 kelvin"),
+}
+
+EFFECTS: tuple[str, ...] = tuple(_RANGES)
+"""Names of all effects."""

@@ -1,0 +1,208 @@
+"""Adds imperfections and noise to a graph as blocks, so that every engine that can run the graph honours them alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from analogflow.block_engine import VectorField
+from analogflow.blocks import (
+    Block,
+    Constant,
+    Gain,
+    Imperfections,
+    Input,
+    Integrator,
+    Log,
+    NoiseSource,
+    OutputStage,
+    Sum,
+    Wire,
+)
+from analogflow.blocks.block import Array, frozen
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.graph import BlockGraph, GraphBuilder
+from analogflow.graph.signal import Signal
+from analogflow.noise import standard_normal
+from analogflow.passes.coefficients import coefficient_count, factor, vary
+
+__all__ = ["degrade"]
+
+_PARAMETERS = 1 << 23
+"""Numbers of the streams that parameters are drawn from begin here; those of noise sources lie below."""
+
+
+def degrade(
+    graph: BlockGraph,
+    imperfections: Imperfections,
+    *,
+    sigma: float = 0.0,
+    seed: int = 0,
+    samples: Sequence[int] | int = 0,
+    full_scale: float = 1.0,
+    time_constant: float = 1.0,
+    only: Collection[str] | None = None,
+) -> BlockGraph:
+    """Graph whose blocks have `imperfections` and whose integrators have white noise at their inputs.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    imperfections : Imperfections
+    sigma : float
+        White noise at every integrator's input, flow units per √τ.
+    seed : int
+        Decides every deviation, together with the sample's number, the block and the element: a block's deviations do not
+        depend on which other effects are on.
+    samples : sequence of int, or int
+        Numbers of the samples; blocks then hold one value for each. One int gives one circuit, without an axis for samples.
+    full_scale : float
+        Flow units per machine unit.
+    time_constant : float
+        τ in seconds.
+    only : collection of node names, optional
+        Blocks that are imperfect; all if not given.
+    """
+    work = _Work(graph, imperfections, seed, samples, full_scale, time_constant)
+    offsets: dict[str, Array] = {}
+    for rank, node in enumerate(graph.order()):
+        block = graph.block(node)
+        if only is not None and node not in only:
+            work.keep(node)
+        elif isinstance(block, Integrator):
+            offsets[block.label] = work.integrator(rank, node, block)
+        else:
+            work.degrade(rank, node, block)
+    return work.finish(offsets, sigma)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Deviates:
+    """Standard normal deviates of one block, each with a leading axis of samples unless there is one sample only."""
+
+    gain: Array
+    offset: Array
+    coefficients: Array
+
+
+class _Work:
+    """A graph under construction, and where each signal of the ideal graph is found in it."""
+
+    def __init__(
+        self,
+        graph: BlockGraph,
+        flaws: Imperfections,
+        seed: int,
+        samples: Sequence[int] | int,
+        full_scale: float,
+        time_constant: float,
+    ) -> None:
+        self.graph, self.flaws, self.seed, self.samples = graph, flaws, seed, samples
+        self.offset = flaws.offset * full_scale
+        self.limit = flaws.saturation * full_scale
+        # One-sided n per √Hz is two-sided n²/2 per Hz; in a time t, in units of τ, the variance grows by n² t/(2τ).
+        self.density = flaws.noise_density * full_scale / math.sqrt(2 * time_constant)
+        self.corner = 2 * math.pi * flaws.bandwidth * time_constant
+        self.nominal = VectorField(graph).signals(graph.initial()) if math.isfinite(self.corner) else {}
+        self.builder = GraphBuilder()
+        self.delivered: dict[str, str] = {}
+        self.poles: dict[str, Signal] = {}
+        self.stream = 1 + max((b.first + b.size for n in graph if isinstance(b := graph.block(n), NoiseSource)), default=-1)
+
+    def keep(self, node: str) -> None:
+        """Place a block as it is."""
+        inputs = () if node in self.graph.states.values() else self._inputs(node)
+        self.delivered[node] = self.builder.adopt(self.graph, node, inputs, self.graph.block(node))
+
+    def integrator(self, rank: int, node: str, block: Integrator) -> Array:
+        """Place an integrator whose capacitor, gain, leak and range are real; return the offset at its input."""
+        deviates, flaws = self._deviates(rank, block), self.flaws
+        varied, _ = vary(block, deviates.coefficients, flaws)
+        assert isinstance(varied, Integrator)
+        gain = varied.gain * factor(flaws.gain_error, deviates.gain) if flaws.gain_error else varied.gain
+        limit = min(block.limit, self.limit)
+        real = dataclasses.replace(varied, gain=frozen(gain), leak=frozen(block.leak + 1 / flaws.leak), limit=limit)
+        self.delivered[node] = self.builder.adopt(self.graph, node, (), real)
+        return self.offset * deviates.offset
+
+    def degrade(self, rank: int, node: str, block: Block) -> None:
+        """Place a block with real coefficients, then its output stage and its pole."""
+        deviates, flaws = self._deviates(rank, block), self.flaws
+        varied, gains = vary(block, deviates.coefficients, flaws)
+        inputs = tuple(
+            origin if gain is None else self._place(node, Gain(size=gain.shape[-1], coefficients=frozen(gain)), origin)
+            for origin, gain in zip(self._inputs(node), gains or (None,) * len(self._inputs(node)), strict=True)
+        )
+        output = self.builder.adopt(self.graph, node, inputs, varied)
+        if not isinstance(block, Wire | Constant | Input | NoiseSource):
+            warm = flaws.temperature / NOMINAL_TEMPERATURE if isinstance(block, Log) else 1.0
+            output = self._pole(node, self._stage(node, output, warm, deviates))
+        self.delivered[node] = output
+
+    def finish(self, offsets: dict[str, Array], sigma: float) -> BlockGraph:
+        """Close the loops; `offsets` at the inputs of the imperfect integrators, `sigma` at those of all."""
+        rates = {}
+        for label, node in self.graph.states.items():
+            size = self.graph.block(node).size
+            terms = [self.delivered[self.graph.rate(label)]]
+            if label in offsets and self.offset:
+                terms.append(self._place(node, Constant(size=size, values=frozen(offsets[label]))))
+            density = math.hypot(sigma, self.density if label in offsets else 0.0)
+            if density:
+                terms.append(self._noise(node, density))
+            summed = (
+                terms[0] if len(terms) == 1 else self._place(node, Sum(size=size, coefficients=(1.0,) * len(terms)), *terms)
+            )
+            rates[label] = self.builder.signal(summed)
+        observables = {
+            name: self.builder.signal(self.delivered[node], self.graph.shapes[name])
+            for name, node in self.graph.observables.items()
+        }
+        return self.builder.finish({**rates, **self.poles}, observables)
+
+    def _inputs(self, node: str) -> tuple[str, ...]:
+        return tuple(self.delivered[origin] for origin in self.graph.inputs(node))
+
+    def _place(self, node: str, block: Block, *inputs: str) -> str:
+        return self.builder.insert(self.graph, node, inputs, block)
+
+    def _deviates(self, rank: int, block: Block) -> _Deviates:
+        size, flaws = block.size, self.flaws
+        if not (flaws.gain_error or flaws.offset or flaws.mismatch):
+            return _Deviates(*(np.zeros(count) for count in (size, size, coefficient_count(block))))
+        samples = [self.samples] if isinstance(self.samples, int) else self.samples
+        drawn = standard_normal(self.seed, samples, _PARAMETERS + rank, 2 * size + coefficient_count(block))
+        drawn = drawn[0] if isinstance(self.samples, int) else drawn
+        return _Deviates(drawn[..., :size], drawn[..., size : 2 * size], drawn[..., 2 * size :])
+
+    def _stage(self, node: str, output: str, warm: float, deviates: _Deviates) -> str:
+        """Node after the output stage; the same node if the stage is ideal."""
+        flaws, size = self.flaws, self.graph.block(node).size
+        noisy, limited = self.density > 0, math.isfinite(self.limit)
+        if not (flaws.gain_error or self.offset or noisy or limited or warm != 1):
+            return output
+        noise = self._noise(node, self.density) if noisy else self._place(node, Constant(size=1, values=frozen([0.0])))
+        gain = warm * (factor(flaws.gain_error, deviates.gain) if flaws.gain_error else np.ones(size))
+        offset = self.offset * deviates.offset if self.offset else np.zeros(size)
+        stage = OutputStage(size=size, gain=frozen(gain), offset=frozen(offset), limit=self.limit)
+        return self._place(node, stage, output, noise)
+
+    def _noise(self, node: str, density: float) -> str:
+        size = self.graph.block(node).size
+        source = NoiseSource(size=size, density=frozen(np.full(size, density)), first=self.stream)
+        self.stream += size
+        return self._place(node, source)
+
+    def _pole(self, node: str, output: str) -> str:
+        """Node after a single pole that starts at the ideal block's output; the same node if bandwidth is unlimited."""
+        if not math.isfinite(self.corner):
+            return output
+        label = f"_pole_{node}"
+        size = self.graph.block(node).size
+        start = np.broadcast_to(self.nominal[node], (size,))
+        state = self.builder.state(label, start, gain=frozen(self.corner), leak=frozen(self.corner))
+        self.poles[label] = self.builder.signal(output)
+        return state.node

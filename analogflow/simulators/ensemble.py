@@ -1,0 +1,251 @@
+"""Runs many samples of a circuit at once in the block engine: each with noise and deviations of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.block_engine import Drive, March, Tolerances, VectorField, march, method_for
+from analogflow.blocks import Imperfections
+from analogflow.circuit import Circuit
+from analogflow.errors import BadInput
+from analogflow.noise import Noise
+from analogflow.outcome import Outcome
+from analogflow.passes import degrade
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Ensemble", "ensemble", "ensemble_chunks"]
+
+Array = NDArray[np.float64]
+
+_MEMORY = 2**29
+"""Bytes that the samples under way may take together."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ensemble:
+    """States and observables of many samples.
+
+    Parameters
+    ----------
+    samples : array of int, shape (n,)
+        Numbers of the samples: each can be repeated alone.
+    time : array, shape (k,)
+        Saved times in τ; empty if only the ends were asked for.
+    values : mapping of name to array, shape (n, k, size of the signal)
+        In flow units. A sample that failed or settled keeps its last state.
+    final : mapping of name to array, shape (n, size of the signal)
+        At each sample's end.
+    end : array, shape (n,)
+        Time reached, in τ.
+    outcomes : tuple of Outcome, length n
+    record : mapping
+        Seed and parameters.
+    """
+
+    samples: NDArray[np.intp]
+    time: Array
+    values: Mapping[str, Array]
+    final: Mapping[str, Array]
+    end: Array
+    outcomes: tuple[Outcome, ...]
+    record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Which samples ended as they were asked to, shape (n,)."""
+        return np.array([outcome.ok for outcome in self.outcomes])
+
+    def to_xarray(self) -> xarray.Dataset:
+        """All signals as one labelled dataset with dimensions ``sample`` and ``time``."""
+        import xarray
+
+        arrays: dict[str, Any] = {
+            f"final_{name}": (("sample", f"{name}_component"), value) for name, value in self.final.items()
+        }
+        if len(self.time):
+            arrays |= {name: (("sample", "time", f"{name}_component"), value) for name, value in self.values.items()}
+        arrays["end"] = ("sample", self.end, {"units": "time constants"})
+        arrays["outcome"] = ("sample", [outcome.name for outcome in self.outcomes])
+        coordinates = {"sample": self.samples, "time": ("time", self.time, {"units": "time constants"})}
+        return xarray.Dataset(arrays, coords=coordinates, attrs=dict(self.record))
+
+    def __repr__(self) -> str:
+        ended = ", ".join(f"{sum(o is kind for o in self.outcomes)} {kind.name.lower()}" for kind in set(self.outcomes))
+        return f"Ensemble({len(self.samples)} samples of {', '.join(self.final)}: {ended})"
+
+
+def ensemble(circuit: Circuit, samples: int | Sequence[int], **conditions: Any) -> Ensemble:
+    """All samples of an ensemble; the conditions are those of `ensemble_chunks`.
+
+    The samples are computed in chunks that fit in memory.
+    """
+    chunks = list(ensemble_chunks(circuit, samples, **conditions))
+    first = chunks[0]
+    return Ensemble(
+        np.concatenate([chunk.samples for chunk in chunks]),
+        first.time,
+        {name: np.concatenate([chunk.values[name] for chunk in chunks]) for name in first.values},
+        {name: np.concatenate([chunk.final[name] for chunk in chunks]) for name in first.final},
+        np.concatenate([chunk.end for chunk in chunks]),
+        tuple(outcome for chunk in chunks for outcome in chunk.outcomes),
+        first.record,
+    )
+
+
+def ensemble_chunks(
+    circuit: Circuit,
+    samples: int | Sequence[int],
+    *,
+    time_constants: float = 60.0,
+    imperfections: Imperfections | None = None,
+    noise: Noise | None = None,
+    start: Mapping[str, Array] | None = None,
+    save: Sequence[float] | Array = (),
+    tolerance: float = 0.0,
+    accuracy: float = 1e-7,
+    memory: int = _MEMORY,
+    only: Sequence[str] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Iterator[Ensemble]:
+    """Chunks of an ensemble, one after another, for studies larger than memory.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        As `compile` returns it.
+    samples : int or sequence of int
+        How many, or which.
+    time_constants : float
+        End of the run in τ.
+    imperfections, noise : optional
+        As for `degrade`; the seed is the noise's.
+    start : mapping of state to array, shape (samples, size) or (size,), optional
+        Where each sample starts; the flow's own start if not given.
+    save : array, shape (k,)
+        Ascending times, in τ, at which signals are kept; the ends always are.
+    tolerance : float
+        A sample ends when its answer moves by less than this per τ; 0 runs all to the end. It needs a run without noise.
+    accuracy : float
+        Error allowed per step, relative, and a hundredth of it absolute.
+    memory : int
+        Bytes that a chunk may take.
+    only : sequence of node names, optional
+        Blocks that are imperfect; all if not given.
+    on_progress : callable, optional
+        Called with the fraction done.
+
+    Raises
+    ------
+    BadInput
+        An argument is out of range, or the circuit is imperfect already.
+    """
+    numbers = _numbers(samples)
+    times = np.asarray(save, dtype=float)
+    noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
+    if not circuit.ideal:
+        raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
+    if not 0 < time_constants < np.inf:
+        raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
+    if times.ndim != 1 or (np.diff(times) <= 0).any() or (len(times) and not 0 <= times[0] <= times[-1] <= time_constants):
+        raise BadInput(f"save: must be ascending times from 0 to {time_constants:g} τ.")
+
+    def degraded(some: Sequence[int]) -> VectorField:
+        return VectorField(
+            degrade(
+                circuit.graph, imperfections, sigma=noise.sigma, seed=noise.seed, samples=some,
+                full_scale=1 / circuit.unit, time_constant=circuit.time_constant, only=only,
+            )
+        )  # fmt: skip
+
+    starts = _starts(circuit, start, len(numbers))
+    probe = degraded(numbers[:1])
+    if tolerance and len(probe.streams):
+        raise BadInput("tolerance: a run with noise never comes to rest; leave it at 0 and give time_constants.")
+    method = method_for(probe, _initial(probe, starts, slice(0, 1)))
+    size = _samples_in(memory, probe, noise, time_constants, len(times))
+    record = {"seed": noise.seed, "noise": noise.sigma, "noise_step": noise.step, "imperfections": str(imperfections)}
+    for first in range(0, len(numbers), size):
+        some = numbers[first : first + size]
+        field = degraded(some)
+        drive = Drive(field, noise, some, time_constants) if len(field.streams) else None
+
+        def progress(reached: float, done: int = first, part: int = len(some)) -> None:
+            if on_progress is not None:
+                on_progress((done + part * reached / time_constants) / len(numbers))
+
+        walked = march(
+            field, _initial(field, starts, slice(first, first + len(some))), times, time_constants, method,
+            drive=drive, answer=circuit.flow.answer, tolerances=Tolerances(accuracy, 1e-2 * accuracy, tolerance),
+            on_progress=progress,
+        )  # fmt: skip
+        yield _result(field, drive, walked, np.array(some), times, asked=bool(tolerance), record=record)
+
+
+def _numbers(samples: int | Sequence[int]) -> list[int]:
+    if isinstance(samples, bool) or (isinstance(samples, int) and samples < 1):
+        raise BadInput(f"samples: {samples!r} is not a number of samples from 1.")
+    numbers = list(range(samples)) if isinstance(samples, int) else [int(number) for number in samples]
+    if not numbers or min(numbers) < 0 or max(numbers) >= 2**39:
+        raise BadInput("samples: must be whole numbers from 0 to 2**39 - 1, and at least one.")
+    return numbers
+
+
+def _starts(circuit: Circuit, start: Mapping[str, Array] | None, samples: int) -> dict[str, Array]:
+    """Start of every state of the flow that was given one, shape (samples, size)."""
+    starts = {}
+    for name, values in (start or {}).items():
+        if name not in circuit.flow.states:
+            raise BadInput(f"start: {name!r} is not a state; there are: {', '.join(circuit.flow.states)}.")
+        size = circuit.flow.states[name].size
+        try:
+            starts[name] = np.broadcast_to(np.asarray(values, dtype=float), (samples, size))
+        except ValueError:
+            raise BadInput(
+                f"start: {name!r} has shape {np.shape(values)}, but needs {(samples, size)} or {(size,)}."
+            ) from None
+        if not np.isfinite(starts[name]).all():
+            raise BadInput(f"start: {name!r} has a value that is not finite.")
+    return starts
+
+
+def _initial(field: VectorField, starts: Mapping[str, Array], rows: slice) -> Array:
+    """State vectors of some samples, shape (samples, size)."""
+    count = rows.stop - rows.start
+    states = {label: np.tile(part, (count, 1)) for label, part in field.unpack(field.graph.initial()).items()}
+    return field.pack({**states, **{name: values[rows] for name, values in starts.items()}})
+
+
+def _samples_in(memory: int, field: VectorField, noise: Noise, time_constants: float, saved: int) -> int:
+    """How many samples fit: their knots, saved states, stages, and the matrices that a stiff step would need."""
+    knots = len(noise.knot_times(time_constants)) * len(field.streams) if len(field.streams) else 0
+    matrices = field.size * (3 * field.size + field.width) if field.fastest_leak() > 1 else 0
+    each = 8 * (3 * knots + 2 * saved * field.width + 12 * field.size + 4 * field.width + matrices)
+    return max(1, int(memory // each))
+
+
+def _result(
+    field: VectorField,
+    drive: Drive | None,
+    walked: March,
+    samples: NDArray[np.intp],
+    times: Array,
+    *,
+    asked: bool,
+    record: Mapping[str, Any],
+) -> Ensemble:
+    rest = Outcome.NOT_SETTLED if asked else Outcome.COMPLETED
+    outcomes = tuple(
+        Outcome.BLEW_UP if failed else Outcome.SETTLED if settled else rest
+        for failed, settled in zip(walked.failed, walked.settled, strict=True)
+    )
+    rows = [field.observables(walked.states[:, k], drive.at(time) if drive else None) for k, time in enumerate(times)]
+    final = field.observables(walked.final, walked.final_noise)
+    values = {name: np.stack([row[name] for row in rows], axis=1) for name in final} if rows else {}
+    return Ensemble(samples, times, values, final, walked.end, outcomes, record)

@@ -1,0 +1,203 @@
+"""What each imperfection and each block costs: measured by switching one on at a time, beside a first-order prediction."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.block_engine import VectorField, integrate
+from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
+from analogflow.circuit import Circuit
+from analogflow.errors import BadInput
+from analogflow.noise import Noise
+from analogflow.outcome import Outcome
+from analogflow.simulators import ensemble
+from analogflow.validation.sensitivity import predict
+
+__all__ = ["Budget", "Cost", "Entry", "error_budget"]
+
+Array = NDArray[np.float64]
+
+_LONGEST = 5000.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one cause costs, over an ensemble.
+
+    Parameters
+    ----------
+    loss : float
+        Mean of |ideal value − value of the circuit's state read by an ideal instrument|, in the value's unit (nats for the
+        capacity); NaN for a flow that shows no scalar value.
+    reading : float
+        Root mean square error of the value that the circuit itself shows, same unit.
+    answer : float
+        Root mean square error of the answer's elements, flow units.
+    """
+
+    loss: float
+    reading: float
+    answer: float
+
+    @property
+    def bits(self) -> float:
+        """Effective number of bits of the answer: a converter of so many over 1 flow unit has the same error."""
+        return float(np.log2(1 / (np.sqrt(12) * self.answer))) if self.answer > 0 else np.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One line of a budget: a cause, what it costs as measured and as predicted, and how many samples failed.
+
+    The cause is an effect, or a block with the equation that placed it in ``place``.
+    """
+
+    cause: str
+    place: str
+    measured: Cost
+    predicted: Cost
+    failed: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Budget:
+    """Error budget of a circuit.
+
+    Parameters
+    ----------
+    effects : tuple of Entry
+        One for each effect that is on, alone, and "all" for all together.
+    blocks : tuple of Entry
+        One for each block, with all effects at that block alone; the costliest first.
+    value, answer : str
+        Names of the scalar that `Cost.loss` and `Cost.reading` are about (empty if there is none), and of the answer.
+    samples : int
+    """
+
+    effects: tuple[Entry, ...]
+    blocks: tuple[Entry, ...]
+    value: str
+    answer: str
+    samples: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain numbers and names."""
+
+        def line(entry: Entry) -> dict[str, object]:
+            costs = {
+                kind: {**dataclasses.asdict(cost), "bits": cost.bits}
+                for kind, cost in (("measured", entry.measured), ("predicted", entry.predicted))
+            }
+            return {"cause": entry.cause, "place": entry.place, **costs, "failed": entry.failed}
+
+        return {
+            "value": self.value,
+            "answer": self.answer,
+            "samples": self.samples,
+            "effects": [line(entry) for entry in self.effects],
+            "blocks": [line(entry) for entry in self.blocks],
+        }
+
+
+def error_budget(
+    circuit: Circuit,
+    imperfections: Imperfections,
+    *,
+    noise: Noise | None = None,
+    samples: int = 64,
+    on_progress: Callable[[float], None] | None = None,
+) -> Budget:
+    """Cost of every effect and of every block of `circuit`.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        As `compile` returns it; its ideal run has to settle.
+    imperfections, noise : optional
+        What is wrong; at least one effect.
+    samples : int
+        Circuits drawn for each line; the same deviations and noise in all lines.
+    on_progress : callable, optional
+        Called with the fraction done.
+
+    Raises
+    ------
+    BadInput
+        Nothing is wrong with the circuit, or its ideal run does not settle.
+    """
+    noise = noise or Noise(0.0)
+    causes = [*imperfections.effects, *(["noise"] if noise.sigma else [])]
+    if not causes:
+        raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
+    ideal = integrate(circuit.graph, _LONGEST, answer=circuit.flow.answer, tolerance=1e-9)
+    if ideal.outcome is not Outcome.SETTLED:
+        raise BadInput(
+            f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"
+        )
+    bench = _Bench(circuit, {name: ideal.final(name) for name in ideal.values}, 3 * float(ideal.time[-1]), samples)
+    blocks = [
+        node for node in circuit.graph.order() if not isinstance(circuit.graph.block(node), Constant | Wire | NoiseSource)
+    ]
+    silent = dataclasses.replace(noise, sigma=0.0)
+    jobs: list[tuple[str, Imperfections, Noise, list[str] | None]] = [
+        (cause, *((Imperfections(), noise) if cause == "noise" else (imperfections.only(cause), silent)), None)
+        for cause in causes
+    ]
+    jobs += [("all", imperfections, noise, None)] if len(causes) > 1 else []
+    lines = len(jobs)
+    if imperfections.effects:
+        jobs += [(node, imperfections, silent, [node]) for node in blocks]
+    entries = []
+    for k, job in enumerate(jobs):
+        entries.append(bench.entry(*job))
+        if on_progress is not None:
+            on_progress((k + 1) / len(jobs))
+    ranked = sorted(entries[lines:], key=lambda entry: -entry.measured.answer)
+    return Budget(tuple(entries[:lines]), tuple(ranked), bench.value, circuit.flow.answer, samples)
+
+
+class _Bench:
+    """A settled ideal circuit, against which imperfect ones are held."""
+
+    def __init__(self, circuit: Circuit, settled: Mapping[str, Array], longest: float, samples: int) -> None:
+        self.circuit, self.settled, self.samples = circuit, settled, samples
+        self.longest = max(60.0, longest)
+        self.field = VectorField(circuit.graph)
+        self.state = self.field.pack({name: settled[name] for name in circuit.graph.states})
+        scalars = [name for name in circuit.flow.observables if settled[name].size == 1 and name != circuit.flow.answer]
+        self.value = scalars[0] if scalars else ""
+
+    def entry(self, cause: str, flaws: Imperfections, noise: Noise, only: list[str] | None) -> Entry:
+        """Measured and predicted cost of one cause."""
+        noisy = noise.sigma > 0 or flaws.noise_density > 0
+        run = ensemble(
+            self.circuit, self.samples, time_constants=60.0 if noisy else self.longest, imperfections=flaws, noise=noise,
+            tolerance=0.0 if noisy else 1e-8, accuracy=1e-4 if noisy else 1e-7, only=only,
+        )  # fmt: skip
+        good = np.array([outcome is not Outcome.BLEW_UP for outcome in run.outcomes])
+        ends = {name: value[good] for name, value in run.final.items()}
+        states = {name: ends[name] for name in self.circuit.graph.states}
+        prediction = predict(self.circuit, self.state, self.samples, imperfections=flaws, noise=noise, only=only)
+        measured = self._cost(ends, states)
+        predicted = self._cost(prediction.signals, self.field.unpack(prediction.states))
+        place = self.circuit.graph.source(cause).text if only else ""
+        return Entry(cause, place, measured, predicted, int((~good).sum()))
+
+    def _cost(self, shown: Mapping[str, Array], states: Mapping[str, Array]) -> Cost:
+        if not len(shown[self.circuit.flow.answer]):
+            return Cost(np.nan, np.nan, np.nan)
+        wrong = shown[self.circuit.flow.answer] - self.settled[self.circuit.flow.answer]
+        answer = float(np.sqrt(np.mean(wrong**2)))
+        if not self.value:
+            return Cost(np.nan, np.nan, answer)
+        projected = dict(states)
+        for kept in self.circuit.flow.keeps:
+            projected[kept.state] = np.array([kept.project(row) for row in projected[kept.state]])
+        exact = self.field.observables(self.field.pack(projected))[self.value]
+        loss = float(np.mean(abs(exact - self.settled[self.value])))
+        reading = float(np.sqrt(np.mean((shown[self.value] - self.settled[self.value]) ** 2)))
+        return Cost(loss, reading, answer)

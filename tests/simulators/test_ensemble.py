@@ -1,0 +1,152 @@
+"""Ensembles: laws of large numbers against exact values, chunks, failures, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+from zoo import CHANNELS
+
+from analogflow.blocks import Imperfections
+from analogflow.compiler import compile, degrade
+from analogflow.errors import BadInput
+from analogflow.flows import Flow, capacity
+from analogflow.netlister import netlist
+from analogflow.noise import Noise
+from analogflow.outcome import Outcome
+from analogflow.simulators import ensemble, ensemble_chunks, simulate
+from analogflow.validation import parity
+
+PAPER = CHANNELS[0].channel
+
+
+def decay(x):
+    return -x
+
+
+def ornstein_uhlenbeck(states: int = 1):
+    return compile(Flow(decay, {"x": np.zeros(states)}))
+
+
+def within(variances: np.ndarray, exact: float, count: int) -> bool:
+    """Whether a variance of so many independent normal numbers is within 3 standard errors of its exact value."""
+    return bool(abs(variances - exact) <= 3 * exact * math.sqrt(2 / count))
+
+
+@pytest.mark.parametrize("step", [0.4, 0.2, 0.1, 0.05])
+def test_variance_of_an_ornstein_uhlenbeck_process_and_its_bias(step):
+    noise = Noise(0.3, seed=8, step=step)
+    run = ensemble(ornstein_uhlenbeck(8), 500, noise=noise, time_constants=8.0)
+    values = run.final["x"].ravel()
+    exact = 0.3**2 / 2 * noise_share_at_a_knot(step) * (1 - math.exp(-16))
+    assert within(values.var(), exact, values.size)
+
+
+def noise_share_at_a_knot(step: float) -> float:
+    """Stationary variance at the knots relative to that under white noise, by recursion over one interval."""
+    decayed = math.exp(-step)
+    late = step - 1 + decayed
+    early = (1 - decayed) * step - late
+    early, late = early / step, late / step
+    cross = late / step
+    return 2 * (2 * decayed * early * cross + (early**2 + late**2) / step) / (1 - decayed**2)
+
+
+def test_the_bias_law_averaged_over_time():
+    """Over all times, not at knots only, the variance is low by (7/15) NT/τ."""
+    noise = Noise(1.0, seed=3, step=0.5)
+    save = np.arange(6.0, 40.0, 0.0625)
+    run = ensemble(ornstein_uhlenbeck(16), 60, noise=noise, time_constants=40.0, save=save)
+    variance = run.values["x"].var()
+    independent = 16 * 60 * 34 / 2  # one independent value per 2 τ, at least
+    assert within(variance, 0.5 * noise.variance_share(), int(independent))
+    assert not within(variance, 0.5, int(independent))
+    assert noise.variance_share() == pytest.approx(1 - 7 / 15 * 0.5, abs=0.05)
+
+
+@pytest.mark.ngspice
+def test_variance_of_an_ornstein_uhlenbeck_process_in_ngspice():
+    noise = Noise(0.3, seed=8, step=0.2)
+    circuit = degrade(ornstein_uhlenbeck(16), noise=noise)
+    run = simulate(netlist(circuit, time_constants=400.0))
+    times = np.arange(10.0, 400.0, 0.4)
+    values = np.array([np.interp(times, run.time, run.values["x"][:, k]) for k in range(16)])
+    # Values 0.4 τ apart are correlated by e^-0.4: (1 + e^-0.8)/(1 − e^-0.8) of them count as one for a variance.
+    count = values.size * (1 - math.exp(-0.8)) / (1 + math.exp(-0.8))
+    assert within(values.var(), 0.3**2 / 2 * noise_share_at_a_knot(0.2), int(count))
+    assert parity(circuit, time_constants=40.0, largest_step=0.02).worst < 1e-4
+
+
+def test_chunks_are_the_ensemble():
+    circuit, noise = compile(capacity(PAPER)), Noise(0.05, seed=2)
+    flaws = Imperfections(mismatch=0.01)
+    whole = ensemble(circuit, 12, noise=noise, imperfections=flaws, time_constants=5.0, save=[0.0, 2.5, 5.0])
+    chunks = list(
+        ensemble_chunks(
+            circuit, 12, noise=noise, imperfections=flaws, time_constants=5.0, save=[0.0, 2.5, 5.0], memory=30_000
+        )
+    )
+    assert len(chunks) > 2
+    np.testing.assert_allclose(np.concatenate([chunk.values["z"] for chunk in chunks]), whole.values["z"], rtol=1e-12)
+    one = ensemble(circuit, [7], noise=noise, imperfections=flaws, time_constants=5.0)
+    np.testing.assert_allclose(one.final["u"][0], whole.final["u"][7], rtol=1e-12)
+    assert whole.to_xarray()["z"].dims == ("sample", "time", "z_component")
+    np.testing.assert_allclose(whole.values["z"][:, -1], whole.final["z"], rtol=1e-12)
+    np.testing.assert_allclose(whole.values["z"].sum(axis=-1), 1, atol=0.2)
+
+
+def test_memory_grows_linearly_in_samples():
+    """One sample that does not fit is still run; many that do not fit are cut."""
+    circuit = compile(capacity(PAPER))
+    sizes = [len(list(ensemble_chunks(circuit, 8, noise=Noise(0.1), time_constants=1.0, memory=m))) for m in (1, 10**9)]
+    assert sizes == [8, 1]
+
+
+def test_an_ensemble_member_is_the_single_circuit():
+    noise, flaws = Noise(0.02, seed=6), Imperfections(mismatch=0.02, offset=1e-3, bandwidth=20.0)
+    circuit = compile(capacity(PAPER))
+    run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=4.0, accuracy=1e-9)
+    alone = simulate(netlist(degrade(circuit, flaws, noise=noise, sample=2), time_constants=4.0), engine="block")
+    np.testing.assert_allclose(alone.final("z"), run.final["z"][2], atol=1e-6)
+
+
+def test_samples_that_blow_up_are_counted_and_the_others_end():
+    run = ensemble(compile(capacity(PAPER, form="printed")), 12, noise=Noise(1e-3, seed=7), time_constants=60.0)
+    kinds = {outcome.name for outcome in run.outcomes}
+    assert kinds == {"BLEW_UP", "COMPLETED"}  # one way off the simplex it explodes, the other way it does not
+    assert (run.end[run.ok] == 60.0).all()
+    assert (run.end[~run.ok] < 60.0).all()
+    assert "blew_up" in repr(run)
+
+
+def test_samples_settle_each_at_its_own_time():
+    start = {"u": np.log(np.random.default_rng(3).dirichlet(np.ones(3), 20))}
+    run = ensemble(compile(capacity(PAPER)), 20, start=start, tolerance=1e-9, time_constants=1000.0)
+    assert set(run.outcomes) == {Outcome.SETTLED}
+    np.testing.assert_allclose(run.final["capacity_nats"], CHANNELS[0].capacity_nats, atol=1e-12)
+    assert len(set(run.end)) > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"samples": 0}, r"samples: 0 is not a number of samples from 1"),
+        ({"samples": [-1]}, r"samples: must be whole numbers from 0"),
+        ({"samples": []}, r"at least one"),
+        ({"time_constants": math.nan}, r"time_constants: nan is not a positive number"),
+        ({"save": [2.0, 1.0]}, r"save: must be ascending times"),
+        ({"save": [0.0, 100.0]}, r"save: must be ascending times from 0 to 60"),
+        ({"start": {"v": [0.0]}}, r"start: 'v' is not a state; there are: u"),
+        ({"start": {"u": [0.0, 1.0]}}, r"start: 'u' has shape \(2,\), but needs"),
+        ({"start": {"u": [0.0, 1.0, math.inf]}}, r"start: 'u' has a value that is not finite"),
+        ({"noise": Noise(0.1), "tolerance": 1e-6}, r"a run with noise never comes to rest"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    arguments = {"samples": 2} | arguments
+    with pytest.raises(BadInput, match=message):
+        ensemble(compile(capacity(PAPER)), arguments.pop("samples"), **arguments)
+
+
+def test_an_imperfect_circuit_is_refused():
+    with pytest.raises(BadInput, match=r"imperfect already"):
+        ensemble(degrade(compile(capacity(PAPER)), Imperfections(leak=100.0)), 2)

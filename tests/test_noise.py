@@ -1,0 +1,110 @@
+"""Noise: the same bits everywhere, independent streams, and the variance that straight lines between knots lose."""
+
+import hashlib
+import itertools
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.integrate import quad
+
+from analogflow.errors import BadInput
+from analogflow.noise import Noise, standard_normal
+
+
+def test_the_same_bits_on_every_machine():
+    knots = Noise(0.1, seed=7).knots([0, 5], [0, 3], 10)
+    assert knots.shape == (2, 101, 2)
+    # Written down once: a change of these digits breaks the repeatability of every study ever made.
+    assert hashlib.sha256(knots.tobytes()).hexdigest()[:16] == "03ab2aa6368c6b17"
+
+
+def test_the_same_bits_in_another_process():
+    code = (
+        "import sys; from analogflow.noise import Noise; sys.stdout.buffer.write(Noise(1.0, 3).knots([2], [1], 5).tobytes())"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert other == Noise(1.0, 3).knots([2], [1], 5).tobytes()
+
+
+def test_any_sample_and_source_can_be_drawn_alone():
+    together = Noise(1.0, 11).knots(range(4), range(3), 7)
+    assert (Noise(1.0, 11).knots([2], [1], 7)[0, :, 0] == together[2, :, 1]).all()
+    longer = Noise(1.0, 11).knots([2], [1], 14)[0, :, 0]
+    assert (longer[: together.shape[1]] == together[2, :, 1]).all()
+
+
+def test_streams_are_standard_normal_and_independent():
+    drawn = standard_normal(5, range(40), 0, 5000)
+    # Fixed seed; the chance of a false alarm is 1e-4 for each.
+    assert stats.kstest(drawn.ravel(), "norm").pvalue > 1e-4
+    other = standard_normal(5, range(40), 1, 5000)
+    assert stats.pearsonr(drawn.ravel(), other.ravel()).pvalue > 1e-4
+    assert stats.pearsonr(drawn[0], drawn[1]).pvalue > 1e-4
+    assert stats.pearsonr(drawn[0], standard_normal(6, [0], 0, 5000)[0]).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("ratio", [0.005, 0.05, 0.1, 0.5, 2.0])
+def test_the_share_of_the_variance_is_that_of_the_spectrum(ratio):
+    def density(f):
+        return np.sinc(f * ratio) ** 4 / (1 + (2 * np.pi * f) ** 2)
+
+    edges = np.arange(0, 400) / ratio
+    total = 4 * sum(quad(density, a, b, limit=200)[0] for a, b in itertools.pairwise(edges))
+    assert Noise(1.0, step=ratio).variance_share() == pytest.approx(total, abs=2e-6)
+    assert Noise(1.0, step=3 * ratio).variance_share(3.0) == pytest.approx(total, abs=2e-6)
+
+
+def test_the_loss_of_variance_begins_with_seven_fifteenths_of_the_step():
+    for step in (0.1, 0.05, 0.025):
+        loss = 1 - Noise(1.0, step=step).variance_share()
+        assert abs(loss - 7 / 15 * step) < 0.2 * step**2
+    near = [Noise(1.0, step=x).variance_share() for x in (0.00999, 0.01001)]
+    assert near[0] - near[1] == pytest.approx(7 / 15 * 2e-5, rel=0.1)  # both formulas meet
+
+
+def test_the_three_ways_to_give_it_agree():
+    # A one-sided density of n gives an integrator of time constant τ a variance of n²/2 per second.
+    noise = Noise.from_density(5e-9, unit=1e-3, time_constant=1e-4)
+    assert noise.sigma**2 * 1e-3**2 * 1e-4 == pytest.approx(5e-9**2 / 2)
+    # σ/√2 is the rms of an integrator with unit feedback.
+    noise = Noise.from_snr(40.0, full_scale=2.0)
+    assert noise.sigma / math.sqrt(2) == pytest.approx(2.0 / 100)
+    assert Noise.from_text("40dB").sigma == Noise.from_snr(40.0).sigma
+    assert Noise.from_text(" 40 db").sigma == Noise.from_snr(40.0).sigma
+    assert Noise.from_text("5e-9V/rtHz", unit=1e-3, time_constant=1e-4).sigma == pytest.approx(5e-9 / 1e-3 / math.sqrt(2e-4))
+    assert Noise.from_text("1e-3", seed=4) == Noise(1e-3, seed=4)
+
+
+@pytest.mark.parametrize("text", ["", "x", "nan", "1 mV", "1e", "--1", "1dB dB", "inf"])
+def test_a_text_that_is_no_noise_is_refused(text):
+    with pytest.raises(BadInput, match=r"noise: .* is none of"):
+        Noise.from_text(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"sigma": -1.0}, r"sigma is -1.0; give a number of flow units per √τ, 0 or more"),
+        ({"sigma": math.nan}, r"sigma is nan"),
+        ({"sigma": "1"}, r"sigma is '1'"),
+        ({"seed": math.nan}, r"the seed nan is not a whole number"),
+        ({"seed": -1}, r"the seed -1 is not a whole number"),
+        ({"seed": True}, r"the seed True"),
+        ({"step": 0.0}, r"the step 0.0 is not a positive number"),
+        ({"step": math.inf}, r"the step inf"),
+    ],
+)
+def test_noise_that_is_none_is_refused(fields, message):
+    with pytest.raises(BadInput, match=message):
+        Noise(**({"sigma": 1.0} | fields))
+
+
+def test_densities_and_ratios_out_of_range_are_refused():
+    with pytest.raises(BadInput, match=r"unit is 0"):
+        Noise.from_density(1.0, unit=0, time_constant=1)
+    with pytest.raises(BadInput, match=r"an SNR of inf dB"):
+        Noise.from_snr(math.inf)

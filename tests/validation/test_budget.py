@@ -1,0 +1,83 @@
+"""The error budget: measured against the first-order prediction, against closed forms, and what it refuses."""
+
+import math
+
+import numpy as np
+import pytest
+from zoo import CHANNELS
+
+from analogflow.blocks import Imperfections
+from analogflow.compiler import compile
+from analogflow.errors import BadInput
+from analogflow.flows import Flow, capacity
+from analogflow.noise import Noise
+from analogflow.validation import error_budget, predict
+
+PAPER = CHANNELS[0].channel
+SMALL = {"gain_error": 1e-3, "offset": 1e-4, "leak": 1e4, "mismatch": 1e-3, "temperature": 301.0, "noise_density": 1e-4}
+
+
+@pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
+def test_measured_and_predicted_costs_agree_where_effects_are_small(form):
+    budget = error_budget(compile(capacity(PAPER, form=form)), Imperfections(**SMALL), noise=Noise(1e-3, 3), samples=48)
+    assert [entry.cause for entry in budget.effects] == [*Imperfections(**SMALL).effects, "noise", "all"]
+    for entry in budget.effects:
+        assert entry.failed == 0
+        # Predicted fluctuations are other draws of the same law, so they agree in size only.
+        rel = 0.3 if entry.cause in ("noise", "noise_density", "all") else 0.02
+        assert entry.measured.answer == pytest.approx(entry.predicted.answer, rel=rel), entry.cause
+        assert abs(entry.measured.bits - entry.predicted.bits) < 0.5, entry.cause
+    costs = [entry.measured.answer for entry in budget.blocks]
+    assert costs == sorted(costs, reverse=True)
+    assert {entry.place for entry in budget.blocks} >= {"q = P.T @ z"} or form == "normalised"
+
+
+def test_an_offset_at_one_integrator_costs_what_algebra_says():
+    """x' = −2x + 1 + o settles at (1 + o)/2."""
+
+    def relax(x):
+        return 1.0 - 2.0 * x
+
+    circuit = compile(Flow(relax, {"x": np.array([0.0])}))
+    budget = error_budget(circuit, Imperfections(offset=0.01), samples=400)
+    integrator = next(entry for entry in budget.blocks if entry.cause.startswith("integrator"))
+    # The standard error of a standard deviation of 400 is 3.5 %.
+    assert integrator.measured.answer == pytest.approx(0.01 / 2, rel=0.11)
+    assert integrator.measured.answer == pytest.approx(integrator.predicted.answer, rel=1e-6)
+    assert integrator.measured.bits == pytest.approx(math.log2(1 / (math.sqrt(12) * integrator.measured.answer)))
+    assert math.isnan(integrator.measured.loss)
+
+
+def test_predicted_fluctuations_solve_the_lyapunov_equation():
+    matrix = np.array([[-1.0, 0.5], [0.0, -2.0]])
+
+    def relax(x):
+        return matrix @ x
+
+    circuit = compile(Flow(relax, {"x": np.array([0.1, 0.1])}))
+    covariance = predict(circuit, np.zeros(2), 4, imperfections=Imperfections(), noise=Noise(0.3)).covariance
+    np.testing.assert_allclose(matrix @ covariance + covariance @ matrix.T, -0.09 * np.eye(2), atol=1e-14)
+
+
+def test_a_bandwidth_moves_no_equilibrium():
+    (entry,) = error_budget(compile(capacity(PAPER)), Imperfections(bandwidth=5.0), samples=4).effects
+    assert entry.measured.answer < 1e-7
+    assert entry.predicted.answer < 1e-12
+
+
+def test_the_budget_is_repeatable_and_plain():
+    circuit = compile(capacity(PAPER))
+    first, second = (error_budget(circuit, Imperfections(mismatch=0.01), samples=8).to_dict() for _ in range(2))
+    assert first == second
+    assert first["effects"][0]["cause"] == "mismatch"
+
+
+def test_what_has_no_budget_is_refused():
+    with pytest.raises(BadInput, match=r"nothing is imperfect, so nothing costs anything"):
+        error_budget(compile(capacity(PAPER)), Imperfections())
+
+    def turn(x):
+        return np.array([[0.0, 1.0], [-1.0, 0.0]]) @ x
+
+    with pytest.raises(BadInput, match=r"the ideal circuit does not settle"):
+        error_budget(compile(Flow(turn, {"x": np.array([1.0, 0.0])})), Imperfections(offset=0.1))
