@@ -31,7 +31,7 @@ from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.problems import Channel
-from analogflow.simulators import Ensemble, ensemble, simulate
+from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, simulate
 from analogflow.solution import Solution, solve
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Budget, Certificate, Parity, certify, error_budget, parity
@@ -72,6 +72,7 @@ __all__ = [
     "degrade",
     "draw_blocks",
     "ensemble",
+    "ensemble_chunks",
     "error_budget",
     "flows",
     "log",

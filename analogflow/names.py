@@ -19,6 +19,10 @@ _RESERVED = frozenset(
     {"gnd", "time", "temper", "hertz", "e", "pi", "c", "kelvin", "echarge", "boltz", "planck", "i", "yes", "no"}
 )
 
+_SPELLED = str.maketrans(
+    {"Σ": "sum", "τ": "tau", "√": "sqrt", "σ": "sigma", "·": "*", "×": "x", "−": "-", "≤": "<=", "½": "1/2", "→": "->"}
+)
+
 
 def identifier(name: str) -> str:
     """Return `name` if it may stand in a netlist (lower case, letters, digits, underscores), else raise.
@@ -51,6 +55,9 @@ def number(value: float) -> str:
 
 
 def comment(text: str, *, width: int = 110) -> str:
-    """Printable ASCII on one line, for a comment: anything else becomes ``?``, the rest is cut at `width` characters."""
-    clean = "".join(character if " " <= character <= "~" else "?" for character in str(text))
+    """Printable ASCII on one line, for a comment: Σ, τ and their like are spelled out, anything else becomes ``?``.
+
+    What is longer than `width` characters is cut.
+    """
+    clean = "".join(character if " " <= character <= "~" else "?" for character in str(text).translate(_SPELLED))
     return clean if len(clean) <= width else clean[: width - 3] + "..."

@@ -5,14 +5,12 @@ Run from the project's root; ``--write`` puts the tables into docs/accuracy.md, 
 
 from __future__ import annotations
 
-import argparse
-import platform
-import re
 import time
 from pathlib import Path
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from tables import machine, report, table
 
 import analogflow as af
 from analogflow.block_engine import VectorField
@@ -20,11 +18,6 @@ from analogflow.reference import capacity_convergence
 
 PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 DOCUMENT = Path(__file__).parents[1] / "docs/accuracy.md"
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
 def settled() -> str:
@@ -108,19 +101,9 @@ def writing() -> str:
     return table(("channel", "elements", "compile (s)", "write (s)", "MB"), rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    machine = f"Python {platform.python_version()}, NumPy {np.__version__}, two cores of a shared server."
-    sections = {"settled": settled(), "steps": steps(), "rates": rates(), "writing": writing(), "machine": machine}
-    print("\n\n".join(sections.values()))
-    if options.write:
-        text = DOCUMENT.read_text(encoding="utf-8")
-        for name, body in sections.items():
-            text = re.sub(f"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, b=body: f"{m[1]}{b}\n{m[2]}", text, flags=re.S)
-        DOCUMENT.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    report(
+        __doc__,
+        DOCUMENT,
+        {"machine": lambda: machine("numpy"), "settled": settled, "steps": steps, "rates": rates, "writing": writing},
+    )

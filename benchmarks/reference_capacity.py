@@ -6,18 +6,15 @@ distribution it returns and never taken from its own status. ``--write`` puts th
 
 from __future__ import annotations
 
-import argparse
 import logging
-import platform
-import re
 import time
 import warnings
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from scipy.special import xlogy
+from tables import machine, report, table
 
 from analogflow import Channel
 from analogflow.digital import blahut_arimoto, over_relaxed_blahut_arimoto
@@ -77,10 +74,6 @@ def timed(solver: Callable[[np.ndarray], np.ndarray], P: np.ndarray) -> tuple[fl
     return seconds, capacity_certificate(P, z).gap
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, tuple("---" for _ in head), *rows))
-
-
 def side_by_side() -> str:
     rng = np.random.default_rng
     channels = {"paper 3×3": PAPER} | {
@@ -122,22 +115,8 @@ def batch() -> str:
     return table(("channels", "s together", "µs each together", "µs each alone", "largest gap (nat)"), [row])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
+if __name__ == "__main__":
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "scipy", "dit", "cvxpy", "clarabel"))
-    machine = f"Python {platform.python_version()}, {versions}; two cores of a shared server."
-    sections = {"machine": machine, "side by side": side_by_side(), "batch": batch()}
-    print("\n\n".join(sections.values()))
-    if options.write:
-        text = DOCUMENT.read_text(encoding="utf-8")
-        for name, body in sections.items():
-            text = re.sub(f"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, b=body: f"{m[1]}{b}\n{m[2]}", text, flags=re.S)
-        DOCUMENT.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    packages = ("numpy", "scipy", "dit", "cvxpy", "clarabel")
+    report(__doc__, DOCUMENT, {"machine": lambda: machine(*packages), "side by side": side_by_side, "batch": batch})

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.methods import Method, Rows, Step
+from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 
 __all__ = ["RUNAWAY", "March", "Tolerances", "march"]
@@ -94,7 +95,7 @@ def march(
     on_progress : callable, optional
         Called with the least time reached, in τ.
     """
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), few_threads(field.size):
         walk = _Walk(field, start, save, end, method, drive, answer, tolerances)
         while walk.active.any():
             walk.step()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.integrate import DOP853
 
+from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
@@ -58,7 +59,7 @@ def integrate(
     times, states = [0.0], [solver.y.copy()]
     watched = field.observables(solver.y)[answer]
     outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         while solver.status == "running":
             message = solver.step()
