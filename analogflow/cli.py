@@ -22,7 +22,7 @@ from analogflow.netlister import netlist
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.solution import solve
+from analogflow.solution import PATH_STEP, solve
 from analogflow.technology import TECHNOLOGIES
 
 __all__ = ["main"]
@@ -71,14 +71,16 @@ def _solve(options: argparse.Namespace) -> int:
     else:
         Console().print(report.solution_table(solution))
     if options.figure:
-        report.save_figure(report.plot_capacity(solution), options.figure, force=options.force)
+        report.save_figure(report.PLOTS[options.flow](solution), options.figure, force=options.force)
     return 0 if solution.passed else 1
 
 
 def _netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
     circuit = compile(_flow(options, problem), technology=options.technology)
-    deck = netlist(circuit, time_constants=options.time or 60.0, expected=expected_answer(problem))
+    flow, step = circuit.flow, {} if circuit.flow.end_time is None else {"largest_step": PATH_STEP}
+    expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
+    deck = netlist(circuit, time_constants=options.time or flow.end_time or 60.0, expected=expected, **step)
     path = deck.write(options.output, force=options.force)
     print(f"{path}: {len(circuit.elements)} elements; run it with: ngspice -b {path}")
     return 0
@@ -146,14 +148,22 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--engine", help=f"one of: {', '.join(ENGINES)}; ngspice if it is installed")
     sub.add_argument("--seed", type=int, default=0, help="recorded with the result")
     sub.add_argument(
-        "--time", type=_positive, metavar="T", help="end of the run in time constants; by default where it settles"
+        "--time",
+        type=_positive,
+        metavar="T",
+        help="end of the run in time constants; by default the problem's own, or where it settles",
     )
     sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     sub.add_argument("--figure", metavar="FILE", help="write a figure of the run (.svg, .png, .pdf)")
     sub.add_argument("--force", action="store_true", help="replace an existing figure")
     sub = verb("netlist", _netlist, "write the circuit as a SPICE netlist that runs by itself")
     about_flow(sub)
-    sub.add_argument("--time", type=_positive, metavar="T", help="length of the transient analysis in time constants (60)")
+    sub.add_argument(
+        "--time",
+        type=_positive,
+        metavar="T",
+        help="length of the transient analysis in time constants (the problem's own, or 60)",
+    )
     output(sub, "netlist to write (.cir)")
     about_flow(verb("explain", _explain, "show what each pass of the compiler does: blocks, rates, restoring terms"))
     sub = verb("draw", _draw, "draw the block diagram")

@@ -19,7 +19,7 @@ from analogflow.simulators import ENGINES, default_engine, simulate
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["Solution", "family_of", "solve"]
+__all__ = ["PATH_STEP", "Solution", "family_of", "solve"]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -29,6 +29,9 @@ SETTLING_BAND = 1e-6
 
 _AUTOMATIC = (5000.0, 1.0)
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
+
+PATH_STEP = 5e-4
+"""Largest step, in τ, where the answer is a point on the way and not where the way ends: tokens to 4e-7 at t = 1."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +59,9 @@ class Solution:
 
     @property
     def settling_time(self) -> float | None:
-        """Time in τ from which the answer stays within 1e-6 of its last value; None if it did not settle."""
+        """Time in τ from which the answer stays within 1e-6 of its last value; None if it did not settle or was not meant to."""
+        if self.flow.end_time is not None:
+            return None
         return self.run.settling_time(self.flow.answer, SETTLING_BAND)
 
     @property
@@ -104,14 +109,14 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel
+    problem : Channel, Attention
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     technology : str
     engine : {"ngspice", "block"}, optional
         ngspice where it is installed, else the block engine, if not given.
     time_constants : float, optional
-        End of the run in τ; if not given, the run ends where the answer settles, after 5000 τ at most.
+        End of the run in τ; if not given, the problem's own time, or where the answer settles, after 5000 τ at most.
     seed : int
         Recorded with the result.
     stabilise : bool
@@ -132,9 +137,13 @@ def solve(
     flow = FAMILIES[family_of(problem)](problem, **({} if form is None else {"form": form}))
     circuit = compile(flow, technology=technology, stabilise=stabilise)
     longest, step = _AUTOMATIC if time_constants is None else (time_constants, 0.5)
+    tolerance = SPEED_TOLERANCE
+    if flow.end_time is not None:
+        longest, step, tolerance = time_constants or flow.end_time, PATH_STEP, 0.0
     deck = netlist(circuit, time_constants=longest, largest_step=step)
-    run = simulate(deck, engine=engine, tolerance=SPEED_TOLERANCE, on_progress=on_progress)
-    return Solution(flow, circuit, deck, run, certify(problem, run), engine, seed)
+    run = simulate(deck, engine=engine, tolerance=tolerance, on_progress=on_progress)
+    # A form may solve a problem of its own, such as the one at zero temperature.
+    return Solution(flow, circuit, deck, run, certify(flow.problem, run), engine, seed)
 
 
 def family_of(problem: Any) -> str:

@@ -3,6 +3,7 @@
 from analogflow.blocks.block import Block, Dense, Diagonal
 from analogflow.blocks.linear import Constant, Crossbar, Gain, Input, Integrator, Sum, Wire
 from analogflow.blocks.nonlinear import Divider, Exp, Log, Multiplier, PositivePart, SquareRoot, Tanh
+from analogflow.blocks.product import MatrixProduct
 from analogflow.blocks.switching import Comparator, Switch
 from analogflow.blocks.vector import Normaliser, Softmax
 
@@ -20,6 +21,7 @@ __all__ = [
     "Input",
     "Integrator",
     "Log",
+    "MatrixProduct",
     "Multiplier",
     "Normaliser",
     "PositivePart",
@@ -50,5 +52,6 @@ CATALOGUE: tuple[type[Block], ...] = (
     Normaliser,
     Comparator,
     Switch,
+    MatrixProduct,
 )
 """Every kind of block there is, in the order the documentation lists them."""
