@@ -59,7 +59,7 @@ class Solution:
 
     @property
     def settling_time(self) -> float | None:
-        """Time in τ from which the answer stays within 1e-6 of its last value; None if it did not settle or was not meant to."""
+        """Time in τ from which the answer stays within 1e-6 of its last value; None if it did not or was not to."""
         if self.flow.end_time is not None:
             return None
         return self.run.settling_time(self.flow.answer, SETTLING_BAND)

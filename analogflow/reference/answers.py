@@ -14,8 +14,9 @@ __all__ = ["expected_answer"]
 
 
 def expected_answer(problem: Any) -> dict[str, Any]:
-    """Name to number or list, by the names of the flow's signals: for a channel ``capacity_nats`` and the optimal ``z``,
-    for attention ``x``, the tokens at the problem's time, row after row.
+    """Name to number or list, by the names of the flow's signals.
+
+    For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row.
     """
     answer = _ANSWERS.get(type(problem))
     if answer is None:

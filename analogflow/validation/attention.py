@@ -1,4 +1,4 @@
-"""Judges a run of the attention flow: where the tokens end, against two integrations, and whether they kept to the sphere."""
+"""Judges a run of the attention flow: where tokens end, against two integrations, and their sphere."""
 
 from __future__ import annotations
 

@@ -6,11 +6,12 @@ Neither knows the other's answer; their disagreement is what certifies both.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
-from scipy.special import logsumexp
+from scipy.special import log_softmax
 
 from analogflow.errors import SimulationFailed
 from analogflow.problems import Attention
@@ -87,9 +88,8 @@ def by_extrapolation(problem: Attention, time: float) -> tuple[Array, int]:
     return x, evaluations
 
 
-def _extrapolated(field: object, y: Array, step: float) -> tuple[Array, float]:
+def _extrapolated(field: Callable[[Array], Array], y: Array, step: float) -> tuple[Array, float]:
     """One step of Gragg's method: midpoint sequences whose error is even in the step, extrapolated to step 0."""
-    assert callable(field)
     first = field(y)
     table: list[Array] = []
     for column in range(1, _COLUMNS + 1):
@@ -112,12 +112,12 @@ def _normalised(x: Array) -> Array:
 
 
 def _mean(problem: Attention, x: Array) -> Array:
-    """m_i of equation (1), the logarithm of its normaliser subtracted first; or of equation (3)."""
+    """m_i of equation (1), weights by their logarithms; or of equation (3)."""
     query = x @ problem.B
     if math.isinf(problem.beta):
         return query / np.linalg.norm(query, axis=1, keepdims=True)
     scores = problem.beta * (query @ x.T)
-    return np.exp(scores - logsumexp(scores, axis=1, keepdims=True)) @ x
+    return np.exp(log_softmax(scores, axis=1)) @ x
 
 
 def _weighted_mean(problem: Attention, x: Array) -> Array:
