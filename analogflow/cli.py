@@ -22,7 +22,7 @@ from analogflow.netlister import netlist
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.solution import PATH_STEP, solve
+from analogflow.solution import path_step, solve
 from analogflow.technology import TECHNOLOGIES
 
 __all__ = ["main"]
@@ -78,9 +78,11 @@ def _solve(options: argparse.Namespace) -> int:
 def _netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
     circuit = compile(_flow(options, problem), technology=options.technology)
-    flow, step = circuit.flow, {} if circuit.flow.end_time is None else {"largest_step": PATH_STEP}
+    flow, time = circuit.flow, options.time or circuit.flow.end_time or 60.0
+    step = {} if flow.end_time is None else {"largest_step": path_step(time)}
+    # What is expected at the problem's own time is not expected at another.
     expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
-    deck = netlist(circuit, time_constants=options.time or flow.end_time or 60.0, expected=expected, **step)
+    deck = netlist(circuit, time_constants=time, expected=expected, **step)
     path = deck.write(options.output, force=options.force)
     print(f"{path}: {len(circuit.elements)} elements; run it with: ngspice -b {path}")
     return 0

@@ -19,7 +19,7 @@ from analogflow.simulators import ENGINES, default_engine, simulate
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["PATH_STEP", "Solution", "family_of", "solve"]
+__all__ = ["Solution", "family_of", "path_step", "solve"]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -30,8 +30,8 @@ SETTLING_BAND = 1e-6
 _AUTOMATIC = (5000.0, 1.0)
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
 
-PATH_STEP = 5e-4
-"""Largest step, in τ, where the answer is a point on the way and not where the way ends: tokens to 4e-7 at t = 1."""
+_PATH_STEP, _PATH_POINTS = 5e-4, 20_000
+"""Largest step in τ, and points at most, where the answer is a point on the way: tokens come to 4e-7 at t = 1."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -139,11 +139,17 @@ def solve(
     longest, step = _AUTOMATIC if time_constants is None else (time_constants, 0.5)
     tolerance = SPEED_TOLERANCE
     if flow.end_time is not None:
-        longest, step, tolerance = time_constants or flow.end_time, PATH_STEP, 0.0
+        longest, tolerance = flow.end_time if time_constants is None else time_constants, 0.0
+        step = path_step(longest)
     deck = netlist(circuit, time_constants=longest, largest_step=step)
     run = simulate(deck, engine=engine, tolerance=tolerance, on_progress=on_progress)
     # A form may solve a problem of its own, such as the one at zero temperature.
     return Solution(flow, circuit, deck, run, certify(flow.problem, run), engine, seed)
+
+
+def path_step(time_constants: float) -> float:
+    """Largest step in τ of a run whose answer is read after `time_constants`, wherever it then goes."""
+    return max(_PATH_STEP, time_constants / _PATH_POINTS)
 
 
 def family_of(problem: Any) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from analogflow import Attention, Outcome, compile, flows, netlist, simulate, solve
 from analogflow.cli import main
+from analogflow.errors import BadInput
 from analogflow.problems.named_attention import gradient, rotating, two_phases
 from analogflow.problems.token_clouds import uniform_tokens
 from analogflow.reference.attention import log_energy, log_energy_rate
@@ -78,6 +79,14 @@ def test_both_signs_of_the_gradient_flow_keep_their_sense_along_the_run(engine):
             rates = np.array([log_energy_rate(problem, x) for x in path])
             gained = np.trapezoid(rates, run.time)
             assert energies[-1] - energies[0] == pytest.approx(gained, abs=1e-5)
+
+
+def test_an_infinite_beta_is_solved_by_the_zero_temperature_form():
+    solution = solve(PROBLEMS["figure 3"].at_zero_temperature(), engine="block")
+    assert solution.flow.form == "zero-temperature"
+    assert solution.passed
+    with pytest.raises(BadInput, match=r"time_constants: 0\.0 is not a positive number of time constants"):
+        solve(PROBLEMS["figure 3"], engine="block", time_constants=0.0)
 
 
 def test_longest_named_run_stays_on_the_sphere_in_the_block_engine():

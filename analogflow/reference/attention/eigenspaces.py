@@ -65,13 +65,12 @@ def dominant_eigenspace(matrix: ArrayLike, *, by: str = "value") -> Eigenspace:
         raise BadInput(f"by {by!r} is not known; compare eigenvalues by 'value' or by 'magnitude'.")
     a = np.asarray(matrix, dtype=float)
     symmetric = bool(abs(a - a.T).max() <= _EQUAL * abs(a).max())
-    found = np.linalg.eigh((a + a.T) / 2) if symmetric else np.linalg.eig(a)
-    values, vectors = (np.asarray(part, dtype=complex) for part in found)
-    rank = abs(values) if by == "magnitude" else values.real
+    values, vectors = np.linalg.eigh((a + a.T) / 2) if symmetric else np.linalg.eig(a)
+    rank = abs(values) if by == "magnitude" else np.real(values)
     scale = max(float(abs(values).max()), np.finfo(float).tiny)
     top = rank >= rank.max() - _EQUAL * scale
     # A complex pair spans the plane of its real and imaginary parts.
-    spanning = np.concatenate([vectors[:, top].real, vectors[:, top].imag], axis=1)
+    spanning = np.concatenate([np.real(vectors[:, top]), np.imag(vectors[:, top])], axis=1)
     basis, sizes, _ = np.linalg.svd(spanning, full_matrices=False)
     basis = basis[:, sizes > 1e-6 * sizes[0]]
     if basis.shape[1] != int(top.sum()):
