@@ -25,12 +25,12 @@ from analogflow.errors import (
     UnstableManifold,
     Untraceable,
 )
-from analogflow.flows import CommonMode, Flow, Simplex
+from analogflow.flows import CommonMode, Flow, Simplex, Sphere
 from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
-from analogflow.problems import Channel
+from analogflow.problems import Attention, Channel
 from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, simulate
 from analogflow.solution import Solution, solve
 from analogflow.trajectory import Trajectory
@@ -44,6 +44,7 @@ __version__ = metadata.version("analogflow")
 
 __all__ = [
     "AnalogflowError",
+    "Attention",
     "BadInput",
     "BlockGraph",
     "Budget",
@@ -63,6 +64,7 @@ __all__ = [
     "Simplex",
     "SimulationFailed",
     "Solution",
+    "Sphere",
     "Trajectory",
     "UnstableManifold",
     "Untraceable",

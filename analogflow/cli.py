@@ -24,7 +24,7 @@ from analogflow.noise import Noise
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.solution import solve
+from analogflow.solution import path_step, solve
 from analogflow.technology import TECHNOLOGIES
 from analogflow.validation import error_budget
 
@@ -80,7 +80,7 @@ def _solve(options: argparse.Namespace) -> int:
     else:
         report.print_solution(solution, budget)
     if options.figure:
-        report.save_figure(report.plot_capacity(solution), options.figure, force=options.force)
+        report.save_figure(report.PLOTS[options.flow](solution), options.figure, force=options.force)
     return 0 if solution.passed else 1
 
 
@@ -88,7 +88,10 @@ def _netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
     noise, imperfections = _conditions(options)
     circuit = degrade(compile(_flow(options, problem), technology=options.technology), imperfections, noise=noise)
-    deck = netlist(circuit, time_constants=options.time or 60.0, expected=expected_answer(problem))
+    flow, time = circuit.flow, options.time or circuit.flow.end_time or 60.0
+    # What is expected at the problem's own time is not expected at another.
+    expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
+    deck = netlist(circuit, time_constants=time, largest_step=path_step(circuit, time), expected=expected)
     path = deck.write(options.output, force=options.force)
     tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
     print(f"{path}: {len(circuit.elements)} elements{tables}; run it with: ngspice -b {path}")
@@ -198,7 +201,10 @@ def _parser() -> argparse.ArgumentParser:
         "--samples", type=_count, default=64, metavar="N", help="circuits drawn for each line of the budget (64)"
     )
     sub.add_argument(
-        "--time", type=_positive, metavar="T", help="end of the run in time constants; by default where it settles"
+        "--time",
+        type=_positive,
+        metavar="T",
+        help="end of the run in time constants; by default the problem's own, or where it settles",
     )
     sub.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     sub.add_argument("--figure", metavar="FILE", help="write a figure of the run (.svg, .png, .pdf)")
@@ -206,7 +212,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("netlist", _netlist, "write the circuit as a SPICE netlist that runs by itself")
     about_flow(sub)
     conditions(sub)
-    sub.add_argument("--time", type=_positive, metavar="T", help="length of the transient analysis in time constants (60)")
+    sub.add_argument(
+        "--time",
+        type=_positive,
+        metavar="T",
+        help="length of the transient analysis in time constants (the problem's own, or 60)",
+    )
     output(sub, "netlist to write (.cir)")
     about_flow(verb("explain", _explain, "show what each pass of the compiler does: blocks, rates, restoring terms"))
     sub = verb("draw", _draw, "draw the block diagram")

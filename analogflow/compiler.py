@@ -23,7 +23,12 @@ __all__ = ["PASSES", "compile", "degrade"]
 Pass = Callable[[BlockGraph, Flow, bool], tuple[BlockGraph, str]]
 
 PASSES: tuple[tuple[str, Pass], ...] = (
-    ("stabilise", lambda graph, flow, mend: stabilise(graph, flow.keeps, gauge=flow.gauge, mend=mend and flow.mend)),
+    (
+        "stabilise",
+        lambda graph, flow, mend: stabilise(
+            graph, flow.keeps, gauge=flow.gauge, mend=mend and flow.mend, end_time=flow.end_time
+        ),
+    ),
     ("fuse", lambda graph, flow, mend: fuse(graph)),
 )
 """Passes in the order they run. The graph is checked before the first and after each, and must stay equivalent."""
@@ -55,7 +60,7 @@ def compile(flow: Flow, *, technology: str = "ideal", stabilise: bool = True) ->
     graph = flow.graph()
     history = [Step("trace", f"{flow.family} {flow.form}".strip() + ": called on signals", len(graph))]
     history.append(Step("check", check(graph), len(graph)))
-    orbit = nominal_orbit(graph, flow.keeps)
+    orbit = nominal_orbit(graph, flow.keeps, flow.end_time)
     for name, transform in PASSES:
         changed, note = transform(graph, flow, stabilise)
         check(changed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AnalogflowError",
+    "AssumptionWarning",
     "BadInput",
     "MissingProgram",
     "NoCell",
@@ -45,3 +46,7 @@ class MissingProgram(AnalogflowError):
     """A program or library analogflow needs is not installed, or is not what it claims to be."""
 
     exit_code = 3
+
+
+class AssumptionWarning(UserWarning):
+    """A result was asked for outside what its theorem assumes; the text says what no longer holds."""

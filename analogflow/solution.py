@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from analogflow.blocks import Imperfections
-from analogflow.circuit import Circuit, NoiseVoltage
+from analogflow.circuit import Circuit
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES, FAMILY_OF, Flow
-from analogflow.netlister import Deck, netlist
+from analogflow.netlister import LARGEST_STEP, Deck, netlist
 from analogflow.noise import Noise
 from analogflow.simulators import ENGINES, default_engine, simulate
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["Solution", "family_of", "plain", "solve"]
+__all__ = ["Solution", "family_of", "path_step", "plain", "solve"]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -29,12 +29,14 @@ SPEED_TOLERANCE = 1e-9
 SETTLING_BAND = 1e-6
 """The settling time is when the answer enters this distance from its last value for good, in flow units."""
 
-_AUTOMATIC = (5000.0, 1.0)
+_LONGEST, _SETTLING_STEP = 5000.0, 1.0
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
 
 _NOISY_TIME = 60.0
 
 _ACCURACY, _IMPERFECT_ACCURACY = 1e-6, 0.05
+_PATH_STEP, _PATH_POINTS = 5e-4, 20_000
+"""Largest step in τ, and points at most, where the answer is a point on the way: tokens come to 4e-7 at t = 1."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,12 +65,14 @@ class Solution:
     @property
     def noisy(self) -> bool:
         """Whether the answer fluctuates."""
-        return bool(self.deck.tables)
+        return self.circuit.noisy
 
     @property
     def settling_time(self) -> float | None:
-        """Time in τ from which the answer stays within 1e-6 of its last value; None if it did not settle or fluctuates."""
-        return None if self.noisy else self.run.settling_time(self.flow.answer, SETTLING_BAND)
+        """Time in τ from which the answer stays within 1e-6 of its last value; None if it does not, or was not to."""
+        if self.noisy or self.flow.end_time is not None:
+            return None
+        return self.run.settling_time(self.flow.answer, SETTLING_BAND)
 
     @property
     def passed(self) -> bool:
@@ -122,15 +126,15 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel
+    problem : Channel, Attention
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     technology : str
     engine : {"ngspice", "block"}, optional
         ngspice where it is installed, else the block engine, if not given.
     time_constants : float, optional
-        End of the run in τ; if not given, the run ends where the answer settles, after 5000 τ at most, or with noise after
-        60 τ.
+        End of the run in τ; if not given, the problem's own time, or where the answer settles, after 5000 τ at most, or
+        with noise after 60 τ.
     noise : Noise or float, optional
         White noise at every integrator's input; a float is its σ per √τ in flow units and takes `seed`.
     imperfections : Imperfections, optional
@@ -158,19 +162,22 @@ def solve(
     circuit = compile(flow, technology=technology, stabilise=stabilise)
     noise = noise if isinstance(noise, Noise) else Noise(0.0 if noise is None else noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise)
-    deck = _deck(circuit, time_constants)
-    run = simulate(deck, engine=engine, tolerance=SPEED_TOLERANCE, on_progress=on_progress)
+    given = flow.end_time if time_constants is None else time_constants
+    longest = given if given is not None else _NOISY_TIME if circuit.noisy else _LONGEST
+    deck = netlist(circuit, time_constants=longest, largest_step=path_step(circuit, time_constants))
+    run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else SPEED_TOLERANCE, on_progress=on_progress)
     allowed = accuracy if accuracy is not None else _ACCURACY if circuit.ideal else _IMPERFECT_ACCURACY
-    return Solution(flow, circuit, deck, run, certify(problem, run, tolerance=allowed), engine, noise.seed)
+    # A form may solve a problem of its own, such as the one at zero temperature.
+    return Solution(flow, circuit, deck, run, certify(flow.problem, run, tolerance=allowed), engine, noise.seed)
 
 
-def _deck(circuit: Circuit, time_constants: float | None) -> Deck:
-    """Deck of the run that is asked for: as long as it takes to settle, unless a time is given or noise never lets it."""
-    noisy = any(isinstance(element, NoiseVoltage) for element in circuit.elements)
-    if noisy:
-        return netlist(circuit, time_constants=_NOISY_TIME if time_constants is None else time_constants)
-    longest, step = _AUTOMATIC if time_constants is None else (time_constants, 0.5)
-    return netlist(circuit, time_constants=longest, largest_step=step)
+def path_step(circuit: Circuit, time_constants: float | None) -> float | None:
+    """Largest step in τ that suits a run: small where the answer is a point on the way, None where noise decides."""
+    if circuit.noisy:
+        return None
+    if circuit.flow.end_time is not None:
+        return max(_PATH_STEP, (time_constants or circuit.flow.end_time) / _PATH_POINTS)
+    return _SETTLING_STEP if time_constants is None else LARGEST_STEP
 
 
 def family_of(problem: Any) -> str:

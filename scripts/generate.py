@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from analogflow import Channel, compile, draw_blocks, flows, netlist, plot_capacity, save_figure, solve
+from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
+from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
+from analogflow.solution import path_step
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,6 +18,12 @@ def main() -> None:
         circuit = compile(flows.capacity(channel, form=form))
         deck = netlist(circuit, time_constants=150, expected=expected_answer(channel))
         print(deck.write(ROOT / f"netlists/capacity-{form}-ideal.cir", force=True).relative_to(ROOT))
+    tokens = read_problem("attention", ROOT / "examples/data/attention_three_tokens.json")
+    for form in ATTENTION_FORMS:
+        circuit = compile(flows.attention(tokens, form=form))
+        step, expected = path_step(circuit, tokens.time), expected_answer(circuit.flow.problem)
+        deck = netlist(circuit, time_constants=tokens.time, largest_step=step, expected=expected)
+        print(deck.write(ROOT / f"netlists/attention-{form}-ideal.cir", force=True).relative_to(ROOT))
     images = ROOT / "docs/images"
     circuit = compile(flows.capacity(channel))
     print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))

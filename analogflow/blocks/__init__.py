@@ -1,11 +1,11 @@
 """The catalogue of blocks: what each computes, its derivative and its ports. A docstring is the block's equation."""
 
-from analogflow.blocks.block import Block, Dense, Diagonal
-from analogflow.blocks.imperfections import Imperfections
+from analogflow.blocks.block import Block, Dense, Diagonal, LinearMap
+from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.integrator import Integrator
 from analogflow.blocks.linear import Constant, Crossbar, Gain, Input, Sum, Wire
 from analogflow.blocks.nonlinear import Divider, Exp, Log, Multiplier, PositivePart, SquareRoot, Tanh
-from analogflow.blocks.output_stage import OutputStage
+from analogflow.blocks.product import MatrixProduct
 from analogflow.blocks.stochastic import NoiseSource
 from analogflow.blocks.switching import Comparator, Switch
 from analogflow.blocks.vector import Normaliser, Softmax
@@ -24,7 +24,9 @@ __all__ = [
     "Imperfections",
     "Input",
     "Integrator",
+    "LinearMap",
     "Log",
+    "MatrixProduct",
     "Multiplier",
     "NoiseSource",
     "Normaliser",
@@ -59,5 +61,6 @@ CATALOGUE: tuple[type[Block], ...] = (
     Switch,
     NoiseSource,
     OutputStage,
+    MatrixProduct,
 )
 """Every kind of block there is, in the order the documentation lists them."""

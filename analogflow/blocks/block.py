@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Block", "Dense", "Derivative", "Diagonal", "block_diagonal", "frozen", "shown"]
+__all__ = ["Array", "Block", "Dense", "Derivative", "Diagonal", "LinearMap", "flat", "frozen", "in_groups", "shown"]
 
 Array = NDArray[np.float64]
 
@@ -39,7 +40,18 @@ class Dense:
         return self.matrix @ tangent
 
 
-Derivative = Diagonal | Dense
+@dataclasses.dataclass(frozen=True, eq=False)
+class LinearMap:
+    """Derivative given by what it does to a tangent, where its matrix would be mostly zeros or of low rank."""
+
+    function: Callable[[Array], Array]
+
+    def apply(self, tangent: Array) -> Array:
+        """Map an input tangent, shape (..., input size, k), to the output tangent, shape (..., size, k)."""
+        return self.function(tangent)
+
+
+Derivative = Diagonal | Dense | LinearMap
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,15 +105,14 @@ def frozen(values: object) -> Array:
     return array
 
 
-def block_diagonal(blocks: Array) -> Array:
-    """Matrix with the given blocks, shape (..., rows, a, b), on its diagonal; shape (..., rows·a, rows·b)."""
-    *samples, rows, height, width = blocks.shape
-    if rows == 1:
-        return blocks[..., 0, :, :]
-    full = np.zeros((*samples, rows, height, rows, width))
-    for r in range(rows):
-        full[..., r, :, r, :] = blocks[..., r, :, :]
-    return full.reshape(*samples, rows * height, rows * width)
+def in_groups(tangent: Array, rows: int) -> Array:
+    """Tangent of shape (..., rows·a, k) as (..., rows, a, k)."""
+    return tangent.reshape(*tangent.shape[:-2], rows, -1, tangent.shape[-1])
+
+
+def flat(tangent: Array) -> Array:
+    """Tangent of shape (..., rows, a, k) as (..., rows·a, k)."""
+    return tangent.reshape(*tangent.shape[:-3], -1, tangent.shape[-1])
 
 
 def shown(values: Array) -> str:

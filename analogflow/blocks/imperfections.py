@@ -1,14 +1,18 @@
-"""What is wrong with real blocks: one record of nine effects, each of which can be switched alone."""
+"""What is wrong with real blocks: one record of nine effects, and the stage at a block's output where most of them act."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
+import numpy as np
+
+from analogflow.blocks.block import Array, Block, Derivative, Diagonal, shown
 from analogflow.errors import BadInput
 
-__all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections"]
+__all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections", "OutputStage"]
 
 NOMINAL_TEMPERATURE = 300.15
 """Kelvin: where logarithms, exponentials and softmaxes have a scale of 1."""
@@ -107,3 +111,34 @@ _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
 
 EFFECTS: tuple[str, ...] = tuple(_RANGES)
 """Names of all effects."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class OutputStage(Block):
+    """y_i = clip(g_i x_i + o_i + n_i, −L, L): gain error, offset, noise and saturation of the block that drives x.
+
+    ``gain`` g and ``offset`` o have shape (size,) or (samples, size); ``limit`` is L. The noise n is a port like x.
+    """
+
+    ports: ClassVar = ("x", "noise")
+    gain: Array
+    offset: Array
+    limit: float = np.inf
+
+    def relation(self, *inputs: Array) -> Array:
+        """Scaled, shifted, noisy and limited input."""
+        x, noise = inputs
+        y = self.gain * x + self.offset + noise
+        return y if self.limit == np.inf else np.clip(y, -self.limit, self.limit)
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """The gain, and 1 for the noise; both 0 where the output is limited."""
+        x, noise = inputs
+        y = self.gain * x + self.offset + noise
+        free = np.where(abs(y) < self.limit, 1.0, 0.0)
+        return Diagonal(self.gain * free), Diagonal(free)
+
+    def parameters(self) -> str:
+        """Gain, offset and limit."""
+        limit = f", limit {self.limit:.4g}" if self.limit < np.inf else ""
+        return f"gain {shown(self.gain)}, offset {shown(self.offset)}{limit}"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, block_diagonal, shown
+from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, LinearMap, flat, in_groups, shown
 
 __all__ = ["Constant", "Crossbar", "Gain", "Input", "Sum", "Wire"]
 
@@ -77,8 +77,9 @@ class Crossbar(Block):
 
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
         """W, once for each group on the diagonal."""
-        blocks = np.broadcast_to(self.weight, (*self.weight.shape[:-3], self.rows, *self.weight.shape[-2:]))
-        return (Dense(block_diagonal(blocks)),)
+        if self.rows == 1:
+            return (Dense(self.weight if self.weight.ndim == 2 else self.weight[..., 0, :, :]),)
+        return (LinearMap(lambda tangent: flat(self.weight @ in_groups(tangent, self.rows))),)
 
     def parameters(self) -> str:
         """Shape of the weights."""
@@ -141,10 +142,8 @@ class Wire(Block):
         return inputs[0][..., list(self.indices)]
 
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
-        """A matrix of zeros and ones."""
-        matrix = np.zeros((self.size, inputs[0].shape[-1]))
-        matrix[np.arange(self.size), list(self.indices)] = 1
-        return (Dense(matrix),)
+        """The same selection."""
+        return (LinearMap(lambda tangent: tangent[..., list(self.indices), :]),)
 
     def parameters(self) -> str:
         """First indices."""

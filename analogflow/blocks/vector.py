@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from analogflow.blocks.block import Array, Block, Dense, Derivative, block_diagonal
+from analogflow.blocks.block import Array, Block, Derivative, LinearMap, flat, in_groups
 
 __all__ = ["Normaliser", "Softmax"]
 
@@ -45,9 +45,7 @@ class Softmax(Block):
         y = self.relation(*inputs)
         y = y.reshape(*y.shape[:-1], self.rows, -1)
         tail = np.ones(self.rows) if self.tail is None else self.tail
-        width = self.size // self.rows
-        blocks = np.eye(width) * y[..., None] - y[..., :, None] * y[..., None, :] / tail[..., :, None, None]
-        return (Dense(block_diagonal(blocks)),)
+        return (_less_rank_one(y, y / tail[..., :, None], y),)
 
     def parameters(self) -> str:
         """Number of groups, if more than one."""
@@ -72,14 +70,22 @@ class Normaliser(Block):
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
         """(δ_kl − y_k)/Σ for positive x_l, 0 otherwise; without the second term where the sum is held."""
         x = inputs[0]
-        width = self.size // self.rows
-        groups = x.reshape(*x.shape[:-1], self.rows, width)
+        groups = x.reshape(*x.shape[:-1], self.rows, self.size // self.rows)
         y = self.relation(x).reshape(groups.shape)
-        total = np.maximum(groups, 0).sum(axis=-1)[..., None, None]
-        free = total > self.floor
-        blocks = (np.eye(width) - np.where(free, y[..., :, None], 0.0)) / np.maximum(total, self.floor)
-        return (Dense(block_diagonal(blocks * (groups > 0)[..., None, :])),)
+        total = np.maximum(groups, 0).sum(axis=-1, keepdims=True)
+        share = (groups > 0) / np.maximum(total, self.floor)
+        return (_less_rank_one(share, np.where(total > self.floor, y, 0.0), share),)
 
     def parameters(self) -> str:
         """Number of groups, if more than one."""
         return f"{self.rows} groups" if self.rows > 1 else ""
+
+
+def _less_rank_one(diagonal: Array, left: Array, right: Array) -> LinearMap:
+    """diag(d) − l rᵀ in each group, all of shape (..., rows, width)."""
+
+    def apply(tangent: Array) -> Array:
+        groups = in_groups(tangent, diagonal.shape[-2])
+        return flat(diagonal[..., None] * groups - left[..., None] * (right[..., None, :] @ groups))
+
+    return LinearMap(apply)

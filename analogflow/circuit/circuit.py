@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from analogflow.blocks import Imperfections
-from analogflow.circuit.elements import Element
+from analogflow.circuit.elements import Element, NoiseVoltage
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
@@ -82,6 +82,11 @@ class Circuit:
     def ideal(self) -> bool:
         """Whether the circuit has neither noise nor imperfections of its blocks."""
         return not self.imperfections.effects and not self.noise.sigma
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any source plays noise: at the integrators, at outputs, or as a part of the flow."""
+        return any(isinstance(element, NoiseVoltage) for element in self.elements)
 
     @property
     def elements(self) -> tuple[Element, ...]:

@@ -1,5 +1,6 @@
 """Contenders: the digital solvers that analog circuits are compared with. Each reports the gap its answer proves."""
 
+from analogflow.digital.attention import AttentionRun, attention_steps
 from analogflow.digital.blahut_arimoto import (
     CapacityRun,
     blahut_arimoto,
@@ -7,4 +8,11 @@ from analogflow.digital.blahut_arimoto import (
     over_relaxed_blahut_arimoto,
 )
 
-__all__ = ["CapacityRun", "blahut_arimoto", "multiplicative_weights", "over_relaxed_blahut_arimoto"]
+__all__ = [
+    "AttentionRun",
+    "CapacityRun",
+    "attention_steps",
+    "blahut_arimoto",
+    "multiplicative_weights",
+    "over_relaxed_blahut_arimoto",
+]

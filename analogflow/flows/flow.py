@@ -43,6 +43,8 @@ class Flow:
         What people call it, and its equations as text for a netlist's header.
     problem : object
         The problem it solves, if any.
+    end_time : float, optional
+        Time, in τ, at which the answer is read; if not given, the answer is where the flow settles.
     """
 
     function: Callable[..., Any]
@@ -57,6 +59,7 @@ class Flow:
     form: str = ""
     equations: str = ""
     problem: Any = None
+    end_time: float | None = None
 
     def __post_init__(self) -> None:
         states = {name: np.array(value, dtype=float) for name, value in self.states.items()}
@@ -73,6 +76,8 @@ class Flow:
         object.__setattr__(self, "answer", self.answer or next(iter(states)))
         if self.answer not in states and self.answer not in self.observables:
             raise BadInput(f"Flow.answer: {self.answer!r} is neither a state nor an observable of this flow.")
+        if self.end_time is not None and not 0 < self.end_time < np.inf:
+            raise BadInput(f"Flow.end_time: {self.end_time!r} is not a positive number of time constants.")
         for kept in self.keeps:
             if kept.state not in states:
                 raise BadInput(f"Flow.keeps: {kept!r} names no state of this flow; there are {', '.join(states)}.")

@@ -14,6 +14,7 @@ from analogflow.blocks import (
     Exp,
     Gain,
     Log,
+    MatrixProduct,
     Multiplier,
     PositivePart,
     SquareRoot,
@@ -145,6 +146,10 @@ def _crossbar(builder: GraphBuilder, weight: np.ndarray, x: Signal) -> Signal:
 
 
 def _product_of_signals(builder: GraphBuilder, a: Signal, b: Signal) -> Signal:
+    if a.ndim == 2 and b.ndim == 2:
+        rows, inner, columns = *a.shape, b.shape[1]
+        block = MatrixProduct(size=rows * columns, rows=rows, inner=inner, columns=columns)
+        return builder.place(block, (a, b), (rows, columns))
     left = a if a.ndim == 2 else a[None, :]
     right = b.T if b.ndim == 2 else b[None, :]
     products = left[:, None, :] * right[None, :, :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from analogflow.blocks import Constant, Crossbar, Gain, Integrator, Sum
+from analogflow.blocks import Constant, Crossbar, Gain, Integrator, MatrixProduct, Sum
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 
@@ -44,6 +44,10 @@ def _faults(graph: BlockGraph, node: str) -> list[str]:
     if isinstance(block, Crossbar):
         expected = block.rows * block.weight.shape[1]
         faults += [f"{place} takes {expected} signals and gets {size}" for size in sizes if size != expected]
+    elif isinstance(block, MatrixProduct):
+        wanted_sizes = (block.rows * block.inner, block.inner * block.columns)
+        pairs = zip(wanted_sizes, sizes, strict=False)
+        faults += [f"{place} takes {expected} signals and gets {size}" for expected, size in pairs if size != expected]
     elif not block.kind() == "wire":
         faults += [f"{place} has size {block.size} and gets {size}" for size in sizes if size not in (1, block.size)]
     numbers = {

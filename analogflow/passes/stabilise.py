@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ ACCEPTED_RATE = 0.25
 TARGET_RATE = 1.0
 """Rate of return, per τ, that mending aims at: deviations shrink as fast as the integrators can follow."""
 
-_STRETCH, _STRETCHES = 0.5, 40
+_STRETCH, _STRETCHES, _FEWEST = 0.5, 40, 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +41,20 @@ class Return:
         return f"{self.invariant.name} of {self.invariant.state} {verb} {abs(self.slowest):.4g} per τ"
 
 
-def nominal_orbit(graph: BlockGraph, keeps: tuple[Invariant, ...]) -> NDArray[np.float64]:
-    """States along the exact orbit from the start, shape (points, size): projected back every half τ over 20 τ."""
+def nominal_orbit(graph: BlockGraph, keeps: tuple[Invariant, ...], end_time: float | None = None) -> NDArray[np.float64]:
+    """States along the exact orbit from the start, shape (points, size): projected back every half τ over 20 τ.
+
+    A flow that ends at `end_time` is followed to there at most, in eight stretches or more.
+    """
     field = VectorField(graph)
+    stretch, stretches = _STRETCH, _STRETCHES
+    if end_time is not None and end_time < stretch * stretches:
+        stretches = max(_FEWEST, math.ceil(end_time / stretch))
+        stretch = end_time / stretches
     points = [_projected(field, keeps, graph.initial())]
-    for _ in range(_STRETCHES):
+    for _ in range(stretches):
         with np.errstate(all="ignore"):
-            step = solve_ivp(field, (0, _STRETCH), points[-1], method="RK45", rtol=1e-6, atol=1e-9)
+            step = solve_ivp(field, (0, stretch), points[-1], method="RK45", rtol=1e-6, atol=1e-9)
         if not step.success or not np.isfinite(step.y[:, -1]).all():
             break
         points.append(_projected(field, keeps, step.y[:, -1]))
@@ -57,21 +65,25 @@ def return_rates(graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray
     """Rate of return to each manifold, from the graph's Jacobian J along `orbit`: −(n·J e)/(n·e), normal n, transverse e.
 
     Because the manifold is invariant, n·J v = 0 for every tangent v, so the choice of the transverse direction is free.
+    A manifold of several constraints has a normal for each; each is kept on its own, so that one direction e which leaves
+    all of them tells every rate.
     """
     field = VectorField(graph)
     returns = []
     for kept in keeps:
-        rates = []
+        rates: list[float] = []
         for y in orbit:
-            states = field.unpack(y)
-            normal = _placed(field, kept.state, kept.normal(states[kept.state]))
-            transverse = _placed(field, kept.state, kept.transverse(states[kept.state]))
-            rates.append(-(normal @ field.directional(y, transverse)) / (normal @ transverse))
+            state = field.unpack(y)[kept.state]
+            normals = _placed(field, kept.state, np.atleast_2d(kept.normal(state)))
+            transverse = _placed(field, kept.state, kept.transverse(state))
+            rates += (-(normals @ field.directional(y, transverse)) / (normals @ transverse)).tolist()
         returns.append(Return(kept, min(rates), max(rates)))
     return returns
 
 
-def stabilise(graph: BlockGraph, keeps: tuple[Invariant, ...], *, gauge: str, mend: bool) -> tuple[BlockGraph, str]:
+def stabilise(
+    graph: BlockGraph, keeps: tuple[Invariant, ...], *, gauge: str, mend: bool, end_time: float | None = None
+) -> tuple[BlockGraph, str]:
     """Return a graph whose manifolds attract, and a sentence on what was measured and added.
 
     Parameters
@@ -83,6 +95,8 @@ def stabilise(graph: BlockGraph, keeps: tuple[Invariant, ...], *, gauge: str, me
         Label of a constant that acts off the manifold only; the cheapest remedy. Empty if there is none.
     mend : bool
         If false, only measure and say.
+    end_time : float, optional
+        Where the run ends, in τ, if the flow has an end.
 
     Raises
     ------
@@ -91,7 +105,7 @@ def stabilise(graph: BlockGraph, keeps: tuple[Invariant, ...], *, gauge: str, me
     """
     if not keeps:
         return graph, "no invariant manifold named"
-    orbit = nominal_orbit(graph, keeps)
+    orbit = nominal_orbit(graph, keeps, end_time)
     before = return_rates(graph, keeps, orbit)
     said = "; ".join(map(str, before))
     if not mend:
@@ -126,8 +140,8 @@ def _projected(field: VectorField, keeps: tuple[Invariant, ...], y: NDArray[np.f
 
 
 def _placed(field: VectorField, state: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """State vector that is `vector` in one state and zero in all others."""
-    parts = {name: np.zeros(part.shape) for name, part in field.unpack(np.zeros(field.size)).items()}
+    """State vector, or rows of them, that is `vector` in one state and zero in all others."""
+    parts = {name: np.zeros((*vector.shape[:-1], part.size)) for name, part in field.unpack(np.zeros(field.size)).items()}
     return field.pack({**parts, state: vector})
 
 

@@ -1,5 +1,6 @@
 """What is asked: each problem is validated, frozen data without a solution method."""
 
+from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
 
-__all__ = ["Channel"]
+__all__ = ["Attention", "Channel"]

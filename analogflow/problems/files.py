@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analogflow.errors import BadInput
+from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
 
@@ -35,6 +36,18 @@ _KINDS = {
         ("transition", "initial", "unavailable"),
         {"transition": "the matrix of p(output|input)"},
         bare_matrix=True,
+    ),
+    "attention": ProblemKind(
+        Attention,
+        "an attention problem",
+        ("tokens", "B", "V", "beta", "time"),
+        {
+            "tokens": "the tokens' starting positions, one row for each",
+            "B": "the matrix B of the scores",
+            "V": "the value matrix",
+            "beta": "the inverse temperature",
+            "time": "the end of the run in time constants",
+        },
     ),
 }
 

@@ -1,6 +1,7 @@
 """Exact answers with certificates. It shares no code with the flows, circuits and digital solvers that it judges."""
 
 from analogflow.reference.answers import expected_answer
+from analogflow.reference.attention import AttentionReference, attention_certificate, attention_reference
 from analogflow.reference.capacity import (
     CapacityBatch,
     CapacityBounds,
@@ -15,11 +16,14 @@ from analogflow.reference.capacity import (
 )
 
 __all__ = [
+    "AttentionReference",
     "CapacityBatch",
     "CapacityBounds",
     "CapacityReference",
     "Convergence",
     "InputTypes",
+    "attention_certificate",
+    "attention_reference",
     "capacity_batch",
     "capacity_certificate",
     "capacity_convergence",

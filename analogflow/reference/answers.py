@@ -6,14 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Channel
+from analogflow.problems import Attention, Channel
+from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_reference
 
 __all__ = ["expected_answer"]
 
 
 def expected_answer(problem: Any) -> dict[str, Any]:
-    """Name to number or list, by the names of the flow's signals: for a channel ``capacity_nats`` and the optimal ``z``."""
+    """Name to number or list, by the names of the flow's signals.
+
+    For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row.
+    """
     answer = _ANSWERS.get(type(problem))
     if answer is None:
         raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}.")
@@ -25,4 +29,8 @@ def _capacity(channel: Channel) -> dict[str, Any]:
     return {"capacity_nats": reference.capacity_nats, "z": reference.input_distribution.tolist()}
 
 
-_ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {Channel: _capacity}
+def _attention(problem: Attention) -> dict[str, Any]:
+    return {"x": attention_reference(problem).tokens.ravel().tolist()}
+
+
+_ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {Channel: _capacity, Attention: _attention}

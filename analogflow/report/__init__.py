@@ -1,5 +1,6 @@
 """What people look at: figures, block diagrams and tables. Nothing here computes a result."""
 
+from analogflow.report.attention import plot_attention
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.figure import check_writable, save_figure
 from analogflow.report.plots import plot_capacity
@@ -7,14 +8,19 @@ from analogflow.report.printing import print_solution, solution_json
 from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
 
 __all__ = [
+    "PLOTS",
     "budget_tables",
     "check_writable",
     "doctor_table",
     "draw_blocks",
     "history_table",
+    "plot_attention",
     "plot_capacity",
     "print_solution",
     "save_figure",
     "solution_json",
     "solution_table",
 ]
+
+PLOTS = {"capacity": plot_capacity, "attention": plot_attention}
+"""Figure of a run by the name of the flow's family."""

@@ -29,12 +29,16 @@ def solution_table(solution: Solution) -> Table:
             table.add_row(
                 f"{name}, reference", f"{certificate.reference[name]:.12f}", "nat" if name.endswith("nats") else ""
             )
-    table.add_row("certified gap of the reference", f"{certificate.reference_gap:.2e}", "nat")
+    nats = "nat" if any(name.endswith("nats") for name in certificate.answer) else ""
+    table.add_row("certified gap of the reference", f"{certificate.reference_gap:.2e}", nats)
     for name, value in certificate.errors.items():
         table.add_row(_ERRORS.get(name, f"error of {name}"), f"{value:.2e}", "nat" if "nats" in name else "")
     settling = solution.settling_time
     absent = "fluctuates" if solution.noisy else "not settled"
-    table.add_row("settling time (to 1e-6)", absent if settling is None else f"{settling:.2f}", "τ")
+    if solution.flow.end_time is None:
+        table.add_row("settling time (to 1e-6)", absent if settling is None else f"{settling:.2f}", "τ")
+    else:
+        table.add_row("end of the run", f"{run.time[-1]:g}", "τ")
     if not solution.circuit.ideal:
         table.add_row("imperfections", str(solution.circuit.imperfections), "")
         table.add_row("noise at the integrators", f"{solution.circuit.noise.sigma:g}", "per √τ")
@@ -82,6 +86,8 @@ _ERRORS = {
     "input_distribution": "largest difference in z",
     "certified_gap_nats": "certified gap of the circuit's z",
     "simplex": "largest departure of Σz from 1",
+    "tokens": "largest difference of a coordinate",
+    "sphere": "largest departure of a token's length from 1",
 }
 
 

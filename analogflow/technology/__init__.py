@@ -1,5 +1,6 @@
 """From blocks to cells: each technology maps a graph of blocks to groups of elements."""
 
+from analogflow.technology import ideal_product  # noqa: F401  registers a cell
 from analogflow.technology.ideal import realise as ideal
 
 __all__ = ["TECHNOLOGIES"]

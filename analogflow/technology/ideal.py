@@ -228,17 +228,19 @@ def _(block: Softmax, site: Site) -> Iterator[Element]:
         bases = [
             site.operand(0, i) + ("" if block.offsets is None else f"-({number(float(block.offsets[i]))})") for i in members
         ]
-        # The largest base is subtracted from all: the shares do not depend on it, and no exponential overflows.
+        # The largest base is subtracted from all: the shares do not depend on it, and no exponential overflows. An exponent
+        # is at most 0 and a sum at least 1, so the limits below act only while ngspice searches for a point: it begins at 0
+        # volts, and again after each pause, where a sum of 0 would be divided by and never recovered from.
         yield from _largest(site, row, bases)
         total = site.inner("sum", row)
         yield _load(total)
         for i, base in zip(members, bases, strict=True):
             exponential = site.inner("exp", i)
-            yield from _formula(exponential, f"exp({base}-v({site.inner('max', row)}))")
+            yield from _formula(exponential, f"exp(min({base}-v({site.inner('max', row)}),1))")
             yield Transconductance(f"{total}_{i}", ("0", total), exponential, 1.0)
         tail = 1.0 if block.tail is None else float(block.tail[row])
         for i in members:
-            share = f"v({site.inner('exp', i)})/v({total})"
+            share = f"v({site.inner('exp', i)})/max(v({total}),0.5)"
             yield from _formula(site.output(i), share if tail == 1 else f"({number(tail)})*{share}")
 
 

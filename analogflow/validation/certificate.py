@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Channel
+from analogflow.problems import Attention, Channel
 from analogflow.trajectory import Trajectory
+from analogflow.validation.attention import certify_attention
 from analogflow.validation.capacity import certify_capacity
 from analogflow.validation.check import Check
 
@@ -49,7 +50,7 @@ class Certificate:
         return f"{errors}; {'all checks passed' if not failed else 'failed: ' + ', '.join(failed)}"
 
 
-_CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {Channel: certify_capacity}
+_CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {Channel: certify_capacity, Attention: certify_attention}
 
 
 def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certificate:
@@ -57,10 +58,10 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
 
     Parameters
     ----------
-    problem : Channel
+    problem : Channel, Attention
     run : Trajectory
     tolerance : float
-        Largest error a check lets pass, in nats and in probability.
+        Largest error a check lets pass, in nats, in probability and in coordinates.
 
     Raises
     ------

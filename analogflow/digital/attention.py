@@ -1,0 +1,91 @@
+"""Attention step by step on a digital machine: the paper's two algorithms, and the Euler method they discretise."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+from analogflow.problems import Attention
+
+__all__ = ["AttentionRun", "attention_steps"]
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AttentionRun:
+    """What a run of layers delivered.
+
+    Parameters
+    ----------
+    tokens : array, shape (n, d), read-only
+        After the last step; rows of length 1.
+    time : float
+        Number of steps times their length, in units of τ.
+    steps : int
+    order : str
+        "simultaneous" or "in place".
+    """
+
+    tokens: Array
+    time: float
+    steps: int
+    order: str
+
+
+def attention_steps(problem: Attention, step: float = 0.01, *, order: str = "simultaneous") -> AttentionRun:
+    r"""Euler steps to the problem's time, each followed by dividing every token by its length.
+
+    .. math:: x_i \leftarrow (x_i + h\, P_{x_i} V m_i) / \lVert x_i + h\, P_{x_i} V m_i \rVert
+
+    Parameters
+    ----------
+    problem : Attention
+        Where its β is infinite, m_i = Bᵀx_i/‖Bᵀx_i‖ (the paper's Algorithm 2).
+    step : float
+        Largest step h in τ; it is shortened so that a whole number of steps ends at the problem's time.
+    order : {"simultaneous", "in place"}
+        Whether all tokens move at once, as in equation (1), or each sees those before it already moved, as in Algorithm 1
+        as printed. The second depends on the order in which tokens are listed.
+
+    Raises
+    ------
+    BadInput
+        The step is not positive, or the order not known.
+
+    References
+    ----------
+    Alcalde, Bungert, Riedl and Roith 2026: Algorithms 1 and 2, with the step 0.01.
+    """
+    if not 0 < step < math.inf:
+        raise BadInput(f"step {step!r} is not a positive number of time constants.")
+    if order not in ("simultaneous", "in place"):
+        raise BadInput(f"order {order!r} is not known; take 'simultaneous' or 'in place'.")
+    steps = max(1, math.ceil(problem.time / step - 1e-9))
+    h, x = problem.time / steps, problem.tokens.copy()
+    for _ in range(steps):
+        if order == "simultaneous":
+            x = _moved(problem, x, x, h)
+        else:
+            for i in range(len(x)):
+                x[i] = _moved(problem, x[i : i + 1], x, h)[0]
+    x.setflags(write=False)
+    return AttentionRun(x, problem.time, steps, order)
+
+
+def _moved(problem: Attention, x: Array, seen: Array, h: float) -> Array:
+    """The tokens `x` one step on, attending to `seen`."""
+    query = x @ problem.B
+    if math.isinf(problem.beta):
+        mean = query / np.linalg.norm(query, axis=1, keepdims=True)
+    else:
+        scores = problem.beta * (query @ seen.T)
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        mean = (weights @ seen) / weights.sum(axis=1, keepdims=True)
+    drive = mean @ problem.V.T
+    moved = x + h * (drive - (x * drive).sum(axis=1, keepdims=True) * x)
+    return moved / np.linalg.norm(moved, axis=1, keepdims=True)

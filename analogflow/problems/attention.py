@@ -1,0 +1,172 @@
+"""Tokens on a sphere that attend to each other: where are they after a given time? It does not know how to solve it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analogflow.errors import BadInput
+
+__all__ = ["NORM_TOLERANCE", "Attention"]
+
+NORM_TOLERANCE = 1e-6
+"""Largest departure of a token's length from 1 that is accepted, and divided out."""
+
+_SYMMETRY = 1e-9
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Attention:
+    r"""Self-attention of n tokens on the unit sphere of ℝᵈ, followed for a given time.
+
+    .. math:: \dot x_i = P_{x_i} V m_i, \quad m_i = \sum_j \operatorname{softmax}_j(\beta\, x_i^\top B x_j)\, x_j,
+              \quad P_x y = y - (x^\top y)\, x
+
+    Parameters
+    ----------
+    tokens : array, shape (n, d)
+        Row i is where token i starts; each row has length 1 within 1e-6. d is 2 or more.
+    B : array, shape (d, d)
+        Product QᵀK of the query and key matrices.
+    V : array, shape (d, d)
+        Value matrix.
+    beta : float
+        Inverse temperature, positive; infinity stands for the zero-temperature equation m_i = Bᵀx_i/‖Bᵀx_i‖, which needs
+        an invertible B.
+    time : float
+        End of the run, positive, in units of τ.
+
+    Raises
+    ------
+    BadInput
+        With everything that is wrong, in one message.
+
+    References
+    ----------
+    A. Alcalde, L. Bungert, K. Riedl and T. Roith, Quantifying Concentration Phenomena of Mean-Field Transformers in the
+    Low-Temperature Regime, arXiv:2605.10931 (2026): equations (1) and (3).
+    """
+
+    tokens: Array
+    B: Array
+    V: Array
+    beta: float
+    time: float = 1.0
+
+    def __init__(self, tokens: ArrayLike, B: ArrayLike, V: ArrayLike, beta: float, time: float = 1.0) -> None:
+        faults: list[str] = []
+        x = _matrix(tokens, "tokens", "one row of coordinates for each token", faults)
+        if x is not None:
+            x = _on_sphere(x, faults)
+        dimension = None if x is None else x.shape[1]
+        matrices = [_square(value, name, dimension, faults) for value, name in ((B, "B"), (V, "V"))]
+        numbers = [_positive(beta, "beta", faults, infinite=True), _positive(time, "time", faults, infinite=False)]
+        if not faults and math.isinf(numbers[0]) and matrices[0] is not None and np.linalg.cond(matrices[0]) > 1e12:
+            faults.append("B is singular, so that the zero-temperature equation is not defined; give an invertible B")
+        if faults or x is None:
+            raise BadInput("Attention: " + "; ".join(faults) + ".")
+        for name, value in zip(("tokens", "B", "V", "beta", "time"), (x, *matrices, *numbers), strict=True):
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+
+    @property
+    def count(self) -> int:
+        """Number n of tokens."""
+        return self.tokens.shape[0]
+
+    @property
+    def dimension(self) -> int:
+        """Number d of coordinates of a token."""
+        return self.tokens.shape[1]
+
+    @property
+    def attraction(self) -> Array:
+        """The matrix VBᵀ, shape (d, d), on whose dominant eigenspace cold tokens gather."""
+        return self.V @ self.B.T
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether VBᵀ is symmetric to 1e-9 of its size, as the results on concentration assume."""
+        matrix = self.attraction
+        return bool(abs(matrix - matrix.T).max() <= _SYMMETRY * max(abs(matrix).max(), np.finfo(float).tiny))
+
+    def at_zero_temperature(self) -> Attention:
+        """Same problem with β = ∞.
+
+        Raises
+        ------
+        BadInput
+            B is singular.
+        """
+        return dataclasses.replace(self, beta=math.inf)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the problem: equal problems have equal fingerprints on every machine."""
+        digest = hashlib.sha256(repr((self.tokens.shape, self.beta, self.time)).encode())
+        for array in (self.tokens, self.B, self.V):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return (
+            f"Attention({self.count} tokens, {self.dimension} dimensions, beta {self.beta:g}, time {self.time:g}, "
+            f"fingerprint {self.fingerprint})"
+        )
+
+
+def _matrix(values: ArrayLike, name: str, wanted: str, faults: list[str]) -> Array | None:
+    try:
+        matrix = np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        faults.append(f"{name} is not a matrix of numbers; give {wanted}, all of the same length")
+        return None
+    if matrix.ndim != 2 or matrix.size == 0:
+        faults.append(f"{name} has shape {matrix.shape}; give {wanted}")
+        return None
+    if not np.isfinite(matrix).all():
+        i, j = np.argwhere(~np.isfinite(matrix))[0]
+        faults.append(f"{name} has {matrix[i, j]} in row {i + 1}, column {j + 1}; give finite numbers")
+        return None
+    return matrix
+
+
+def _on_sphere(tokens: Array, faults: list[str]) -> Array:
+    if tokens.shape[1] < 2:
+        faults.append("tokens have 1 coordinate, so that none can move; give two or more")
+        return tokens
+    lengths = np.sqrt((tokens**2).sum(axis=1, keepdims=True))
+    for i in np.flatnonzero(abs(lengths[:, 0] - 1) > NORM_TOLERANCE)[:3]:
+        faults.append(
+            f"tokens: row {i + 1} has length {lengths[i, 0]:.9g}; each must have length 1 within {NORM_TOLERANCE:g}: "
+            "divide it by its length"
+        )
+    if faults:
+        return tokens
+    # A row that is right to rounding stays as the user wrote it; others are brought to the sphere.
+    return np.where(abs(lengths - 1) <= 4 * np.finfo(float).eps, tokens, tokens / lengths)
+
+
+def _square(values: ArrayLike, name: str, dimension: int | None, faults: list[str]) -> Array | None:
+    wanted = "one row and one column for each coordinate of a token" + ("" if dimension is None else f" ({dimension})")
+    matrix = _matrix(values, name, wanted, faults)
+    if matrix is not None and dimension is not None and matrix.shape != (dimension, dimension):
+        faults.append(f"{name} has shape {matrix.shape} where tokens have {dimension} coordinates; give {wanted}")
+    return matrix
+
+
+def _positive(value: Any, name: str, faults: list[str], *, infinite: bool) -> float:
+    number = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+    if not number or not value > 0 or (math.isinf(value) and not infinite):
+        use = "a positive inverse temperature" if infinite else "a positive, finite number of time constants"
+        faults.append(f"{name} is {value!r}; give {use}")
+        return math.nan
+    return float(value)

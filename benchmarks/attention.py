@@ -1,0 +1,98 @@
+"""The block engine beside the paper's algorithm in plain NumPy: seconds, and error against the certified reference.
+
+Run from the project's root; ``--write`` puts the tables into docs/attention.md, between its markers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+
+import analogflow as af
+from analogflow.block_engine import integrate
+from analogflow.digital import attention_steps
+from analogflow.passes import stabilise
+from analogflow.problems.token_clouds import uniform_tokens
+from analogflow.reference import attention_reference
+
+DOCUMENT = Path(__file__).parents[1] / "docs/attention.md"
+
+
+def problem(count: int, dimension: int, beta: float, seed: int = 0) -> af.Attention:
+    B, V = np.random.default_rng(seed).normal(size=(2, dimension, dimension))
+    return af.Attention(uniform_tokens(count, dimension, seed=seed), B, V, beta)
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def large() -> str:
+    asked = problem(500, 10, 5.0)
+    started = time.perf_counter()
+    reference = attention_reference(asked)
+    rows = [("reference, two integrations", f"{time.perf_counter() - started:.2f}", f"{reference.gap:.1e} (gap)")]
+    started = time.perf_counter()
+    flow = af.flows.attention(asked)
+    graph, _ = stabilise(flow.graph(), flow.keeps, gauge="", mend=True, end_time=flow.end_time)
+    traced = time.perf_counter()
+    found = integrate(graph, asked.time).final("x").reshape(asked.tokens.shape)
+    seconds = time.perf_counter() - traced
+    rows.append(("tracing and stabilising the graph", f"{traced - started:.2f}", ""))
+    rows.append(("block engine", f"{seconds:.2f}", f"{abs(found - reference.tokens).max():.1e}"))
+    for order in ("simultaneous", "in place"):
+        for step in (0.01, 0.001):
+            started = time.perf_counter()
+            run = attention_steps(asked, step, order=order)
+            seconds = time.perf_counter() - started
+            rows.append(
+                (f"Euler, {order}, step {step:g}", f"{seconds:.2f}", f"{abs(run.tokens - reference.tokens).max():.1e}")
+            )
+    return table(("500 tokens in 10-D to t = 1", "s", "largest error of a coordinate"), rows)
+
+
+def circuits() -> str:
+    rows = []
+    for count, dimension, beta in ((3, 2, 1.0), (4, 3, 2.0), (4, 3, 10.0), (16, 3, 4.0)):
+        for form in ("softmax", "zero-temperature"):
+            asked = problem(count, dimension, beta, seed=1)
+            started = time.perf_counter()
+            solution = af.solve(asked, form=form, engine="ngspice")
+            seconds = time.perf_counter() - started
+            errors = solution.certificate.errors
+            rows.append(
+                (
+                    f"{count} × {dimension}, β = {beta:g}",
+                    form,
+                    f"{errors['tokens']:.1e}",
+                    f"{errors['sphere']:.1e}",
+                    f"{solution.certificate.reference_gap:.1e}",
+                    f"{seconds:.1f}",
+                )
+            )
+    return table(
+        ("tokens × dimensions", "form", "error at t = 1", "length − 1 on the way", "gap of the reference", "s"), rows
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/attention.md")
+    write = parser.parse_args().write
+    for name, make in (("circuits", circuits), ("large", large)):
+        text = make()
+        print(text, end="\n\n")
+        if write:
+            document = DOCUMENT.read_text(encoding="utf-8")
+            pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+            document = re.sub(pattern, lambda found, text=text: f"{found[1]}{text}\n{found[2]}", document, flags=re.DOTALL)
+            DOCUMENT.write_text(document, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
