@@ -20,11 +20,10 @@ from analogflow.doctor import examine
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import FAMILIES
 from analogflow.netlister import netlist
-from analogflow.noise import Noise
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.solution import path_step, solve
+from analogflow.solution import noise_of, path_step, solve
 from analogflow.technology import TECHNOLOGIES
 from analogflow.validation import error_budget
 
@@ -64,16 +63,18 @@ def _solve(options: argparse.Namespace) -> int:
     engine = options.engine or default_engine()
     if options.engine is None and engine == "block":
         print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
-    noise, imperfections = _conditions(options)
+    imperfections = _imperfections(options)
     budget = None
     if options.budget:
         circuit = compile(_flow(options, problem), technology=options.technology)
         with _fraction(options.json, "error budget") as on_fraction:
+            noise = noise_of(circuit, options.noise, options.seed)
             budget = error_budget(circuit, imperfections, noise=noise, samples=options.samples, on_progress=on_fraction)
     with _progress(options.json) as on_progress:
         solution = solve(
             problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
-            noise=noise, imperfections=imperfections, seed=options.seed, accuracy=options.accuracy, on_progress=on_progress,
+            noise=options.noise, imperfections=imperfections, seed=options.seed, accuracy=options.accuracy,
+            on_progress=on_progress,
         )  # fmt: skip
     if options.json:
         print(report.solution_json(solution, budget))
@@ -86,8 +87,8 @@ def _solve(options: argparse.Namespace) -> int:
 
 def _netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
-    noise, imperfections = _conditions(options)
-    circuit = degrade(compile(_flow(options, problem), technology=options.technology), imperfections, noise=noise)
+    circuit = compile(_flow(options, problem), technology=options.technology)
+    circuit = degrade(circuit, _imperfections(options), noise=noise_of(circuit, options.noise, options.seed))
     flow, time = circuit.flow, options.time or circuit.flow.end_time or 60.0
     # What is expected at the problem's own time is not expected at another.
     expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
@@ -117,15 +118,9 @@ def _flow(options: argparse.Namespace, problem: Any) -> Any:
     return FAMILIES[options.flow](problem, **({"form": options.form} if options.form else {}))
 
 
-def _conditions(options: argparse.Namespace) -> tuple[Noise, Imperfections]:
-    values: dict[str, float] = {"mismatch": options.mismatch} if options.mismatch else {}
-    for text in options.imperfect:
-        name, _, value = text.partition("=")
-        try:
-            values[name.strip().replace("-", "_")] = float(value)
-        except ValueError:
-            raise BadInput(f"--imperfect {text!r}: give NAME=NUMBER, such as offset=1e-3.") from None
-    return Noise.from_text(options.noise, seed=options.seed), Imperfections.from_mapping(values)
+def _imperfections(options: argparse.Namespace) -> Imperfections:
+    mismatch = [f"mismatch={options.mismatch}"] if options.mismatch else []
+    return Imperfections.from_texts([*mismatch, *options.imperfect])
 
 
 @contextmanager

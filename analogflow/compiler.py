@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -13,12 +13,11 @@ from analogflow.circuit import Circuit, Step
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
-from analogflow.noise import Noise
-from analogflow.passes import check, fuse, nominal_orbit, stabilise
-from analogflow.passes import degrade as degraded
+from analogflow.noise import Noise, check_sample
+from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, stabilise
 from analogflow.technology import TECHNOLOGIES
 
-__all__ = ["PASSES", "compile", "degrade"]
+__all__ = ["PASSES", "compile", "degrade", "imperfect_graph"]
 
 Pass = Callable[[BlockGraph, Flow, bool], tuple[BlockGraph, str]]
 
@@ -88,6 +87,7 @@ def compile(flow: Flow, *, technology: str = "ideal", stabilise: bool = True) ->
         signals=realised.signals,
         start=realised.start,
         unit=realised.unit,
+        machine_unit=realised.machine_unit,
         time_constant=realised.time_constant,
         history=tuple(history),
     )
@@ -121,19 +121,11 @@ def degrade(
     imperfections, noise = imperfections or Imperfections(), noise or Noise(0.0)
     if not circuit.ideal:
         raise BadInput(f"the circuit is imperfect already ({circuit.imperfections}); start from what compile returned.")
-    if isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < 2**39:
-        raise BadInput(f"sample: {sample!r} is not a whole number from 0 to 2**39 - 1.")
+    sample = check_sample(sample)
     if not imperfections.effects and not noise.sigma:
         return dataclasses.replace(circuit, noise=noise, sample=sample)
-    graph = degraded(
-        circuit.graph,
-        imperfections,
-        sigma=noise.sigma,
-        seed=noise.seed,
-        samples=sample,
-        full_scale=1 / circuit.unit,
-        time_constant=circuit.time_constant,
-    )
+    graph = imperfect_graph(circuit, imperfections, noise, sample)
+    check(graph)
     realised = TECHNOLOGIES[circuit.technology](graph)
     note = f"{imperfections}; noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {sample}"
     return dataclasses.replace(
@@ -146,6 +138,26 @@ def degrade(
         imperfections=imperfections,
         noise=noise,
         sample=sample,
+    )
+
+
+def imperfect_graph(
+    circuit: Circuit,
+    imperfections: Imperfections,
+    noise: Noise,
+    samples: Sequence[int] | int,
+    only: Collection[str] | None = None,
+) -> BlockGraph:
+    """Graph of `circuit` with imperfections in its machine unit and time constant; the parameters are those of the pass."""
+    return degrade_graph(
+        circuit.graph,
+        imperfections,
+        sigma=noise.sigma,
+        seed=noise.seed,
+        samples=samples,
+        full_scale=circuit.machine_unit / circuit.unit,
+        time_constant=circuit.time_constant,
+        only=only,
     )
 
 

@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 
 from analogflow.errors import AnalogflowError, MissingProgram
+from analogflow.simulators.engines import default_engine
 from analogflow.simulators.ngspice.library import find_code_models, find_program, require_library
 from analogflow.simulators.ngspice.session import NgspiceSession
 
@@ -39,7 +40,7 @@ def examine() -> tuple[Finding, ...]:
         simulator,
         _program(),
         _code_models(),
-        Finding("default engine", True, "ngspice" if simulator.found else "block (ngspice can not run)"),
+        _default(simulator),
     )
 
 
@@ -59,6 +60,13 @@ def _library_and_simulator() -> tuple[Finding, Finding]:
         return found, Finding(
             "ngspice through PySpice", False, str(fault), remedy="set NGSPICE_LIBRARY_PATH to another ngspice"
         )
+
+
+def _default(simulator: Finding) -> Finding:
+    engine = default_engine()
+    if engine == "ngspice" and not simulator.found:
+        return Finding("default engine", False, "ngspice, which does not run", needed=False, remedy="give --engine block")
+    return Finding("default engine", True, engine if engine == "ngspice" else "block (no ngspice library was found)")
 
 
 def _program() -> Finding:

@@ -16,10 +16,22 @@ from scipy.special import ndtri
 
 from analogflow.errors import BadInput
 
-__all__ = ["Noise", "standard_normal"]
+__all__ = ["DRAWS", "LARGEST_SAMPLE", "PARAMETERS", "Noise", "check_sample", "standard_normal"]
 
-_GRID = 2.0**30
-"""Standard normal numbers are rounded to multiples of 1/this: libraries that differ in the last bit give the same noise."""
+LARGEST_SAMPLE = 2**39 - 1
+"""Largest number of a sample."""
+
+PARAMETERS = 1 << 23
+"""Streams that parameters are drawn from are numbered from here; those of noise sources lie below."""
+
+DRAWS = PARAMETERS - 1
+"""Stream that draws a fluctuation for each sample where no waveform is played."""
+
+_STREAMS = 24
+"""Bits that number the streams of one sample."""
+
+_GRID = 2.0**20
+"""Standard normal numbers are rounded to multiples of 1/this, which hides differences in the last bit of a logarithm."""
 
 _TEXT = re.compile(r"([-+.0-9]+(?:e[-+]?[0-9]+)?)\s*(db|v/(?:rthz|√hz))?", re.IGNORECASE)
 
@@ -33,7 +45,7 @@ class Noise:
     sigma : float
         σ per √τ, in flow units (nats of u for the log-domain form).
     seed : int
-        The same seed gives the same noise on every machine, for any number of processes.
+        The same seed gives the same noise, for any number of processes.
     step : float
         Distance NT of the knots in τ. Between knots the noise is linear.
 
@@ -54,15 +66,11 @@ class Noise:
     step: float = 0.1
 
     def __post_init__(self) -> None:
-        if (
-            isinstance(self.sigma, bool)
-            or not isinstance(self.sigma, int | float | np.number)
-            or not 0 <= self.sigma < math.inf
-        ):
+        if not _is_number(self.sigma) or not 0 <= self.sigma < math.inf:
             raise BadInput(f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, 0 or more.")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
             raise BadInput(f"noise: the seed {self.seed!r} is not a whole number from 0 to 2**63 − 1.")
-        if isinstance(self.step, bool) or not isinstance(self.step, int | float | np.number) or not 0 < self.step < math.inf:
+        if not _is_number(self.step) or not 0 < self.step < math.inf:
             raise BadInput(f"noise: the step {self.step!r} is not a positive number of time constants.")
 
     @classmethod
@@ -81,8 +89,10 @@ class Noise:
             τ in seconds.
         """
         for name, value in (("unit", unit), ("time_constant", time_constant)):
-            if not 0 < value < math.inf:
+            if not _is_number(value) or not 0 < value < math.inf:
                 raise BadInput(f"noise: {name} is {value!r}; give a positive number.")
+        if not _is_number(volts_per_root_hertz):
+            raise BadInput(f"noise: a density of {volts_per_root_hertz!r} V/√Hz is no number.")
         # τ dy/dt = n/unit with two-sided density S/2 of n: in time t/τ the variance grows by S/(2 τ unit²).
         return cls(volts_per_root_hertz / (unit * math.sqrt(2 * time_constant)), seed=seed, step=step)
 
@@ -90,11 +100,18 @@ class Noise:
     def from_snr(cls, decibels: float, *, full_scale: float = 1.0, seed: int = 0, step: float = 0.1) -> Noise:
         """Noise by its distance from a full-scale signal (rms, flow units) in the band of one integrator with unit feedback.
 
-        Such an integrator turns the noise into an rms of σ/√2, so σ = √2 · full scale · 10^(−dB/20).
+        Such an integrator turns white noise into an rms of σ/√2, so σ = √2 · full scale · 10^(−dB/20). Played from knots it
+        is √`variance_share` of that: 0.977 of it at a step of 0.1 τ.
         """
-        if not math.isfinite(decibels) or not 0 < full_scale < math.inf:
+        if (
+            not _is_number(decibels)
+            or not abs(decibels) <= 400
+            or not _is_number(full_scale)
+            or not 0 < full_scale < math.inf
+        ):
             raise BadInput(
-                f"noise: an SNR of {decibels!r} dB on a full scale of {full_scale!r} is no noise; give finite numbers."
+                f"noise: an SNR of {decibels!r} dB on a full scale of {full_scale!r} is no noise; "
+                "give from −400 to 400 dB on a positive full scale."
             )
         return cls(math.sqrt(2) * full_scale * 10 ** (-decibels / 20), seed=seed, step=step)
 
@@ -136,7 +153,7 @@ class Noise:
         return np.stack([standard_normal(self.seed, samples, source, count) for source in sources], axis=-1)
 
     def variance_share(self, relaxation: float = 1.0) -> float:
-        """Share of the stationary variance that a state of this relaxation time (in τ) keeps, exact.
+        """Share of the stationary variance that a state of this relaxation time (in τ) keeps, averaged over time.
 
         The spectrum of the interpolated noise is σ² sinc⁴(f NT); the state weighs it with 1/(1 + (2π f T)²).
         """
@@ -148,14 +165,33 @@ class Noise:
         return _share(x, decay)
 
 
-def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) -> NDArray[np.float64]:
-    """Standard normal numbers of one stream, shape (samples, count): the same bits on every machine.
+def check_sample(sample: object) -> int:
+    """`sample` as an int.
 
-    Philox in counter mode under the key (seed, sample and stream), its integers mapped through the normal quantile.
+    Raises
+    ------
+    BadInput
+        It is not a whole number from 0 to 2**39 − 1.
+    """
+    if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not 0 <= sample <= LARGEST_SAMPLE:
+        raise BadInput(f"sample: {sample!r} is not a whole number from 0 to 2**39 − 1.")
+    return int(sample)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) -> NDArray[np.float64]:
+    """Standard normal numbers of one stream, shape (samples, count).
+
+    Philox in counter mode under the key (seed, sample and stream), its integers mapped through the normal quantile and
+    rounded to multiples of 2⁻²⁰. The integers are the same everywhere; the quantile takes a logarithm in the tails, and a
+    mathematical library that is off by one in its last bit changes about one number in 10⁹, by 2⁻²⁰.
     """
     bits = np.empty((len(samples), count), dtype=np.uint64)
     for row, sample in enumerate(samples):
-        bits[row] = np.random.Philox(key=[seed, (int(sample) << 24) | stream]).random_raw(count)
+        bits[row] = np.random.Philox(key=[seed, (int(sample) << _STREAMS) | stream]).random_raw(count)
     # The middle of each of 2**52 intervals, so that no number is infinite.
     normal = ndtri(((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
     return np.asarray(np.round(normal * _GRID) / _GRID, dtype=float)
@@ -179,4 +215,4 @@ def _share(x: float, decay: float) -> float:
     a, b = response(s)
     e = np.exp(-s * x)
     inside = variance * e**2 + 2 * e * a * cross + (a**2 + b**2) / x
-    return float(0.5 * weights @ inside / 0.5)
+    return float(weights @ inside)  # twice the mean: under white noise the variance is ½

@@ -22,6 +22,10 @@ class Outcome(enum.Enum):
         "A state ran away in finite time: the flow repels from the manifold its answer lives on; "
         "compile it with stabilisation, take another form, or less noise."
     )
+    STUCK = (
+        "The steps of the integration shrank to nothing before the end: the flow is not smooth there, or nearly singular; "
+        "take another form, or a larger accuracy."
+    )
     LEFT_MANIFOLD = (
         "The state settled off the manifold its answer lives on, so the answer is not one: "
         "compile it with stabilisation, or take another form."

@@ -21,7 +21,7 @@ from analogflow.simulators import ENGINES, default_engine, simulate
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["Solution", "family_of", "path_step", "plain", "solve"]
+__all__ = ["Solution", "family_of", "noise_of", "path_step", "plain", "solve"]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -115,9 +115,9 @@ def solve(
     technology: str = "ideal",
     engine: str | None = None,
     time_constants: float | None = None,
-    noise: Noise | float | None = None,
+    noise: Noise | float | str | None = None,
     imperfections: Imperfections | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     accuracy: float | None = None,
     stabilise: bool = True,
     on_progress: Callable[[float], None] | None = None,
@@ -135,12 +135,12 @@ def solve(
     time_constants : float, optional
         End of the run in τ; if not given, the problem's own time, or where the answer settles, after 5000 τ at most, or
         with noise after 60 τ.
-    noise : Noise or float, optional
-        White noise at every integrator's input; a float is its σ per √τ in flow units and takes `seed`.
+    noise : Noise, float or str, optional
+        White noise at every integrator's input; a float is its σ per √τ in flow units, a text is read by `Noise.from_text`.
     imperfections : Imperfections, optional
         What is wrong with the blocks.
     seed : int
-        Decides the noise and the deviations of the blocks; recorded with the result.
+        Decides the noise and the deviations of the blocks; recorded with the result. 0, or that of the noise, if not given.
     accuracy : float, optional
         Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one.
     stabilise : bool
@@ -160,7 +160,7 @@ def solve(
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
     flow = FAMILIES[family_of(problem)](problem, **({} if form is None else {"form": form}))
     circuit = compile(flow, technology=technology, stabilise=stabilise)
-    noise = noise if isinstance(noise, Noise) else Noise(0.0 if noise is None else noise, seed)
+    noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise)
     given = flow.end_time if time_constants is None else time_constants
     longest = given if given is not None else _NOISY_TIME if circuit.noisy else _LONGEST
@@ -169,6 +169,23 @@ def solve(
     allowed = accuracy if accuracy is not None else _ACCURACY if circuit.ideal else _IMPERFECT_ACCURACY
     # A form may solve a problem of its own, such as the one at zero temperature.
     return Solution(flow, circuit, deck, run, certify(flow.problem, run, tolerance=allowed), engine, noise.seed)
+
+
+def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | None) -> Noise:
+    """Noise as `solve` takes it, in the units of `circuit`.
+
+    Raises
+    ------
+    BadInput
+        It is no noise, or has a seed that is not `seed`.
+    """
+    if isinstance(noise, Noise):
+        if seed is not None and seed != noise.seed:
+            raise BadInput(f"seed: {seed!r} is not the seed of the noise, {noise.seed}; give one of them only.")
+        return noise
+    if isinstance(noise, str):
+        return Noise.from_text(noise, unit=circuit.unit, time_constant=circuit.time_constant, seed=seed or 0)
+    return Noise(0.0 if noise is None else noise, seed or 0)
 
 
 def path_step(circuit: Circuit, time_constants: float | None) -> float | None:

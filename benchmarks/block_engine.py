@@ -19,7 +19,7 @@ from tables import machine, report, table
 
 import analogflow as af
 from analogflow.block_engine import VectorField
-from analogflow.passes import degrade as degraded
+from analogflow.passes import degrade_graph
 from analogflow.simulators.block import follow
 
 PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
@@ -65,7 +65,7 @@ def noiseless() -> str:
     """1,000 circuits with mismatch for 60 τ, against a loop over solve_ivp on the same fields at the same tolerances."""
     circuit, flaws, few = paper_circuit(), af.Imperfections(mismatch=0.01), 50
     block, run = timed(lambda: af.ensemble(circuit, 1000, imperfections=flaws, time_constants=60.0), 3)
-    fields = [VectorField(degraded(circuit.graph, flaws, samples=k)) for k in range(few)]
+    fields = [VectorField(degrade_graph(circuit.graph, flaws, samples=k)) for k in range(few)]
 
     def loop() -> list[np.ndarray]:
         return [
@@ -89,11 +89,11 @@ def large() -> str:
     rng = np.random.default_rng(0)
     circuit = af.compile(af.flows.capacity(af.Channel(rng.dirichlet(np.ones(128), 128))))
     spice, run = timed(lambda: af.simulate(af.netlist(circuit, time_constants=60.0)))
-    exact = follow(circuit, run.time, accuracy=1e-11).values["z"]  # pyright: ignore[reportAttributeAccessIssue]
+    exact = follow(circuit, run.time, step_accuracy=1e-11).values["z"]  # pyright: ignore[reportAttributeAccessIssue]
     wrong = abs(run.values["z"] - exact).max()  # pyright: ignore[reportAttributeAccessIssue]
     rows = [("ngspice, largest step 0.5 τ", f"{spice:.1f}", f"{wrong:.1e}", "1")]
     for accuracy in (1e-3, 1e-6):
-        block, ours = timed(lambda a=accuracy: follow(circuit, run.time, accuracy=a), 5)
+        block, ours = timed(lambda a=accuracy: follow(circuit, run.time, step_accuracy=a), 5)
         error = abs(ours.values["z"] - exact).max()  # pyright: ignore[reportAttributeAccessIssue]
         rows.append((f"block engine, {accuracy:g} a step", f"{block:.4f}", f"{error:.1e}", f"{spice / block:.0f}"))
     return table(("128×128", "seconds", "largest error of the path z(t)", "times as fast"), rows)
@@ -124,7 +124,7 @@ def tolerance() -> str:
         deck = af.netlist(circuit, time_constants=20.0, largest_step=step)
         body = tuple(line.replace("reltol=1e-6", f"reltol={reltol:g}") for line in deck.body)
         run = af.simulate(dataclasses.replace(deck, body=body))
-        difference = abs(run.values["x"] - follow(circuit, run.time, accuracy=1e-10).values["x"])
+        difference = abs(run.values["x"] - follow(circuit, run.time, step_accuracy=1e-10).values["x"])
         rms = np.sqrt((difference**2).mean())
         rows.append((f"{reltol:g}", f"{step:g}", str(len(run.time)), f"{difference.max():.1e}", f"{rms:.1e}"))
     return table(("relative tolerance", "largest step (τ)", "points for 20 τ", "largest difference", "rms"), rows)

@@ -199,6 +199,8 @@ def test_solve_prints_an_error_budget(channel, capsys):
         (["--imperfect", "colour=1"], "'colour' is not known; known are: gain_error"),
         (["--imperfect", "offset"], "give NAME=NUMBER, such as offset=1e-3"),
         (["--imperfect", "offset=-1"], "offset is -1.0"),
+        (["--noise=-1000000dB"], "an SNR of -1000000.0 dB"),
+        (["--mismatch", "0.1", "--imperfect", "mismatch=0.2"], "mismatch is given twice"),
         (["--budget"], "nothing is imperfect, so nothing costs anything"),
         (["--budget", "--samples", "0", "--mismatch", "0.01"], "'0' is not a number of samples from 1"),
         (["--accuracy", "0"], "'0' is not a positive number"),
@@ -226,10 +228,20 @@ def test_a_noisy_netlist_runs_alone_from_any_folder(channel, tmp_path):
         analogflow.Channel.from_csv(channel), noise=0.02, seed=3, time_constants=20, engine="block", accuracy=1.0
     )
     assert alone == pytest.approx(solution.certificate.answer["input_distribution"], abs=1e-3)
-    assert max(alone) - max(0.4168658487, 0) != pytest.approx(0, abs=1e-4)
+    assert max(alone) != pytest.approx(0.4168658487, abs=1e-4)
 
 
 def test_netlists_with_different_noise_keep_it_apart(channel, tmp_path):
     for seed in ("3", "4", "3"):
         assert main(["netlist", "capacity", channel, "-o", f"{seed}.cir", "--noise", "0.02", "--seed", seed, "--force"]) == 0
     assert len(list(tmp_path.glob("noise-*.txt"))) == 2
+
+
+def test_a_run_too_short_to_judge_is_not_settled(channel, capsys):
+    assert main(["solve", "capacity", channel, "--engine", "block", "--noise", "0.01", "--time", "0.1"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_two_seeds_are_one_too_many():
+    with pytest.raises(analogflow.BadInput, match=r"seed: 7 is not the seed of the noise, 5"):
+        analogflow.solve(analogflow.Channel([[0.9, 0.1], [0.2, 0.8]]), noise=analogflow.Noise(0.1, seed=5), seed=7)

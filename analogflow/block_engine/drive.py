@@ -33,23 +33,24 @@ class Drive:
     knots : array, shape (samples, knots, sources)
     step : float
         Distance of the knots in τ.
+    last_segment : int
+        Number of the last pair of knots.
     """
 
     def __init__(self, field: VectorField, noise: Noise, samples: Sequence[int], time_constants: float) -> None:
         self.step = noise.step
         drawn = noise.knots(samples, field.streams.tolist(), time_constants)
         self.knots = drawn * (field.density / np.sqrt(noise.step))
+        self.last_segment = self.knots.shape[1] - 2
         self._rows = np.arange(len(samples))
 
     def segment(self, number: NDArray[np.intp]) -> tuple[Array, Array]:
         """Value at the beginning of each sample's segment and change over it, each of shape (samples, sources)."""
-        last = self.knots.shape[1] - 2
-        number = np.minimum(number, last)
         start = self.knots[self._rows, number]
         return start, self.knots[self._rows, number + 1] - start
 
     def at(self, time: float) -> Array:
         """Noise of every sample at one time, in τ; shape (samples, sources)."""
-        number = min(int(time / self.step), self.knots.shape[1] - 2)
+        number = min(int(time / self.step), self.last_segment)
         start = self.knots[:, number]
         return start + (time / self.step - number) * (self.knots[:, number + 1] - start)

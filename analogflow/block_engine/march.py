@@ -13,7 +13,7 @@ from analogflow.block_engine.methods import Method, Rows, Step
 from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 
-__all__ = ["RUNAWAY", "March", "Tolerances", "march"]
+__all__ = ["RUNAWAY", "SHORTEST_REST", "March", "Tolerances", "march"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -21,8 +21,13 @@ Flags = NDArray[np.bool_]
 RUNAWAY = 1e6
 """Flow units at which a state counts as having run away."""
 
+SHORTEST_REST = 1e-3
+"""τ: over a shorter step even a moving answer moves by no more than rounding, so that none is taken for rest."""
+
 _SMALLEST, _LARGEST_CHANGE, _SAFETY = 0.2, 5.0, 0.9
 _SHORTEST = 1e-13
+_LOOK, _LEAST_PROGRESS = 5000, 1e-3
+"""Steps between two looks at a sample's progress, and how far, in τ, it must have come."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +55,8 @@ class March:
         Noise at each sample's end.
     end : array, shape (samples,)
         Time reached, in τ.
-    settled, failed : array of bool, shape (samples,)
+    settled, failed, stuck : array of bool, shape (samples,)
+        Came to rest; ran away; steps shrank to nothing.
     steps : int
         Evaluated steps, rejected ones included.
     """
@@ -61,7 +67,12 @@ class March:
     end: Array
     settled: Flags
     failed: Flags
+    stuck: Flags
     steps: int
+
+    def __post_init__(self) -> None:
+        for array in (self.states, self.final, self.end):
+            array.setflags(write=False)
 
 
 def march(
@@ -125,10 +136,11 @@ class _Walk:
         self.time = np.zeros(samples)
         self.segment = np.zeros(samples, dtype=np.intp)
         self.active = np.ones(samples, dtype=bool)
-        self.settled, self.failed = np.zeros(samples, dtype=bool), np.zeros(samples, dtype=bool)
+        self.settled, self.failed, self.stuck = (np.zeros(samples, dtype=bool) for _ in range(3))
         self.states = np.empty((samples, len(save), field.size))
         self.saved = np.zeros(samples, dtype=np.intp)
         self.steps = 0
+        self.looked = self.time
         self.answer = {**field.graph.states, **field.graph.observables}[answer or next(iter(field.graph.states))]
         self.rate = field(0.0, self.y, self._noise(0.0, np.zeros(samples)))
         self.watched = self._watch() if tolerances.settled else np.zeros((samples, 1))
@@ -139,7 +151,8 @@ class _Walk:
         """Try one step of every sample that is under way."""
         limit = np.full(len(self.y), self.end)
         if self.drive is not None:
-            limit = np.minimum((self.segment + 1) * self.drive.step, self.end)
+            knot = np.minimum((self.segment + 1) * self.drive.step, self.end)
+            limit = np.where(self.segment < self.drive.last_segment, knot, self.end)
         # A step that would leave a crumb before the limit is stretched to it.
         reaches = self.time + 1.01 * self.h >= limit
         h = np.where(self.active, np.where(reaches, limit - self.time, self.h), 0.0)
@@ -161,14 +174,18 @@ class _Walk:
         self.h = np.where(self.active, np.where(accepted & reaches, np.maximum(self.h, h * growth), h * growth), self.h)
         self._advance(moved, h, accepted, accepted & reaches, limit)
         stuck = self.active & ~accepted & (self.h < _SHORTEST * np.maximum(1.0, self.time))
-        self._stop(stuck, failed=True)
+        if self.steps % _LOOK == 0:
+            stuck |= self.active & (self.time - self.looked < _LEAST_PROGRESS)
+            self.looked = self.time
+        self.stuck = self.stuck | stuck
+        self.active = self.active & ~stuck
 
     def result(self) -> March:
         """Everything, with the last state of each sample at the times it did not reach."""
         unreached = np.arange(len(self.save)) >= self.saved[:, None]
         states = np.where(unreached[:, :, None], self.y[:, None, :], self.states)
         noise = self._noise(0.0, np.zeros(len(self.y)))
-        return March(states, self.y, noise, self.time, self.settled, self.failed, self.steps)
+        return March(states, self.y, noise, self.time, self.settled, self.failed, self.stuck, self.steps)
 
     def _advance(self, moved: Step, h: Array, accepted: Flags, on_limit: Flags, limit: Array) -> None:
         before = self.time
@@ -180,11 +197,12 @@ class _Walk:
         self.rate = np.where(good[:, None], moved.rate, self.rate)
         self.time = np.where(good, arrived, before)
         if self.drive is not None:
-            self.segment = self.segment + (good & on_limit & (self.time < self.end))
+            passed = good & on_limit & (self.time < self.end)
+            self.segment = np.minimum(self.segment + passed, self.drive.last_segment)
         self._stop(wild, failed=True)
         if self.tolerances.settled:
             watched = self._watch()
-            rest = abs(watched - self.watched).max(axis=-1) <= self.tolerances.settled * h
+            rest = (abs(watched - self.watched).max(axis=-1) <= self.tolerances.settled * h) & (h >= SHORTEST_REST)
             self._stop(good & rest & self.active, settled=True)
             self.watched = watched
         self._stop(self.active & (self.time >= self.end))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.integrate import DOP853
 
+from analogflow.block_engine.march import RUNAWAY, SHORTEST_REST
 from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.errors import BadInput
@@ -16,8 +17,6 @@ from analogflow.outcome import Outcome
 from analogflow.trajectory import Trajectory
 
 __all__ = ["integrate"]
-
-_RUNAWAY = 1e6
 
 
 def integrate(
@@ -63,7 +62,7 @@ def integrate(
         warnings.simplefilter("ignore", RuntimeWarning)
         while solver.status == "running":
             message = solver.step()
-            if solver.status == "failed" or not abs(solver.y).max() < _RUNAWAY:
+            if solver.status == "failed" or not abs(solver.y).max() < RUNAWAY:
                 outcome, detail = (
                     Outcome.BLEW_UP,
                     f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ. {message or ''}",
@@ -72,7 +71,8 @@ def integrate(
             times.append(solver.t)
             states.append(solver.y.copy())
             moved, watched = watched, field.observables(solver.y)[answer]
-            if tolerance and abs(watched - moved).max() <= tolerance * (times[-1] - times[-2]):
+            length = times[-1] - times[-2]
+            if tolerance and length >= SHORTEST_REST and abs(watched - moved).max() <= tolerance * length:
                 outcome = Outcome.SETTLED
                 break
             if on_progress is not None:

@@ -132,13 +132,17 @@ class VectorField:
     def noise_jacobian(self, y: Array, noise: Array | None = None) -> Array:
         """Derivative of the rates with respect to each scalar source, shape (..., size, sources)."""
         values = self.signals(y, noise)
-        tangents = self._propagated(values, {node: np.eye(len(self.streams))[part] for node, part in self._sources.items()})
-        return self._rates_tangent(values, y, tangents, damped=False)
+        return self._rates_tangent(values, y, self.noise_tangents(values), damped=False)
 
     def tangents(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Derivative of every node that depends on the state, shape (..., size of the node, size), at signals `values`."""
         identity = np.eye(self.size)
         return self._propagated(values, {self.graph.states[label]: identity[part] for label, part in self._slices.items()})
+
+    def noise_tangents(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Derivative of every node that depends on a source, shape (..., size of the node, sources), at signals `values`."""
+        identity = np.eye(len(self.streams))
+        return self._propagated(values, {node: identity[part] for node, part in self._sources.items()})
 
     def _propagated(self, values: Mapping[str, Array], tangents: dict[str, Array]) -> dict[str, Array]:
         for node, inputs in self._program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -39,7 +39,7 @@ class Imperfections:
     resolution : float
         Bits to which the coefficients of a block are rounded, relative to its largest.
     mismatch : float
-        Relative σ of every coefficient, reference, emitter area and integrating capacitor.
+        Relative σ of every coefficient, reference, emitter area of a softmax, and integrating capacitor.
     temperature : float
         Kelvin. Junctions scale with it: ln is multiplied by T/300.15, arguments of exp, tanh and softmax by 300.15/T.
 
@@ -67,7 +67,7 @@ class Imperfections:
         faults = []
         for name, (allowed, sentence) in _RANGES.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not allowed(value):
+            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not allowed(float(value)):
                 faults.append(f"{name} is {value!r}, but must be {sentence}")
         if faults:
             raise BadInput(f"imperfections: {'; '.join(faults)}.")
@@ -79,6 +79,22 @@ class Imperfections:
         if unknown:
             raise BadInput(f"imperfections: {unknown[0]!r} is not known; known are: {', '.join(_RANGES)}.")
         return cls(**values)
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> Imperfections:
+        """Imperfections as people write them, each ``name=number``; none may be given twice."""
+        values: dict[str, float] = {}
+        for text in texts:
+            name, _, number = text.partition("=")
+            name = name.strip().replace("-", "_")
+            try:
+                value = float(number)
+            except ValueError:
+                raise BadInput(f"imperfection {text!r}: give NAME=NUMBER, such as offset=1e-3.") from None
+            if name in values:
+                raise BadInput(f"imperfection {text!r}: {name} is given twice; give it once.")
+            values[name] = value
+        return cls.from_mapping(values)
 
     @property
     def effects(self) -> tuple[str, ...]:

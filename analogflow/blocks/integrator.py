@@ -23,7 +23,9 @@ class Integrator(Block):
     ----------
     initial : array, shape (size,)
     label : str
-        Name of the state; one that begins with an underscore is not shown to users.
+        Name of the state.
+    hidden : bool
+        Whether the state is a part of a cell rather than of the equations, so that users do not see it.
     gain : array, shape () or (..., size)
         g, 1 for an ideal integrator.
     leak : array, shape () or (..., size)
@@ -39,11 +41,7 @@ class Integrator(Block):
     gain: Array = dataclasses.field(default_factory=lambda: frozen(1.0))
     leak: Array = dataclasses.field(default_factory=lambda: frozen(0.0))
     limit: float = np.inf
-
-    @property
-    def hidden(self) -> bool:
-        """Whether the state is a part of a cell rather than of the equations."""
-        return self.label.startswith("_")
+    hidden: bool = False
 
     def rate(self, x: Array, y: Array) -> Array:
         """ẏ per τ, shape (..., size)."""

@@ -55,6 +55,8 @@ class Circuit:
         Volts per flow unit.
     time_constant : float
         τ in seconds.
+    machine_unit : float
+        Volts in which imperfections are given.
     history : tuple of Step
         What each pass changed, and why.
     imperfections : Imperfections
@@ -73,6 +75,7 @@ class Circuit:
     start: Mapping[str, float]
     unit: float
     time_constant: float
+    machine_unit: float = 1.0
     history: tuple[Step, ...] = ()
     imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
     noise: Noise = dataclasses.field(default_factory=lambda: Noise(0.0))

@@ -7,12 +7,15 @@ from analogflow.digital.blahut_arimoto import (
     multiplicative_weights,
     over_relaxed_blahut_arimoto,
 )
+from analogflow.digital.discretised_flow import STEPS, discretised_flow
 
 __all__ = [
+    "STEPS",
     "AttentionRun",
     "CapacityRun",
     "attention_steps",
     "blahut_arimoto",
+    "discretised_flow",
     "multiplicative_weights",
     "over_relaxed_blahut_arimoto",
 ]

@@ -46,7 +46,33 @@ def logdomain(u: Any, P: np.ndarray) -> Any:
     return w - z @ w
 
 
+def accelerated(u: Any, P: np.ndarray) -> Any:
+    """u̇ = s (w − Σ_k z_k w_k) with the speed s = ‖ż‖²_z/‖q̇‖²_q ≥ 1, limited: the step Matz and Duhamel take, at all times.
+
+    Both norms are Fisher's, Σ ż²/z and Σ q̇²/q; that of the output is the smaller by data processing.
+    """
+    z = softmax(u)
+    w = divergences(z, P)
+    excess = w - z @ w
+    moved = z * excess
+    shifted = P.T @ moved
+    speed = (excess @ moved + _REST) / ((shifted * shifted / (P.T @ z)).sum() + excess @ moved / _FASTEST + _REST)
+    return speed * excess
+
+
+def logdomain_with_cost(u: Any, price: Any, P: np.ndarray, cost: np.ndarray, limit: float) -> Any:
+    """The log-domain flow of w_i − s e_i, with a price s = max(r, 0), ṙ = Σ z e − E + max(−r, 0) (Blahut's constraint)."""
+    z = softmax(u)
+    w = divergences(z, P) - np.maximum(price, 0) * cost
+    return w - z @ w, z @ cost - limit + np.maximum(-price, 0)
+
+
+_REST, _FASTEST = 1e-9, 10.0
+"""Below a squared speed of the first, and above the second, the accelerated form does not speed up."""
+
 _EQUATIONS = {
+    "accelerated": "du_i/dt = s (w_i - sum_k z_k w_k), z = softmax(u), s = |dz/dt|^2/|dq/dt|^2 (Fisher), at most 10",
+    "with cost": "du_i/dt = w_i - s e_i - sum_k z_k (w_k - s e_k), s = max(r, 0), dr/dt = sum_k z_k e_k - E + max(-r, 0)",
     "printed": "dz_i/dt = z_i (w_i - 1) - z_i sum_k z_k (w_k - 1)",
     "replicator": "dz_i/dt = z_i (w_i + a) - z_i sum_k z_k (w_k + a)",
     "normalised": "dz_i/dt = s_i w_i(s) - s_i sum_k s_k w_k(s), s = max(z, 0)/sum max(z, 0)",
@@ -54,7 +80,7 @@ _EQUATIONS = {
 }
 _DIVERGENCE_TEXT = "w_i = sum_j p_ij ln(p_ij/q_j), q_j = sum_i p_ij z_i"
 
-FORMS: tuple[str, ...] = ("logdomain", "replicator", "normalised", "printed")
+FORMS: tuple[str, ...] = ("logdomain", "accelerated", "replicator", "normalised", "printed")
 """Forms of the flow, the default first."""
 
 
@@ -66,9 +92,10 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
     Parameters
     ----------
     channel : Channel, n inputs, m outputs
-    form : {"logdomain", "replicator", "normalised", "printed"}
-        "logdomain" can not leave the simplex; "replicator" is the paper's equation (7) with a gauge a = ½ that makes the
-        simplex attract; "normalised" is the paper's Figure 2; "printed" is its Figure 1, whose simplex repels.
+    form : {"logdomain", "accelerated", "replicator", "normalised", "printed"}
+        "logdomain" can not leave the simplex; "accelerated" is the same with a speed that adapts; "replicator" is the
+        paper's equation (7) with a gauge a = ½ that makes the simplex attract; "normalised" is the paper's Figure 2;
+        "printed" is its Figure 1, whose simplex repels.
 
     Returns
     -------
@@ -79,12 +106,13 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
     Raises
     ------
     BadInput
-        `form` is not one of these.
+        `form` is not one of these, or the channel has a cost and the form no price.
 
     Notes
     -----
-    Unavailable inputs start at z_i = 0 and stay there; in the log domain their branch is left out. Off the simplex
-    σ = Σz obeys σ' = (1 − σ)σ(I(z/σ) − ln σ + a): a = −1, the printed circuit, repels at rate 1 − I when I < 1 nat.
+    Unavailable inputs start at z_i = 0 and stay there in the replicator forms; in the others their branch is left out.
+    Off the simplex σ = Σz obeys σ' = (1 − σ)σ(I(z/σ) − ln σ + a): a = −1, the printed circuit, repels at rate 1 − I when
+    I < 1 nat.
 
     References
     ----------
@@ -92,15 +120,22 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
     """
     if form not in FORMS:
         raise BadInput(f"form {form!r} of the capacity flow is not known; known are: {', '.join(FORMS)}.")
-    reduced = channel.reduced() if form == "logdomain" else channel
+    if channel.cost is not None and form != "logdomain":
+        raise BadInput(
+            f"form {form!r} of the capacity flow knows no cost; take the form 'logdomain', or leave the cost out."
+        )
+    # A restoring term would give the unavailable inputs of the normalised form weight, and a logarithm has none of 0.
+    reduced = channel if form in ("replicator", "printed") else channel.reduced()
     P, start = reduced.transition, reduced.start()
     keeps: tuple[Invariant, ...] = (Simplex("z"),)
     states: dict[str, np.ndarray] = {"z": start}
     constants: dict[str, Any] = {"P": P}
     observables: dict[str, Callable[..., Any]] = {"capacity_nats": _information_of_state}
     function: Callable[..., Any] = replicator
-    if form == "logdomain":
-        function, states, keeps = logdomain, {"u": CommonMode("u").project(np.log(start))}, (CommonMode("u"),)
+    if channel.cost is not None:
+        return _with_cost(channel, reduced)
+    if form in ("logdomain", "accelerated"):
+        function, states, keeps = _LOGARITHMIC[form], {"u": CommonMode("u").project(np.log(start))}, (CommonMode("u"),)
         observables = {"z": _shares, "capacity_nats": _information_of_shares}
     elif form == "normalised":
         function, observables = normalised, {"capacity_nats": _information_of_normalised}
@@ -118,6 +153,29 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
         family="capacity",
         form=form,
         equations=f"{_EQUATIONS[form]};  {_DIVERGENCE_TEXT}",
+        problem=channel,
+    )
+
+
+_LOGARITHMIC = {"logdomain": logdomain, "accelerated": accelerated}
+
+
+def _with_cost(channel: Channel, reduced: Channel) -> Flow:
+    constants = {"P": reduced.transition, "cost": reduced.cost, "limit": reduced.cost_limit}
+    return Flow(
+        logdomain_with_cost,
+        {"u": CommonMode("u").project(np.log(reduced.start())), "price": np.zeros(1)},
+        (CommonMode("u"),),
+        constants,
+        {
+            "z": lambda u, price, **_: softmax(u),
+            "capacity_nats": lambda u, price, P, **_: softmax(u) @ divergences(softmax(u), P),
+            "mean_cost": lambda u, price, P, cost, limit: softmax(u) @ cost,
+        },
+        answer="z",
+        family="capacity",
+        form="logdomain",
+        equations=f"{_EQUATIONS['with cost']};  {_DIVERGENCE_TEXT}",
         problem=channel,
     )
 

@@ -1,8 +1,8 @@
 """Passes over a graph of blocks: each returns a new graph and a sentence on what it changed."""
 
 from analogflow.passes.check import check
-from analogflow.passes.degrade import degrade
+from analogflow.passes.degrade import degrade_graph, pole_label
 from analogflow.passes.fuse import fuse
 from analogflow.passes.stabilise import Return, nominal_orbit, return_rates, stabilise
 
-__all__ = ["Return", "check", "degrade", "fuse", "nominal_orbit", "return_rates", "stabilise"]
+__all__ = ["Return", "check", "degrade_graph", "fuse", "nominal_orbit", "pole_label", "return_rates", "stabilise"]

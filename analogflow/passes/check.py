@@ -42,7 +42,7 @@ def _faults(graph: BlockGraph, node: str) -> list[str]:
         faults.append(f"{place} has {len(inputs)} of its {wanted} ports driven")
     sizes = [graph.block(origin).size for origin in inputs]
     if isinstance(block, Crossbar):
-        expected = block.rows * block.weight.shape[1]
+        expected = block.rows * block.weight.shape[-1]
         faults += [f"{place} takes {expected} signals and gets {size}" for size in sizes if size != expected]
     elif isinstance(block, MatrixProduct):
         wanted_sizes = (block.rows * block.inner, block.inner * block.columns)

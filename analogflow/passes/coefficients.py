@@ -81,7 +81,11 @@ def _(block: Sum, deviates: Array, flaws: Imperfections) -> Varied:
 
 @vary.register
 def _(block: Integrator, deviates: Array, flaws: Imperfections) -> Varied:
-    return dataclasses.replace(block, gain=frozen(_mismatched(block.gain, deviates, flaws))), (None,)
+    """The capacitor deviates: all that charges or discharges it is as much slower."""
+    if not flaws.mismatch:
+        return block, (None,)
+    slower = 1 / factor(flaws.mismatch, deviates)
+    return dataclasses.replace(block, gain=frozen(block.gain * slower), leak=frozen(block.leak * slower)), (None,)
 
 
 @vary.register

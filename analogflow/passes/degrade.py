@@ -26,16 +26,13 @@ from analogflow.blocks.block import Array, frozen
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.graph import BlockGraph, GraphBuilder
 from analogflow.graph.signal import Signal
-from analogflow.noise import standard_normal
+from analogflow.noise import PARAMETERS, standard_normal
 from analogflow.passes.coefficients import coefficient_count, factor, vary
 
-__all__ = ["degrade"]
-
-_PARAMETERS = 1 << 23
-"""Numbers of the streams that parameters are drawn from begin here; those of noise sources lie below."""
+__all__ = ["degrade_graph", "pole_label"]
 
 
-def degrade(
+def degrade_graph(
     graph: BlockGraph,
     imperfections: Imperfections,
     *,
@@ -110,7 +107,7 @@ class _Work:
         self.builder = GraphBuilder()
         self.delivered: dict[str, str] = {}
         self.poles: dict[str, Signal] = {}
-        self.stream = 1 + max((b.first + b.size for n in graph if isinstance(b := graph.block(n), NoiseSource)), default=-1)
+        self.streams = _streams(graph)
 
     def keep(self, node: str) -> None:
         """Place a block as it is."""
@@ -120,11 +117,11 @@ class _Work:
     def integrator(self, rank: int, node: str, block: Integrator) -> Array:
         """Place an integrator whose capacitor, gain, leak and range are real; return the offset at its input."""
         deviates, flaws = self._deviates(rank, block), self.flaws
-        varied, _ = vary(block, deviates.coefficients, flaws)
+        leaking = dataclasses.replace(block, leak=frozen(block.leak + 1 / flaws.leak), limit=min(block.limit, self.limit))
+        varied, _ = vary(leaking, deviates.coefficients, flaws)
         assert isinstance(varied, Integrator)
         gain = varied.gain * factor(flaws.gain_error, deviates.gain) if flaws.gain_error else varied.gain
-        limit = min(block.limit, self.limit)
-        real = dataclasses.replace(varied, gain=frozen(gain), leak=frozen(block.leak + 1 / flaws.leak), limit=limit)
+        real = dataclasses.replace(varied, gain=frozen(gain))
         self.delivered[node] = self.builder.adopt(self.graph, node, (), real)
         return self.offset * deviates.offset
 
@@ -174,7 +171,7 @@ class _Work:
         if not (flaws.gain_error or flaws.offset or flaws.mismatch):
             return _Deviates(*(np.zeros(count) for count in (size, size, coefficient_count(block))))
         samples = [self.samples] if isinstance(self.samples, int) else self.samples
-        drawn = standard_normal(self.seed, samples, _PARAMETERS + rank, 2 * size + coefficient_count(block))
+        drawn = standard_normal(self.seed, samples, PARAMETERS + rank, 2 * size + coefficient_count(block))
         drawn = drawn[0] if isinstance(self.samples, int) else drawn
         return _Deviates(drawn[..., :size], drawn[..., size : 2 * size], drawn[..., 2 * size :])
 
@@ -192,17 +189,32 @@ class _Work:
 
     def _noise(self, node: str, density: float) -> str:
         size = self.graph.block(node).size
-        source = NoiseSource(size=size, density=frozen(np.full(size, density)), first=self.stream)
-        self.stream += size
+        source = NoiseSource(size=size, density=frozen(np.full(size, density)), first=self.streams[node])
         return self._place(node, source)
 
     def _pole(self, node: str, output: str) -> str:
         """Node after a single pole that starts at the ideal block's output; the same node if bandwidth is unlimited."""
         if not math.isfinite(self.corner):
             return output
-        label = f"_pole_{node}"
+        label = pole_label(node)
         size = self.graph.block(node).size
         start = np.broadcast_to(self.nominal[node], (size,))
-        state = self.builder.state(label, start, gain=frozen(self.corner), leak=frozen(self.corner))
+        state = self.builder.state(label, start, gain=frozen(self.corner), leak=frozen(self.corner), hidden=True)
         self.poles[label] = self.builder.signal(output)
         return state.node
+
+
+def pole_label(node: str) -> str:
+    """Name of the hidden state that limits the bandwidth of the block at `node`."""
+    return f"pole of {node}"
+
+
+def _streams(graph: BlockGraph) -> dict[str, int]:
+    """Number of the first noise stream of every block: integrators first, and none depends on what is switched on."""
+    sources = (block for node in graph if isinstance(block := graph.block(node), NoiseSource))
+    following = max((source.first + source.size for source in sources), default=0)
+    streams = {}
+    for node in [*graph.states.values(), *(node for node in graph.order() if node not in graph.states.values())]:
+        streams[node] = following
+        following += graph.block(node).size
+    return streams

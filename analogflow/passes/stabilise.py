@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
+from scipy.integrate import RK45
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Constant
@@ -26,6 +27,7 @@ TARGET_RATE = 1.0
 """Rate of return, per τ, that mending aims at: deviations shrink as fast as the integrators can follow."""
 
 _STRETCH, _STRETCHES, _FEWEST = 0.5, 40, 8
+_MOST_STEPS = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,12 +55,23 @@ def nominal_orbit(graph: BlockGraph, keeps: tuple[Invariant, ...], end_time: flo
         stretch = end_time / stretches
     points = [_projected(field, keeps, graph.initial())]
     for _ in range(stretches):
-        with np.errstate(all="ignore"):
-            step = solve_ivp(field, (0, stretch), points[-1], method="RK45", rtol=1e-6, atol=1e-9)
-        if not step.success or not np.isfinite(step.y[:, -1]).all():
+        reached = _carried(field, points[-1], stretch)
+        if reached is None:
             break
-        points.append(_projected(field, keeps, step.y[:, -1]))
+        points.append(_projected(field, keeps, reached))
     return np.array(points)
+
+
+def _carried(field: VectorField, y: NDArray[np.float64], length: float) -> NDArray[np.float64] | None:
+    """State after `length` τ; None if the flow does not get there in a reasonable number of steps."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        solver = RK45(field, 0.0, y, length, rtol=1e-6, atol=1e-9)
+        for _ in range(_MOST_STEPS):
+            if solver.status != "running":
+                break
+            solver.step()
+    return solver.y if solver.status == "finished" and np.isfinite(solver.y).all() else None
 
 
 def return_rates(graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray[np.float64]) -> list[Return]:

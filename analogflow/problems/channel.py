@@ -32,6 +32,10 @@ class Channel:
         Input distribution a flow starts from; uniform over the available inputs if not given.
     unavailable : sequence of int, optional
         Inputs (counted from 0) that may not be used; their probability is held at 0.
+    cost : array, shape (n,), optional
+        Cost of sending each input, 0 or more, such as energy. Needs `cost_limit`.
+    cost_limit : float, optional
+        Largest mean cost Σ z_i cost_i; at least one available input must cost less.
 
     Raises
     ------
@@ -42,8 +46,17 @@ class Channel:
     transition: NDArray[np.float64]
     initial: NDArray[np.float64] | None = None
     unavailable: tuple[int, ...] = ()
+    cost: NDArray[np.float64] | None = None
+    cost_limit: float | None = None
 
-    def __init__(self, transition: ArrayLike, initial: ArrayLike | None = None, unavailable: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        transition: ArrayLike,
+        initial: ArrayLike | None = None,
+        unavailable: Sequence[int] = (),
+        cost: ArrayLike | None = None,
+        cost_limit: float | None = None,
+    ) -> None:
         matrix = _matrix(transition)
         _refuse(_faults_of_matrix(matrix))
         closed = _indices(unavailable, len(matrix))
@@ -51,12 +64,15 @@ class Channel:
         # A row that is right to rounding stays as the user wrote it; others are brought to the simplex.
         matrix = np.where(abs(sums - 1) <= 4 * np.finfo(float).eps, matrix, matrix / sums)
         start = None if initial is None else _distribution(initial, len(matrix), closed)
-        for array in (matrix, start):
+        costs, limit = _costs(cost, cost_limit, np.setdiff1d(np.arange(len(matrix)), closed), len(matrix))
+        for array in (matrix, start, costs):
             if array is not None:
                 array.setflags(write=False)
         object.__setattr__(self, "transition", matrix)
         object.__setattr__(self, "initial", start)
         object.__setattr__(self, "unavailable", closed)
+        object.__setattr__(self, "cost", costs)
+        object.__setattr__(self, "cost_limit", limit)
 
     @classmethod
     def from_csv(cls, path: str | Path, **keywords: Any) -> Channel:
@@ -92,7 +108,8 @@ class Channel:
             return self
         rows = self.transition[self.available]
         initial = None if self.initial is None else self.initial[self.available]
-        return Channel(rows[:, rows.sum(axis=0) > 0], initial)
+        cost = None if self.cost is None else self.cost[self.available]
+        return Channel(rows[:, rows.sum(axis=0) > 0], initial, cost=cost, cost_limit=self.cost_limit)
 
     @property
     def fingerprint(self) -> str:
@@ -100,6 +117,8 @@ class Channel:
         digest = hashlib.sha256(repr((self.transition.shape, self.unavailable)).encode())
         digest.update(np.ascontiguousarray(self.transition, dtype="<f8").tobytes())
         digest.update(np.ascontiguousarray(self.start(), dtype="<f8").tobytes())
+        if self.cost is not None:
+            digest.update(np.append(self.cost, self.cost_limit or 0.0).astype("<f8").tobytes())
         return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
@@ -189,3 +208,26 @@ def _distribution(initial: ArrayLike, inputs: int, closed: tuple[int, ...]) -> N
     if any(start[i] != 0 for i in closed):
         raise BadInput("Channel.initial: an unavailable input has weight; its entry must be 0.")
     return start / start.sum()
+
+
+def _costs(
+    cost: ArrayLike | None, limit: float | None, available: NDArray[np.intp], inputs: int
+) -> tuple[NDArray[np.float64] | None, float | None]:
+    if (cost is None) != (limit is None):
+        raise BadInput("Channel: cost and cost_limit belong together; give both or neither.")
+    if cost is None or limit is None:
+        return None, None
+    try:
+        costs, bound = np.array(cost, dtype=float), float(limit)
+    except (TypeError, ValueError):
+        raise BadInput("Channel.cost: an entry of the costs or their limit is not a number.") from None
+    if costs.shape != (inputs,):
+        raise BadInput(f"Channel.cost: has shape {costs.shape}, must have one entry for each of the {inputs} inputs.")
+    if not np.isfinite(costs).all() or (costs < 0).any():
+        raise BadInput("Channel.cost: costs must be finite and 0 or more.")
+    cheapest = costs[available].min()
+    if not cheapest < bound < np.inf:
+        raise BadInput(
+            f"Channel.cost_limit: {limit!r} leaves no freedom; it must exceed the cost of the cheapest input, {cheapest:g}."
+        )
+    return costs, bound

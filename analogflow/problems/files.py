@@ -33,7 +33,7 @@ _KINDS = {
     "capacity": ProblemKind(
         Channel,
         "a channel",
-        ("transition", "initial", "unavailable"),
+        ("transition", "initial", "unavailable", "cost", "cost_limit"),
         {"transition": "the matrix of p(output|input)"},
         bare_matrix=True,
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from analogflow.errors import BadInput
 from analogflow.problems import Attention, Channel
 from analogflow.reference.attention import attention_reference
-from analogflow.reference.capacity import capacity_reference
+from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
 
 __all__ = ["expected_answer"]
 
@@ -25,7 +25,7 @@ def expected_answer(problem: Any) -> dict[str, Any]:
 
 
 def _capacity(channel: Channel) -> dict[str, Any]:
-    reference = capacity_reference(channel)
+    reference = capacity_reference(channel) if channel.cost is None else capacity_cost_reference(channel)
     return {"capacity_nats": reference.capacity_nats, "z": reference.input_distribution.tolist()}
 
 

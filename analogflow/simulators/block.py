@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from analogflow.trajectory import Trajectory
 __all__ = ["follow", "run"]
 
 _MOST_POINTS = 20_000
-_RECORD = {"engine": "block", "versions": {}}
 
 
 def run(
@@ -26,11 +26,12 @@ def run(
     """Integrate the deck's graph to the deck's end, or until the answer settles."""
     circuit = deck.circuit
     end = deck.end_time / circuit.time_constant
-    if not circuit.ideal or deck.tables:
+    if not circuit.ideal or circuit.noisy:
+        # The march knows noise and stiffness; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
         return follow(circuit, np.linspace(0.0, end, points + 1), tolerance=tolerance, on_progress=on_progress)
     run = integrate(circuit.graph, end, answer=circuit.flow.answer, tolerance=tolerance, on_progress=on_progress)
-    return dataclasses.replace(run, record=_RECORD)
+    return dataclasses.replace(run, record=_record())
 
 
 def follow(
@@ -38,7 +39,7 @@ def follow(
     times: NDArray[np.float64],
     *,
     tolerance: float = 0.0,
-    accuracy: float = 1e-7,
+    step_accuracy: float = 1e-7,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
     """Integrate one circuit, with its noise and imperfections, and report it at given times.
@@ -50,7 +51,7 @@ def follow(
         Ascending, in τ, the first 0.
     tolerance : float
         The run ends when the answer moves by less than this per τ; 0 runs to the end.
-    accuracy : float
+    step_accuracy : float
         Error allowed per step, relative, and a hundredth of it absolute.
     on_progress : callable, optional
         Called with the time reached, in τ.
@@ -61,7 +62,7 @@ def follow(
     drive = Drive(field, circuit.noise, [circuit.sample], end) if len(field.streams) else None
     walked = march(
         field, start, times, end, method_for(field, start), drive=drive, answer=circuit.flow.answer,
-        tolerances=Tolerances(accuracy, 1e-2 * accuracy, tolerance), on_progress=on_progress,
+        tolerances=Tolerances(step_accuracy, 1e-2 * step_accuracy, tolerance), on_progress=on_progress,
     )  # fmt: skip
     reached = times <= walked.end[0]
     noise = None if drive is None else np.concatenate([drive.at(time) for time in times[reached]])
@@ -71,6 +72,12 @@ def follow(
         largest = field.unpack(abs(walked.final[0]))
         name = max(largest, key=lambda label: float(largest[label].max()))
         outcome, detail = Outcome.BLEW_UP, f"{name}[{int(largest[name].argmax())}] ran away at t = {walked.end[0]:.4g} τ."
+    elif walked.stuck[0]:
+        outcome, detail = Outcome.STUCK, f"That was at t = {walked.end[0]:.4g} τ."
     elif walked.settled[0]:
         outcome = Outcome.SETTLED
-    return Trajectory(times[reached], {name: np.array(value) for name, value in values.items()}, outcome, detail, _RECORD)
+    return Trajectory(times[reached], {name: np.array(value) for name, value in values.items()}, outcome, detail, _record())
+
+
+def _record() -> dict[str, Any]:
+    return {"engine": "block", "versions": {}}

@@ -20,6 +20,9 @@ __all__ = ["ENGINES", "default_engine", "simulate"]
 ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
 
+_FEWEST = 8
+"""Points in a quarter of a run below which nothing is said of its mean."""
+
 _DEFECT, _IMPERFECT_DEFECT = 1e-3, 0.1
 
 
@@ -74,8 +77,14 @@ def simulate(
 
 
 def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
-    """Whether the mean over the last quarter of the run lies within the fluctuations of the quarter before."""
+    """Whether the mean over the last quarter of the run lies within the fluctuations of the quarter before.
+
+    Means of a stationary answer differ by less than half the range of its fluctuations; those of one that still drifts
+    from quarter to quarter differ by most of it.
+    """
     quarters = [values[(time >= low * time[-1]) & (time <= high * time[-1])] for low, high in ((0.5, 0.75), (0.75, 1.0))]
+    if min(map(len, quarters)) < _FEWEST:
+        return Outcome.NOT_SETTLED
     moved = abs(quarters[1].mean(axis=0) - quarters[0].mean(axis=0))
     spread = np.maximum(*(np.ptp(quarter, axis=0) for quarter in quarters))
     return Outcome.STATIONARY if (moved <= 0.5 * spread + 1e-12).all() else Outcome.NOT_SETTLED

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import Drive, March, Tolerances, VectorField, march, method_for
+from analogflow.block_engine import IMPLICIT, Drive, March, Tolerances, VectorField, march, method_for
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
+from analogflow.compiler import imperfect_graph
 from analogflow.errors import BadInput
-from analogflow.noise import Noise
+from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.outcome import Outcome
-from analogflow.passes import degrade
+from analogflow.passes import pole_label
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Ensemble", "ensemble", "ensemble_chunks"]
+__all__ = ["MEMORY", "Ensemble", "ensemble", "ensemble_chunks"]
 
 Array = NDArray[np.float64]
 
-_MEMORY = 2**29
-"""Bytes that the samples under way may take together."""
+MEMORY = 2.0**29
+"""Bytes that the samples under way may take together unless another number is given."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,6 +58,10 @@ class Ensemble:
     outcomes: tuple[Outcome, ...]
     record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for array in (self.samples, self.time, self.end, *self.values.values(), *self.final.values()):
+            array.setflags(write=False)
+
     @property
     def ok(self) -> NDArray[np.bool_]:
         """Which samples ended as they were asked to, shape (n,)."""
@@ -81,12 +86,28 @@ class Ensemble:
         return f"Ensemble({len(self.samples)} samples of {', '.join(self.final)}: {ended})"
 
 
-def ensemble(circuit: Circuit, samples: int | Sequence[int], **conditions: Any) -> Ensemble:
-    """All samples of an ensemble; the conditions are those of `ensemble_chunks`.
-
-    The samples are computed in chunks that fit in memory.
-    """
-    chunks = list(ensemble_chunks(circuit, samples, **conditions))
+def ensemble(
+    circuit: Circuit,
+    samples: int | Sequence[int],
+    *,
+    time_constants: float = 60.0,
+    imperfections: Imperfections | None = None,
+    noise: Noise | None = None,
+    start: Mapping[str, Array] | None = None,
+    save: Sequence[float] | Array = (),
+    tolerance: float = 0.0,
+    step_accuracy: float = 1e-7,
+    memory: float = MEMORY,
+    only: Collection[str] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Ensemble:
+    """All samples of an ensemble at once; parameters and exceptions are those of `ensemble_chunks`."""
+    chunks = list(
+        ensemble_chunks(
+            circuit, samples, time_constants=time_constants, imperfections=imperfections, noise=noise, start=start,
+            save=save, tolerance=tolerance, step_accuracy=step_accuracy, memory=memory, only=only, on_progress=on_progress,
+        )
+    )  # fmt: skip
     first = chunks[0]
     return Ensemble(
         np.concatenate([chunk.samples for chunk in chunks]),
@@ -109,9 +130,9 @@ def ensemble_chunks(
     start: Mapping[str, Array] | None = None,
     save: Sequence[float] | Array = (),
     tolerance: float = 0.0,
-    accuracy: float = 1e-7,
-    memory: int = _MEMORY,
-    only: Sequence[str] | None = None,
+    step_accuracy: float = 1e-7,
+    memory: float = MEMORY,
+    only: Collection[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[Ensemble]:
     """Chunks of an ensemble, one after another, for studies larger than memory.
@@ -132,11 +153,11 @@ def ensemble_chunks(
         Ascending times, in τ, at which signals are kept; the ends always are.
     tolerance : float
         A sample ends when its answer moves by less than this per τ; 0 runs all to the end. It needs a run without noise.
-    accuracy : float
+    step_accuracy : float
         Error allowed per step, relative, and a hundredth of it absolute.
-    memory : int
-        Bytes that a chunk may take.
-    only : sequence of node names, optional
+    memory : float
+        Bytes that a chunk may take while it is computed; one sample is always run.
+    only : collection of node names, optional
         Blocks that are imperfect; all if not given.
     on_progress : callable, optional
         Called with the fraction done.
@@ -145,35 +166,27 @@ def ensemble_chunks(
     ------
     BadInput
         An argument is out of range, or the circuit is imperfect already.
+
+    Notes
+    -----
+    Explicit or linearly implicit steps: the first sample decides for all, so that a sample run alone takes the same steps.
     """
     numbers = _numbers(samples)
     times = np.asarray(save, dtype=float)
     noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
-    if not circuit.ideal:
-        raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
-    if not 0 < time_constants < np.inf:
-        raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
-    if times.ndim != 1 or (np.diff(times) <= 0).any() or (len(times) and not 0 <= times[0] <= times[-1] <= time_constants):
-        raise BadInput(f"save: must be ascending times from 0 to {time_constants:g} τ.")
-
-    def degraded(some: Sequence[int]) -> VectorField:
-        return VectorField(
-            degrade(
-                circuit.graph, imperfections, sigma=noise.sigma, seed=noise.seed, samples=some,
-                full_scale=1 / circuit.unit, time_constant=circuit.time_constant, only=only,
-            )
-        )  # fmt: skip
-
+    _check(circuit, times, only, time_constants=time_constants, step_accuracy=step_accuracy, memory=memory)
+    if not 0 <= tolerance < np.inf:
+        raise BadInput(f"tolerance: {tolerance!r} is not a speed of 0 flow units per τ or more.")
     starts = _starts(circuit, start, len(numbers))
-    probe = degraded(numbers[:1])
+    probe = VectorField(imperfect_graph(circuit, imperfections, noise, numbers[:1], only))
     if tolerance and len(probe.streams):
         raise BadInput("tolerance: a run with noise never comes to rest; leave it at 0 and give time_constants.")
-    method = method_for(probe, _initial(probe, starts, slice(0, 1)))
-    size = _samples_in(memory, probe, noise, time_constants, len(times))
+    method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)))
+    size = _samples_in(memory, probe, noise, time_constants, len(times), stiff=method is IMPLICIT)
     record = {"seed": noise.seed, "noise": noise.sigma, "noise_step": noise.step, "imperfections": str(imperfections)}
     for first in range(0, len(numbers), size):
         some = numbers[first : first + size]
-        field = degraded(some)
+        field = VectorField(imperfect_graph(circuit, imperfections, noise, some, only))
         drive = Drive(field, noise, some, time_constants) if len(field.streams) else None
 
         def progress(reached: float, done: int = first, part: int = len(some)) -> None:
@@ -181,20 +194,42 @@ def ensemble_chunks(
                 on_progress((done + part * reached / time_constants) / len(numbers))
 
         walked = march(
-            field, _initial(field, starts, slice(first, first + len(some))), times, time_constants, method,
-            drive=drive, answer=circuit.flow.answer, tolerances=Tolerances(accuracy, 1e-2 * accuracy, tolerance),
-            on_progress=progress,
+            field, _initial(circuit, field, starts, slice(first, first + len(some))), times, time_constants, method,
+            drive=drive, answer=circuit.flow.answer,
+            tolerances=Tolerances(step_accuracy, 1e-2 * step_accuracy, tolerance), on_progress=progress,
         )  # fmt: skip
         yield _result(field, drive, walked, np.array(some), times, asked=bool(tolerance), record=record)
 
 
-def _numbers(samples: int | Sequence[int]) -> list[int]:
-    if isinstance(samples, bool) or (isinstance(samples, int) and samples < 1):
-        raise BadInput(f"samples: {samples!r} is not a number of samples from 1.")
-    numbers = list(range(samples)) if isinstance(samples, int) else [int(number) for number in samples]
-    if not numbers or min(numbers) < 0 or max(numbers) >= 2**39:
-        raise BadInput("samples: must be whole numbers from 0 to 2**39 - 1, and at least one.")
-    return numbers
+def _numbers(samples: int | Sequence[int]) -> Sequence[int]:
+    """Numbers of the samples; a range stays one, however long."""
+    if isinstance(samples, int | np.integer) and not isinstance(samples, bool):
+        if not 1 <= samples <= LARGEST_SAMPLE:
+            raise BadInput(f"samples: {samples!r} is not a number of samples from 1 to 2**39 − 1.")
+        return range(int(samples))
+    if isinstance(samples, range) and len(samples):
+        check_sample(min(samples[0], samples[-1]))
+        check_sample(max(samples[0], samples[-1]))
+        return samples
+    if not isinstance(samples, Sequence | np.ndarray) or isinstance(samples, str) or not len(samples):
+        raise BadInput(f"samples: {samples!r} is neither a number of samples nor a list of them with at least one.")
+    return [check_sample(number) for number in samples]
+
+
+def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **positive: float) -> None:
+    if not circuit.ideal:
+        raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
+    for name, value in positive.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+            raise BadInput(f"{name}: {value!r} is not a positive number.")
+    if positive["step_accuracy"] > 0.1:
+        raise BadInput(f"step_accuracy: {positive['step_accuracy']!r} is not a relative error of 0.1 or less.")
+    end = positive["time_constants"]
+    if times.ndim != 1 or not (np.diff(times) > 0).all() or (len(times) and not 0 <= times[0] <= times[-1] <= end):
+        raise BadInput(f"save: must be ascending times from 0 to {end:g} τ.")
+    unknown = [node for node in only or () if node not in circuit.graph.network]
+    if unknown:
+        raise BadInput(f"only: {unknown[0]!r} is not a block of the circuit; there are: {', '.join(circuit.graph)}.")
 
 
 def _starts(circuit: Circuit, start: Mapping[str, Array] | None, samples: int) -> dict[str, Array]:
@@ -215,17 +250,24 @@ def _starts(circuit: Circuit, start: Mapping[str, Array] | None, samples: int) -
     return starts
 
 
-def _initial(field: VectorField, starts: Mapping[str, Array], rows: slice) -> Array:
-    """State vectors of some samples, shape (samples, size)."""
+def _initial(circuit: Circuit, field: VectorField, starts: Mapping[str, Array], rows: slice) -> Array:
+    """State vectors of some samples, shape (samples, size); a pole starts at what its ideal block delivers there."""
     count = rows.stop - rows.start
-    states = {label: np.tile(part, (count, 1)) for label, part in field.unpack(field.graph.initial()).items()}
-    return field.pack({**states, **{name: values[rows] for name, values in starts.items()}})
+    ideal = VectorField(circuit.graph)
+    states = {label: np.tile(part, (count, 1)) for label, part in ideal.unpack(circuit.graph.initial()).items()}
+    states |= {name: values[rows] for name, values in starts.items()}
+    signals = ideal.signals(ideal.pack(states))
+    for node in circuit.graph:
+        if (label := pole_label(node)) in field.graph.states:
+            size = circuit.graph.block(node).size
+            states[label] = np.broadcast_to(signals[node], (count, size))
+    return field.pack(states)
 
 
-def _samples_in(memory: int, field: VectorField, noise: Noise, time_constants: float, saved: int) -> int:
+def _samples_in(memory: float, field: VectorField, noise: Noise, time_constants: float, saved: int, *, stiff: bool) -> int:
     """How many samples fit: their knots, saved states, stages, and the matrices that a stiff step would need."""
     knots = len(noise.knot_times(time_constants)) * len(field.streams) if len(field.streams) else 0
-    matrices = field.size * (3 * field.size + field.width) if field.fastest_leak() > 1 else 0
+    matrices = field.size * (3 * field.size + field.width) if stiff else 0
     each = 8 * (3 * knots + 2 * saved * field.width + 12 * field.size + 4 * field.width + matrices)
     return max(1, int(memory // each))
 
@@ -241,9 +283,10 @@ def _result(
     record: Mapping[str, Any],
 ) -> Ensemble:
     rest = Outcome.NOT_SETTLED if asked else Outcome.COMPLETED
+    flags = zip(walked.failed, walked.stuck, walked.settled, strict=True)
     outcomes = tuple(
-        Outcome.BLEW_UP if failed else Outcome.SETTLED if settled else rest
-        for failed, settled in zip(walked.failed, walked.settled, strict=True)
+        Outcome.BLEW_UP if failed else Outcome.STUCK if stuck else Outcome.SETTLED if settled else rest
+        for failed, stuck, settled in flags
     )
     rows = [field.observables(walked.states[:, k], drive.at(time) if drive else None) for k, time in enumerate(times)]
     final = field.observables(walked.final, walked.final_noise)

@@ -16,7 +16,9 @@ __all__ = ["Realisation", "Site", "locate"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Realisation:
-    """Groups of elements, the nodes of every state and observable, volts per flow unit and τ in seconds.
+    """Groups of elements, the nodes of every state and observable, volts per flow unit, τ in seconds, and the machine unit.
+
+    The machine unit is what imperfections are given in, volts.
 
     ``start`` holds the voltages of algebraic nodes at t = 0, from which a simulator finds the first point: without them it
     starts all of them at zero, where a divider or a logarithm may have no slope.
@@ -27,6 +29,7 @@ class Realisation:
     start: Mapping[str, float]
     unit: float
     time_constant: float
+    machine_unit: float = 1.0
 
 
 def locate(graph: BlockGraph, node: str, index: int) -> tuple[str, int]:

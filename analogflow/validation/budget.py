@@ -22,6 +22,10 @@ __all__ = ["Budget", "Cost", "Entry", "error_budget"]
 Array = NDArray[np.float64]
 
 _LONGEST = 5000.0
+"""τ after which a circuit that still moves counts as one that does not settle."""
+
+_FLUCTUATING = (10.0, 300.0)
+"""Least and greatest length, in τ, of a run with noise that starts at the settled state."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One line of a budget: a cause, what it costs as measured and as predicted, and how many samples failed.
+    """One line of a budget: a cause, what it costs as measured and as predicted, and how many samples did not end well.
 
     The cause is an effect, or a block with the equation that placed it in ``place``.
     """
@@ -138,7 +142,7 @@ def error_budget(
         raise BadInput(
             f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"
         )
-    bench = _Bench(circuit, {name: ideal.final(name) for name in ideal.values}, 3 * float(ideal.time[-1]), samples)
+    bench = _Bench(circuit, {name: ideal.final(name) for name in ideal.values}, samples)
     blocks = [
         node for node in circuit.graph.order() if not isinstance(circuit.graph.block(node), Constant | Wire | NoiseSource)
     ]
@@ -163,29 +167,32 @@ def error_budget(
 class _Bench:
     """A settled ideal circuit, against which imperfect ones are held."""
 
-    def __init__(self, circuit: Circuit, settled: Mapping[str, Array], longest: float, samples: int) -> None:
+    def __init__(self, circuit: Circuit, settled: Mapping[str, Array], samples: int) -> None:
         self.circuit, self.settled, self.samples = circuit, settled, samples
-        self.longest = max(60.0, longest)
         self.field = VectorField(circuit.graph)
         self.state = self.field.pack({name: settled[name] for name in circuit.graph.states})
+        rates = -np.linalg.eigvals(self.field.jacobian(self.state)).real
+        # Fluctuations have grown to e⁻⁴ of what they become after twice as many of the slowest time constants.
+        slowest = float(rates[rates > 1e-6].min(initial=1.0))
+        self.fluctuating = float(np.clip(2 / slowest, *_FLUCTUATING))
         scalars = [name for name in circuit.flow.observables if settled[name].size == 1 and name != circuit.flow.answer]
         self.value = scalars[0] if scalars else ""
 
     def entry(self, cause: str, flaws: Imperfections, noise: Noise, only: list[str] | None) -> Entry:
-        """Measured and predicted cost of one cause."""
+        """Measured and predicted cost of one cause; every sample starts where the ideal circuit settled."""
         noisy = noise.sigma > 0 or flaws.noise_density > 0
         run = ensemble(
-            self.circuit, self.samples, time_constants=60.0 if noisy else self.longest, imperfections=flaws, noise=noise,
-            tolerance=0.0 if noisy else 1e-8, accuracy=1e-4 if noisy else 1e-7, only=only,
+            self.circuit, self.samples, time_constants=self.fluctuating if noisy else _LONGEST, imperfections=flaws,
+            noise=noise, start={name: self.settled[name] for name in self.circuit.graph.states},
+            tolerance=0.0 if noisy else 1e-9, step_accuracy=1e-4 if noisy else 1e-7, only=only,
         )  # fmt: skip
-        good = np.array([outcome is not Outcome.BLEW_UP for outcome in run.outcomes])
-        ends = {name: value[good] for name, value in run.final.items()}
+        ends = {name: value[run.ok] for name, value in run.final.items()}
         states = {name: ends[name] for name in self.circuit.graph.states}
         prediction = predict(self.circuit, self.state, self.samples, imperfections=flaws, noise=noise, only=only)
         measured = self._cost(ends, states)
         predicted = self._cost(prediction.signals, self.field.unpack(prediction.states))
         place = self.circuit.graph.source(cause).text if only else ""
-        return Entry(cause, place, measured, predicted, int((~good).sum()))
+        return Entry(cause, place, measured, predicted, int((~run.ok).sum()))
 
     def _cost(self, shown: Mapping[str, Array], states: Mapping[str, Array]) -> Cost:
         if not len(shown[self.circuit.flow.answer]):

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from analogflow.problems import Channel
-from analogflow.reference import capacity_certificate, capacity_reference
+from analogflow.reference import (
+    CapacityReference,
+    CostReference,
+    capacity_certificate,
+    capacity_cost_reference,
+    capacity_reference,
+    cost_certificate,
+)
 from analogflow.trajectory import Trajectory
 from analogflow.validation.check import Check
 
@@ -16,13 +23,12 @@ __all__ = ["certify_capacity"]
 
 def certify_capacity(channel: Channel, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
     """Answer, reference, its gap, errors and checks of a run that carries "z" and "capacity_nats"."""
-    reference = capacity_reference(channel)
+    reference = capacity_reference(channel) if channel.cost is None else capacity_cost_reference(channel)
     z = _all_inputs(channel, run.final("z"))
     capacity = float(run.final("capacity_nats")[0])
     defect = float(abs(run.values["z"].sum(axis=1) - 1).max())
     finite = bool(np.isfinite(z).all() and (z > 0).any())
-    certificate = capacity_certificate(channel.transition[channel.available], z[channel.available]) if finite else None
-    gap = certificate.gap if certificate else float("nan")
+    gap = _gap(channel, z, reference) if finite else float("nan")
     errors = {
         "capacity_nats": abs(capacity - reference.capacity_nats),
         "input_distribution": float(abs(z - reference.input_distribution).max()),
@@ -35,9 +41,20 @@ def certify_capacity(channel: Channel, run: Trajectory, tolerance: float) -> tup
         Check.at_most("the distribution certifies its own capacity", gap, tolerance, "nat"),
         Check.at_most("Σz stays 1", defect, tolerance),
     )
+    if channel.cost is not None and channel.cost_limit is not None:
+        errors["cost"] = max(float(z @ channel.cost) - channel.cost_limit, 0.0)
+        checks = (*checks, Check.at_most("the mean cost keeps its limit", errors["cost"], tolerance))
     answer = {"capacity_nats": capacity, "input_distribution": z.tolist()}
     exact = {"capacity_nats": reference.capacity_nats, "input_distribution": reference.input_distribution.tolist()}
     return answer, exact, reference.gap, errors, checks
+
+
+def _gap(channel: Channel, z: np.ndarray, reference: CapacityReference | CostReference) -> float:
+    """How much more than z any distribution can carry, nats; with a cost, at the price of the reference."""
+    if isinstance(reference, CostReference):
+        lower, upper = cost_certificate(channel, z, reference.price)
+        return upper - lower
+    return capacity_certificate(channel.transition[channel.available], z[channel.available]).gap
 
 
 def _all_inputs(channel: Channel, z: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from analogflow.circuit import Circuit
+from analogflow.errors import SimulationFailed
 from analogflow.netlister import netlist
 from analogflow.outcome import Outcome
 from analogflow.simulators import simulate
@@ -51,7 +52,7 @@ class Parity:
 
 
 def parity(
-    circuit: Circuit, *, time_constants: float = 50.0, largest_step: float | None = None, accuracy: float = 1e-9
+    circuit: Circuit, *, time_constants: float = 50.0, largest_step: float | None = None, step_accuracy: float = 1e-9
 ) -> Parity:
     """Run `circuit`, with its noise and imperfections, in ngspice and in the block engine, and compare the paths.
 
@@ -60,23 +61,25 @@ def parity(
     circuit : Circuit
     time_constants, largest_step : float
         Length of the run and ngspice's largest step, both in τ.
-    accuracy : float
+    step_accuracy : float
         Relative error that the block engine may make per step.
 
     Raises
     ------
     SimulationFailed, MissingProgram
-        ngspice broke down or is missing.
+        ngspice broke down or is missing, or the path runs away within 1 τ.
     """
     spice = simulate(netlist(circuit, time_constants=time_constants, largest_step=largest_step), engine="ngspice")
     times = spice.time
     if spice.outcome is Outcome.BLEW_UP:
         times = np.append(times, times[-1] + _GRACE)  # the block engine has as much time to run away as well
-    block = follow(circuit, times, accuracy=accuracy)
+    block = follow(circuit, times, step_accuracy=step_accuracy)
     end = min(spice.time[-1], block.time[-1])
     if Outcome.BLEW_UP in (spice.outcome, block.outcome):
         end -= _GRACE
     shared = int(np.searchsorted(spice.time, end, side="right"))
+    if not shared:
+        raise SimulationFailed(f"the path runs away at t = {end + _GRACE:.3g} τ, before there is anything to compare.")
     full_scale = {name: max(1.0, float(abs(value[:shared]).max())) for name, value in block.values.items()}
     differences = {
         name: float(np.max(abs(value[:shared] - spice.values[name][:shared]))) / full_scale[name]

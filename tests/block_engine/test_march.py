@@ -10,7 +10,7 @@ from analogflow.block_engine.methods import Method
 from analogflow.blocks import Imperfections
 from analogflow.flows import Flow
 from analogflow.noise import Noise
-from analogflow.passes import degrade
+from analogflow.passes import degrade_graph
 
 METHODS = {"explicit": EXPLICIT, "implicit": IMPLICIT}
 
@@ -120,7 +120,7 @@ def test_noise_is_followed_knot_by_knot(name):
     def decay(x):
         return -x
 
-    graph = degrade(Flow(decay, {"x": np.array([0.3])}).graph(), Imperfections(), sigma=0.5)
+    graph = degrade_graph(Flow(decay, {"x": np.array([0.3])}).graph(), Imperfections(), sigma=0.5)
     field, noise = VectorField(graph), Noise(0.5, seed=3, step=0.2)
     drive = Drive(field, noise, range(4), 10.0)
     times = noise.knot_times(10.0)
@@ -141,7 +141,7 @@ def test_no_sample_depends_on_its_neighbours():
     def decay(x):
         return -x
 
-    graph = degrade(Flow(decay, {"x": np.array([0.3, 0.1])}).graph(), Imperfections(), sigma=0.5)
+    graph = degrade_graph(Flow(decay, {"x": np.array([0.3, 0.1])}).graph(), Imperfections(), sigma=0.5)
     field, noise = VectorField(graph), Noise(0.5, seed=3)
     together = march(field, np.full((5, 2), 0.3), np.empty(0), 5.0, EXPLICIT, drive=Drive(field, noise, range(5), 5.0))
     alone = march(field, np.full((1, 2), 0.3), np.empty(0), 5.0, EXPLICIT, drive=Drive(field, noise, [3], 5.0))

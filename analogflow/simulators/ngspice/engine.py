@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import Drive, VectorField
+from analogflow.block_engine import RUNAWAY, Drive, VectorField
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
@@ -19,9 +19,6 @@ __all__ = ["run"]
 
 _WINDOW = 10.0
 """τ over which the answer must rest for the run to stop early."""
-
-_RUNAWAY = 1e6
-"""Flow units at which a state counts as having run away."""
 
 _GROWN = 1e2
 """Flow units above which a run that ngspice gives up is a blow-up: its steps shrink as the state goes to infinity."""
@@ -50,7 +47,7 @@ def run(
         end_time=deck.end_time,
         window=min(_WINDOW * circuit.time_constant, deck.end_time),
         settle=settle,
-        blow_up=_RUNAWAY * circuit.unit,
+        blow_up=RUNAWAY * circuit.unit,
         tables=deck.tables,
     )
 

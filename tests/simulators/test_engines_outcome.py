@@ -1,0 +1,38 @@
+"""What is said of a run with noise: whether the mean of its answer still moves."""
+
+import numpy as np
+import pytest
+
+from analogflow.compiler import compile, degrade
+from analogflow.flows import Flow
+from analogflow.netlister import netlist
+from analogflow.noise import Noise
+from analogflow.outcome import Outcome
+from analogflow.simulators import simulate
+
+
+def outcome_of(function, time_constants=60.0):
+    circuit = degrade(compile(Flow(function, {"x": np.zeros(2)})), noise=Noise(0.05, seed=4))
+    return simulate(netlist(circuit, time_constants=time_constants), engine="block", tolerance=1e-9).outcome
+
+
+def test_a_mean_that_rests_is_stationary():
+    def relax(x):
+        return 1.0 - x
+
+    assert outcome_of(relax) is Outcome.STATIONARY
+
+
+@pytest.mark.parametrize("speed", [0.05, 1.0])
+def test_a_mean_that_drifts_is_not(speed):
+    def drift(x):
+        return 0 * x + speed
+
+    assert outcome_of(drift) is Outcome.NOT_SETTLED
+
+
+def test_nothing_is_said_of_a_few_points():
+    def relax(x):
+        return 1.0 - x
+
+    assert outcome_of(relax, 0.3) is Outcome.NOT_SETTLED
