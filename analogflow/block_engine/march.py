@@ -211,15 +211,17 @@ class _Walk:
         """Save the path at every saved time that the step of the good samples covers."""
         if not len(self.save):
             return
-        while True:
-            due = self.save[np.minimum(self.saved, len(self.save) - 1)]
-            (rows,) = np.nonzero(good & (self.saved < len(self.save)) & (due <= reached))
-            if not len(rows):
-                return
-            length = reached[rows] - self.time[rows]
-            theta = (due[rows] - self.time[rows]) / np.where(length > 0, length, 1.0)
-            self.states[rows, self.saved[rows]] = inside(rows, theta)
-            self.saved[rows] += 1
+        upto = np.searchsorted(self.save, reached, side="right")
+        counts = np.where(good, np.maximum(upto - self.saved, 0), 0)
+        total = int(counts.sum())
+        if not total:
+            return
+        rows = np.repeat(np.arange(len(counts)), counts)
+        which = self.saved[rows] + np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+        length = reached[rows] - self.time[rows]
+        theta = (self.save[which] - self.time[rows]) / np.where(length > 0, length, 1.0)
+        self.states[rows, which] = inside(rows, theta)
+        self.saved = self.saved + counts
 
     def _stop(self, which: Flags, *, failed: bool = False, settled: bool = False) -> None:
         self.active = self.active & ~which
