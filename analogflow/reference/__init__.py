@@ -14,6 +14,13 @@ from analogflow.reference.capacity import (
     capacity_reference,
     input_types,
 )
+from analogflow.reference.transport import (
+    TransportBounds,
+    TransportReference,
+    transport_certificate,
+    transport_limit,
+    transport_reference,
+)
 
 __all__ = [
     "AttentionReference",
@@ -22,6 +29,8 @@ __all__ = [
     "CapacityReference",
     "Convergence",
     "InputTypes",
+    "TransportBounds",
+    "TransportReference",
     "attention_certificate",
     "attention_reference",
     "capacity_batch",
@@ -30,4 +39,7 @@ __all__ = [
     "capacity_reference",
     "expected_answer",
     "input_types",
+    "transport_certificate",
+    "transport_limit",
+    "transport_reference",
 ]
