@@ -17,14 +17,18 @@ __all__ = ["Found", "search"]
 
 Array = NDArray[np.float64]
 
-_SWEEPS, _NEWTON_STEPS, _ROUGH = 4, 200, 1e-3
-"""Sinkhorn sweeps and Newton steps at most at each temperature, and the violation at which the next is begun."""
+_SWEEPS, _NEWTON_STEPS, _ROUGH = 4, 200, 0.1
+"""Sinkhorn sweeps and Newton steps at most at each temperature, and the relative error of every column below which the
+next is begun: a light column that is left behind has a long way to go later."""
 
 _COOLER = 0.4
 """Ratio of a temperature to the one before."""
 
 _LONGEST, _SHORTEST = 10.0, 1e-2
-"""Longest step of an exponent, and shortest part of it that is tried before the Hessian is ridged."""
+"""Longest first step of an exponent, and shortest part of it that is tried before the Hessian is ridged."""
+
+_NEAR = 1e-6
+"""Violation below which halving it is enough for a step to be taken."""
 
 _RIDGES = (0.0, 1e-14, 1e-12, 1e-9, 1e-6, 1e-3)
 """Parts of diag b added to a Hessian that is singular to rounding, as it is where the plan is nearly a permutation."""
@@ -59,7 +63,7 @@ def search(problem: Transport, aim: float) -> Found:
         for _ in range(_SWEEPS):
             stage.sweep()
         for _ in range(_NEWTON_STEPS):
-            if stage.violation <= (aim if last else _ROUGH):
+            if stage.violation <= aim if last else stage.worst <= _ROUGH:
                 break
             before = stage.violation
             if stage.newton():
@@ -112,11 +116,22 @@ class _Stage:
             while length >= shortest:
                 self._take(u + length * step)
                 # At the end the dual's rise drowns in rounding, and the violation tells.
-                if self.value >= value + 1e-4 * length * slope or self.violation < 0.5 * before:
+                halved = before < _NEAR and self.violation < 0.5 * before
+                if halved or self.value >= value + 1e-4 * length * slope:
+                    self._lengthen(u, step, length)
                     return True
                 length *= 0.5
         self._take(u)
         return False
+
+    def _lengthen(self, u: Array, step: Array, length: float) -> None:
+        """Double an accepted step that was cut while that raises the dual: a column may be far from where it belongs."""
+        while length < 1:
+            value, length = self.value, 2 * length
+            self._take(u + length * step)
+            if not self.value > value:
+                self._take(u + 0.5 * length * step)
+                return
 
     def _take(self, u: Array) -> None:
         exponents = self.exponents + u
@@ -128,3 +143,4 @@ class _Stage:
         self.columns = self.plan.sum(axis=0)
         self.value = float(self.b @ u - self.a @ (top + np.log(sums))[:, 0])
         self.violation = float(abs(self.columns - self.b).sum()) / self.mass
+        self.worst = float(abs(self.columns / self.b - 1).max())

@@ -54,7 +54,7 @@ def transport_reference(problem: Transport, *, violation: float = 1e-12, gap: fl
     violation : float
         Largest sum of the errors of the marginals, over the mass.
     gap : float
-        Largest certified gap, over the cost's range times the mass.
+        Largest certified gap, over the mass times the cost's range or the temperature, whichever is larger.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def transport_reference(problem: Transport, *, violation: float = 1e-12, gap: fl
         plan, g = plan.T, _other_side(problem, g)
     bounds = transport_certificate(problem, plan, g)
     off, certified = bounds.violation / problem.mass, max(bounds.gap, 0.0)
-    if not (off <= violation and certified <= gap * max(problem.span * problem.mass, np.finfo(float).tiny)):
+    if not (off <= violation and certified <= gap * problem.mass * max(problem.span, problem.epsilon)):
         raise SimulationFailed(
             f"the plan of {problem!r} is certified to a violation of {off:.2g} and a gap of {certified:.2g} only; "
             "ask for less, or take a larger epsilon."
