@@ -1,4 +1,4 @@
-"""Tracking a drifting cost while it cools: Sinkhorn sweeps on a schedule, with the paper's adaptive pause, many runs at once.
+"""Sinkhorn sweeps that follow a drifting cost while they cool, with the paper's adaptive pause, many runs at once.
 
 Failure is a plan whose rows point elsewhere, or marginals that are off. An assignment solver is never asked about ln P:
 potentials cancel in an assignment, so that it returns the optimum of the cost whatever became of the plan.

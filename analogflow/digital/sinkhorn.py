@@ -52,9 +52,7 @@ class TransportRun:
     converged: bool
 
 
-def sinkhorn(
-    problem: Transport, *, violation: float = 1e-9, most: int = 100_000, seconds: float = math.inf
-) -> TransportRun:
+def sinkhorn(problem: Transport, *, violation: float = 1e-9, most: int = 100_000, seconds: float = math.inf) -> TransportRun:
     """Sinkhorn's iteration at the problem's temperature: g_j ← g_j + ε ln(b_j/Σ_i P_ij), rows exact after each sweep.
 
     Parameters

@@ -14,7 +14,10 @@ COST = [[0.0, 1.0], [1.0, 0.0]]
 GOOD = {"cost": COST, "row": [0.5, 0.5], "column": [0.25, 0.75], "epsilon": 0.1}
 
 BAD = {
-    "ragged": (dict(cost=[[0, 1], [1]]), r"cost does not consist of numbers in rows of one length; give a matrix with a row"),
+    "ragged": (
+        dict(cost=[[0, 1], [1]]),
+        r"cost does not consist of numbers in rows of one length; give a matrix with a row",
+    ),
     "text": (dict(row=["a", 1]), r"row does not consist of numbers"),
     "vector": (dict(cost=[0, 1]), r"cost has shape \(2,\); give a matrix"),
     "empty": (dict(cost=np.empty((0, 2))), r"cost has shape \(0, 2\)"),
@@ -22,7 +25,10 @@ BAD = {
     "not finite": (dict(cost=[[0, math.inf], [1, 0]]), r"cost has inf in row 1, column 2; give finite numbers"),
     "row not finite": (dict(row=[0.5, math.nan]), r"row has nan in entry 2; give finite numbers"),
     "wrong length": (dict(row=[0.2, 0.3, 0.5]), r"row has 3 masses; give one for each row of the cost \(2\)"),
-    "matrix marginal": (dict(column=[[1, 0]]), r"column has shape \(1, 2\); give one mass for each column of the cost \(2\)"),
+    "matrix marginal": (
+        dict(column=[[1, 0]]),
+        r"column has shape \(1, 2\); give one mass for each column of the cost \(2\)",
+    ),
     "zero mass": (dict(column=[0, 1]), r"column: mass 1 is 0; masses must be positive: leave out a column without mass"),
     "negative": (dict(row=[-0.5, 1.5]), r"row: mass 1 is -0\.5; masses must be positive"),
     "sums": (dict(row=[0.5, 0.6]), r"row sums to 1\.1 and column to 1; both must carry the same mass within 1e-09"),
@@ -32,12 +38,21 @@ BAD = {
     "epsilon no number": (dict(epsilon="cold"), r"epsilon is 'cold'; give a positive number"),
     "schedule": (dict(schedule=3), r"schedule is 3; give one of exponential, quadratic, adaptive, or its kind, start, rate"),
     "kind": (dict(schedule="linear"), r"schedule is of kind 'linear'; known are exponential, quadratic, adaptive"),
-    "key": (dict(schedule={"kind": "adaptive", "alpha": 0.9}), r"schedule has an unknown key 'alpha'; its keys are kind, st"),
-    "start": (dict(schedule={"kind": "quadratic", "start": 0.05}), r"schedule\.start is 0\.05, not above epsilon, 0\.1; it c"),
+    "key": (
+        dict(schedule={"kind": "adaptive", "alpha": 0.9}),
+        r"schedule has an unknown key 'alpha'; its keys are kind, st",
+    ),
+    "start": (
+        dict(schedule={"kind": "quadratic", "start": 0.05}),
+        r"schedule\.start is 0\.05, not above epsilon, 0\.1; it c",
+    ),
     "hot": (dict(epsilon=2, schedule="adaptive"), r"schedule\.start is None; give a positive number"),
     "rate": (dict(schedule={"kind": "quadratic", "rate": -1}), r"schedule\.rate is -1; give a positive number"),
     "k_safe": (dict(schedule={"kind": "adaptive", "k_safe": 0}), r"schedule\.k_safe is 0; give a positive number"),
-    "brake": (dict(schedule={"kind": "exponential", "k_safe": 1}), r"schedule has a k_safe, but its kind 'exponential' has n"),
+    "brake": (
+        dict(schedule={"kind": "exponential", "k_safe": 1}),
+        r"schedule has a k_safe, but its kind 'exponential' has n",
+    ),
 }
 
 
@@ -49,7 +64,9 @@ def test_what_is_no_problem_is_refused_with_what_is_allowed(reason):
 
 
 def test_all_faults_are_told_at_once():
-    with pytest.raises(BadInput, match=r"(?s)row has 1 masses.*column: mass 2 is -1.*epsilon is 0.*schedule is of kind None"):
+    with pytest.raises(
+        BadInput, match=r"(?s)row has 1 masses.*column: mass 2 is -1.*epsilon is 0.*schedule is of kind None"
+    ):
         Transport(COST, [1], [2, -1], 0, {})
 
 
@@ -102,7 +119,9 @@ def test_faults_of_a_file_are_sentences(tmp_path):
     with pytest.raises(BadInput, match=r"the key 'epsilon' is missing; it holds the temperature in units of the cost"):
         read_problem("transport", path)
     path.write_text(json.dumps({**GOOD, "colour": "blue"}))
-    with pytest.raises(BadInput, match=r"unknown key 'colour'; a transport problem has the keys cost, row, column, epsilon, s"):
+    with pytest.raises(
+        BadInput, match=r"unknown key 'colour'; a transport problem has the keys cost, row, column, epsilon, s"
+    ):
         read_problem("transport", path)
     with pytest.raises(BadInput, match=r"a file with a transport problem must end in \.json or \.toml"):
         read_problem("transport", tmp_path / "cost.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import qr
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from analogflow.errors import BadInput
@@ -19,6 +20,10 @@ _WRITTEN_OUT = 4096
 
 _DENSE = 400
 """Entries of a plan up to which its norm is taken from all eigenvalues."""
+
+
+_LOST = 1e-13
+"""Relative weight below which a direction of the additive model is rounding; what it could move is its square, 1e-26."""
 
 
 class PlanDerivatives:
@@ -60,7 +65,11 @@ class PlanDerivatives:
         self._weights = np.sqrt(self.plan)
         # Weighted indicators of all columns but one, their row means taken out; one is implied by the others.
         columns = np.eye(problem.columns)[None, :, :-1] - (self.plan / problem.row[:, None])[:, None, :-1]
-        self._basis, _ = np.linalg.qr((self._weights[:, :, None] * columns).reshape(self.plan.size, -1))
+        basis, triangle, _ = qr(
+            (self._weights[:, :, None] * columns).reshape(self.plan.size, -1), mode="economic", pivoting=True
+        )
+        strength = abs(np.diagonal(triangle))
+        self._basis = basis[:, strength > _LOST * strength[0]]
 
     def with_cost(self, direction: ArrayLike) -> Array:
         """dP/dC in a direction dC, both of shape (n, m): mass per unit of cost.
@@ -72,7 +81,9 @@ class PlanDerivatives:
         """
         change = np.asarray(direction, dtype=float)
         if change.shape != self.plan.shape or not np.isfinite(change).all():
-            raise BadInput(f"direction has shape {change.shape}; give one finite number for each of {self.plan.shape} costs.")
+            raise BadInput(
+                f"direction has shape {change.shape}; give one finite number for each of {self.plan.shape} costs."
+            )
         return self._moved(change)
 
     def with_epsilon(self) -> Array:
