@@ -43,7 +43,7 @@ PROBLEMS = {
 
 
 @engines
-@pytest.mark.parametrize("form", flows.FAMILIES and ["potential", "scaling"])
+@pytest.mark.parametrize("form", ["potential", "scaling"])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_plan_and_cost_are_those_of_the_reference(engine, form, name):
     solution = solve(PROBLEMS[name], form=form, engine=engine)
@@ -83,7 +83,7 @@ def test_wrong_answers_are_told():
 
 def test_potentials_that_still_travel_are_not_taken_for_settled():
     # The entries of a cold plan rest, all in wrong columns, until a potential has come far enough.
-    cost = np.array([[0.0, 5.0], [0.1, 6.0]])
+    cost = np.array([[0.0, 5.0], [0.1, 5.3]])
     solution = solve(Transport(cost, [0.5, 0.5], [0.5, 0.5], 0.05), engine="block")
     run = solution.run
     early = run.values["plan"][run.time < 20]
@@ -96,7 +96,9 @@ def test_potentials_that_still_travel_are_not_taken_for_settled():
 @pytest.mark.parametrize("name", ["3 x 3", "exponential", "adaptive"])
 def test_engines_follow_the_same_path(name):
     found = parity(compile(flows.transport(PROBLEMS[name])), time_constants=20, largest_step=0.01)
-    assert max(found.differences.values()) < 1e-4
+    assert max(value for name, value in found.differences.items() if name != "brake") < 1e-4
+    # The comparator switches within a hundredth of what it compares.
+    assert found.differences.get("brake", 0.0) < 1e-2
 
 
 def test_noise_is_carried_through_and_rows_hold():

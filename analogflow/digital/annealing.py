@@ -182,7 +182,7 @@ def annealed_tracking(costs: Array, annealing: Annealing, *, target: Array | Non
     answer = mean if annealing.gumbel else plan
     wanted = costs[-1] if target is None else np.asarray(target, dtype=float)
     best = np.stack([linear_sum_assignment(cost)[1] for cost in wanted])
-    return Tracking(answer, *path, (answer.argmax(axis=2) == best).all(axis=1))
+    return Tracking(answer, path[0], path[1], path[2], (answer.argmax(axis=2) == best).all(axis=1))
 
 
 def calibrated_k_safe(costs: Array, annealing: Annealing, *, violation: float = 0.05, quantile: float = 0.1) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
@@ -65,11 +67,10 @@ class PlanDerivatives:
         self._weights = np.sqrt(self.plan)
         # Weighted indicators of all columns but one, their row means taken out; one is implied by the others.
         columns = np.eye(problem.columns)[None, :, :-1] - (self.plan / problem.row[:, None])[:, None, :-1]
-        basis, triangle, _ = qr(
-            (self._weights[:, :, None] * columns).reshape(self.plan.size, -1), mode="economic", pivoting=True
-        )
-        strength = abs(np.diagonal(triangle))
-        self._basis = basis[:, strength > _LOST * strength[0]]
+        weighted = (self._weights[:, :, None] * columns).reshape(self.plan.size, -1)
+        factors: Any = qr(weighted, mode="economic", pivoting=True)
+        strength = abs(np.diagonal(factors[1]))
+        self._basis: Array = factors[0][:, strength > _LOST * strength[:1]]
 
     def with_cost(self, direction: ArrayLike) -> Array:
         """dP/dC in a direction dC, both of shape (n, m): mass per unit of cost.
@@ -112,13 +113,11 @@ class PlanDerivatives:
         if size <= _DENSE:
             values, vectors = np.linalg.eigh(-self.matrix())
         else:
-            operator = LinearOperator((size, size), matvec=self._opposite, dtype=np.dtype(float))
+            opposite = {"shape": (size, size), "dtype": np.dtype(float)}
+            operator: Any = LinearOperator(**opposite, matvec=lambda x: -self._moved(x.reshape(self.plan.shape)).ravel())
             start = 1 + np.cos(np.arange(size, dtype=float) ** 2)
-            values, vectors = eigsh(operator, k=1, v0=start, tol=1e-10)
+            values, vectors = eigsh(operator, k=1, v0=start, tol=float(1e-10))
         return float(values[-1]), vectors[:, -1].reshape(self.plan.shape)
-
-    def _opposite(self, direction: Array) -> Array:
-        return -self._moved(direction.reshape(self.plan.shape)).ravel()
 
     def _moved(self, change: Array) -> Array:
         """P/ε ∘ (ḟ ⊕ ġ − change) with the ḟ and ġ that leave no trace in the marginals."""

@@ -67,7 +67,7 @@ def sinkhorn_spectrum(plan: ArrayLike) -> Spectrum:
     optimal plan is unique and a permutation.
     """
     P, r, c = _sums(plan)
-    correlations = np.linalg.svd(P / np.sqrt(np.outer(r, c)), compute_uv=False)
+    correlations = np.asarray(np.linalg.svd(P / np.sqrt(np.outer(r, c)), compute_uv=False), dtype=np.float64)
     correlations.setflags(write=False)
     return Spectrum(correlations, float(1 - correlations[1] ** 2), float(np.sqrt(r.max() / r.min())))
 
