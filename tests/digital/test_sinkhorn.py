@@ -67,7 +67,9 @@ def test_limits_that_make_no_sense_are_refused():
         annealed_sinkhorn(problem, factor=1)
     with pytest.raises(BadInput, match=r"scale is -1; give 0 or a positive number"):
         gumbel_sinkhorn(problem, scale=-1)
-    with pytest.raises(BadInput, match=r"(?s)kind is 'linear'.*carry is 'x'.*alpha is 2.*temperatures go from 1 to 3.*sweeps"):
+    with pytest.raises(
+        BadInput, match=r"(?s)kind is 'linear'.*carry is 'x'.*alpha is 2.*temperatures go from 1 to 3.*sweeps"
+    ):
         Annealing("linear", 2, start=1, end=3, sweeps=0, carry="x")
     with pytest.raises(BadInput, match=r"k_safe is None; the kind 'adaptive' needs a positive one and no other takes one"):
         Annealing("adaptive")
@@ -128,7 +130,9 @@ def test_the_pause_holds_the_temperature_exactly_where_the_plan_moved_too_far():
 def test_carried_scalings_lag_like_delta_over_epsilon_squared_and_carried_potentials_do_not():
     costs = fixed_costs(120)
     off = {
-        carry: annealed_tracking(costs, Annealing("exponential", 0.98, sweeps=1, carry=carry, end=0.02)).violation.max(axis=1)
+        carry: annealed_tracking(costs, Annealing("exponential", 0.98, sweeps=1, carry=carry, end=0.02)).violation.max(
+            axis=1
+        )
         for carry in ("potential", "scaling")
     }
     assert off["potential"][20:].max() < off["scaling"][20:].max() / 3
@@ -160,5 +164,7 @@ def test_calibration_takes_the_ratio_where_marginals_first_fail():
     assert calibrated_k_safe(costs, fast, quantile=0.5) == pytest.approx(np.median(ratios))
     with pytest.raises(BadInput, match=r"calibration: the schedule has a brake already"):
         calibrated_k_safe(costs, Annealing("adaptive", 0.9, 1.0))
-    with pytest.raises(BadInput, match=r"calibration: no run's marginals were off by more than 1\.9 of its mass; cool faster"):
+    with pytest.raises(
+        BadInput, match=r"calibration: no run's marginals were off by more than 1\.9 of its mass; cool faster"
+    ):
         calibrated_k_safe(costs, fast, violation=1.9)

@@ -113,10 +113,10 @@ class PlanDerivatives:
         if size <= _DENSE:
             values, vectors = np.linalg.eigh(-self.matrix())
         else:
-            opposite = {"shape": (size, size), "dtype": np.dtype(float)}
-            operator: Any = LinearOperator(**opposite, matvec=lambda x: -self._moved(x.reshape(self.plan.shape)).ravel())
+            parts: dict[str, Any] = {"shape": (size, size), "dtype": np.dtype(float)}
+            parts["matvec"] = lambda x: -self._moved(x.reshape(self.plan.shape)).ravel()
             start = 1 + np.cos(np.arange(size, dtype=float) ** 2)
-            values, vectors = eigsh(operator, k=1, v0=start, tol=float(1e-10))
+            values, vectors = eigsh(LinearOperator(**parts), k=1, v0=start)
         return float(values[-1]), vectors[:, -1].reshape(self.plan.shape)
 
     def _moved(self, change: Array) -> Array:
