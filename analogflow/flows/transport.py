@@ -85,8 +85,9 @@ def braked(
     P = softmax(_exponents(carry, x, epsilon, C), tail=a)
     share = _missing(P, b)
     cooling = -switch(_cooling(epsilon, end, rate, False), 1.0 - brake)
-    limit = k_safe * epsilon
-    speed = plan_speed(P, _exponent_rates(carry, x, epsilon, share, cooling, C), a) / (limit * limit)
+    # Measured in units of the limit from the start, so that no voltage on the way is far from 1.
+    unit = (1.0 / k_safe) / epsilon
+    speed = plan_speed(P, _exponent_rates(carry, x, epsilon, share * unit, cooling * unit, C), a)
     decision = comparator(speed, 1.0, width=_WIDTH)
     return epsilon * share if carry == "potential" else share, cooling, BRAKE_RATE * (decision - brake)
 

@@ -185,3 +185,16 @@ def test_expected_answer_has_the_flow_s_names():
     expected = expected_answer(problem)
     assert set(expected) == {"plan", "cost"}
     assert len(expected["plan"]) == 6
+
+
+@pytest.mark.parametrize("epsilon", [0.2, 0.05])
+def test_the_digital_peer_finds_the_same_plans(epsilon):
+    import ot
+
+    problem = random_problem(6, 12, 9, epsilon)
+    problem = Transport(problem.cost, problem.row / problem.mass, problem.column / problem.mass, epsilon)
+    peer = ot.sinkhorn(problem.row, problem.column, problem.cost, epsilon, "sinkhorn_log", stopThr=1e-13, numItermax=100_000)
+    np.testing.assert_allclose(peer, transport_reference(problem).plan, atol=1e-10)
+    assert transport_certificate(problem, peer).gap < 1e-9
+    linear = ot.emd2(problem.row, problem.column, problem.cost)
+    assert linear == pytest.approx(transport_limit(problem).cost, abs=1e-12)
