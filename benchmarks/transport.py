@@ -5,6 +5,7 @@ Run from the project's root; ``--write`` puts the tables into docs/transport.md,
 
 from __future__ import annotations
 
+import runpy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from analogflow.passes import stabilise
 from analogflow.reference import transport_certificate, transport_reference
 
 DOCUMENT = Path(__file__).parents[1] / "docs/transport.md"
+EXAMPLE = Path(__file__).parents[1] / "examples/transport_tracking.py"
 
 
 def random_problem(size: int, epsilon: float, schedule: object = None, seed: int = 1) -> af.Transport:
@@ -85,5 +87,13 @@ def large() -> str:
     return f"{table(head, rows)}\n\n{machine('numpy', 'pot')}"
 
 
+def tracking() -> str:
+    study = runpy.run_path(str(EXAMPLE))["tracking_study"](100)
+    names = list(dict.fromkeys(name for _, _, name in study))
+    keys = dict.fromkeys((carry, alpha) for carry, alpha, _ in study)
+    rows = [(carry, f"{alpha:g}", *(f"{study[carry, alpha, name].rate:.2f}" for name in names)) for carry, alpha in keys]
+    return table(("carried", "α", *names), rows)
+
+
 if __name__ == "__main__":
-    report(__doc__, DOCUMENT, {"circuits": circuits, "large": large})
+    report(__doc__, DOCUMENT, {"circuits": circuits, "large": large, "tracking": tracking})
