@@ -25,12 +25,12 @@ from analogflow.errors import (
     UnstableManifold,
     Untraceable,
 )
-from analogflow.flows import CommonMode, Flow, Simplex, Sphere
+from analogflow.flows import CommonMode, Flow, Simplex, Sphere, WeightedMean
 from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
-from analogflow.problems import Attention, Channel
+from analogflow.problems import Attention, Channel, Schedule, Transport
 from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, simulate
 from analogflow.solution import Solution, solve
 from analogflow.trajectory import Trajectory
@@ -61,13 +61,16 @@ __all__ = [
     "Noise",
     "Outcome",
     "Parity",
+    "Schedule",
     "Simplex",
     "SimulationFailed",
     "Solution",
     "Sphere",
     "Trajectory",
+    "Transport",
     "UnstableManifold",
     "Untraceable",
+    "WeightedMean",
     "certify",
     "comparator",
     "compile",

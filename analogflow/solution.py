@@ -126,7 +126,7 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel, Attention
+    problem : Channel, Attention, Transport
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     technology : str

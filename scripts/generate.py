@@ -5,6 +5,7 @@ from pathlib import Path
 from analogflow import Channel, compile, draw_blocks, flows, netlist, plot_capacity, save_figure, solve
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
+from analogflow.flows.transport import FORMS as TRANSPORT_FORMS
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.solution import path_step
@@ -24,6 +25,12 @@ def main() -> None:
         step, expected = path_step(circuit, tokens.time), expected_answer(circuit.flow.problem)
         deck = netlist(circuit, time_constants=tokens.time, largest_step=step, expected=expected)
         print(deck.write(ROOT / f"netlists/attention-{form}-ideal.cir", force=True).relative_to(ROOT))
+    for name, file in (("transport", "transport_three.json"), ("transport-adaptive", "transport_cooling.json")):
+        plan = read_problem("transport", ROOT / "examples/data" / file)
+        for form in TRANSPORT_FORMS:
+            circuit = compile(flows.transport(plan, form=form))
+            deck = netlist(circuit, time_constants=100, expected=expected_answer(plan))
+            print(deck.write(ROOT / f"netlists/{name}-{form}-ideal.cir", force=True).relative_to(ROOT))
     images = ROOT / "docs/images"
     circuit = compile(flows.capacity(channel))
     print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, LinearMap, flat, in_groups, shown
 
@@ -137,13 +139,17 @@ class Wire(Block):
     ports: ClassVar = ("x",)
     indices: tuple[int, ...]
 
+    @functools.cached_property
+    def _order(self) -> NDArray[np.intp]:
+        return np.array(self.indices, dtype=np.intp)
+
     def relation(self, *inputs: Array) -> Array:
         """Selected elements."""
-        return inputs[0][..., list(self.indices)]
+        return inputs[0][..., self._order]
 
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
         """The same selection."""
-        return (LinearMap(lambda tangent: tangent[..., list(self.indices), :]),)
+        return (LinearMap(lambda tangent: tangent[..., self._order, :]),)
 
     def parameters(self) -> str:
         """First indices."""

@@ -3,13 +3,26 @@
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
 from analogflow.flows.flow import Flow
-from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere
-from analogflow.problems import Attention, Channel
+from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
+from analogflow.flows.transport import transport
+from analogflow.problems import Attention, Channel, Transport
 
-__all__ = ["FAMILIES", "FAMILY_OF", "CommonMode", "Flow", "Invariant", "Simplex", "Sphere", "attention", "capacity"]
+__all__ = [
+    "FAMILIES",
+    "FAMILY_OF",
+    "CommonMode",
+    "Flow",
+    "Invariant",
+    "Simplex",
+    "Sphere",
+    "WeightedMean",
+    "attention",
+    "capacity",
+    "transport",
+]
 
-FAMILIES = {"capacity": capacity, "attention": attention}
+FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport}
 """Flow family by the name the command line knows it by: problem and form in, flow out."""
 
-FAMILY_OF = {Channel: "capacity", Attention: "attention"}
+FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport"}
 """Name of the family that solves a problem, by the problem's type."""

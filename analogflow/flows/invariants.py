@@ -12,7 +12,7 @@ import numpy as np
 
 from analogflow.graph import softmax
 
-__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere"]
+__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,4 +124,41 @@ class Sphere:
     restoring_term = "½(1 − |x_i|²) x_i"
 
 
-Invariant = Simplex | CommonMode | Sphere
+@dataclasses.dataclass(frozen=True)
+class WeightedMean:
+    """Adding one number to every element changes nothing that matters, and the flow keeps Σ_k w_k x_k/Σ_k w_k, fixed w."""
+
+    state: str
+    weights: tuple[float, ...]
+    name = "common mode"
+    binding = False
+
+    @property
+    def _shares(self) -> np.ndarray:
+        weights = np.array(self.weights)
+        return weights / weights.sum()
+
+    def project(self, x: np.ndarray) -> np.ndarray:
+        """Same point with a mean of 0."""
+        return x - self._shares @ x
+
+    def transverse(self, x: np.ndarray) -> np.ndarray:
+        """The common direction."""
+        return np.ones(x.size)
+
+    def normal(self, x: np.ndarray) -> np.ndarray:
+        """Weights by which the mean is measured."""
+        return self._shares
+
+    def defect(self, x: np.ndarray) -> np.ndarray:
+        """Mean over the last axis."""
+        return x @ self._shares
+
+    def restore(self, x: Any) -> Any:
+        """Rate added to each element, for a return rate of 1 per τ: minus the mean, a crossbar of one row."""
+        return -(self._shares @ x)
+
+    restoring_term = "−Σ w·x"
+
+
+Invariant = Simplex | CommonMode | Sphere | WeightedMean

@@ -2,5 +2,6 @@
 
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
+from analogflow.problems.transport import Schedule, Transport
 
-__all__ = ["Attention", "Channel"]
+__all__ = ["Attention", "Channel", "Schedule", "Transport"]

@@ -14,6 +14,7 @@ from analogflow.errors import BadInput
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
+from analogflow.problems.transport import Transport
 
 __all__ = ["read_problem"]
 
@@ -47,6 +48,17 @@ _KINDS = {
             "V": "the value matrix",
             "beta": "the inverse temperature",
             "time": "the end of the run in time constants",
+        },
+    ),
+    "transport": ProblemKind(
+        Transport,
+        "a transport problem",
+        ("cost", "row", "column", "epsilon", "schedule"),
+        {
+            "cost": "the matrix of costs, a row for each source",
+            "row": "the mass of each row",
+            "column": "the mass of each column",
+            "epsilon": "the temperature in units of the cost",
         },
     ),
 }

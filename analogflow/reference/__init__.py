@@ -17,6 +17,13 @@ from analogflow.reference.capacity import (
     cost_certificate,
     input_types,
 )
+from analogflow.reference.transport import (
+    TransportBounds,
+    TransportReference,
+    transport_certificate,
+    transport_limit,
+    transport_reference,
+)
 
 __all__ = [
     "AttentionReference",
@@ -26,6 +33,8 @@ __all__ = [
     "Convergence",
     "CostReference",
     "InputTypes",
+    "TransportBounds",
+    "TransportReference",
     "attention_certificate",
     "attention_reference",
     "capacity_batch",
@@ -36,4 +45,7 @@ __all__ = [
     "cost_certificate",
     "expected_answer",
     "input_types",
+    "transport_certificate",
+    "transport_limit",
+    "transport_reference",
 ]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel
+from analogflow.problems import Attention, Channel, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
+from analogflow.reference.transport import transport_reference
 
 __all__ = ["expected_answer"]
 
@@ -16,7 +17,8 @@ __all__ = ["expected_answer"]
 def expected_answer(problem: Any) -> dict[str, Any]:
     """Name to number or list, by the names of the flow's signals.
 
-    For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row.
+    For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row;
+    for transport ``plan``, row after row, and ``cost``.
     """
     answer = _ANSWERS.get(type(problem))
     if answer is None:
@@ -33,4 +35,13 @@ def _attention(problem: Attention) -> dict[str, Any]:
     return {"x": attention_reference(problem).tokens.ravel().tolist()}
 
 
-_ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {Channel: _capacity, Attention: _attention}
+def _transport(problem: Transport) -> dict[str, Any]:
+    reference = transport_reference(problem)
+    return {"plan": reference.plan.ravel().tolist(), "cost": reference.cost}
+
+
+_ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Channel: _capacity,
+    Attention: _attention,
+    Transport: _transport,
+}

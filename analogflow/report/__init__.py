@@ -6,6 +6,7 @@ from analogflow.report.figure import check_writable, save_figure
 from analogflow.report.plots import plot_capacity
 from analogflow.report.printing import print_solution, solution_json
 from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
+from analogflow.report.transport import plot_transport
 
 __all__ = [
     "PLOTS",
@@ -16,11 +17,12 @@ __all__ = [
     "history_table",
     "plot_attention",
     "plot_capacity",
+    "plot_transport",
     "print_solution",
     "save_figure",
     "solution_json",
     "solution_table",
 ]
 
-PLOTS = {"capacity": plot_capacity, "attention": plot_attention}
+PLOTS = {"capacity": plot_capacity, "attention": plot_attention, "transport": plot_transport}
 """Figure of a run by the name of the flow's family."""

@@ -88,6 +88,12 @@ _ERRORS = {
     "simplex": "largest departure of Σz from 1",
     "tokens": "largest difference of a coordinate",
     "sphere": "largest departure of a token's length from 1",
+    "plan": "largest difference of an entry of the plan",
+    "cost": "difference of the cost",
+    "marginals": "sum of the marginals' errors, over the mass",
+    "rows": "largest error of a row's sum on the way",
+    "certified_gap": "certified gap of the circuit's plan",
+    "misassigned_rows": "rows whose largest entry is another",
 }
 
 

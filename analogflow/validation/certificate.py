@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel
+from analogflow.problems import Attention, Channel, Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.attention import certify_attention
 from analogflow.validation.capacity import certify_capacity
 from analogflow.validation.check import Check
+from analogflow.validation.transport import certify_transport
 
 __all__ = ["Certificate", "Check", "certify"]
 
@@ -50,7 +51,11 @@ class Certificate:
         return f"{errors}; {'all checks passed' if not failed else 'failed: ' + ', '.join(failed)}"
 
 
-_CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {Channel: certify_capacity, Attention: certify_attention}
+_CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
+    Channel: certify_capacity,
+    Attention: certify_attention,
+    Transport: certify_transport,
+}
 
 
 def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certificate:
@@ -58,7 +63,7 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
 
     Parameters
     ----------
-    problem : Channel, Attention
+    problem : Channel, Attention, Transport
     run : Trajectory
     tolerance : float
         Largest error a check lets pass, in nats, in probability and in coordinates.

@@ -1,0 +1,222 @@
+"""Sinkhorn sweeps that follow a drifting cost while they cool, with the paper's adaptive pause, many runs at once.
+
+Failure is a plan whose rows point elsewhere, or marginals that are off. An assignment solver is never asked about ln P:
+potentials cancel in an assignment, so that it returns the optimum of the cost whatever became of the plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from analogflow.errors import BadInput
+
+__all__ = ["CARRIES", "Annealing", "Tracking", "annealed_tracking", "calibrated_k_safe", "drifting_costs"]
+
+Array = NDArray[np.float64]
+
+CARRIES = ("potential", "scaling")
+"""What is carried from one temperature to the next: g, in units of the cost, or u = g/ε."""
+
+_TINY = float(np.finfo(float).tiny)
+
+
+@dataclasses.dataclass(frozen=True)
+class Annealing:
+    r"""How temperature falls from step to step, and what is done at each.
+
+    Parameters
+    ----------
+    kind : {"exponential", "quadratic", "adaptive"}
+        ε ← αε; ε ← ε − cε², with c chosen so that the first step is that of α; or αε only where
+        ‖ΔP‖_F ≤ k_safe ε of the step before, else ε stays.
+    alpha : float
+        Between 0 and 1.
+    k_safe : float, optional
+        Of the adaptive kind, positive.
+    start, end : float
+        First and lowest temperature.
+    sweeps : int
+        Sinkhorn sweeps at each step.
+    carry : {"potential", "scaling"}
+    gumbel : float
+        Scale, in units of ε, of Gumbel noise that is drawn anew at each step and taken from the cost.
+    """
+
+    kind: str = "exponential"
+    alpha: float = 0.95
+    k_safe: float | None = None
+    start: float = 1.0
+    end: float = 1e-3
+    sweeps: int = 2
+    carry: str = "potential"
+    gumbel: float = 0.0
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.kind not in ("exponential", "quadratic", "adaptive"):
+            faults.append(f"kind is {self.kind!r}; known are exponential, quadratic, adaptive")
+        if self.carry not in CARRIES:
+            faults.append(f"carry is {self.carry!r}; take {' or '.join(CARRIES)}")
+        if not 0 < self.alpha < 1:
+            faults.append(f"alpha is {self.alpha!r}; give a number between 0 and 1")
+        if not 0 < self.end <= self.start < math.inf:
+            faults.append(f"temperatures go from {self.start!r} to {self.end!r}; give positive ones that fall")
+        if (self.kind == "adaptive") != (self.k_safe is not None) or not (self.k_safe is None or self.k_safe > 0):
+            faults.append(f"k_safe is {self.k_safe!r}; the kind 'adaptive' needs a positive one and no other takes one")
+        if isinstance(self.sweeps, bool) or not isinstance(self.sweeps, int) or self.sweeps < 1:
+            faults.append(f"sweeps is {self.sweeps!r}; give 1 or more")
+        if not 0 <= self.gumbel < math.inf:
+            faults.append(f"gumbel is {self.gumbel!r}; give 0 or a positive scale")
+        if faults:
+            raise BadInput("Annealing: " + "; ".join(faults) + ".")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tracking:
+    """What became of the runs.
+
+    Parameters
+    ----------
+    plans : array, shape (runs, n, n)
+        After the last step, or with Gumbel noise the mean over the last tenth of the steps.
+    epsilon, violation, ratio : array, shape (steps, runs)
+        Temperature, sum of the columns' errors and ‖ΔP‖_F/ε of each step.
+    success : array of bool, shape (runs,)
+        Whether every row's largest entry is that of the cheapest assignment of the last cost.
+    rate : float
+        Part of the runs that succeeded.
+    interval : tuple of float
+        Wilson's interval of that part, 95 %.
+    """
+
+    plans: Array
+    epsilon: Array
+    violation: Array
+    ratio: Array
+    success: NDArray[np.bool_]
+
+    @property
+    def rate(self) -> float:
+        """Part of the runs that succeeded."""
+        return float(self.success.mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the rate."""
+        n, p, z = len(self.success), self.rate, 1.959964
+        middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return (max(0.0, (middle - spread) / (1 + z * z / n)), min(1.0, (middle + spread) / (1 + z * z / n)))
+
+
+def drifting_costs(
+    runs: int = 24, size: int = 10, steps: int = 120, *, drift: float = 0.6, memory: float = 25.0, noise: float = 0.0,
+    seed: int = 0,
+) -> Array:  # fmt: skip
+    """Costs C + drift e^{−t/memory} D + noise N_t, shape (steps, runs, size, size).
+
+    C is uniform on [0, 1], D and the N_t are standard normal; C is what is left of the cost in the end, as features that
+    mature leave theirs.
+    """
+    rng = np.random.default_rng(seed)
+    last, direction = rng.random((runs, size, size)), rng.standard_normal((runs, size, size))
+    decay = drift * np.exp(-np.arange(steps) / memory)
+    costs = last + decay[:, None, None, None] * direction
+    return costs + noise * rng.standard_normal(costs.shape) if noise else costs
+
+
+def annealed_tracking(costs: Array, annealing: Annealing, *, target: Array | None = None, seed: int = 0) -> Tracking:
+    """Follow every run's cost through its steps on one schedule; masses are 1 for every row and column.
+
+    Parameters
+    ----------
+    costs : array, shape (steps, runs, n, n)
+    annealing : Annealing
+    target : array, shape (runs, n, n), optional
+        Costs whose cheapest assignment is the right answer; those of the last step if not given.
+    seed : int
+        Of the Gumbel noise.
+
+    Raises
+    ------
+    BadInput
+        The costs have another shape.
+
+    References
+    ----------
+    Y. Liu, Avoiding Premature Collapse, arXiv:2601.23039 (2026): sections 3.1 and 4.2. Corrected: that the step must
+    shrink like ε² holds where u is carried; where g is, the exponents need no correction when ε falls.
+    """
+    costs = np.asarray(costs, dtype=float)
+    if costs.ndim != 4 or costs.shape[2] != costs.shape[3] or min(costs.shape) < 1:
+        raise BadInput(f"costs have shape {costs.shape}; give an array of shape (steps, runs, n, n).")
+    steps, runs, n, _ = costs.shape
+    rng = np.random.default_rng(seed)
+    epsilon, moving = np.full(runs, annealing.start), np.ones(runs, dtype=bool)
+    g, plan = np.zeros((runs, n)), np.full((runs, n, n), 1 / n)
+    path = np.empty((3, steps, runs))
+    mean = np.zeros(plan.shape)
+    tail = max(1, steps // 10)
+    fraction = (1 - annealing.alpha) / annealing.start
+    for t, cost in enumerate(costs):
+        if t:
+            cooler = epsilon * (1 - fraction * epsilon if annealing.kind == "quadratic" else annealing.alpha)
+            cooler = np.where(moving, np.maximum(cooler, annealing.end), epsilon)
+            g = g * (cooler / epsilon)[:, None] if annealing.carry == "scaling" else g
+            epsilon = cooler
+        if annealing.gumbel:
+            cost = cost - annealing.gumbel * epsilon[:, None, None] * rng.gumbel(size=cost.shape)
+        before = plan
+        for _ in range(annealing.sweeps):
+            plan = _rows_exact(g, cost, epsilon)
+            g = g - epsilon[:, None] * np.log(np.maximum(plan.sum(axis=1), _TINY))
+        plan = _rows_exact(g, cost, epsilon)
+        moved = np.sqrt(((plan - before) ** 2).sum(axis=(1, 2))) / epsilon
+        path[:, t] = epsilon, abs(plan.sum(axis=1) - 1).sum(axis=1), moved
+        moving = moved <= annealing.k_safe if annealing.k_safe is not None else moving
+        mean += plan / tail if t >= steps - tail else 0
+    answer = mean if annealing.gumbel else plan
+    wanted = costs[-1] if target is None else np.asarray(target, dtype=float)
+    best = np.stack([linear_sum_assignment(cost)[1] for cost in wanted])
+    return Tracking(answer, path[0], path[1], path[2], (answer.argmax(axis=2) == best).all(axis=1))
+
+
+def calibrated_k_safe(costs: Array, annealing: Annealing, *, violation: float = 0.05, quantile: float = 0.1) -> float:
+    """Estimate k_safe as the paper's first phase does: cool so fast that runs collapse, and look at ‖ΔP‖_F/ε when they do.
+
+    Parameters
+    ----------
+    costs : array, shape (steps, runs, n, n)
+    annealing : Annealing
+        An aggressive schedule without a brake.
+    violation : float
+        Collapse is the first step at which the columns' errors exceed this part of the mass, below the first temperature.
+    quantile : float
+        Of the ratios over the runs that collapsed: a small one brakes early.
+
+    Raises
+    ------
+    BadInput
+        The schedule is adaptive, or no run collapsed.
+    """
+    if annealing.kind == "adaptive":
+        raise BadInput("calibration: the schedule has a brake already; give an exponential or quadratic one.")
+    found = annealed_tracking(costs, annealing)
+    collapsed = (found.violation > violation * costs.shape[2]) & (found.epsilon < annealing.start)
+    runs = np.flatnonzero(collapsed.any(axis=0))
+    if not len(runs):
+        raise BadInput(
+            f"calibration: no run's marginals were off by more than {violation:g} of its mass; cool faster, "
+            "with a smaller alpha or fewer sweeps."
+        )
+    return float(np.quantile(found.ratio[collapsed.argmax(axis=0)[runs], runs], quantile))
+
+
+def _rows_exact(g: Array, cost: Array, epsilon: Array) -> Array:
+    exponents = (g[:, None, :] - cost) / epsilon[:, None, None]
+    weights = np.exp(exponents - exponents.max(axis=2, keepdims=True))
+    return weights / weights.sum(axis=2, keepdims=True)
