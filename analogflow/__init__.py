@@ -26,7 +26,7 @@ from analogflow.errors import (
     Untraceable,
 )
 from analogflow.flows import CommonMode, Flow, Simplex, Sphere, WeightedMean
-from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch
+from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch, white_noise
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
@@ -91,6 +91,7 @@ __all__ = [
     "solve",
     "subcircuit",
     "switch",
+    "white_noise",
 ]
 
 _LOADED_ON_USE = {

@@ -2,8 +2,19 @@
 
 from analogflow.graph.block_graph import BlockGraph
 from analogflow.graph.builder import GraphBuilder
-from analogflow.graph.operators import comparator, log, normalise, softmax, switch
+from analogflow.graph.operators import comparator, log, normalise, softmax, switch, white_noise
 from analogflow.graph.signal import Signal
 from analogflow.graph.tracing import trace
 
-__all__ = ["BlockGraph", "GraphBuilder", "Signal", "comparator", "log", "normalise", "softmax", "switch", "trace"]
+__all__ = [
+    "BlockGraph",
+    "GraphBuilder",
+    "Signal",
+    "comparator",
+    "log",
+    "normalise",
+    "softmax",
+    "switch",
+    "trace",
+    "white_noise",
+]

@@ -9,7 +9,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from analogflow.blocks import Block, Constant, Integrator
+from analogflow.blocks import Block, Constant, Integrator, NoiseSource
 from analogflow.blocks.block import frozen
 from analogflow.graph.block_graph import BlockGraph
 from analogflow.graph.signal import Signal
@@ -74,6 +74,12 @@ class GraphBuilder:
         if array.size and (array == array.flat[0]).all() and not label:
             return self.place(Constant(size=1, values=frozen([array.flat[0]])), (), ())
         return self.place(Constant(size=array.size, values=frozen(array.ravel()), label=label), (), array.shape)
+
+    def noise(self, density: np.ndarray) -> Signal:
+        """Independent white noises of `density` (flow units per √τ), in its shape, on streams that no source has yet."""
+        blocks = [data["block"] for _, data in self._network.nodes(data=True)]
+        first = max((block.first + block.size for block in blocks if isinstance(block, NoiseSource)), default=0)
+        return self.place(NoiseSource(size=density.size, density=frozen(density.ravel()), first=first), (), density.shape)
 
     def signal(self, node: str, shape: tuple[int, ...] | None = None) -> Signal:
         """Signal that a placed node delivers."""

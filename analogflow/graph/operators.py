@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 
 from analogflow.blocks import Block, Comparator, Log, Normaliser, Softmax, Switch
 from analogflow.blocks.block import frozen
+from analogflow.errors import BadInput
 from analogflow.graph.signal import Signal, refuse
 
-__all__ = ["comparator", "log", "normalise", "softmax", "switch"]
+__all__ = ["comparator", "log", "normalise", "softmax", "switch", "white_noise"]
 
 T = TypeVar("T", np.ndarray, Signal)
 
@@ -55,6 +56,34 @@ def comparator(a: Any, b: Any = 0.0, *, width: float = 1e-3) -> Any:
 def switch(x: Any, control: Any) -> Any:
     """Pass x where `control` is 1, block it where it is 0 (control is limited to [0, 1])."""
     return _apply_two(Switch, x, control)
+
+
+def white_noise(x: Any, density: ArrayLike = 1.0) -> Any:
+    """Independent white noises in the shape of x: the integral of each over a time t (in τ) has variance density² t.
+
+    Evaluated on an array it is 0, so that the function is the drift. Noise is played linear between knots, and a product
+    of it with a signal means what Stratonovich's integral means: write Itô's correction into the equation.
+
+    Parameters
+    ----------
+    x : array or Signal
+        Only its shape is read.
+    density : float or array that broadcasts to the shape of x
+        Flow units per √τ, 0 or more.
+
+    Raises
+    ------
+    BadInput
+        The density is negative, not finite or of another shape.
+    """
+    shape = np.shape(x)
+    try:
+        densities = np.array(np.broadcast_to(np.asarray(density, dtype=float), shape))
+    except (TypeError, ValueError) as fault:
+        raise BadInput(f"white_noise: the density must be a number or numbers of shape {shape}, not {density!r}.") from fault
+    if not (np.isfinite(densities).all() and (densities >= 0).all()):
+        raise BadInput("white_noise: the density must be finite and not negative.")
+    return x.builder.noise(densities) if isinstance(x, Signal) else np.zeros(shape)
 
 
 def _size(x: Any) -> int:
