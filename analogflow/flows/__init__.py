@@ -2,10 +2,11 @@
 
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
+from analogflow.flows.custom import custom
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Transport
+from analogflow.problems import Attention, Channel, Equations, Transport
 
 __all__ = [
     "FAMILIES",
@@ -18,11 +19,12 @@ __all__ = [
     "WeightedMean",
     "attention",
     "capacity",
+    "custom",
     "transport",
 ]
 
-FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport}
+FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport, "custom": custom}
 """Flow family by the name the command line knows it by: problem and form in, flow out."""
 
-FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport"}
+FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport", Equations: "custom"}
 """Name of the family that solves a problem, by the problem's type."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.blocks import NoiseSource
 from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
@@ -45,6 +46,8 @@ class Flow:
         The problem it solves, if any.
     end_time : float, optional
         Time, in τ, at which the answer is read; if not given, the answer is where the flow settles.
+    path_matters : bool
+        Whether where it settles depends on the path, so that engines must follow it closely; so it does with an `end_time`.
     """
 
     function: Callable[..., Any]
@@ -60,6 +63,7 @@ class Flow:
     equations: str = ""
     problem: Any = None
     end_time: float | None = None
+    path_matters: bool = False
 
     def __post_init__(self) -> None:
         states = {name: np.array(value, dtype=float) for name, value in self.states.items()}
@@ -105,6 +109,12 @@ class Flow:
         """Direct evaluation of observable `name` at `states` (by name; the initial ones where not given)."""
         arguments = [np.asarray(states.get(state, value), dtype=float) for state, value in self.states.items()]
         return np.asarray(self.observables[name](*arguments, **self.constants))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether noise is a part of the equations."""
+        graph = self.graph()
+        return any(isinstance(graph.block(node), NoiseSource) for node in graph)
 
     @property
     def fingerprint(self) -> str:

@@ -17,6 +17,7 @@ from analogflow.reference.capacity import (
     cost_certificate,
     input_types,
 )
+from analogflow.reference.equations import EquationsReference, equations_reference, path_end
 from analogflow.reference.transport import (
     TransportBounds,
     TransportReference,
@@ -32,6 +33,7 @@ __all__ = [
     "CapacityReference",
     "Convergence",
     "CostReference",
+    "EquationsReference",
     "InputTypes",
     "TransportBounds",
     "TransportReference",
@@ -43,8 +45,10 @@ __all__ = [
     "capacity_cost_reference",
     "capacity_reference",
     "cost_certificate",
+    "equations_reference",
     "expected_answer",
     "input_types",
+    "path_end",
     "transport_certificate",
     "transport_limit",
     "transport_reference",

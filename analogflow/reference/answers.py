@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Transport
+from analogflow.problems import Attention, Channel, Equations, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
+from analogflow.reference.equations import equations_reference
 from analogflow.reference.transport import transport_reference
 
 __all__ = ["expected_answer"]
@@ -18,7 +19,8 @@ def expected_answer(problem: Any) -> dict[str, Any]:
     """Name to number or list, by the names of the flow's signals.
 
     For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row;
-    for transport ``plan``, row after row, and ``cost``.
+    for transport ``plan``, row after row, and ``cost``; for equations every state, observable and conserved quantity at the
+    problem's time, and nothing if it has none.
     """
     answer = _ANSWERS.get(type(problem))
     if answer is None:
@@ -40,8 +42,15 @@ def _transport(problem: Transport) -> dict[str, Any]:
     return {"plan": reference.plan.ravel().tolist(), "cost": reference.cost}
 
 
+def _equations(problem: Equations) -> dict[str, Any]:
+    if problem.time is None:
+        return {}
+    return {name: value.ravel().tolist() for name, value in equations_reference(problem, problem.time).values.items()}
+
+
 _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Channel: _capacity,
     Attention: _attention,
     Transport: _transport,
+    Equations: _equations,
 }
