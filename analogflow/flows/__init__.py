@@ -2,7 +2,7 @@
 
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
-from analogflow.flows.flow import Flow
+from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
 from analogflow.flows.transport import transport
 from analogflow.problems import Attention, Channel, Transport
@@ -10,6 +10,7 @@ from analogflow.problems import Attention, Channel, Transport
 __all__ = [
     "FAMILIES",
     "FAMILY_OF",
+    "Averaging",
     "CommonMode",
     "Flow",
     "Invariant",
