@@ -25,7 +25,7 @@ from analogflow.errors import (
     UnstableManifold,
     Untraceable,
 )
-from analogflow.flows import CommonMode, Flow, Simplex, Sphere, WeightedMean
+from analogflow.flows import Averaging, CommonMode, Flow, Simplex, Sphere, WeightedMean
 from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch, white_noise
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
@@ -45,6 +45,7 @@ __version__ = metadata.version("analogflow")
 __all__ = [
     "AnalogflowError",
     "Attention",
+    "Averaging",
     "BadInput",
     "BlockGraph",
     "Budget",

@@ -23,7 +23,7 @@ from analogflow.netlister import netlist
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.solution import family_of, noise_of, path_step, solve
+from analogflow.solution import family_of, noise_of, own_time, path_step, solve
 from analogflow.technology import TECHNOLOGIES
 from analogflow.validation import error_budget
 
@@ -89,7 +89,7 @@ def _netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
     circuit = compile(_flow(options, problem), technology=options.technology)
     circuit = degrade(circuit, _imperfections(options), noise=noise_of(circuit, options.noise, options.seed))
-    flow, time = circuit.flow, options.time or circuit.flow.end_time or 60.0
+    flow, time = circuit.flow, options.time or own_time(circuit.flow) or 60.0
     # What is expected at the problem's own time is not expected at another.
     expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
     deck = netlist(circuit, time_constants=time, largest_step=path_step(circuit, time), expected=expected)

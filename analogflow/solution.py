@@ -21,7 +21,7 @@ from analogflow.simulators import ENGINES, default_engine, simulate
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["Solution", "family_of", "noise_of", "path_step", "plain", "solve"]
+__all__ = ["Solution", "family_of", "noise_of", "own_time", "path_step", "plain", "solve"]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -137,8 +137,8 @@ def solve(
     engine : {"ngspice", "block"}, optional
         ngspice where it is installed, else the block engine, if not given.
     time_constants : float, optional
-        End of the run in τ; if not given, the problem's own time, or where the answer settles, after 5000 τ at most, or
-        with noise after 60 τ.
+        End of the run in τ; if not given, the problem's own time, what averaging takes, or where the answer settles, after
+        5000 τ at most, or with noise after 60 τ.
     noise : Noise, float or str, optional
         White noise at every integrator's input; a float is its σ per √τ in flow units, a text is read by `Noise.from_text`.
     imperfections : Imperfections, optional
@@ -166,7 +166,7 @@ def solve(
     circuit = compile(flow, technology=technology, stabilise=stabilise)
     noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise)
-    given = flow.end_time if time_constants is None else time_constants
+    given = own_time(flow) if time_constants is None else time_constants
     longest = given if given is not None else _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
     deck = netlist(circuit, time_constants=longest, largest_step=path_step(circuit, time_constants))
     run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else SPEED_TOLERANCE, on_progress=on_progress)
@@ -196,9 +196,15 @@ def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | No
         if seed is not None and seed != noise.seed:
             raise BadInput(f"seed: {seed!r} is not the seed of the noise, {noise.seed}; give one of them only.")
         return noise
+    step = circuit.flow.averaging.noise_step if circuit.flow.averaging else Noise.step
     if isinstance(noise, str):
-        return Noise.from_text(noise, unit=circuit.unit, time_constant=circuit.time_constant, seed=seed or 0)
-    return Noise(0.0 if noise is None else noise, seed or 0)
+        return Noise.from_text(noise, unit=circuit.unit, time_constant=circuit.time_constant, seed=seed or 0, step=step)
+    return Noise(0.0 if noise is None else noise, seed or 0, step)
+
+
+def own_time(flow: Flow) -> float | None:
+    """Length of a run in τ that the flow's answer asks for; None where the answer is where it settles."""
+    return flow.averaging.end if flow.averaging else flow.end_time
 
 
 def path_step(circuit: Circuit, time_constants: float | None) -> float | None:

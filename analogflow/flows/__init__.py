@@ -3,7 +3,7 @@
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
 from analogflow.flows.custom import custom
-from analogflow.flows.flow import Flow
+from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
 from analogflow.flows.transport import transport
 from analogflow.problems import Attention, Channel, Equations, Transport
@@ -11,6 +11,7 @@ from analogflow.problems import Attention, Channel, Equations, Transport
 __all__ = [
     "FAMILIES",
     "FAMILY_OF",
+    "Averaging",
     "CommonMode",
     "Flow",
     "Invariant",

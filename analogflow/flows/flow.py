@@ -14,7 +14,36 @@ from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
 
-__all__ = ["Flow"]
+__all__ = ["Averaging", "Flow"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Averaging:
+    """How the stationary law of a noisy state is read off one long run, in τ.
+
+    Parameters
+    ----------
+    time : float
+        Length over which is averaged.
+    skipped : float
+        Length before that, in which the start is forgotten; not negative.
+    noise_step : float
+        Distance of the noise's knots. Covariances come out too small by (7/30) of it times B Bᵀ, to first order, where the
+        noise enters as B times white noise: a small part of their standard errors if this is small enough.
+    """
+
+    time: float
+    skipped: float
+    noise_step: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not (0 < self.time < np.inf and 0 <= self.skipped < np.inf and 0 < self.noise_step < np.inf):
+            raise BadInput(f"Averaging: {self} must have a positive time and noise_step, and skip no less than 0.")
+
+    @property
+    def end(self) -> float:
+        """End of the run in τ."""
+        return self.skipped + self.time
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,6 +77,8 @@ class Flow:
         Time, in τ, at which the answer is read; if not given, the answer is where the flow settles.
     path_matters : bool
         Whether where it settles depends on the path, so that engines must follow it closely; so it does with an `end_time`.
+    averaging : Averaging, optional
+        Given where the answer is no point, but the stationary law of a state that the flow's own noise moves.
     """
 
     function: Callable[..., Any]
@@ -64,6 +95,7 @@ class Flow:
     problem: Any = None
     end_time: float | None = None
     path_matters: bool = False
+    averaging: Averaging | None = None
 
     def __post_init__(self) -> None:
         states = {name: np.array(value, dtype=float) for name, value in self.states.items()}

@@ -75,7 +75,7 @@ _EQUATIONS = ProblemKind(
 )  # fmt: skip
 
 
-def read_problem(flow: str, path: str | Path | None) -> Any:
+def read_problem(flow: str, path: str | Path | None = None) -> Any:
     """Read the problem of the flow named `flow` from `path` (CSV and NPY: a bare matrix; JSON, TOML: its keys).
 
     Where `flow` is itself the path of a JSON or TOML file, it holds equations; `path` may then be left out, and gives

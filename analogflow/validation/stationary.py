@@ -1,0 +1,187 @@
+"""Reads the stationary law of a noisy state off one long run: mean and covariance, each with its standard error.
+
+Nothing is assumed of the law. Errors come from the autocovariance of each averaged quantity, so that a slow state counts
+for less; what the law should be is for the caller to say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
+
+from analogflow.errors import BadInput
+from analogflow.trajectory import Trajectory
+from analogflow.validation.certifiers import Check
+
+__all__ = ["ALLOWED", "Average", "Law", "average", "joint_limit", "law_checks", "law_of"]
+
+ALLOWED = 3.0
+"""Standard errors that one number may be off; one in 370 right numbers is farther."""
+
+Array = NDArray[np.float64]
+
+_POINTS = 200_000
+"""Points at most that a run is sampled at: closer ones repeat each other."""
+
+_FEWEST = 100
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Average:
+    """Averages over time of some quantities, shape (k,) each.
+
+    Parameters
+    ----------
+    mean : array
+    error : array
+        Standard errors.
+    effective : array
+        How many independent values would have told as much.
+    """
+
+    mean: Array
+    error: Array
+    effective: Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Law:
+    """Mean and covariance of n states over a run.
+
+    Parameters
+    ----------
+    mean, mean_error : array, shape (n,)
+    covariance, covariance_error : array, shape (n, n)
+    mean_effective, covariance_effective : float
+        Effective sample size of the mean, and of the covariance, that has the smallest.
+    length : float
+        Time averaged over, in τ.
+    values : array, shape (points, n)
+        What was averaged, at equal distances in time.
+    """
+
+    mean: Array
+    mean_error: Array
+    covariance: Array
+    covariance_error: Array
+    mean_effective: float
+    covariance_effective: float
+    length: float
+    values: Array
+
+    def deviations(self, mean: ArrayLike, covariance: ArrayLike) -> tuple[Array, Array]:
+        """How far mean and covariance are from those given, in standard errors; shapes (n,) and (n, n)."""
+        return (
+            (self.mean - np.asarray(mean)) / self.mean_error,
+            (self.covariance - np.asarray(covariance)) / self.covariance_error,
+        )
+
+
+def law_of(run: Trajectory, states: Sequence[str], *, skipped: float) -> Law:
+    """Mean and covariance of all elements of `states`, one after another, over a run.
+
+    Parameters
+    ----------
+    run : Trajectory
+    states : sequence of str
+        Names of signals.
+    skipped : float
+        Time in τ left out at the start.
+
+    Raises
+    ------
+    BadInput
+        Too little of the run is left to average over.
+    """
+    end = float(run.time[-1])
+    kept = int((run.time >= skipped).sum())
+    if end <= skipped or kept < _FEWEST:
+        raise BadInput(
+            f"averaging: the run ends at {end:g} τ with {kept} points after {skipped:g} τ, and needs {_FEWEST}; "
+            "give it more time."
+        )
+    times = np.linspace(skipped, end, min(kept, _POINTS))
+    signals = np.concatenate([run.values[name] for name in states], axis=1)
+    values = np.stack([np.interp(times, run.time, signal) for signal in signals.T], axis=1)
+    means = average(values)
+    centred = values - means.mean
+    rows, columns = np.triu_indices(values.shape[1])
+    # One pair at a time would be as quick; all at once would hold points times n²/2 numbers.
+    pairs = [average(centred[:, [i]] * centred[:, [j]]) for i, j in zip(rows, columns, strict=True)]
+    covariance, error = np.empty((2, values.shape[1], values.shape[1]))
+    for i, j, pair in zip(rows, columns, pairs, strict=True):
+        covariance[i, j] = covariance[j, i] = pair.mean[0]
+        error[i, j] = error[j, i] = pair.error[0]
+    effective = min(float(pair.effective[0]) for pair in pairs)
+    return Law(means.mean, means.error, covariance, error, float(means.effective.min()), effective, end - skipped, values)
+
+
+def average(values: Array) -> Average:
+    """Averages of series sampled at equal distances, with errors from their autocovariances.
+
+    Parameters
+    ----------
+    values : array, shape (points, k)
+
+    Notes
+    -----
+    The variance of a mean of N values is (γ_0 + 2 Σ γ_k)/N. The sum is cut where the sum of two neighbours is no longer
+    positive, and held falling before (C. J. Geyer, Statistical Science 7 (1992) 473: the initial monotone sequence, which
+    for reversible motion does not underestimate).
+    """
+    points, count = values.shape
+    mean = values.mean(axis=0)
+    centred = values - mean
+    length = 1 << (2 * points - 1).bit_length()
+    error, effective = np.empty((2, count))
+    for k in range(count):
+        spectrum = np.fft.rfft(centred[:, k], length)
+        covariances = np.fft.irfft(spectrum * spectrum.conj(), length)[:points] / points
+        if covariances[0] <= 0:
+            error[k], effective[k] = 0.0, points
+            continue
+        pairs = covariances[: points // 2 * 2].reshape(-1, 2).sum(axis=1)
+        falling = np.minimum.accumulate(pairs)
+        negative = np.flatnonzero(falling <= 0)
+        used = falling[: negative[0]] if len(negative) else falling
+        variance = max((2 * used.sum() - covariances[0]) / points, covariances[0] / points**2)
+        error[k], effective[k] = np.sqrt(variance), covariances[0] / variance
+    return Average(mean, error, effective)
+
+
+def joint_limit(count: int, allowed: float = ALLOWED) -> float:
+    """Standard errors that the largest of `count` deviations exceeds as rarely as one alone exceeds `allowed`."""
+    return float(-ndtri(ndtr(-allowed) / count))
+
+
+def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: float = 0.0) -> tuple[Check, ...]:
+    """Whether the mean and the covariance are right within their standard errors.
+
+    Parameters
+    ----------
+    law : Law
+    mean : array, shape (n,)
+    covariance : array, shape (n, n)
+        What they should be; for the covariance after what the noise's knots take from it.
+    allowed : float
+        Absolute difference that passes whatever the standard errors are: what else is known to be inexact.
+    """
+    size = len(law.mean)
+    off = abs(law.mean - np.asarray(mean)), abs(law.covariance - np.asarray(covariance))[np.triu_indices(size)]
+    errors = law.mean_error, law.covariance_error[np.triu_indices(size)]
+    samples = law.mean_effective, law.covariance_effective
+    checks = []
+    for name, o, e, n in zip(("mean", "covariance"), off, errors, samples, strict=True):
+        limit = joint_limit(o.size)
+        worst = float((np.maximum(o - allowed, 0.0) / np.maximum(e, np.finfo(float).tiny)).max())
+        detail = (
+            f"largest of {o.size} deviations: {worst:.2f} standard errors (at most {limit:.2f}, as rare as "
+            f"{ALLOWED:g} for one); "
+            f"effective sample size {n:.0f}"
+        )
+        checks.append(Check(f"{name} agrees with the reference", bool(worst <= limit), detail))
+    return tuple(checks)
