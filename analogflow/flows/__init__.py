@@ -5,8 +5,9 @@ from analogflow.flows.capacity import capacity
 from analogflow.flows.custom import custom
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
+from analogflow.flows.langevin import langevin
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Equations, Transport
+from analogflow.problems import Attention, Channel, Equations, Langevin, Transport
 
 __all__ = [
     "FAMILIES",
@@ -21,11 +22,12 @@ __all__ = [
     "attention",
     "capacity",
     "custom",
+    "langevin",
     "transport",
 ]
 
-FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport, "custom": custom}
+FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport, "langevin": langevin, "custom": custom}
 """Flow family by the name the command line knows it by: problem and form in, flow out."""
 
-FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport", Equations: "custom"}
+FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport", Langevin: "langevin", Equations: "custom"}
 """Name of the family that solves a problem, by the problem's type."""

@@ -3,6 +3,7 @@
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
 from analogflow.problems.equations import Equations
+from analogflow.problems.langevin import Langevin
 from analogflow.problems.transport import Schedule, Transport
 
-__all__ = ["Attention", "Channel", "Equations", "Schedule", "Transport"]
+__all__ = ["Attention", "Channel", "Equations", "Langevin", "Schedule", "Transport"]

@@ -18,6 +18,13 @@ from analogflow.reference.capacity import (
     input_types,
 )
 from analogflow.reference.equations import EquationsReference, equations_reference, path_end
+from analogflow.reference.langevin import (
+    BoltzmannLaw,
+    FokkerPlanck,
+    boltzmann_law,
+    conditional_free_energy,
+    fokker_planck,
+)
 from analogflow.reference.transport import (
     TransportBounds,
     TransportReference,
@@ -28,25 +35,30 @@ from analogflow.reference.transport import (
 
 __all__ = [
     "AttentionReference",
+    "BoltzmannLaw",
     "CapacityBatch",
     "CapacityBounds",
     "CapacityReference",
     "Convergence",
     "CostReference",
     "EquationsReference",
+    "FokkerPlanck",
     "InputTypes",
     "TransportBounds",
     "TransportReference",
     "attention_certificate",
     "attention_reference",
+    "boltzmann_law",
     "capacity_batch",
     "capacity_certificate",
     "capacity_convergence",
     "capacity_cost_reference",
     "capacity_reference",
+    "conditional_free_energy",
     "cost_certificate",
     "equations_reference",
     "expected_answer",
+    "fokker_planck",
     "input_types",
     "path_end",
     "transport_certificate",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Equations, Transport
+from analogflow.problems import Attention, Channel, Equations, Langevin, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
 from analogflow.reference.equations import equations_reference
@@ -53,4 +53,5 @@ _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Attention: _attention,
     Transport: _transport,
     Equations: _equations,
+    Langevin: lambda problem: {},
 }

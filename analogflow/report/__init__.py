@@ -26,5 +26,11 @@ __all__ = [
     "solution_table",
 ]
 
-PLOTS = {"capacity": plot_capacity, "attention": plot_attention, "transport": plot_transport, "custom": plot_paths}
+PLOTS = {
+    "capacity": plot_capacity,
+    "attention": plot_attention,
+    "transport": plot_transport,
+    "langevin": plot_paths,
+    "custom": plot_paths,
+}
 """Figure of a run by the name of the flow's family."""
