@@ -9,6 +9,7 @@ from scipy.linalg import sqrtm
 
 from analogflow.errors import BadInput
 from analogflow.flows.flow import Averaging, Flow
+from analogflow.flows.written import written
 from analogflow.graph import white_noise
 from analogflow.problems import Langevin
 
@@ -41,22 +42,22 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
 
     def rates(*states: Any) -> tuple[Any, ...]:
         values = dict(zip(names, states, strict=True))
-        slopes = [expression.evaluate(values) for expression in problem.gradient]
+        slopes = [written(slope, values, f"dE/d{name}") for slope, name in zip(problem.gradient, names, strict=True)]
         noises = [white_noise(x) for x in states] if problem.temperature else []
         if isinstance(problem.mobility, np.ndarray):
             return _with_matrix(problem.mobility, problem.temperature, slopes, noises, states)
         moved = []
         for k, x in enumerate(states):
-            mobility = problem.mobility[k].evaluate(values)
+            mobility = written(problem.mobility[k], values, f"K of {names[k]}")
             rate = x * 0.0 - mobility * slopes[k]
             if problem.temperature:
-                rate = rate + 0.5 * problem.temperature * problem.spreading[k].evaluate(values)
+                rate = rate + 0.5 * problem.temperature * written(problem.spreading[k], values, f"dK/d{names[k]}")
                 rate = rate + np.sqrt(2 * problem.temperature * mobility) * noises[k]
             moved.append(rate)
         return tuple(moved)
 
     def energy(*states: Any) -> Any:
-        return problem.energy.evaluate(dict(zip(names, states, strict=True)))
+        return written(problem.energy, dict(zip(names, states, strict=True)), "E")
 
     return Flow(
         rates,
