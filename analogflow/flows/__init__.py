@@ -6,8 +6,9 @@ from analogflow.flows.custom import custom
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
 from analogflow.flows.langevin import langevin
+from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Equations, Langevin, Transport
+from analogflow.problems import Attention, Channel, Equations, Langevin, RateDistortion, Transport
 
 __all__ = [
     "FAMILIES",
@@ -23,11 +24,26 @@ __all__ = [
     "capacity",
     "custom",
     "langevin",
+    "rate_distortion",
     "transport",
 ]
 
-FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport, "langevin": langevin, "custom": custom}
+FAMILIES = {
+    "capacity": capacity,
+    "rate-distortion": rate_distortion,
+    "transport": transport,
+    "attention": attention,
+    "langevin": langevin,
+    "custom": custom,
+}
 """Flow family by the name the command line knows it by: problem and form in, flow out."""
 
-FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport", Langevin: "langevin", Equations: "custom"}
+FAMILY_OF = {
+    Channel: "capacity",
+    RateDistortion: "rate-distortion",
+    Transport: "transport",
+    Attention: "attention",
+    Langevin: "langevin",
+    Equations: "custom",
+}
 """Name of the family that solves a problem, by the problem's type."""

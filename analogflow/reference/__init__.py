@@ -25,6 +25,14 @@ from analogflow.reference.langevin import (
     conditional_free_energy,
     fokker_planck,
 )
+from analogflow.reference.rate_distortion import (
+    RateDistortionBounds,
+    RateDistortionReference,
+    rate_distortion_certificate,
+    rate_distortion_curve,
+    rate_distortion_reference,
+    rate_distortion_relaxation,
+)
 from analogflow.reference.transport import (
     TransportBounds,
     TransportReference,
@@ -44,6 +52,8 @@ __all__ = [
     "EquationsReference",
     "FokkerPlanck",
     "InputTypes",
+    "RateDistortionBounds",
+    "RateDistortionReference",
     "TransportBounds",
     "TransportReference",
     "attention_certificate",
@@ -61,6 +71,10 @@ __all__ = [
     "fokker_planck",
     "input_types",
     "path_end",
+    "rate_distortion_certificate",
+    "rate_distortion_curve",
+    "rate_distortion_reference",
+    "rate_distortion_relaxation",
     "transport_certificate",
     "transport_limit",
     "transport_reference",

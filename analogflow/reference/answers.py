@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Equations, Langevin, Transport
+from analogflow.problems import Attention, Channel, Equations, Langevin, RateDistortion, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
 from analogflow.reference.equations import equations_reference
+from analogflow.reference.rate_distortion import rate_distortion_reference
 from analogflow.reference.transport import transport_reference
 
 __all__ = ["expected_answer"]
@@ -42,6 +43,11 @@ def _transport(problem: Transport) -> dict[str, Any]:
     return {"plan": reference.plan.ravel().tolist(), "cost": reference.cost}
 
 
+def _rate_distortion(problem: RateDistortion) -> dict[str, Any]:
+    found = rate_distortion_reference(problem)
+    return {"q": found.reproduction.tolist(), "rate_nats": found.rate_nats, "distortion": found.distortion}
+
+
 def _equations(problem: Equations) -> dict[str, Any]:
     if problem.time is None:
         return {}
@@ -52,6 +58,7 @@ _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Channel: _capacity,
     Attention: _attention,
     Transport: _transport,
+    RateDistortion: _rate_distortion,
     Equations: _equations,
     Langevin: lambda problem: {},
 }
