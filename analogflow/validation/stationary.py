@@ -179,7 +179,8 @@ def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: flo
         limit = joint_limit(o.size)
         worst = float((np.maximum(o - allowed, 0.0) / np.maximum(e, np.finfo(float).tiny)).max())
         detail = (
-            f"largest of {o.size} deviations: {worst:.2f} standard errors (at most {limit:.2f}, as rare as {ALLOWED:g} for one); "
+            f"largest of {o.size} deviations: {worst:.2f} standard errors (at most {limit:.2f}, as rare as "
+            f"{ALLOWED:g} for one); "
             f"effective sample size {n:.0f}"
         )
         checks.append(Check(f"{name} agrees with the reference", bool(worst <= limit), detail))
