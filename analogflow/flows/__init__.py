@@ -3,9 +3,10 @@
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
 from analogflow.flows.flow import Averaging, Flow
+from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Transport
+from analogflow.problems import Attention, Channel, Hopfield, Transport
 
 __all__ = [
     "FAMILIES",
@@ -19,11 +20,12 @@ __all__ = [
     "WeightedMean",
     "attention",
     "capacity",
+    "hopfield",
     "transport",
 ]
 
-FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport}
+FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport, "hopfield": hopfield}
 """Flow family by the name the command line knows it by: problem and form in, flow out."""
 
-FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport"}
+FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport", Hopfield: "hopfield"}
 """Name of the family that solves a problem, by the problem's type."""

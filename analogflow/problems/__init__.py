@@ -2,6 +2,7 @@
 
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
+from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.transport import Schedule, Transport
 
-__all__ = ["Attention", "Channel", "Schedule", "Transport"]
+__all__ = ["Attention", "Channel", "Hopfield", "Schedule", "Transport"]

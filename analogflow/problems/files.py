@@ -13,6 +13,7 @@ from typing import Any
 from analogflow.errors import BadInput
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
+from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
 from analogflow.problems.transport import Transport
 
@@ -60,6 +61,12 @@ _KINDS = {
             "column": "the mass of each column",
             "epsilon": "the temperature in units of the cost",
         },
+    ),
+    "hopfield": ProblemKind(
+        Hopfield,
+        "a Hopfield network",
+        ("U", "I", "gain_v", "gain_h", "activation", "temperature", "start"),
+        {"U": "the matrix of couplings, a row for each visible state"},
     ),
 }
 

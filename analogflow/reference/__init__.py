@@ -17,6 +17,7 @@ from analogflow.reference.capacity import (
     cost_certificate,
     input_types,
 )
+from analogflow.reference.hopfield import HopfieldReference, hopfield_reference
 from analogflow.reference.transport import (
     TransportBounds,
     TransportReference,
@@ -32,6 +33,7 @@ __all__ = [
     "CapacityReference",
     "Convergence",
     "CostReference",
+    "HopfieldReference",
     "InputTypes",
     "TransportBounds",
     "TransportReference",
@@ -44,6 +46,7 @@ __all__ = [
     "capacity_reference",
     "cost_certificate",
     "expected_answer",
+    "hopfield_reference",
     "input_types",
     "transport_certificate",
     "transport_limit",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Transport
+from analogflow.problems import Attention, Channel, Hopfield, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
+from analogflow.reference.hopfield import hopfield_reference
 from analogflow.reference.transport import transport_reference
 
 __all__ = ["expected_answer"]
@@ -18,7 +21,8 @@ def expected_answer(problem: Any) -> dict[str, Any]:
     """Name to number or list, by the names of the flow's signals.
 
     For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row;
-    for transport ``plan``, row after row, and ``cost``.
+    for transport ``plan``, row after row, and ``cost``; for a Hopfield network where "v" and "h" come to rest, or their means
+    with the variances.
     """
     answer = _ANSWERS.get(type(problem))
     if answer is None:
@@ -40,8 +44,20 @@ def _transport(problem: Transport) -> dict[str, Any]:
     return {"plan": reference.plan.ravel().tolist(), "cost": reference.cost}
 
 
+def _hopfield(problem: Hopfield) -> dict[str, Any]:
+    reference = hopfield_reference(problem)
+    n = problem.visible
+    rest = {"v": reference.mean[:n].tolist(), "h": reference.mean[n:].tolist()}
+    if problem.temperature == 0:
+        return rest | {"energy": reference.energy}
+    variances = np.diag(reference.covariance)
+    means = {f"mean of {name}": mean for name, mean in rest.items()}
+    return means | {"variance of v": variances[:n].tolist(), "variance of h": variances[n:].tolist()}
+
+
 _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Channel: _capacity,
     Attention: _attention,
     Transport: _transport,
+    Hopfield: _hopfield,
 }

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Transport
+from analogflow.problems import Attention, Channel, Hopfield, Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.attention import certify_attention
 from analogflow.validation.capacity import certify_capacity
 from analogflow.validation.check import Check
+from analogflow.validation.hopfield import certify_hopfield
 from analogflow.validation.transport import certify_transport
 
 __all__ = ["Certificate", "Check", "certify"]
@@ -55,6 +56,7 @@ _CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
     Channel: certify_capacity,
     Attention: certify_attention,
     Transport: certify_transport,
+    Hopfield: certify_hopfield,
 }
 
 

@@ -29,6 +29,9 @@ _POINTS = 200_000
 
 _FEWEST = 100
 
+_EVEN = 1e-6
+"""Relative difference of steps that count as equal: such points are not interpolated, which would cost variance."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Average:
@@ -104,9 +107,11 @@ def law_of(run: Trajectory, states: Sequence[str], *, skipped: float) -> Law:
             f"averaging: the run ends at {end:g} τ with {kept} points after {skipped:g} τ, and needs {_FEWEST}; "
             "give it more time."
         )
-    times = np.linspace(skipped, end, min(kept, _POINTS))
     signals = np.concatenate([run.values[name] for name in states], axis=1)
-    values = np.stack([np.interp(times, run.time, signal) for signal in signals.T], axis=1)
+    values, steps = signals[-kept:], np.diff(run.time[-kept:])
+    if kept > _POINTS or np.ptp(steps) > _EVEN * steps.mean():
+        times = np.linspace(skipped, end, min(kept, _POINTS))
+        values = np.stack([np.interp(times, run.time, signal) for signal in signals.T], axis=1)
     means = average(values)
     centred = values - means.mean
     rows, columns = np.triu_indices(values.shape[1])
