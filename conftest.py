@@ -94,7 +94,8 @@ class _Stage:
 
     def enter(self, namespace: dict[str, Any]) -> None:
         self._home, self._folder = os.getcwd(), tempfile.mkdtemp(prefix="analogflow-document-")
-        shutil.copytree(ROOT / "examples" / "data", Path(self._folder, "examples", "data"))
+        for folder in ("data", "flows"):
+            shutil.copytree(ROOT / "examples" / folder, Path(self._folder, "examples", folder))
         os.chdir(self._folder)
 
     def leave(self, namespace: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from analogflow.netlister import netlist
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.solution import noise_of, own_time, path_step, solve
+from analogflow.solution import family_of, noise_of, own_time, path_step, solve
 from analogflow.technology import TECHNOLOGIES
 from analogflow.validation import error_budget
 
@@ -81,7 +81,7 @@ def _solve(options: argparse.Namespace) -> int:
     else:
         report.print_solution(solution, budget)
     if options.figure:
-        report.save_figure(report.PLOTS[options.flow](solution), options.figure, force=options.force)
+        report.save_figure(report.PLOTS[family_of(problem)](solution), options.figure, force=options.force)
     return 0 if solution.passed else 1
 
 
@@ -115,7 +115,7 @@ def _draw(options: argparse.Namespace) -> int:
 
 
 def _flow(options: argparse.Namespace, problem: Any) -> Any:
-    return FAMILIES[options.flow](problem, **({"form": options.form} if options.form else {}))
+    return FAMILIES[family_of(problem)](problem, **({"form": options.form} if options.form else {}))
 
 
 def _imperfections(options: argparse.Namespace) -> Imperfections:
@@ -168,8 +168,8 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     def about_flow(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("flow", metavar="FLOW", help=f"one of: {', '.join(FAMILIES)}")
-        sub.add_argument("problem", metavar="PROBLEM", help="CSV, NPY, JSON or TOML file")
+        sub.add_argument("flow", metavar="FLOW", help=f"one of: {', '.join(FAMILIES)}; custom is a file of equations")
+        sub.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
         sub.add_argument("--form", help="form of the flow")
         sub.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
 

@@ -32,11 +32,15 @@ SETTLING_BAND = 1e-6
 _LONGEST, _SETTLING_STEP = 5000.0, 1.0
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
 
-_NOISY_TIME = 60.0
+_NOISY_TIME, _PATH_TIME = 60.0, 200.0
+"""The same where there is noise, and where the path matters."""
 
 _ACCURACY, _IMPERFECT_ACCURACY = 1e-6, 0.05
 _PATH_STEP, _PATH_POINTS = 5e-4, 20_000
 """Largest step in τ, and points at most, where the answer is a point on the way: tokens come to 4e-7 at t = 1."""
+
+_FOLLOWING_STEP = 1e-3
+"""Largest step in τ where the answer is where a path ends that must be followed: an isospectral one comes to 1e-6."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -126,7 +130,7 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel, Attention, Transport
+    problem : Channel, Attention, Transport, Hopfield, Equations, Flow
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     technology : str
@@ -158,18 +162,27 @@ def solve(
     engine = default_engine() if engine is None else engine
     if engine not in ENGINES:
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
-    flow = FAMILIES[family_of(problem)](problem, **({} if form is None else {"form": form}))
+    flow = _flow_of(problem, form)
     circuit = compile(flow, technology=technology, stabilise=stabilise)
     noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise)
     given = own_time(flow) if time_constants is None else time_constants
-    longest = given if given is not None else _NOISY_TIME if circuit.noisy else _LONGEST
+    longest = given if given is not None else _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
     deck = netlist(circuit, time_constants=longest, largest_step=path_step(circuit, time_constants))
     run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else SPEED_TOLERANCE, on_progress=on_progress)
     run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
     allowed = accuracy if accuracy is not None else _ACCURACY if circuit.ideal else _IMPERFECT_ACCURACY
     # A form may solve a problem of its own, such as the one at zero temperature.
-    return Solution(flow, circuit, deck, run, certify(flow.problem, run, tolerance=allowed), engine, noise.seed)
+    judged = flow if flow.problem is None else flow.problem
+    return Solution(flow, circuit, deck, run, certify(judged, run, tolerance=allowed), engine, noise.seed)
+
+
+def _flow_of(problem: Any, form: str | None) -> Flow:
+    if isinstance(problem, Flow):
+        if form not in (None, problem.form):
+            raise BadInput(f"form: {form!r} can not be chosen for a flow that is given as such.")
+        return problem
+    return FAMILIES[family_of(problem)](problem, **({} if form is None else {"form": form}))
 
 
 def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | None) -> Noise:
@@ -201,6 +214,8 @@ def path_step(circuit: Circuit, time_constants: float | None) -> float | None:
         return None
     if circuit.flow.end_time is not None:
         return max(_PATH_STEP, (time_constants or circuit.flow.end_time) / _PATH_POINTS)
+    if circuit.flow.path_matters:
+        return _FOLLOWING_STEP
     return _SETTLING_STEP if time_constants is None else LARGEST_STEP
 
 

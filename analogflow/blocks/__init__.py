@@ -4,7 +4,7 @@ from analogflow.blocks.block import Block, Dense, Diagonal, LinearMap
 from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.integrator import Integrator
 from analogflow.blocks.linear import Constant, Crossbar, Gain, Input, Sum, Wire
-from analogflow.blocks.nonlinear import Divider, Exp, Log, Multiplier, PositivePart, SquareRoot, Tanh
+from analogflow.blocks.nonlinear import Divider, Exp, Log, Multiplier, PositivePart, Sine, SquareRoot, Tanh
 from analogflow.blocks.product import MatrixProduct
 from analogflow.blocks.stochastic import NoiseSource
 from analogflow.blocks.switching import Comparator, Switch
@@ -32,6 +32,7 @@ __all__ = [
     "Normaliser",
     "OutputStage",
     "PositivePart",
+    "Sine",
     "Softmax",
     "SquareRoot",
     "Sum",
@@ -55,6 +56,7 @@ CATALOGUE: tuple[type[Block], ...] = (
     SquareRoot,
     PositivePart,
     Tanh,
+    Sine,
     Softmax,
     Normaliser,
     Comparator,

@@ -9,7 +9,7 @@ import numpy as np
 
 from analogflow.blocks.block import Array, Block, Derivative, Diagonal
 
-__all__ = ["Divider", "Exp", "Log", "Multiplier", "PositivePart", "SquareRoot", "Tanh"]
+__all__ = ["Divider", "Exp", "Log", "Multiplier", "PositivePart", "Sine", "SquareRoot", "Tanh"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -129,3 +129,18 @@ class Tanh(Block):
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
         """1 − y²."""
         return (Diagonal(1 - np.tanh(inputs[0]) ** 2),)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Sine(Block):
+    """y = sin x, x in radians."""
+
+    ports: ClassVar = ("x",)
+
+    def relation(self, *inputs: Array) -> Array:
+        """Sine."""
+        return np.sin(inputs[0])
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """Cosine."""
+        return (Diagonal(np.cos(inputs[0])),)

@@ -2,11 +2,12 @@
 
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
+from analogflow.flows.custom import custom
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Hopfield, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Transport
 
 __all__ = [
     "FAMILIES",
@@ -20,12 +21,25 @@ __all__ = [
     "WeightedMean",
     "attention",
     "capacity",
+    "custom",
     "hopfield",
     "transport",
 ]
 
-FAMILIES = {"capacity": capacity, "attention": attention, "transport": transport, "hopfield": hopfield}
+FAMILIES = {
+    "capacity": capacity,
+    "attention": attention,
+    "transport": transport,
+    "custom": custom,
+    "hopfield": hopfield,
+}
 """Flow family by the name the command line knows it by: problem and form in, flow out."""
 
-FAMILY_OF = {Channel: "capacity", Attention: "attention", Transport: "transport", Hopfield: "hopfield"}
+FAMILY_OF = {
+    Channel: "capacity",
+    Attention: "attention",
+    Transport: "transport",
+    Equations: "custom",
+    Hopfield: "hopfield",
+}
 """Name of the family that solves a problem, by the problem's type."""

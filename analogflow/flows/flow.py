@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.blocks import NoiseSource
 from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
@@ -74,6 +75,8 @@ class Flow:
         The problem it solves, if any.
     end_time : float, optional
         Time, in τ, at which the answer is read; if not given, the answer is where the flow settles.
+    path_matters : bool
+        Whether where it settles depends on the path, so that engines must follow it closely; so it does with an `end_time`.
     averaging : Averaging, optional
         Given where the answer is no point, but the stationary law of a state that the flow's own noise moves.
     """
@@ -91,6 +94,7 @@ class Flow:
     equations: str = ""
     problem: Any = None
     end_time: float | None = None
+    path_matters: bool = False
     averaging: Averaging | None = None
 
     def __post_init__(self) -> None:
@@ -137,6 +141,12 @@ class Flow:
         """Direct evaluation of observable `name` at `states` (by name; the initial ones where not given)."""
         arguments = [np.asarray(states.get(state, value), dtype=float) for state, value in self.states.items()]
         return np.asarray(self.observables[name](*arguments, **self.constants))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether noise is a part of the equations."""
+        graph = self.graph()
+        return any(isinstance(graph.block(node), NoiseSource) for node in graph)
 
     @property
     def fingerprint(self) -> str:

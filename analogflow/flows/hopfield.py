@@ -61,7 +61,7 @@ def _spread(x: Any, gain: np.ndarray, temperature: float) -> Any:
 
 
 def noisy_saturating(v: Any, h: Any, temperature: float, **constants: Any) -> tuple[Any, Any]:
-    """The saturating rates with noise √(2T K) ξ, K = cosh²(G v)/G, and −½ ∂K T = −T sinh(G v) cosh(G v) for Itô's reading."""
+    """The saturating rates with noise √(2T K) ξ, K = cosh²(G v)/G, and Itô's correction −T sinh(G v) cosh(G v)."""
     rates = saturating(v, h, **constants)
     return (
         rates[0] + _heated(v, np.diag(constants["G"]), temperature),
@@ -116,10 +116,10 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
     theorem 16 prints is wrong. With linear activations the law is that of the density e^{−E/T} in (v, h): Gaussian, with the
     covariance T H⁻¹ of the energy's Hessian H.
 
-    With g = tanh(G v) that density can not be normalised: E tends to a constant far out. The drift T div K that belongs to it,
-    T sinh(2 G v), carries the state away in finite time. Without that term the law is e^{−E/T} dg df: the density e^{−E/T} in
-    the activations, which are bounded. This is what the flow samples. K grows like cosh², and the noise is linear between its
-    knots, so that Itô's correction −T sinh(G v) cosh(G v) is part of the equations; it is what keeps the state from the tails.
+    With g = tanh(G v) that density can not be normalised: E tends to a constant far out. The drift T div K that belongs to
+    it, T sinh(2 G v), carries the state away in finite time. Without that term the law is e^{−E/T} dg df: the density
+    e^{−E/T} in the activations, which are bounded. This is what the flow samples. The noise is linear between its knots, so
+    that Itô's correction −T sinh(G v) cosh(G v) is part of the equations; it keeps the state from the tails.
 
     References
     ----------

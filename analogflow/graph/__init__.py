@@ -4,12 +4,14 @@ from analogflow.graph.block_graph import BlockGraph
 from analogflow.graph.builder import GraphBuilder
 from analogflow.graph.operators import comparator, log, normalise, softmax, switch, white_noise
 from analogflow.graph.signal import Signal
+from analogflow.graph.source_line import SourceLine
 from analogflow.graph.tracing import trace
 
 __all__ = [
     "BlockGraph",
     "GraphBuilder",
     "Signal",
+    "SourceLine",
     "comparator",
     "log",
     "normalise",

@@ -13,6 +13,7 @@ from typing import Any
 from analogflow.errors import BadInput
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
+from analogflow.problems.equations import Equations
 from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
 from analogflow.problems.transport import Transport
@@ -70,20 +71,42 @@ _KINDS = {
     ),
 }
 
+_EQUATIONS = ProblemKind(
+    Equations,
+    "a flow of one's own",
+    (
+        "name", "time", "answer", "states", "constants", "definitions", "equations", "observables", "conserved", "manifolds",
+        "noise",
+    ),
+    {"states": "the initial value of every state", "equations": "the rate of every state"},
+)  # fmt: skip
 
-def read_problem(flow: str, path: str | Path) -> Any:
+
+def read_problem(flow: str, path: str | Path | None = None) -> Any:
     """Read the problem of the flow named `flow` from `path` (CSV and NPY: a bare matrix; JSON, TOML: its keys).
+
+    Where `flow` is itself the path of a JSON or TOML file, it holds equations; `path` may then be left out, and gives
+    constants and initial values by name.
 
     Raises
     ------
     BadInput
         The file can not be read or parsed, has an unknown or missing key, or its content is not a valid problem.
     """
-    path = Path(path)
+    if flow not in _KINDS and Path(flow).suffix.lower() in (".json", ".toml"):
+        return _equations(Path(flow), None if path is None else Path(path))
+    if flow in _KINDS and path is None:
+        raise BadInput(f"the flow {flow!r} needs a file with {_KINDS[flow].noun}.")
+    path = Path(path or "")
     if flow not in _KINDS:
         near = difflib.get_close_matches(flow, _KINDS, n=1)
         raise BadInput(
-            f"flow {flow!r} is not known; " + (f"did you mean {near[0]}?" if near else f"known are: {', '.join(_KINDS)}.")
+            f"flow {flow!r} is not known; "
+            + (
+                f"did you mean {near[0]}?"
+                if near
+                else f"known are: {', '.join(_KINDS)}, and files of equations that end in .toml or .json."
+            )
         )
     kind, suffix = _KINDS[flow], path.suffix.lower()
     if suffix in (".json", ".toml"):
@@ -92,6 +115,16 @@ def read_problem(flow: str, path: str | Path) -> Any:
         return kind.make(read_csv_matrix(path) if suffix == ".csv" else read_npy_matrix(path))
     allowed = ".csv, .npy, .json or .toml" if kind.bare_matrix else ".json or .toml"
     raise BadInput(f"{str(path)!r}: a file with {kind.noun} must end in {allowed}.")
+
+
+def _equations(path: Path, values: Path | None) -> Equations:
+    keys = _read_keys(_EQUATIONS, path)
+    equations = _from_keys(_EQUATIONS, {"name": path.stem, **keys}, path)
+    if values is None:
+        return equations
+    if values.suffix.lower() not in (".json", ".toml"):
+        raise BadInput(f"{str(values)!r}: a file with values for {str(path)!r} must end in .json or .toml.")
+    return equations.replaced(**{str(key): value for key, value in _read_keys(_EQUATIONS, values).items()})
 
 
 def _read_keys(kind: ProblemKind, path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from analogflow.reference.capacity import (
     cost_certificate,
     input_types,
 )
+from analogflow.reference.equations import EquationsReference, equations_reference, path_end
 from analogflow.reference.hopfield import HopfieldReference, hopfield_reference
 from analogflow.reference.transport import (
     TransportBounds,
@@ -33,6 +34,7 @@ __all__ = [
     "CapacityReference",
     "Convergence",
     "CostReference",
+    "EquationsReference",
     "HopfieldReference",
     "InputTypes",
     "TransportBounds",
@@ -45,9 +47,11 @@ __all__ = [
     "capacity_cost_reference",
     "capacity_reference",
     "cost_certificate",
+    "equations_reference",
     "expected_answer",
     "hopfield_reference",
     "input_types",
+    "path_end",
     "transport_certificate",
     "transport_limit",
     "transport_reference",

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Hopfield, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
+from analogflow.reference.equations import equations_reference
 from analogflow.reference.hopfield import hopfield_reference
 from analogflow.reference.transport import transport_reference
 
@@ -21,8 +22,9 @@ def expected_answer(problem: Any) -> dict[str, Any]:
     """Name to number or list, by the names of the flow's signals.
 
     For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row;
-    for transport ``plan``, row after row, and ``cost``; for a Hopfield network where "v" and "h" come to rest, or their means
-    with the variances.
+    for transport ``plan``, row after row, and ``cost``; for equations every state, observable and conserved quantity at the
+    problem's time, and nothing if it has none; for a Hopfield network where "v" and "h" come to rest, or their means and
+    variances.
     """
     answer = _ANSWERS.get(type(problem))
     if answer is None:
@@ -44,6 +46,12 @@ def _transport(problem: Transport) -> dict[str, Any]:
     return {"plan": reference.plan.ravel().tolist(), "cost": reference.cost}
 
 
+def _equations(problem: Equations) -> dict[str, Any]:
+    if problem.time is None:
+        return {}
+    return {name: value.ravel().tolist() for name, value in equations_reference(problem, problem.time).values.items()}
+
+
 def _hopfield(problem: Hopfield) -> dict[str, Any]:
     reference = hopfield_reference(problem)
     n = problem.visible
@@ -59,5 +67,6 @@ _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Channel: _capacity,
     Attention: _attention,
     Transport: _transport,
+    Equations: _equations,
     Hopfield: _hopfield,
 }

@@ -3,6 +3,7 @@
 from analogflow.report.attention import plot_attention
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.figure import check_writable, save_figure
+from analogflow.report.paths import plot_paths
 from analogflow.report.plots import plot_capacity
 from analogflow.report.printing import print_solution, solution_json
 from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
@@ -17,6 +18,7 @@ __all__ = [
     "history_table",
     "plot_attention",
     "plot_capacity",
+    "plot_paths",
     "plot_transport",
     "print_solution",
     "save_figure",
@@ -24,5 +26,5 @@ __all__ = [
     "solution_table",
 ]
 
-PLOTS = {"capacity": plot_capacity, "attention": plot_attention, "transport": plot_transport}
+PLOTS = {"capacity": plot_capacity, "attention": plot_attention, "transport": plot_transport, "custom": plot_paths}
 """Figure of a run by the name of the flow's family."""

@@ -28,6 +28,7 @@ _SYMBOLS = {
     "square_root": "√",
     "positive_part": "x⁺",
     "tanh": "tanh",
+    "sine": "sin",
     "softmax": "softmax",
     "normaliser": "x⁺/Σx⁺",
     "comparator": "x > y",

@@ -28,6 +28,7 @@ from analogflow.blocks import (
     Normaliser,
     OutputStage,
     PositivePart,
+    Sine,
     Softmax,
     SquareRoot,
     Sum,
@@ -216,6 +217,7 @@ _elementwise(Exp, lambda block, x: f"exp(min({x},{number(block.ceiling)}))")
 _elementwise(SquareRoot, lambda block, x: f"sqrt(max({x},{number(max(block.floor, 1e-30))}))")
 _elementwise(PositivePart, lambda block, x: f"max({x},0)")
 _elementwise(Tanh, lambda block, x: f"tanh({x})")
+_elementwise(Sine, lambda block, x: f"sin({x})")
 _elementwise(Comparator, lambda block, a, b: f"0.5*(1+tanh(({a}-{b})/{number(block.width)}))")
 _elementwise(Switch, lambda block, x, control: f"{x}*min(max({control},0),1)")
 

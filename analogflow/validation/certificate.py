@@ -7,13 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Hopfield, Transport
+from analogflow.flows import Flow
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Transport
 from analogflow.trajectory import Trajectory
-from analogflow.validation.attention import certify_attention
-from analogflow.validation.capacity import certify_capacity
-from analogflow.validation.check import Check
-from analogflow.validation.hopfield import certify_hopfield
-from analogflow.validation.transport import certify_transport
+from analogflow.validation.certifiers import (
+    Check,
+    certify_attention,
+    certify_capacity,
+    certify_equations,
+    certify_flow,
+    certify_hopfield,
+    certify_transport,
+)
 
 __all__ = ["Certificate", "Check", "certify"]
 
@@ -56,6 +61,8 @@ _CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
     Channel: certify_capacity,
     Attention: certify_attention,
     Transport: certify_transport,
+    Equations: certify_equations,
+    Flow: certify_flow,
     Hopfield: certify_hopfield,
 }
 
@@ -65,7 +72,8 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
 
     Parameters
     ----------
-    problem : Channel, Attention, Transport
+    problem : Channel, Attention, Transport, Equations, Flow
+        A flow of one's own, without a problem, is held against integrations of its function.
     run : Trajectory
     tolerance : float
         Largest error a check lets pass, in nats, in probability and in coordinates.

@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 
 from analogflow.errors import BadInput
 from analogflow.trajectory import Trajectory
-from analogflow.validation.check import Check
+from analogflow.validation.certifiers.check import Check
 
 __all__ = ["ALLOWED", "Average", "Law", "average", "joint_limit", "law_checks", "law_of"]
 

@@ -17,7 +17,9 @@ Array = NDArray[np.float64]
 def drift(problem: Hopfield) -> Array:
     """Matrix A of the linear rates A (v, h) + (I, 0), shape (n + m, n + m)."""
     n, m = problem.U.shape
-    return np.block([[-np.eye(n), problem.U @ problem.gain_h], [problem.U.T @ problem.gain_v, -np.eye(m)]])
+    A = -np.eye(n + m)
+    A[:n, n:], A[n:, :n] = problem.U @ problem.gain_h, problem.U.T @ problem.gain_v
+    return A
 
 
 def linear_rest(problem: Hopfield) -> Array:
@@ -37,11 +39,11 @@ def from_lyapunov(problem: Hopfield) -> Array:
     noise = 2 * problem.temperature * np.linalg.inv(metric(problem, np.zeros(problem.size)))
     C = solve_continuous_lyapunov(A, -noise)
     C = C - solve_continuous_lyapunov(A, A @ C + C @ A.T + noise)
-    return (C + C.T) / 2
+    return np.asarray((C + C.T) / 2, dtype=float)
 
 
 def from_spectrum(problem: Hopfield) -> Array:
-    """2T ∫ e^{At} K e^{Aᵀt} dt, in the basis in which the rates are singular values: with √G U √F = R σ Sᵀ they are 1 ∓ σ."""
+    """2T ∫ e^{At} K e^{Aᵀt} dt, where √G U √F = R σ Sᵀ makes the rates 1 ∓ σ."""
     roots = []
     for gain in (problem.gain_v, problem.gain_h):
         values, vectors = np.linalg.eigh(gain)

@@ -1,4 +1,4 @@
-"""Where a network without noise comes to rest: followed from its start by another integrator, finished by Newton's method."""
+"""Where a network without noise comes to rest: followed from its start by an implicit integrator, finished by Newton's."""
 
 from __future__ import annotations
 

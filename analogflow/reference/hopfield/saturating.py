@@ -88,8 +88,8 @@ def _ordered(mean: Array, covariance: Array, outer: int, first: bool) -> tuple[A
 def by_sampling(problem: Hopfield, *, seed: int = 0) -> tuple[Array, Array, float]:
     """Mean, covariance and their largest standard error, from 256 independent chains of exact conditional draws.
 
-    A sweep draws each layer given the other (Gibbs), from inverted distribution functions on a grid. What is averaged are the
-    conditional moments of one layer given the other, exact where the draws are, which have the smaller variance.
+    A sweep draws each layer given the other (Gibbs), from inverted distribution functions on a grid. What is averaged are
+    the conditional moments of one layer given the other, which have the smaller variance.
     """
     visible, hidden = layers(problem)
     tables = visible.table(), hidden.table()

@@ -55,7 +55,7 @@ class HopfieldReference:
 
 @functools.lru_cache(maxsize=8)
 def hopfield_reference(problem: Hopfield) -> HopfieldReference:
-    """Reference for `problem`: exact to rounding, except by sampling where both layers of a saturating one exceed 3 units."""
+    """Reference for `problem`: exact to rounding, or by sampling where both layers of a saturating one exceed 3 units."""
     if problem.temperature == 0:
         covariance = np.zeros((problem.size, problem.size))
         if problem.activation == "linear":

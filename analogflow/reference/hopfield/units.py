@@ -41,16 +41,16 @@ class Layer:
     temperature: float
 
     def log_density(self, x: Array) -> Array:
-        """ln of the density in x without a field, dy = sech²x dx included; x of shape (points, k)."""
+        """Logarithm of the density in x without a field, dy = sech²x dx included; x of shape (points, k)."""
         log_cosh = np.logaddexp(x, -x) - np.log(2)
         return -(x * np.tanh(x) - log_cosh) / (self.gains * self.temperature) - 2 * log_cosh
 
     def fields(self, other: Array) -> Array:
-        """c from the activations y of the other layer, shape (points, other units) to (points, k)."""
+        """Fields c from the activations y of the other layer, shape (points, other units) to (points, k)."""
         return self.inputs + other @ self.weights.T
 
     def given(self, fields: Array) -> tuple[Array, Array, Array]:
-        """ln Z, mean and mean square of v at fields of shape (points, k), by quadrature: exact, for few points."""
+        """Logarithm of Z, mean and mean square of v at fields of shape (points, k), by quadrature: exact, for few points."""
         s = np.linspace(-_REACH, _REACH, _NODES)[:, None]
         x, widths = np.pi / 2 * np.sinh(s), np.pi / 2 * np.cosh(s) * (s[1] - s[0])
         density = self.log_density(x) + np.log(widths)
@@ -62,7 +62,7 @@ class Layer:
         return top + np.log(total), mean / self.gains, square / self.gains**2
 
     def table(self) -> Table:
-        """ln Z, mean and mean square as series in the field, for many points."""
+        """Logarithm of Z, mean and mean square as series in the field, for many points."""
         half = abs(self.weights).sum(axis=1)
         series = np.empty(0)
         for degree in _DEGREES:
@@ -85,7 +85,7 @@ class Table:
     series: Array
 
     def __call__(self, fields: Array) -> tuple[Array, Array, Array]:
-        """ln Z, mean and mean square at fields of shape (points, k)."""
+        """Logarithm of Z, mean and mean square at fields of shape (points, k)."""
         t = ((fields - self.inputs) / np.maximum(self.half, np.finfo(float).tiny)).clip(-1, 1)
         found = [
             np.stack([chebyshev.chebval(t[:, k], part[:, k]) for k in range(part.shape[1])], axis=1) for part in self.series

@@ -11,7 +11,7 @@ from analogflow.problems import Hopfield
 from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import HopfieldReference, energy, metric
 from analogflow.trajectory import Trajectory
-from analogflow.validation.check import Check
+from analogflow.validation.certifiers.check import Check
 from analogflow.validation.stationary import ALLOWED, average, law_checks, law_of
 
 __all__ = ["certify_hopfield"]

@@ -9,7 +9,7 @@ import numpy as np
 from analogflow.problems import Attention
 from analogflow.reference import attention_reference
 from analogflow.trajectory import Trajectory
-from analogflow.validation.check import Check
+from analogflow.validation.certifiers.check import Check
 
 __all__ = ["certify_attention"]
 

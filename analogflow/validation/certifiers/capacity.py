@@ -16,7 +16,7 @@ from analogflow.reference import (
     cost_certificate,
 )
 from analogflow.trajectory import Trajectory
-from analogflow.validation.check import Check
+from analogflow.validation.certifiers.check import Check
 
 __all__ = ["certify_capacity"]
 

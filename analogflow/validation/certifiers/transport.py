@@ -9,7 +9,7 @@ import numpy as np
 from analogflow.problems import Transport
 from analogflow.reference import transport_certificate, transport_reference
 from analogflow.trajectory import Trajectory
-from analogflow.validation.check import Check
+from analogflow.validation.certifiers.check import Check
 
 __all__ = ["ROW_LIMIT", "certify_transport"]
 

@@ -1,0 +1,101 @@
+"""Flows of the user's own equations, read from text: the expressions are evaluated on arrays or grow the block graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from analogflow.errors import BadInput
+from analogflow.flows.flow import Flow
+from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
+from analogflow.graph import Signal, SourceLine, comparator, normalise, softmax, switch, white_noise
+from analogflow.problems import Equations
+
+__all__ = ["custom"]
+
+_OPERATORS = {"softmax": softmax, "normalise": normalise, "comparator": comparator, "switch": switch}
+"""What an expression's functions mean on arrays and signals alike, where NumPy has no such function."""
+
+_FORMS = ("written",)
+
+
+def custom(problem: Equations, form: str = "written") -> Flow:
+    """Flow of `problem`, as its equations are written.
+
+    Every state, observable and conserved quantity can be read; noise, where the problem has any, is added to the rates.
+
+    Raises
+    ------
+    BadInput
+        There is no such form.
+    """
+    if form not in _FORMS:
+        raise BadInput(f"form {form!r} of a custom flow is not known; there is only: {_FORMS[0]}.")
+    names = list(problem.states)
+
+    def rates(*states: Any) -> tuple[Any, ...]:
+        values = _quantities(problem, names, states)
+        return tuple(
+            _noisy(problem, name, _evaluate(problem, "equations", name, values, states), state)
+            for name, state in zip(names, states, strict=True)
+        )
+
+    shown = {**{name: "observables" for name in problem.observables}, **{name: "conserved" for name in problem.conserved}}
+    return Flow(
+        rates,
+        problem.states,
+        keeps=tuple(_manifold(problem, name) for name in problem.manifolds),
+        observables={name: _observable(problem, kind, name, names) for name, kind in shown.items()},
+        answer=problem.answer,
+        family=problem.name,
+        form=form,
+        equations="; ".join(f"d{name}/dt = {problem.equations[name]}" for name in names),
+        problem=problem,
+        end_time=problem.time,
+        path_matters=True,
+    )
+
+
+def _observable(problem: Equations, kind: str, name: str, names: list[str]) -> Callable[..., Any]:
+    def observable(*states: Any) -> Any:
+        return _evaluate(problem, kind, name, _quantities(problem, names, states), states)
+
+    return observable
+
+
+def _quantities(problem: Equations, names: list[str], states: tuple[Any, ...]) -> dict[str, Any]:
+    values = {**problem.constants, **dict(zip(names, states, strict=True))}
+    for name in problem.definitions:
+        values[name] = _evaluate(problem, "definitions", name, values, states)
+    return values
+
+
+def _evaluate(problem: Equations, kind: str, name: str, values: dict[str, Any], states: tuple[Any, ...]) -> Any:
+    """Value of one expression; blocks it places name it as their source."""
+    expression = getattr(problem, kind)[name]
+    builder = states[0].builder if isinstance(states[0], Signal) else None
+    if builder is None:
+        return expression.evaluate(values, _OPERATORS)
+    builder.source = SourceLine(f"{name} = {expression}" if kind != "equations" else f"d{name}/dt = {expression}")
+    try:
+        return expression.evaluate(values, _OPERATORS)
+    finally:
+        builder.source = None
+
+
+def _noisy(problem: Equations, name: str, rate: Any, state: Any) -> Any:
+    density = problem.noise.get(name)
+    return rate if density is None or not np.any(density) else rate + white_noise(state, density)
+
+
+def _manifold(problem: Equations, name: str) -> Invariant:
+    start = problem.states[name]
+    match problem.manifolds[name]:
+        case "simplex":
+            return Simplex(name)
+        case "sphere":
+            return Sphere(name, start.shape[-1])
+        case _:
+            return WeightedMean(name, (1.0,) * start.size)

@@ -1,0 +1,232 @@
+"""Expressions as text, read through a whitelist: arithmetic, calls of named functions, indices. Nothing is executed.
+
+Python's own parser makes the tree, and only the kinds of node named here pass; the tree is then walked with the meaning
+of every function given from outside, so the same text serves arrays and signals.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import math
+import operator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from analogflow.errors import BadInput
+
+__all__ = ["FUNCTIONS", "NAME", "Expression", "read_expression"]
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
+"""What may be a name in an expression."""
+
+_LONGEST, _DEEPEST, _LARGEST_POWER = 4000, 60, 64
+
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.MatMult: operator.matmul,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+
+
+def _comparator(a: Any, b: Any) -> Any:
+    return 0.5 * (1 + np.tanh((np.asarray(a) - b) / 1e-3))
+
+
+FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "exp": (1, np.exp),
+    "log": (1, np.log),
+    "sqrt": (1, np.sqrt),
+    "tanh": (1, np.tanh),
+    "sin": (1, np.sin),
+    "cos": (1, np.cos),
+    "abs": (1, np.abs),
+    "maximum": (2, np.maximum),
+    "minimum": (2, np.minimum),
+    "sum": (1, lambda x: x.sum()),
+    "mean": (1, lambda x: x.mean()),
+    "transpose": (1, lambda x: x.T),
+    "softmax": (1, lambda x: softmax(x, axis=-1)),
+    "normalise": (1, lambda x: np.maximum(x, 0.0) / np.maximum(x, 0.0).sum(axis=-1, keepdims=True)),
+    "comparator": (2, _comparator),
+    "switch": (2, lambda x, control: x * np.clip(control, 0.0, 1.0)),
+}
+"""Functions an expression may call: number of arguments, and the meaning on arrays."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expression:
+    """A formula that was read.
+
+    Parameters
+    ----------
+    text : str
+        As it was written, on one line.
+    where : str
+        What it says, for messages: "the equation of 'prey'".
+    tree : ast.expr
+        Only nodes of the whitelist.
+    """
+
+    text: str
+    where: str
+    tree: ast.expr
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the quantities it needs."""
+        called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
+        return frozenset(node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in called)
+
+    def evaluate(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Any:
+        """Value where every name means what `values` says; `functions` overrides what functions mean on arrays.
+
+        Raises
+        ------
+        BadInput
+            Shapes do not fit, or a number is out of range.
+        """
+        meaning = {name: function for name, (_, function) in FUNCTIONS.items()} | dict(functions or {})
+        try:
+            return _value(self.tree, values, meaning)
+        except (ValueError, TypeError, IndexError, AttributeError, OverflowError, ZeroDivisionError) as fault:
+            raise BadInput(f"{self.where}, {self.text!r}: this can not be computed ({fault}).") from fault
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def read_expression(text: Any, known: Collection[str], *, where: str) -> Expression:
+    """Expression in `text`, over the names in `known`.
+
+    Raises
+    ------
+    BadInput
+        It is no expression of the whitelist, or has an unknown name; the message gives the column.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        text = repr(float(text))
+    if not isinstance(text, str) or not text.strip():
+        raise BadInput(f"{where}: {text!r} is not an expression; write one between quotation marks.")
+    line = " ".join(text.split())
+    if len(line) > _LONGEST:
+        raise BadInput(
+            f"{where}: an expression has at most {_LONGEST} characters, not {len(line)}; split it by definitions."
+        )
+    try:
+        tree = ast.parse(line, mode="eval").body
+    except (SyntaxError, ValueError) as fault:
+        column = getattr(fault, "offset", None)
+        place = f" near column {column}" if column else ""
+        raise BadInput(f"{where}: {_shown(line)} can not be read{place}; write it as Python would.") from None
+    except (RecursionError, MemoryError):
+        raise BadInput(f"{where}: {_shown(line)} is nested too deeply; split it by definitions.") from None
+    for fault in _faults(tree, known, 0):
+        raise BadInput(f"{where}, {_shown(line)}: {fault}.")
+    return Expression(line, where, tree)
+
+
+def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
+    """What the whitelist does not let pass, in order of reading."""
+    if depth > _DEEPEST:
+        yield "it is nested too deeply; split it by definitions"
+        return
+    place = f"at column {getattr(node, 'col_offset', 0) + 1}"
+    match node:
+        case ast.Constant(value=value) if isinstance(value, int | float) and not isinstance(value, bool):
+            if not _finite(value):
+                yield f"the number {place} is too large"
+        case ast.Name(id=name):
+            if name not in known:
+                yield f"unknown name {name[:31]!r} {place}; {_proposal(name, known)}"
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=inner):
+            yield from _faults(inner, known, depth + 1)
+        case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
+            power = _number(exponent)
+            if power is None or abs(power) > _LARGEST_POWER:
+                limits = f"from -{_LARGEST_POWER} to {_LARGEST_POWER}"
+                yield f"the exponent {place} must be a number {limits}; write exp(b*log(a)) else"
+            yield from _faults(base, known, depth + 1)
+        case ast.BinOp(left=a, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.MatMult(), right=b):
+            yield from _faults(a, known, depth + 1)
+            yield from _faults(b, known, depth + 1)
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            if name not in FUNCTIONS:
+                yield f"unknown function {name[:31]!r} {place}; {_proposal(name, FUNCTIONS)}"
+            elif len(arguments) != FUNCTIONS[name][0]:
+                yield f"{name} {place} takes {FUNCTIONS[name][0]} argument(s), not {len(arguments)}"
+            for argument in arguments:
+                yield from _faults(argument, known, depth + 1)
+        case ast.Subscript(value=inner, slice=key):
+            indices = key.elts if isinstance(key, ast.Tuple) else [key]
+            if any(_integer(index) is None for index in indices):
+                yield f"an index {place} must be a whole number, or several separated by commas"
+            yield from _faults(inner, known, depth + 1)
+        case _:
+            yield f"{type(node).__name__} {place} is not allowed; there are numbers, names, + - * / ** @, calls and indices"
+
+
+def _value(node: ast.AST, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Any:
+    match node:
+        case ast.Constant(value=value) if isinstance(value, int | float):
+            return float(value)
+        case ast.Name(id=name):
+            return values[name]
+        case ast.UnaryOp(op=op, operand=inner):
+            return _OPERATORS[type(op)](_value(inner, values, functions))
+        case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
+            power = _number(exponent)
+            assert power is not None
+            return _value(base, values, functions) ** (int(power) if power.is_integer() else power)
+        case ast.BinOp(left=a, op=op, right=b):
+            return _OPERATORS[type(op)](_value(a, values, functions), _value(b, values, functions))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return functions[name](*(_value(argument, values, functions) for argument in arguments))
+        case ast.Subscript(value=inner, slice=key):
+            indices = key.elts if isinstance(key, ast.Tuple) else [key]
+            return _value(inner, values, functions)[tuple(_integer(index) for index in indices)]
+    raise TypeError(f"{type(node).__name__} passed the whitelist")
+
+
+def _number(node: ast.AST) -> float | None:
+    """Number written with or without a sign, or as a fraction; None if it is anything else."""
+    match node:
+        case ast.Constant(value=value) if isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
+            return float(value)
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            inner_value = _number(inner)
+            return None if inner_value is None else -inner_value
+        case ast.BinOp(left=over, op=ast.Div(), right=under):
+            a, b = _number(over), _number(under)
+            return None if a is None or not b else a / b
+    return None
+
+
+def _integer(node: ast.AST) -> int | None:
+    value = _number(node)
+    return int(value) if value is not None and value.is_integer() and abs(value) < 2**31 else None
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _proposal(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
+
+
+def _shown(line: str) -> str:
+    return repr(line if len(line) <= 60 else line[:57] + "...")

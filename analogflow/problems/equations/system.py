@@ -1,0 +1,244 @@
+"""A flow of the user's own as data: named equations over named states. It does not know how it is solved."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+from analogflow.problems.equations.expression import Expression, read_expression
+from analogflow.problems.equations.faults import fits, misfits, name_faults, read_numbers, read_table
+
+__all__ = ["Equations"]
+
+_MOST_NUMBERS = 4096
+_INVARIANCE = 1e-7
+"""Largest rate of a conserved quantity, relative to itself and to the rates: what differences can tell."""
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Equations:
+    """States y with rates ẏ = f(y), time in units of τ, written as expressions.
+
+    Parameters
+    ----------
+    states : mapping of name to number or array
+        Where every state starts; a number is an array of one.
+    equations : mapping of name to text
+        Rate of every state.
+    constants : mapping of name to number or array, optional
+    definitions : mapping of name to text, optional
+        Quantities that equations and later definitions may use.
+    observables : mapping of name to text, optional
+        Quantities to be read.
+    conserved : mapping of name to text, optional
+        Scalars that the exact flow does not change; held against the equations here, and against every run.
+    manifolds : mapping of state to {"simplex", "sphere", "mean"}, optional
+        What a state stays on, so that a circuit can be made to return to it.
+    noise : mapping of state to number or array, optional
+        White noise added to the rate, flow units per √τ.
+    answer : str, optional
+        State or observable that is the answer; the first state if not given.
+    time : float, optional
+        When the answer is read, in τ; where it settles, if not given.
+    name : str, optional
+
+    Raises
+    ------
+    BadInput
+        With everything that is wrong, in one message: a name that is unknown or used twice, a state without equation, an
+        equation whose shape is not that of its state, a conserved quantity that changes.
+    """
+
+    name: str
+    states: Mapping[str, Array]
+    equations: Mapping[str, Expression]
+    constants: Mapping[str, Any]
+    definitions: Mapping[str, Expression]
+    observables: Mapping[str, Expression]
+    conserved: Mapping[str, Expression]
+    manifolds: Mapping[str, str]
+    noise: Mapping[str, Array]
+    answer: str
+    time: float | None
+
+    def __init__(
+        self,
+        states: Mapping[str, Any],
+        equations: Mapping[str, Any],
+        constants: Mapping[str, Any] | None = None,
+        definitions: Mapping[str, Any] | None = None,
+        observables: Mapping[str, Any] | None = None,
+        conserved: Mapping[str, Any] | None = None,
+        manifolds: Mapping[str, str] | None = None,
+        noise: Mapping[str, Any] | None = None,
+        answer: str | None = None,
+        time: float | None = None,
+        name: str = "custom",
+    ) -> None:
+        given = {
+            "states": states, "equations": equations, "constants": constants, "definitions": definitions,
+            "observables": observables, "conserved": conserved, "manifolds": manifolds, "noise": noise,
+        }  # fmt: skip
+        tables = {key: read_table(key, value) for key, value in given.items()}
+        faults = name_faults(tables)
+        starts = {
+            key: np.atleast_1d(read_numbers(value, f"states.{key}", faults)) for key, value in tables["states"].items()
+        }
+        fixed = {key: read_numbers(value, f"constants.{key}", faults) for key, value in tables["constants"].items()}
+        if not starts:
+            faults.append("there is no state; write one with its initial value under states")
+        if sum(value.size for value in starts.values()) > _MOST_NUMBERS:
+            faults.append(f"there are more than {_MOST_NUMBERS} scalar states")
+        faults += [f"not closed: the state {key!r} has no equation" for key in starts if key not in tables["equations"]]
+        faults += [
+            f"not closed: there is an equation for {key!r}, which is no state"
+            for key in tables["equations"]
+            if key not in starts
+        ]
+        known = [*starts, *fixed]
+        parsed: dict[str, dict[str, Expression]] = {}
+        for kind in ("definitions", "equations", "observables", "conserved"):
+            parsed[kind] = {}
+            for key, text in tables[kind].items():
+                try:
+                    parsed[kind][key] = read_expression(text, known, where=f"{kind}.{key}")
+                except BadInput as fault:
+                    faults.append(str(fault).rstrip("."))
+                if kind == "definitions":
+                    known.append(key)
+        faults += misfits(tables, starts, answer, time)
+        densities = {
+            key: np.broadcast_to(read_numbers(value, f"noise.{key}", faults), starts[key].shape)
+            for key, value in tables["noise"].items()
+            if key in starts and fits(value, starts[key].shape, f"noise.{key}", faults)
+        }
+        faults += [f"noise.{key} must not be negative" for key, value in densities.items() if (value < 0).any()]
+        if faults:
+            raise BadInput(f"{_titled(name)}: " + "; ".join(faults) + ".")
+        values = {
+            "name": str(name)[:60], "states": starts, "constants": fixed, **parsed, "manifolds": tables["manifolds"],
+            "noise": densities, "answer": answer or next(iter(starts)), "time": None if time is None else float(time),
+        }  # fmt: skip
+        for key, value in values.items():
+            object.__setattr__(self, key, MappingProxyType(dict(value)) if isinstance(value, Mapping) else value)
+        for array in (*starts.values(), *fixed.values(), *densities.values()):
+            array.setflags(write=False)
+        self._check_values()
+
+    def quantities(
+        self, states: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None
+    ) -> dict[str, Any]:
+        """States, constants and definitions by name, for arrays or for signals."""
+        values: dict[str, Any] = {**self.constants, **states}
+        for key, expression in self.definitions.items():
+            values[key] = expression.evaluate(values, functions)
+        return values
+
+    def rates(self, states: Mapping[str, Array]) -> dict[str, Array]:
+        """Rate of every state at `states`, without noise."""
+        values = self.quantities(states)
+        return {
+            key: np.broadcast_to(np.asarray(expression.evaluate(values), dtype=float), self.states[key].shape)
+            for key, expression in self.equations.items()
+        }
+
+    def replaced(self, **values: Any) -> Equations:
+        """Same equations with other constants or starts, by their names.
+
+        Raises
+        ------
+        BadInput
+            A name is neither a constant nor a state.
+        """
+        for key in values:
+            if key not in self.constants and key not in self.states:
+                allowed = ", ".join([*self.constants, *self.states])
+                raise BadInput(f"{_titled(self.name)}: {key!r} is neither a constant nor a state; there are {allowed}.")
+        own = {key: getattr(self, key) for key in ("constants", "states")}
+        changed = {kind: {key: values.get(key, value) for key, value in table.items()} for kind, table in own.items()}
+        texts = {
+            kind: {key: expression.text for key, expression in getattr(self, kind).items()}
+            for kind in ("equations", "definitions", "observables", "conserved")
+        }
+        return Equations(
+            **changed,
+            **texts,
+            manifolds=self.manifolds,
+            noise=self.noise,
+            answer=self.answer,
+            time=self.time,
+            name=self.name,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest: equal equations, constants and starts have equal fingerprints on every machine."""
+        digest = hashlib.sha256(repr((self.name, self.answer, self.time, sorted(self.manifolds.items()))).encode())
+        for table in (self.equations, self.definitions, self.observables, self.conserved):
+            digest.update(repr([(key, expression.text) for key, expression in table.items()]).encode())
+        for arrays in (self.states, self.constants, self.noise):
+            for key, array in arrays.items():
+                digest.update(repr((key, array.shape)).encode() + np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"Equations({self.name}; states {', '.join(self.states)}; fingerprint {self.fingerprint})"
+
+    def _check_values(self) -> None:
+        """Evaluate everything once: shapes must fit, and what is called conserved must be."""
+        faults: list[str] = []
+        with np.errstate(all="ignore"):
+            values = self.quantities(self.states)
+            for key, expression in self.equations.items():
+                rate = np.asarray(expression.evaluate(values), dtype=float)
+                shape = self.states[key].shape
+                if rate.size != 1 and rate.shape != shape:
+                    faults.append(f"equations.{key} has shape {rate.shape} and its state {shape}; they must be alike")
+                elif not np.isfinite(rate).all():
+                    faults.append(f"equations.{key} is not finite at the initial state")
+            for key, expression in [*self.observables.items(), *self.conserved.items()]:
+                value = np.asarray(expression.evaluate(values), dtype=float)
+                if not np.isfinite(value).all():
+                    faults.append(f"{expression.where} is not finite at the initial state")
+                if key in self.conserved and value.size != 1:
+                    faults.append(f"{expression.where} has shape {value.shape}; what is conserved is a single number")
+            if not faults:
+                faults += self._moved()
+        if faults:
+            raise BadInput(f"{_titled(self.name)}: " + "; ".join(faults) + ".")
+
+    def _moved(self) -> list[str]:
+        """Conserved quantities that change along the flow, by central differences at its start and at points after it."""
+        faults: dict[str, str] = {}
+        at, step = dict(self.states), 1e-5
+        for _ in range(4):
+            rates = self.rates(at)
+            for key, expression in self.conserved.items():
+                ahead, behind = (
+                    float(np.sum(expression.evaluate(self.quantities({name: at[name] + h * rates[name] for name in at}))))
+                    for h in (step, -step)
+                )
+                slope = (ahead - behind) / (2 * step)
+                if not abs(slope) <= _INVARIANCE * max(
+                    abs(ahead), *(float(abs(rate).max()) for rate in rates.values()), 1.0
+                ):
+                    faults.setdefault(key, f"conserved.{key} is not conserved: its rate is {slope:.3g} near the start")
+            at = {name: at[name] + 0.02 * rate for name, rate in self._midpoint(at, 0.02).items()}
+        return list(faults.values())
+
+    def _midpoint(self, at: Mapping[str, Array], step: float) -> dict[str, Array]:
+        rates = self.rates(at)
+        return self.rates({name: at[name] + 0.5 * step * rates[name] for name in at})
+
+
+def _titled(name: Any) -> str:
+    return f"the flow {str(name)[:60]!r}"

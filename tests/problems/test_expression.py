@@ -1,0 +1,113 @@
+"""Expressions from text: they compute what Python would, and nothing outside the whitelist gets through."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analogflow.errors import BadInput
+from analogflow.problems.equations.expression import FUNCTIONS, read_expression
+
+VALUES = {"x": np.array([0.3, 0.7, 1.1]), "y": 0.4, "A": np.arange(9.0).reshape(3, 3) / 7}
+MEANINGS = {
+    "x + 2*y - x/3": lambda x, y, A: x + 2 * y - x / 3,
+    "-x**2 + x**0.5 + y**-1 + x**(-3/2)": lambda x, y, A: -(x**2) + x**0.5 + 1 / y + x**-1.5,
+    "A @ x + transpose(A) @ x": lambda x, y, A: A @ x + A.T @ x,
+    "exp(-x) * log(x) + sqrt(x) + tanh(x) + sin(x)*cos(y) + abs(y - x)": lambda x, y, A: (
+        np.exp(-x) * np.log(x) + np.sqrt(x) + np.tanh(x) + np.sin(x) * np.cos(y) + abs(y - x)
+    ),
+    "maximum(x, y) - minimum(x, 0.5)": lambda x, y, A: np.maximum(x, y) - np.minimum(x, 0.5),
+    "sum(x * x) + mean(A)": lambda x, y, A: (x * x).sum() + A.mean(),
+    "softmax(2*x) + normalise(x - 0.5)": lambda x, y, A: (
+        np.exp(2 * x) / np.exp(2 * x).sum() + np.maximum(x - 0.5, 0) / np.maximum(x - 0.5, 0).sum()
+    ),
+    "x[0] * A[1, 2] + x[-1]": lambda x, y, A: x[0] * A[1, 2] + x[-1],
+    "switch(x, comparator(x, 0.5))": lambda x, y, A: x * (x > 0.5),
+}
+REFUSED = {
+    "z + 1": r"unknown name 'z' at column 1; known are: A, x, y",
+    "x + yy": r"unknown name 'yy' at column 5; did you mean y",
+    "__import__('os')": r"unknown function '__import__'",
+    "x.T": r"Attribute at column 1 is not allowed",
+    "x.__class__": r"Attribute at column 1 is not allowed",
+    "(lambda: x)()": r"Call at column 1 is not allowed",
+    "[x for x in x]": r"ListComp at column 1 is not allowed",
+    "x if y else x": r"IfExp at column 1 is not allowed",
+    "x < y": r"Compare at column 1 is not allowed",
+    "'text'": r"Constant at column 1 is not allowed",
+    "True": r"Constant at column 1 is not allowed",
+    "1j * x": r"Constant at column 1 is not allowed",
+    "x ** y": r"the exponent at column 1 must be a number from -64 to 64",
+    "9**9**9": r"the exponent at column 1 must be",
+    "x // y": r"BinOp at column 1 is not allowed",
+    "x[0:2]": r"an index at column 1 must be a whole number",
+    "x[y]": r"an index at column 1 must be a whole number",
+    "exp(x, y)": r"exp at column 1 takes 1 argument\(s\), not 2",
+    "exp(x=y)": r"Call at column 1 is not allowed",
+    "x +": r"can not be read",
+    "x; y": r"can not be read",
+    "1e999": r"the number at column 1 is too large",
+    "9" * 400: r"the number at column 1 is too large",
+    "": r"is not an expression",
+    "x\x00": r"can not be read",
+    "(" * 300 + "x" + ")" * 300: r"can not be read|nested too deeply",
+    "-" * 100 + "x": r"nested too deeply",
+    "x+" * 3000 + "x": r"has at most 4000 characters",
+}
+
+
+@pytest.mark.parametrize("text", MEANINGS)
+def test_expression_means_what_it_says(text):
+    found = read_expression(text, VALUES, where="here").evaluate(VALUES)
+    np.testing.assert_allclose(found, MEANINGS[text](**VALUES), rtol=1e-13)
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+def test_what_is_not_on_the_whitelist_is_refused_with_its_place(text):
+    with pytest.raises(BadInput, match=REFUSED[text]):
+        read_expression(text, VALUES, where="the rate of x")
+
+
+@pytest.mark.parametrize("value", [None, True, [1], {"a": 1}, b"x"])
+def test_what_is_no_text_is_refused(value):
+    with pytest.raises(BadInput, match=r"here: .* is not an expression"):
+        read_expression(value, VALUES, where="here")
+
+
+def test_numbers_are_expressions():
+    assert read_expression(3, (), where="here").evaluate({}) == 3.0
+
+
+def test_names_are_those_of_quantities():
+    assert read_expression("exp(x) + A @ x * 2", VALUES, where="here").names == {"x", "A"}
+
+
+@pytest.mark.parametrize("text", ["x @ A[0]  @ A", "x[7]", "A @ y", "x + A[0, 0, 0]"])
+def test_shapes_that_do_not_fit_are_said(text):
+    with pytest.raises(BadInput, match=r"the rate of x, .*: this can not be computed"):
+        read_expression(text, VALUES, where="the rate of x").evaluate(VALUES)
+
+
+def read_or_say(text):
+    """Message of the refusal; none if the text is an expression."""
+    try:
+        with np.errstate(all="ignore"):
+            read_expression(text, VALUES, where="here").evaluate(VALUES)
+    except BadInput as fault:
+        return str(fault)
+    return "here: no fault"
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_expression_or_a_sentence(text):
+    assert read_or_say(text).startswith("here")
+
+
+PIECES = st.sampled_from(
+    [*FUNCTIONS, "x", "y", "A", "+", "-", "*", "/", "**", "@", "(", ")", "[", "]", ",", "2", "0.5", "1e9"]
+)
+
+
+@given(st.lists(PIECES, max_size=12))
+def test_any_heap_of_words_is_an_expression_or_a_sentence(words):
+    assert read_or_say(" ".join(words)).startswith("here")
