@@ -22,6 +22,7 @@ from analogflow.circuit import (
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
+from analogflow.netlister.averages import average_lines
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.noise_table import noise_table
 from analogflow.noise import Noise
@@ -149,7 +150,7 @@ def _shown(value: float | Sequence[float]) -> str:
 
 
 def _script(circuit: Circuit, end: float) -> list[str]:
-    """Control section that runs the deck and prints the last value of every observable and of the answer."""
+    """Control section that runs the deck and prints the last value of every observable and of the answer, or averages."""
     names = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer])
     lines = [".control", "set noaskquit", "set numdgt=12", "run", "let last_point = length(time) - 1"]
     lines += [
@@ -157,6 +158,8 @@ def _script(circuit: Circuit, end: float) -> list[str]:
         "echo the simulation stopped before its end, so what follows is no answer: a state ran away",
         "end",
     ]
+    if circuit.flow.averaging:
+        return [*lines, *average_lines(circuit, end), "quit", ".endc"]
     for name in names:
         nodes = circuit.signals[name]
         for k, node in enumerate(nodes):
