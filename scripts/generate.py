@@ -31,6 +31,10 @@ def main() -> None:
             circuit = compile(flows.transport(plan, form=form))
             deck = netlist(circuit, time_constants=100, expected=expected_answer(plan))
             print(deck.write(ROOT / f"netlists/{name}-{form}-ideal.cir", force=True).relative_to(ROOT))
+    for name, file, time in (("rest", "hopfield_rest.json", 60.0), ("law", "hopfield_law.json", 150.0)):
+        network = read_problem("hopfield", ROOT / "examples/data" / file)
+        deck = netlist(compile(flows.hopfield(network)), time_constants=time, expected=expected_answer(network))
+        print(deck.write(ROOT / f"netlists/hopfield-{name}-ideal.cir", force=True).relative_to(ROOT))
     images = ROOT / "docs/images"
     circuit = compile(flows.capacity(channel))
     print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))

@@ -47,7 +47,7 @@ def recall_and_learn(
     negative: bool = True,
     recall: Callable[[Hopfield], ArrayLike] | None = None,
 ) -> Learning:
-    r"""Steps :math:`U \leftarrow U + \eta(\langle g f^\top\rangle_{data} - \langle g f^\top\rangle_{model})`, linear network.
+    r"""Steps :math:`U \leftarrow U + \eta(\langle g f^\top\rangle_{data} - \langle g f^\top\rangle_{model})`, linear.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def recall_and_learn(
 
     Notes
     -----
-    −T ln Z falls along ⟨∂E/∂U⟩ = −⟨g fᵀ⟩ of the network's own law without an end: nothing but what the network recalls moves U,
-    and U only makes that larger. The gradient of the data's likelihood is the difference of both averages over T; it vanishes
-    where both agree.
+    −T ln Z falls along −⟨∂E/∂U⟩ = ⟨g fᵀ⟩ of the network's own law without an end: nothing but what the network recalls moves
+    U, and U only makes that larger. The gradient of the data's likelihood is the difference of both averages over T; it
+    vanishes where both agree.
 
     References
     ----------

@@ -17,7 +17,8 @@ Array = NDArray[np.float64]
 def drift(problem: Hopfield) -> Array:
     """Matrix A of the linear rates A (v, h) + (I, 0), shape (n + m, n + m)."""
     n, m = problem.U.shape
-    A: Array = -np.eye(n + m)
+    A = np.zeros((n + m, n + m))
+    np.fill_diagonal(A, -1.0)
     A[:n, n:], A[n:, :n] = problem.U @ problem.gain_h, problem.U.T @ problem.gain_v
     return A
 
