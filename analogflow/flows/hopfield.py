@@ -20,10 +20,10 @@ __all__ = ["FORMS", "INDEPENDENT", "hopfield"]
 FORMS: tuple[str, ...] = ("relaxation",)
 """Forms of the flow, the default first."""
 
-INDEPENDENT = 1000.0
-"""Length of a run with noise, in relaxation times of the slowest state: half as many independent squares, at least."""
+INDEPENDENT = 500.0
+"""Length of a run with noise, in relaxation times of the slowest state: about as many independent squares of it."""
 
-_LONGEST, _SATURATING = 4000.0, 600.0
+_LONGEST, _SATURATING = 3000.0, 600.0
 """Length of a run with noise in τ, at most, and where the activations are tanh."""
 
 _FORGOTTEN = 12.0

@@ -25,7 +25,8 @@ def drift(problem: Hopfield) -> Array:
 
 def linear_rest(problem: Hopfield) -> Array:
     """Where the linear rates vanish, shape (n + m,): the mean of the law, and the rest at temperature 0."""
-    return np.linalg.solve(drift(problem), -np.concatenate([problem.I, np.zeros(problem.hidden)]))
+    inputs = np.concatenate([problem.I, np.zeros(problem.hidden)])
+    return np.asarray(np.linalg.solve(drift(problem), -inputs), dtype=float)
 
 
 def from_hessian(problem: Hopfield) -> Array:

@@ -87,7 +87,7 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Trajectory, toler
         shared = average(quadratic[:, None])
         precision = np.linalg.inv(reference.covariance)
         wanted = float((precision * expected).sum())
-        off = abs(float(shared.mean[0]) - wanted) / float(shared.error[0])
+        off = abs(float(shared.mean[0]) - wanted) / (float(shared.error[0]) * wanted / float(shared.mean[0]))
         detail = (
             f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, {off:.2f} standard errors from {wanted:.4g} (at most {ALLOWED:g}); "
             f"effective sample size {shared.effective[0]:.0f}"
