@@ -63,7 +63,13 @@ def _library_and_simulator() -> tuple[Finding, Finding]:
 
 
 def _default(simulator: Finding) -> Finding:
-    engine = default_engine()
+    try:
+        engine = default_engine()
+    except MissingProgram:
+        remedy = "mend or unset NGSPICE_LIBRARY_PATH, or give --engine block"
+        return Finding(
+            "default engine", False, "ngspice, which NGSPICE_LIBRARY_PATH does not name", needed=False, remedy=remedy
+        )
     if engine == "ngspice" and not simulator.found:
         return Finding("default engine", False, "ngspice, which does not run", needed=False, remedy="give --engine block")
     return Finding("default engine", True, engine if engine == "ngspice" else "block (no ngspice library was found)")

@@ -27,6 +27,8 @@ PARAMETERS = 1 << 23
 DRAWS = PARAMETERS - 1
 """Stream that draws a fluctuation for each sample where no waveform is played."""
 
+_MOST_KNOTS, _LARGEST_SIGMA = 2**27, 1e100
+
 _STREAMS = 24
 """Bits that number the streams of one sample."""
 
@@ -66,8 +68,10 @@ class Noise:
     step: float = 0.1
 
     def __post_init__(self) -> None:
-        if not _is_number(self.sigma) or not 0 <= self.sigma < math.inf:
-            raise BadInput(f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, 0 or more.")
+        if not _is_number(self.sigma) or not 0 <= self.sigma <= _LARGEST_SIGMA:
+            raise BadInput(
+                f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, from 0 to {_LARGEST_SIGMA:g}."
+            )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
             raise BadInput(f"noise: the seed {self.seed!r} is not a whole number from 0 to 2**63 − 1.")
         if not _is_number(self.step) or not 0 < self.step < math.inf:
@@ -134,8 +138,20 @@ class Noise:
         return cls(value, seed=seed, step=step)
 
     def knot_times(self, time_constants: float) -> NDArray[np.float64]:
-        """Times of the knots in τ, shape (knots,): multiples of the step, the last at or after the end."""
-        return np.float64(self.step) * np.arange(math.ceil(time_constants / self.step - 1e-9) + 1)
+        """Times of the knots in τ, shape (knots,): multiples of the step, two at least, the last at or after the end.
+
+        Raises
+        ------
+        BadInput
+            There would be more than 2²⁷ knots.
+        """
+        intervals = time_constants / self.step
+        if not intervals < _MOST_KNOTS:
+            raise BadInput(
+                f"noise: a step of {self.step!r} τ over {time_constants:g} τ is {intervals:.3g} knots, more than "
+                f"{_MOST_KNOTS}; give a longer step or a shorter run."
+            )
+        return np.float64(self.step) * np.arange(max(math.ceil(intervals - 1e-9), 1) + 1)
 
     def knots(self, samples: Sequence[int], sources: Sequence[int], time_constants: float) -> NDArray[np.float64]:
         """Standard normal numbers at the knots, shape (samples, knots, sources).

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from analogflow import Channel, compile, draw_blocks, flows, netlist, plot_capacity, save_figure, solve
+from analogflow import Channel, Noise, compile, degrade, draw_blocks, flows, netlist, plot_capacity, save_figure, solve
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
 from analogflow.flows.transport import FORMS as TRANSPORT_FORMS
 from analogflow.problems.files import read_problem
-from analogflow.reference import expected_answer
+from analogflow.reference import boltzmann_law, expected_answer
 from analogflow.solution import path_step
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +31,16 @@ def main() -> None:
             circuit = compile(flows.transport(plan, form=form))
             deck = netlist(circuit, time_constants=100, expected=expected_answer(plan))
             print(deck.write(ROOT / f"netlists/{name}-{form}-ideal.cir", force=True).relative_to(ROOT))
+    for file in sorted((ROOT / "examples/flows").glob("*.toml")):
+        problem = read_problem(str(file))
+        circuit = compile(flows.custom(problem))
+        time, step, expected = problem.time or 60.0, path_step(circuit, problem.time), expected_answer(problem)
+        deck = netlist(circuit, time_constants=time, largest_step=step, expected=expected)
+        print(deck.write(ROOT / f"netlists/custom-{file.stem.replace('_', '-')}-ideal.cir", force=True).relative_to(ROOT))
+    well = read_problem("langevin", ROOT / "examples/data/langevin_double_well.json")
+    circuit = degrade(compile(flows.langevin(well)), noise=Noise(0.0, seed=1, step=0.05))
+    deck = netlist(circuit, time_constants=100, expected={"mean_x": float(boltzmann_law(well).mean[0])})
+    print(deck.write(ROOT / "netlists/langevin-overdamped-ideal.cir", force=True).relative_to(ROOT))
     for name, file, time in (("rest", "hopfield_rest.json", 60.0), ("law", "hopfield_law.json", 150.0)):
         network = read_problem("hopfield", ROOT / "examples/data" / file)
         deck = netlist(compile(flows.hopfield(network)), time_constants=time, expected=expected_answer(network))

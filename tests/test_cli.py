@@ -126,6 +126,7 @@ def test_missing_library_is_exit_3_with_the_remedy(channel):
         assert done.returncode == 3
         assert "Traceback" not in done.stderr
         assert "NGSPICE_LIBRARY_PATH" in " ".join((done.stdout + done.stderr).split())
+    assert "mend or unset NGSPICE_LIBRARY_PATH" in " ".join(done.stdout.replace("│", " ").split())
 
 
 @pytest.mark.ngspice

@@ -93,6 +93,6 @@ def test_a_deck_prints_its_averages(tmp_path):
     expected = Hopfield(**json.loads(LAW.read_text(encoding="utf-8")))
     variance = expected.temperature / (1 - expected.norm**2)
     # About 100 independent values: 5 standard errors.
-    assert found["covariance_v_0_v_0"] == pytest.approx(variance, rel=0.7)
-    assert abs(found["mean_v_0"] - expected.I[0] / (1 - expected.norm**2)) < 5 * np.sqrt(variance / 100)
+    assert found["covariance_v_v"] == pytest.approx(variance, rel=0.7)
+    assert abs(found["mean_v"] - expected.I[0] / (1 - expected.norm**2)) < 5 * np.sqrt(variance / 100)
     assert len(found) == 5

@@ -88,7 +88,8 @@ def test_a_text_that_is_no_noise_is_refused(text):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"sigma": -1.0}, r"sigma is -1.0; give a number of flow units per √τ, 0 or more"),
+        ({"sigma": -1.0}, r"sigma is -1.0; give a number of flow units per √τ, from 0 to 1e\+100"),
+        ({"sigma": 1e308}, r"sigma is 1e\+308; give a number of flow units per √τ, from 0 to 1e\+100"),
         ({"sigma": math.nan}, r"sigma is nan"),
         ({"sigma": "1"}, r"sigma is '1'"),
         ({"seed": math.nan}, r"the seed nan is not a whole number"),
@@ -121,3 +122,15 @@ def test_densities_and_ratios_out_of_range_are_refused():
 def test_a_sample_is_a_whole_number(sample):
     with pytest.raises(BadInput, match=r"sample: .* is not a whole number from 0 to 2\*\*39"):
         check_sample(sample)
+
+
+def test_knots_that_no_memory_holds_are_refused():
+    with pytest.raises(BadInput, match=r"a step of 1e-09 τ over 10 τ is 1e\+10 knots, more than 134217728"):
+        Noise(0.1, step=1e-9).knots([0], [0], 10.0)
+
+
+@pytest.mark.parametrize("time", [1e-300, 1e-12, 0.1, 0.1000001])
+def test_any_run_lies_between_two_knots(time):
+    knots = Noise(0.1, step=0.1).knot_times(time)
+    assert len(knots) >= 2
+    assert knots[-1] >= time * (1 - 1e-8)

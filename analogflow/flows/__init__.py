@@ -6,8 +6,9 @@ from analogflow.flows.custom import custom
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
+from analogflow.flows.langevin import langevin
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, Transport
 
 __all__ = [
     "FAMILIES",
@@ -23,6 +24,7 @@ __all__ = [
     "capacity",
     "custom",
     "hopfield",
+    "langevin",
     "transport",
 ]
 
@@ -30,8 +32,9 @@ FAMILIES = {
     "capacity": capacity,
     "attention": attention,
     "transport": transport,
-    "custom": custom,
     "hopfield": hopfield,
+    "langevin": langevin,
+    "custom": custom,
 }
 """Flow family by the name the command line knows it by: problem and form in, flow out."""
 
@@ -39,7 +42,8 @@ FAMILY_OF = {
     Channel: "capacity",
     Attention: "attention",
     Transport: "transport",
-    Equations: "custom",
     Hopfield: "hopfield",
+    Langevin: "langevin",
+    Equations: "custom",
 }
 """Name of the family that solves a problem, by the problem's type."""

@@ -10,13 +10,11 @@ import numpy as np
 from analogflow.errors import BadInput
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
-from analogflow.graph import Signal, SourceLine, comparator, normalise, softmax, switch, white_noise
+from analogflow.flows.written import written
+from analogflow.graph import white_noise
 from analogflow.problems import Equations
 
 __all__ = ["custom"]
-
-_OPERATORS = {"softmax": softmax, "normalise": normalise, "comparator": comparator, "switch": switch}
-"""What an expression's functions mean on arrays and signals alike, where NumPy has no such function."""
 
 _FORMS = ("written",)
 
@@ -38,7 +36,7 @@ def custom(problem: Equations, form: str = "written") -> Flow:
     def rates(*states: Any) -> tuple[Any, ...]:
         values = _quantities(problem, names, states)
         return tuple(
-            _noisy(problem, name, _evaluate(problem, "equations", name, values, states), state)
+            _noisy(problem, name, written(problem.equations[name], values, f"d{name}/dt"), state)
             for name, state in zip(names, states, strict=True)
         )
 
@@ -60,7 +58,7 @@ def custom(problem: Equations, form: str = "written") -> Flow:
 
 def _observable(problem: Equations, kind: str, name: str, names: list[str]) -> Callable[..., Any]:
     def observable(*states: Any) -> Any:
-        return _evaluate(problem, kind, name, _quantities(problem, names, states), states)
+        return written(getattr(problem, kind)[name], _quantities(problem, names, states), name)
 
     return observable
 
@@ -68,21 +66,8 @@ def _observable(problem: Equations, kind: str, name: str, names: list[str]) -> C
 def _quantities(problem: Equations, names: list[str], states: tuple[Any, ...]) -> dict[str, Any]:
     values = {**problem.constants, **dict(zip(names, states, strict=True))}
     for name in problem.definitions:
-        values[name] = _evaluate(problem, "definitions", name, values, states)
+        values[name] = written(problem.definitions[name], values, name)
     return values
-
-
-def _evaluate(problem: Equations, kind: str, name: str, values: dict[str, Any], states: tuple[Any, ...]) -> Any:
-    """Value of one expression; blocks it places name it as their source."""
-    expression = getattr(problem, kind)[name]
-    builder = states[0].builder if isinstance(states[0], Signal) else None
-    if builder is None:
-        return expression.evaluate(values, _OPERATORS)
-    builder.source = SourceLine(f"{name} = {expression}" if kind != "equations" else f"d{name}/dt = {expression}")
-    try:
-        return expression.evaluate(values, _OPERATORS)
-    finally:
-        builder.source = None
 
 
 def _noisy(problem: Equations, name: str, rate: Any, state: Any) -> Any:

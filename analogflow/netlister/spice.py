@@ -22,7 +22,7 @@ from analogflow.circuit import (
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
-from analogflow.netlister.averages import average_lines
+from analogflow.netlister.averages import average_lines, labelled
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.noise_table import noise_table
 from analogflow.noise import Noise
@@ -150,7 +150,7 @@ def _shown(value: float | Sequence[float]) -> str:
 
 
 def _script(circuit: Circuit, end: float) -> list[str]:
-    """Control section that runs the deck and prints the last value of every observable and of the answer, or averages."""
+    """Control section that runs the deck and prints the last value of every observable and of the answer, or its law."""
     names = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer])
     lines = [".control", "set noaskquit", "set numdgt=12", "run", "let last_point = length(time) - 1"]
     lines += [
@@ -158,13 +158,7 @@ def _script(circuit: Circuit, end: float) -> list[str]:
         "echo the simulation stopped before its end, so what follows is no answer: a state ran away",
         "end",
     ]
-    if circuit.flow.averaging:
-        return [*lines, *average_lines(circuit, end), "quit", ".endc"]
     for name in names:
-        nodes = circuit.signals[name]
-        for k, node in enumerate(nodes):
-            label = identifier(
-                f"answer_{re.sub('[^a-z0-9_]', '_', name.lower())[:40]}" + (f"_{k}" if len(nodes) > 1 else "")
-            )
+        for label, node in labelled("answer_", name, circuit):
             lines += [f"let {label} = v({node})[last_point]", f"print {label}"]
-    return [*lines, "quit", ".endc"]
+    return [*lines, *average_lines(circuit, end), "quit", ".endc"]

@@ -4,6 +4,7 @@ from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
 from analogflow.problems.equations import Equations
 from analogflow.problems.hopfield import Hopfield
+from analogflow.problems.langevin import Langevin
 from analogflow.problems.transport import Schedule, Transport
 
-__all__ = ["Attention", "Channel", "Equations", "Hopfield", "Schedule", "Transport"]
+__all__ = ["Attention", "Channel", "Equations", "Hopfield", "Langevin", "Schedule", "Transport"]

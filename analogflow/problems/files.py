@@ -15,6 +15,7 @@ from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
 from analogflow.problems.equations import Equations
 from analogflow.problems.hopfield import Hopfield
+from analogflow.problems.langevin import Langevin
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
 from analogflow.problems.transport import Transport
 
@@ -50,6 +51,16 @@ _KINDS = {
             "V": "the value matrix",
             "beta": "the inverse temperature",
             "time": "the end of the run in time constants",
+        },
+    ),
+    "langevin": ProblemKind(
+        Langevin,
+        "a Langevin problem",
+        ("energy", "variables", "temperature", "mobility", "start"),
+        {
+            "energy": "the energy as an expression of the variables",
+            "variables": "the names of the variables",
+            "temperature": "the temperature in units of the energy",
         },
     ),
     "transport": ProblemKind(

@@ -19,6 +19,13 @@ from analogflow.reference.capacity import (
 )
 from analogflow.reference.equations import EquationsReference, equations_reference, path_end
 from analogflow.reference.hopfield import HopfieldReference, hopfield_reference
+from analogflow.reference.langevin import (
+    BoltzmannLaw,
+    FokkerPlanck,
+    boltzmann_law,
+    conditional_free_energy,
+    fokker_planck,
+)
 from analogflow.reference.transport import (
     TransportBounds,
     TransportReference,
@@ -29,26 +36,31 @@ from analogflow.reference.transport import (
 
 __all__ = [
     "AttentionReference",
+    "BoltzmannLaw",
     "CapacityBatch",
     "CapacityBounds",
     "CapacityReference",
     "Convergence",
     "CostReference",
     "EquationsReference",
+    "FokkerPlanck",
     "HopfieldReference",
     "InputTypes",
     "TransportBounds",
     "TransportReference",
     "attention_certificate",
     "attention_reference",
+    "boltzmann_law",
     "capacity_batch",
     "capacity_certificate",
     "capacity_convergence",
     "capacity_cost_reference",
     "capacity_reference",
+    "conditional_free_energy",
     "cost_certificate",
     "equations_reference",
     "expected_answer",
+    "fokker_planck",
     "hopfield_reference",
     "input_types",
     "path_end",

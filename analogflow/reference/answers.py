@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
 from analogflow.reference.equations import equations_reference
@@ -68,5 +68,6 @@ _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Attention: _attention,
     Transport: _transport,
     Equations: _equations,
+    Langevin: lambda problem: {},
     Hopfield: _hopfield,
 }

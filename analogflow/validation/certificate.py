@@ -8,7 +8,7 @@ from typing import Any
 
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers import (
     Check,
@@ -17,6 +17,7 @@ from analogflow.validation.certifiers import (
     certify_equations,
     certify_flow,
     certify_hopfield,
+    certify_langevin,
     certify_transport,
 )
 
@@ -61,6 +62,7 @@ _CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
     Channel: certify_capacity,
     Attention: certify_attention,
     Transport: certify_transport,
+    Langevin: certify_langevin,
     Equations: certify_equations,
     Flow: certify_flow,
     Hopfield: certify_hopfield,

@@ -5,6 +5,7 @@ from analogflow.validation.certifiers.capacity import certify_capacity
 from analogflow.validation.certifiers.check import Check
 from analogflow.validation.certifiers.custom import certify_equations, certify_flow
 from analogflow.validation.certifiers.hopfield import certify_hopfield
+from analogflow.validation.certifiers.langevin import certify_langevin
 from analogflow.validation.certifiers.transport import certify_transport
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "certify_equations",
     "certify_flow",
     "certify_hopfield",
+    "certify_langevin",
     "certify_transport",
 ]

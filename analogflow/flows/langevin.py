@@ -1,0 +1,109 @@
+"""The Langevin flow: noise and drift that have a Boltzmann distribution as their stationary law."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.linalg import sqrtm
+
+from analogflow.errors import BadInput
+from analogflow.flows.flow import Averaging, Flow
+from analogflow.flows.written import written
+from analogflow.graph import white_noise
+from analogflow.problems import Langevin
+
+__all__ = ["langevin"]
+
+_FORMS = ("overdamped",)
+
+_TIME, _SKIPPED, _KNOTS = 400.0, 10.0, 0.1
+"""Length of the average and of what is left out before, by the slowest rate, and distance of the knots, by the fastest."""
+
+_MOST_KNOTS = 16_000
+"""Knots that are averaged over, where that is less: some ten seconds of either engine."""
+
+
+def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
+    r"""Flow of `problem`: one state for each variable, whose law over a long run is :math:`e^{-E/T}/Z`.
+
+    Noise is played linear between knots and is read as Stratonovich reads it, so the drift has half of Itô's term:
+    :math:`\dot x_i = \tfrac12 T \partial_i K_i - K_i \partial_i E + \sqrt{2 T K_i}\, \xi_i`. With a constant
+    matrix K = S + A the drift is −K∇E and the noise :math:`\sqrt{2TS}\,\xi`.
+
+    Raises
+    ------
+    BadInput
+        There is no such form.
+    """
+    if form not in _FORMS:
+        raise BadInput(f"form {form!r} of the langevin flow is not known; there is only: {_FORMS[0]}.")
+    names = problem.variables
+
+    def rates(*states: Any) -> tuple[Any, ...]:
+        values = dict(zip(names, states, strict=True))
+        slopes = [written(slope, values, f"dE/d{name}") for slope, name in zip(problem.gradient, names, strict=True)]
+        noises = [white_noise(x) for x in states] if problem.temperature else []
+        if isinstance(problem.mobility, np.ndarray):
+            return _with_matrix(problem.mobility, problem.temperature, slopes, noises, states)
+        moved = []
+        for k, x in enumerate(states):
+            mobility = written(problem.mobility[k], values, f"K of {names[k]}")
+            rate = x * 0.0 - mobility * slopes[k]
+            if problem.temperature:
+                rate = rate + 0.5 * problem.temperature * written(problem.spreading[k], values, f"dK/d{names[k]}")
+                rate = rate + np.sqrt(2 * problem.temperature * mobility) * noises[k]
+            moved.append(rate)
+        return tuple(moved)
+
+    def energy(*states: Any) -> Any:
+        return written(problem.energy, dict(zip(names, states, strict=True)), "E")
+
+    return Flow(
+        rates,
+        {name: np.array([start]) for name, start in zip(names, problem.start, strict=True)},
+        observables={"energy": energy},
+        answer=names[0],
+        family="langevin",
+        form=form,
+        equations="dx = (T div K - K grad E) dt + sqrt(2T) dW, dW ~ N(0, K dt); E = " + problem.energy.text,
+        problem=problem,
+        averaging=_averaging(problem) if problem.temperature else None,
+    )
+
+
+def _with_matrix(
+    mobility: np.ndarray, temperature: float, slopes: list[Any], noises: list[Any], states: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    spread = np.real(np.asarray(sqrtm(temperature * (mobility + mobility.T))))
+    moved = []
+    for k, x in enumerate(states):
+        rate = x * 0.0
+        for j, slope in enumerate(slopes):
+            rate = rate - mobility[k, j] * slope if mobility[k, j] else rate
+            rate = rate + spread[k, j] * noises[j] if noises and abs(spread[k, j]) > 1e-15 else rate
+        moved.append(rate)
+    return tuple(moved)
+
+
+def _averaging(problem: Langevin) -> Averaging:
+    """Lengths by the fastest and the slowest rate at which the motion relaxes about the points the law visits."""
+    scale, step = np.sqrt(problem.temperature), 1e-4
+    points = _settled(problem) + scale * np.random.default_rng(0).normal(size=(32, problem.size))
+    ahead, behind = (
+        np.stack([problem.gradient_at(points + h * e) for e in np.eye(problem.size)], -1) for h in (step, -step)
+    )
+    speeds = abs(np.linalg.eigvals(problem.mobility_at(points) @ ((ahead - behind) / (2 * step))))
+    fastest = max(float(np.quantile(speeds.max(axis=1), 0.75)), 1.0)
+    slowest = float(np.clip(np.median(speeds.min(axis=1)), 0.1, 1.0))
+    knots = _KNOTS / fastest
+    return Averaging(min(_TIME / slowest, _MOST_KNOTS * knots), _SKIPPED / slowest, knots)
+
+
+def _settled(problem: Langevin) -> np.ndarray:
+    """About where the gradient flow from the start settles."""
+    x = problem.start
+    for _ in range(400):
+        slope = problem.gradient_at(x)
+        x = x - 0.5 * slope / max(1.0, 20 * float(np.linalg.norm(slope)))
+    return x

@@ -1,0 +1,221 @@
+"""A Boltzmann distribution to be sampled: an energy of a few variables, a temperature and a mobility."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+from analogflow.problems.equations import Expression, read_expression
+from analogflow.problems.equations.derivative import derivative
+from analogflow.problems.equations.faults import name_faults
+
+__all__ = ["Langevin"]
+
+Array = NDArray[np.float64]
+
+_MOST_VARIABLES = 16
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Langevin:
+    r"""Overdamped Langevin motion in an energy E at a temperature T, whose stationary law is :math:`e^{-E/T}/Z`.
+
+    .. math:: dx = (T\,\nabla\!\cdot\! K - K \nabla E)\,dt + \sqrt{2T}\,dW, \quad dW \sim \mathcal N(0, K\,dt)
+
+    in Itô's sense, time in units of τ.
+
+    Parameters
+    ----------
+    energy : str
+        Smooth expression of the variables: numbers, + − * / **, exp, log, sqrt, tanh, sin, cos.
+    variables : sequence of str
+        Names of the n variables, at most 16.
+    temperature : float
+        T, in the energy's units; 0 for the gradient flow.
+    mobility : float, array or expressions, optional
+        K: a positive number; n positive numbers; a matrix (n, n) with a positive definite symmetric part S, whose
+        antisymmetric part turns the motion without a change of the law (the noise has covariance 2TS); one expression for
+        all variables; or n expressions, one for each. Expressions must be positive.
+    start : array, shape (n,), optional
+        Where the run starts; 0 if not given.
+
+    Raises
+    ------
+    BadInput
+        With everything that is wrong: a name that is not known, a temperature below 0, an energy that does not confine, a
+        mobility that is not positive.
+
+    References
+    ----------
+    Relaxation as decreasing free energy, Theorem 8, with Itô's term T ∇·K.
+    """
+
+    energy: Expression
+    variables: tuple[str, ...]
+    temperature: float
+    mobility: Array | tuple[Expression, ...]
+    start: Array
+    gradient: tuple[Expression, ...]
+    spreading: tuple[Expression, ...]
+
+    def __init__(
+        self, energy: Any, variables: Sequence[str], temperature: float, mobility: Any = 1.0, start: Any = None
+    ) -> None:
+        faults: list[str] = []
+        names = _variables(variables, faults)
+        if faults:
+            raise BadInput("Langevin: " + "; ".join(faults) + ".")
+        expression = read_expression(energy, names, where="energy")
+        gradient = tuple(derivative(expression, name, names) for name in names)
+        if not _is_number(temperature) or not 0 <= temperature < math.inf:
+            faults.append(f"temperature is {temperature!r}; give a number of 0 or more, in the energy's units")
+        size = len(names)
+        begin = _vector(np.zeros(size) if start is None else start, size, "start", faults)
+        matrix, expressions = _mobility(mobility, names, faults)
+        spreading = (
+            tuple(derivative(k, name, names) for k, name in zip(expressions, names, strict=True)) if expressions else ()
+        )
+        if faults:
+            raise BadInput("Langevin: " + "; ".join(faults) + ".")
+        values = (expression, names, float(temperature), expressions or matrix, begin, gradient, spreading)
+        for field, value in zip(dataclasses.fields(self), values, strict=True):
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, field.name, value)
+        faults += _not_confining(self)
+        if faults:
+            raise BadInput("Langevin: " + "; ".join(faults) + ".")
+
+    @property
+    def size(self) -> int:
+        """Number n of variables."""
+        return len(self.variables)
+
+    def energy_at(self, x: Array) -> Array:
+        """E at points, shape (..., n)."""
+        return np.broadcast_to(self.energy.evaluate(self._named(x)), x.shape[:-1]).astype(float)
+
+    def gradient_at(self, x: Array) -> Array:
+        """∇E at points, shape (..., n)."""
+        return _stacked(self.gradient, self._named(x), x)
+
+    def mobility_at(self, x: Array) -> Array:
+        """K at points, shape (..., n, n)."""
+        if isinstance(self.mobility, np.ndarray):
+            return np.broadcast_to(self.mobility, (*x.shape, self.size))
+        return _stacked(self.mobility, self._named(x), x)[..., None] * np.eye(self.size)
+
+    def spreading_at(self, x: Array) -> Array:
+        """∇·K at points, shape (..., n): what Itô's drift has besides, per T."""
+        return _stacked(self.spreading, self._named(x), x) if self.spreading else np.zeros(x.shape)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the problem: equal problems have equal fingerprints on every machine."""
+        mobility = self.mobility if isinstance(self.mobility, tuple) else self.mobility.tolist()
+        text = (self.energy.text, self.variables, self.temperature, [str(k) for k in mobility], self.start.tolist())
+        return hashlib.sha256(repr(text).encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"Langevin({self.size} variables, temperature {self.temperature:g}, fingerprint {self.fingerprint})"
+
+    def _named(self, x: Array) -> Mapping[str, Array]:
+        return MappingProxyType({name: x[..., k] for k, name in enumerate(self.variables)})
+
+
+def _variables(variables: Any, faults: list[str]) -> tuple[str, ...]:
+    if isinstance(variables, str) or not isinstance(variables, Sequence) or not all(isinstance(v, str) for v in variables):
+        faults.append(f"variables is {variables!r}; give a list of names")
+        return ()
+    if not 1 <= len(variables) <= _MOST_VARIABLES:
+        faults.append(f"there are {len(variables)} variables; give from 1 to {_MOST_VARIABLES}")
+    if len({name.lower() for name in variables}) != len(variables):
+        faults.append("variables: a name is used twice (circuits do not tell case)")
+    faults += [fault.replace("states", "variables") for fault in name_faults(_as_tables(variables))]
+    return tuple(variables)
+
+
+def _as_tables(variables: Sequence[str]) -> dict[str, dict[str, Any]]:
+    kinds = ("states", "constants", "definitions", "observables", "conserved")
+    return {kind: dict.fromkeys(variables) if kind == "states" else {} for kind in kinds}
+
+
+def _mobility(value: Any, names: tuple[str, ...], faults: list[str]) -> tuple[Array, tuple[Expression, ...]]:
+    size = len(names)
+    texts = [value] * size if isinstance(value, str) else value
+    if isinstance(texts, Sequence) and any(isinstance(item, str) for item in texts):
+        if len(texts) != size:
+            faults.append(f"mobility has {len(texts)} expressions; give one, or one for each of the {size} variables")
+            return np.eye(size), ()
+        return np.eye(size), tuple(
+            read_expression(text, names, where=f"mobility of {name}") for text, name in zip(texts, names, strict=True)
+        )
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        faults.append("mobility is neither a number, numbers, a matrix nor expressions")
+        return np.eye(size), ()
+    if array.shape not in ((), (size,), (size, size)) or not np.isfinite(array).all():
+        faults.append(f"mobility has shape {array.shape}; give a finite number, {size} of them, or a matrix {(size, size)}")
+        return np.eye(size), ()
+    matrix = array if array.ndim == 2 else np.diag(np.broadcast_to(array, (size,)))
+    smallest = float(np.linalg.eigvalsh(0.5 * (matrix + matrix.T)).min())
+    if not smallest > 0:
+        faults.append(f"mobility must be positive definite, and its symmetric part has the eigenvalue {smallest:.3g}")
+    return matrix, ()
+
+
+def _not_confining(problem: Langevin) -> list[str]:
+    """Directions in which e^{−E/T} r^{n−1} does not fall, and places where something is not finite or not positive."""
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(64, problem.size))
+    directions = np.vstack([np.eye(problem.size), -np.eye(problem.size), directions])
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    near = problem.start + np.linspace(0, 3, 13)[:, None, None] * directions
+    with np.errstate(all="ignore"):
+        energy, mobility = problem.energy_at(near), np.einsum("...ii->...i", problem.mobility_at(near))
+        far = [problem.energy_at(problem.start + radius * directions) for radius in (30.0, 60.0)]
+    if not np.isfinite(energy).all():
+        x = near[~np.isfinite(energy)][0]
+        return [f"energy is not finite at {dict(zip(problem.variables, x.round(3).tolist(), strict=True))}"]
+    if not (np.isfinite(mobility).all() and (mobility > 0).all()):
+        x = near[~(mobility > 0).all(axis=-1)][0]
+        return [f"mobility is not positive at {dict(zip(problem.variables, x.round(3).tolist(), strict=True))}"]
+    needed = problem.temperature * problem.size * math.log(2)
+    with np.errstate(invalid="ignore"):
+        rises = (far[1] - far[0] > needed) | (np.isinf(far[1]) & (far[1] > 0))
+    if not rises.all():
+        d = directions[~rises][0]
+        return [
+            "energy does not confine: between 30 and 60 from the start it rises by less than n T ln 2 in the direction "
+            f"{dict(zip(problem.variables, d.round(3).tolist(), strict=True))}, so that e^(-E/T) has no finite integral"
+        ]
+    return []
+
+
+def _vector(value: Any, size: int, name: str, faults: list[str]) -> Array:
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.full(0, np.nan)
+    if array.shape != (size,) or not np.isfinite(array).all():
+        faults.append(f"{name} must hold {size} finite numbers, one for each variable")
+        return np.zeros(size)
+    return array
+
+
+def _stacked(expressions: tuple[Expression, ...], values: Mapping[str, Array], x: Array) -> Array:
+    parts = [np.broadcast_to(np.asarray(e.evaluate(values), dtype=float), x.shape[:-1]) for e in expressions]
+    return np.stack(parts, axis=-1)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)

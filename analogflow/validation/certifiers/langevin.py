@@ -1,0 +1,58 @@
+"""Judges a run of the Langevin flow: mean and covariance over time, within their standard errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analogflow.problems import Langevin
+from analogflow.reference import boltzmann_law, path_end
+from analogflow.trajectory import Trajectory
+from analogflow.validation.certifiers.check import Check
+from analogflow.validation.stationary import law_checks, law_of
+
+__all__ = ["certify_langevin"]
+
+
+def certify_langevin(problem: Langevin, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
+    """Answer, reference, its gap, errors and checks of a run that carries every variable.
+
+    At temperature 0 the answer is the point where the gradient flow ends, with a covariance of 0.
+    """
+    ran = Check("ran to its end", run.outcome.ok, f"{run.outcome.value} {run.detail}".strip())
+    if problem.temperature == 0:
+        return _without_noise(problem, run, tolerance, ran)
+    end = float(run.time[-1])
+    law = law_of(run, problem.variables, skipped=min(0.05 * end, end))
+    exact = boltzmann_law(problem)
+    answer = {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}
+    wanted = {"mean": exact.mean.tolist(), "covariance": exact.covariance.tolist()}
+    errors = {
+        "mean": float(abs(law.mean - exact.mean).max()),
+        "covariance": float(abs(law.covariance - exact.covariance).max()),
+    }
+    checks = (ran, *law_checks(law, exact.mean, exact.covariance))
+    return answer, wanted, exact.gap, errors, checks
+
+
+def _without_noise(problem: Langevin, run: Trajectory, tolerance: float, ran: Check) -> tuple[Any, ...]:
+    def rates(states: Any) -> dict[str, np.ndarray]:
+        x = np.concatenate([states[name] for name in problem.variables])
+        rate = -problem.mobility_at(x) @ problem.gradient_at(x)
+        return dict(zip(problem.variables, rate[:, None], strict=True))
+
+    starts = dict(zip(problem.variables, problem.start[:, None], strict=True))
+    states, gap = path_end(rates, starts, float(run.time[-1]))
+    exact = np.concatenate([states[name] for name in problem.variables])
+    found = np.concatenate([run.final(name) for name in problem.variables])
+    nothing = np.zeros((problem.size, problem.size)).tolist()
+    errors = {"mean": float(abs(found - exact).max())}
+    checks = (ran, Check.at_most("the end agrees with the reference", errors["mean"], tolerance))
+    return (
+        {"mean": found.tolist(), "covariance": nothing},
+        {"mean": exact.tolist(), "covariance": nothing},
+        gap,
+        errors,
+        checks,
+    )

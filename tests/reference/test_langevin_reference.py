@@ -1,0 +1,133 @@
+"""Boltzmann laws by quadrature against closed forms, and against a Fokker-Planck equation that does not know them."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import gamma
+
+from analogflow.errors import BadInput
+from analogflow.problems import Langevin
+from analogflow.reference import boltzmann_law, conditional_free_energy, fokker_planck
+
+WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
+WARM = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5, "1 + 0.5*x**2 + 0.3*x")
+COUPLED = Langevin("0.5*x**2 + y**4/4 + 0.5*x*y", ["x", "y"], 0.4, ["1 + 0.5*tanh(y)", "1.5 + x**2"])
+
+
+def test_quartic_moments_are_gamma_functions():
+    law = boltzmann_law(Langevin("x**4", ["x"], 1.0))
+    assert law.mean == pytest.approx(0, abs=1e-14)
+    assert law.covariance[0, 0] == pytest.approx(gamma(0.75) / gamma(0.25), rel=1e-12)
+    assert law.free_energy == pytest.approx(-math.log(2 * gamma(1.25)), rel=1e-12)
+    assert law.gap <= 1e-12
+
+
+def test_quadratic_energies_of_many_variables_have_closed_laws():
+    rng = np.random.default_rng(4)
+    names = [f"x{k}" for k in range(6)]
+    root = rng.normal(size=(6, 6))
+    hessian = root @ root.T + np.eye(6)
+    energy = " + ".join(f"{float(0.5 * hessian[i, j])!r}*{a}*{b}" for i, a in enumerate(names) for j, b in enumerate(names))
+    law = boltzmann_law(Langevin(f"{energy} - 2*x0", names, 0.7))
+    np.testing.assert_allclose(law.covariance, 0.7 * np.linalg.inv(hessian), rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(law.mean, np.linalg.solve(hessian, [2, 0, 0, 0, 0, 0]), rtol=1e-10, atol=1e-13)
+    assert law.gap <= 1e-12
+
+
+def test_quadratic_law_is_that_of_quadrature():
+    """A term of 1e-9 x⁴ sends the same law through the grid."""
+    near, exact = (boltzmann_law(Langevin(f"x**2 - 0.3*x*y + y**2{more}", ["x", "y"], 0.5)) for more in (" + 1e-9*x**4", ""))
+    np.testing.assert_allclose(near.covariance, exact.covariance, atol=1e-8)
+    assert near.free_energy == pytest.approx(exact.free_energy, abs=1e-8)
+
+
+def test_three_variables_are_integrated():
+    law = boltzmann_law(Langevin("x**4 + y**2 + z**2 + 0.5*x*z", ["x", "y", "z"], 1.0))
+    assert law.covariance[1, 1] == pytest.approx(0.5, rel=1e-9)
+    assert law.gap <= 1e-9
+
+
+@pytest.mark.parametrize("problem", [WELL, WARM], ids=["constant mobility", "mobility of the state"])
+def test_fokker_planck_ends_at_the_law_of_quadrature(problem):
+    exact = boltzmann_law(problem)
+    errors = []
+    for points in (100, 200, 400):
+        grid = fokker_planck(problem, points)
+        mean, covariance = grid.moments(grid.stationary())
+        errors.append(max(abs(mean - exact.mean).max(), abs(covariance - exact.covariance).max()))
+    assert errors[-1] < 1e-3
+    assert errors[0] / errors[1] > 3
+    assert errors[1] / errors[2] > 3
+
+
+def test_in_two_dimensions_too():
+    grid, exact = fokker_planck(COUPLED, 70), boltzmann_law(COUPLED)
+    mean, covariance = grid.moments(grid.stationary())
+    assert abs(mean - exact.mean).max() < 5e-3
+    assert abs(covariance - exact.covariance).max() < 1e-2
+
+
+def test_without_the_divergence_of_the_mobility_the_law_is_another():
+    """Theorem 8 as it is often written, without T div K."""
+    exact = boltzmann_law(WARM)
+    grid = fokker_planck(WARM, 400, drift_by_mobility=False)
+    mean, covariance = grid.moments(grid.stationary())
+    assert max(abs(mean - exact.mean).max(), abs(covariance - exact.covariance).max()) > 0.05
+
+
+def test_a_turning_motion_has_the_same_law_and_a_current_without_divergence():
+    """Theorem 22 as printed asks for a constant current; a turning one, of no divergence, is enough."""
+    still, turning = (Langevin("0.5*x**2 + 0.5*y**2", ["x", "y"], 1.0, [[1.0, a], [-a, 1.0]]) for a in (0.0, 2.0))
+    errors = []
+    for points in (50, 100):
+        grid = fokker_planck(turning, points)
+        errors.append(abs(grid.moments(grid.stationary())[1] - boltzmann_law(still).covariance).max())
+    assert errors[1] < 0.025
+    assert errors[0] / errors[1] > 3
+    x, y = 0.7, -0.4
+    current = np.array([-2.0 * y, 2.0 * x])  # J/p = (b − T ∇ ln p) of the turning motion: not constant
+    assert abs(current).max() > 0.5
+    drift = -turning.mobility_at(np.array([x, y])) @ turning.gradient_at(np.array([x, y]))
+    np.testing.assert_allclose(drift - (-np.array([x, y])), current)
+
+
+@pytest.mark.parametrize("problem", [WELL, WARM])
+def test_free_energy_falls_to_that_of_the_law(problem):
+    grid = fokker_planck(problem, 200)
+    p = np.zeros(grid.shape)
+    p[130] = 1.0
+    energies = []
+    for _ in range(12):
+        p = grid.after(p, 0.5)
+        assert p.min() > -1e-12
+        assert p.sum() == pytest.approx(1, abs=1e-9)
+        energies.append(grid.free_energy(np.maximum(p, 0)))
+    assert (np.diff(energies) < 0).all()
+    assert energies[-1] > boltzmann_law(problem).free_energy - 1e-3
+
+
+def test_conditional_free_energy_is_the_least_over_the_hidden_variables():
+    """Definition 10: F[p|v] ≥ −T ln Z(v), and over all v it gives back Z."""
+    problem = Langevin("0.5*(v - h)**2 + h**4/4 + v**2/2", ["v", "h"], 0.6)
+    values = np.linspace(-6, 6, 241)
+    least = np.array([conditional_free_energy(problem, {"v": v}) for v in values])
+    total = -0.6 * math.log(np.exp(-least / 0.6).sum() * (values[1] - values[0]))
+    assert total == pytest.approx(boltzmann_law(problem).free_energy, abs=1e-9)
+    h = np.linspace(-6, 6, 4001)
+    trial = np.exp(-0.5 * h**2) / math.sqrt(2 * math.pi)
+    free = np.sum(trial * ((0.5 * (1.0 - h) ** 2 + h**4 / 4 + 0.5) + 0.6 * np.log(trial))) * (h[1] - h[0])
+    assert free > conditional_free_energy(problem, {"v": 1.0})
+
+
+def test_what_can_not_be_integrated_is_refused():
+    with pytest.raises(BadInput, match=r"4 variables are too many for quadrature"):
+        boltzmann_law(Langevin("a**4 + b**4 + c**4 + d**4", list("abcd"), 1.0))
+    with pytest.raises(BadInput, match=r"at temperature 0 there is no law"):
+        boltzmann_law(Langevin("x**2", ["x"], 0.0))
+    with pytest.raises(BadInput, match=r"a grid takes one or two variables, not 3"):
+        fokker_planck(Langevin("x**2 + y**2 + z**2", list("xyz"), 1.0), 10)
+    with pytest.raises(BadInput, match=r"must be diagonal on a grid"):
+        fokker_planck(Langevin("x**2 + y**2", ["x", "y"], 1.0, [[1.0, 0.5], [0.5, 1.0]]), 10)
+    with pytest.raises(BadInput, match=r"hold some of x, y, not z"):
+        conditional_free_energy(Langevin("x**2 + y**2", ["x", "y"], 1.0), {"z": 0.0})
