@@ -130,7 +130,7 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel, Attention, Transport, Equations, Flow
+    problem : Channel, Attention, Transport, Hopfield, Equations, Flow
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     technology : str
@@ -170,6 +170,7 @@ def solve(
     longest = given if given is not None else _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
     deck = netlist(circuit, time_constants=longest, largest_step=path_step(circuit, time_constants))
     run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else SPEED_TOLERANCE, on_progress=on_progress)
+    run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
     allowed = accuracy if accuracy is not None else _ACCURACY if circuit.ideal else _IMPERFECT_ACCURACY
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem

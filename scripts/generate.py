@@ -48,6 +48,10 @@ def main() -> None:
     circuit = degrade(compile(flows.langevin(well)), noise=Noise(0.0, seed=1, step=0.05))
     deck = netlist(circuit, time_constants=100, expected={"mean_x": float(boltzmann_law(well).mean[0])})
     print(deck.write(ROOT / "netlists/langevin-overdamped-ideal.cir", force=True).relative_to(ROOT))
+    for name, file, time in (("rest", "hopfield_rest.json", 60.0), ("law", "hopfield_law.json", 150.0)):
+        network = read_problem("hopfield", ROOT / "examples/data" / file)
+        deck = netlist(compile(flows.hopfield(network)), time_constants=time, expected=expected_answer(network))
+        print(deck.write(ROOT / f"netlists/hopfield-{name}-ideal.cir", force=True).relative_to(ROOT))
     images = ROOT / "docs/images"
     circuit = compile(flows.capacity(channel))
     print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))

@@ -15,6 +15,7 @@ from analogflow.digital.blahut_arimoto import (
     over_relaxed_blahut_arimoto,
 )
 from analogflow.digital.discretised_flow import STEPS, discretised_flow
+from analogflow.digital.recall import Learning, recall_and_learn
 from analogflow.digital.sinkhorn import TransportRun, annealed_sinkhorn, gumbel_sinkhorn, sinkhorn
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Annealing",
     "AttentionRun",
     "CapacityRun",
+    "Learning",
     "Tracking",
     "TransportRun",
     "annealed_sinkhorn",
@@ -34,5 +36,6 @@ __all__ = [
     "gumbel_sinkhorn",
     "multiplicative_weights",
     "over_relaxed_blahut_arimoto",
+    "recall_and_learn",
     "sinkhorn",
 ]

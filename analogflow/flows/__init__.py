@@ -4,11 +4,12 @@ from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
 from analogflow.flows.custom import custom
 from analogflow.flows.flow import Averaging, Flow
+from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
 from analogflow.flows.langevin import langevin
 from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Equations, Langevin, RateDistortion, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 
 __all__ = [
     "FAMILIES",
@@ -23,6 +24,7 @@ __all__ = [
     "attention",
     "capacity",
     "custom",
+    "hopfield",
     "langevin",
     "rate_distortion",
     "transport",
@@ -33,6 +35,7 @@ FAMILIES = {
     "rate-distortion": rate_distortion,
     "transport": transport,
     "attention": attention,
+    "hopfield": hopfield,
     "langevin": langevin,
     "custom": custom,
 }
@@ -43,6 +46,7 @@ FAMILY_OF = {
     RateDistortion: "rate-distortion",
     Transport: "transport",
     Attention: "attention",
+    Hopfield: "hopfield",
     Langevin: "langevin",
     Equations: "custom",
 }

@@ -22,6 +22,7 @@ from analogflow.circuit import (
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
+from analogflow.netlister.averages import average_lines, labelled
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.noise_table import noise_table
 from analogflow.noise import Noise
@@ -149,7 +150,7 @@ def _shown(value: float | Sequence[float]) -> str:
 
 
 def _script(circuit: Circuit, end: float) -> list[str]:
-    """Control section that runs the deck and prints the last value of every observable and of the answer, or its mean."""
+    """Control section that runs the deck and prints the last value of every observable and of the answer, or its law."""
     names = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer])
     lines = [".control", "set noaskquit", "set numdgt=12", "run", "let last_point = length(time) - 1"]
     lines += [
@@ -158,20 +159,6 @@ def _script(circuit: Circuit, end: float) -> list[str]:
         "end",
     ]
     for name in names:
-        for label, node in _labelled("answer", name, circuit):
+        for label, node in labelled("answer_", name, circuit):
             lines += [f"let {label} = v({node})[last_point]", f"print {label}"]
-    averaging = circuit.flow.averaging
-    if averaging is not None:
-        first = number(min(averaging.skipped * circuit.time_constant, 0.1 * end))
-        lines += [
-            f"meas tran {label} avg v({node}) from={first} to={number(end)}"
-            for name in circuit.flow.states
-            for label, node in _labelled("mean", name, circuit)
-        ]
-    return [*lines, "quit", ".endc"]
-
-
-def _labelled(kind: str, name: str, circuit: Circuit) -> list[tuple[str, str]]:
-    """A name for each element of a signal that a script may use, and its node."""
-    nodes, label = circuit.signals[name], f"{kind}_{re.sub('[^a-z0-9_]', '_', name.lower())[:40]}"
-    return [(identifier(label + (f"_{k}" if len(nodes) > 1 else "")), node) for k, node in enumerate(nodes)]
+    return [*lines, *average_lines(circuit, end), "quit", ".endc"]

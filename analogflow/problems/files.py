@@ -14,6 +14,7 @@ from analogflow.errors import BadInput
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
 from analogflow.problems.equations import Equations
+from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.langevin import Langevin
 from analogflow.problems.rate_distortion import RateDistortion
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
@@ -83,6 +84,12 @@ _KINDS = {
             "column": "the mass of each column",
             "epsilon": "the temperature in units of the cost",
         },
+    ),
+    "hopfield": ProblemKind(
+        Hopfield,
+        "a Hopfield network",
+        ("U", "I", "gain_v", "gain_h", "activation", "temperature", "start"),
+        {"U": "the matrix of couplings, a row for each visible state"},
     ),
 }
 

@@ -18,6 +18,7 @@ from analogflow.reference.capacity import (
     input_types,
 )
 from analogflow.reference.equations import EquationsReference, equations_reference, path_end
+from analogflow.reference.hopfield import HopfieldReference, hopfield_reference
 from analogflow.reference.langevin import (
     BoltzmannLaw,
     FokkerPlanck,
@@ -51,6 +52,7 @@ __all__ = [
     "CostReference",
     "EquationsReference",
     "FokkerPlanck",
+    "HopfieldReference",
     "InputTypes",
     "RateDistortionBounds",
     "RateDistortionReference",
@@ -69,6 +71,7 @@ __all__ = [
     "equations_reference",
     "expected_answer",
     "fokker_planck",
+    "hopfield_reference",
     "input_types",
     "path_end",
     "rate_distortion_certificate",

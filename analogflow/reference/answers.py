@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Equations, Langevin, RateDistortion, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
 from analogflow.reference.equations import equations_reference
+from analogflow.reference.hopfield import hopfield_reference
 from analogflow.reference.rate_distortion import rate_distortion_reference
 from analogflow.reference.transport import transport_reference
 
@@ -21,7 +24,8 @@ def expected_answer(problem: Any) -> dict[str, Any]:
 
     For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row;
     for transport ``plan``, row after row, and ``cost``; for equations every state, observable and conserved quantity at the
-    problem's time, and nothing if it has none.
+    problem's time, and nothing if it has none; for a Hopfield network where "v" and "h" come to rest, or their means and
+    variances.
     """
     answer = _ANSWERS.get(type(problem))
     if answer is None:
@@ -54,6 +58,17 @@ def _equations(problem: Equations) -> dict[str, Any]:
     return {name: value.ravel().tolist() for name, value in equations_reference(problem, problem.time).values.items()}
 
 
+def _hopfield(problem: Hopfield) -> dict[str, Any]:
+    reference = hopfield_reference(problem)
+    n = problem.visible
+    rest = {"v": reference.mean[:n].tolist(), "h": reference.mean[n:].tolist()}
+    if problem.temperature == 0:
+        return rest | {"energy": reference.energy}
+    variances = np.diag(reference.covariance)
+    means = {f"mean of {name}": mean for name, mean in rest.items()}
+    return means | {"variance of v": variances[:n].tolist(), "variance of h": variances[n:].tolist()}
+
+
 _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Channel: _capacity,
     Attention: _attention,
@@ -61,4 +76,5 @@ _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     RateDistortion: _rate_distortion,
     Equations: _equations,
     Langevin: lambda problem: {},
+    Hopfield: _hopfield,
 }

@@ -3,6 +3,7 @@
 from analogflow.report.attention import plot_attention
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.figure import check_writable, save_figure
+from analogflow.report.law import plot_law
 from analogflow.report.paths import plot_paths
 from analogflow.report.plots import plot_capacity
 from analogflow.report.printing import print_solution, solution_json
@@ -18,6 +19,7 @@ __all__ = [
     "history_table",
     "plot_attention",
     "plot_capacity",
+    "plot_law",
     "plot_paths",
     "plot_transport",
     "print_solution",
@@ -33,5 +35,6 @@ PLOTS = {
     "rate-distortion": plot_paths,
     "langevin": plot_paths,
     "custom": plot_paths,
+    "hopfield": plot_law,
 }
 """Figure of a run by the name of the flow's family."""

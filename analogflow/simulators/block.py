@@ -19,6 +19,9 @@ __all__ = ["follow", "run"]
 
 _MOST_POINTS = 20_000
 
+_PATH_ACCURACY, _LAW_ACCURACY = 1e-7, 1e-5
+"""Errors allowed per step, relative: where a law is averaged, its standard errors are far above either."""
+
 
 def run(
     deck: Deck, *, tolerance: float, time_limit: float, on_progress: Callable[[float], None] | None = None
@@ -29,7 +32,8 @@ def run(
     if not circuit.ideal or circuit.noisy:
         # The march knows noise and stiffness; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
-        return follow(circuit, np.linspace(0.0, end, points + 1), tolerance=tolerance, on_progress=on_progress)
+        times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
+        return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)
     run = integrate(circuit.graph, end, answer=circuit.flow.answer, tolerance=tolerance, on_progress=on_progress)
     return dataclasses.replace(run, record=_record())
 
@@ -39,7 +43,7 @@ def follow(
     times: NDArray[np.float64],
     *,
     tolerance: float = 0.0,
-    step_accuracy: float = 1e-7,
+    step_accuracy: float = _PATH_ACCURACY,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
     """Integrate one circuit, with its noise and imperfections, and report it at given times.

@@ -8,7 +8,7 @@ from typing import Any
 
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
-from analogflow.problems import Attention, Channel, Equations, Langevin, RateDistortion, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers import (
     Check,
@@ -16,6 +16,7 @@ from analogflow.validation.certifiers import (
     certify_capacity,
     certify_equations,
     certify_flow,
+    certify_hopfield,
     certify_langevin,
     certify_rate_distortion,
     certify_transport,
@@ -66,6 +67,7 @@ _CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
     Langevin: certify_langevin,
     Equations: certify_equations,
     Flow: certify_flow,
+    Hopfield: certify_hopfield,
 }
 
 

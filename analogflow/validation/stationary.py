@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 
 from analogflow.errors import BadInput
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers import Check
+from analogflow.validation.certifiers.check import Check
 
 __all__ = ["ALLOWED", "Average", "Law", "average", "joint_limit", "law_checks", "law_of"]
 
@@ -28,6 +28,9 @@ _POINTS = 200_000
 """Points at most that a run is sampled at: closer ones repeat each other."""
 
 _FEWEST = 100
+
+_EVEN = 1e-6
+"""Relative difference of steps that count as equal: such points are not interpolated, which would cost variance."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,9 +107,11 @@ def law_of(run: Trajectory, states: Sequence[str], *, skipped: float) -> Law:
             f"averaging: the run ends at {end:g} τ with {kept} points after {skipped:g} τ, and needs {_FEWEST}; "
             "give it more time."
         )
-    times = np.linspace(skipped, end, min(kept, _POINTS))
     signals = np.concatenate([run.values[name] for name in states], axis=1)
-    values = np.stack([np.interp(times, run.time, signal) for signal in signals.T], axis=1)
+    values, steps = signals[-kept:], np.diff(run.time[-kept:])
+    if kept > _POINTS or np.ptp(steps) > _EVEN * steps.mean():
+        times = np.linspace(skipped, end, min(kept, _POINTS))
+        values = np.stack([np.interp(times, run.time, signal) for signal in signals.T], axis=1)
     means = average(values)
     centred = values - means.mean
     rows, columns = np.triu_indices(values.shape[1])
@@ -158,6 +163,12 @@ def joint_limit(count: int, allowed: float = ALLOWED) -> float:
     return float(-ndtri(ndtr(-allowed) / count))
 
 
+def _scale(covariance: Array) -> Array:
+    """√(C_ii C_jj + C_ij²), by which the error of a Gaussian's covariance goes; shape (n, n)."""
+    variances = np.diag(covariance)
+    return np.sqrt(np.outer(variances, variances) + covariance**2)
+
+
 def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: float = 0.0) -> tuple[Check, ...]:
     """Whether the mean and the covariance are right within their standard errors.
 
@@ -171,8 +182,10 @@ def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: flo
         Absolute difference that passes whatever the standard errors are: what else is known to be inexact.
     """
     size = len(law.mean)
+    # A run that happens to fluctuate too little thinks too well of itself: errors count as large as the reference has them.
+    larger = _scale(np.asarray(covariance)) / np.maximum(_scale(law.covariance), np.finfo(float).tiny)
     off = abs(law.mean - np.asarray(mean)), abs(law.covariance - np.asarray(covariance))[np.triu_indices(size)]
-    errors = law.mean_error, law.covariance_error[np.triu_indices(size)]
+    errors = law.mean_error * np.sqrt(np.diag(larger)), (law.covariance_error * larger)[np.triu_indices(size)]
     samples = law.mean_effective, law.covariance_effective
     checks = []
     for name, o, e, n in zip(("mean", "covariance"), off, errors, samples, strict=True):

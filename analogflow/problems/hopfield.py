@@ -1,0 +1,208 @@
+"""A continuous Hopfield network: couplings, inputs, gains and a temperature. It does not know where its states settle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analogflow.errors import BadInput
+
+__all__ = ["ACTIVATIONS", "Hopfield"]
+
+ACTIVATIONS = ("linear", "tanh")
+"""Kinds of activation."""
+
+Array = NDArray[np.float64]
+
+_SYMMETRY = 1e-9
+_MARGIN = 1e-9
+"""How far below 1 the largest singular value must stay: nearer, the energy's curvature is rounding."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Hopfield:
+    r"""Network of visible states v and hidden states h.
+
+    .. math:: \dot v = U f(h) - v + I, \qquad \dot h = U^\top g(v) - h
+
+    with :math:`g = \partial L_v`, :math:`f = \partial L_h`; at a temperature above 0 with noise of intensity
+    :math:`2T K`, :math:`K_v = (\partial^2 L_v)^{-1}`, :math:`K_h = (\partial^2 L_h)^{-1}`.
+
+    Parameters
+    ----------
+    U : array, shape (n, m)
+        Couplings, a row for each visible state.
+    I : array, shape (n,), optional
+        Inputs; 0 if not given.
+    gain_v : array, shape (n, n) or (n,), or float, optional
+        G: g(v) = G v, or g(v) = tanh(G v). Symmetric and positive definite; for "tanh" diagonal, so that g is a gradient
+        (element by element). A vector is a diagonal, a number a multiple of 1; 1 if not given.
+    gain_h : array, shape (m, m) or (m,), or float, optional
+        F: f(h) = F h, or f(h) = tanh(F h), likewise.
+    activation : {"linear", "tanh"}
+    temperature : float
+        T, 0 or more.
+    start : array, shape (n + m,), optional
+        v(0), then h(0): the cue from which a network with several rests recalls one. 0 if not given.
+
+    Raises
+    ------
+    BadInput
+        With everything that is wrong, in one message. A linear network whose energy is not bounded below is wrong: the
+        largest singular value of √G U √F must be below 1.
+
+    References
+    ----------
+    D. Krotov and J. Hopfield, Large Associative Memory Problem in Neurobiology and Machine Learning (2020): the network and
+    its energy. Relaxation (the paper on relaxation and free energy): definition 15 and theorem 16, corrected.
+    """
+
+    U: Array
+    I: Array  # noqa: E741
+    gain_v: Array
+    gain_h: Array
+    activation: str
+    temperature: float
+    start: Array
+
+    def __init__(
+        self,
+        U: ArrayLike,
+        I: ArrayLike | None = None,  # noqa: E741
+        gain_v: ArrayLike | None = None,
+        gain_h: ArrayLike | None = None,
+        activation: str = "linear",
+        temperature: float = 0.0,
+        start: ArrayLike | None = None,
+    ) -> None:
+        faults: list[str] = []
+        couplings = _numbers(U, "U", (2,), "a matrix with a row for each visible state", faults)
+        n, m = (None, None) if couplings is None else couplings.shape
+        inputs = _vector(I, "I", n, "each row of U", faults)
+        begin = _vector(
+            start, "start", None if n is None or m is None else n + m, "each row, then each column, of U", faults
+        )
+        if activation not in ACTIVATIONS:
+            faults.append(f"activation is {activation!r}; known are {', '.join(ACTIVATIONS)}")
+        diagonal = activation == "tanh"
+        G, F = _gain(gain_v, "gain_v", n, diagonal, faults), _gain(gain_h, "gain_h", m, diagonal, faults)
+        number = isinstance(temperature, int | float | np.floating | np.integer) and not isinstance(temperature, bool)
+        if not number or not 0 <= temperature < math.inf:
+            faults.append(f"temperature is {temperature!r}; give a number, 0 or more")
+        if activation == "linear" and not faults and couplings is not None and G is not None and F is not None:
+            largest = float(np.linalg.svd(root(G) @ couplings @ root(F), compute_uv=False)[0])
+            if largest >= 1 - _MARGIN:
+                faults.append(
+                    f"the energy is not bounded below: the largest singular value of √gain_v U √gain_h is {largest:.12g} "
+                    f"and must be below 1; divide U by more than {largest:.4g}, or take the activation 'tanh'"
+                )
+        if faults or couplings is None or inputs is None or begin is None or G is None or F is None:
+            raise BadInput("Hopfield: " + "; ".join(faults) + ".")
+        for name, value in zip(("U", "I", "gain_v", "gain_h", "start"), (couplings, inputs, G, F, begin), strict=True):
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "activation", activation)
+        object.__setattr__(self, "temperature", float(temperature))
+
+    @property
+    def visible(self) -> int:
+        """Number n of visible states."""
+        return self.U.shape[0]
+
+    @property
+    def hidden(self) -> int:
+        """Number m of hidden states."""
+        return self.U.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Number n + m of states."""
+        return sum(self.U.shape)
+
+    @property
+    def norm(self) -> float:
+        """Largest singular value of √G U √F: below 1, the energy of a linear network is convex."""
+        return float(np.linalg.svd(root(self.gain_v) @ self.U @ root(self.gain_h), compute_uv=False)[0])
+
+    def with_couplings(self, U: ArrayLike) -> Hopfield:
+        """Same network with other couplings."""
+        return Hopfield(U, self.I, self.gain_v, self.gain_h, self.activation, self.temperature, self.start)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the problem: equal problems have equal fingerprints on every machine."""
+        digest = hashlib.sha256(repr((self.U.shape, self.activation, self.temperature)).encode())
+        for array in (self.U, self.I, self.gain_v, self.gain_h, self.start):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return (
+            f"Hopfield({self.visible} + {self.hidden} states, {self.activation}, temperature {self.temperature:g}, "
+            f"fingerprint {self.fingerprint})"
+        )
+
+
+def root(gain: Array) -> Array:
+    """Symmetric square root of a symmetric positive definite matrix."""
+    values, vectors = np.linalg.eigh(gain)
+    return (vectors * np.sqrt(values)) @ vectors.T
+
+
+def _numbers(values: Any, name: str, dimensions: tuple[int, ...], wanted: str, faults: list[str]) -> Array | None:
+    try:
+        array = np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        faults.append(f"{name} does not consist of numbers in rows of one length; give {wanted}")
+        return None
+    if array.ndim not in dimensions or array.size == 0:
+        faults.append(f"{name} has shape {array.shape}; give {wanted}")
+        return None
+    if not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(array))[0]
+        where = (
+            "row {}, column {}".format(*(place + 1)) if array.ndim == 2 else f"entry {place[-1] + 1 if len(place) else 1}"
+        )
+        faults.append(f"{name} has {array[tuple(place)]} in {where}; give finite numbers")
+        return None
+    return array
+
+
+def _vector(values: Any, name: str, size: int | None, place: str, faults: list[str]) -> Array | None:
+    if values is None:
+        return None if size is None else np.zeros(size)
+    wanted = f"one number for {place}" + ("" if size is None else f" ({size})")
+    vector = _numbers(values, name, (1,), wanted, faults)
+    if vector is not None and size is not None and len(vector) != size:
+        faults.append(f"{name} has {len(vector)} numbers; give {wanted}")
+        return None
+    return vector
+
+
+def _gain(values: Any, name: str, size: int | None, diagonal: bool, faults: list[str]) -> Array | None:
+    side = {"gain_v": "row", "gain_h": "column"}[name]
+    wanted = f"a number, or one for each {side} of U, or a symmetric matrix of them"
+    gain = _numbers(1.0 if values is None else values, name, (0, 1, 2), wanted, faults)
+    if gain is None or size is None:
+        return None
+    if gain.ndim and gain.shape not in ((size,), (size, size)):
+        faults.append(f"{name} has shape {gain.shape}; give {(size, size)}, a row and a column for each {side} of U")
+        return None
+    matrix = gain if gain.ndim == 2 else np.diag(np.broadcast_to(gain, (size,)))
+    if abs(matrix - matrix.T).max() > _SYMMETRY * max(abs(matrix).max(), np.finfo(float).tiny):
+        faults.append(f"{name} is not symmetric, so that its activation is no gradient and there is no energy; make it so")
+        return None
+    matrix = (matrix + matrix.T) / 2
+    if diagonal and np.count_nonzero(matrix - np.diag(np.diag(matrix))):
+        faults.append(f"{name} is not diagonal; with the activation 'tanh' each state has a gain of its own")
+        return None
+    smallest = float(np.linalg.eigvalsh(matrix)[0])
+    if smallest <= 1e-12 * abs(matrix).max():
+        faults.append(f"{name} has the eigenvalue {smallest:.6g}; it must be positive definite, for the energy to fall")
+        return None
+    return matrix

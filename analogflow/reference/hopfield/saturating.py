@@ -1,0 +1,143 @@
+"""Law of a saturating network: by quadrature over its smaller layer, or by exact sampling where that is too large."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.problems import Hopfield
+from analogflow.reference.hopfield.units import Layer, Table, layers
+
+__all__ = ["LARGEST_LAYER", "by_quadrature", "by_sampling"]
+
+Array = NDArray[np.float64]
+
+LARGEST_LAYER = 3
+"""Units over which quadrature goes; the other layer is summed out exactly, however large."""
+
+_REACH = 3.3
+_MOST_POINTS = 3_000_000
+_AGREED = 1e-12
+_CHUNK = 100_000
+
+_CHAINS, _SWEEPS, _FORGOTTEN = 256, 240, 40
+_SPAN, _SPACING = 14.0, 0.1
+
+
+def by_quadrature(problem: Hopfield) -> tuple[Array, Array, float]:
+    """Mean, covariance and their largest change when the step is halved.
+
+    The density is e^{−E/T} in the activations. Given the smaller layer, units of the other are independent, and each is a
+    one-dimensional integral; that leaves an integral over the smaller layer, by the rule x = (π/2) sinh s, which converges
+    exponentially.
+    """
+    outer, inner, first = _sides(problem)
+    table = inner.table()
+    step, before = 0.2, None
+    while True:
+        found = _moments(outer, inner, table, step)
+        gap = np.inf if before is None else float(max(abs(a - b).max() for a, b in zip(found, before, strict=True)))
+        finer = (2 * _REACH / step * 2 + 1) ** len(outer.gains)
+        if gap <= _AGREED or finer > _MOST_POINTS:
+            break
+        step, before = step / 2, found
+    return *_ordered(*found, len(outer.gains), first), gap
+
+
+def _sides(problem: Hopfield) -> tuple[Layer, Layer, bool]:
+    """The layer that is integrated over, the other, and whether the first is the visible one."""
+    visible, hidden = layers(problem)
+    first = problem.visible <= problem.hidden
+    return (visible, hidden, True) if first else (hidden, visible, False)
+
+
+def _moments(outer: Layer, inner: Layer, table: Table, step: float) -> tuple[Array, Array]:
+    """Mean and second moments of (outer, inner) by the rule of that step."""
+    count, k = round(_REACH / step), len(outer.gains)
+    s = np.arange(-count, count + 1) * step
+    points, widths = np.pi / 2 * np.sinh(s), np.log(np.pi / 2 * np.cosh(s) * step)
+    total, top = 0.0, -np.inf
+    size = k + len(inner.gains)
+    mean, square = np.zeros(size), np.zeros((size, size))
+    for start in range(0, len(s) ** k, _CHUNK):
+        places = np.arange(start, min(start + _CHUNK, len(s) ** k))
+        index = np.stack(np.unravel_index(places, (len(s),) * k), axis=1)
+        x = points[index]
+        y = np.tanh(x)
+        log_z, inside, squares = table(inner.fields(y))
+        exponents = (outer.log_density(x) + widths[index] + outer.inputs * y / outer.temperature).sum(axis=1)
+        exponents = exponents + log_z.sum(axis=1)
+        higher = max(top, float(exponents.max()))
+        shrink, top = np.exp(top - higher), higher
+        share = np.exp(exponents - top)
+        both = np.concatenate([x / outer.gains, inside], axis=1)
+        own = np.concatenate([np.zeros(k), share @ (squares - inside**2)])
+        total = total * shrink + share.sum()
+        mean = mean * shrink + share @ both
+        square = square * shrink + (both * share[:, None]).T @ both + np.diag(own)
+    mean = mean / total
+    return mean, square / total - np.outer(mean, mean)
+
+
+def _ordered(mean: Array, covariance: Array, outer: int, first: bool) -> tuple[Array, Array]:
+    """Visible states before hidden ones."""
+    order = np.arange(len(mean)) if first else np.r_[outer : len(mean), :outer]
+    return mean[order], covariance[np.ix_(order, order)]
+
+
+def by_sampling(problem: Hopfield, *, seed: int = 0) -> tuple[Array, Array, float]:
+    """Mean, covariance and their largest standard error, from 256 independent chains of exact conditional draws.
+
+    A sweep draws each layer given the other (Gibbs), from inverted distribution functions on a grid. What is averaged are
+    the conditional moments of one layer given the other, which have the smaller variance.
+    """
+    visible, hidden = layers(problem)
+    tables = visible.table(), hidden.table()
+    random = np.random.default_rng(seed)
+    n, size = problem.visible, problem.size
+    f = np.tanh(np.zeros((_CHAINS, problem.hidden)))
+    means, squares, kept = np.zeros((_CHAINS, size)), np.zeros((_CHAINS, size, size)), 0
+    for sweep in range(_SWEEPS):
+        fields_v = visible.fields(f)
+        v = _drawn(visible, fields_v, random)
+        fields_h = hidden.fields(np.tanh(visible.gains * v))
+        h = _drawn(hidden, fields_h, random)
+        if sweep >= _FORGOTTEN:
+            # v was drawn given f, and h is drawn given v: (v̄, f's h) and (v, h̄) both have the law.
+            _, v_mean, v_square = tables[0](fields_v)
+            _, h_mean, h_square = tables[1](fields_h)
+            both = np.concatenate([v_mean, h_mean], axis=1)
+            means += both
+            squares[:, :n, :n] += v_mean[:, :, None] * v_mean[:, None]
+            squares[:, n:, n:] += h_mean[:, :, None] * h_mean[:, None]
+            squares[:, :n, n:] += v[:, :, None] * h_mean[:, None]
+            squares[:, np.arange(n), np.arange(n)] += v_square - v_mean**2
+            squares[:, np.arange(n, size), np.arange(n, size)] += h_square - h_mean**2
+            kept += 1
+        f = np.tanh(hidden.gains * h)
+    means, squares = means / kept, squares / kept
+    squares[:, n:, :n] = np.swapaxes(squares[:, :n, n:], 1, 2)
+    mean = means.mean(axis=0)
+    centred = squares - means[:, :, None] * mean - mean[:, None] * means[:, None] + np.outer(mean, mean)
+    error = max(means.std(axis=0).max(), centred.std(axis=0).max()) / np.sqrt(_CHAINS - 1)
+    return mean, centred.mean(axis=0), float(error)
+
+
+def _drawn(layer: Layer, fields: Array, random: np.random.Generator) -> Array:
+    """States v drawn given fields of shape (chains, k)."""
+    x = np.arange(-_SPAN, _SPAN + _SPACING / 2, _SPACING)
+    density = layer.log_density(x[:, None])
+    drawn = np.empty_like(fields)
+    for k in range(fields.shape[1]):
+        exponents = density[:, k] + fields[:, [k]] * (np.tanh(x) / layer.temperature)
+        share = np.exp(exponents - exponents.max(axis=1, keepdims=True))
+        total = np.cumsum(0.5 * (share[:, 1:] + share[:, :-1]), axis=1)
+        level = random.random(len(fields)) * total[:, -1]
+        cell = (total < level[:, None]).sum(axis=1)
+        row = np.arange(len(fields))
+        rest = level - np.where(cell > 0, total[row, np.maximum(cell - 1, 0)], 0.0)
+        # Inside a cell the density is linear: solve low u + ½ (high − low) u² = rest.
+        low, high = share[row, cell], share[row, cell + 1]
+        root = np.sqrt(np.maximum(low**2 + 2 * (high - low) * rest, 0.0))
+        drawn[:, k] = (x[cell] + _SPACING * (2 * rest / np.maximum(low + root, 1e-300)).clip(0, 1)) / layer.gains[k]
+    return drawn

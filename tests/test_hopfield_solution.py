@@ -1,0 +1,98 @@
+"""From a Hopfield network to a certified rest or law, on both engines, in Python and on the command line."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analogflow import Hopfield, Outcome, solve
+from analogflow.cli import main
+from analogflow.simulators import ENGINES
+from analogflow.validation import certify
+
+DATA = Path(__file__).parents[1] / "examples" / "data"
+REST, LAW = DATA / "hopfield_rest.json", DATA / "hopfield_law.json"
+
+engines = pytest.mark.parametrize(
+    "engine", [pytest.param(name, marks=pytest.mark.ngspice if name == "ngspice" else ()) for name in ENGINES]
+)
+
+
+def network(size, activation="linear", temperature=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    U = rng.normal(size=(size, size))
+    U *= 0.6 / np.linalg.norm(U, 2)
+    return Hopfield(U, 0.5 * rng.normal(size=size), rng.uniform(0.7, 1.3, size), 1.0, activation, temperature)
+
+
+@engines
+@pytest.mark.parametrize("activation", ["linear", "tanh"])
+@pytest.mark.parametrize("size", [2, 8])
+def test_rests_are_those_of_the_reference(engine, activation, size):
+    solution = solve(network(size, activation), engine=engine)
+    assert solution.run.outcome is Outcome.SETTLED
+    assert solution.passed
+    assert solution.certificate.errors["mean"] <= 1e-7
+    assert solution.certificate.errors["rise"] <= 1e-8
+    assert not np.any(solution.certificate.answer["covariance"])
+
+
+@engines
+@pytest.mark.parametrize("size", [2, 8])
+def test_covariances_of_linear_networks(engine, size):
+    """Within 3 standard errors of a stated effective sample size; the seed is fixed."""
+    solution = solve(network(size, temperature=0.2), engine=engine, seed=1, time_constants=1000.0 if size == 2 else 500.0)
+    assert solution.run.outcome is Outcome.STATIONARY
+    assert solution.passed, str(solution.certificate)
+    assert solution.certificate.reference_gap <= 1e-12
+    assert solution.certificate.errors["effective_samples"] > 100
+    assert any("effective sample size" in check.detail for check in solution.certificate.checks)
+    wrong = dataclasses.replace(solution.run, values={**solution.run.values, "v": 1.3 * solution.run.values["v"]})
+    assert not certify(solution.flow.problem, wrong).passed
+
+
+def test_law_of_a_saturating_network():
+    solution = solve(network(1, "tanh", 0.2), engine="block", seed=2, time_constants=150.0)
+    assert solution.passed, str(solution.certificate)
+
+
+def test_a_saddle_is_no_rest():
+    certificate = solve(Hopfield([[3.0]], activation="tanh"), engine="block").certificate
+    failed = [check for check in certificate.checks if not check.passed]
+    assert [check.name for check in failed] == ["the rest is a valley of the energy"]
+    assert "smallest curvature -" in failed[0].detail
+
+
+def test_noise_at_the_integrators_beside_the_network_s_own():
+    solution = solve(network(1, temperature=0.2), engine="block", noise=0.02, seed=4, time_constants=150.0)
+    assert solution.passed, str(solution.certificate)
+
+
+@pytest.mark.parametrize("verb", ["solve", "netlist", "explain", "draw"])
+def test_command_line(verb, capsys, tmp_path):
+    output = {"netlist": ["-o", str(tmp_path / "a.cir")], "draw": ["-o", str(tmp_path / "a.svg")]}
+    engine = ["--engine", "block", "--json", "--figure", str(tmp_path / "b.svg")] if verb == "solve" else []
+    assert main([verb, "hopfield", str(REST), *engine, *output.get(verb, [])]) == 0
+    if verb == "solve":
+        answer = json.loads(capsys.readouterr().out)["answer"]
+        assert np.shape(answer["covariance"]) == (4, 4)
+        assert np.shape(answer["mean"]) == (4,)
+
+
+@pytest.mark.ngspice
+def test_a_deck_prints_its_averages(tmp_path):
+    import subprocess
+
+    deck = tmp_path / "law.cir"
+    assert main(["netlist", "hopfield", str(LAW), "-o", str(deck), "--time", "300", "--seed", "1"]) == 0
+    text = subprocess.run(["ngspice", "-b", deck.name], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    printed = dict(line.split("=")[:2] for line in text.splitlines() if line.startswith(("mean_", "covariance_")))
+    found = {name.strip(): float(value.split()[0]) for name, value in printed.items()}
+    expected = Hopfield(**json.loads(LAW.read_text(encoding="utf-8")))
+    variance = expected.temperature / (1 - expected.norm**2)
+    # About 100 independent values: 5 standard errors.
+    assert found["covariance_v_v"] == pytest.approx(variance, rel=0.7)
+    assert abs(found["mean_v"] - expected.I[0] / (1 - expected.norm**2)) < 5 * np.sqrt(variance / 100)
+    assert len(found) == 5
