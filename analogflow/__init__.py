@@ -30,7 +30,7 @@ from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, sw
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, Schedule, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Schedule, Transport
 from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, simulate
 from analogflow.solution import Solution, solve
 from analogflow.trajectory import Trajectory
@@ -65,6 +65,7 @@ __all__ = [
     "Noise",
     "Outcome",
     "Parity",
+    "RateDistortion",
     "Schedule",
     "Simplex",
     "SimulationFailed",

@@ -5,6 +5,7 @@ from pathlib import Path
 from analogflow import Channel, Noise, compile, degrade, draw_blocks, flows, netlist, plot_capacity, save_figure, solve
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
+from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
 from analogflow.flows.transport import FORMS as TRANSPORT_FORMS
 from analogflow.problems.files import read_problem
 from analogflow.reference import boltzmann_law, expected_answer
@@ -37,6 +38,12 @@ def main() -> None:
         time, step, expected = problem.time or 60.0, path_step(circuit, problem.time), expected_answer(problem)
         deck = netlist(circuit, time_constants=time, largest_step=step, expected=expected)
         print(deck.write(ROOT / f"netlists/custom-{file.stem.replace('_', '-')}-ideal.cir", force=True).relative_to(ROOT))
+    source = read_problem("rate-distortion", ROOT / "examples/data/rate_distortion_hamming.json")
+    for form in RATE_DISTORTION_FORMS:
+        deck = netlist(
+            compile(flows.rate_distortion(source, form=form)), time_constants=60, expected=expected_answer(source)
+        )
+        print(deck.write(ROOT / f"netlists/rate-distortion-{form}-ideal.cir", force=True).relative_to(ROOT))
     well = read_problem("langevin", ROOT / "examples/data/langevin_double_well.json")
     circuit = degrade(compile(flows.langevin(well)), noise=Noise(0.0, seed=1, step=0.05))
     deck = netlist(circuit, time_constants=100, expected={"mean_x": float(boltzmann_law(well).mean[0])})

@@ -2,13 +2,13 @@
 
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
-from analogflow.flows.custom import custom
+from analogflow.flows.expressions import custom, langevin
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
-from analogflow.flows.langevin import langevin
+from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 
 __all__ = [
     "FAMILIES",
@@ -25,13 +25,15 @@ __all__ = [
     "custom",
     "hopfield",
     "langevin",
+    "rate_distortion",
     "transport",
 ]
 
 FAMILIES = {
     "capacity": capacity,
-    "attention": attention,
+    "rate-distortion": rate_distortion,
     "transport": transport,
+    "attention": attention,
     "hopfield": hopfield,
     "langevin": langevin,
     "custom": custom,
@@ -40,8 +42,9 @@ FAMILIES = {
 
 FAMILY_OF = {
     Channel: "capacity",
-    Attention: "attention",
+    RateDistortion: "rate-distortion",
     Transport: "transport",
+    Attention: "attention",
     Hopfield: "hopfield",
     Langevin: "langevin",
     Equations: "custom",

@@ -16,6 +16,7 @@ from analogflow.problems.channel import Channel
 from analogflow.problems.equations import Equations
 from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.langevin import Langevin
+from analogflow.problems.rate_distortion import RateDistortion
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
 from analogflow.problems.transport import Transport
 
@@ -61,6 +62,16 @@ _KINDS = {
             "energy": "the energy as an expression of the variables",
             "variables": "the names of the variables",
             "temperature": "the temperature in units of the energy",
+        },
+    ),
+    "rate-distortion": ProblemKind(
+        RateDistortion,
+        "a rate-distortion problem",
+        ("source", "distortion", "beta"),
+        {
+            "source": "the probabilities of the source symbols",
+            "distortion": "the matrix of distortions, a row for each source symbol",
+            "beta": "minus the slope of the curve, nats per unit of distortion",
         },
     ),
     "transport": ProblemKind(

@@ -26,6 +26,14 @@ from analogflow.reference.langevin import (
     conditional_free_energy,
     fokker_planck,
 )
+from analogflow.reference.rate_distortion import (
+    RateDistortionBounds,
+    RateDistortionReference,
+    rate_distortion_certificate,
+    rate_distortion_curve,
+    rate_distortion_reference,
+    rate_distortion_relaxation,
+)
 from analogflow.reference.transport import (
     TransportBounds,
     TransportReference,
@@ -46,6 +54,8 @@ __all__ = [
     "FokkerPlanck",
     "HopfieldReference",
     "InputTypes",
+    "RateDistortionBounds",
+    "RateDistortionReference",
     "TransportBounds",
     "TransportReference",
     "attention_certificate",
@@ -64,6 +74,10 @@ __all__ = [
     "hopfield_reference",
     "input_types",
     "path_end",
+    "rate_distortion_certificate",
+    "rate_distortion_curve",
+    "rate_distortion_reference",
+    "rate_distortion_relaxation",
     "transport_certificate",
     "transport_limit",
     "transport_reference",

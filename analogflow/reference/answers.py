@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import BadInput
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference.attention import attention_reference
 from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
 from analogflow.reference.equations import equations_reference
 from analogflow.reference.hopfield import hopfield_reference
+from analogflow.reference.rate_distortion import rate_distortion_reference
 from analogflow.reference.transport import transport_reference
 
 __all__ = ["expected_answer"]
@@ -46,6 +47,11 @@ def _transport(problem: Transport) -> dict[str, Any]:
     return {"plan": reference.plan.ravel().tolist(), "cost": reference.cost}
 
 
+def _rate_distortion(problem: RateDistortion) -> dict[str, Any]:
+    found = rate_distortion_reference(problem)
+    return {"q": found.reproduction.tolist(), "rate_nats": found.rate_nats, "distortion": found.distortion}
+
+
 def _equations(problem: Equations) -> dict[str, Any]:
     if problem.time is None:
         return {}
@@ -67,6 +73,7 @@ _ANSWERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Channel: _capacity,
     Attention: _attention,
     Transport: _transport,
+    RateDistortion: _rate_distortion,
     Equations: _equations,
     Langevin: lambda problem: {},
     Hopfield: _hopfield,

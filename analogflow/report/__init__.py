@@ -32,6 +32,7 @@ PLOTS = {
     "capacity": plot_capacity,
     "attention": plot_attention,
     "transport": plot_transport,
+    "rate-distortion": plot_paths,
     "langevin": plot_paths,
     "custom": plot_paths,
     "hopfield": plot_law,

@@ -8,7 +8,7 @@ from typing import Any
 
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, Transport
+from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers import (
     Check,
@@ -18,6 +18,7 @@ from analogflow.validation.certifiers import (
     certify_flow,
     certify_hopfield,
     certify_langevin,
+    certify_rate_distortion,
     certify_transport,
 )
 
@@ -62,6 +63,7 @@ _CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
     Channel: certify_capacity,
     Attention: certify_attention,
     Transport: certify_transport,
+    RateDistortion: certify_rate_distortion,
     Langevin: certify_langevin,
     Equations: certify_equations,
     Flow: certify_flow,

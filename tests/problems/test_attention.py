@@ -9,7 +9,7 @@ import pytest
 from analogflow.errors import BadInput
 from analogflow.problems import Attention
 from analogflow.problems.files import read_problem
-from analogflow.problems.named_attention import (
+from analogflow.problems.named.attention import (
     circle,
     circle_then_pole,
     gradient,
@@ -18,7 +18,7 @@ from analogflow.problems.named_attention import (
     skewed,
     two_phases,
 )
-from analogflow.problems.token_clouds import uniform_tokens, von_mises_fisher_tokens
+from analogflow.problems.named.token_clouds import uniform_tokens, von_mises_fisher_tokens
 
 I2 = np.eye(2)
 TOKENS = [[1, 0], [0.6, 0.8]]

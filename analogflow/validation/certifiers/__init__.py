@@ -6,6 +6,7 @@ from analogflow.validation.certifiers.check import Check
 from analogflow.validation.certifiers.custom import certify_equations, certify_flow
 from analogflow.validation.certifiers.hopfield import certify_hopfield
 from analogflow.validation.certifiers.langevin import certify_langevin
+from analogflow.validation.certifiers.rate_distortion import certify_rate_distortion
 from analogflow.validation.certifiers.transport import certify_transport
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "certify_flow",
     "certify_hopfield",
     "certify_langevin",
+    "certify_rate_distortion",
     "certify_transport",
 ]

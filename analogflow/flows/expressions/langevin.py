@@ -8,8 +8,8 @@ import numpy as np
 from scipy.linalg import sqrtm
 
 from analogflow.errors import BadInput
+from analogflow.flows.expressions.written import written
 from analogflow.flows.flow import Averaging, Flow
-from analogflow.flows.written import written
 from analogflow.graph import white_noise
 from analogflow.problems import Langevin
 

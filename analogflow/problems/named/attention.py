@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from analogflow.problems.attention import Attention
-from analogflow.problems.token_clouds import uniform_tokens, von_mises_fisher_tokens
+from analogflow.problems.named.token_clouds import uniform_tokens, von_mises_fisher_tokens
 
 __all__ = ["circle", "circle_then_pole", "gradient", "random_diagonal", "rotating", "skewed", "two_phases"]
 

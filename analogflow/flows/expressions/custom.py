@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import BadInput
+from analogflow.flows.expressions.written import written
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
-from analogflow.flows.written import written
 from analogflow.graph import white_noise
 from analogflow.problems import Equations
 

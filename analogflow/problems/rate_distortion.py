@@ -1,0 +1,125 @@
+"""A source, a distortion and a slope: which reproduction distribution is optimal? It does not know how to solve it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analogflow.errors import BadInput
+
+__all__ = ["SUM_TOLERANCE", "RateDistortion"]
+
+SUM_TOLERANCE = 1e-6
+"""Largest departure of the source's sum from 1 that is accepted, and divided out."""
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RateDistortion:
+    r"""The point of the rate-distortion curve R(D) at which its slope is −β.
+
+    .. math:: \min_q \Phi(q), \quad \Phi(q) = -\sum_x p_x \ln \sum_y q_y e^{-\beta d(x,y)}, \qquad \min \Phi = R + \beta D
+
+    Parameters
+    ----------
+    source : array, shape (n,)
+        Probabilities p_x of the source symbols, positive, sum 1 within 1e-6.
+    distortion : array, shape (n, m)
+        d(x, y) of source symbol x and reproduction symbol y, finite and not negative.
+    beta : float
+        Nats per unit of distortion, positive.
+
+    Raises
+    ------
+    BadInput
+        With everything that is wrong, in one message.
+    """
+
+    source: Array
+    distortion: Array
+    beta: float
+
+    def __init__(self, source: ArrayLike, distortion: ArrayLike, beta: float) -> None:
+        faults: list[str] = []
+        p = _numbers(source, 1, "source", "one probability for each source symbol", faults)
+        d = _numbers(distortion, 2, "distortion", "a row for each source symbol, a column for each reproduction", faults)
+        if p is not None:
+            if (p <= 0).any():
+                faults.append("source: every probability must be positive; leave out symbols that do not occur")
+            elif abs(p.sum() - 1) > SUM_TOLERANCE:
+                faults.append(f"source sums to {p.sum():.9g}, not to 1")
+            else:
+                p = p / p.sum()
+        if d is not None and (d < 0).any():
+            i, j = np.argwhere(d < 0)[0]
+            faults.append(f"distortion is {d[i, j]:g} in row {i + 1}, column {j + 1}; it must not be negative")
+        if p is not None and d is not None and len(p) != len(d):
+            faults.append(f"distortion has {len(d)} rows and source has {len(p)} symbols; give one row for each")
+        if isinstance(beta, bool) or not isinstance(beta, int | float | np.floating | np.integer) or not 0 < beta < math.inf:
+            faults.append(f"beta is {beta!r}; give a positive number of nats per unit of distortion")
+        if faults or p is None or d is None:
+            raise BadInput("RateDistortion: " + "; ".join(faults) + ".")
+        for name, value in (("source", p), ("distortion", d), ("beta", float(beta))):
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+
+    @property
+    def symbols(self) -> int:
+        """Number n of source symbols."""
+        return self.distortion.shape[0]
+
+    @property
+    def reproductions(self) -> int:
+        """Number m of reproduction symbols."""
+        return self.distortion.shape[1]
+
+    @property
+    def least(self) -> Array:
+        """Smallest distortion of each source symbol, shape (n,)."""
+        return self.distortion.min(axis=1)
+
+    @property
+    def gibbs(self) -> Array:
+        """e^{−β(d − min_y d)}, shape (n, m): every row has a largest entry of 1, so that none underflows whole."""
+        return np.exp(-self.beta * (self.distortion - self.least[:, None]))
+
+    @property
+    def offset(self) -> float:
+        """β Σ_x p_x min_y d(x, y): what Φ of the scaled rows lacks, nats."""
+        return float(self.beta * self.source @ self.least)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of the problem: equal problems have equal fingerprints on every machine."""
+        digest = hashlib.sha256(repr((self.distortion.shape, self.beta)).encode())
+        for array in (self.source, self.distortion):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return (
+            f"RateDistortion({self.symbols} symbols, {self.reproductions} reproductions, beta {self.beta:g}, "
+            f"fingerprint {self.fingerprint})"
+        )
+
+
+def _numbers(value: Any, axes: int, name: str, wanted: str, faults: list[str]) -> Array | None:
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        faults.append(f"{name} is not an array of numbers; give {wanted}, all of the same length")
+        return None
+    if array.ndim != axes or array.size == 0:
+        faults.append(f"{name} has shape {array.shape}; give {wanted}")
+        return None
+    if not np.isfinite(array).all():
+        faults.append(f"{name} has an entry that is not finite")
+        return None
+    return array
