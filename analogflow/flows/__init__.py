@@ -2,11 +2,10 @@
 
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
-from analogflow.flows.custom import custom
+from analogflow.flows.expressions import custom, langevin
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
-from analogflow.flows.langevin import langevin
 from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport

@@ -58,8 +58,8 @@ def test_derivative_by_the_cost_keeps_marginals_is_symmetric_and_lowers_the_cost
     problem = random_problem(seed, 3, 4)
     derivatives = PlanDerivatives(problem)
     matrix = derivatives.matrix()
-    assert abs(matrix - matrix.T).max() < 1e-13
-    assert np.linalg.eigvalsh(matrix).max() < 1e-13
+    assert abs(matrix - matrix.T).max() < 1e-11
+    assert np.linalg.eigvalsh(matrix).max() < 1e-11
     moved = derivatives.with_cost(np.random.default_rng(seed).normal(size=(3, 4)))
     assert abs(moved.sum(axis=0)).max() < 1e-11
     assert abs(moved.sum(axis=1)).max() < 1e-11

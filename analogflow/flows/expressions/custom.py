@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import BadInput
-from analogflow.flows.custom.written import written
+from analogflow.flows.expressions.written import written
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
 from analogflow.graph import white_noise
