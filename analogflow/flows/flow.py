@@ -28,8 +28,8 @@ class Averaging:
     skipped : float
         Length before that, in which the start is forgotten; not negative.
     noise_step : float
-        Distance of the noise's knots. Covariances come out too small by (7/30) of it times B Bᵀ, to first order, where the
-        noise enters as B times white noise: a small part of their standard errors if this is small enough.
+        Distance of the noise's knots. Where the drift is linear and the noise enters as a constant B times white noise,
+        covariances come out too small by (7/30) of it times B Bᵀ, to first order; elsewhere they change by as much.
     """
 
     time: float

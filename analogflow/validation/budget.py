@@ -135,6 +135,8 @@ def error_budget(
     """
     noise = noise or Noise(0.0)
     causes = [*imperfections.effects, *(["noise"] if noise.sigma else [])]
+    if circuit.flow.averaging is not None:
+        raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")
     if not causes:
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
     ideal = integrate(circuit.graph, _LONGEST, answer=circuit.flow.answer, tolerance=1e-9)

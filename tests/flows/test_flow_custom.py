@@ -148,3 +148,10 @@ def test_text_of_equations_reaches_a_netlist_as_a_comment_only():
     body = netlist(compile(custom(problem)), time_constants=1.0).text
     assert not any(line.startswith((".control", "shell")) and "hi" in line for line in body.splitlines())
     assert sum(line.strip() == ".control" for line in body.splitlines()) == 1
+
+
+def test_a_start_beyond_what_integrations_follow_is_a_failure_not_a_fault(tmp_path, capsys):
+    path = tmp_path / "huge.toml"
+    path.write_text('[states]\nx = 1e300\n[equations]\nx = "-x"\n')
+    assert main(["solve", str(path), "--engine", "block"]) == 1
+    assert "the reference integration by DOP853 stopped" in capsys.readouterr().err

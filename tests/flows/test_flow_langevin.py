@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from analogflow import Noise, certify, compile, degrade, ensemble, netlist, parity, simulate, solve
+from analogflow import (
+    Imperfections,
+    Noise,
+    certify,
+    compile,
+    degrade,
+    ensemble,
+    error_budget,
+    netlist,
+    parity,
+    simulate,
+    solve,
+)
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.flows import langevin
@@ -97,3 +109,8 @@ def test_command_line_answers_in_the_problems_terms(tmp_path, capsys):
     assert '"covariance"' in out
     path.write_text('{"energy": "0.5*x**2", "variables": ["x"], "temperature": -1}')
     assert main(["solve", "langevin", str(path)]) == 2
+
+
+def test_a_budget_of_a_law_is_refused():
+    with pytest.raises(BadInput, match=r"error budget: the answer of this flow is a law and not a point"):
+        error_budget(compile(langevin(WELL)), Imperfections(mismatch=0.01))

@@ -131,3 +131,11 @@ def test_what_can_not_be_integrated_is_refused():
         fokker_planck(Langevin("x**2 + y**2", ["x", "y"], 1.0, [[1.0, 0.5], [0.5, 1.0]]), 10)
     with pytest.raises(BadInput, match=r"hold some of x, y, not z"):
         conditional_free_energy(Langevin("x**2 + y**2", ["x", "y"], 1.0), {"z": 0.0})
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0, -1.0])
+def test_a_barrier_hides_no_well(start):
+    """Wells 200 T apart in energy, from either of them: the law is even."""
+    law = boltzmann_law(Langevin("100*(x**2 - 1)**2", ["x"], 0.5, start=[start]))
+    assert law.mean[0] == pytest.approx(0, abs=1e-10)
+    assert law.covariance[0, 0] == pytest.approx(0.99874, abs=1e-4)

@@ -76,7 +76,7 @@ def path_end(
     start, ends = np.concatenate([value.ravel() for value in states.values()]), []
     for method, tolerance in (("DOP853", 1e-12), ("Radau", 1e-10)):
         run = solve_ivp(field, (0.0, time), start, method=method, rtol=tolerance, atol=1e-2 * tolerance, t_eval=[time])
-        if not run.success or not np.isfinite(run.y).all():
+        if not run.success or not np.size(run.y) or not np.isfinite(run.y).all():
             raise SimulationFailed(f"the reference integration by {method} stopped before {time:g} τ: {run.message}")
         ends.append(run.y[:, -1])
     return unpacked(ends[0]), float(abs(ends[0] - ends[1]).max())

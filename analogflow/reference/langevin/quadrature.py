@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 _DEPTH = 60.0
 """(E − E_min)/T beyond which nothing is counted."""
 
-_POINTS = {1: (513, 65537), 2: (65, 1537), 3: (33, 193)}
+_POINTS = {1: (513, 65537), 2: (65, 1537), 3: (33, 129)}
 """Points along each axis at first and at most, by the number of variables."""
 
 _AIM = 1e-12
@@ -48,6 +49,8 @@ class BoltzmannLaw:
 
 def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
     """Moments of the stationary law of `problem`, by grids refined until nothing changes by more than 1e-12.
+
+    Where the largest grid is reached before, the gap says what still changed.
 
     Raises
     ------
@@ -111,11 +114,16 @@ class _Held(ast.NodeTransformer):
 
 
 def box_of(problem: Langevin) -> tuple[Array, Array]:
-    """Corners, shape (n,) each, of a box outside of which (E − E_min)/T is beyond 60."""
-    low, high = problem.start - 1.0, problem.start + 1.0
+    """Corners, shape (n,) each, of a box that holds every minimum found, outside of which (E − E_min)/T is beyond 60.
+
+    Minima are sought from starts up to 30 from the problem's own, so that a barrier hides no well from its neighbour.
+    """
+    minima = _minima(problem)
+    low, high = minima.min(axis=0) - 1.0, minima.max(axis=0) + 1.0
     for _ in range(60):
         energy = _on_grid(problem, low, high, 41 if problem.size < 3 else 21)
-        inside = energy - energy.min() < _DEPTH * problem.temperature
+        least = min(float(energy.min()), float(problem.energy_at(minima).min()))
+        inside = energy - least < _DEPTH * problem.temperature
         grown_low, grown_high = low.copy(), high.copy()
         for axis in range(problem.size):
             rows = inside.any(axis=tuple(k for k in range(problem.size) if k != axis))
@@ -128,6 +136,25 @@ def box_of(problem: Langevin) -> tuple[Array, Array]:
             return low, high
         low, high = grown_low, grown_high
     raise BadInput("boltzmann_law: the energy rises too slowly for a box that holds all of its law.")
+
+
+def _minima(problem: Langevin) -> Array:
+    """Minima that count, shape (found, n): those within 60 T of the lowest."""
+    rng = np.random.default_rng(0)
+    offsets = np.concatenate([scale * rng.normal(size=(16, problem.size)) for scale in (0.3, 1.0, 3.0, 10.0)])
+    offsets = np.clip(np.vstack([np.zeros((1, problem.size)), offsets]), -30, 30)
+    with np.errstate(all="ignore"):
+        ends = [
+            minimize(
+                lambda x: float(problem.energy_at(x)), problem.start + offset, jac=problem.gradient_at, method="L-BFGS-B"
+            ).x
+            for offset in offsets
+        ]
+        points = np.array(ends)
+        energy = np.atleast_1d(problem.energy_at(points))
+    finite = np.flatnonzero(np.isfinite(energy))
+    near = energy[finite] - energy[finite].min() < _DEPTH * problem.temperature
+    return points[finite[near]]
 
 
 def _on_grid(problem: Langevin, low: Array, high: Array, points: int) -> Array:
