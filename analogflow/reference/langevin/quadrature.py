@@ -126,7 +126,8 @@ def box_of(problem: Langevin) -> tuple[Array, Array]:
         inside = energy - least < _DEPTH * problem.temperature
         grown_low, grown_high = low.copy(), high.copy()
         for axis in range(problem.size):
-            rows = inside.any(axis=tuple(k for k in range(problem.size) if k != axis))
+            others = tuple(k for k in range(problem.size) if k != axis)
+            rows = np.atleast_1d(inside.any(axis=others))
             width = high[axis] - low[axis]
             if rows[0]:
                 grown_low[axis] -= 0.25 * width
