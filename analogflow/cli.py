@@ -23,8 +23,8 @@ from analogflow.netlister import netlist
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.simulators import ENGINES, default_engine
-from analogflow.solution import family_of, noise_of, own_time, path_step, solve
-from analogflow.technology import TECHNOLOGIES
+from analogflow.solution import carried_form, family_of, noise_of, own_time, path_step, solve
+from analogflow.technology import PART_SETS, TECHNOLOGIES
 from analogflow.validation import error_budget
 
 __all__ = ["main"]
@@ -66,7 +66,7 @@ def _solve(options: argparse.Namespace) -> int:
     imperfections = _imperfections(options)
     budget = None
     if options.budget:
-        circuit = compile(_flow(options, problem), technology=options.technology)
+        circuit = _circuit(options, problem)
         with _fraction(options.json, "error budget") as on_fraction:
             noise = noise_of(circuit, options.noise, options.seed)
             budget = error_budget(circuit, imperfections, noise=noise, samples=options.samples, on_progress=on_fraction)
@@ -74,7 +74,7 @@ def _solve(options: argparse.Namespace) -> int:
         solution = solve(
             problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
             noise=options.noise, imperfections=imperfections, seed=options.seed, accuracy=options.accuracy,
-            on_progress=on_progress,
+            parts=options.parts, temperature=options.temperature, on_progress=on_progress,
         )  # fmt: skip
     if options.json:
         print(report.solution_json(solution, budget))
@@ -87,7 +87,7 @@ def _solve(options: argparse.Namespace) -> int:
 
 def _netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
-    circuit = compile(_flow(options, problem), technology=options.technology)
+    circuit = _circuit(options, problem)
     circuit = degrade(circuit, _imperfections(options), noise=noise_of(circuit, options.noise, options.seed))
     flow, time = circuit.flow, options.time or own_time(circuit.flow) or 60.0
     # What is expected at the problem's own time is not expected at another.
@@ -100,7 +100,7 @@ def _netlist(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    circuit = compile(_flow(options, read_problem(options.flow, options.problem)), technology=options.technology)
+    circuit = _circuit(options, read_problem(options.flow, options.problem))
     console = Console()
     console.print(report.history_table(circuit))
     console.print(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
@@ -108,14 +108,16 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    circuit = compile(_flow(options, read_problem(options.flow, options.problem)), technology=options.technology)
+    circuit = _circuit(options, read_problem(options.flow, options.problem))
     figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
     print(report.save_figure(figure, options.output, force=options.force))
     return 0
 
 
-def _flow(options: argparse.Namespace, problem: Any) -> Any:
-    return FAMILIES[family_of(problem)](problem, **({"form": options.form} if options.form else {}))
+def _circuit(options: argparse.Namespace, problem: Any) -> Any:
+    form = options.form or carried_form(problem, options.technology)
+    flow = FAMILIES[family_of(problem)](problem, **({"form": form} if form else {}))
+    return compile(flow, technology=options.technology, parts=options.parts, temperature=options.temperature)
 
 
 def _imperfections(options: argparse.Namespace) -> Imperfections:
@@ -141,6 +143,13 @@ def _progress(quiet: bool) -> Iterator[Callable[[float], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
         task = progress.add_task("simulating", total=None)
         yield lambda time: progress.update(task, completed=time)
+
+
+def _celsius(text: str) -> float:
+    value = float(text)
+    if not -100 <= value <= 200:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from -100 to 200 °C")
+    return value
 
 
 def _positive(text: str) -> float:
@@ -172,6 +181,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
         sub.add_argument("--form", help="form of the flow")
         sub.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
+        sub.add_argument("--parts", default="precision", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file")
+        sub.add_argument("--temperature", type=_celsius, default=27.0, metavar="C", help="of the parts, °C (27)")
 
     def conditions(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--noise", default="0", metavar="S", help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz")

@@ -10,12 +10,13 @@ import numpy as np
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit, Step
+from analogflow.circuit.parts import PartSet
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, stabilise
-from analogflow.technology import TECHNOLOGIES
+from analogflow.technology import TECHNOLOGIES, Brief, matched_parts, part_set, spread
 
 __all__ = ["PASSES", "compile", "degrade", "imperfect_graph"]
 
@@ -35,15 +36,26 @@ PASSES: tuple[tuple[str, Pass], ...] = (
 _EQUIVALENCE = 1e-9
 
 
-def compile(flow: Flow, *, technology: str = "ideal", stabilise: bool = True) -> Circuit:
+def compile(
+    flow: Flow,
+    *,
+    technology: str = "ideal",
+    stabilise: bool = True,
+    parts: PartSet | str = "precision",
+    temperature: float = 27.0,
+) -> Circuit:
     """Circuit of `flow`: trace, check, then every pass with a check after it, then the technology's cells.
 
     Parameters
     ----------
     flow : Flow
-    technology : {"ideal"}
+    technology : {"ideal", "translinear", "opamp"}
     stabilise : bool
         If false, manifolds that repel or are neutral are reported but not mended.
+    parts : PartSet or str
+        Parts of a technology that has any: "precision", "general", "fast", or the path of a TOML file.
+    temperature : float
+        Of those parts, °C.
 
     Raises
     ------
@@ -70,27 +82,12 @@ def compile(flow: Flow, *, technology: str = "ideal", stabilise: bool = True) ->
             )
         history.append(Step(name, f"{note}; on the manifold the rates agree within {moved:.1g}", len(changed)))
         graph = changed
-    realised = TECHNOLOGIES[technology](graph)
+    brief = Brief(flow, graph, part_set(parts), temperature + 273.15)
+    realised = TECHNOLOGIES[technology](brief)
     elements = sum(len(group.elements) for group in realised.groups)
-    history.append(
-        Step(
-            technology,
-            f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s",
-            len(graph),
-        )
-    )
-    return Circuit(
-        flow=flow,
-        graph=graph,
-        technology=technology,
-        groups=realised.groups,
-        signals=realised.signals,
-        start=realised.start,
-        unit=realised.unit,
-        machine_unit=realised.machine_unit,
-        time_constant=realised.time_constant,
-        history=tuple(history),
-    )
+    note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
+    history.append(Step(technology, note, len(realised.graph)))
+    return Circuit(flow=flow, technology=technology, history=tuple(history), **realised.fields())
 
 
 def degrade(
@@ -124,17 +121,42 @@ def degrade(
     sample = check_sample(sample)
     if not imperfections.effects and not noise.sigma:
         return dataclasses.replace(circuit, noise=noise, sample=sample)
+    if circuit.parts is not None:
+        return _with_spread_parts(circuit, imperfections, noise, sample)
     graph = imperfect_graph(circuit, imperfections, noise, sample)
     check(graph)
-    realised = TECHNOLOGIES[circuit.technology](graph)
+    realised = TECHNOLOGIES[circuit.technology](Brief(circuit.flow, graph))
     note = f"{imperfections}; noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {sample}"
     return dataclasses.replace(
         circuit,
-        graph=graph,
-        groups=realised.groups,
-        signals=realised.signals,
-        start=realised.start,
+        **realised.fields(),
         history=(*circuit.history, Step("degrade", note, len(graph))),
+        imperfections=imperfections,
+        noise=noise,
+        sample=sample,
+    )
+
+
+def _with_spread_parts(circuit: Circuit, imperfections: Imperfections, noise: Noise, sample: int) -> Circuit:
+    """The circuit rebuilt with noise at its integrators, and its parts drawn with the mismatch asked for."""
+    foreign = [name for name in imperfections.effects if name != "mismatch"]
+    if foreign or circuit.parts is None or circuit.derived_from is None:
+        raise BadInput(
+            f"imperfection {foreign[0]!r}: the technology {circuit.technology!r} takes its imperfections from its "
+            "parts; choose those with --parts, their temperature with --temperature, and let them deviate with mismatch."
+        )
+    sigma, source = noise.sigma, circuit.derived_from
+    parts = circuit.parts
+    if sigma:
+        graph = degrade_graph(source, Imperfections(), sigma=sigma, seed=noise.seed, samples=sample)
+        brief = Brief(circuit.flow, graph, circuit.parts, circuit.temperature, sigma)
+        circuit = dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology](brief).fields())
+    if imperfections.mismatch:
+        circuit = spread(circuit, matched_parts(parts, imperfections.mismatch), seed=noise.seed, sample=sample)
+    note = f"{imperfections}; noise {sigma:g} per √τ at the integrators, seed {noise.seed}, sample {sample}"
+    return dataclasses.replace(
+        circuit,
+        history=(*circuit.history, Step("degrade", note, len(circuit.graph))),
         imperfections=imperfections,
         noise=noise,
         sample=sample,

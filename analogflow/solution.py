@@ -12,16 +12,18 @@ import numpy as np
 
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
+from analogflow.circuit.parts import PartSet
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES, FAMILY_OF, Flow
 from analogflow.netlister import LARGEST_STEP, Deck, netlist
 from analogflow.noise import Noise
 from analogflow.simulators import ENGINES, default_engine, simulate
+from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["Solution", "family_of", "noise_of", "own_time", "path_step", "plain", "solve"]
+__all__ = ["Solution", "carried_form", "family_of", "noise_of", "own_time", "path_step", "plain", "solve"]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -32,10 +34,13 @@ SETTLING_BAND = 1e-6
 _LONGEST, _SETTLING_STEP = 5000.0, 1.0
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
 
+_LONGEST_OF_PARTS = 1000.0
+"""Longest run of a circuit of parts, whose answer is not known well enough for more to be worth its while."""
+
 _NOISY_TIME, _PATH_TIME = 60.0, 200.0
 """The same where there is noise, and where the path matters."""
 
-_ACCURACY, _IMPERFECT_ACCURACY = 1e-6, 0.05
+_IMPERFECT_ACCURACY = 0.05
 _PATH_STEP, _PATH_POINTS = 5e-4, 20_000
 """Largest step in τ, and points at most, where the answer is a point on the way: tokens come to 4e-7 at t = 1."""
 
@@ -124,6 +129,8 @@ def solve(
     seed: int | None = None,
     accuracy: float | None = None,
     stabilise: bool = True,
+    parts: PartSet | str = "precision",
+    temperature: float = 27.0,
     on_progress: Callable[[float], None] | None = None,
 ) -> Solution:
     """Compile the flow that solves `problem`, simulate its circuit, and hold the answer against the reference.
@@ -149,6 +156,10 @@ def solve(
         Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one.
     stabilise : bool
         If false, a manifold that repels is left as it is.
+    parts : PartSet or str
+        Parts of the technologies 'opamp' and 'translinear': "precision", "general", "fast", or the path of a TOML file.
+    temperature : float
+        Of those parts, °C.
     on_progress : callable, optional
         Called with the time reached, in τ.
 
@@ -162,19 +173,32 @@ def solve(
     engine = default_engine() if engine is None else engine
     if engine not in ENGINES:
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
-    flow = _flow_of(problem, form)
-    circuit = compile(flow, technology=technology, stabilise=stabilise)
+    flow = _flow_of(problem, form or carried_form(problem, technology))
+    circuit = compile(flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature)
     noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise)
     given = own_time(flow) if time_constants is None else time_constants
     longest = given if given is not None else _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
+    longest = min(longest, _LONGEST_OF_PARTS) if circuit.parts and given is None else longest
     deck = netlist(circuit, time_constants=longest, largest_step=path_step(circuit, time_constants))
-    run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else SPEED_TOLERANCE, on_progress=on_progress)
+    run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else _speed(circuit), on_progress=on_progress)
     run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
-    allowed = accuracy if accuracy is not None else _ACCURACY if circuit.ideal else _IMPERFECT_ACCURACY
+    allowed = accuracy if accuracy is not None else circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem
     return Solution(flow, circuit, deck, run, certify(judged, run, tolerance=allowed), engine, noise.seed)
+
+
+def _speed(circuit: Circuit) -> float:
+    """Speed below which the answer rests, flow units per τ: that of circuits of parts is known to their accuracy only."""
+    return 1e-3 * circuit.accuracy if circuit.parts else SPEED_TOLERANCE
+
+
+def carried_form(problem: Any, technology: str) -> str | None:
+    """Form of the flow that `technology` carries where it does not carry every form; None if any will do."""
+    if technology != "translinear" or isinstance(problem, Flow):
+        return None
+    return next((form for family, form in CARRIED if family == family_of(problem)), None)
 
 
 def _flow_of(problem: Any, form: str | None) -> Flow:

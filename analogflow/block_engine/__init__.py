@@ -1,5 +1,6 @@
 """Evaluates block graphs with NumPy, for one state or for a whole ensemble at once."""
 
+from analogflow.block_engine.completion import complete
 from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.march import RUNAWAY, March, Tolerances, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
@@ -15,6 +16,7 @@ __all__ = [
     "Method",
     "Tolerances",
     "VectorField",
+    "complete",
     "integrate",
     "march",
     "method_for",

@@ -84,15 +84,18 @@ class VectorField:
             rates[..., part] = block.rate(values[origin], y[..., part])
         return rates
 
-    def signals(self, y: Array, noise: Array | None = None) -> dict[str, Array]:
-        """Value of every node, shape (..., size of the node), at states `y`."""
+    def signals(self, y: Array, noise: Array | None = None, *, known: Mapping[str, Array] | None = None) -> dict[str, Array]:
+        """Value of every node, shape (..., size of the node), at states `y`; nodes `known` otherwise are not computed."""
         values = dict(self._constants)
         for label, part in self._slices.items():
             values[self.graph.states[label]] = y[..., part]
         for node, part in self._sources.items():
             values[node] = np.zeros(part.stop - part.start) if noise is None else noise[..., part]
         for node, relation, inputs in self._relations:
-            values[node] = relation(*[values[origin] for origin in inputs])
+            if known is None or node not in known:
+                values[node] = relation(*[values[origin] for origin in inputs])
+            else:
+                values[node] = known[node]
         return values
 
     def observables(self, y: Array, noise: Array | None = None) -> dict[str, Array]:

@@ -3,24 +3,40 @@
 from analogflow.circuit.circuit import Circuit, Step
 from analogflow.circuit.elements import (
     Behavioural,
+    BipolarTransistor,
     Capacitor,
     CurrentSource,
+    Diode,
     Element,
+    Instance,
     NoiseVoltage,
     Resistor,
+    StepVoltage,
+    Switch,
     Transconductance,
     VoltageSource,
 )
+from analogflow.circuit.models import Macro, Model
+from analogflow.circuit.reading import Reading, direct
 
 __all__ = [
     "Behavioural",
+    "BipolarTransistor",
     "Capacitor",
     "Circuit",
     "CurrentSource",
+    "Diode",
     "Element",
+    "Instance",
+    "Macro",
+    "Model",
     "NoiseVoltage",
+    "Reading",
     "Resistor",
     "Step",
+    "StepVoltage",
+    "Switch",
     "Transconductance",
     "VoltageSource",
+    "direct",
 ]

@@ -5,8 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analogflow.blocks import Imperfections
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.circuit.elements import Element, NoiseVoltage
+from analogflow.circuit.models import Macro, Model
+from analogflow.circuit.parts import PartSet
+from analogflow.circuit.reading import Reading
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
@@ -47,8 +54,8 @@ class Circuit:
     technology : str
     groups : tuple of Group
         In the order the netlist lists them.
-    signals : mapping of name to tuple of node names
-        Nodes of every state and observable, element by element.
+    readings : mapping of name to Reading
+        How every state and observable is read off the circuit.
     start : mapping of node name to volts
         Voltages of algebraic nodes at t = 0.
     unit : float
@@ -65,13 +72,35 @@ class Circuit:
         White noise at the integrators' inputs; its seed also decides the deviations of the blocks.
     sample : int
         Which of the circuits that the seed and the imperfections make possible this is.
+    models : tuple of Model
+        Device models that transistors, diodes and switches name.
+    macros : tuple of Macro
+        Macro-models that instances name.
+    release : float
+        Seconds from the start of a simulation during which switches hold the integrators at their initial conditions; t = 0
+        of the flow is when they open.
+    scales : mapping of name to array
+        Units of `graph` per flow unit for every state and observable of it; 1 where a name is missing.
+    derived_from : BlockGraph, optional
+        The graph in flow units with all observables: those that the circuit does not build are computed by it from the
+        signals that are read.
+    step : float
+        Largest step in τ that a simulation of these parts may take; 0 if the simulator decides.
+    options : str
+        Simulator options that these parts need; the netlister's own if empty.
+    temperature : float
+        Of all parts, kelvin.
+    accuracy : float
+        Error that these parts are made for, in the units of the flow: what checks let pass by default.
+    parts : PartSet, optional
+        What the circuit is built from; None where it is built from ideal elements.
     """
 
     flow: Flow
     graph: BlockGraph
     technology: str
     groups: tuple[Group, ...]
-    signals: Mapping[str, tuple[str, ...]]
+    readings: Mapping[str, Reading]
     start: Mapping[str, float]
     unit: float
     time_constant: float
@@ -80,6 +109,21 @@ class Circuit:
     imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
     noise: Noise = dataclasses.field(default_factory=lambda: Noise(0.0))
     sample: int = 0
+    models: tuple[Model, ...] = ()
+    macros: tuple[Macro, ...] = ()
+    release: float = 0.0
+    scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
+    derived_from: BlockGraph | None = None
+    step: float = 0.0
+    options: str = ""
+    temperature: float = NOMINAL_TEMPERATURE
+    accuracy: float = 1e-6
+    parts: PartSet | None = None
+
+    @property
+    def signals(self) -> dict[str, tuple[str, ...]]:
+        """Raw vectors, node voltages or currents through sources, that every state and observable is read from."""
+        return {name: reading.vectors for name, reading in self.readings.items()}
 
     @property
     def ideal(self) -> bool:

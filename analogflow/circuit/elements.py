@@ -7,11 +7,16 @@ from typing import ClassVar
 
 __all__ = [
     "Behavioural",
+    "BipolarTransistor",
     "Capacitor",
     "CurrentSource",
+    "Diode",
     "Element",
+    "Instance",
     "NoiseVoltage",
     "Resistor",
+    "StepVoltage",
+    "Switch",
     "Transconductance",
     "VoltageSource",
 ]
@@ -83,3 +88,52 @@ class NoiseVoltage(Element):
     letter: ClassVar[str] = "A"
     stream: int
     density: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BipolarTransistor(Element):
+    """Bipolar transistor with nodes collector, base and emitter, of a named model and an `area` relative to it."""
+
+    letter: ClassVar[str] = "Q"
+    model: str
+    area: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Diode(Element):
+    """Diode from anode to cathode, of a named model."""
+
+    letter: ClassVar[str] = "D"
+    model: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Switch(Element):
+    """Switch between two nodes, closed while node `control` is above the threshold of its model."""
+
+    letter: ClassVar[str] = "S"
+    control: str
+    model: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StepVoltage(Element):
+    """Voltage that is `before` volts until `time` seconds, and `after` from then on."""
+
+    letter: ClassVar[str] = "V"
+    before: float
+    after: float
+    time: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Instance(Element):
+    """One part described by a macro-model: nodes in the order of the macro's ports, and what sets this one apart."""
+
+    letter: ClassVar[str] = "X"
+    macro: str
+    parameters: tuple[tuple[str, float], ...] = ()
+
+    def parameter(self, name: str, default: float = 0.0) -> float:
+        """Value of a parameter, `default` if this part does not set it."""
+        return dict(self.parameters).get(name, default)

@@ -10,17 +10,18 @@ import numpy as np
 from analogflow.errors import BadInput
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex
-from analogflow.graph import softmax
+from analogflow.graph import log, softmax
 from analogflow.problems import RateDistortion
 
 __all__ = ["FORMS", "rate_distortion"]
 
-FORMS: tuple[str, ...] = ("logdomain", "gibbs")
+FORMS: tuple[str, ...] = ("logdomain", "gibbs", "logarithmic")
 """Forms of the flow, the default first."""
 
 _EQUATIONS = {
     "gibbs": "dq_y/dt = T(q)_y - q_y, T(q)_y = q_y c_y",
     "logdomain": "du_y/dt = c_y - 1, q = softmax(u)",
+    "logarithmic": "du_y/dt = ln T(q)_y - ln q_y, T(q)_y = sum_x p_x softmax_y(u_y - beta d(x,y)), q = softmax(u)",
 }
 _SCORE_TEXT = "c_y = sum_x p_x A_xy/Z_x, Z_x = sum_y q_y A_xy, A_xy = exp(-beta d(x,y))"
 
@@ -33,6 +34,12 @@ def gibbs(q: Any, A: np.ndarray, p: np.ndarray, d: np.ndarray, offset: float, be
 def logdomain(u: Any, A: np.ndarray, p: np.ndarray, d: np.ndarray, offset: float, beta: float) -> Any:
     """u̇_y = c_y − 1 with q = softmax(u): the same orbits, and no probability ever goes below 0."""
     return scores(softmax(u), A, p) - 1
+
+
+def logarithmic(u: Any, A: np.ndarray, p: np.ndarray, d: np.ndarray, offset: float, beta: float) -> Any:
+    """u̇_y = ln T(q)_y − ln q_y = ln c_y: one softmax for each source symbol, whose shares are summed by wiring."""
+    spread = u[np.broadcast_to(np.arange(A.shape[1]), A.shape)]
+    return log(softmax(spread, tail=p, offsets=beta * d).sum(axis=0)) - log(softmax(u))
 
 
 def scores(q: Any, A: np.ndarray, p: np.ndarray) -> Any:
@@ -49,8 +56,9 @@ def rate_distortion(problem: RateDistortion, *, form: str = "logdomain") -> Flow
     Parameters
     ----------
     problem : RateDistortion, n symbols, m reproductions
-    form : {"logdomain", "gibbs"}
-        "logdomain" can not leave the simplex; "gibbs" is Blahut's step taken continuously.
+    form : {"logdomain", "gibbs", "logarithmic"}
+        "logdomain" can not leave the simplex; "gibbs" is Blahut's step taken continuously; "logarithmic", u̇_y = ln c_y,
+        takes it in the logarithm, and is what transistors carry. All three have the same rates at the answer.
 
     Returns
     -------
@@ -78,19 +86,20 @@ def rate_distortion(problem: RateDistortion, *, form: str = "logdomain") -> Flow
         "A": problem.gibbs, "p": problem.source, "d": problem.distortion, "offset": problem.offset, "beta": problem.beta,
     }  # fmt: skip
     keeps: tuple[Invariant, ...] = (Simplex("q"),)
-    if form == "logdomain":
+    logs = form != "gibbs"
+    if logs:
         keeps = (CommonMode("u"),)
-    states = {"u": CommonMode("u").project(np.log(start))} if form == "logdomain" else {"q": start}
-    shares: Callable[[Any], Any] = softmax if form == "logdomain" else _itself
+    states = {"u": CommonMode("u").project(np.log(start))} if logs else {"q": start}
+    shares: Callable[[Any], Any] = softmax if logs else _itself
     observables = {
         "phi": lambda y, A, p, d, offset, beta: _phi(shares(y), A, p, offset),
         "distortion": lambda y, A, p, d, offset, beta: _distortion(shares(y), A, p, d),
         "rate_nats": lambda y, A, p, d, offset, beta: _phi(shares(y), A, p, offset) - beta * _distortion(shares(y), A, p, d),
     }
-    if form == "logdomain":
+    if logs:
         observables = {"q": lambda y, **_: softmax(y), **observables}
     return Flow(
-        logdomain if form == "logdomain" else gibbs,
+        {"logdomain": logdomain, "gibbs": gibbs, "logarithmic": logarithmic}[form],
         states,
         keeps,
         constants,

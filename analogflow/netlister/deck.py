@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.circuit import Circuit
+from analogflow.circuit import Circuit, Reading
 from analogflow.errors import BadInput
 from analogflow.netlister.noise_table import table_text
 
@@ -32,8 +32,8 @@ class Deck:
         Element, option, save and analysis lines: what a simulator needs.
     script : tuple of str
         Commands that run the deck and print its answer when it runs alone; never sent to an embedded simulator.
-    vectors : mapping of name to tuple of node names
-        Node voltages saved for every state and observable.
+    readings : mapping of name to Reading
+        How every state and observable that the circuit builds is read from the vectors saved.
     end_time, largest_step : float
         Seconds.
     tables : mapping of file name to array
@@ -45,7 +45,7 @@ class Deck:
     header: tuple[str, ...]
     body: tuple[str, ...]
     script: tuple[str, ...]
-    vectors: Mapping[str, tuple[str, ...]]
+    readings: Mapping[str, Reading]
     end_time: float
     largest_step: float
     tables: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analogflow.circuit import (
-    Behavioural,
-    Capacitor,
-    Circuit,
-    CurrentSource,
-    Element,
-    NoiseVoltage,
-    Resistor,
-    Transconductance,
-    VoltageSource,
-)
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit import Circuit, NoiseVoltage
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
 from analogflow.netlister.averages import average_lines, labelled
+from analogflow.netlister.cards import card, macro_cards, model_card, vector_text
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.noise_table import noise_table
 from analogflow.noise import Noise
@@ -33,7 +24,9 @@ LARGEST_STEP = 0.5
 """Default largest step in τ; truncation-error control takes smaller ones where the path bends."""
 
 _OPTIONS = ".options method=trap reltol=1e-6 vntol=1e-12 abstol=1e-12 chgtol=1e-18 itl4=100"
-_FORMULA = re.compile(r"[a-z0-9_ .+\-*/(),<>=?:]*")
+
+
+_PLAIN = re.compile(r"[vi]\([a-z0-9_]+\)")
 
 
 def netlist(
@@ -76,17 +69,23 @@ def netlist(
             f"largest_step: {largest_step!r} τ is longer than the distance of the noise's knots, {longest!r} τ, and would "
             "step over them; give a shorter one, or none."
         )
-    end = time_constants * circuit.time_constant
-    step = min(longest if largest_step is None else largest_step, time_constants) * circuit.time_constant
-    saved = sorted({node for nodes in circuit.signals.values() for node in nodes})
-    body: list[str] = []
+    end = circuit.release + time_constants * circuit.time_constant
+    longest = min(longest, circuit.step) if circuit.step else longest
+    step = min(longest if largest_step is None else largest_step, longest if circuit.step else np.inf, time_constants)
+    step *= circuit.time_constant
+    saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
+    body: list[str] = [model_card(model) for model in circuit.models]
+    body += [line for macro in circuit.macros for line in macro_cards(macro)]
     for group in circuit.groups:
         body.append(f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}")
-        body += [_line(element) for element in group.elements if not isinstance(element, NoiseVoltage)]
+        body += [card(element) for element in group.elements if not isinstance(element, NoiseVoltage)]
     body += playing
-    started = [f"v({_checked(node)})={number(volts)}" for node, volts in circuit.start.items()]
+    started = [f"v({identifier(node)})={number(volts)}" for node, volts in circuit.start.items()]
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
-    body += [_OPTIONS, *(f".save {' '.join(f'v({node})' for node in saved[k : k + 16])}" for k in range(0, len(saved), 16))]
+    body += [circuit.options or _OPTIONS]
+    if circuit.temperature != NOMINAL_TEMPERATURE:
+        body.append(f".temp {number(circuit.temperature - 273.15)}")
+    body += [f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)]
     body.append(f".tran {number(step)} {number(end)} 0 {number(step)} uic")
     return Deck(
         circuit=circuit,
@@ -94,36 +93,11 @@ def netlist(
         header=tuple(_header(circuit, time_constants, expected or {})),
         body=tuple(body),
         script=tuple(_script(circuit, end)),
-        vectors=circuit.signals,
+        readings=circuit.readings,
         end_time=end,
         largest_step=step,
         tables=tables,
     )
-
-
-@functools.cache
-def _checked(node: str) -> str:
-    return node if node == "0" else identifier(node)
-
-
-def _line(element: Element) -> str:
-    head = f"{element.letter}{_checked(element.name)} {' '.join(map(_checked, element.nodes))}"
-    match element:
-        case Transconductance():
-            return f"{head} {_checked(element.control)} 0 {number(element.gain)}"
-        case Resistor():
-            return f"{head} {number(element.resistance)}"
-        case Behavioural():
-            if not _FORMULA.fullmatch(element.expression):
-                raise BadInput(f"the formula {element.expression!r} has a character that may not stand in a netlist.")
-            return f"{head} i={element.expression}"
-        case Capacitor():
-            return f"{head} {number(element.capacitance)} ic={number(element.initial)}"
-        case CurrentSource():
-            return f"{head} {number(element.current)}"
-        case VoltageSource():
-            return f"{head} {number(element.voltage)}"
-    raise BadInput(f"element {element.name!r} is of a kind the SPICE netlister does not know.")
 
 
 def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, float | Sequence[float]]) -> list[str]:
@@ -131,17 +105,24 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
     lines = [
         f"problem:   {flow.problem!r}" if flow.problem is not None else "problem:   a flow of the user's own",
         *(f"equations: {part.strip()}" for part in flow.equations.split(";") if part.strip()),
-        f"scale:     1 flow unit is {circuit.unit:g} V, 1 time constant is {circuit.time_constant:g} s",
-        f"length:    {time_constants:g} time constants",
+        f"scale:     {_scale(circuit)}1 time constant is {circuit.time_constant:g} s",
+        f"length:    {time_constants:g} time constants"
+        + (f" after {circuit.release:g} s with the integrators held at their start" if circuit.release else ""),
         *(
-            f"signal:    {name} is v({'), v('.join(nodes[:8])}){', ...' if len(nodes) > 8 else ''}"
-            for name, nodes in circuit.signals.items()
+            f"signal:    {name} is {'read from ' if reading.gain.ndim > 1 or reading.shares else ''}"
+            f"{', '.join(map(vector_text, reading.vectors[:8]))}{', ...' if len(reading.vectors) > 8 else ''}"
+            + (f", 1 flow unit is {reading.resolution:.4g} V" if reading.gain.ndim == 1 and circuit.scales else "")
+            for name, reading in circuit.readings.items()
         ),
         *([] if circuit.ideal else [f"parts:     {circuit.history[-1].note}"]),
         *(f"expected:  {name} = {_shown(value)}" for name, value in expected.items()),
         "run:       ngspice -b FILE prints the answer",
     ]
     return [f"* {comment(line, width=160)}" for line in lines]
+
+
+def _scale(circuit: Circuit) -> str:
+    return f"1 flow unit is {circuit.unit:g} V, " if circuit.unit else ""
 
 
 def _shown(value: float | Sequence[float]) -> str:
@@ -151,7 +132,9 @@ def _shown(value: float | Sequence[float]) -> str:
 
 def _script(circuit: Circuit, end: float) -> list[str]:
     """Control section that runs the deck and prints the last value of every observable and of the answer, or its law."""
-    names = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer])
+    asked = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer, *circuit.readings])
+    inner = set(circuit.flow.states) - {circuit.flow.answer}
+    names = [name for name in asked if name in circuit.readings and name not in inner]
     lines = [".control", "set noaskquit", "set numdgt=12", "run", "let last_point = length(time) - 1"]
     lines += [
         f"if time[last_point] < {number(0.999999 * end)}",
@@ -159,6 +142,8 @@ def _script(circuit: Circuit, end: float) -> list[str]:
         "end",
     ]
     for name in names:
-        for label, node in labelled("answer_", name, circuit):
-            lines += [f"let {label} = v({node})[last_point]", f"print {label}"]
+        for label, signal in labelled("answer_", name, circuit):
+            plain = signal if _PLAIN.fullmatch(signal) else "signal"
+            lines += [f"let signal = {signal}"] if plain == "signal" else []
+            lines += [f"let {label} = {plain}[last_point]", f"print {label}"]
     return [*lines, *average_lines(circuit, end), "quit", ".endc"]

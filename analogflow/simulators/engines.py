@@ -95,7 +95,7 @@ def _judged(circuit: Circuit, run: Trajectory) -> Trajectory:
     if run.outcome is Outcome.SETTLED:
         for kept in circuit.flow.keeps:
             defect = float(kept.defect(run.final(kept.state)))
-            if kept.binding and abs(defect) > (_DEFECT if circuit.ideal else _IMPERFECT_DEFECT):
+            if kept.binding and abs(defect) > (_DEFECT if circuit.ideal and circuit.parts is None else _IMPERFECT_DEFECT):
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
     if run.outcome is Outcome.NOT_SETTLED and _is_algebraic(run.time, run.values[circuit.flow.answer]):

@@ -1,9 +1,15 @@
 """From blocks to cells: each technology maps a graph of blocks to groups of elements."""
 
-from analogflow.technology import ideal_product  # noqa: F401  registers a cell
-from analogflow.technology.ideal import realise as ideal
+from analogflow.technology import (
+    ideal,
+    ideal_product,  # noqa: F401  registers a cell
+    translinear,
+)
+from analogflow.technology.parts import PART_SETS, part_set
+from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.spread import matched_parts, spread
 
-__all__ = ["TECHNOLOGIES"]
+__all__ = ["PART_SETS", "TECHNOLOGIES", "Brief", "Realisation", "matched_parts", "part_set", "spread"]
 
-TECHNOLOGIES = {"ideal": ideal}
-"""Technology by name: graph in; groups, nodes of the named signals, volts per unit and τ in seconds out."""
+TECHNOLOGIES = {"ideal": ideal.realise, "translinear": translinear.realise}
+"""Technology by name: what is to be built in; elements, readings, scale and time constant out."""

@@ -47,10 +47,10 @@ from analogflow.circuit.elements import (
     Resistor,
     Transconductance,
 )
+from analogflow.circuit.reading import direct
 from analogflow.errors import NoCell
-from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
-from analogflow.technology.realisation import Realisation, Site, locate
+from analogflow.technology.realisation import Brief, Realisation, Site, locate
 
 __all__ = ["cell", "realise"]
 
@@ -58,25 +58,26 @@ _FAN_IN = 8
 """Largest number of voltages one formula compares; more are compared in a tree, which keeps formulas short."""
 
 
-def realise(graph: BlockGraph) -> Realisation:
-    """Build every block of `graph` from ideal elements.
+def realise(brief: Brief) -> Realisation:
+    """Build every block of the graph from ideal elements.
 
     Raises
     ------
     NoCell
         A block has no ideal cell.
     """
+    graph = brief.graph
     groups = []
     for node in graph.order():
         block = graph.block(node)
         elements = tuple(cell(block, Site(graph, node)))
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
-    signals = {}
+    readings = {}
     field = VectorField(graph)
     for name, node in {**field.visible_states, **graph.observables}.items():
         located = [locate(graph, node, k) for k in range(graph.block(node).size)]
-        signals[name] = tuple(f"{origin}_{k}" for origin, k in located)
+        readings[name] = direct(tuple(f"{origin}_{k}" for origin, k in located))
     built = {group.block for group in groups}
     values = field.signals(graph.initial())
     start = {
@@ -85,7 +86,7 @@ def realise(graph: BlockGraph) -> Realisation:
         if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
         for k, value in enumerate(values[node])
     }
-    return Realisation(tuple(groups), signals, start, unit=1.0, time_constant=1.0)
+    return Realisation(tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph)
 
 
 @functools.singledispatch

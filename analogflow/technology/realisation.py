@@ -5,31 +5,78 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analogflow.blocks import Block, Constant, Wire
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.circuit.circuit import Group
+from analogflow.circuit.models import Macro, Model
+from analogflow.circuit.parts import PartSet
+from analogflow.circuit.reading import Reading
+from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.names import number
 
-__all__ = ["Realisation", "Site", "locate"]
+__all__ = ["Brief", "Realisation", "Site", "locate"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Brief:
+    """What a technology is asked to build.
+
+    Parameters
+    ----------
+    flow : Flow
+    graph : BlockGraph
+        After all passes, in flow units.
+    parts : PartSet, optional
+        None where a technology has no parts.
+    temperature : float
+        Kelvin.
+    noise : float
+        σ of white noise at every integrator's input, flow units per √τ, that the graph already holds as sources.
+    """
+
+    flow: Flow
+    graph: BlockGraph
+    parts: PartSet | None = None
+    temperature: float = NOMINAL_TEMPERATURE
+    noise: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Realisation:
-    """Groups of elements, the nodes of every state and observable, volts per flow unit, τ in seconds, and the machine unit.
-
-    The machine unit is what imperfections are given in, volts.
+    """What a technology made of a brief: the fields of `Circuit` of the same names.
 
     ``start`` holds the voltages of algebraic nodes at t = 0, from which a simulator finds the first point: without them it
-    starts all of them at zero, where a divider or a logarithm may have no slope.
+    starts all of them at zero, where a divider or a logarithm may have no slope. ``note`` says in a sentence what was built.
     """
 
     groups: tuple[Group, ...]
-    signals: Mapping[str, tuple[str, ...]]
+    readings: Mapping[str, Reading]
     start: Mapping[str, float]
     unit: float
     time_constant: float
+    graph: BlockGraph
     machine_unit: float = 1.0
+    models: tuple[Model, ...] = ()
+    macros: tuple[Macro, ...] = ()
+    release: float = 0.0
+    scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
+    derived_from: BlockGraph | None = None
+    step: float = 0.0
+    options: str = ""
+    temperature: float = NOMINAL_TEMPERATURE
+    accuracy: float = 1e-6
+    parts: PartSet | None = None
+    note: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Fields that a circuit takes over, by name."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "note"}
 
 
 def locate(graph: BlockGraph, node: str, index: int) -> tuple[str, int]:

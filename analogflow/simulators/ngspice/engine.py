@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import RUNAWAY, Drive, VectorField
+from analogflow.block_engine import RUNAWAY, Drive, VectorField, complete
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
@@ -37,17 +37,18 @@ def run(
         ngspice's library is not installed.
     """
     circuit = deck.circuit
-    nodes = tuple(dict.fromkeys(node for signal in deck.vectors.values() for node in signal))
+    nodes = tuple(dict.fromkeys(vector for reading in deck.readings.values() for vector in reading.vectors))
     settle = None
     if tolerance:
-        settle = Settle(deck.vectors[circuit.flow.answer], tolerance * circuit.unit / circuit.time_constant)
+        answer = deck.readings[circuit.flow.answer]
+        settle = Settle(answer.vectors, tolerance * answer.resolution / circuit.time_constant)
     request = Request(
         deck=deck.embedded,
         vectors=nodes,
         end_time=deck.end_time,
         window=min(_WINDOW * circuit.time_constant, deck.end_time),
         settle=settle,
-        blow_up=RUNAWAY * circuit.unit,
+        blow_up=RUNAWAY * (circuit.unit or 1.0),
         tables=deck.tables,
     )
 
@@ -65,18 +66,37 @@ def run(
 def _signals(deck: Deck, reply: Reply) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Time in τ and signals in flow units, with the row at t = 0 that a run from initial conditions does not have."""
     circuit = deck.circuit
-    time = reply.time / circuit.time_constant
+    time, vectors = (reply.time - circuit.release) / circuit.time_constant, reply.vectors
+    if circuit.release:
+        time, vectors = _released(time, vectors)
     values = {
-        name: np.stack([reply.vectors[node] for node in nodes], axis=-1) / circuit.unit
-        for name, nodes in deck.vectors.items()
+        name: reading.apply(np.stack([vectors[vector] for vector in reading.vectors], axis=-1))
+        for name, reading in deck.readings.items()
     }
-    if not len(time) or time[0] > 0:
+    if not circuit.release and (not len(time) or time[0] > 0):
         field = VectorField(circuit.graph)
         noise = Drive(field, circuit.noise, [circuit.sample], circuit.noise.step).at(0.0)[0] if deck.tables else None
         start = field.observables(circuit.graph.initial(), noise)
         time = np.concatenate([[0.0], time])
-        values = {name: np.concatenate([start[name][None], value]) for name, value in values.items()}
+        values = {
+            name: np.concatenate([start[name][None] / circuit.scales.get(name, 1.0), value])
+            for name, value in values.items()
+        }
+    if circuit.derived_from is not None:
+        values = complete(circuit.derived_from, values)
     return time, values
+
+
+def _released(
+    time: NDArray[np.float64], vectors: Mapping[str, NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Rows from the release of the integrators on, the first of them at t = 0."""
+    later = time > 0
+    if not len(time) or time[-1] < 0:
+        return np.zeros(1), {name: vector[-1:] if len(vector) else np.zeros(1) for name, vector in vectors.items()}
+    start = {name: np.interp(0.0, time, vector) for name, vector in vectors.items()}
+    rows = {name: np.concatenate([[start[name]], vector[later]]) for name, vector in vectors.items()}
+    return np.concatenate([[0.0], time[later]]), rows
 
 
 def _outcome(deck: Deck, reply: Reply, values: dict[str, NDArray[np.float64]], *, asked: bool) -> tuple[Outcome, str]:
@@ -85,7 +105,7 @@ def _outcome(deck: Deck, reply: Reply, values: dict[str, NDArray[np.float64]], *
     if reply.status == "done":
         return (Outcome.NOT_SETTLED if asked else Outcome.COMPLETED), ""
     circuit = deck.circuit
-    when = f"at t = {reply.last_time / circuit.time_constant:.4g} τ"
+    when = f"at t = {(reply.last_time - circuit.release) / circuit.time_constant:.4g} τ"
     largest = max(deck.circuit.flow.states, key=lambda name: float(abs(values[name][-1]).max()))
     size = float(abs(values[largest][-1]).max())
     if reply.status == "blew up" or size > _GROWN:

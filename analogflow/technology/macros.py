@@ -1,0 +1,83 @@
+"""Macro-models of parts: one-pole op-amps with slew, rails, offset and noise, and multipliers and dividers."""
+
+from __future__ import annotations
+
+import math
+
+from analogflow.circuit.elements import Behavioural, Capacitor, Element, Resistor
+from analogflow.circuit.models import Macro
+from analogflow.circuit.parts import Multiplier, OpAmp
+from analogflow.names import number
+
+__all__ = ["divider_macro", "multiplier_macro", "op_amp_macro", "root_macro"]
+
+_JOHNSON = 1.6567e-20
+"""4 k T at 300 K, joules: a resistance of e²/(4kT) has the noise voltage e."""
+
+_POLE_CAPACITANCE = 1e-9
+_CLAMP_CONDUCTANCE = 0.1
+
+
+def op_amp_macro(part: OpAmp, supply: float) -> Macro:
+    """Macro-model with ports +, − and output.
+
+    One pole at bandwidth/gain, charged by a current that is limited, which is the slew rate. Beyond the rails a clamp holds
+    the charged node itself, so that the amplifier does not have to unwind. The parameter ``vos`` is the offset voltage.
+    """
+    swing = supply - part.headroom
+    largest = part.slew * _POLE_CAPACITANCE
+    steepness = 2 * math.pi * part.bandwidth * _POLE_CAPACITANCE / largest
+    limit = number(swing)
+    elements: tuple[Element, ...] = (
+        Behavioural("g", ("0", "g"), f"{number(largest)}*tanh((v(p)-v(n)+({{vos}})+v(en))*{number(steepness)})"),
+        Resistor("g", ("g", "0"), part.gain / (2 * math.pi * part.bandwidth * _POLE_CAPACITANCE)),
+        Capacitor("g", ("g", "0"), _POLE_CAPACITANCE, 0.0),
+        Behavioural("l", ("g", "0"), f"{_CLAMP_CONDUCTANCE}*(max(v(g)-{limit},0)+min(v(g)+{limit},0))"),
+        Behavioural("o", ("0", "o"), f"v(g)*{number(1 / part.output_resistance)}"),
+        Resistor("o", ("o", "0"), part.output_resistance),
+        Resistor("en", ("en", "0"), max(part.noise**2 / _JOHNSON, 1e-3)),
+    )
+    return Macro(part.name, ("p", "n", "o"), elements, (("vos", 0.0),), f"op-amp {part.name}, {supply:g} V supplies")
+
+
+def _staged(part: Multiplier, name: str, ports: tuple[str, ...], formula: str, note: str) -> Macro:
+    """Formula through one pole, limited, with noise, behind ten ohms."""
+    resistance = 1e3
+    limit = number(part.limit)
+    elements: tuple[Element, ...] = (
+        Behavioural("g", ("0", "g"), f"{number(1 / resistance)}*min(max({formula},-{limit}),{limit})"),
+        Resistor("g", ("g", "0"), resistance),
+        Capacitor("g", ("g", "0"), 1 / (2 * math.pi * part.bandwidth * resistance), 0.0),
+        Resistor("en", ("en", "0"), max(part.noise**2 / _JOHNSON, 1e-3)),
+        Behavioural("o", ("0", "w"), "0.1*(v(g)+v(en))"),
+        Resistor("o", ("w", "0"), 10.0),
+    )
+    parameters = (("gain", 1.0), ("xos", 0.0), ("yos", 0.0), ("zos", 0.0))
+    return Macro(name, ports, elements, parameters, note)
+
+
+def multiplier_macro(part: Multiplier) -> Macro:
+    """W = gain (X + xos)(Y + yos)/scale + Z + zos, bent by the part's nonlinearity; ports x1, x2, y1, y2, z, w."""
+    x, y = "(v(x1)-v(x2)+({xos}))", "(v(y1)-v(y2)+({yos}))"
+    # A cubic that vanishes at zero and at full scale, and is largest between them; 2.6 makes its largest value 1.
+    bend = "".join(
+        f"+{number(2.6 * strength)}*{u}*(1-{u}*{u}*{number(1 / part.scale**2)})*{other}*{number(1 / part.scale)}"
+        for u, other, strength in ((x, y, part.nonlinearity), (y, x, part.nonlinearity / 4))
+        if strength
+    )
+    formula = f"({{gain}})*{x}*{y}*{number(1 / part.scale)}+v(z)+({{zos}}){bend}"
+    return _staged(part, part.name, ("x1", "x2", "y1", "y2", "z", "w"), formula, f"multiplier {part.name}")
+
+
+def divider_macro(part: Multiplier) -> Macro:
+    """W = gain · scale · (N + xos)/(D + yos) + zos for D above a thousandth of the scale; ports n, d, w."""
+    least = number(1e-3 * part.scale)
+    formula = f"({{gain}})*{number(part.scale)}*(v(n)+({{xos}}))/max(v(d)+({{yos}}),{least})+({{zos}})"
+    return _staged(part, f"{part.name}_divider", ("n", "d", "w"), formula, f"{part.name} as a divider")
+
+
+def root_macro(part: Multiplier) -> Macro:
+    """W = gain · √(scale · (N + xos)) + zos for N above a millionth of the scale; ports n, w."""
+    least = number(1e-6 * part.scale)
+    formula = f"({{gain}})*sqrt({number(part.scale)}*max(v(n)+({{xos}})+0*({{yos}}),{least}))+({{zos}})"
+    return _staged(part, f"{part.name}_root", ("n", "w"), formula, f"{part.name} as a square rooter")

@@ -1,0 +1,131 @@
+"""Parts by name: reads sets of parts from ``parts.toml`` beside this file, or from a file of the user's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import math
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from analogflow.circuit.models import Model
+from analogflow.circuit.parts import Multiplier, OpAmp, PartSet, Tolerances
+from analogflow.errors import BadInput
+
+__all__ = ["PART_SETS", "catalogue", "part_set"]
+
+PART_SETS: tuple[str, ...] = ("precision", "general", "fast")
+"""Sets of parts known by name, the default first."""
+
+_KEYS = {"op_amp", "multiplier", "divider", "supply", "series", "tolerances"}
+_SERIES = ("", "E12", "E24", "E96", "E192")
+
+
+@functools.cache
+def catalogue() -> dict[str, Any]:
+    """Content of ``parts.toml``: parts by kind and name, and the sets made of them."""
+    return tomllib.loads(resources.files("analogflow.technology").joinpath("parts.toml").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def part_set(name: str | PartSet = "precision") -> PartSet:
+    """Set of parts by name or from a TOML file.
+
+    Parameters
+    ----------
+    name : str or PartSet
+        "precision", "general", "fast", or the path of a TOML file with the keys ``op_amp``, ``multiplier``, ``divider``
+        (names of known parts, or tables that describe one), ``supply``, ``series`` and ``tolerances``; what is left out
+        is that of the set "precision", or of the set named by ``like``.
+
+    Raises
+    ------
+    BadInput
+        The name is not known, or the file says something that is not allowed.
+    """
+    if isinstance(name, PartSet):
+        return name
+    known = catalogue()["set"]
+    if name in known:
+        return _built(name, known[name])
+    path = Path(name)
+    if path.suffix != ".toml":
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
+        raise BadInput(
+            f"parts {str(name)!r} are not known; the nearest is {near[0]!r}, known are: {', '.join(known)}, or the path of "
+            "a .toml file."
+        )
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise BadInput(f"parts {str(path)!r} can not be read ({fault.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise BadInput(f"parts {str(path)!r} are no TOML: {fault}.") from None
+    like = given.pop("like", "precision")
+    if like not in known:
+        raise BadInput(f"parts {str(path)!r}: like = {like!r} is no set; known are: {', '.join(known)}.")
+    unknown = sorted(set(given) - _KEYS)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], _KEYS, n=1, cutoff=0.0)[0]
+        raise BadInput(f"parts {str(path)!r}: the key {unknown[0]!r} is not known; did you mean {near!r}?")
+    tolerances = {**known[like]["tolerances"], **_table(path, "tolerances", given.pop("tolerances", {}))}
+    return _built(path.stem, {**known[like], **given, "tolerances": tolerances}, str(path))
+
+
+def _table(path: Path, key: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadInput(f"parts {str(path)!r}: {key} must be a table, not {value!r}.")
+    return value
+
+
+def _built(name: str, given: Mapping[str, Any], place: str = "") -> PartSet:
+    where = f"parts {place or name!r}"
+    if given["series"] not in _SERIES:
+        raise BadInput(f"{where}: series {given['series']!r} is not known; known are: {', '.join(_SERIES[1:])}, or ''.")
+    transistors = {kind: tuple(values.items()) for kind, values in catalogue()["transistor"].items()}
+    return PartSet(
+        name=name,
+        op_amp=_part(where, OpAmp, "op_amp", given["op_amp"]),
+        multiplier=_part(where, Multiplier, "multiplier", given["multiplier"]),
+        divider=_part(where, Multiplier, "multiplier", given["divider"]),
+        tolerances=Tolerances(**_numbers(where, Tolerances, given["tolerances"])),
+        supply=_numbers(where, None, {"supply": given["supply"]})["supply"],
+        series=given["series"],
+        npn=Model("qn", "npn", transistors["npn"], "generic"),
+        pnp=Model("qp", "pnp", transistors["pnp"], "generic"),
+    )
+
+
+def _part(where: str, kind: type, section: str, given: object) -> Any:
+    """Part by its name in the catalogue, or from a table that may name a part it is ``like``."""
+    parts = catalogue()[section]
+    table = dict(given) if isinstance(given, Mapping) else {}
+    name = table.pop("like", None) if table else given
+    if name not in parts:
+        near = difflib.get_close_matches(str(name), parts, n=3, cutoff=0.0)
+        raise BadInput(f"{where}: {section} {name!r} is not known; the nearest are: {', '.join(near)}.")
+    label = str(name) if not table else f"{name}_own"
+    return kind(name=label, **_numbers(where, kind, {**parts[name], **table}))
+
+
+def _numbers(where: str, kind: type | None, table: Mapping[str, Any]) -> dict[str, float]:
+    names = {field.name for field in dataclasses.fields(kind)} - {"name"} if kind else set(table)
+    for key, value in table.items():
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)[0]
+            raise BadInput(f"{where}: the key {key!r} is not known; did you mean {near!r}?")
+        zero = kind is Tolerances or key in ("offset", "bias_current", "gain_error", "nonlinearity", "noise", "headroom")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not (0 <= value < math.inf)
+            or not (value or zero)
+        ):
+            raise BadInput(
+                f"{where}: {key} = {value!r} is not allowed; give a {'non-negative' if zero else 'positive'} number."
+            )
+    return {key: float(value) for key, value in table.items()}

@@ -1,0 +1,127 @@
+"""Draws the parts of a circuit: every resistor, capacitor, transistor and amplifier deviates as its tolerances say.
+
+What is common to a kind of part (the lot) is drawn once for a circuit, what is local once for each part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.parts import Multiplier, PartSet, Tolerances
+from analogflow.errors import BadInput
+from analogflow.noise import PARAMETERS, check_sample, standard_normal
+
+__all__ = ["matched_parts", "spread"]
+
+_LOTS = 4
+_LEAST = 1e-3
+_BOLTZMANN_PER_CHARGE = 8.617333262e-5
+
+
+def matched_parts(parts: PartSet, mismatch: float) -> PartSet:
+    """The same parts with one relative σ for all resistors, capacitors and emitter areas, and no other deviation."""
+    tolerances = Tolerances(resistor=mismatch, capacitor=mismatch, area=mismatch, junction=0.0)
+    exact = {"offset": 0.0, "gain_error": 0.0}
+    return dataclasses.replace(
+        parts,
+        tolerances=tolerances,
+        op_amp=dataclasses.replace(parts.op_amp, offset=0.0),
+        multiplier=dataclasses.replace(parts.multiplier, **exact),
+        divider=dataclasses.replace(parts.divider, **exact),
+    )
+
+
+def spread(circuit: Circuit, parts: PartSet | None = None, *, seed: int = 0, sample: int = 0) -> Circuit:
+    """One circuit of the lot: the same topology, each part with a deviation of its own.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of a technology that has parts.
+    parts : PartSet, optional
+        Whose tolerances and offsets are drawn; those the circuit was built from if not given.
+    seed, sample : int
+        Decide every deviation, together with the place of the part in the circuit.
+
+    Raises
+    ------
+    BadInput
+        The circuit is built from ideal elements, or the sample is not a whole number from 0.
+    """
+    parts = parts or circuit.parts
+    if circuit.parts is None or parts is None:
+        raise BadInput(
+            f"the technology {circuit.technology!r} has no parts that could deviate; take 'opamp' or 'translinear', or the "
+            "imperfection mismatch."
+        )
+    sample = check_sample(sample)
+    counts = [_draws(element) for element in circuit.elements]
+    numbers = standard_normal(seed, [sample], PARAMETERS, _LOTS + sum(counts))[0]
+    lots, local = numbers[:_LOTS], np.split(numbers[_LOTS:], np.cumsum(counts)[:-1])
+    drawn = iter(local)
+    groups = tuple(
+        Group(group.block, group.source, tuple(_varied(group.elements, drawn, lots, parts, circuit)))
+        for group in circuit.groups
+    )
+    return dataclasses.replace(circuit, groups=groups, sample=sample)
+
+
+def _draws(element: Element) -> int:
+    match element:
+        case Resistor() | Capacitor():
+            return 1
+        case BipolarTransistor():
+            return 2
+        case Instance():
+            return 4
+    return 0
+
+
+def _varied(
+    elements: tuple[Element, ...],
+    drawn: Iterator[NDArray[np.float64]],
+    lots: NDArray[np.float64],
+    parts: PartSet,
+    circuit: Circuit,
+) -> Iterator[Element]:
+    """Elements with their deviations: lots are those of resistors, capacitors, NPN and PNP transistors."""
+    limits, warm = parts.tolerances, circuit.temperature - NOMINAL_TEMPERATURE
+    v_t = _BOLTZMANN_PER_CHARGE * circuit.temperature
+    macros = {macro.name: {name for name, _ in macro.parameters} for macro in circuit.macros}
+    for element in elements:
+        deviates = next(drawn)
+        match element:
+            case Resistor():
+                common = (1 + limits.resistor_lot * lots[0]) * (1 + limits.resistor_drift * warm)
+                factor = common * max(1 + limits.resistor * deviates[0], _LEAST)
+                yield dataclasses.replace(element, resistance=float(element.resistance * factor))
+            case Capacitor():
+                factor = (1 + limits.capacitor_lot * lots[1]) * max(1 + limits.capacitor * deviates[0], _LEAST)
+                yield dataclasses.replace(element, capacitance=float(element.capacitance * factor))
+            case BipolarTransistor():
+                lot = lots[2] if element.model == parts.npn.name else lots[3]
+                volts = limits.junction_lot * lot + limits.junction * deviates[0]
+                factor = max(1 + limits.area * deviates[1], _LEAST) * np.exp(volts / v_t)
+                yield dataclasses.replace(element, area=float(element.area * factor))
+            case Instance():
+                yield dataclasses.replace(element, parameters=_deviating(element, deviates, parts, macros[element.macro]))
+            case _:
+                yield element
+
+
+def _deviating(
+    element: Instance, deviates: NDArray[np.float64], parts: PartSet, names: set[str]
+) -> tuple[tuple[str, float], ...]:
+    if "vos" in names:
+        return (("vos", float(element.parameter("vos") + parts.op_amp.offset * deviates[0])),)
+    part: Multiplier = parts.multiplier if element.macro == parts.multiplier.name else parts.divider
+    shifts = {"xos": deviates[0], "yos": deviates[1], "zos": deviates[2]}
+    offsets = tuple((name, float(part.offset * shift)) for name, shift in shifts.items() if name in names)
+    return (("gain", float(1 + part.gain_error * deviates[3])), *offsets)

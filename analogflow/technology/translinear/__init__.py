@@ -1,0 +1,47 @@
+"""The translinear technology: transistors whose currents are the distribution, op-amps where voltages are integrated."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from analogflow.errors import NoCell
+from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.translinear.capacity import capacity
+from analogflow.technology.translinear.rate_distortion import rate_distortion
+from analogflow.technology.translinear.transport import transport
+
+__all__ = ["CARRIED", "realise"]
+
+CARRIED: dict[tuple[str, str], Callable[[Brief], Realisation]] = {
+    ("capacity", "logdomain"): capacity,
+    ("rate-distortion", "logarithmic"): rate_distortion,
+    ("transport", "scaling"): transport,
+}
+"""Flows, by family and form, that emitter-coupled arrays carry."""
+
+
+def realise(brief: Brief) -> Realisation:
+    """Build the flow from transistors.
+
+    Raises
+    ------
+    NoCell
+        The structure does not carry this flow.
+    """
+    flow = brief.flow
+    build = CARRIED.get((flow.family, flow.form))
+    if build is None or "price" in flow.states:
+        known = ", ".join(f"{family} ({form})" for family, form in CARRIED)
+        raise NoCell(
+            f"the technology 'translinear' does not carry the {flow.family} flow in the form {flow.form!r}"
+            f"{' with a cost' if build else ''}; it carries: {known}. Take the technology 'opamp'."
+        )
+    realised = build(brief)
+    kinds = [element.letter for group in realised.groups for element in group.elements]
+    amplifier = realised.parts.op_amp.name if realised.parts else ""
+    note = (
+        f"{kinds.count('Q')} transistors, {kinds.count('X')} op-amps {amplifier}, "
+        f"{kinds.count('R')} resistors; τ = RC is {realised.time_constant:g} s"
+    )
+    return dataclasses.replace(realised, note=note)

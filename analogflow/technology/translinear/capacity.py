@@ -1,0 +1,112 @@
+"""The capacity flow in transistors: an emitter-coupled array is the distribution, transdiodes are its logarithms.
+
+1. Collector currents of transistors with common emitters and bases u_i are I z_i, z = softmax(u/V_T).
+2. Each feeds common-base transistors of areas p_ij; collectors of equal j are joined: I_j = I Σ_i p_ij z_i = I q_j.
+3. A transdiode makes V_j = V_T ln(I_j/I_S).
+4. A resistive crossbar integrates Σ_j p_ij V_j, and from two reference diodes what makes up for the entropies of the rows.
+5. A loop holds the common emitters; its output is the capacity in units of V_T.
+
+τ = R C: temperature, I_S and I cancel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.special import xlogy
+
+from analogflow.blocks.block import frozen
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
+from analogflow.circuit.reading import Reading
+from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.translinear import stages
+from analogflow.technology.translinear.stages import Bias, assembled
+
+__all__ = ["capacity"]
+
+_RATIO = 8.0
+"""Ratio of the currents of the two reference diodes, which makes ln 8 of a nat."""
+
+_UNITS = 10.0
+"""Unit transistors in one splitter."""
+
+_REPLICA_BASE = -1.2
+"""Volts at the base of the replica branch: where the bases of the array are."""
+
+
+def capacity(brief: Brief) -> Realisation:
+    """Circuit of the log-domain capacity flow of a channel, n available inputs and m outputs."""
+    parts = brief.parts
+    assert parts is not None
+    P = np.asarray(brief.flow.constants["P"])
+    start = np.asarray(brief.flow.states["u"])
+    inputs, outputs = P.shape
+    bias = Bias.of(max(inputs, outputs))
+    entropy = -xlogy(P, P).sum(axis=1)
+    legs = (entropy - entropy.min()) / math.log(_RATIO)
+    v_t = stages.thermal_voltage(brief.temperature)
+    groups = [
+        Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),
+        *(Group(f"z{i}", "emitter-coupled array and splitter", tuple(_branch(i, P[i], brief))) for i in range(inputs)),
+        *(Group(f"log{j}", "ln q", tuple(stages.transdiode(f"v{j}", f"s{j}", parts, bias))) for j in range(outputs)),
+        Group("references", "entropies of the rows", tuple(_references(brief, bias, outputs, with_pair=legs.max() > 0))),
+    ]
+    noisy, sources = stages.noise_legs(brief, inputs, v_t)
+    groups += [Group("noise", "", sources)] if sources else []
+    for i in range(inputs):
+        weights = {f"v{j}": float(P[i, j]) for j in range(outputs)}
+        weights |= {"va": float(legs[i]), "vb": float(legs.max() - legs[i])} | noisy[i]
+        row = stages.integrator(f"u{i}", weights, "vr", v_t * float(start[i] - start.max()), parts, bias)
+        groups.append(Group(f"u{i}", "crossbar row and integrator", tuple(row)))
+    groups.append(Group("loop", "common mode", tuple(stages.common_mode_loop("vr", "ve", parts, bias))))
+    mean = np.eye(inputs) - 1 / inputs
+    pulled = -(1 + legs.max() + bool(sources))
+    read_out = np.array([[1.0, legs.max(), pulled] if legs.max() > 0 else [1.0, pulled]]) / v_t
+    readings = {
+        "u": Reading(tuple(f"u{i}" for i in range(inputs)), frozen(mean / v_t)),
+        "z": Reading(tuple(f"i(vz{i})" for i in range(inputs)), frozen(np.ones(inputs)), shares=bias.tail),
+        "capacity_readout": Reading(
+            ("v0r", "vb", "vr") if legs.max() > 0 else ("v0r", "vr"),
+            frozen(read_out),
+            frozen([math.log(outputs) - entropy.min()]),
+        ),
+    }
+    return assembled(brief, groups, readings, bias, bias.time_constant)
+
+
+def _tail(brief: Brief, bias: Bias) -> Iterator[Element]:
+    assert brief.parts is not None
+    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.temperature)
+    yield from stages.sink("tail_sink", "ve", "tail", 1.0, bias.tail, brief.parts)
+
+
+def _branch(i: int, row: np.ndarray, brief: Brief) -> Iterator[Element]:
+    """Transistor of input i, an ammeter in its collector, and its splitter."""
+    assert brief.parts is not None
+    yield BipolarTransistor(f"z{i}", (f"c{i}", f"u{i}", "ve"), brief.parts.npn.name)
+    yield VoltageSource(f"z{i}", (f"d{i}", f"c{i}"), 0.0)
+    for j, share in enumerate(row):
+        if share > 0:
+            yield BipolarTransistor(f"split{i}_{j}", (f"s{j}", "0", f"d{i}"), brief.parts.npn.name, float(_UNITS * share))
+
+
+def _references(brief: Brief, bias: Bias, outputs: int, *, with_pair: bool) -> Iterator[Element]:
+    """Reference diodes at I and I/8, and the replica of a branch whose logarithm carries I/m, as those of the outputs do.
+
+    What the resistances of the junctions add to a logarithm is then in the read-out of the capacity twice, with either sign.
+    """
+    parts = brief.parts
+    assert parts is not None
+    if with_pair:
+        yield from stages.sink("sink_a", "sa", "tail", 1.0, bias.tail, parts)
+        yield from stages.transdiode("va", "sa", parts, bias)
+        yield from stages.sink("sink_b", "sb", "tail", 1 / _RATIO, bias.tail, parts)
+        yield from stages.transdiode("vb", "sb", parts, bias)
+    yield from stages.sink("sink_r", "er", "tail", 1 / outputs, bias.tail, parts)
+    yield VoltageSource("replica", ("br", "0"), _REPLICA_BASE)
+    yield BipolarTransistor("replica", ("cr", "br", "er"), parts.npn.name)
+    yield BipolarTransistor("replica_split", ("sr", "0", "cr"), parts.npn.name, _UNITS)
+    yield from stages.transdiode("v0r", "sr", parts, bias)

@@ -1,0 +1,84 @@
+"""The rate-distortion flow in transistors: one emitter-coupled array for q, and one for each symbol of the source.
+
+The array of symbol x has the tail p_x I and areas in the ratio of the Gibbs kernel A_xy; its bases are those of q, so that
+its collectors deliver p_x q_y A_xy/Z_x, and joining those of equal y sums T(q)_y. The logarithm of q_y comes from a
+transdiode, that of T(q)_y with the other sign from a diode that hangs from a fixed voltage, and an inverting integrator
+adds the two: u̇_y = ln T(q)_y − ln q_y, with τ = R C at every temperature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analogflow.blocks.block import frozen
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
+from analogflow.circuit.reading import Reading
+from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.translinear import stages
+from analogflow.technology.translinear.arrays import array, check_areas
+from analogflow.technology.translinear.stages import Bias, assembled
+
+__all__ = ["rate_distortion"]
+
+_HANGER = 1.2
+"""Volts from which the diodes of T hang: two junctions, so that both logarithms are near the same voltage."""
+
+
+def rate_distortion(brief: Brief) -> Realisation:
+    """Circuit of the logarithmic rate-distortion flow, n source symbols and m reproductions.
+
+    Raises
+    ------
+    BadInput
+        The Gibbs kernel needs areas in a ratio that no array has.
+    """
+    parts = brief.parts
+    assert parts is not None
+    kernel, source = np.asarray(brief.flow.constants["A"]), np.asarray(brief.flow.constants["p"])
+    start = np.asarray(brief.flow.states["u"])
+    symbols, size = kernel.shape
+    check_areas(kernel, "the source symbol", "beta times the distortion")
+    bias, v_t = Bias.of(size), stages.thermal_voltage(brief.temperature)
+    bases = [f"u{y}" for y in range(size)]
+    groups = [
+        Group("tail", "currents of q and of every source symbol", tuple(_tails(source, bias, brief))),
+        Group("q", "emitter-coupled array of q", tuple(array("q", "eq", bases, np.ones(size), "sq", parts, metered=True))),
+    ]
+    for x in range(symbols):
+        elements = array(f"t{x}", f"et{x}", bases, kernel[x], "st", parts)
+        groups.append(Group(f"t{x}", f"array of source symbol {x}", tuple(elements)))
+    groups.append(Group("hanger", "", (VoltageSource("hanger", ("hanger", "0"), _HANGER),)))
+    for y in range(size):
+        both = (*stages.transdiode(f"lq{y}", f"sq{y}", parts, bias), *_hanging(f"lt{y}", f"st{y}", brief))
+        groups.append(Group(f"log{y}", "ln q and -ln T", both))
+    noisy, sources = stages.noise_legs(brief, size, v_t)
+    groups += [Group("noise", "", sources)] if sources else []
+    for y in range(size):
+        legs = {f"lq{y}": 1.0, f"lt{y}": 1.0} | noisy[y]
+        row = stages.integrator(f"u{y}", legs, "vr", v_t * float(start[y] - start.max()), parts, bias)
+        groups.append(Group(f"u{y}", "integrator", tuple(row)))
+    groups.append(Group("loop", "common mode", tuple(stages.common_mode_loop("vr", "eq", parts, bias))))
+    readings = {
+        "u": Reading(tuple(bases), frozen((np.eye(size) - 1 / size) / v_t)),
+        "q": Reading(tuple(f"i(vq{y})" for y in range(size)), frozen(np.ones(size)), shares=bias.tail),
+    }
+    return assembled(brief, groups, readings, bias, bias.time_constant)
+
+
+def _tails(source: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
+    assert brief.parts is not None
+    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.temperature)
+    yield from stages.sink("sink_q", "eq", "tail", 1.0, bias.tail, brief.parts)
+    for x, share in enumerate(source):
+        if share > 0:
+            yield from stages.sink(f"sink{x}", f"et{x}", "tail", float(share), bias.tail, brief.parts)
+
+
+def _hanging(name: str, node: str, brief: Brief) -> Iterator[Element]:
+    """Voltage that falls with the logarithm of the current drawn out of `node`: a diode, and a follower that reads it."""
+    assert brief.parts is not None
+    yield BipolarTransistor(f"{name}_diode", ("hanger", "hanger", node), brief.parts.npn.name)
+    yield Instance(f"{name}_amp", (node, name, name), brief.parts.op_amp.name)

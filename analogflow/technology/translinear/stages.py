@@ -1,0 +1,208 @@
+"""Stages of translinear circuits: current sinks, transdiodes, crossbar integrators, and the loop that holds the bases.
+
+Every stage yields elements. Currents come from collectors, voltages are those of junctions: 26 mV are one nat.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.elements import (
+    BipolarTransistor,
+    Capacitor,
+    Element,
+    Instance,
+    NoiseVoltage,
+    Resistor,
+    StepVoltage,
+    Switch,
+    VoltageSource,
+)
+from analogflow.circuit.models import Model
+from analogflow.circuit.parts import PartSet
+from analogflow.circuit.reading import Reading
+from analogflow.technology.macros import op_amp_macro
+from analogflow.technology.realisation import Brief, Realisation
+
+__all__ = [
+    "SWITCH",
+    "Bias",
+    "assembled",
+    "common_mode_loop",
+    "integrator",
+    "noise_legs",
+    "rails",
+    "reset",
+    "sink",
+    "sink_reference",
+    "thermal_voltage",
+    "transdiode",
+]
+
+_BOLTZMANN_PER_CHARGE = 8.617333262e-5
+"""k/q, volts per kelvin."""
+
+LOW_RAIL = -5.0
+"""Volts of the rail that current sinks draw to."""
+
+SWITCH = Model("hold", "sw", (("vt", 0.5), ("vh", 0.1), ("ron", 2.0), ("roff", 1e12)), "analog switch of low resistance")
+"""Switch that holds an integrator at its initial condition."""
+
+_DEGENERATION = 0.2
+"""Volts across the emitter resistors of current sinks: mismatch of their junctions is divided by 1 + 0.2 V/V_T."""
+
+
+def thermal_voltage(temperature: float) -> float:
+    """kT/q in volts at a temperature in kelvin."""
+    return _BOLTZMANN_PER_CHARGE * temperature
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bias:
+    """Operating point of a translinear circuit.
+
+    Parameters
+    ----------
+    tail : float
+        Current of the whole distribution, amperes. Below 10 µA the logarithms are slow, above 100 µA the resistances of the
+        junctions bend them.
+    resistance : float
+        Of a crossbar leg of weight 1, ohms.
+    capacitance : float
+        Of an integrator, farads; resistance × capacitance is the time constant.
+    emitter : float
+        Voltage at which the loop holds the common emitters.
+    compensation : float
+        Capacitance across a transdiode, farads.
+    """
+
+    tail: float = 30e-6
+    resistance: float = 10e3
+    capacitance: float = 10e-9
+    emitter: float = -1.8
+    compensation: float = 30e-12
+
+    @classmethod
+    def of(cls, branches: int) -> Bias:
+        """Operating point at which `branches` logarithms are fast beside the time constant: 5 µA each, 30 µA at least."""
+        return cls(tail=max(30e-6, 5e-6 * branches))
+
+    @property
+    def time_constant(self) -> float:
+        """R C in seconds."""
+        return self.resistance * self.capacitance
+
+
+def noise_legs(brief: Brief, count: int, volts_per_unit: float) -> tuple[list[dict[str, float]], tuple[Element, ...]]:
+    """Legs of weight 1 that bring noise to each of `count` inverting integrators, and the sources; none without noise.
+
+    `volts_per_unit` is what one flow unit of the rate is at a leg of weight 1.
+    """
+    if not brief.noise:
+        return [{} for _ in range(count)], ()
+    sources = tuple(NoiseVoltage(f"noise{k}", (f"noise{k}",), k, -brief.noise * volts_per_unit) for k in range(count))
+    return [{f"noise{k}": 1.0} for k in range(count)], sources
+
+
+def rails(parts: PartSet) -> Iterator[Element]:
+    """Supplies that transistors are joined to; op-amps have their own inside their models."""
+    yield VoltageSource("vlow", ("vlow", "0"), LOW_RAIL)
+
+
+def _junction(model: Model, current: float, temperature: float) -> float:
+    return thermal_voltage(temperature) * math.log(current / dict(model.parameters)["is"])
+
+
+def sink_reference(name: str, current: float, parts: PartSet, temperature: float) -> Iterator[Element]:
+    """Diode-connected transistor at node `name` through which `current` flows: what every `sink` mirrors."""
+    drop = -LOW_RAIL - _DEGENERATION - _junction(parts.npn, current, temperature)
+    yield Resistor(f"{name}_set", ("0", name), drop / current)
+    yield BipolarTransistor(f"{name}_diode", (name, name, f"{name}_e"), parts.npn.name)
+    yield Resistor(f"{name}_e", (f"{name}_e", "vlow"), _DEGENERATION / current)
+
+
+def sink(name: str, node: str, reference: str, share: float, current: float, parts: PartSet) -> Iterator[Element]:
+    """Transistor that draws `share` of the reference current `current` out of `node`."""
+    yield BipolarTransistor(name, (node, reference, f"{name}_e"), parts.npn.name, share)
+    yield Resistor(f"{name}_e", (f"{name}_e", "vlow"), _DEGENERATION / (share * current))
+
+
+def transdiode(name: str, summing: str, parts: PartSet, bias: Bias) -> Iterator[Element]:
+    """Voltage V_T ln(I/I_S) at node `name` from the current I drawn out of node `summing`, which it holds at ground.
+
+    The op-amp drives the emitter, the base is grounded: the offset of the op-amp is no part of the voltage.
+    """
+    yield Instance(f"{name}_amp", ("0", summing, f"{name}_drive"), parts.op_amp.name)
+    yield Resistor(f"{name}_drive", (f"{name}_drive", name), 10.0)
+    yield BipolarTransistor(f"{name}_log", (summing, "0", name), parts.pnp.name)
+    yield Capacitor(f"{name}_c", (summing, name), bias.compensation, 0.0)
+
+
+def integrator(
+    name: str, legs: Mapping[str, float], reference: str, initial: float, parts: PartSet, bias: Bias
+) -> Iterator[Element]:
+    """Node `name` that falls at Σ w (V − V_reference)/(R C) over `legs`, from node to weight w; zero weights have no leg.
+
+    While the node ``hold`` is high, a switch puts `initial` volts across the capacitor.
+    """
+    virtual = f"{name}_sum"
+    for node, weight in legs.items():
+        if weight > 0:
+            yield Resistor(f"{name}_{node}", (node, virtual), bias.resistance / weight)
+    yield Instance(f"{name}_amp", (reference, virtual, name), parts.op_amp.name)
+    yield Capacitor(f"{name}_c", (virtual, name), bias.capacitance, -initial)
+    yield Switch(f"{name}_hold", (virtual, f"{name}_set"), "hold", SWITCH.name)
+    yield VoltageSource(f"{name}_set", (name, f"{name}_set"), initial)
+
+
+def common_mode_loop(name: str, emitter: str, parts: PartSet, bias: Bias) -> Iterator[Element]:
+    """Node `name` that is driven until node `emitter`, the log-sum-exp of the bases, is at its set voltage.
+
+    An input that dies out slides to a rail and does not drag the others along, as a mean of the bases would.
+    """
+    yield VoltageSource(f"{name}_set", (f"{name}_set", "0"), bias.emitter)
+    yield Resistor(f"{name}_in", (emitter, f"{name}_sum"), 100e3)
+    yield Capacitor(f"{name}_c", (f"{name}_sum", name), 20e-12, 0.0)
+    yield Instance(f"{name}_amp", (f"{name}_set", f"{name}_sum", name), parts.op_amp.name)
+
+
+def reset(release: float) -> Iterator[Element]:
+    """Control voltage that holds the integrators until `release` seconds."""
+    yield StepVoltage("hold", ("hold", "0"), 1.0, 0.0, release)
+
+
+def assembled(
+    brief: Brief, groups: Sequence[Group], readings: Mapping[str, Reading], bias: Bias, time_constant: float
+) -> Realisation:
+    """Realisation of stages that stand: with rails, the reset, models and what a simulator needs to know."""
+    parts = brief.parts
+    assert parts is not None
+    release = max(0.2 * time_constant, _SETTLED)
+    supplies = Group("supplies", "", (*rails(parts), *reset(release)))
+    return Realisation(
+        (supplies, *groups),
+        readings,
+        start={},
+        unit=0.0,
+        time_constant=time_constant,
+        graph=brief.graph,
+        models=(parts.npn, parts.pnp, SWITCH),
+        macros=(op_amp_macro(parts.op_amp, parts.supply),),
+        release=release,
+        derived_from=brief.graph,
+        step=0.05,
+        options=_OPTIONS,
+        temperature=brief.temperature,
+        accuracy=1e-3,
+        parts=parts,
+    )
+
+
+_SETTLED = 20e-6
+"""Seconds after which the op-amps have found their operating point, with the integrators held."""
+
+_OPTIONS = ".options method=gear reltol=1e-5 vntol=1e-8 abstol=1e-14 gmin=1e-15 itl4=100"
+"""Simulator options for currents that go down to picoamperes."""

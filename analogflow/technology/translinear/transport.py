@@ -1,0 +1,118 @@
+"""Entropic transport in transistors: one emitter-coupled array for each row, one integrator for each column.
+
+Array i has the tail a_i I and areas in the ratio of the Gibbs kernel exp(−C_ij/ε), so rows hold by Kirchhoff; collectors of
+equal j are joined, and their current, made a voltage, is integrated against a reference that is the same for all columns.
+The loop that holds the common mode sets this reference, so columns come out in the ratio of b whatever is lost in bases.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from analogflow.blocks.block import frozen
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
+from analogflow.circuit.parts import PartSet
+from analogflow.circuit.reading import Reading
+from analogflow.errors import BadInput, NoCell
+from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.translinear import stages
+from analogflow.technology.translinear.arrays import array, check_areas
+from analogflow.technology.translinear.stages import Bias, assembled
+
+__all__ = ["transport"]
+
+_FULL = 2.0
+"""Volts that the whole mass makes at a column's converter."""
+
+_EMITTER = -0.6
+"""Volts at which the loop holds the emitters: a junction below ground, where the bases start."""
+
+_RESISTANCE, _CAPACITANCE = 100e3, 47e-9
+"""Of an integrator: larger than in the other circuits, since its input is volts and its output 26 mV for each nat."""
+
+_WIDEST = 1e3
+"""Largest ratio of column marginals, which is that of the resistors of the integrators."""
+
+
+def transport(brief: Brief) -> Realisation:
+    """Circuit of the transport flow that carries u = g/ε at a fixed temperature, n rows and m columns.
+
+    τ is R C V_T over the voltage of the whole mass: it is proportional to absolute temperature.
+
+    Raises
+    ------
+    NoCell
+        The temperature ε falls: it is in the areas, which do not move.
+    BadInput
+        The kernel or the marginals need areas or resistors in a ratio that they do not come in.
+    """
+    parts, flow = brief.parts, brief.flow
+    assert parts is not None
+    if "epsilon" in flow.states:
+        raise NoCell("the technology 'translinear' holds ε in the areas of its transistors; take 'opamp' for a schedule.")
+    C, row, column = (np.asarray(flow.constants[name]) for name in ("C", "a", "b"))
+    kernel = np.exp(-(C - C.min(axis=1, keepdims=True)) / float(flow.constants["epsilon"]))
+    check_areas(kernel, "the row", "the cost over epsilon")
+    if column.max() / column.min() > _WIDEST:
+        raise BadInput(
+            f"the column marginals are in a ratio of {column.max() / column.min():.3g} to 1, and so would be the resistors "
+            f"of the integrators; they may differ by a factor of {_WIDEST:g}."
+        )
+    rows, columns = C.shape
+    bias = dataclasses.replace(Bias.of(max(rows, columns)), resistance=_RESISTANCE, capacitance=_CAPACITANCE)
+    v_t = stages.thermal_voltage(brief.temperature)
+    start = np.asarray(flow.states["u"])
+    bases = [f"u{j}" for j in range(columns)]
+    groups = [Group("tail", "currents of the rows", tuple(_tails(row, bias, brief)))]
+    for i in range(rows):
+        elements = array(f"p{i}_", f"e{i}", bases, kernel[i], "s", parts, metered=True)
+        groups.append(Group(f"row{i}", f"emitter-coupled array of row {i}", tuple(elements)))
+    noisy, sources = stages.noise_legs(brief, columns, _FULL)
+    groups += [Group("noise", "", sources)] if sources else []
+    for j in range(columns):
+        legs = {f"v{j}": float(1 / column[j]), "mass": 1.0} | noisy[j]
+        elements = (
+            *_converter(f"v{j}", f"s{j}", bias, parts),
+            *stages.integrator(f"u{j}", legs, "0", v_t * float(start[j] - start.max()), parts, bias),
+        )
+        groups.append(Group(f"u{j}", f"sum and integrator of column {j}", elements))
+    groups.append(Group("loop", "common mode", tuple(_mass_loop(parts))))
+    mean = np.eye(columns) - column / column.sum()
+    offset = float(column @ start)
+    plan = tuple(f"i(vp{i}_{j})" for i in range(rows) for j in range(columns))
+    readings = {
+        "u": Reading(tuple(bases), frozen(mean / v_t), frozen(np.full(columns, offset))),
+        "scaled": Reading(tuple(bases), frozen(column[:, None] * mean / v_t), frozen(column * offset)),
+        "plan": Reading(plan, frozen(np.ones(rows * columns)), shares=bias.tail),
+    }
+    return assembled(brief, groups, readings, bias, bias.time_constant * v_t / _FULL)
+
+
+def _tails(row: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
+    assert brief.parts is not None
+    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.temperature)
+    for i, share in enumerate(row):
+        yield from stages.sink(f"sink{i}", f"e{i}", "tail", float(share), bias.tail, brief.parts)
+
+
+def _converter(name: str, summing: str, bias: Bias, parts: PartSet) -> Iterator[Element]:
+    """Voltage at `name` proportional to the current drawn out of `summing`."""
+    yield Instance(f"{name}_amp", ("0", summing, name), parts.op_amp.name)
+    yield Resistor(f"{name}_f", (summing, name), _FULL / bias.tail)
+    yield Capacitor(f"{name}_f", (summing, name), 3e-12, 0.0)
+
+
+def _mass_loop(parts: PartSet) -> Iterator[Element]:
+    """Reference voltage, some −2 V, that rises while the emitters of the first row are too high.
+
+    It is held like the integrators, or it would run into a rail while they can not follow it.
+    """
+    yield VoltageSource("mass_set", ("mass_set", "0"), _EMITTER)
+    yield Resistor("mass_in", ("mass_set", "mass_sum"), 100e3)
+    yield Capacitor("mass_c", ("mass_sum", "mass"), 20e-12, 0.0)
+    yield Switch("mass_hold", ("mass_sum", "mass"), "hold", stages.SWITCH.name)
+    yield Instance("mass_amp", ("e0", "mass_sum", "mass"), parts.op_amp.name)

@@ -1,0 +1,229 @@
+"""Transistor circuits: where they settle, the path they take, what cancels in them and what does not."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import analogflow as af
+from analogflow.block_engine import VectorField
+from analogflow.circuit import BipolarTransistor, Instance
+from analogflow.circuit.parts import Tolerances
+from analogflow.errors import BadInput, NoCell
+from analogflow.problems import Channel, RateDistortion, Transport
+from analogflow.reference import capacity_reference
+from analogflow.technology import part_set, spread
+
+PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+V_T = 8.617333262e-5 * 300.15
+
+
+def compiled(problem, **options):
+    form = {Channel: "logdomain", RateDistortion: "logarithmic", Transport: "scaling"}[type(problem)]
+    family = {Channel: "capacity", RateDistortion: "rate_distortion", Transport: "transport"}[type(problem)]
+    return af.compile(getattr(af.flows, family)(problem, form=form), technology="translinear", **options)
+
+
+def run(circuit, time_constants=100.0):
+    return af.simulate(af.netlist(circuit, time_constants=time_constants))
+
+
+def exact_path(circuit, trajectory, name):
+    field = VectorField(circuit.derived_from)
+    end = trajectory.time[-1]
+    path = solve_ivp(field, (0, end), field.graph.initial(), "DOP853", trajectory.time, rtol=1e-11, atol=1e-13)
+    return field.observables(path.y.T)[name]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("temperature", [-40.0, 0.0, 27.0, 85.0, 125.0])
+def test_capacity_settles_at_the_optimum_along_the_exact_path_at_every_temperature(temperature):
+    circuit = compiled(PAPER, temperature=temperature)
+    trajectory = run(circuit)
+    reference = capacity_reference(PAPER)
+    assert abs(trajectory.final("z") - reference.input_distribution).max() < 2e-4
+    assert abs(trajectory.final("capacity_nats")[0] - reference.capacity_nats) < 1e-7
+    assert abs(trajectory.values["z"] - exact_path(circuit, trajectory, "z")).max() < 5e-4
+    assert abs(trajectory.final("capacity_readout")[0] - reference.capacity_nats) < 2e-3
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("size", [2, 5, 8])
+def test_random_channels_settle_at_the_optimum(size):
+    channel = Channel(np.random.default_rng(size).dirichlet(np.ones(size), size))
+    trajectory = run(compiled(channel), 1500.0)
+    reference = capacity_reference(channel)
+    assert abs(trajectory.final("z") - reference.input_distribution).max() < 1e-3
+    assert abs(trajectory.final("capacity_nats")[0] - reference.capacity_nats) < 2e-6
+    assert abs(trajectory.final("capacity_readout")[0] - reference.capacity_nats) < 5e-3
+
+
+@pytest.mark.ngspice
+def test_a_start_and_a_zero_and_an_unavailable_input_are_kept():
+    channel = Channel([[0.9, 0.1, 0.0], [0.0, 0.5, 0.5], [0.2, 0.3, 0.5]], initial=[0.7, 0.3, 0.0], unavailable=[2])
+    trajectory = run(compiled(channel), 200.0)
+    np.testing.assert_allclose(trajectory.values["z"][0], [0.7, 0.3], atol=2e-3)
+    reference = capacity_reference(channel)
+    np.testing.assert_allclose(trajectory.final("z"), reference.input_distribution[:2], atol=5e-4)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("temperature", [-40.0, 27.0, 85.0])
+def test_rate_distortion_and_transport_follow_their_flows(temperature):
+    rng = np.random.default_rng(5)
+    source = RateDistortion(source=[0.5, 0.3, 0.2], distortion=rng.random((3, 4)), beta=3.0)
+    circuit = compiled(source, temperature=temperature)
+    trajectory = run(circuit, 300.0)
+    assert abs(trajectory.values["q"] - exact_path(circuit, trajectory, "q")).max() < 5e-3
+    assert af.certify(source, trajectory, tolerance=2e-3).passed
+    plan = Transport(
+        cost=rng.random((4, 5)), row=rng.dirichlet(np.ones(4) * 3), column=[0.3, 0.25, 0.2, 0.15, 0.1], epsilon=0.2
+    )
+    circuit = compiled(plan, temperature=temperature)
+    trajectory = run(circuit)
+    exact = exact_path(circuit, trajectory, "plan")
+    assert abs(trajectory.values["plan"] - exact).max() < 5e-3
+    assert abs(trajectory.final("plan") - exact[-1]).max() < 2e-4
+
+
+def sensitivity():
+    z = capacity_reference(PAPER).input_distribution
+    P = PAPER.transition
+    M = P @ np.diag(1 / (P.T @ z)) @ P.T
+    return np.linalg.inv(np.block([[M, np.ones((3, 1))], [np.ones((1, 3)), np.zeros((1, 1))]]))[:3, :3]
+
+
+def altered(circuit, change):
+    """The circuit with every element passed through `change`."""
+    groups = tuple(dataclasses.replace(g, elements=tuple(map(change, g.elements))) for g in circuit.groups)
+    return dataclasses.replace(circuit, groups=groups)
+
+
+@pytest.mark.ngspice
+def test_small_biases_move_the_optimum_as_the_sensitivity_matrix_says():
+    circuit, S = compiled(PAPER), sensitivity()
+    settled = run(circuit, 200.0).final("z")
+    entropy = PAPER.entropies if hasattr(PAPER, "entropies") else -(PAPER.transition * np.log(PAPER.transition)).sum(axis=1)
+    legs = (entropy.max() - entropy.min()) / np.log(8)
+    volts = 2e-4
+
+    def offset(element):
+        return dataclasses.replace(element, parameters=(("vos", volts),)) if element.name == "u0_amp" else element
+
+    def junction(element):
+        wide = isinstance(element, BipolarTransistor) and element.name == "v0_log"
+        return dataclasses.replace(element, area=float(np.exp(volts / V_T))) if wide else element
+
+    # An offset raises the virtual ground of its row, a larger junction lowers the logarithm of its output.
+    moved = run(altered(circuit, offset), 200.0).final("z") - settled
+    np.testing.assert_allclose(moved, S @ [(1 + legs) * volts / V_T, 0, 0], atol=0.1 * abs(moved).max())
+    moved = run(altered(circuit, junction), 200.0).final("z") - settled
+    np.testing.assert_allclose(moved, S @ (PAPER.transition[:, 0] * volts / V_T), atol=0.1 * abs(moved).max())
+
+
+@pytest.mark.ngspice
+def test_what_is_common_to_a_lot_cancels():
+    circuit = compiled(PAPER)
+    lots = Tolerances(
+        resistor=0,
+        capacitor=0,
+        area=0,
+        junction=0,
+        resistor_lot=0.05,
+        capacitor_lot=0.1,
+        junction_lot=0.005,
+        resistor_drift=1e-3,
+    )
+    parts = dataclasses.replace(circuit.parts, tolerances=lots, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=0.0))
+    settled = run(circuit, 200.0).final("z")
+    for sample in range(3):
+        assert abs(run(spread(circuit, parts, seed=1, sample=sample), 200.0).final("z") - settled).max() < 1.5e-4
+
+
+def test_a_circuit_of_a_lot_is_the_same_for_the_same_seed_and_sample():
+    circuit = compiled(PAPER)
+    one, same, other = (af.netlist(spread(circuit, seed=3, sample=k)).text for k in (1, 1, 2))
+    assert one == same
+    assert one != other
+    offsets = [e.parameter("vos") for e in spread(circuit, seed=3).elements if isinstance(e, Instance)]
+    assert 0.3e-5 < np.std(offsets) < 3e-5
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    "limits, offset, expected",
+    [
+        (Tolerances(resistor=1e-3, capacitor=0, area=0, junction=50e-6), 10e-6, 1.3e-3),
+        (Tolerances(resistor=1e-2, capacitor=0, area=0, junction=250e-6), 25e-6, 5.7e-3),
+    ],
+)
+def test_monte_carlo_spread_of_the_settled_distribution(limits, offset, expected):
+    circuit = compiled(PAPER)
+    parts = dataclasses.replace(
+        circuit.parts, tolerances=limits, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=offset)
+    )
+    ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final("z") for k in range(200)])
+    assert ends.std(axis=0).mean() == pytest.approx(expected, rel=0.25)
+
+
+@pytest.mark.ngspice
+def test_noise_at_the_integrators_moves_it_as_it_moves_the_graph():
+    noise, flow = af.Noise(0.02, seed=4), af.flows.capacity(PAPER)
+    from analogflow.compiler import degrade
+
+    circuit = degrade(af.compile(flow, technology="translinear"), noise=noise)
+    spice = af.simulate(af.netlist(circuit, time_constants=40))
+    block = af.simulate(af.netlist(circuit, time_constants=40), engine="block")
+    theirs = np.stack([np.interp(spice.time, block.time, column) for column in block.values["z"].T], axis=1)
+    assert abs(spice.values["z"] - theirs).max() < 1e-3
+    assert np.ptp(spice.values["z"][spice.time > 20], axis=0).max() > 0.02
+
+
+def test_what_the_structure_does_not_carry_is_refused_by_a_sentence():
+    with pytest.raises(
+        NoCell, match=r"^the technology 'translinear' does not carry the capacity flow in the form 'replicator'; it"
+    ):
+        af.compile(af.flows.capacity(PAPER, form="replicator"), technology="translinear")
+    costly = Channel(PAPER.transition, cost=[1, 2, 3], cost_limit=1.5)
+    with pytest.raises(NoCell, match=r"in the form 'logdomain' with a cost; it carries"):
+        af.compile(af.flows.capacity(costly), technology="translinear")
+    cooled = Transport(
+        cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.5, 0.5], epsilon=0.1, schedule={"kind": "exponential"}
+    )
+    with pytest.raises(NoCell, match=r"holds ε in the areas of its transistors; take 'opamp' for a schedule"):
+        compiled(cooled)
+    cold = Transport(cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.5, 0.5], epsilon=0.02)
+    with pytest.raises(
+        BadInput, match=r"the array of the row 0 needs areas in a ratio of 5\.2e\+21 to 1; 1e\+06 is the most"
+    ):
+        compiled(cold)
+    steep = Transport(cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.9999, 0.0001], epsilon=0.5)
+    with pytest.raises(BadInput, match=r"the column marginals are in a ratio of 1e\+04 to 1"):
+        compiled(steep)
+
+
+def test_parts_that_nobody_lists_are_refused_with_the_nearest(tmp_path):
+    with pytest.raises(
+        BadInput, match=r"^parts 'precise' are not known; the nearest is 'precision', known are: precision, general,"
+    ):
+        part_set("precise")
+    file = tmp_path / "mine.toml"
+    file.write_text('op_amp = "opa2278"\n')
+    with pytest.raises(BadInput, match=r"op_amp 'opa2278' is not known; the nearest are: opa2277"):
+        part_set(str(file))
+    file.write_text('op_amp = { like = "tl072", bandwith = 1e6 }\n')
+    with pytest.raises(BadInput, match=r"the key 'bandwith' is not known; did you mean 'bandwidth'\?"):
+        part_set(str(file))
+    file.write_text('op_amp = { like = "tl072", bandwidth = -1 }\n')
+    with pytest.raises(BadInput, match=r"bandwidth = -1 is not allowed; give a positive number"):
+        part_set(str(file))
+
+
+def test_parts_of_ones_own_reach_the_netlist(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('like = "general"\nsupply = 12\nop_amp = { like = "tl072", bandwidth = 8e6 }\n')
+    circuit = compiled(PAPER, parts=str(file))
+    assert circuit.parts.supply == 12
+    assert ".subckt tl072_own p n o params: vos=0.0" in af.netlist(circuit).text
