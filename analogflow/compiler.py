@@ -9,13 +9,14 @@ import numpy as np
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections
+from analogflow.blocks.block import frozen
 from analogflow.circuit import Circuit, Step
 from analogflow.circuit.parts import PartSet
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, stabilise
+from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, pruned, scale, stabilise, unfolded
 from analogflow.technology import TECHNOLOGIES, Brief, matched_parts, part_set, spread
 
 __all__ = ["PASSES", "compile", "degrade", "imperfect_graph"]
@@ -43,6 +44,7 @@ def compile(
     stabilise: bool = True,
     parts: PartSet | str = "precision",
     temperature: float = 27.0,
+    scaled: bool = False,
 ) -> Circuit:
     """Circuit of `flow`: trace, check, then every pass with a check after it, then the technology's cells.
 
@@ -56,6 +58,8 @@ def compile(
         Parts of a technology that has any: "precision", "general", "fast", or the path of a TOML file.
     temperature : float
         Of those parts, °C.
+    scaled : bool
+        Whether the ideal technology builds the graph in machine units too, as 'opamp' does.
 
     Raises
     ------
@@ -83,11 +87,37 @@ def compile(
         history.append(Step(name, f"{note}; on the manifold the rates agree within {moved:.1g}", len(changed)))
         graph = changed
     brief = Brief(flow, graph, part_set(parts), temperature + 273.15)
+    if scaled or technology == "opamp":
+        brief, said = scaled_brief(brief, unfold=technology != "opamp")
+        history.append(Step("scale", said, len(brief.graph)))
     realised = TECHNOLOGIES[technology](brief)
     elements = sum(len(group.elements) for group in realised.groups)
     note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
     history.append(Step(technology, note, len(realised.graph)))
     return Circuit(flow=flow, technology=technology, history=tuple(history), **realised.fields())
+
+
+def scaled_brief(brief: Brief, *, unfold: bool) -> tuple[Brief, str]:
+    """The same to be built in machine units, without observables that the answer does not need, and what was done.
+
+    With `unfold`, scaled blocks are taken apart into gains and plain blocks.
+    """
+    flow, source = brief.flow, brief.graph
+    needed = pruned(source, [flow.answer])
+    scaling = scale(needed, flow)
+    check(scaling.graph)
+    named = {**needed.states, **needed.observables}
+    scales = {name: frozen(np.full(needed.block(node).size, scaling.scales[node])) for name, node in named.items()}
+    factor = np.concatenate([scales[state] for state in needed.states])
+    orbit = nominal_orbit(needed, flow.keeps, flow.end_time)
+    limit = np.concatenate([np.full(needed.block(n).size, scaling.limits.get(n, np.inf)) for n in needed.states.values()])
+    orbit = orbit[(abs(orbit) <= limit).all(axis=1)]
+    moved = abs(VectorField(scaling.graph)(0.0, orbit * factor) / factor - VectorField(needed)(0.0, orbit)).max()
+    if moved > _EQUIVALENCE * max(1.0, abs(VectorField(needed)(0.0, orbit)).max()):
+        raise AnalogflowError(f"the pass 'scale' changed the flow by {moved:.2g}: a fault of analogflow to be reported.")
+    graph = unfolded(scaling.graph) if unfold else scaling.graph
+    note = f"{scaling.note}; the rates agree within {moved:.1g}"
+    return dataclasses.replace(brief, graph=graph, scales=scales, source=source), note
 
 
 def degrade(
@@ -150,6 +180,8 @@ def _with_spread_parts(circuit: Circuit, imperfections: Imperfections, noise: No
     if sigma:
         graph = degrade_graph(source, Imperfections(), sigma=sigma, seed=noise.seed, samples=sample)
         brief = Brief(circuit.flow, graph, circuit.parts, circuit.temperature, sigma)
+        if circuit.technology == "opamp":
+            brief, _ = scaled_brief(brief, unfold=False)
         circuit = dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology](brief).fields())
     if imperfections.mismatch:
         circuit = spread(circuit, matched_parts(parts, imperfections.mismatch), seed=noise.seed, sample=sample)

@@ -1,6 +1,6 @@
 """The catalogue of blocks: what each computes, its derivative and its ports. A docstring is the block's equation."""
 
-from analogflow.blocks.block import Block, Dense, Diagonal, LinearMap
+from analogflow.blocks.block import Block, Dense, Diagonal, LinearMap, Scaled
 from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.integrator import Integrator
 from analogflow.blocks.linear import Constant, Crossbar, Gain, Input, Sum, Wire
@@ -32,6 +32,7 @@ __all__ = [
     "Normaliser",
     "OutputStage",
     "PositivePart",
+    "Scaled",
     "Sine",
     "Softmax",
     "SquareRoot",
@@ -64,5 +65,6 @@ CATALOGUE: tuple[type[Block], ...] = (
     NoiseSource,
     OutputStage,
     MatrixProduct,
+    Scaled,
 )
 """Every kind of block there is, in the order the documentation lists them."""

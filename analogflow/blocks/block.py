@@ -1,4 +1,7 @@
-"""What every block is: a size, named ports, a relation and its derivative, all vectorised over leading sample axes."""
+"""What every block is: a size, named ports, a relation and its derivative, all vectorised over leading sample axes.
+
+And a block between signals in machine units, which amplitude scaling makes of every block that is not linear.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,19 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Block", "Dense", "Derivative", "Diagonal", "LinearMap", "flat", "frozen", "in_groups", "shown"]
+__all__ = [
+    "Array",
+    "Block",
+    "Dense",
+    "Derivative",
+    "Diagonal",
+    "LinearMap",
+    "Scaled",
+    "flat",
+    "frozen",
+    "in_groups",
+    "shown",
+]
 
 Array = NDArray[np.float64]
 
@@ -90,6 +105,48 @@ class Block(abc.ABC):
     def parameters(self) -> str:
         """Short text of what sets this block apart from others of its kind; empty if nothing does."""
         return ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Scaled(Block):
+    """Y = s · f(X_1/s_1, X_2/s_2, ...) for a block y = f(x_1, x_2, ...).
+
+    ``output`` is s, ``inputs`` holds the s_k, one for each port, in machine units per flow unit.
+    """
+
+    block: Block
+    output: float
+    inputs: tuple[float, ...]
+
+    def _unscaled(self, inputs: tuple[Array, ...]) -> list[Array]:
+        return [x / s for x, s in zip(inputs, self.inputs, strict=True)]
+
+    def relation(self, *inputs: Array) -> Array:
+        """Scaled output of the block."""
+        return self.output * self.block.relation(*self._unscaled(inputs))
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """The block's derivatives times s/s_k."""
+        partials = self.block.derivative(*self._unscaled(inputs))
+        return tuple(_times(self.output / s, partial) for s, partial in zip(self.inputs, partials, strict=True))
+
+    def identity(self) -> tuple[object, ...]:
+        """That of the block, and the scales."""
+        return (type(self), self.size, self.output, self.inputs, *self.block.identity())
+
+    def parameters(self) -> str:
+        """Kind and parameters of the block."""
+        own = self.block.parameters()
+        return f"{self.block.kind()} {own}".strip() + f", {self.output:.4g} per unit"
+
+
+def _times(factor: float, derivative: Derivative) -> Derivative:
+    match derivative:
+        case Diagonal():
+            return Diagonal(factor * derivative.values)
+        case Dense():
+            return Dense(factor * derivative.matrix)
+    return LinearMap(lambda tangent: factor * derivative.apply(tangent))
 
 
 def _hashable(value: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 
-from analogflow.blocks import Constant, Crossbar, Gain, Integrator, MatrixProduct, Sum
+from analogflow.blocks import Constant, Crossbar, Gain, Integrator, MatrixProduct, Scaled, Sum
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 
@@ -35,6 +35,7 @@ def check(graph: BlockGraph) -> str:
 
 def _faults(graph: BlockGraph, node: str) -> list[str]:
     block, inputs = graph.block(node), graph.inputs(node)
+    block = block.block if isinstance(block, Scaled) else block
     place = f"{node} ({graph.source(node)})" if graph.source(node).text else node
     faults = []
     wanted = len(block.coefficients) if isinstance(block, Sum) else len(block.ports)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import Drive, Tolerances, VectorField, integrate, march, method_for
+from analogflow.block_engine import Drive, Tolerances, VectorField, complete, integrate, march, method_for
 from analogflow.circuit import Circuit
 from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
@@ -28,14 +28,20 @@ def run(
 ) -> Trajectory:
     """Integrate the deck's graph to the deck's end, or until the answer settles."""
     circuit = deck.circuit
-    end = deck.end_time / circuit.time_constant
+    end = (deck.end_time - circuit.release) / circuit.time_constant
     if not circuit.ideal or circuit.noisy:
         # The march knows noise and stiffness; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
         return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)
     run = integrate(circuit.graph, end, answer=circuit.flow.answer, tolerance=tolerance, on_progress=on_progress)
-    return dataclasses.replace(run, record=_record())
+    return dataclasses.replace(run, values=_in_flow_units(circuit, run.values), record=_record())
+
+
+def _in_flow_units(circuit: Circuit, values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Signals divided by their scales, and the observables that the circuit does not build."""
+    scaled = {name: np.array(value / circuit.scales.get(name, 1.0)) for name, value in values.items()}
+    return scaled if circuit.derived_from is None else complete(circuit.derived_from, scaled)
 
 
 def follow(
@@ -80,7 +86,7 @@ def follow(
         outcome, detail = Outcome.STUCK, f"That was at t = {walked.end[0]:.4g} τ."
     elif walked.settled[0]:
         outcome = Outcome.SETTLED
-    return Trajectory(times[reached], {name: np.array(value) for name, value in values.items()}, outcome, detail, _record())
+    return Trajectory(times[reached], _in_flow_units(circuit, values), outcome, detail, _record())
 
 
 def _record() -> dict[str, Any]:

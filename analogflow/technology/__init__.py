@@ -3,6 +3,7 @@
 from analogflow.technology import (
     ideal,
     ideal_product,  # noqa: F401  registers a cell
+    opamp,
     translinear,
 )
 from analogflow.technology.parts import PART_SETS, part_set
@@ -11,5 +12,5 @@ from analogflow.technology.spread import matched_parts, spread
 
 __all__ = ["PART_SETS", "TECHNOLOGIES", "Brief", "Realisation", "matched_parts", "part_set", "spread"]
 
-TECHNOLOGIES = {"ideal": ideal.realise, "translinear": translinear.realise}
+TECHNOLOGIES = {"ideal": ideal.realise, "opamp": opamp.realise, "translinear": translinear.realise}
 """Technology by name: what is to be built in; elements, readings, scale and time constant out."""

@@ -77,7 +77,7 @@ def realise(brief: Brief) -> Realisation:
     field = VectorField(graph)
     for name, node in {**field.visible_states, **graph.observables}.items():
         located = [locate(graph, node, k) for k in range(graph.block(node).size)]
-        readings[name] = direct(tuple(f"{origin}_{k}" for origin, k in located))
+        readings[name] = direct(tuple(f"{origin}_{k}" for origin, k in located), brief.scales.get(name, 1.0))
     built = {group.block for group in groups}
     values = field.signals(graph.initial())
     start = {
@@ -86,7 +86,7 @@ def realise(brief: Brief) -> Realisation:
         if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
         for k, value in enumerate(values[node])
     }
-    return Realisation(tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph)
+    return Realisation(tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph, scales=brief.scales)
 
 
 @functools.singledispatch

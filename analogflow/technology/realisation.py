@@ -31,13 +31,17 @@ class Brief:
     ----------
     flow : Flow
     graph : BlockGraph
-        After all passes, in flow units.
+        After all passes: in machine units where there are scales, else in flow units.
     parts : PartSet, optional
         None where a technology has no parts.
     temperature : float
         Kelvin.
     noise : float
         σ of white noise at every integrator's input, flow units per √τ, that the graph already holds as sources.
+    scales : mapping of name to array
+        Machine units per flow unit of every state and observable.
+    source : BlockGraph, optional
+        The graph in flow units with all observables, where the one to be built is scaled.
     """
 
     flow: Flow
@@ -45,6 +49,8 @@ class Brief:
     parts: PartSet | None = None
     temperature: float = NOMINAL_TEMPERATURE
     noise: float = 0.0
+    scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
+    source: BlockGraph | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

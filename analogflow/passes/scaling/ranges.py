@@ -1,0 +1,248 @@
+"""How far every signal of a graph goes: intervals from the manifolds its states live on, tightened by an ensemble."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.block_engine import Drive, Tolerances, VectorField, march, method_for
+from analogflow.blocks import (
+    Block,
+    Constant,
+    Crossbar,
+    Divider,
+    Exp,
+    Gain,
+    Integrator,
+    Log,
+    MatrixProduct,
+    Multiplier,
+    Normaliser,
+    PositivePart,
+    Sine,
+    Softmax,
+    SquareRoot,
+    Sum,
+    Tanh,
+    Wire,
+)
+from analogflow.flows import Flow, Simplex, Sphere
+from analogflow.graph import BlockGraph
+from analogflow.noise import Noise
+
+__all__ = ["MARGIN", "amplitudes", "ensemble_starts", "intervals"]
+
+Array = NDArray[np.float64]
+Interval = tuple[Array, Array]
+
+MARGIN = 1.2
+"""What the largest value of the ensemble is multiplied by, since other starts go further."""
+
+_STARTS, _TIME, _POINTS = 8, 40.0, 240
+_NOISY_TIME = 60.0
+_LARGEST_LOGARITHM = 12.0
+"""Nats beyond which the state of a softmax no longer matters: its share is 6e-6 and below."""
+
+
+def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[str, float]]:
+    """Largest magnitude of every node in flow units, and the limits of states that are to be clamped there.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    flow : Flow
+        Whose manifolds, end and averaging say where the states go.
+
+    Notes
+    -----
+    The state of a softmax may run to −∞, as an input that dies out does; it is clamped where its share no longer matters.
+    """
+    field = VectorField(graph)
+    starts = ensemble_starts(graph, flow)
+    end = min(flow.end_time or _TIME, _TIME)
+    drive = None
+    if len(field.streams):
+        end = min(flow.averaging.end if flow.averaging else _NOISY_TIME, _NOISY_TIME)
+        step = flow.averaging.noise_step if flow.averaging else Noise.step
+        drive = Drive(field, Noise(1.0, 1, step), range(len(starts)), end)
+    times = np.linspace(0.0, end, _POINTS)
+    with np.errstate(all="ignore"):
+        walked = march(field, starts, times, end, method_for(field, starts), drive=drive, tolerances=Tolerances(1e-5, 1e-8))
+    states = walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)
+    states = starts if not len(states) else states
+    clamped = {}
+    for label in graph.states:
+        node = graph.states[label]
+        largest = float(abs(field.unpack(states)[label]).max())
+        if largest > _LARGEST_LOGARITHM and _drives_softmax(graph, node):
+            clamped[node] = _LARGEST_LOGARITHM
+    states = np.concatenate(
+        [
+            np.clip(part, -clamped.get(graph.states[label], np.inf), clamped.get(graph.states[label], np.inf))
+            for label, part in field.unpack(states).items()
+        ],
+        axis=-1,
+    )
+    noise = None
+    if drive is not None:
+        # Four standard deviations of the knots, of either sign.
+        normal = np.clip(np.random.default_rng(0).standard_normal((len(states), len(field.streams))) * 2, -4, 4)
+        noise = normal * field.density / math.sqrt(drive.step)
+    values = field.signals(states, noise)
+    bounds = intervals(graph, flow)
+    found = {}
+    for node in graph:
+        seen = float(abs(values[node]).max()) * (1.0 if isinstance(graph.block(node), Constant) else MARGIN)
+        low, high = bounds.get(node, (np.array(-np.inf), np.array(np.inf)))
+        found[node] = min(seen, float(np.maximum(abs(low), abs(high)).max()))
+    return found, clamped
+
+
+def ensemble_starts(graph: BlockGraph, flow: Flow) -> Array:
+    """Starts of the nominal ensemble, shape (8, size): the flow's own, and random ones on its manifolds."""
+    field, rng = VectorField(graph), np.random.default_rng(20)
+    own = graph.initial()
+    spread = 0.5 * abs(own) + 0.2 * max(1.0, float(abs(own).max()))
+    starts = own + rng.standard_normal((_STARTS, own.size)) * spread
+    starts[0] = own
+    if flow.end_time is not None:
+        starts[1:] = own + 0.1 * (starts[1:] - own)  # where a path ends, another start is another problem
+    for row in starts[1:]:
+        states = field.unpack(row)
+        for kept in flow.keeps:
+            states[kept.state] = kept.project(states[kept.state])
+        for label, node in graph.states.items():
+            hidden = graph.integrator(node).hidden or (own.size == 1)
+            positive = (field.unpack(own)[label] > 0).all() and not any(kept.state == label for kept in flow.keeps)
+            states[label] = field.unpack(own)[label] if hidden or positive else states[label]
+        row[:] = field.pack(states)
+    return starts
+
+
+def _drives_softmax(graph: BlockGraph, node: str) -> bool:
+    following = {node}
+    for other in graph.order():
+        if isinstance(graph.block(other), Wire) and following & set(graph.inputs(other)):
+            following.add(other)
+    return any(isinstance(graph.block(other), Softmax) for name in following for other in graph.network.successors(name))
+
+
+def intervals(graph: BlockGraph, flow: Flow) -> dict[str, Interval]:
+    """Lower and upper bound of every node whose inputs have bounds; states have those of the simplex and the sphere."""
+    known: dict[str, Interval] = {}
+    for kept in flow.keeps:
+        node = graph.states.get(kept.state)
+        if node is not None and isinstance(kept, Simplex | Sphere):
+            size = graph.block(node).size
+            # A twentieth beyond the manifold: what restores it needs room to act.
+            low = np.full(size, -1.05 if isinstance(kept, Sphere) else 0.0)
+            known[node] = (low, np.full(size, 1.05))
+    for node in graph.order():
+        block, inputs = graph.block(node), graph.inputs(node)
+        if isinstance(block, Integrator):
+            continue
+        given = [known.get(origin) for origin in inputs]
+        found = _interval(block, given)
+        if found is not None:
+            known[node] = (np.broadcast_to(found[0], (block.size,)), np.broadcast_to(found[1], (block.size,)))
+    return known
+
+
+@functools.singledispatch
+def _interval(block: Block, given: Sequence[Interval | None]) -> Interval | None:
+    return None
+
+
+@_interval.register
+def _(block: Constant, given: Sequence[Interval | None]) -> Interval | None:
+    return block.values, block.values
+
+
+@_interval.register
+def _(block: Softmax, given: Sequence[Interval | None]) -> Interval | None:
+    tail = np.ones(block.rows) if block.tail is None else block.tail
+    return np.zeros(block.size), np.repeat(tail, block.size // block.rows)
+
+
+@_interval.register
+def _(block: Normaliser, given: Sequence[Interval | None]) -> Interval | None:
+    return np.zeros(block.size), np.ones(block.size)
+
+
+@_interval.register(Tanh)
+@_interval.register(Sine)
+def _(block: Block, given: Sequence[Interval | None]) -> Interval | None:
+    return np.full(block.size, -1.0), np.ones(block.size)
+
+
+@_interval.register
+def _(block: Wire, given: Sequence[Interval | None]) -> Interval | None:
+    order = list(block.indices)
+    return None if given[0] is None else (given[0][0][order], given[0][1][order])
+
+
+@_interval.register(Exp)
+@_interval.register(Log)
+@_interval.register(SquareRoot)
+@_interval.register(PositivePart)
+def _(block: Block, given: Sequence[Interval | None]) -> Interval | None:
+    return None if given[0] is None else (block.relation(given[0][0]), block.relation(given[0][1]))
+
+
+@_interval.register
+def _(block: Gain, given: Sequence[Interval | None]) -> Interval | None:
+    return None if given[0] is None else _ordered(block.coefficients * given[0][0], block.coefficients * given[0][1])
+
+
+@_interval.register
+def _(block: Sum, given: Sequence[Interval | None]) -> Interval | None:
+    low, high = np.zeros(block.size), np.zeros(block.size)
+    for coefficient, bounds in zip(block.coefficients, given, strict=True):
+        if bounds is None:
+            return None
+        least, most = _ordered(coefficient * bounds[0], coefficient * bounds[1])
+        low, high = low + least, high + most
+    return low, high
+
+
+@_interval.register
+def _(block: Crossbar, given: Sequence[Interval | None]) -> Interval | None:
+    if given[0] is None:
+        return None
+    centre, radius = (given[0][0] + given[0][1]) / 2, (given[0][1] - given[0][0]) / 2
+    middle = block.relation(centre)
+    reach = Crossbar(size=block.size, weight=abs(block.weight), rows=block.rows).relation(radius)
+    return middle - reach, middle + reach
+
+
+@_interval.register
+def _(block: Multiplier, given: Sequence[Interval | None]) -> Interval | None:
+    if given[0] is None or given[1] is None:
+        return None
+    products = np.stack([np.broadcast_to(a * b, (block.size,)) for a in given[0] for b in given[1]])
+    return products.min(axis=0), products.max(axis=0)
+
+
+@_interval.register
+def _(block: MatrixProduct, given: Sequence[Interval | None]) -> Interval | None:
+    if given[0] is None or given[1] is None:
+        return None
+    largest = [np.maximum(abs(low), abs(high)) for low, high in (given[0], given[1])]
+    reach = block.relation(*largest)
+    return -reach, reach
+
+
+@_interval.register
+def _(block: Divider, given: Sequence[Interval | None]) -> Interval | None:
+    if given[0] is None or given[1] is None or (given[1][0] <= 0).any():
+        return None
+    quotients = np.stack([np.broadcast_to(a / b, (block.size,)) for a in given[0] for b in given[1]])
+    return quotients.min(axis=0), quotients.max(axis=0)
+
+
+def _ordered(a: Array, b: Array) -> Interval:
+    return np.minimum(a, b), np.maximum(a, b)

@@ -1,0 +1,190 @@
+"""Amplitude scaling: chooses how many machine units each signal is per flow unit, by a mixed-integer linear programme.
+
+In logarithms of the scales, ranges are bounds, products are equalities, and the smallest signal-to-error ratio is the
+objective; a multiplier's gain is 1 or 10, which is what makes it mixed-integer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from analogflow.blocks import (
+    Block,
+    Crossbar,
+    Gain,
+    Integrator,
+    Multiplier,
+    Normaliser,
+    Sum,
+    Switch,
+    Wire,
+)
+from analogflow.errors import AnalogflowError
+from analogflow.flows import Flow
+from analogflow.graph import BlockGraph
+from analogflow.passes.scaling.ranges import amplitudes
+from analogflow.passes.scaling.rescale import rescaled
+
+__all__ = ["FILL", "Scaling", "scale"]
+
+FILL = 0.8
+"""Part of a machine unit that a signal at its largest fills."""
+
+_ROOM = 0.05
+"""Part of the sum of its inputs' ranges that a sum has at least."""
+
+_LARGEST_GAIN = 300.0
+"""Largest gain of a summing amplifier."""
+
+_WIDEST = 6.0
+"""Decades that a scale may be from 1."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scaling:
+    """Result of `scale`.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+        In machine units.
+    scales : mapping of node to float
+        Machine units per flow unit.
+    used : mapping of node to float
+        Part of a machine unit that each node fills at its largest.
+    limits : mapping of node to float
+        Flow units at which integrators are clamped.
+    tightest : str
+        Node whose signal fills least of its range, constants and wires left out.
+    note : str
+        One sentence.
+    """
+
+    graph: BlockGraph
+    scales: Mapping[str, float]
+    used: Mapping[str, float]
+    limits: Mapping[str, float]
+    tightest: str
+    note: str
+
+
+def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None = None) -> Scaling:
+    """Scale `graph` so that every signal fills its range as far as the products allow.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    flow : Flow
+    errors : mapping of kind of block to float
+        Error of a block's output, machine units; 1 where a kind is missing. Only their ratios matter.
+
+    Raises
+    ------
+    AnalogflowError
+        No scales keep all signals in range.
+    """
+    largest, clamped = amplitudes(graph, flow)
+    for node in graph.order():
+        # A signal that should be zero, such as what restores a manifold, needs room for what it is there for.
+        pairs = zip(_largest_gains(graph.block(node)), graph.inputs(node), strict=False)
+        largest[node] = max(largest[node], _ROOM * sum(gain * largest[origin] for gain, origin in pairs))
+    nodes = [node for node in graph.order() if not isinstance(graph.block(node), Wire)]
+    nodes = [*(n for n in graph.states.values() if n not in nodes), *nodes]
+    column = {node: k for k, node in enumerate(nodes)}
+    tens = [node for node in nodes if isinstance(graph.block(node), Multiplier | Switch)]
+    ten = {node: len(nodes) + k for k, node in enumerate(tens)}
+    width = len(nodes) + len(tens) + 1
+    rows: list[np.ndarray] = []
+    lows: list[float] = []
+    highs: list[float] = []
+
+    def require(terms: Mapping[int, float], low: float, high: float) -> None:
+        row = np.zeros(width)
+        for k, value in terms.items():
+            row[k] += value
+        rows.append(row)
+        lows.append(low)
+        highs.append(high)
+
+    def source(node: str) -> int:
+        while isinstance(graph.block(node), Wire):
+            (node,) = graph.inputs(node)
+        return column[node]
+
+    upper = np.full(width, _WIDEST)
+    lower = np.full(width, -_WIDEST)
+    for node in nodes:
+        if largest[node] > 0:
+            upper[column[node]] = min(_WIDEST, math.log10(FILL / largest[node]))
+            error = math.log10((errors or {}).get(graph.block(node).kind(), 1.0))
+            require({column[node]: 1.0, width - 1: -1.0}, error - math.log10(largest[node]), np.inf)
+        inputs = [source(origin) for origin in graph.inputs(node)]
+        block = graph.block(node)
+        if node in ten:
+            require({column[node]: 1.0, ten[node]: -1.0} | _minus(inputs), 0.0, 0.0)
+            upper[ten[node]], lower[ten[node]] = 1.0, 0.0
+        elif isinstance(block, Normaliser):
+            require({inputs[0]: 1.0, column[node]: -1.0}, -np.inf, -0.1)
+        for port, gain in enumerate(_largest_gains(block)):
+            if gain > 0:
+                require(_plus({column[node]: 1.0}, {inputs[port]: -1.0}), -np.inf, math.log10(_LARGEST_GAIN / gain))
+    lower[-1], upper[-1] = -2 * _WIDEST, 2 * _WIDEST
+    objective = np.full(width, -1e-3 / len(nodes))
+    objective[-1] = -1.0
+    objective[len(nodes) : -1] = 1e-4
+    solved = milp(
+        objective,
+        constraints=LinearConstraint(np.array(rows), cast(Any, lows), cast(Any, highs)) if rows else None,
+        integrality=np.r_[np.zeros(len(nodes)), np.ones(len(tens)), 0],
+        bounds=Bounds(cast(Any, lower), cast(Any, upper)),
+        options={"time_limit": 20.0, "mip_rel_gap": 1e-3},
+    )
+    if solved.x is None:
+        raise AnalogflowError(
+            f"no scales keep all signals within {FILL:g} machine units ({solved.message}); a product is far smaller than "
+            "its factors. Scale the problem, or take the technology 'ideal'."
+        )
+    scales = {node: float(10 ** solved.x[column[node]]) for node in nodes}
+    for node in graph.order():
+        if isinstance(graph.block(node), Wire):
+            scales[node] = scales[nodes[source(node)]]
+    used = {node: scales[node] * largest[node] for node in nodes}
+    active = [node for node in nodes if isinstance(graph.block(node), Integrator | Multiplier | Crossbar | Sum)]
+    tightest = min(active or nodes, key=used.__getitem__)
+    gains = sum(solved.x[ten[node]] > 0.5 for node in tens)
+    note = (
+        f"{len(nodes)} signals scaled to {FILL:g} machine units at most; the least filled is {tightest} with "
+        f"{used[tightest]:.3g}"
+        + (f"; {gains} of {len(tens)} multipliers with a gain of 10" if tens else "")
+        + (f"; clamped: {', '.join(clamped)}" if clamped else "")
+    )
+    return Scaling(rescaled(graph, scales, clamped), scales, used, clamped, tightest, note)
+
+
+def _minus(columns: list[int]) -> dict[int, float]:
+    terms: dict[int, float] = {}
+    for k in columns:
+        terms[k] = terms.get(k, 0.0) - 1.0
+    return terms
+
+
+def _plus(first: dict[int, float], second: dict[int, float]) -> dict[int, float]:
+    return {k: first.get(k, 0.0) + second.get(k, 0.0) for k in {**first, **second}}
+
+
+def _largest_gains(block: Block) -> list[float]:
+    """Largest coefficient of each port of a linear block, in flow units."""
+    match block:
+        case Crossbar():
+            return [float(abs(block.weight).max())]
+        case Sum():
+            return [abs(c) for c in block.coefficients]
+        case Gain():
+            return [float(abs(block.coefficients).max())]
+    return []

@@ -1,0 +1,109 @@
+"""The op-amp technology: every block from amplifiers, multipliers, resistors, capacitors and transistors, at ±10 V."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analogflow.blocks import Constant, Integrator
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.elements import Instance, VoltageSource
+from analogflow.circuit.parts import PartSet
+from analogflow.circuit.reading import direct
+from analogflow.names import comment
+from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
+from analogflow.technology.opamp import junctions  # noqa: F401  registers cells
+from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
+from analogflow.technology.opamp.cells import DIODE, cell
+from analogflow.technology.opamp.speed import flipped_nodes, time_constant
+from analogflow.technology.realisation import Brief, Realisation, Site, locate
+from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset, thermal_voltage
+
+__all__ = ["realise"]
+
+_OPTIONS = ".options method=trap reltol=1e-5 vntol=1e-7 abstol=1e-13 gmin=1e-14 itl4=100"
+
+_DROP = 0.6
+"""Volts across a junction, near enough."""
+
+_HOLD = 600e-6
+"""Seconds for which integrators are held at least: the servos of the junctions settle meanwhile."""
+
+
+def _junction_voltage(parts: PartSet) -> float:
+    """Volts per nat of a transistor at zero collector-base voltage: kT/q, and what the reverse Early effect adds."""
+    model, v_t = dict(parts.npn.parameters), thermal_voltage(NOMINAL_TEMPERATURE)
+    reverse = model.get("var", 0.0)
+    return v_t * model.get("nf", 1.0) * (1 + (v_t / (reverse - _DROP) if reverse > _DROP else 0.0))
+
+
+def realise(brief: Brief) -> Realisation:
+    """Build every block of the scaled graph.
+
+    Raises
+    ------
+    NoCell
+        A block has no op-amp circuit.
+    """
+    parts, graph = brief.parts, brief.graph
+    assert parts is not None
+    tau = time_constant(graph, parts)
+    bench = Bench(parts, _junction_voltage(parts), tau, flipped_nodes(graph))
+    release = max(0.1 * tau, _HOLD)
+    supplies = (
+        VoltageSource("ref", ("vref", "0"), MACHINE_UNIT),
+        VoltageSource("refn", ("vrefn", "0"), -MACHINE_UNIT),
+        VoltageSource("low", ("vlow", "0"), LOW_RAIL),
+        *reset(release),
+    )
+    groups = [Group("supplies", "references and rails", supplies)]
+    for node in graph.order():
+        elements = tuple(cell(graph.block(node), Site(graph, node), bench))
+        if elements:
+            groups.append(Group(node, comment(str(graph.source(node))), elements))
+    readings = {}
+    for name, node in {**graph.states, **graph.observables}.items():
+        if isinstance(graph.block(node), Integrator) and graph.integrator(node).hidden:
+            continue
+        size = graph.block(node).size
+        located = [locate(graph, node, k) for k in range(size)]
+        if any(isinstance(graph.block(origin), Constant) for origin, _ in located):
+            continue
+        nodes = tuple(f"{origin}_{k}" for origin, k in located)
+        signs = np.array([-1.0 if origin in bench.flipped else 1.0 for origin, _ in located])
+        readings[name] = direct(nodes, MACHINE_UNIT * brief.scales[name] * signs)
+    used = {e.macro for group in groups for e in group.elements if isinstance(e, Instance)}
+    macros = (
+        op_amp_macro(parts.op_amp, parts.supply),
+        multiplier_macro(parts.multiplier),
+        divider_macro(parts.divider),
+        root_macro(parts.divider),
+    )
+    elements = [element for group in groups for element in group.elements]
+    letters = [element.letter for element in elements]
+    amplifiers = sum(isinstance(e, Instance) and e.macro == parts.op_amp.name for e in elements)
+    note = (
+        f"{amplifiers} op-amps {parts.op_amp.name}, {letters.count('X') - amplifiers} multipliers and dividers, "
+        f"{letters.count('Q')} transistors, {letters.count('R')} resistors; 1 machine unit is {MACHINE_UNIT:g} V, "
+        f"τ is {tau:.3g} s"
+    )
+    return Realisation(
+        tuple(groups),
+        readings,
+        start={},
+        unit=0.0,
+        time_constant=tau,
+        graph=graph,
+        machine_unit=MACHINE_UNIT,
+        models=(parts.npn, SWITCH, DIODE),
+        macros=tuple(macro for macro in macros if macro.name in used),
+        release=release,
+        scales=brief.scales,
+        derived_from=brief.source,
+        step=0.1,
+        options=_OPTIONS,
+        temperature=brief.temperature,
+        accuracy=1e-2,
+        parts=parts,
+        note=note,
+    )
