@@ -1,0 +1,307 @@
+"""Whether a flow fits a board: what it needs, what binds, how the board is set, and what that setting computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import abc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.block_engine import VectorField
+from analogflow.errors import AnalogflowError, BadInput, NoCell, UnstableManifold
+from analogflow.flows import FAMILIES, Flow
+from analogflow.graph import BlockGraph
+from analogflow.hardware import lucidac, parts, that
+from analogflow.hardware.boards import BOARDS, Board, load_board
+from analogflow.hardware.fitting import Couplings, flatten
+from analogflow.hardware.fitting.machine import Machine, final
+from analogflow.hardware.fitting.nominal import Nominal, nominal_run
+from analogflow.hardware.fitting.scaling import Scaled, scale, unscaled
+from analogflow.hardware.fitting.smaller import size, smaller
+from analogflow.hardware.needs import count_needs, shortages
+from analogflow.passes import fuse, lift, stabilise
+
+__all__ = ["TOLERANCE", "Mapping", "Readout", "map_flow", "read_back"]
+
+Array = NDArray[np.float64]
+
+TOLERANCE = 1e-4
+"""Largest distance, in flow units, from the flow's answer at which what a configuration computes counts as the flow."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Readout:
+    """Where component `index` of `state` is: integrator number `integrator` times `unit`, flow units per machine unit."""
+
+    state: str
+    index: int
+    integrator: int
+    unit: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mapping:
+    """A flow held against a board.
+
+    Parameters
+    ----------
+    board : Board
+    fits : bool
+        Whether the board can hold it, and the setting it was given does compute the flow's answer.
+    binding : tuple of str
+        What it has too little of, in words with numbers; empty if it fits.
+    needs, has : mapping of unit to count
+    suggestions : tuple of str
+        What would fit, where this does not.
+    configuration : dict, optional
+        How the board is set: for a crossbar the carrier's JSON of the vendor's client, for a patch panel cables and
+        potentiometers, else elements and couplings.
+    readout : tuple of Readout
+        Where the states are.
+    seconds_per_time_constant : float, optional
+        Seconds of the machine for one τ of the flow.
+    errors : mapping of str to float
+        "ideal" and "rounded": distance of what the configuration computes from the flow's answer, flow units, with exact
+        coefficients and with those of the board's resolution; NaN where it left the machine.
+    note : str
+        What was lifted.
+    """
+
+    board: Board
+    fits: bool
+    binding: tuple[str, ...]
+    needs: abc.Mapping[str, int]
+    has: abc.Mapping[str, int]
+    suggestions: tuple[str, ...] = ()
+    configuration: dict[str, Any] | None = None
+    readout: tuple[Readout, ...] = ()
+    seconds_per_time_constant: float | None = None
+    errors: abc.Mapping[str, float] = dataclasses.field(default_factory=dict)
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the board's figures, as JSON can hold it: a NaN becomes None."""
+        return {
+            "board": self.board.name,
+            "fits": self.fits,
+            "binding": list(self.binding),
+            "needs": dict(self.needs),
+            "has": dict(self.has),
+            "suggestions": list(self.suggestions),
+            "errors": {name: error if np.isfinite(error) else None for name, error in self.errors.items()},
+            "seconds_per_time_constant": self.seconds_per_time_constant,
+            "readout": [dataclasses.asdict(entry) for entry in self.readout],
+            "configuration": self.configuration,
+            "note": self.note,
+        }
+
+    def __repr__(self) -> str:
+        return f"Mapping({self.board.name}: {'fits' if self.fits else '; '.join(self.binding)})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Taken:
+    """A flow taken apart for a board; `refusal` says why it can not be made of what such a board has."""
+
+    graph: BlockGraph
+    couplings: Couplings
+    note: str
+    refusal: str = ""
+
+
+def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
+    """Hold `flow` against `board`.
+
+    Parameters
+    ----------
+    flow : Flow
+    board : str, path or Board
+        As `load_board` takes it.
+
+    Returns
+    -------
+    Mapping
+        A flow that does not fit is an answer, not an exception.
+
+    Raises
+    ------
+    BadInput
+        There is no such board, or its file is not one.
+    Untraceable
+        The flow has no graph.
+
+    Notes
+    -----
+    Where there is room, the flow is stabilised as `compile` does it, run in the block engine, scaled so that its largest
+    values fill 80% of a machine unit, and laid out. The layout is then read back into differential equations, which have
+    to end where the flow does.
+    """
+    board = board if isinstance(board, Board) else load_board(board)
+    graph = fuse(flow.graph())[0]
+    taken = _taken(graph, flow, board)
+    needs = count_needs(unscaled(taken.couplings), board)
+    # What scaling decides is counted after it.
+    short = [*([taken.refusal] if taken.refusal else []), *shortages(_settled(needs, board), board)]
+    if short:
+        return _misfit(flow, graph, board, needs, short, taken.note)
+    try:
+        mended, _ = stabilise(graph, flow.keeps, gauge=flow.gauge, mend=flow.mend, end_time=flow.end_time)
+        taken = _taken(fuse(mended)[0], flow, board)
+    except UnstableManifold as fault:
+        return _misfit(flow, graph, board, needs, [str(fault)], taken.note)
+    run = nominal_run(taken.graph, flow.end_time)
+    if not run.finished:
+        return _misfit(flow, graph, board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
+    scaled = scale(
+        taken.couplings, run.states[:, _columns(taken)], board.largest_coefficient.value, whole=board.kind == "patch"
+    )
+    needs = count_needs(scaled, board)
+    short = shortages(needs, board)
+    if short:
+        return _misfit(flow, graph, board, needs, short, taken.note)
+    return _laid_out(flow, graph, board, taken, scaled, run, needs)
+
+
+def read_back(board: Board, configuration: abc.Mapping[str, Any], *, exact: bool = True) -> Machine:
+    """What a configuration of `board` computes, with exact coefficients or those of the board's resolution."""
+    bits = None if exact else int(board.coefficient_bits.value)
+    match board.kind:
+        case "crossbar":
+            return lucidac.machine(configuration, bits=bits)
+        case "patch":
+            return that.machine(configuration, bits=bits)
+    return parts.machine(configuration, bits=bits)
+
+
+def _laid_out(
+    flow: Flow, graph: BlockGraph, board: Board, taken: _Taken, scaled: Scaled, run: Nominal, needs: dict[str, int]
+) -> Mapping:
+    couplings = scaled.couplings
+    held = couplings.of("integrator")
+    signs: tuple[int, ...] = (1,) * len(held)
+    match board.kind:
+        case "crossbar":
+            configuration = lucidac.configuration(scaled, board)
+        case "patch":
+            plan = that.patch(scaled, inverters=board.has["inverters"])
+            configuration, signs = plan.to_dict(), plan.signs
+        case _:
+            configuration = parts.configuration(scaled, board)
+    order = {element: number for number, element in enumerate(held)}
+    readout = tuple(
+        Readout(state, index, order[element], float(scaled.scales[element + 1]) * signs[order[element]])
+        for (state, index), element in couplings.places.items()
+    )
+    expected = _answer(flow, graph, nominal_run(graph, run.end).states[-1])
+    errors = {}
+    for name in ("ideal", "rounded"):
+        outputs = final(read_back(board, configuration, exact=name == "ideal"), run.end / scaled.slowing)
+        reached = _answer(flow, taken.graph, _state(taken.graph, readout, outputs))
+        errors[name] = float(abs(reached - expected).max())
+    fits = errors["ideal"] <= TOLERANCE
+    binding = () if fits else (f"re-simulation: what was laid out ends {errors['ideal']:.2g} from the flow's answer",)
+    return Mapping(
+        board,
+        fits,
+        binding,
+        needs,
+        board.has,
+        configuration=configuration,
+        readout=readout,
+        seconds_per_time_constant=1 / (board.rate_per_second.value * scaled.slowing),
+        errors=errors,
+        note=taken.note,
+    )
+
+
+def _taken(graph: BlockGraph, flow: Flow, board: Board) -> _Taken:
+    """The flow as elements; where it can not be lifted, its elements with the functions it would take."""
+    if board.functions:
+        try:
+            return _Taken(graph, flatten(graph, functions=True), "functions are tables")
+        except NoCell as fault:
+            raise BadInput(f"{fault} No board can hold it.") from fault
+    observed = [flow.answer] if flow.answer in graph.observables else []
+    try:
+        lifted, note = lift(graph, observables=observed)
+    except (NoCell, BadInput) as fault:
+        return _Taken(graph, flatten(graph, functions=True), "", str(fault))
+    fused = fuse(lifted)[0]
+    return _Taken(fused, flatten(fused, drop=_read(graph), answer=flow.answer), note)
+
+
+def _read(graph: BlockGraph) -> set[str]:
+    """States that something other than a user reads: lifting may leave them without a reader."""
+    return {state for state, node in graph.states.items() if graph.network.out_degree(node)}
+
+
+def _settled(needs: abc.Mapping[str, int], board: Board) -> dict[str, int]:
+    """Needs that scaling can not change."""
+    fixed = {"integrators", "lanes", "fanouts", "tables", "noise_sources", "inputs_of_integrator", "inputs_of_summer"}
+    fixed |= set() if board.kind == "chip" else {"multipliers"}
+    return {unit: count for unit, count in needs.items() if unit in fixed}
+
+
+def _columns(taken: _Taken) -> list[int]:
+    """Place of each integrator of the couplings in the state vector of the graph."""
+    offsets: dict[str, int] = {}
+    total = 0
+    for state, node in taken.graph.states.items():
+        offsets[state] = total
+        total += taken.graph.block(node).size
+    places = {element: offsets[state] + index for (state, index), element in taken.couplings.places.items()}
+    return [places[element] for element in taken.couplings.of("integrator")]
+
+
+def _state(graph: BlockGraph, readout: tuple[Readout, ...], outputs: Array) -> Array:
+    states = {state: np.array(graph.integrator(node).initial) for state, node in graph.states.items()}
+    for entry in readout:
+        states[entry.state][entry.index] = outputs[entry.integrator] * entry.unit
+    return np.concatenate(list(states.values()))
+
+
+def _answer(flow: Flow, graph: BlockGraph, y: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return VectorField(graph).signals(y)[{**graph.states, **graph.observables}[flow.answer]]
+
+
+def _misfit(flow: Flow, graph: BlockGraph, board: Board, needs: dict[str, int], binding: list[str], note: str) -> Mapping:
+    return Mapping(
+        board, False, tuple(binding), needs, board.has, suggestions=tuple(_suggestions(flow, graph, board)), note=note
+    )
+
+
+def _suggestions(flow: Flow, graph: BlockGraph, board: Board) -> list[str]:
+    others = [other for name in BOARDS if name != board.name and _has_room(flow, graph, other := load_board(name))]
+    found = [f"{other.title} has enough of each unit: map it there" for other in others]
+    if flow.family in FAMILIES and flow.problem is not None:
+        low, high = 1, size(flow.problem)
+        name = ""
+        # Needs grow with the size, so that the largest that fits is found by halving.
+        while high - low > 1:
+            middle = (low + high) // 2
+            fitting = _smaller_fits(flow, board, middle)
+            low, high, name = (middle, high, fitting) if fitting else (low, middle, name)
+        found += [f"{name} would have room"] if name else []
+    return found
+
+
+def _smaller_fits(flow: Flow, board: Board, count: int) -> str:
+    """Name of the smaller problem if there is room for its flow; else nothing."""
+    try:
+        part = smaller(flow.problem, count)
+        if part is None:
+            return ""
+        reduced = FAMILIES[flow.family](part[0], form=flow.form)
+        return part[1] if _has_room(reduced, fuse(reduced.graph())[0], board) else ""
+    except AnalogflowError:
+        return ""
+
+
+def _has_room(flow: Flow, graph: BlockGraph, board: Board) -> bool:
+    taken = _taken(graph, flow, board)
+    needs = count_needs(unscaled(taken.couplings), board)
+    return not taken.refusal and not shortages({**needs, "potentiometers": 0, "inverters": 0}, board)
