@@ -23,7 +23,8 @@ KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "crossbar": ("integrators", "multipliers", "lanes"),
         "patch": (
-            "integrators", "multipliers", "summers", "inverters", "potentiometers", "inputs_of_integrator", "inputs_of_summer",
+            "integrators", "multipliers", "summers", "inverters", "potentiometers",
+            "inputs_of_integrator", "inputs_of_summer",
         ),
         "chip": ("integrators", "multipliers", "fanouts", "tables"),
         "parts": ("integrators", "multipliers", "summers", "tables"),
@@ -129,7 +130,7 @@ def load_board(name: str | Path) -> Board:
 
 def _board(name: str, table: Mapping[str, Any], where: str) -> Board:
     kind = table.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise BadInput(f"{where}: kind is {kind!r}{_nearest(kind, KINDS)}; it must be one of: {', '.join(KINDS)}.")
     units = table.get("units", {})
     if not isinstance(units, Mapping):

@@ -8,38 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analogflow.block_engine import VectorField
-from analogflow.errors import AnalogflowError, BadInput, NoCell, UnstableManifold
+from analogflow.errors import AnalogflowError, UnstableManifold
 from analogflow.flows import FAMILIES, Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware import lucidac, parts, that
 from analogflow.hardware.boards import BOARDS, Board, load_board
-from analogflow.hardware.fitting import Couplings, flatten
 from analogflow.hardware.fitting.machine import Machine, final
 from analogflow.hardware.fitting.nominal import Nominal, nominal_run
 from analogflow.hardware.fitting.scaling import Scaled, scale, unscaled
 from analogflow.hardware.fitting.smaller import size, smaller
+from analogflow.hardware.fitting.taken import Readout, Taken, take_apart, value_at
 from analogflow.hardware.needs import count_needs, shortages
-from analogflow.passes import fuse, lift, stabilise
+from analogflow.passes import fuse, stabilise
 
 __all__ = ["TOLERANCE", "Mapping", "Readout", "map_flow", "read_back"]
 
-Array = NDArray[np.float64]
-
 TOLERANCE = 1e-4
 """Largest distance, in flow units, from the flow's answer at which what a configuration computes counts as the flow."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Readout:
-    """Where component `index` of `state` is: integrator number `integrator` times `unit`, flow units per machine unit."""
-
-    state: str
-    index: int
-    integrator: int
-    unit: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,16 +88,6 @@ class Mapping:
         return f"Mapping({self.board.name}: {'fits' if self.fits else '; '.join(self.binding)})"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Taken:
-    """A flow taken apart for a board; `refusal` says why it can not be made of what such a board has."""
-
-    graph: BlockGraph
-    couplings: Couplings
-    note: str
-    refusal: str = ""
-
-
 def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
     """Hold `flow` against `board`.
 
@@ -141,7 +117,7 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
     """
     board = board if isinstance(board, Board) else load_board(board)
     graph = fuse(flow.graph())[0]
-    taken = _taken(graph, flow, board)
+    taken = take_apart(graph, flow.answer, board.functions)
     needs = count_needs(unscaled(taken.couplings), board)
     # What scaling decides is counted after it.
     short = [*([taken.refusal] if taken.refusal else []), *shortages(_settled(needs, board), board)]
@@ -149,14 +125,14 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
         return _misfit(flow, graph, board, needs, short, taken.note)
     try:
         mended, _ = stabilise(graph, flow.keeps, gauge=flow.gauge, mend=flow.mend, end_time=flow.end_time)
-        taken = _taken(fuse(mended)[0], flow, board)
+        taken = take_apart(fuse(mended)[0], flow.answer, board.functions)
     except UnstableManifold as fault:
         return _misfit(flow, graph, board, needs, [str(fault)], taken.note)
     run = nominal_run(taken.graph, flow.end_time)
     if not run.finished:
         return _misfit(flow, graph, board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
     scaled = scale(
-        taken.couplings, run.states[:, _columns(taken)], board.largest_coefficient.value, whole=board.kind == "patch"
+        taken.couplings, run.states[:, taken.columns()], board.largest_coefficient.value, whole=board.kind == "patch"
     )
     needs = count_needs(scaled, board)
     short = shortages(needs, board)
@@ -177,7 +153,7 @@ def read_back(board: Board, configuration: abc.Mapping[str, Any], *, exact: bool
 
 
 def _laid_out(
-    flow: Flow, graph: BlockGraph, board: Board, taken: _Taken, scaled: Scaled, run: Nominal, needs: dict[str, int]
+    flow: Flow, graph: BlockGraph, board: Board, taken: Taken, scaled: Scaled, run: Nominal, needs: dict[str, int]
 ) -> Mapping:
     couplings = scaled.couplings
     held = couplings.of("integrator")
@@ -195,11 +171,11 @@ def _laid_out(
         Readout(state, index, order[element], float(scaled.scales[element + 1]) * signs[order[element]])
         for (state, index), element in couplings.places.items()
     )
-    expected = _answer(flow, graph, nominal_run(graph, run.end).states[-1])
+    expected = value_at(graph, flow.answer, nominal_run(graph, run.end).states[-1])
     errors = {}
     for name in ("ideal", "rounded"):
         outputs = final(read_back(board, configuration, exact=name == "ideal"), run.end / scaled.slowing)
-        reached = _answer(flow, taken.graph, _state(taken.graph, readout, outputs))
+        reached = value_at(taken.graph, flow.answer, taken.state(readout, outputs))
         errors[name] = float(abs(reached - expected).max())
     fits = errors["ideal"] <= TOLERANCE
     binding = () if fits else (f"re-simulation: what was laid out ends {errors['ideal']:.2g} from the flow's answer",)
@@ -217,55 +193,11 @@ def _laid_out(
     )
 
 
-def _taken(graph: BlockGraph, flow: Flow, board: Board) -> _Taken:
-    """The flow as elements; where it can not be lifted, its elements with the functions it would take."""
-    if board.functions:
-        try:
-            return _Taken(graph, flatten(graph, functions=True), "functions are tables")
-        except NoCell as fault:
-            raise BadInput(f"{fault} No board can hold it.") from fault
-    observed = [flow.answer] if flow.answer in graph.observables else []
-    try:
-        lifted, note = lift(graph, observables=observed)
-    except (NoCell, BadInput) as fault:
-        return _Taken(graph, flatten(graph, functions=True), "", str(fault))
-    fused = fuse(lifted)[0]
-    return _Taken(fused, flatten(fused, drop=_read(graph), answer=flow.answer), note)
-
-
-def _read(graph: BlockGraph) -> set[str]:
-    """States that something other than a user reads: lifting may leave them without a reader."""
-    return {state for state, node in graph.states.items() if graph.network.out_degree(node)}
-
-
 def _settled(needs: abc.Mapping[str, int], board: Board) -> dict[str, int]:
     """Needs that scaling can not change."""
     fixed = {"integrators", "lanes", "fanouts", "tables", "noise_sources", "inputs_of_integrator", "inputs_of_summer"}
     fixed |= set() if board.kind == "chip" else {"multipliers"}
     return {unit: count for unit, count in needs.items() if unit in fixed}
-
-
-def _columns(taken: _Taken) -> list[int]:
-    """Place of each integrator of the couplings in the state vector of the graph."""
-    offsets: dict[str, int] = {}
-    total = 0
-    for state, node in taken.graph.states.items():
-        offsets[state] = total
-        total += taken.graph.block(node).size
-    places = {element: offsets[state] + index for (state, index), element in taken.couplings.places.items()}
-    return [places[element] for element in taken.couplings.of("integrator")]
-
-
-def _state(graph: BlockGraph, readout: tuple[Readout, ...], outputs: Array) -> Array:
-    states = {state: np.array(graph.integrator(node).initial) for state, node in graph.states.items()}
-    for entry in readout:
-        states[entry.state][entry.index] = outputs[entry.integrator] * entry.unit
-    return np.concatenate(list(states.values()))
-
-
-def _answer(flow: Flow, graph: BlockGraph, y: Array) -> Array:
-    with np.errstate(all="ignore"):
-        return VectorField(graph).signals(y)[{**graph.states, **graph.observables}[flow.answer]]
 
 
 def _misfit(flow: Flow, graph: BlockGraph, board: Board, needs: dict[str, int], binding: list[str], note: str) -> Mapping:
@@ -302,6 +234,6 @@ def _smaller_fits(flow: Flow, board: Board, count: int) -> str:
 
 
 def _has_room(flow: Flow, graph: BlockGraph, board: Board) -> bool:
-    taken = _taken(graph, flow, board)
+    taken = take_apart(graph, flow.answer, board.functions)
     needs = count_needs(unscaled(taken.couplings), board)
     return not taken.refusal and not shortages({**needs, "potentiometers": 0, "inverters": 0}, board)

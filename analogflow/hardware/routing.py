@@ -1,4 +1,4 @@
-"""Routes the couplings of a flow over the lanes of a crossbar: one lane takes one source, with one coefficient, to one sink."""
+"""Routes couplings over the lanes of a crossbar: a lane takes one source, with one coefficient, to one sink."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def route(scaled: Scaled, board: Board) -> tuple[Route, ...]:
         for p, form in enumerate(ports):
             sink = places[number] if number in places else MULTIPLIER_OUTPUT + 2 * products[number] + p
             sign = -1.0 if number in places else 1.0
-            wanted += [(source, sink, sign * weight) for source, weight in form.items()]
+            wanted += [(source, sink, sign * float(weight)) for source, weight in form.items()]
     lanes = [lane for lane in range(int(board.units["lanes"].value)) if lane not in board.broken_lanes]
     if len(wanted) > len(lanes):
         faults.append(f"{len(wanted)} couplings for {len(lanes)} lanes")

@@ -136,7 +136,7 @@ class _Panel:
         if key not in self.shared:
             name = f"COEFF{len(self.potentiometers) + 1}"
             self.shared[key] = name
-            self.potentiometers[name] = value
+            self.potentiometers[name] = float(value)
             self.cables.append((origin, name))
         return self.shared[key]
 

@@ -84,7 +84,7 @@ def _above(x: Array, floor: float, what: str, origin: str) -> None:
 
 
 def _reciprocal(site: Site, block: Any, node: str, origin: str, x: Signal, start: Array) -> Signal:
-    """R = 1/q: ṙ = −r (r q̇) + k r (1 − q r)."""
+    """The state r = 1/q: ṙ = −r (r q̇) + k r (1 − q r)."""
     if origin in site.reciprocals:
         return site.reciprocals[origin]
     floor = block.floor if isinstance(block, Divider | Log) else 0.0
@@ -100,7 +100,7 @@ def _reciprocal(site: Site, block: Any, node: str, origin: str, x: Signal, start
 
 
 def _relative(site: Site, origin: str, r: Signal) -> Signal:
-    """R q̇, placed once however often it is used: equal blocks share a node."""
+    """The product r q̇, placed once however often it is used: equal blocks share a node."""
     return site.moving(origin) * r
 
 
@@ -113,7 +113,7 @@ def _log(site: Site, block: Log, node: str, origin: str, x: Signal, start: Array
 
 
 def _exp(site: Site, block: Exp, node: str, origin: str, x: Signal, start: Array) -> Signal:
-    """E = exp x: ė = e ẋ."""
+    """The state e = exp x: ė = e ẋ."""
     if not (start < block.ceiling).all():
         raise BadInput(f"lift: the exponent {origin!r} starts at {float(start.max()):.4g}, above {block.ceiling:g}.")
     e, label = site.state("exp", origin, np.exp(start))
@@ -138,13 +138,13 @@ def _square_root(site: Site, block: SquareRoot, node: str, origin: str, x: Signa
 
 
 def _tanh(site: Site, block: Tanh, node: str, origin: str, x: Signal, start: Array) -> Signal:
-    """T = tanh x: ṫ = (1 − t²) ẋ."""
+    """The state t = tanh x: ṫ = (1 − t²) ẋ."""
     t, label = site.state("tanh", origin, np.tanh(start))
     return site.closes(t, label, lambda: (1.0 - t * t) * site.moving(origin))
 
 
 def _sine(site: Site, block: Sine, node: str, origin: str, x: Signal, start: Array) -> Signal:
-    """S = sin x, c = cos x: ṡ = c ẋ + ½ k s d, ċ = −s ẋ + ½ k c d, d = 1 − s² − c²."""
+    """Both s = sin x and c = cos x: ṡ = c ẋ + ½ k s d, ċ = −s ẋ + ½ k c d, d = 1 − s² − c²."""
     s, sine = site.state("sine", origin, np.sin(start))
     c, cosine = site.state("cosine", origin, np.cos(start))
 
@@ -162,7 +162,7 @@ def _sine(site: Site, block: Sine, node: str, origin: str, x: Signal, start: Arr
 
 
 def _softmax(site: Site, block: Softmax, node: str, origin: str, x: Signal, start: Array) -> Signal:
-    """Y = t softmax(x − c): ẏ_k = y_k (ẋ_k − Σ_l y_l ẋ_l/t) + k y_k (1 − Σ_l y_l/t), group by group."""
+    """The group y = t softmax(x − c): ẏ_k = y_k (ẋ_k − Σ_l y_l ẋ_l/t) + k y_k (1 − Σ_l y_l/t), group by group."""
     y, label = site.state("softmax", origin, block.relation(start))
     width = block.size // block.rows
     tail = np.ones(block.rows) if block.tail is None else np.broadcast_to(block.tail, (block.rows,))
@@ -180,7 +180,7 @@ def _softmax(site: Site, block: Softmax, node: str, origin: str, x: Signal, star
 
 
 def _normaliser(site: Site, block: Normaliser, node: str, origin: str, x: Signal, start: Array) -> Signal:
-    """y_k = x_k r with r = 1/Σ_l x_l of each group, while every x is positive."""
+    """Shares y_k = x_k r with r = 1/Σ_l x_l of each group, while every x is positive."""
     if not (start > 0).all():
         raise BadInput(
             f"lift: the normaliser of {origin!r} starts with a part of {float(start.min()):.4g}, and what it holds at 0 is "

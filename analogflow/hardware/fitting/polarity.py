@@ -1,4 +1,4 @@
-"""Which outputs carry a signal and which its negative, where sums and integrators invert: the choice with fewest inverters."""
+"""Chooses which outputs carry a signal and which its negative where sums invert, such that few have to be inverted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Brings a flow into machine units: every signal within its range, every coefficient within the board's.
 
-Element k delivers Y = y/S. An integrator holds Ẏ = Σ w Y with w = λ c S_source/S, where 1/λ is by how much the flow is slowed
-down. A port of a multiplier receives F = f/a, so that the product's scale is the product of its ports' and is not free.
+Element k delivers Y = y/S. An integrator holds Ẏ = Σ w Y with w = λ c S_source/S, where 1/λ is by how much the flow is
+slowed down. A port of a multiplier receives F = f/a, so that the scale of a product follows from those of its ports.
 """
 
 from __future__ import annotations
