@@ -131,9 +131,11 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
     run = nominal_run(taken.graph, flow.end_time)
     if not run.finished:
         return _misfit(flow, graph, board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
-    scaled = scale(
-        taken.couplings, run.states[:, taken.columns()], board.largest_coefficient.value, whole=board.kind == "patch"
-    )
+    states, most = run.states[:, taken.columns()], board.largest_coefficient.value
+    if board.kind == "patch":
+        scaled = that.fewest_potentiometers(taken.couplings, states, most, enough=board.has["potentiometers"])
+    else:
+        scaled = scale(taken.couplings, states, most)
     needs = count_needs(scaled, board)
     short = shortages(needs, board)
     if short:

@@ -17,7 +17,7 @@ _WORDS = {
     "lanes": "lanes, one for each coupling",
     "fanouts": "fan-outs, one for each two further copies of a signal",
     "tables": "tables or function generators",
-    "summers": "summers",
+    "potentiometers": "potentiometers, in the best plan that was found",
     "inputs_of_integrator": "inputs of one integrator",
     "inputs_of_summer": "inputs of one summer",
     "noise_sources": "noise sources",

@@ -16,17 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.hardware.fitting import ONE, Form
+from analogflow.hardware.fitting import ONE, Couplings, Form
 from analogflow.hardware.fitting.machine import Machine, rounded
 from analogflow.hardware.fitting.polarity import polarity
-from analogflow.hardware.fitting.scaling import Scaled
+from analogflow.hardware.fitting.scaling import Scaled, scale
 
-__all__ = ["Patch", "machine", "patch"]
+__all__ = ["Patch", "fewest_potentiometers", "machine", "patch"]
 
 Array = NDArray[np.float64]
 
 _JACKS = {"INT": ("1a", "1b", "1c", "10a", "10b"), "SUM": ("1a", "1b", "1c", "1d", "10a", "10b", "10c")}
 _SAME = 1e-9
+_MOST_STRETCH = 4.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,6 +61,49 @@ def patch(scaled: Scaled, *, inverters: int = 4) -> Patch:
     summers that are left over serve as such.
     """
     return _Panel(scaled, inverters).plan()
+
+
+def fewest_potentiometers(couplings: Couplings, states: Array, largest_coefficient: float, *, enough: int) -> Scaled:
+    """Scale `couplings` such that coefficients become 1 or 10 by the scales of the integrators, one after another.
+
+    Parameters
+    ----------
+    couplings : Couplings
+    states : array, shape (points, integrators)
+        Nominal run, flow units.
+    largest_coefficient : float
+    enough : int
+        Number of potentiometers at which the search ends.
+
+    Returns
+    -------
+    Scaled
+        The best that was found; signals may be smaller by a factor of up to 4 than they could be.
+    """
+    stretch = dict.fromkeys(couplings.of("integrator"), 1.0)
+
+    def tried(trial: Mapping[int, float]) -> tuple[int, Scaled]:
+        scaled = scale(couplings, states, largest_coefficient, whole=True, stretch=trial)
+        return patch(scaled).needs["potentiometers"], scaled
+
+    best, found = tried(stretch)
+    for k in [*stretch, *stretch]:
+        for factor in _factors(found, k):
+            if best > enough and 1 <= stretch[k] * factor <= _MOST_STRETCH:
+                count, scaled = tried(stretch | {k: stretch[k] * factor})
+                if count < best:
+                    best, found, stretch = count, scaled, stretch | {k: stretch[k] * factor}
+                    break
+    return found
+
+
+def _factors(scaled: Scaled, k: int) -> list[float]:
+    """Factors for the scale of integrator `k` that bring a coefficient from or to it to 1 or 10."""
+    own = [w for source, w in scaled.weights[k][0].items() if source != k + 1]
+    driven = [form[k + 1] for i, ports in enumerate(scaled.weights) if i != k for form in ports if k + 1 in form]
+    products = [w for ports in scaled.weights for form in ports for source, w in form.items() if source != k + 1]
+    factors = {abs(w) / v for w in own for v in (1, 10)} | {v / abs(w) for w in (*driven, *products) for v in (1, 10)}
+    return sorted(factor for factor in factors if factor > 0)
 
 
 class _Panel:

@@ -7,6 +7,7 @@ slowed down. A port of a multiplier receives F = f/a, so that the scale of a pro
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,14 @@ class Scaled:
         return np.array([w for ports in self.weights for form in ports for w in form.values()])
 
 
-def scale(couplings: Couplings, states: Array, largest_coefficient: float, *, whole: bool = False) -> Scaled:
+def scale(
+    couplings: Couplings,
+    states: Array,
+    largest_coefficient: float,
+    *,
+    whole: bool = False,
+    stretch: Mapping[int, float] | None = None,
+) -> Scaled:
     """Scale `couplings` along nominal `states`, shape (points, integrators).
 
     Parameters
@@ -76,6 +84,8 @@ def scale(couplings: Couplings, states: Array, largest_coefficient: float, *, wh
         Whether ports and speed are chosen such that as many coefficients as possible are 1 or 10, which cost nothing where
         a coefficient is a potentiometer; otherwise such that signals are as large as can be, and the largest coefficient
         of an integrator is from 1 to `largest_coefficient`.
+    stretch : mapping of element to number of 1 or more, optional
+        By how much an integrator's scale is larger than its range asks for.
     """
     values = couplings.values(states)
     scales = np.ones(len(couplings.elements) + 1)
@@ -83,7 +93,7 @@ def scale(couplings: Couplings, states: Array, largest_coefficient: float, *, wh
     weights: list[tuple[Form, ...]] = []
     for k, element in enumerate(couplings.elements):
         if element.kind == "integrator":
-            scales[k + 1] = _reach(values[k + 1]) / MARGIN
+            scales[k + 1] = _reach(values[k + 1]) / MARGIN * (stretch or {}).get(k, 1.0)
     for k, element in enumerate(couplings.elements):
         if element.kind == "integrator":
             spans.append((scales[k + 1],))
