@@ -21,7 +21,9 @@ def smaller(problem: Any, count: int) -> tuple[Any, str] | None:
 @smaller.register
 def _(problem: Channel, count: int) -> tuple[Any, str] | None:
     part = problem.transition[:count, : max(2, min(count, problem.transition.shape[1]))]
-    return Channel(_filled(part)), f"a channel of {part.shape[0]} inputs and {part.shape[1]} outputs"
+    cost = None if problem.cost is None else problem.cost[:count]
+    name = f"a channel of {part.shape[0]} inputs and {part.shape[1]} outputs"
+    return Channel(_filled(part), cost=cost, cost_limit=problem.cost_limit), name
 
 
 @smaller.register
@@ -35,16 +37,17 @@ def _(problem: RateDistortion, count: int) -> tuple[Any, str] | None:
 @smaller.register
 def _(problem: Hopfield, count: int) -> tuple[Any, str] | None:
     U = problem.U[:count, :count]
-    return Hopfield(
-        U, np.asarray(problem.I)[: U.shape[0]]
-    ), f"a network of {U.shape[0]} visible and {U.shape[1]} hidden states"
+    n, m = U.shape
+    gains = problem.gain_v[:n, :n], problem.gain_h[:m, :m]
+    part = Hopfield(U, problem.I[:n], *gains, problem.activation, problem.temperature)
+    return part, f"a network of {n} visible and {m} hidden states"
 
 
 @smaller.register
 def _(problem: Transport, count: int) -> tuple[Any, str] | None:
     cost = problem.cost[:count, :count]
     row, column = problem.row[: cost.shape[0]], problem.column[: cost.shape[1]]
-    part = Transport(cost, row / row.sum(), column / column.sum(), problem.epsilon)
+    part = Transport(cost, row / row.sum(), column / column.sum(), problem.epsilon, problem.schedule)
     return part, f"a transport of {cost.shape[0]} rows and {cost.shape[1]} columns"
 
 
