@@ -27,6 +27,9 @@ __all__ = ["TOLERANCE", "Mapping", "Readout", "map_flow", "read_back"]
 TOLERANCE = 1e-4
 """Largest distance, in flow units, from the flow's answer at which what a configuration computes counts as the flow."""
 
+_MANY_SIGNALS = 2500
+"""Scalar signals of a graph that is taken apart in about a second."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mapping:
@@ -89,18 +92,13 @@ class Mapping:
 
 
 def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
-    """Hold `flow` against `board`.
+    """Hold `flow` against `board`; one that does not fit is an answer, not an exception.
 
     Parameters
     ----------
     flow : Flow
     board : str, path or Board
         As `load_board` takes it.
-
-    Returns
-    -------
-    Mapping
-        A flow that does not fit is an answer, not an exception.
 
     Raises
     ------
@@ -117,6 +115,9 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
     """
     board = board if isinstance(board, Board) else load_board(board)
     graph = fuse(flow.graph())[0]
+    if _hopeless(graph, board):
+        needs = {"integrators": graph.size}
+        return _misfit(flow, graph, board, needs, shortages(needs, board), "too large to be counted further")
     taken = take_apart(graph, flow.answer, board.functions)
     needs = count_needs(unscaled(taken.couplings), board)
     # What scaling decides is counted after it.
@@ -197,9 +198,8 @@ def _laid_out(
 
 def _settled(needs: abc.Mapping[str, int], board: Board) -> dict[str, int]:
     """Needs that scaling can not change."""
-    fixed = {"integrators", "lanes", "fanouts", "tables", "noise_sources", "inputs_of_integrator", "inputs_of_summer"}
-    fixed |= set() if board.kind == "chip" else {"multipliers"}
-    return {unit: count for unit, count in needs.items() if unit in fixed}
+    scaled = {"summers", "inverters", "potentiometers"} | ({"multipliers"} if board.kind == "chip" else set())
+    return {unit: count for unit, count in needs.items() if unit not in scaled}
 
 
 def _misfit(flow: Flow, graph: BlockGraph, board: Board, needs: dict[str, int], binding: list[str], note: str) -> Mapping:
@@ -235,7 +235,15 @@ def _smaller_fits(flow: Flow, board: Board, count: int) -> str:
         return ""
 
 
+def _hopeless(graph: BlockGraph, board: Board) -> bool:
+    """Whether so large a graph has more states than the board has integrators: then nothing else is worth counting."""
+    signals = sum(graph.block(node).size for node in graph)
+    return signals > _MANY_SIGNALS and graph.size > board.has["integrators"]
+
+
 def _has_room(flow: Flow, graph: BlockGraph, board: Board) -> bool:
+    if _hopeless(graph, board):
+        return False
     taken = take_apart(graph, flow.answer, board.functions)
     needs = count_needs(unscaled(taken.couplings), board)
     return not taken.refusal and not shortages({**needs, "potentiometers": 0, "inverters": 0}, board)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,12 +40,15 @@ def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
     return {"rate_per_second": board.rate_per_second.value, "elements": listed}
 
 
-def machine(plan: Mapping[str, Any], *, bits: int | None = None, full_scale: float = 1.0) -> Machine:
-    """What a list of elements computes, with coefficients of so many bits over ±`full_scale`; exact if None."""
+def machine(plan: Mapping[str, Any], *, bits: int | None = None) -> Machine:
+    """What a list of elements computes, with coefficients of so many bits over ±1, ±10, ...; exact if None."""
     listed = plan["elements"]
     number = {_CONSTANT: ONE} | {entry["name"]: k + 1 for k, entry in enumerate(listed)}
     ports = [
-        [[(number[c["from"]], rounded(c["coefficient"], bits, full_scale)) for c in terms] for terms in entry["inputs"]]
+        [
+            [(number[c["from"]], rounded(c["coefficient"], bits, _decade(c["coefficient"]))) for c in terms]
+            for terms in entry["inputs"]
+        ]
         for entry in listed
     ]
     held = [k for k, entry in enumerate(listed) if entry["kind"] == "integrator"]
@@ -64,3 +68,8 @@ def machine(plan: Mapping[str, Any], *, bits: int | None = None, full_scale: flo
         return np.array([sum(w * values[s] for s, w in ports[k][0]) for k in held])
 
     return Machine(np.array([rounded(listed[k]["initial"], bits) for k in held]), rates)
+
+
+def _decade(coefficient: float) -> float:
+    """Full scale of the range a coefficient is set in: 1, 10, 100, ..."""
+    return 10.0 ** max(0, math.ceil(math.log10(max(abs(coefficient), 1.0))))

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analogflow.errors import BadInput
-from analogflow.flows import Flow, langevin
+from analogflow.flows import Flow, attention, langevin
 from analogflow.graph import comparator
 from analogflow.hardware import BOARDS, load_board, map_flow, read_back
 from analogflow.hardware.fitting.machine import final
 from analogflow.problems import Langevin
+from analogflow.problems.named.attention import two_phases
 from analogflow.report.boards import mapping_table
 
 FITS = {
@@ -182,3 +183,9 @@ def test_a_mapping_is_json_and_a_table():
 def test_an_unknown_board_is_refused():
     with pytest.raises(BadInput, match=r"board 'That' is not known, did you mean 'that'\?"):
         map_flow(FLOWS["decay"], "That")
+
+
+def test_a_flow_beyond_every_board_is_answered_at_once():
+    mapping = map_flow(attention(two_phases(60)), "lucidac")
+    assert mapping.binding == ("integrators: 180 needed, 8 there",)
+    assert mapping.note == "too large to be counted further"
