@@ -59,7 +59,8 @@ def lift(
     The identities (r q = 1, e^L = q, Σy = 1, ...) are kept because they hold at the start: they are neutral. An error
     that an offset or a coarse coefficient makes in them does not decay, and over a long run it adds up; ln, exp and tanh
     have no polynomial that would return it. `restore` mends the others at the price of two or three multipliers each.
-    Floors and ceilings of the blocks are not lifted: a lifted logarithm follows q below 1e-12.
+    Floors and ceilings of the blocks are not lifted: a lifted logarithm follows q below 1e-12. Where a denominator goes to
+    0 its reciprocal grows without bound, and the lifted path is worth little: so it is with the accelerated capacity flow.
 
     References
     ----------
