@@ -1,26 +1,6 @@
-"""Parts that can be bought: from exact coefficients to component values and codes, and what the difference does."""
+"""Boards: what analog computers one can buy hold, and whether a flow fits."""
 
-from analogflow.hardware.codes import round_codes, round_codes_independently
-from analogflow.hardware.crossbar import Crossbar, biases, capacity_crossbar, optimum_sensitivity
-from analogflow.hardware.rounded import Rounding
-from analogflow.hardware.rounding import round_independently, round_jointly
-from analogflow.hardware.values import SERIES, Code, check_series, code, largest_error, nearest, neighbours
+from analogflow.hardware.boards import BOARDS, Board, Figure, load_board
+from analogflow.hardware.mapping import Mapping, Readout, map_flow, read_back
 
-__all__ = [
-    "SERIES",
-    "Code",
-    "Crossbar",
-    "Rounding",
-    "biases",
-    "capacity_crossbar",
-    "check_series",
-    "code",
-    "largest_error",
-    "nearest",
-    "neighbours",
-    "optimum_sensitivity",
-    "round_codes",
-    "round_codes_independently",
-    "round_independently",
-    "round_jointly",
-]
+__all__ = ["BOARDS", "Board", "Figure", "Mapping", "Readout", "load_board", "map_flow", "read_back"]

@@ -3,6 +3,7 @@
 from analogflow.passes.check import check
 from analogflow.passes.degrade import degrade_graph, pole_label
 from analogflow.passes.fuse import fuse
+from analogflow.passes.lift import lift
 from analogflow.passes.scaling import Scaling, pruned, rescaled, scale, unfolded
 from analogflow.passes.stabilise import Return, nominal_orbit, return_rates, stabilise
 
@@ -12,6 +13,7 @@ __all__ = [
     "check",
     "degrade_graph",
     "fuse",
+    "lift",
     "nominal_orbit",
     "pole_label",
     "pruned",

@@ -51,6 +51,7 @@ CELLS: dict[type[Block], Cell] = {}
 """Cell by kind of block; modules beside this one add theirs."""
 
 DIODE = Model("dsw", "d", (("is", 1e-14), ("rs", 10.0), ("cjo", 2e-12), ("tt", 1e-9)), "generic switching diode")
+"""Diode of the precision rectifiers."""
 
 _TYPICAL_RESISTANCE = 100e3
 _HYSTERESIS = 0.02

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analogflow.errors import BadInput
-from analogflow.hardware.crossbar import biases
+from analogflow.hardware.components.crossbar import biases
 
 __all__ = ["Rounding", "checked", "levers", "positive", "rounding_of"]
 

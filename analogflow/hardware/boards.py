@@ -1,0 +1,206 @@
+"""Boards: what an analog computer holds, each number with where it comes from; read from the package or a user's file."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from analogflow.errors import BadInput
+
+__all__ = ["BOARDS", "KINDS", "Board", "Figure", "load_board"]
+
+BOARDS: tuple[str, ...] = ("lucidac", "that", "hcdcv2", "generic")
+"""Names of the boards that come with the package."""
+
+KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "crossbar": ("integrators", "multipliers", "lanes"),
+        "patch": (
+            "integrators", "multipliers", "summers", "inverters", "potentiometers",
+            "inputs_of_integrator", "inputs_of_summer",
+        ),
+        "chip": ("integrators", "multipliers", "fanouts", "tables"),
+        "parts": ("integrators", "multipliers", "summers", "tables"),
+    }
+)  # fmt: skip
+"""How a board is wired, and what is counted on one of that kind."""
+
+_NUMBERS = ("largest_coefficient", "coefficient_bits", "rate_per_second", "machine_unit_volts")
+_CROSSBAR = {"integrators": 8, "multipliers": 4, "lanes": 32}
+"""Most of each that the configuration of a crossbar has room for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A number, where it comes from, and whether that is the vendor's own word."""
+
+    value: float
+    source: str
+    verified: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Board:
+    """An analog computer.
+
+    Parameters
+    ----------
+    name, title : str
+    kind : str
+        A key of `KINDS`: how elements are joined, and so what is counted.
+    units : mapping of name to Figure
+        How many there are.
+    largest_coefficient : Figure
+        Of one coupling.
+    coefficient_bits : Figure
+        Resolution of a coefficient, relative to its range.
+    rate_per_second : Figure
+        k0: rate of an integrator's output, in machine units per second, at an input of one.
+    machine_unit_volts : Figure
+        Volts of one machine unit.
+    broken_lanes : tuple of int
+        Lanes of a crossbar not to be used.
+    """
+
+    name: str
+    title: str
+    kind: str
+    units: Mapping[str, Figure]
+    largest_coefficient: Figure
+    coefficient_bits: Figure
+    rate_per_second: Figure
+    machine_unit_volts: Figure
+    broken_lanes: tuple[int, ...] = ()
+
+    @property
+    def has(self) -> dict[str, int]:
+        """Number of each unit; lanes without the broken ones."""
+        counts = {name: int(figure.value) for name, figure in self.units.items()}
+        if "lanes" in counts:
+            counts["lanes"] -= len(self.broken_lanes)
+        return counts
+
+    @property
+    def functions(self) -> bool:
+        """Whether it holds functions of a signal other than products."""
+        return "tables" in self.units
+
+    def figures(self) -> dict[str, Figure]:
+        """Every number by name."""
+        return {**self.units, **{name: getattr(self, name) for name in _NUMBERS}}
+
+
+def load_board(name: str | Path) -> Board:
+    """Board by name, or from a TOML file of your own.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `BOARDS`, or a file ``*.toml`` with the keys of the package's own ``boards.toml`` at its top level; a number
+        may stand by itself there.
+
+    Raises
+    ------
+    BadInput
+        No such board or file, or with every key and number in it that is not allowed.
+    """
+    text = str(name)
+    if text in BOARDS:
+        table = tomllib.loads(resources.files("analogflow.hardware").joinpath("boards.toml").read_text(encoding="utf-8"))
+        return _board(text, table[text], text)
+    path = Path(name)
+    if path.suffix.lower() != ".toml":
+        raise BadInput(
+            f"board {text!r} is not known{_nearest(text, BOARDS)}; known are: {', '.join(BOARDS)}; or give the path of a "
+            "file ending in .toml."
+        )
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise BadInput(f"board file {text!r} can not be read: {fault}.") from fault
+    return _board(path.stem, table, f"board file {text!r}")
+
+
+def _board(name: str, table: Mapping[str, Any], where: str) -> Board:
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadInput(f"{where}: kind is {kind!r}{_nearest(kind, KINDS)}; it must be one of: {', '.join(KINDS)}.")
+    units = table.get("units", {})
+    if not isinstance(units, Mapping):
+        raise BadInput(f"{where}: units is {units!r}; give a table with {', '.join(KINDS[kind])}.")
+    faults = _unknown(table, ("title", "kind", "units", "broken_lanes", *_NUMBERS), "") + _unknown(
+        units, KINDS[kind], "units."
+    )
+    figures: dict[str, Figure] = {}
+    for group, names, prefix in ((units, KINDS[kind], "units."), (table, _NUMBERS, "")):
+        for key in names:
+            if key not in group:
+                faults.append(f"{prefix}{key} is missing")
+                continue
+            figure, fault = _figure(key, group[key])
+            figures[key] = figure
+            faults += [f"{prefix}{key} {fault}"] if fault else []
+    broken, fault = _lanes(table.get("broken_lanes", []), kind, figures)
+    faults += [fault] if fault else []
+    if faults:
+        raise BadInput(f"{where}: {'; '.join(faults)}.")
+    title = str(table.get("title", name))
+    numbers = {key: figures[key] for key in _NUMBERS}
+    held = MappingProxyType({key: figures[key] for key in KINDS[kind]})
+    return Board(name, title, kind, held, broken_lanes=broken, **numbers)
+
+
+def _figure(key: str, given: Any) -> tuple[Figure, str]:
+    table = given if isinstance(given, Mapping) else {"value": given, "source": "given by the user", "verified": False}
+    fault = "; ".join(_unknown(table, ("value", "source", "verified"), f"{key}."))
+    value = table.get("value")
+    whole = key not in ("largest_coefficient", "rate_per_second", "machine_unit_volts")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        return Figure(0.0, "", False), f"is {value!r}, but must be a number of 0 or more"
+    if whole and value != int(value):
+        fault = f"is {value!r}, but must be a whole number"
+    if key in _NUMBERS and value <= 0:
+        fault = f"is {value!r}, but must be positive"
+    if key == "coefficient_bits" and not 1 <= value <= 52:
+        fault = f"is {value!r}, but must be from 1 to 52"
+    if not isinstance(table.get("source"), str) or not isinstance(table.get("verified"), bool):
+        fault = fault or "needs a source (text) and verified (true or false) beside its value"
+    return Figure(float(value), str(table.get("source")), bool(table.get("verified"))), fault
+
+
+def _lanes(given: Any, kind: str, figures: Mapping[str, Figure]) -> tuple[tuple[int, ...], str]:
+    if kind != "crossbar":
+        return (), "broken_lanes is for a crossbar only" if given else ""
+    for name, most in _CROSSBAR.items():
+        if name in figures and figures[name].value > most:
+            return (), f"units.{name} is {figures[name].value:g}, but the configuration of a crossbar has room for {most}"
+    lanes = int(figures["lanes"].value) if "lanes" in figures else 0
+    good = (
+        isinstance(given, list) and all(type(k) is int and 0 <= k < lanes for k in given) and len(set(given)) == len(given)
+    )
+    return (
+        (tuple(given), "")
+        if good
+        else ((), f"broken_lanes is {given!r}, but must list lanes from 0 to {lanes - 1} once each")
+    )
+
+
+def _unknown(table: Mapping[str, Any], known: Iterable[str], prefix: str) -> list[str]:
+    known = tuple(known)
+    return [
+        f"{prefix}{key} is not known{_nearest(key, known)}; known are: {', '.join(known)}"
+        for key in table
+        if key not in known
+    ]
+
+
+def _nearest(name: object, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(known), 1)
+    return f", did you mean {close[0]!r}?" if close else ""

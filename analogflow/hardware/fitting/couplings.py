@@ -1,0 +1,105 @@
+"""Scalar elements joined by coefficients: what an analog computer has to hold of a flow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from analogflow.hardware.fitting.forms import Form, value_of
+
+__all__ = ["FUNCTIONS", "Couplings", "Element"]
+
+FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "log": lambda x: np.log(np.maximum(x, 1e-12)),
+    "exp": lambda x: np.exp(np.minimum(x, 80.0)),
+    "reciprocal": lambda x: 1 / np.where(abs(x) < 1e-12, 1e-12, x),
+    "square_root": lambda x: np.sqrt(np.maximum(x, 0.0)),
+    "positive_part": lambda x: np.maximum(x, 0.0),
+    "tanh": np.tanh,
+    "sine": np.sin,
+    "step": lambda x: 0.5 * (1 + np.tanh(x)),
+    "clip": lambda x: np.clip(x, 0.0, 1.0),
+}
+"""What a table or a function generator can hold, by the kind of its element."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Element:
+    """One integrator, multiplier, function generator or noise source.
+
+    Parameters
+    ----------
+    kind : str
+        "integrator", "multiplier", "noise" or a key of `FUNCTIONS`.
+    name : str
+        What it is in the flow: ``z[0]``, or a number.
+    ports : tuple of Form
+        What drives it.
+    initial : float
+        Where an integrator starts, flow units.
+    """
+
+    kind: str
+    name: str
+    ports: tuple[Form, ...]
+    initial: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Couplings:
+    """Elements in an order in which every one but an integrator comes after what drives it; integrators are first.
+
+    Parameters
+    ----------
+    elements : tuple of Element
+    places : mapping of (state, index) to int
+        Which element holds which component of which state of the graph.
+    """
+
+    elements: tuple[Element, ...]
+    places: Mapping[tuple[str, int], int]
+
+    def of(self, *kinds: str) -> list[int]:
+        """Numbers of the elements of these kinds."""
+        return [k for k, element in enumerate(self.elements) if element.kind in kinds]
+
+    @property
+    def functions(self) -> list[int]:
+        """Numbers of the function generators."""
+        return self.of(*FUNCTIONS)
+
+    def count(self) -> int:
+        """Number of couplings: coefficients that are not 0, one for each source and port."""
+        return sum(len(form) for element in self.elements for form in element.ports)
+
+    def sinks(self) -> dict[int, int]:
+        """Number of ports that each source drives."""
+        found: dict[int, int] = {}
+        for element in self.elements:
+            for form in element.ports:
+                for source in form:
+                    found[source] = found.get(source, 0) + 1
+        return found
+
+    def rates(self, states: np.ndarray) -> np.ndarray:
+        """Rates of the integrators, shape (..., integrators), per τ at `states` of that shape."""
+        values = self.values(states)
+        return np.stack([value_of(self.elements[k].ports[0], values) for k in self.of("integrator")], -1)
+
+    def values(self, states: np.ndarray) -> list[np.ndarray]:
+        """Value of the constant and of every element, each of shape (...), at `states`, shape (..., integrators)."""
+        values = [np.ones(states.shape[:-1])]
+        for k, element in enumerate(self.elements):
+            inputs = [] if element.kind == "integrator" else [value_of(form, values) for form in element.ports]
+            match element.kind:
+                case "integrator":
+                    values.append(states[..., k])
+                case "multiplier":
+                    values.append(inputs[0] * inputs[1])
+                case "noise":
+                    values.append(np.zeros(states.shape[:-1]))
+                case kind:
+                    values.append(FUNCTIONS[kind](inputs[0]))
+        return values

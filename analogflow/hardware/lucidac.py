@@ -1,0 +1,109 @@
+"""The configuration of a LUCIDAC, in the conventions of the vendor's own client, and what such a configuration computes.
+
+The carrier's JSON is what ``set_circuit`` of lucipy takes: the matrices U (an output for each lane), C (a coefficient for
+each lane), I (lanes for each input) and the block of integrators M0. REV1: integrators negate, multipliers do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+from analogflow.hardware.boards import Board
+from analogflow.hardware.fitting import ONE
+from analogflow.hardware.fitting.machine import Machine, rounded
+from analogflow.hardware.fitting.scaling import Scaled
+from analogflow.hardware.routing import CONSTANT_OUTPUTS, MULTIPLIER_OUTPUT, Route, route
+
+__all__ = ["configuration", "machine"]
+
+Array = NDArray[np.float64]
+
+_LANES, _ENDS, _INTEGRATORS, _MULTIPLIERS, _CONVERTERS = 32, 16, 8, 4, 8
+
+
+def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
+    """JSON of the carrier that computes `scaled`.
+
+    Raises
+    ------
+    BadInput
+        It does not fit.
+
+    References
+    ----------
+    github.com/anabrid/lucipy (2025), circuits.py: ``Routing.generate``, ``MIntBlock.generate``, ``Circuit.generate``.
+    """
+    routes = route(scaled, board)
+    integrators = scaled.couplings.of("integrator")
+    constant = any(ONE in form for ports in scaled.weights for form in ports)
+    starts = [*(float(scaled.initial[k]) for k in integrators), *[0.0] * (_INTEGRATORS - len(integrators))]
+    rate = int(board.rate_per_second.value)
+    carrier: dict[str, Any] = {
+        "/0": {
+            "/U": {"outputs": _per_lane({r.lane: r.source for r in routes}, None), "constant": constant},
+            "/C": {"elements": _per_lane({r.lane: _element(r) for r in routes}, 0.0)},
+            "/I": {
+                "outputs": [[r.lane for r in routes if r.sink == sink] for sink in range(_ENDS)],
+                "upscaling": _per_lane({r.lane: abs(r.weight) > 1 for r in routes}, False),
+            },
+            "/M0": {"elements": [{"k": rate, "ic": start} for start in starts]},
+            "/M1": {},
+        },
+        "adc_channels": [k if k < len(integrators) else None for k in range(_CONVERTERS)],
+    }
+    return carrier
+
+
+def machine(carrier: Mapping[str, Any], *, bits: int | None = None) -> Machine:
+    """What a carrier's configuration computes, with coefficients and starts of so many bits; exact if None.
+
+    Raises
+    ------
+    BadInput
+        A matrix has another shape than the vendor's.
+    """
+    try:
+        cluster = carrier["/0"]
+        sources, elements = cluster["/U"]["outputs"], cluster["/C"]["elements"]
+        sinks, upscaling = cluster["/I"]["outputs"], cluster["/I"]["upscaling"]
+        settings = cluster["/M0"]["elements"]
+    except (KeyError, TypeError) as fault:
+        raise BadInput(f"carrier: {fault} is missing; give what `configuration` returns or lucipy generates.") from fault
+    if (len(sources), len(elements), len(upscaling), len(sinks)) != (_LANES, _LANES, _LANES, _ENDS):
+        raise BadInput(f"carrier: U, C and I must have {_LANES} lanes and {_ENDS} inputs.")
+    matrix, constant = np.zeros((_ENDS, _ENDS)), np.zeros(_ENDS)
+    level = float(cluster["/U"].get("constant") or 0.0)
+    for sink, lanes in enumerate(sinks):
+        for lane in lanes:
+            weight = rounded(float(elements[lane]), bits) * (10.0 if upscaling[lane] else 1.0)
+            if level and sources[lane] == CONSTANT_OUTPUTS[lane >= _LANES // 2]:
+                constant[sink] += weight * level
+            elif sources[lane] is not None:
+                matrix[sink, sources[lane]] += weight
+    speeds = np.array([setting["k"] for setting in settings], dtype=float)
+    speeds = speeds / speeds.max()
+    products = slice(MULTIPLIER_OUTPUT, MULTIPLIER_OUTPUT + _MULTIPLIERS)
+
+    def rates(outputs: Array) -> Array:
+        ends = np.zeros(_ENDS)
+        ends[:_INTEGRATORS] = outputs
+        # Multipliers may follow one another, but not in a circle: after as many sweeps all have settled.
+        for _ in range(_MULTIPLIERS):
+            factors = (matrix @ ends + constant)[MULTIPLIER_OUTPUT:].reshape(_MULTIPLIERS, 2)
+            ends[products] = factors.prod(axis=1)
+        return -speeds * (matrix @ ends + constant)[:_INTEGRATORS]
+
+    return Machine(np.array([rounded(float(setting["ic"]), bits) for setting in settings]), rates)
+
+
+def _element(lane: Route) -> float:
+    return lane.weight / 10 if abs(lane.weight) > 1 else lane.weight
+
+
+def _per_lane(values: Mapping[int, Any], default: Any) -> list[Any]:
+    return [values.get(lane, default) for lane in range(_LANES)]

@@ -1,0 +1,228 @@
+"""Walks a graph to lift it: places what each block becomes, and takes rates through it by the chain rule."""
+
+from __future__ import annotations
+
+import functools
+
+import networkx as nx
+import numpy as np
+
+from analogflow.block_engine import VectorField
+from analogflow.blocks import (
+    Block,
+    Constant,
+    Crossbar,
+    Divider,
+    Gain,
+    Integrator,
+    MatrixProduct,
+    Multiplier,
+    NoiseSource,
+    Sum,
+    Wire,
+)
+from analogflow.blocks.block import frozen
+from analogflow.errors import NoCell
+from analogflow.graph import BlockGraph, GraphBuilder, Signal
+from analogflow.passes.rates import LIFTED, Site, rate_of
+
+__all__ = ["Lifting"]
+
+_LINEAR = (Sum, Crossbar, Gain, Wire)
+
+
+class Lifting:
+    """A graph being lifted: what each node has become, and how fast it moves; `analogflow.passes.lift` says the rest."""
+
+    def __init__(self, graph: BlockGraph, observables: tuple[str, ...], restore: float) -> None:
+        self.graph, self.kept, self.restore = graph, observables, restore
+        self.builder = GraphBuilder()
+        self.site = Site(self.builder, restore, self.rate)
+        self.start = VectorField(graph).signals(graph.initial())
+        self.new: dict[str, Signal] = {}
+        self.rates: dict[str, Signal | None] = {}
+        self.made: dict[str, str] = {}
+        wanted = _wanted(graph, observables)
+        self.noisy = _reached_by_noise(graph)
+        for node in graph.order():
+            if node in wanted:
+                self.builder.source = graph.source(node)
+                self.new[node] = self._lifted(node, graph.block(node))
+        self.builder.source = None
+
+    def result(self) -> tuple[BlockGraph, str]:
+        """The finished graph and its note."""
+        graph, builder = self.graph, self.builder
+        closed = {state: self.new[graph.rate(state)] for state in graph.states}
+        for label, grow in list(self.site.pending.items()):
+            closed[label] = grow()
+        builder.source = None
+        lifted = builder.finish(
+            closed, {name: builder.signal(self.new[graph.observables[name]].node, graph.shapes[name]) for name in self.kept}
+        )
+        before, after = graph.counts(), lifted.counts()
+        states = after["integrator"] - before["integrator"]
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.site.lifted.items()))
+        if not states:
+            return lifted, "nothing to lift: the graph is polynomial"
+        grown = after.get("multiplier", 0) - before.get("multiplier", 0)
+        return lifted, f"lifted {kinds}: {states} more integrators and {grown:+d} multipliers"
+
+    def rate(self, node: str) -> Signal | None:
+        """Time derivative of what `node` of the old graph delivers; None where it does not move."""
+        if node not in self.rates:
+            self.builder.source = self.graph.source(node)
+            self.rates[node] = self._moving(node, self.graph.block(node))
+        return self.rates[node]
+
+    def _lifted(self, node: str, block: Block) -> Signal:
+        graph, builder = self.graph, self.builder
+        if isinstance(block, Integrator):
+            if block.limit < np.inf:
+                raise NoCell(f"lift: the state {block.label!r} is clamped at ±{block.limit:g}, which no polynomial does.")
+            return builder.signal(builder.adopt(graph, node, (), block), _shape(block.size))
+        origins = graph.inputs(node)
+        inputs = tuple(self.new[origin] for origin in origins)
+        if isinstance(block, Constant | NoiseSource):
+            return self._placed(block, ())
+        if inputs and all(isinstance(builder.block(x.node), Constant) for x in inputs):
+            return builder.constant(np.broadcast_to(self.start[node], (block.size,)))
+        if isinstance(block, _LINEAR):
+            return self._placed(block, inputs)
+        if any(origin in self.noisy for origin in origins):
+            raise NoCell(
+                f"lift: {graph.source(node)}: the {block.kind().replace('_', ' ')} {node!r} has noise at its input; "
+                "only noise that is added to a rate can be lifted, so take the flow at temperature 0."
+            )
+        if isinstance(block, Multiplier):
+            return self._times(*inputs)
+        if isinstance(block, MatrixProduct):
+            return _product(block, *inputs)
+        if isinstance(block, Divider):
+            return self._times(inputs[0], self._inverse(origins[1], block))
+        make = LIFTED.get(block.kind())
+        if make is None:
+            raise NoCell(
+                f"lift: {graph.source(node)}: a {block.kind().replace('_', ' ')} ({node!r}) is not smooth, so that it "
+                f"can not become states of a polynomial system; what can: {', '.join(sorted(LIFTED))}."
+            )
+        return make(self.site, block, node, origins[0], inputs[0], self.start[origins[0]])
+
+    def _inverse(self, node: str, block: Divider) -> Signal:
+        """1/x of what `node` delivers; one for each signal before it is repeated, not for each copy."""
+        wire = self.graph.block(node)
+        if not isinstance(wire, Wire) or node in self.site.reciprocals:
+            return LIFTED["reciprocal"](self.site, block, node, node, self.new[node], self.start[node])
+        origin = self.graph.inputs(node)[0]
+        width = self.graph.block(origin).size
+        inner = self._inverse(origin, block)
+        wired = self._placed(wire, (_spread(inner, width),))
+
+        def moved() -> Signal:
+            rate = rate_of(self.site, inner)
+            assert rate is not None
+            return self._placed(wire, (_spread(rate, width),))
+
+        self.site.reciprocals[node] = wired
+        self.site.derived[wired.node] = functools.cache(moved)
+        return wired
+
+    def _times(self, a: Signal, b: Signal) -> Signal:
+        """Product; with a constant factor it is a gain."""
+        for x, y in ((a, b), (b, a)):
+            block = self.builder.block(x.node)
+            if isinstance(block, Constant) and not block.label:
+                return y * (block.values if block.size > 1 else float(block.values[0]))
+        return a * b
+
+    def _placed(self, block: Block, inputs: tuple[Signal, ...]) -> Signal:
+        return self.builder.place(block, inputs, _shape(block.size))
+
+    def _moving(self, node: str, block: Block) -> Signal | None:
+        graph, new = self.graph, self.new
+        if isinstance(block, Integrator):
+            if graph.rate(block.label) in self.noisy:
+                raise NoCell(
+                    f"lift: the state {block.label!r} is moved by noise and a function of it is to be lifted, which "
+                    "would multiply the noise; only noise added to a rate can be lifted, so take the flow at temperature 0."
+                )
+            # The rate an integrator sees, spread over its elements, is already a signal of the new graph.
+            driven = _spread(new[graph.rate(block.label)], block.size)
+            moved = driven if (block.gain == 1).all() else driven * block.gain
+            return moved - new[node] * block.leak if block.leak.any() else moved
+        known = rate_of(self.site, new[node])
+        if known is not None:
+            return known
+        origins = graph.inputs(node)
+        moves = [self.rate(origin) for origin in origins]
+        self.builder.source = graph.source(node)
+        if isinstance(block, Sum):
+            terms = [(c, move) for c, move in zip(block.coefficients, moves, strict=True) if move is not None]
+            if not terms:
+                return None
+            total = Sum(size=max(move.size for _, move in terms), coefficients=tuple(c for c, _ in terms))
+            return self._placed(total, tuple(move for _, move in terms))
+        if all(move is None for move in moves):
+            return None
+        if isinstance(block, Crossbar | Gain | Wire):
+            width = graph.block(origins[0]).size
+            assert moves[0] is not None
+            return self._placed(block, (_spread(moves[0], width),))
+        left, right = (new[origin] for origin in origins)
+        if isinstance(block, MatrixProduct):
+            sizes = [graph.block(origin).size for origin in origins]
+            terms = [
+                None if moves[0] is None else _product(block, _spread(moves[0], sizes[0]), right),
+                None if moves[1] is None else _product(block, left, _spread(moves[1], sizes[1])),
+            ]
+        elif isinstance(block, Multiplier):
+            terms = [
+                None if moves[0] is None else self._times(moves[0], right),
+                None if moves[1] is None else self._times(left, moves[1]),
+            ]
+        else:
+            assert isinstance(block, Divider)
+            inverse = self.site.reciprocals[origins[1]]
+            slope = rate_of(self.site, inverse)
+            terms = [
+                None if moves[0] is None else moves[0] * inverse,
+                None if slope is None else self._times(left, slope),
+            ]
+        moving = [term for term in terms if term is not None]
+        return moving[0] if len(moving) == 1 else moving[0] + moving[1]
+
+
+def _shape(size: int) -> tuple[int, ...]:
+    return () if size == 1 else (size,)
+
+
+def _spread(x: Signal, size: int) -> Signal:
+    """A scalar signal repeated to `size`, where a block needs as many; wiring."""
+    return x if x.size == size else x.reshape(1)[np.zeros(size, dtype=int)]
+
+
+def _product(block: MatrixProduct, a: Signal, b: Signal) -> Signal:
+    """The product of two matrices of signals as multipliers and summing nodes."""
+    left = a.reshape(block.rows, block.inner)[:, None, :]
+    right = b.reshape(block.inner, block.columns).T[None, :, :]
+    terms = (left * right).reshape(block.size * block.inner)
+    weight = frozen(np.ones((1, block.inner)))
+    return terms.builder.place(Crossbar(size=block.size, weight=weight, rows=block.size), (terms,), _shape(block.size))
+
+
+def _wanted(graph: BlockGraph, observables: tuple[str, ...]) -> set[str]:
+    """Nodes that the rates and the kept observables depend on."""
+    roots = {*graph.states.values(), *(graph.observables[name] for name in observables)}
+    return roots.union(*(nx.ancestors(graph.network, root) for root in roots))
+
+
+def _reached_by_noise(graph: BlockGraph) -> set[str]:
+    """Nodes that a noise source reaches without passing an integrator."""
+    reached: set[str] = set()
+    for node in graph.order():
+        block = graph.block(node)
+        if isinstance(block, NoiseSource) or (
+            not isinstance(block, Integrator) and any(origin in reached for origin in graph.inputs(node))
+        ):
+            reached.add(node)
+    return reached

@@ -1,0 +1,191 @@
+"""What is said to fit computes the flow's answer when its configuration is read back; what is not names what binds."""
+
+import json
+
+import numpy as np
+import pytest
+from board_zoo import FLOWS, polynomial
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from analogflow.errors import BadInput
+from analogflow.flows import Flow, attention, langevin
+from analogflow.graph import comparator
+from analogflow.hardware import BOARDS, load_board, map_flow, read_back
+from analogflow.hardware.fitting.machine import final
+from analogflow.problems import Langevin
+from analogflow.problems.named.attention import two_phases
+from analogflow.report.boards import mapping_table
+
+FITS = {
+    "lucidac": {"hopfield", "oja", "lotka-volterra", "lorenz", "van der pol", "decay", "tanh"},
+    "that": {"hopfield", "lotka-volterra", "lorenz", "van der pol", "decay", "tanh"},
+    "hcdcv2": set(FLOWS) - {"capacity of three", "attention"},
+    "generic": set(FLOWS) - {"attention"},
+}
+
+
+def reached(flow, mapping, *, exact=True):
+    """States where a mapping's own configuration, written as JSON and read again, ends."""
+    configuration = json.loads(json.dumps(mapping.configuration))
+    length = (flow.end_time or 60.0) * mapping.seconds_per_time_constant * mapping.board.rate_per_second.value
+    outputs = final(read_back(mapping.board, configuration, exact=exact), length)
+    return {(entry.state, entry.index): entry.unit * outputs[entry.integrator] for entry in mapping.readout}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", FLOWS)
+def test_what_fits_lands_at_the_answer(name, board):
+    mapping = map_flow(FLOWS[name], board)
+    assert mapping.fits == (name in FITS[board]), mapping.binding
+    assert set(mapping.has) == set(load_board(board).units)
+    if mapping.fits:
+        assert mapping.errors["ideal"] < 1e-6
+        assert mapping.binding == ()
+    else:
+        assert mapping.configuration is None
+        assert mapping.binding
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_answer_is_known_by_other_means(board):
+    # Oja: the dominant eigenvector. Hopfield: a linear system. Both are read off the configuration alone.
+    mapping = map_flow(FLOWS["hopfield"], board)
+    problem = FLOWS["hopfield"].problem
+    U = problem.U
+    rest = np.linalg.solve(np.block([[np.eye(2), -U], [-U.T, np.eye(2)]]), np.concatenate([problem.I, np.zeros(2)]))
+    end = reached(FLOWS["hopfield"], mapping)
+    assert np.allclose([end["v", 0], end["v", 1], end["h", 0], end["h", 1]], rest, atol=1e-6)
+    if board != "that":
+        mapping = map_flow(FLOWS["oja"], board)
+        end = reached(FLOWS["oja"], mapping)
+        dominant = np.linalg.eigh(FLOWS["oja"].constants["C"])[1][:, 1]
+        assert np.allclose(abs(np.array([end["w", 0], end["w", 1]])), abs(dominant), atol=1e-6)
+
+
+@pytest.mark.parametrize("board", ["lucidac", "that", "generic"])
+def test_coarse_coefficients_cost_a_little(board):
+    flow = FLOWS["hopfield"]
+    mapping = map_flow(flow, board)
+    bits = load_board(board).coefficient_bits.value
+    assert 1e-7 < mapping.errors["rounded"] < 20 * 2.0**-bits
+    exact, rounded = reached(flow, mapping), reached(flow, mapping, exact=False)
+    assert max(abs(exact[key] - rounded[key]) for key in exact) >= mapping.errors["rounded"] / 2
+
+
+@pytest.mark.parametrize(
+    "name, board, unit, count",
+    [
+        ("capacity", "lucidac", "multipliers", 10),
+        ("rate-distortion", "lucidac", "multipliers", 6),
+        ("hopfield of eight", "lucidac", "lanes, one for each coupling", 44),
+        ("oja", "that", "multipliers", 4),
+        ("hopfield of eight", "that", "integrators", 8),
+        ("attention", "generic", "multipliers", 26),
+    ],
+)
+def test_what_binds_is_named_with_numbers(name, board, unit, count):
+    mapping = map_flow(FLOWS[name], board)
+    assert any(sentence.startswith(f"{unit}: {count} needed, ") for sentence in mapping.binding)
+
+
+def test_what_would_fit_is_said():
+    mapping = map_flow(FLOWS["hopfield of eight"], "lucidac")
+    assert "a network of 3 visible and 3 hidden states would have room" in mapping.suggestions
+    assert any(sentence.startswith("HCDCv2") for sentence in mapping.suggestions)
+
+
+def board_with(tmp_path, **units):
+    text = f"""
+    kind = "crossbar"
+    units = {{ integrators = {units.get("integrators", 8)}, multipliers = {units.get("multipliers", 4)}, lanes = 32 }}
+    largest_coefficient = {units.get("largest", 10)}
+    coefficient_bits = 12
+    rate_per_second = 10000
+    machine_unit_volts = 1
+    broken_lanes = {units.get("broken", [])}
+    """
+    path = tmp_path / "planted.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_board(path)
+
+
+@pytest.mark.parametrize(
+    "units, message",
+    [
+        ({"integrators": 2}, "integrators: 3 needed, 2 there"),
+        ({"multipliers": 1}, "multipliers: 2 needed, 1 there"),
+        ({"broken": list(range(22))}, "lanes, one for each coupling: 11 needed, 10 there"),
+    ],
+)
+def test_a_planted_shortage_is_the_one_that_binds(tmp_path, units, message):
+    assert map_flow(FLOWS["lorenz"], board_with(tmp_path)).fits
+    assert map_flow(FLOWS["lorenz"], board_with(tmp_path, **units)).binding == (message,)
+
+
+def test_broken_lanes_are_not_used_and_small_coefficients_slow_the_machine(tmp_path):
+    mapping = map_flow(FLOWS["lorenz"], board_with(tmp_path, broken=[0, 1, 5]))
+    used = {lane for lanes in mapping.configuration["/0"]["/I"]["outputs"] for lane in lanes}
+    assert mapping.fits
+    assert not used & {0, 1, 5}
+    slow = map_flow(FLOWS["lorenz"], board_with(tmp_path, largest=1))
+    assert slow.fits
+    assert max(abs(c) for c in slow.configuration["/0"]["/C"]["elements"]) <= 1 + 1e-12
+    assert slow.seconds_per_time_constant > 5 * mapping.seconds_per_time_constant
+
+
+def test_noise_and_comparators_bind_where_a_board_has_none():
+    noisy = langevin(Langevin("x**4/4", ["x"], temperature=0.3))
+    assert map_flow(noisy, "lucidac").binding == ("noise sources: 1 needed, 0 there",)
+    decides = Flow(lambda x: comparator(x, 0.5) - x, {"x": np.array([0.2])})
+    mapping = map_flow(decides, "that")
+    assert "comparator" in mapping.binding[0]
+    assert "not smooth" in mapping.binding[0]
+    assert map_flow(decides, "hcdcv2").fits
+
+
+def test_a_flow_that_runs_away_does_not_fit():
+    mapping = map_flow(Flow(lambda x: x * x, {"x": np.array([1.0])}), "lucidac")
+    assert mapping.binding == ("range: the nominal run of the flow leaves every range",)
+
+
+@settings(max_examples=15)
+@given(
+    size=st.integers(1, 3),
+    numbers=st.lists(st.floats(-1, 1), min_size=15, max_size=15),
+    board=st.sampled_from(BOARDS),
+)
+def test_small_polynomial_systems_fit_or_say_why(size, numbers, board):
+    linear = np.round(np.array(numbers[: size * size]).reshape(size, size), 3) - np.eye(size)
+    cubic = abs(np.round(np.array(numbers[9 : 9 + size]), 3))
+    start = np.round(np.array(numbers[12 : 12 + size]), 3)
+    mapping = map_flow(polynomial(linear, cubic, start), board)
+    if mapping.fits:
+        assert mapping.errors["ideal"] < 1e-6
+        assert all(count <= mapping.has.get(unit, 0) for unit, count in mapping.needs.items() if unit != "inverters")
+    else:
+        assert all(" needed, " in sentence for sentence in mapping.binding)
+
+
+def test_a_mapping_is_json_and_a_table():
+    for name in ("lorenz", "capacity"):
+        mapping = map_flow(FLOWS[name], "lucidac")
+        report = json.loads(json.dumps(mapping.to_dict(), allow_nan=False))
+        assert {"board", "fits", "binding", "needs", "has"} <= set(report)
+        console = Console(width=160, record=True)
+        console.print(mapping_table(mapping))
+        text = console.export_text()
+        assert ("does not fit" in text) != mapping.fits
+        assert all(sentence.split(":")[0] in text for sentence in mapping.binding)
+
+
+def test_an_unknown_board_is_refused():
+    with pytest.raises(BadInput, match=r"board 'That' is not known, did you mean 'that'\?"):
+        map_flow(FLOWS["decay"], "That")
+
+
+def test_a_flow_beyond_every_board_is_answered_at_once():
+    mapping = map_flow(attention(two_phases(60)), "lucidac")
+    assert mapping.binding == ("integrators: 180 needed, 8 there",)
+    assert mapping.note == "too large to be counted further"
