@@ -27,14 +27,18 @@ from analogflow.errors import (
 )
 from analogflow.flows import Averaging, CommonMode, Flow, Simplex, Sphere, WeightedMean
 from analogflow.graph import BlockGraph, comparator, log, normalise, softmax, switch, white_noise
+from analogflow.hardware import Mapping, map_flow
+from analogflow.hardware.parts_list import PartsList, parts_list
+from analogflow.hardware.preferred import preferred
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Schedule, Transport
 from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, simulate
 from analogflow.solution import Solution, solve
+from analogflow.technology import part_set, spread
 from analogflow.trajectory import Trajectory
-from analogflow.validation import Budget, Certificate, Parity, certify, error_budget, parity
+from analogflow.validation import Budget, Certificate, Level, Parity, certify, error_budget, parity, verification_levels
 
 if TYPE_CHECKING:
     from analogflow.netlister.pyspice import subcircuit
@@ -60,11 +64,14 @@ __all__ = [
     "Hopfield",
     "Imperfections",
     "Langevin",
+    "Level",
+    "Mapping",
     "MissingProgram",
     "NoCell",
     "Noise",
     "Outcome",
     "Parity",
+    "PartsList",
     "RateDistortion",
     "Schedule",
     "Simplex",
@@ -86,16 +93,22 @@ __all__ = [
     "error_budget",
     "flows",
     "log",
+    "map_flow",
     "netlist",
     "normalise",
     "parity",
+    "part_set",
+    "parts_list",
     "plot_capacity",
+    "preferred",
     "save_figure",
     "simulate",
     "softmax",
     "solve",
+    "spread",
     "subcircuit",
     "switch",
+    "verification_levels",
     "white_noise",
 ]
 

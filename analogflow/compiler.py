@@ -126,6 +126,7 @@ def degrade(
     *,
     noise: Noise | None = None,
     sample: int = 0,
+    values: Callable[[Circuit], Circuit] | None = None,
 ) -> Circuit:
     """The same circuit built from imperfect parts, with noise at its integrators.
 
@@ -139,6 +140,8 @@ def degrade(
         None if not given. Its seed also decides the deviations of the parts.
     sample : int
         Which circuit of the ensemble: each has deviations and noise of its own.
+    values : callable, optional
+        Chooses the values of a circuit of parts, before these deviate.
 
     Raises
     ------
@@ -150,9 +153,10 @@ def degrade(
         raise BadInput(f"the circuit is imperfect already ({circuit.imperfections}); start from what compile returned.")
     sample = check_sample(sample)
     if not imperfections.effects and not noise.sigma:
-        return dataclasses.replace(circuit, noise=noise, sample=sample)
+        chosen = circuit if values is None or circuit.parts is None else values(circuit)
+        return dataclasses.replace(chosen, noise=noise, sample=sample)
     if circuit.parts is not None:
-        return _with_spread_parts(circuit, imperfections, noise, sample)
+        return _with_spread_parts(circuit, imperfections, noise, sample, values)
     graph = imperfect_graph(circuit, imperfections, noise, sample)
     check(graph)
     realised = TECHNOLOGIES[circuit.technology](Brief(circuit.flow, graph))
@@ -167,7 +171,13 @@ def degrade(
     )
 
 
-def _with_spread_parts(circuit: Circuit, imperfections: Imperfections, noise: Noise, sample: int) -> Circuit:
+def _with_spread_parts(
+    circuit: Circuit,
+    imperfections: Imperfections,
+    noise: Noise,
+    sample: int,
+    values: Callable[[Circuit], Circuit] | None,
+) -> Circuit:
     """The circuit rebuilt with noise at its integrators, and its parts drawn with the mismatch asked for."""
     foreign = [name for name in imperfections.effects if name != "mismatch"]
     if foreign or circuit.parts is None or circuit.derived_from is None:
@@ -183,6 +193,7 @@ def _with_spread_parts(circuit: Circuit, imperfections: Imperfections, noise: No
         if circuit.technology == "opamp":
             brief, _ = scaled_brief(brief, unfold=False)
         circuit = dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology](brief).fields())
+    circuit = circuit if values is None else values(circuit)
     if imperfections.mismatch:
         circuit = spread(circuit, matched_parts(parts, imperfections.mismatch), seed=noise.seed, sample=sample)
     note = f"{imperfections}; noise {sigma:g} per √τ at the integrators, seed {noise.seed}, sample {sample}"

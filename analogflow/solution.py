@@ -16,6 +16,7 @@ from analogflow.circuit.parts import PartSet
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES, FAMILY_OF, Flow
+from analogflow.hardware.preferred import preferred
 from analogflow.netlister import LARGEST_STEP, Deck, netlist
 from analogflow.noise import Noise
 from analogflow.simulators import ENGINES, default_engine, simulate
@@ -176,7 +177,7 @@ def solve(
     flow = _flow_of(problem, form or carried_form(problem, technology))
     circuit = compile(flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature)
     noise = noise_of(circuit, noise, seed)
-    circuit = degrade(circuit, imperfections, noise=noise)
+    circuit = degrade(circuit, imperfections, noise=noise, values=preferred)
     given = own_time(flow) if time_constants is None else time_constants
     longest = given if given is not None else _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
     longest = min(longest, _LONGEST_OF_PARTS) if circuit.parts and given is None else longest

@@ -203,7 +203,7 @@ def test_solve_prints_an_error_budget(channel, capsys):
         (["--noise=-1000000dB"], "an SNR of -1000000.0 dB"),
         (["--mismatch", "0.1", "--imperfect", "mismatch=0.2"], "mismatch is given twice"),
         (["--budget"], "nothing is imperfect, so nothing costs anything"),
-        (["--budget", "--samples", "0", "--mismatch", "0.01"], "'0' is not a number of samples from 1"),
+        (["--budget", "--samples", "0", "--mismatch", "0.01"], "'0' is not a whole number from 1"),
         (["--accuracy", "0"], "'0' is not a positive number"),
     ],
 )

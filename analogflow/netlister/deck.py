@@ -14,7 +14,7 @@ from analogflow.circuit import Circuit, Reading
 from analogflow.errors import BadInput
 from analogflow.netlister.noise_table import table_text
 
-__all__ = ["Deck", "write_text"]
+__all__ = ["Deck", "refuse_existing", "write_text"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,14 +80,20 @@ class Deck:
         return f"Deck({self.circuit!r}, {self.end_time:g} s, {len(self.body)} lines)"
 
 
-def write_text(path: str | Path, text: str, *, force: bool) -> Path:
+def refuse_existing(*paths: str | Path | None, force: bool) -> None:
+    """Raise if any of `paths` exists, unless `force`: before any of several files is written."""
+    for path in paths:
+        if path is not None and Path(path).exists() and not force:
+            raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
+
+
+def write_text(path: str | Path, text: str, *, force: bool, encoding: str = "ascii") -> Path:
     """Write `text` to `path` at once or not at all; an existing file is replaced only with `force`."""
     path = Path(path)
-    if path.exists() and not force:
-        raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
+    refuse_existing(path, force=force)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding="ascii", newline="\n")
+        temporary.write_text(text, encoding=encoding, newline="\n")
         temporary.replace(path)
     except (OSError, ValueError) as fault:
         temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None

@@ -2,6 +2,7 @@
 
 from analogflow.report.attention import plot_attention
 from analogflow.report.block_diagram import draw_blocks
+from analogflow.report.boards import board_table, levels_table, mapping_table, parts_table
 from analogflow.report.figure import check_writable, save_figure
 from analogflow.report.law import plot_law
 from analogflow.report.paths import plot_paths
@@ -12,11 +13,15 @@ from analogflow.report.transport import plot_transport
 
 __all__ = [
     "PLOTS",
+    "board_table",
     "budget_tables",
     "check_writable",
     "doctor_table",
     "draw_blocks",
     "history_table",
+    "levels_table",
+    "mapping_table",
+    "parts_table",
     "plot_attention",
     "plot_capacity",
     "plot_law",

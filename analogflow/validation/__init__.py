@@ -2,7 +2,20 @@
 
 from analogflow.validation.budget import Budget, error_budget
 from analogflow.validation.certificate import Certificate, Check, certify
+from analogflow.validation.levels import Level, verification_levels
 from analogflow.validation.parity import Parity, parity
 from analogflow.validation.sensitivity import Prediction, predict
 
-__all__ = ["Budget", "Certificate", "Check", "Parity", "Prediction", "certify", "error_budget", "parity", "predict"]
+__all__ = [
+    "Budget",
+    "Certificate",
+    "Check",
+    "Level",
+    "Parity",
+    "Prediction",
+    "certify",
+    "error_budget",
+    "parity",
+    "predict",
+    "verification_levels",
+]

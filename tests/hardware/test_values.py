@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analogflow.circuit.values import SERIES, check_series, code, largest_error, nearest, neighbours
 from analogflow.errors import BadInput
-from analogflow.hardware.components.values import SERIES, check_series, code, largest_error, nearest, neighbours
 
 E12 = "100 120 150 180 220 270 330 390 470 560 680 820"
 E24 = "100 110 120 130 150 160 180 200 220 240 270 300 330 360 390 430 470 510 560 620 680 750 820 910"

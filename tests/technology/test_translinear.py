@@ -105,7 +105,7 @@ def test_small_biases_move_the_optimum_as_the_sensitivity_matrix_says():
     circuit, S = compiled(PAPER), sensitivity()
     settled = run(circuit, 200.0).final("z")
     entropy = PAPER.entropies if hasattr(PAPER, "entropies") else -(PAPER.transition * np.log(PAPER.transition)).sum(axis=1)
-    legs = (entropy.max() - entropy.min()) / np.log(8)
+    legs = (entropy.max() - entropy.min()) / np.log(10)
     volts = 2e-4
 
     def offset(element):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analogflow.circuit.values import nearest, neighbours
 from analogflow.hardware.components.rounded import Rounding, checked, levers, positive, rounding_of
 from analogflow.hardware.components.search import combine, scale_grid
-from analogflow.hardware.components.values import nearest, neighbours
 
 __all__ = ["round_independently", "round_jointly"]
 

@@ -42,8 +42,14 @@ Interval = tuple[Array, Array]
 MARGIN = 1.2
 """What the largest value of the ensemble is multiplied by, since other starts go further."""
 
-_STARTS, _TIME, _POINTS = 8, 40.0, 240
+_STARTS, _TIME, _POINTS = 96, 40.0, 160
 _NOISY_TIME = 60.0
+_LATE = 200.0
+"""τ for which the state of a softmax is followed: one that dies out goes on and on."""
+
+_CLAMP = 1.1
+"""Part of its range at which the state of a softmax is clamped: beyond what it needs, within what it has."""
+
 _LARGEST_LOGARITHM = 12.0
 """Nats beyond which the state of a softmax no longer matters: its share is 6e-6 and below."""
 
@@ -63,13 +69,15 @@ def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[st
     """
     field = VectorField(graph)
     starts = ensemble_starts(graph, flow)
-    end = min(flow.end_time or _TIME, _TIME)
+    logarithmic = any(_drives_softmax(graph, node) for node in graph.states.values())
+    longest = _LATE if logarithmic else _TIME
+    end = min(flow.end_time or longest, longest)
     drive = None
     if len(field.streams):
         end = min(flow.averaging.end if flow.averaging else _NOISY_TIME, _NOISY_TIME)
         step = flow.averaging.noise_step if flow.averaging else Noise.step
         drive = Drive(field, Noise(1.0, 1, step), range(len(starts)), end)
-    times = np.linspace(0.0, end, _POINTS)
+    times = end * np.linspace(0.0, 1.0, _POINTS) ** 3  # most of them early, where the fast modes are
     with np.errstate(all="ignore"):
         walked = march(field, starts, times, end, method_for(field, starts), drive=drive, tolerances=Tolerances(1e-5, 1e-8))
     states = walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)
@@ -78,8 +86,8 @@ def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[st
     for label in graph.states:
         node = graph.states[label]
         largest = float(abs(field.unpack(states)[label]).max())
-        if largest > _LARGEST_LOGARITHM and _drives_softmax(graph, node):
-            clamped[node] = _LARGEST_LOGARITHM
+        if _drives_softmax(graph, node):
+            clamped[node] = min(_CLAMP * MARGIN * largest, _LARGEST_LOGARITHM)
     states = np.concatenate(
         [
             np.clip(part, -clamped.get(graph.states[label], np.inf), clamped.get(graph.states[label], np.inf))
@@ -102,19 +110,22 @@ def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[st
     return found, clamped
 
 
-def ensemble_starts(graph: BlockGraph, flow: Flow) -> Array:
-    """Starts of the nominal ensemble, shape (8, size): the flow's own, and random ones on its manifolds."""
-    field, rng = VectorField(graph), np.random.default_rng(20)
+def ensemble_starts(graph: BlockGraph, flow: Flow, seed: int = 20) -> Array:
+    """Starts of the nominal ensemble, shape (96, size): the flow's own, and random ones on its manifolds."""
+    field, rng = VectorField(graph), np.random.default_rng(seed)
     own = graph.initial()
     spread = 0.5 * abs(own) + 0.2 * max(1.0, float(abs(own).max()))
-    starts = own + rng.standard_normal((_STARTS, own.size)) * spread
+    # Half of them at corners of the box, half inside.
+    corners = np.sign(rng.uniform(-1, 1, (_STARTS // 2, own.size)))
+    starts = own + spread * np.concatenate([corners, rng.uniform(-1, 1, (_STARTS - len(corners), own.size))])
     starts[0] = own
     if flow.end_time is not None:
         starts[1:] = own + 0.1 * (starts[1:] - own)  # where a path ends, another start is another problem
     for row in starts[1:]:
         states = field.unpack(row)
         for kept in flow.keeps:
-            states[kept.state] = kept.project(states[kept.state])
+            inside = abs(states[kept.state]) if isinstance(kept, Simplex) else states[kept.state]
+            states[kept.state] = kept.project(inside)
         for label, node in graph.states.items():
             hidden = graph.integrator(node).hidden or (own.size == 1)
             positive = (field.unpack(own)[label] > 0).all() and not any(kept.state == label for kept in flow.keeps)

@@ -1,7 +1,7 @@
 """Amplitude scaling: chooses how many machine units each signal is per flow unit, by a mixed-integer linear programme.
 
 In logarithms of the scales, ranges are bounds, products are equalities, and the smallest signal-to-error ratio is the
-objective; a multiplier's gain is 1 or 10, which is what makes it mixed-integer.
+objective; a multiplier's gain is 1 or 11, which is what makes it mixed-integer.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ __all__ = ["FILL", "Scaling", "scale"]
 
 FILL = 0.8
 """Part of a machine unit that a signal at its largest fills."""
+
+GAIN = 11.0
+"""Gain that a product may get: 1 + 10, which two resistors of one decade make exactly."""
 
 _ROOM = 0.05
 """Part of the sum of its inputs' ranges that a sum has at least."""
@@ -127,7 +130,7 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         inputs = [source(origin) for origin in graph.inputs(node)]
         block = graph.block(node)
         if node in ten:
-            require({column[node]: 1.0, ten[node]: -1.0} | _minus(inputs), 0.0, 0.0)
+            require({column[node]: 1.0, ten[node]: -math.log10(GAIN)} | _minus(inputs), 0.0, 0.0)
             upper[ten[node]], lower[ten[node]] = 1.0, 0.0
         elif isinstance(block, Normaliser):
             require({inputs[0]: 1.0, column[node]: -1.0}, -np.inf, -0.1)
@@ -161,7 +164,7 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
     note = (
         f"{len(nodes)} signals scaled to {FILL:g} machine units at most; the least filled is {tightest} with "
         f"{used[tightest]:.3g}"
-        + (f"; {gains} of {len(tens)} multipliers with a gain of 10" if tens else "")
+        + (f"; {gains} of {len(tens)} multipliers with a gain of {GAIN:g}" if tens else "")
         + (f"; clamped: {', '.join(clamped)}" if clamped else "")
     )
     return Scaling(rescaled(graph, scales, clamped), scales, used, clamped, tightest, note)

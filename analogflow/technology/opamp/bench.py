@@ -13,6 +13,7 @@ from analogflow.blocks import Scaled
 from analogflow.blocks.block import Block
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, VoltageSource
 from analogflow.circuit.parts import PartSet
+from analogflow.circuit.values import nearest
 from analogflow.technology.realisation import Site
 
 __all__ = ["MACHINE_UNIT", "Bench", "Term", "noise_gain"]
@@ -48,6 +49,10 @@ class Bench:
     thermal_voltage: float
     time_constant: float
     flipped: frozenset[str] = frozenset()
+
+    def preferred(self, resistance: float) -> float:
+        """Nearest resistance of the parts' series, where a cell can make up for the difference."""
+        return float(nearest(resistance, self.parts.series)) if self.parts.series else resistance
 
     def amplifier(self, name: str, plus: str, minus: str, output: str) -> Instance:
         """One op-amp."""

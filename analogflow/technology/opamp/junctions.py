@@ -26,6 +26,9 @@ _COMPENSATION = 30e-12
 _FEWEST, _MOST = 5e-7, FULL_CURRENT
 """Amperes between which reference currents are chosen; what is left is added as a voltage."""
 
+_CLOSE = 2e-3
+"""Nats that a ratio of preferred values may be off."""
+
 _SERVO_RESISTANCE, _SERVO_CAPACITANCE = 100e3, 100e-12
 
 
@@ -37,36 +40,49 @@ def _transdiode(name: str, summing: str, bench: Bench) -> Iterator[Element]:
     yield Capacitor(f"{name}_c", (summing, name), _COMPENSATION, 0.0)
 
 
-def _reference_current(wanted: float) -> tuple[float, float]:
-    """Current near the one wanted that a junction carries well, and the logarithm of what it lacks."""
-    chosen = min(max(wanted, _FEWEST), _MOST)
-    return chosen, math.log(wanted / chosen)
+def _resistances(scale: float, bench: Bench) -> tuple[float, float, float]:
+    """Resistances of a junction at full scale and of its reference, and the logarithm of what the reference lacks.
+
+    The reference current is that of `scale` machine units at the junction's resistance, where a junction carries it well.
+    Of the preferred values near, the pair is taken whose ratio is nearest.
+    """
+    best = (math.inf, _RESISTANCE, _RESISTANCE, 0.0)
+    for resistance in {bench.preferred(_RESISTANCE * factor) for factor in np.geomspace(0.5, 2.0, 120)}:
+        wanted = MACHINE_UNIT * scale / resistance
+        reference = bench.preferred(MACHINE_UNIT / min(max(wanted, _FEWEST), _MOST))
+        rest = math.log(wanted * reference / MACHINE_UNIT)
+        best = min(best, (abs(rest), resistance, reference, rest))
+    _, resistance, reference, rest = best
+    return resistance, reference, rest if abs(rest) > _CLOSE else 0.0
 
 
 @registered(Log)
 def _log(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     """Two transdiodes and a difference amplifier: K V_T ln(I/I_ref), with one reference for all elements."""
     _, output, inputs = scales(block)
-    current, rest = _reference_current(MACHINE_UNIT * inputs[0] / _RESISTANCE)
+    resistance, drop, rest = _resistances(inputs[0], bench)
     gain = MACHINE_UNIT * output / bench.thermal_voltage
     reference = f"{site.node}_ref"
-    yield Resistor(f"{reference}_in", ("vref", f"{reference}_s"), MACHINE_UNIT / current)
+    yield Resistor(f"{reference}_in", ("vref", f"{reference}_s"), drop)
     yield from _transdiode(reference, f"{reference}_s", bench)
     for i in range(block.size):
         name, summing, junction = site.output(i), site.inner("s", i), site.inner("e", i)
-        yield Resistor(f"{name}_in", (site.control(0, i), summing), _RESISTANCE)
+        yield Resistor(f"{name}_in", (site.control(0, i), summing), resistance)
         yield from _transdiode(junction, summing, bench)
-        offset = [bench.reference(-output * rest)] if rest else []
-        yield from bench.adder(name, [(gain, reference), (-gain, junction), *offset])
+        # An offset would spoil the symmetry by which the amplifier tells two junctions apart, so it has its own.
+        difference = site.inner("d", i) if rest else name
+        yield from bench.adder(difference, [(gain, reference), (-gain, junction)])
+        if rest:
+            yield from bench.adder(name, [(1.0, difference), bench.reference(-output * rest)])
 
 
 @registered(Exp)
 def _exp(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     """Transistors with the emitter of one that carries the reference current; their collectors become voltages."""
     _, output, inputs = scales(block)
-    current, rest = _reference_current(MACHINE_UNIT * output / _RESISTANCE)
+    resistance, drop, rest = _resistances(output, bench)
     v_t, emitter, reference = bench.thermal_voltage, f"{site.node}_em", f"{site.node}_ref"
-    yield Resistor(f"{reference}_in", ("vref", reference), MACHINE_UNIT / current)
+    yield Resistor(f"{reference}_in", ("vref", reference), drop)
     yield bench.amplifier(f"{reference}_amp", "0", reference, f"{reference}_o")
     yield Resistor(f"{reference}_o", (f"{reference}_o", emitter), 1e3)
     yield Capacitor(f"{reference}_c", (reference, f"{reference}_o"), _COMPENSATION, 0.0)
@@ -76,7 +92,7 @@ def _exp(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
         offset = [bench.reference(v_t * rest / MACHINE_UNIT)] if rest else []
         yield from bench.adder(base, [bench.term(site, 0, i, v_t / (MACHINE_UNIT * inputs[0])), *offset])
         yield BipolarTransistor(site.output(i), (collector, base, emitter), bench.parts.npn.name)
-        yield from bench.converter(site.output(i), collector, _RESISTANCE)
+        yield from bench.converter(site.output(i), collector, resistance)
 
 
 def _array(
@@ -128,8 +144,11 @@ def _tanh(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     """Differential pair: the difference of its currents is tanh of half the voltage between its bases."""
     _, output, inputs = scales(block)
     gain = bench.thermal_voltage / (MACHINE_UNIT * inputs[0])
+    # At zero each side carries half, so a difference that stays small may not decide how far a side goes.
+    full = MACHINE_UNIT * min(output, 1.0)
     for i in range(block.size):
         sides = [site.inner("l", i), site.inner("r", i)]
         bases = [(f"{side}_b", [bench.term(site, 0, i, sign * gain)]) for side, sign in zip(sides, (1, -1), strict=True)]
-        yield from _array(site.inner("pair", i), bases, sides, MACHINE_UNIT * output, bench)
-        yield from bench.adder(site.output(i), [(1.0, sides[0]), (-1.0, sides[1])])
+        yield from _array(site.inner("pair", i), bases, sides, full, bench)
+        difference = MACHINE_UNIT * output / full
+        yield from bench.adder(site.output(i), [(difference, sides[0]), (-difference, sides[1])])

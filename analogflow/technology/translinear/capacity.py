@@ -25,10 +25,10 @@ from analogflow.technology.realisation import Brief, Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, assembled
 
-__all__ = ["capacity"]
+__all__ = ["ENTROPY_RATIO", "capacity"]
 
-_RATIO = 8.0
-"""Ratio of the currents of the two reference diodes, which makes ln 8 of a nat."""
+ENTROPY_RATIO = 10.0
+"""Ratio of the currents of the two reference diodes: a decade is what resistors of any series make exactly."""
 
 _UNITS = 10.0
 """Unit transistors in one splitter."""
@@ -46,7 +46,7 @@ def capacity(brief: Brief) -> Realisation:
     inputs, outputs = P.shape
     bias = Bias.of(max(inputs, outputs))
     entropy = -xlogy(P, P).sum(axis=1)
-    legs = (entropy - entropy.min()) / math.log(_RATIO)
+    legs = (entropy - entropy.min()) / math.log(ENTROPY_RATIO)
     v_t = stages.thermal_voltage(brief.temperature)
     groups = [
         Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),
@@ -94,7 +94,7 @@ def _branch(i: int, row: np.ndarray, brief: Brief) -> Iterator[Element]:
 
 
 def _references(brief: Brief, bias: Bias, outputs: int, *, with_pair: bool) -> Iterator[Element]:
-    """Reference diodes at I and I/8, and the replica of a branch whose logarithm carries I/m, as those of the outputs do.
+    """Reference diodes at I and I/10, and the replica of a branch whose logarithm carries I/m, as those of the outputs do.
 
     What the resistances of the junctions add to a logarithm is then in the read-out of the capacity twice, with either sign.
     """
@@ -103,7 +103,7 @@ def _references(brief: Brief, bias: Bias, outputs: int, *, with_pair: bool) -> I
     if with_pair:
         yield from stages.sink("sink_a", "sa", "tail", 1.0, bias.tail, parts)
         yield from stages.transdiode("va", "sa", parts, bias)
-        yield from stages.sink("sink_b", "sb", "tail", 1 / _RATIO, bias.tail, parts)
+        yield from stages.sink("sink_b", "sb", "tail", 1 / ENTROPY_RATIO, bias.tail, parts)
         yield from stages.transdiode("vb", "sb", parts, bias)
     yield from stages.sink("sink_r", "er", "tail", 1 / outputs, bias.tail, parts)
     yield VoltageSource("replica", ("br", "0"), _REPLICA_BASE)

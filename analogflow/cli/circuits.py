@@ -1,0 +1,132 @@
+"""The verbs that make or show a circuit without running it: netlist, explain, map and draw."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from rich.console import Console
+
+from analogflow import report
+from analogflow.cli.options import (
+    about_conditions,
+    about_flow,
+    about_json,
+    about_output,
+    circuit_of,
+    flow_of,
+    imperfections_of,
+    positive,
+)
+from analogflow.cli.progress import fraction_bar
+from analogflow.compiler import degrade
+from analogflow.flows import FAMILIES
+from analogflow.hardware import BOARDS, map_flow
+from analogflow.hardware.parts_list import parts_list
+from analogflow.hardware.preferred import preferred
+from analogflow.netlister import netlist
+from analogflow.netlister.deck import refuse_existing, write_text
+from analogflow.problems.files import read_problem
+from analogflow.reference import expected_answer
+from analogflow.solution import carried_form, family_of, noise_of, own_time, path_step, plain
+from analogflow.validation import verification_levels
+
+__all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
+
+
+def about_netlist(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow netlist``."""
+    about_flow(parser)
+    about_conditions(parser)
+    parser.add_argument(
+        "--time",
+        type=positive,
+        metavar="T",
+        help="length of the transient analysis in time constants (the problem's own, or 60)",
+    )
+    parser.add_argument("--parts-list", metavar="FILE", help="write the parts of the circuit as a table too (.csv)")
+    about_output(parser, "netlist to write (.cir)")
+
+
+def run_netlist(options: argparse.Namespace) -> int:
+    """Write the netlist, its tables of noise and its parts list."""
+    problem = read_problem(options.flow, options.problem)
+    circuit = circuit_of(options, problem)
+    noise = noise_of(circuit, options.noise, options.seed)
+    circuit = degrade(circuit, imperfections_of(options), noise=noise, values=preferred)
+    flow, time = circuit.flow, options.time or own_time(circuit.flow) or 60.0
+    # What is expected at the problem's own time is not expected at another.
+    expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
+    listed = parts_list(circuit).to_csv() if options.parts_list else ""
+    deck = netlist(circuit, time_constants=time, largest_step=path_step(circuit, time), expected=expected)
+    refuse_existing(options.output, options.parts_list, force=options.force)
+    path = deck.write(options.output, force=options.force)
+    if listed:
+        write_text(options.parts_list, listed, force=options.force, encoding="utf-8")
+    tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
+    print(f"{path}: {len(circuit.elements)} elements{tables}; run it with: ngspice -b {path}")
+    return 0
+
+
+def about_explain(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow explain``."""
+    about_flow(parser)
+    parser.add_argument(
+        "--levels", action="store_true", help="the error that each level adds, from the equations to the parts"
+    )
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Print what each pass did and the parts, or the error that each level adds."""
+    problem, console = read_problem(options.flow, options.problem), Console()
+    if options.levels:
+        flow, carried = flow_of(options, problem), carried_form(problem, "translinear")
+        in_transistors = FAMILIES[family_of(problem)](problem, form=carried) if carried else None
+        with fraction_bar(False, "levels") as on_progress:
+            found = verification_levels(flow, carried=in_transistors, parts=options.parts, on_progress=on_progress)
+        console.print(report.levels_table(found, answer=flow.answer))
+        return 0
+    circuit = circuit_of(options, problem)
+    console.print(report.history_table(circuit))
+    console.print(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
+    if circuit.parts is not None:
+        console.print(report.parts_table(parts_list(preferred(circuit)), title=f"parts, set {circuit.parts.name}"))
+    return 0
+
+
+def about_map(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow map``."""
+    about_flow(parser)
+    parser.add_argument("--board", default="lucidac", metavar="NAME", help=f"{', '.join(BOARDS)}, or a TOML file (lucidac)")
+    about_json(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the configuration of the board (.json)")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def run_map(options: argparse.Namespace) -> int:
+    """Lay the flow out on a board; 1 where it does not fit."""
+    problem = read_problem(options.flow, options.problem)
+    refuse_existing(options.output, force=options.force)
+    mapping = map_flow(flow_of(options, problem), options.board)
+    if options.json:
+        print(json.dumps(plain(mapping.to_dict()), indent=2))
+    else:
+        Console().print(report.mapping_table(mapping))
+    if options.output:
+        text = json.dumps(plain(mapping.configuration), indent=2) + "\n"
+        write_text(options.output, text, force=options.force, encoding="utf-8")
+    return 0 if mapping.fits else 1
+
+
+def about_draw(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow draw``."""
+    about_flow(parser)
+    about_output(parser, "figure to write (.svg, .png, .pdf)")
+
+
+def run_draw(options: argparse.Namespace) -> int:
+    """Draw the block diagram."""
+    circuit = circuit_of(options, read_problem(options.flow, options.problem))
+    figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
+    print(report.save_figure(figure, options.output, force=options.force))
+    return 0

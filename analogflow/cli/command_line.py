@@ -1,0 +1,80 @@
+"""The table of verbs, and what becomes of a fault: one sentence on standard error and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import NoReturn
+
+from analogflow.cli import circuits, solving
+from analogflow.errors import AnalogflowError, BadInput
+
+__all__ = ["VERBS", "main"]
+
+Verb = tuple[str, Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]]
+"""What a verb does in one line, the function that does it, and the one that adds its options."""
+
+VERBS: dict[str, Verb] = {
+    "doctor": (
+        "say what is installed, what is missing and how to mend it",
+        solving.run_doctor,
+        lambda parser: None,
+    ),
+    "solve": (
+        "simulate the flow's circuit and hold the answer against the exact reference",
+        solving.run_solve,
+        solving.about_solve,
+    ),
+    "netlist": (
+        "write the circuit as a SPICE netlist that runs by itself",
+        circuits.run_netlist,
+        circuits.about_netlist,
+    ),
+    "explain": (
+        "show what each pass of the compiler does, and the parts of the circuit",
+        circuits.run_explain,
+        circuits.about_explain,
+    ),
+    "map": (
+        "does the flow fit an analog computer: what it needs, what binds, and how the board is set",
+        circuits.run_map,
+        circuits.about_map,
+    ),
+    "draw": ("draw the block diagram", circuits.run_draw, circuits.about_draw),
+}
+"""Every verb: adding one is adding a line here."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message[:1].lower()}{message[1:]}; see {self.prog} --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0 done, 1 failed, 2 bad input, 3 a program is missing."""
+    try:
+        options = _parser().parse_args(arguments)
+        return options.verb(options)
+    except AnalogflowError as fault:
+        print(f"analogflow: {fault}", file=sys.stderr)
+        return fault.exit_code
+    except KeyboardInterrupt:
+        print("analogflow: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # the reader of our output is gone; nobody is left to tell
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    description = "Compiles continuous-time flows into analog circuits, simulates them, and proves what they compute."
+    parser = _Parser(prog="analogflow", description=description)
+    parser.add_argument("--version", action="version", version=f"analogflow {metadata.version('analogflow')}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
+    for name, (summary, run, about) in VERBS.items():
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        verb.set_defaults(verb=run)
+        about(verb)
+    return parser

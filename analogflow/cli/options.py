@@ -1,0 +1,98 @@
+"""Options that several verbs share, and how their texts become values; each `about_…` adds one group to a verb's parser."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from analogflow.blocks import Imperfections
+from analogflow.blocks.imperfections import EFFECTS
+from analogflow.compiler import compile
+from analogflow.flows import FAMILIES
+from analogflow.solution import carried_form, family_of
+from analogflow.technology import PART_SETS, TECHNOLOGIES
+
+__all__ = [
+    "about_conditions",
+    "about_flow",
+    "about_json",
+    "about_output",
+    "circuit_of",
+    "count",
+    "flow_of",
+    "imperfections_of",
+    "positive",
+]
+
+
+def about_flow(parser: argparse.ArgumentParser) -> None:
+    """FLOW, PROBLEM, and what decides the circuit."""
+    parser.add_argument("flow", metavar="FLOW", help=f"one of: {', '.join(FAMILIES)}; custom is a file of equations")
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
+    parser.add_argument("--form", help="form of the flow")
+    parser.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
+    parser.add_argument("--parts", default="precision", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file")
+    parser.add_argument("--temperature", type=celsius, default=27.0, metavar="C", help="of the parts, °C (27)")
+
+
+def about_conditions(parser: argparse.ArgumentParser) -> None:
+    """Noise, mismatch, imperfections and their seed."""
+    parser.add_argument("--noise", default="0", metavar="S", help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz")
+    parser.add_argument("--mismatch", type=float, default=0.0, metavar="S", help="relative σ of every coefficient")
+    parser.add_argument(
+        "--imperfect", action="append", default=[], metavar="NAME=VALUE", help=f"one of: {', '.join(EFFECTS)}"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides noise and deviations; recorded with the result")
+
+
+def about_output(parser: argparse.ArgumentParser, what: str) -> None:
+    """The file that the verb is for."""
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=what)
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def about_json(parser: argparse.ArgumentParser) -> None:
+    """One JSON object instead of tables."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def flow_of(options: argparse.Namespace, problem: Any, technology: str = "ideal") -> Any:
+    """The flow that the options ask for; the form that `technology` carries where they name none."""
+    form = options.form or carried_form(problem, technology)
+    return FAMILIES[family_of(problem)](problem, **({"form": form} if form else {}))
+
+
+def circuit_of(options: argparse.Namespace, problem: Any) -> Any:
+    """The circuit that the options ask for, compiled, with perfect blocks."""
+    flow = flow_of(options, problem, options.technology)
+    return compile(flow, technology=options.technology, parts=options.parts, temperature=options.temperature)
+
+
+def imperfections_of(options: argparse.Namespace) -> Imperfections:
+    """What the options say is wrong with the blocks."""
+    mismatch = [f"mismatch={options.mismatch}"] if options.mismatch else []
+    return Imperfections.from_texts([*mismatch, *options.imperfect])
+
+
+def celsius(text: str) -> float:
+    """A temperature in °C that a circuit could be at."""
+    value = float(text)
+    if not -100 <= value <= 200:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from -100 to 200 °C")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above zero."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return value

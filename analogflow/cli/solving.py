@@ -1,0 +1,84 @@
+"""The verbs that run a circuit and judge its answer: doctor and solve."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from analogflow import report
+from analogflow.cli.options import (
+    about_conditions,
+    about_flow,
+    about_json,
+    circuit_of,
+    count,
+    imperfections_of,
+    positive,
+)
+from analogflow.cli.progress import fraction_bar, time_counter
+from analogflow.doctor import examine
+from analogflow.problems.files import read_problem
+from analogflow.simulators import ENGINES, default_engine
+from analogflow.solution import family_of, noise_of, solve
+from analogflow.validation import error_budget
+
+__all__ = ["about_solve", "run_doctor", "run_solve"]
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Say what is installed; 3 where something needed is missing."""
+    findings = examine()
+    Console().print(report.doctor_table(findings))
+    return 0 if all(finding.found for finding in findings if finding.needed) else 3
+
+
+def about_solve(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow solve``."""
+    about_flow(parser)
+    parser.add_argument("--engine", help=f"one of: {', '.join(ENGINES)}; ngspice if it is installed")
+    about_conditions(parser)
+    parser.add_argument("--accuracy", type=positive, metavar="E", help="largest error that the checks let pass")
+    parser.add_argument("--budget", action="store_true", help="what each imperfection and block costs, in nats and bits")
+    parser.add_argument(
+        "--samples", type=count, default=64, metavar="N", help="circuits drawn for each line of the budget (64)"
+    )
+    parser.add_argument(
+        "--time",
+        type=positive,
+        metavar="T",
+        help="end of the run in time constants; by default the problem's own, or where it settles",
+    )
+    about_json(parser)
+    parser.add_argument("--figure", metavar="FILE", help="write a figure of the run (.svg, .png, .pdf)")
+    parser.add_argument("--force", action="store_true", help="replace an existing figure")
+
+
+def run_solve(options: argparse.Namespace) -> int:
+    """Simulate and certify; 1 where a check fails."""
+    problem = read_problem(options.flow, options.problem)
+    report.check_writable(options.figure, force=options.force)
+    engine = options.engine or default_engine()
+    if options.engine is None and engine == "block":
+        print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
+    imperfections = imperfections_of(options)
+    budget = None
+    if options.budget:
+        circuit = circuit_of(options, problem)
+        with fraction_bar(options.json, "error budget") as on_fraction:
+            noise = noise_of(circuit, options.noise, options.seed)
+            budget = error_budget(circuit, imperfections, noise=noise, samples=options.samples, on_progress=on_fraction)
+    with time_counter(options.json) as on_progress:
+        solution = solve(
+            problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
+            noise=options.noise, imperfections=imperfections, seed=options.seed, accuracy=options.accuracy,
+            parts=options.parts, temperature=options.temperature, on_progress=on_progress,
+        )  # fmt: skip
+    if options.json:
+        print(report.solution_json(solution, budget))
+    else:
+        report.print_solution(solution, budget)
+    if options.figure:
+        report.save_figure(report.PLOTS[family_of(problem)](solution), options.figure, force=options.force)
+    return 0 if solution.passed else 1

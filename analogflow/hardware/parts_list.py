@@ -1,0 +1,152 @@
+"""What to buy for a circuit: every part with its value, count, tolerance and current, and the static power of it all."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections import Counter
+
+from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Diode, Instance, Resistor, StepVoltage, Switch
+from analogflow.circuit import VoltageSource as Source
+from analogflow.circuit.parts import PartSet
+from analogflow.errors import BadInput
+
+__all__ = ["Entry", "PartsList", "engineering", "parts_list"]
+
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One line of a parts list.
+
+    Parameters
+    ----------
+    part : str
+        Kind or name.
+    value : str
+        With its unit; empty where the name says it all.
+    count : int
+    tolerance : str
+        Deviation from part to part, one σ.
+    current : float
+        Supply current of all of them, amperes; 0 for passive parts.
+    """
+
+    part: str
+    value: str
+    count: int
+    tolerance: str = ""
+    current: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PartsList:
+    """Parts of a circuit.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+    power : float
+        Static, watts: the supply currents of amplifiers and multipliers at both rails, beside which junctions draw little.
+    """
+
+    entries: tuple[Entry, ...]
+    power: float
+
+    def to_csv(self) -> str:
+        """Text with a header line."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["part", "value", "count", "tolerance", "supply_current_amperes"])
+        for entry in self.entries:
+            writer.writerow([entry.part, entry.value, entry.count, entry.tolerance, f"{entry.current:g}"])
+        return text.getvalue()
+
+    def count(self, part: str) -> int:
+        """How many of a part there are."""
+        return sum(entry.count for entry in self.entries if entry.part == part)
+
+
+def parts_list(circuit: Circuit) -> PartsList:
+    """List the parts of a circuit; ammeters and what holds the initial conditions for a simulation are not parts.
+
+    Raises
+    ------
+    BadInput
+        The circuit is built from ideal elements.
+    """
+    parts = circuit.parts
+    if parts is None:
+        raise BadInput(f"the technology {circuit.technology!r} has no parts to list; take 'opamp' or 'translinear'.")
+    counts: Counter[tuple[str, str]] = Counter()
+    for element in circuit.elements:
+        match element:
+            case Resistor():
+                counts["resistor", f"{engineering(element.resistance)}Ω"] += 1
+            case Capacitor():
+                counts["capacitor", f"{engineering(element.capacitance)}F"] += 1
+            case BipolarTransistor():
+                kind = "NPN" if element.model == parts.npn.name else "PNP"
+                counts[f"{kind} transistor", "" if element.area == 1 else f"area {element.area:.4g}"] += 1
+            case Instance():
+                counts[element.macro, ""] += 1
+            case Diode():
+                counts["switching diode", ""] += 1
+            case Switch():
+                counts["analog switch", ""] += 1
+            case StepVoltage():
+                counts["hold signal", ""] += 1
+            case Source() if element.nodes[1] == "0" and element.voltage:
+                counts["reference or rail", f"{element.voltage:g} V"] += 1
+            case _:
+                pass
+    entries = tuple(
+        Entry(part, value, count, _tolerance(part, parts), count * _supply_current(part, parts))
+        for (part, value), count in sorted(counts.items(), key=_order)
+    )
+    active = sum(entry.current for entry in entries)
+    return PartsList(entries, 2 * parts.supply * active)
+
+
+def _order(item: tuple[tuple[str, str], int]) -> tuple[int, str, float, str]:
+    (part, value), _ = item
+    passive = {"resistor": 1, "capacitor": 2}.get(part, 0)
+    digits = value.rstrip("ΩF")
+    scale = {prefix: 10.0**power for power, prefix in _PREFIXES.items() if prefix}
+    number = float(digits[:-1]) * scale[digits[-1]] if passive and digits[-1] in scale else 0.0
+    return passive, part, number or (float(digits) if passive else 0.0), value
+
+
+def _tolerance(part: str, parts: PartSet) -> str:
+    limits = parts.tolerances
+    if part == "resistor":
+        return f"{100 * limits.resistor:g}%"
+    if part == "capacitor":
+        return f"{100 * limits.capacitor:g}%"
+    if part.endswith("transistor"):
+        return f"{1e6 * limits.junction:g} µV between junctions"
+    if part == parts.op_amp.name:
+        return f"{1e6 * parts.op_amp.offset:g} µV offset"
+    for multiplier in (parts.multiplier, parts.divider):
+        if part.startswith(multiplier.name):
+            return f"{100 * multiplier.gain_error:g}% gain, {1e3 * multiplier.offset:g} mV offset"
+    return ""
+
+
+def _supply_current(part: str, parts: PartSet) -> float:
+    if part == parts.op_amp.name:
+        return parts.op_amp.supply_current
+    for multiplier in (parts.multiplier, parts.divider):
+        if part.startswith(multiplier.name):
+            return multiplier.supply_current
+    return 0.0
+
+
+def engineering(value: float) -> str:
+    """Number in steps of a thousand with the prefix of the unit: 14300 is ``14.3k``."""
+    for power, prefix in reversed(_PREFIXES.items()):
+        if abs(value) >= 0.9999995 * 10.0**power:
+            return f"{value / 10.0**power:.4g}{prefix}"
+    return f"{value:.4g}"

@@ -1,0 +1,229 @@
+"""A circuit with component values that are sold: resistors of one amplifier are rounded together, so that ratios stay right.
+
+What a summing amplifier computes are ratios of its resistors. Each of its two networks may be scaled as a whole, and of all
+scales the one is taken whose rounded values give the nearest gains. In a row of a transistor circuit's crossbar the ratios
+are chosen so that the errors cancel at the answer (`analogflow.hardware.components.rounding`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.block_engine import integrate
+from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
+from analogflow.circuit.circuit import Step
+from analogflow.circuit.values import check_series, nearest, neighbours
+from analogflow.errors import BadInput
+from analogflow.hardware.components import capacity_crossbar, round_jointly
+from analogflow.problems import Channel
+from analogflow.technology.translinear.capacity import ENTROPY_RATIO
+
+__all__ = ["preferred"]
+
+Array = NDArray[np.float64]
+
+_SCALES, _CHOICES, _KEPT = 240, 256, 60
+"""Scales tried for a network, ways of rounding up or down for each, and how many of all these are kept."""
+
+_REFINED = 4
+"""Of all that was tried, how many are then stepped value by value."""
+
+_SWEEPS = 8
+
+_STEP = {"E12": 0.21, "E24": 0.1, "E96": 0.024, "E192": 0.012}
+"""One step of a series, relative."""
+
+_SMALL = 0.1
+"""Part of an amplifier's largest gain below which a gain need not be as exact, relative to itself."""
+
+_COMMON = 1.0
+"""Weight of an error that all legs share: junctions are told apart by millivolts on top of 0.6 V."""
+
+_CAPACITORS = "E12"
+
+_EXTINCT = 1e-6
+"""Probability below which an input counts as one that dies out."""
+
+
+def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
+    """The same circuit with resistors of a series of preferred values, and capacitors of E12.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of a technology that has parts.
+    series : str, optional
+        "E12", "E24", "E96" or "E192"; that of the circuit's parts if not given. Empty: exact values, nothing is changed.
+
+    Raises
+    ------
+    BadInput
+        The circuit is built from ideal elements, or the series is not known.
+    """
+    if circuit.parts is None:
+        raise BadInput(f"the technology {circuit.technology!r} has no parts; take 'opamp' or 'translinear'.")
+    series = circuit.parts.series if series is None else series
+    if not series:
+        return circuit
+    check_series(series)
+    resistors = {e.name: e for e in circuit.elements if isinstance(e, Resistor)}
+    chosen = {name: float(value) for name, value in _all_nearest(resistors, series).items()}
+    for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
+        chosen |= _amplifier(amplifier, resistors, series)
+    chosen |= _crossbar_rows(circuit, resistors, series)
+    moved = max((abs(np.log(chosen[name] / e.resistance)) for name, e in resistors.items()), default=0.0)
+
+    def changed(element: Element) -> Element:
+        if isinstance(element, Resistor):
+            return dataclasses.replace(element, resistance=chosen[element.name])
+        if isinstance(element, Capacitor):
+            return dataclasses.replace(element, capacitance=float(nearest(element.capacitance, _CAPACITORS)))
+        return element
+
+    groups = tuple(dataclasses.replace(g, elements=tuple(map(changed, g.elements))) for g in circuit.groups)
+    note = f"resistors of {series}, capacitors of {_CAPACITORS}; a value moved by {100 * moved:.2g}% at most"
+    return dataclasses.replace(circuit, groups=groups, history=(*circuit.history, Step("values", note, len(circuit.graph))))
+
+
+def _all_nearest(resistors: dict[str, Resistor], series: str) -> dict[str, Array]:
+    values = nearest(np.array([e.resistance for e in resistors.values()]), series)
+    return dict(zip(resistors, values, strict=True))
+
+
+def _amplifier(amplifier: Instance, resistors: dict[str, Resistor], series: str) -> dict[str, float]:
+    """Values of the resistors at the inputs of one amplifier."""
+    plus, minus, output = amplifier.nodes
+    if minus == output:  # a follower has no resistors of its own
+        return {}
+    legs = [e for e in resistors.values() if minus in e.nodes and "0" != minus]
+    feedback = [e for e in legs if output in e.nodes]
+    inverting = [e for e in legs if output not in e.nodes]
+    other = [e for e in resistors.values() if plus in e.nodes] if plus != "0" else []
+    if not feedback:
+        return _ratios(inverting, series) if plus == "0" else {}
+    if len(feedback) > 1 or not (inverting or other):
+        return {}
+    first, second = [*feedback, *inverting], other
+    below = np.array([e.resistance for e in first])
+    above = np.array([e.resistance for e in second])
+    wanted = _gains(below, above)
+    # A leg to ground carries no signal; it is there for the others' sake.
+    signal = np.array(["0" not in e.nodes for e in (*inverting, *second)])
+    allowed = np.maximum(abs(wanted), _SMALL * abs(wanted[signal]).max(initial=0.0))[signal]
+
+    def error(n_values: Array, p_values: Array) -> Array:
+        off = (_gains(n_values, p_values) - wanted)[..., signal]
+        common = abs(off.sum(axis=-1)) / allowed.max(initial=1e-300)
+        return (abs(off) / allowed).max(axis=-1, initial=0.0) + _COMMON * common
+
+    def closed(values: Array) -> Array:
+        return values[..., :1] / values[..., 1:]
+
+    def shares(values: Array) -> Array:
+        return (1 / values) / (1 / values).sum(axis=-1, keepdims=True)
+
+    n_values = _candidates(below, closed, series)
+    p_values = _candidates(above, shares, series) if second else np.zeros((1, 0))
+    errors = error(n_values[:, None, :], p_values[None, :, :])
+    pairs = np.unravel_index(np.argsort(errors, axis=None)[:_REFINED], errors.shape)
+    best = [np.concatenate([n_values[i], p_values[j]]) for i, j in zip(*pairs, strict=True)]
+
+    def total(values: Array) -> float:
+        return float(error(values[: len(first)], values[len(first) :]))
+
+    values = min((_refined(start, total, series) for start in best), key=total)
+    return dict(zip((e.name for e in (*first, *second)), values.tolist(), strict=True))
+
+
+def _candidates(exact: Array, ratios: Callable[[Array], Array], series: str) -> Array:
+    """Preferred values of one network, shape (candidates, legs), whose ratios are near those of the exact ones."""
+    rng = np.random.default_rng(len(exact))  # the same choice on every machine
+    scaled = exact * np.exp(np.linspace(-0.3, 1.0, _SCALES) * np.log(10))[:, None]
+    low, high = neighbours(scaled, series)
+    up = rng.random((_CHOICES, len(exact))) < 0.5
+    if 2 ** len(exact) <= _CHOICES:
+        up = (np.arange(2 ** len(exact))[:, None] >> np.arange(len(exact))) & 1 > 0
+    tried = np.where(up, high[:, None, :], low[:, None, :]).reshape(-1, len(exact))
+    wanted = ratios(exact)
+    off = abs(ratios(tried) / wanted - 1).max(axis=-1, initial=0.0)
+    return tried[np.argsort(off, kind="stable")[:_KEPT]]
+
+
+def _refined(values: Array, error: Callable[[Array], float], series: str) -> Array:
+    """Values from which no single step up or down brings a smaller error."""
+    best, least = values, error(values)
+    for _ in range(_SWEEPS):
+        before = least
+        for k in range(len(best)):
+            for factor in (1 + _STEP[series], 1 / (1 + _STEP[series])):
+                other = best.copy()
+                other[k] = nearest(other[k] * factor, series)
+                if (found := error(other)) < least:
+                    best, least = other, found
+        if least > 0.98 * before:
+            break
+    return best
+
+
+def _gains(below: Array, above: Array) -> Array:
+    """Gain, with its sign, from each inverting and non-inverting leg; the feedback resistor comes first in `below`."""
+    inverse = 1 / below
+    negative = -inverse[..., 1:] / inverse[..., :1]
+    closed = 1 - negative.sum(axis=-1, keepdims=True)
+    if not above.shape[-1]:
+        return np.broadcast_to(negative, (*np.broadcast_shapes(below.shape[:-1], above.shape[:-1]), negative.shape[-1]))
+    conductance = 1 / above
+    positive = conductance / conductance.sum(axis=-1, keepdims=True) * closed
+    shape = np.broadcast_shapes(negative.shape[:-1], positive.shape[:-1])
+    parts = [np.broadcast_to(part, (*shape, part.shape[-1])) for part in (negative, positive)]
+    return np.concatenate(parts, axis=-1)
+
+
+def _ratios(legs: list[Resistor], series: str) -> dict[str, float]:
+    """Values whose ratios are nearest, for the legs of an integrator: a common factor only changes its rate."""
+    if len(legs) < 2:
+        return {}
+    exact = np.array([e.resistance for e in legs])
+    wanted = (1 / exact) / (1 / exact).sum()
+
+    def error(values: Array) -> Array:
+        shares = (1 / values) / (1 / values).sum(axis=-1, keepdims=True)
+        return abs(shares / wanted - 1).max(axis=-1)
+
+    values = _candidates(exact, lambda v: (1 / v) / (1 / v).sum(axis=-1, keepdims=True), series)
+    best = _refined(values[int(error(values).argmin())], lambda v: float(error(v)), series)
+    return dict(zip((e.name for e in legs), best.tolist(), strict=True))
+
+
+def _crossbar_rows(circuit: Circuit, resistors: dict[str, Resistor], series: str) -> dict[str, float]:
+    """Values of the crossbar of a capacity circuit in transistors, rounded so that their errors cancel at its answer."""
+    channel = circuit.flow.problem
+    if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
+        return {}
+    transition = np.asarray(circuit.flow.constants["P"])
+    settled = integrate(circuit.graph, 5000.0, answer="z", tolerance=1e-9).final("z")
+    # An input that dies out has no say in the answer.
+    used = np.where(settled > _EXTINCT, settled, 0.0)
+    try:
+        crossbar = capacity_crossbar(transition, used / used.sum(), ENTROPY_RATIO)
+    except BadInput:  # several distributions are optimal, so none is to be kept
+        return {}
+    legs = [*(f"v{j}" for j in range(transition.shape[1])), "va", "vb"]
+    names = [[f"u{i}_{leg}" for leg in legs] for i in range(len(transition))]
+    units = (
+        resistors[name].resistance * weight
+        for row, weights in zip(names, crossbar.weights, strict=True)
+        for name, weight in zip(row, weights, strict=True)
+        if weight
+    )
+    rounding = round_jointly(crossbar.weights, next(units), series, crossbar.voltages, crossbar.sensitivity)
+    return {
+        name: float(value)
+        for row, values in zip(names, rounding.parts, strict=True)
+        for name, value in zip(row, values, strict=True)
+        if name in resistors and np.isfinite(value)
+    }

@@ -1,0 +1,206 @@
+"""From the equations to the parts, level by level: how much error each adds to the answer, and which block adds it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+
+from analogflow.block_engine import VectorField, integrate
+from analogflow.blocks import Constant, Integrator, NoiseSource, Wire
+from analogflow.circuit import BipolarTransistor, Circuit, direct
+from analogflow.circuit.parts import PartSet
+from analogflow.compiler import compile
+from analogflow.errors import BadInput, NoCell
+from analogflow.flows import Flow
+from analogflow.hardware.preferred import preferred
+from analogflow.netlister import netlist
+from analogflow.simulators import simulate
+from analogflow.technology.opamp.bench import MACHINE_UNIT
+
+__all__ = ["Level", "verification_levels"]
+
+Array = NDArray[np.float64]
+
+_TIME = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+    """One level of the description of a flow.
+
+    Parameters
+    ----------
+    name : str
+    error : float
+        Largest distance of the answer from that of the exact flow, flow units.
+    added : float
+        Largest change of the answer against the level before; against the ideal netlist for a netlist of parts.
+    culprit : str
+        What adds most of it; empty where nothing does.
+    """
+
+    name: str
+    error: float
+    added: float
+    culprit: str = ""
+
+
+def verification_levels(
+    flow: Flow,
+    *,
+    carried: Flow | None = None,
+    parts: PartSet | str = "precision",
+    time_constants: float | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[Level, ...]:
+    """Answers of the exact flow, its graph, its scaled graph and its netlists: ideal, of op-amps, of transistors.
+
+    Parameters
+    ----------
+    flow : Flow
+    carried : Flow, optional
+        The form that transistors carry, for the last level; that is left out if not given.
+    parts : PartSet or str
+    time_constants : float, optional
+        Where the answers are compared, in τ; the flow's own end, or 60, if not given.
+    on_progress : callable, optional
+        Called with the fraction done.
+
+    Raises
+    ------
+    BadInput
+        The flow is noisy: its answer is a law, which no two levels share path by path.
+    """
+    if flow.noisy:
+        raise BadInput("a flow with noise of its own has no answer to compare level by level; compare its laws with solve.")
+    end = time_constants or flow.end_time or _TIME
+    exact = _exact(flow, end)
+    ideal = compile(flow)
+    found = [("graph", integrate(ideal.graph, end).final(flow.answer), "")]
+    scaled = compile(flow, scaled=True)
+    for name, engine in (("scaled graph", "block"), ("ideal netlist", "ngspice")):
+        run = simulate(netlist(scaled, time_constants=end, largest_step=min(0.02, end / 500)), engine=engine)
+        found.append((name, run.final(flow.answer), ""))
+        if on_progress:
+            on_progress(len(found) / 5)
+    reference = found[-1][1]
+    levels, before = [Level("exact flow", 0.0, 0.0)], exact
+    for name, answer, culprit in found:
+        levels.append(Level(name, _distance(answer, exact), _distance(answer, before), culprit))
+        before = answer
+    circuit = preferred(compile(flow, technology="opamp", parts=parts))
+    answer, culprit = _worst_block(circuit, end)
+    levels.append(Level("op-amp netlist", _distance(answer, exact), _distance(answer, reference), culprit))
+    if on_progress:
+        on_progress(0.8)
+    if carried is not None:
+        try:
+            circuit = preferred(compile(carried, technology="translinear", parts=parts))
+        except NoCell:
+            return tuple(levels)
+        own = _exact(carried, end)
+        answer = simulate(netlist(circuit, time_constants=end)).final(carried.answer)
+        added = _distance(answer, own)
+        levels.append(Level("translinear netlist", added, added, _worst_stage(circuit, end, answer, own)))
+    return tuple(levels)
+
+
+def _exact(flow: Flow, end: float) -> Array:
+    """Answer of the flow's own function, integrated by DOP853 at 1e-12."""
+    shapes = {name: value.shape for name, value in flow.states.items()}
+    bounds = np.cumsum([value.size for value in flow.states.values()])[:-1]
+
+    def named(y: Array) -> dict[str, Array]:
+        return {n: part.reshape(shape) for (n, shape), part in zip(shapes.items(), np.split(y, bounds), strict=True)}
+
+    def rate(_: float, y: Array) -> Array:
+        return np.concatenate([np.ravel(value) for value in flow.rates(**named(y)).values()])
+
+    start = np.concatenate([value.ravel() for value in flow.states.values()])
+    with np.errstate(all="ignore"):
+        y = solve_ivp(rate, (0.0, end), start, "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
+    states = named(y)
+    return np.ravel(states[flow.answer] if flow.answer in states else flow.observe(flow.answer, **states))
+
+
+def _distance(one: Array, other: Array) -> float:
+    return float(abs(one - other).max())
+
+
+def _worst_block(circuit: Circuit, end: float) -> tuple[Array, str]:
+    """Answer of an op-amp circuit, and the block whose voltage is furthest from what its own inputs ask for."""
+    graph = circuit.graph
+    built = {group.block for group in circuit.groups}
+    signs = _signs(circuit)
+    probes = {
+        f"node_{node}": direct(
+            tuple(f"{node}_{k}" for k in range(graph.block(node).size)), MACHINE_UNIT * signs.get(node, 1.0)
+        )
+        for node in graph
+        if node in built and not isinstance(graph.block(node), Constant | Wire | NoiseSource)
+    }
+    probed = dataclasses.replace(circuit, readings={**circuit.readings, **probes})
+    run = simulate(netlist(probed, time_constants=end))
+    measured = {name.removeprefix("node_"): run.final(name) for name in probes}
+    field = VectorField(graph)
+    values = field.signals(np.concatenate([measured[node] for node in graph.states.values()]))
+    errors = {}
+    for node in graph.order():
+        block = graph.block(node)
+        if isinstance(block, Wire):
+            measured[node] = block.relation(measured[graph.inputs(node)[0]])
+        elif isinstance(block, Integrator) or node not in measured:
+            measured.setdefault(node, values[node])
+        else:
+            asked = block.relation(*(measured[origin] for origin in graph.inputs(node)))
+            errors[node] = float(abs(measured[node] - asked).max())
+    worst = max(errors, key=errors.__getitem__)
+    place = graph.source(worst).text
+    return run.final(circuit.flow.answer), f"{worst}, {errors[worst]:.1g} machine units off{f' ({place})' if place else ''}"
+
+
+def _signs(circuit: Circuit) -> dict[str, float]:
+    """Sign of blocks that were built with the other polarity."""
+    from analogflow.technology.opamp.speed import flipped_nodes
+
+    return dict.fromkeys(flipped_nodes(circuit.graph), -1.0)
+
+
+def _worst_stage(circuit: Circuit, end: float, answer: Array, exact: Array) -> str:
+    """Stage of a transistor circuit whose transistors, made ideal, take most of the error away."""
+    stages = {}
+    for group in circuit.groups:
+        stages.setdefault(group.block.rstrip("0123456789"), []).append(group.block)
+    least = (_distance(answer, exact), "op-amps and resistors")
+    for stage, blocks in stages.items():
+        changed = _idealised(circuit, set(blocks))
+        if changed is not None:
+            error = _distance(simulate(netlist(changed, time_constants=end)).final(circuit.flow.answer), exact)
+            least = min(least, (error, f"transistors of {stage}: without their imperfections {error:.1g}"))
+    return least[1]
+
+
+def _idealised(circuit: Circuit, blocks: set[str]) -> Circuit | None:
+    """The circuit with transistors of some groups that have nothing but a saturation current and a high gain."""
+    kept = {"is", "nf", "eg", "xtb"}
+    models = tuple(
+        dataclasses.replace(
+            model, name=f"{model.name}_ideal", parameters=(*((n, v) for n, v in model.parameters if n in kept), ("bf", 1e5))
+        )
+        for model in circuit.models
+        if model.kind in ("npn", "pnp")
+    )
+    groups, found = [], False
+    for group in circuit.groups:
+        elements = group.elements
+        if group.block in blocks:
+            elements = tuple(
+                dataclasses.replace(e, model=f"{e.model}_ideal") if isinstance(e, BipolarTransistor) else e for e in elements
+            )
+            found = found or elements != group.elements
+        groups.append(dataclasses.replace(group, elements=elements))
+    return dataclasses.replace(circuit, groups=tuple(groups), models=(*circuit.models, *models)) if found else None

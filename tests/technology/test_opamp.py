@@ -1,0 +1,169 @@
+"""Op-amp circuits: every family lands where its flow does, from parts, with values that are sold."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.block_engine import VectorField
+from analogflow.blocks import Sine
+from analogflow.circuit import Circuit, Instance, Resistor, VoltageSource, direct
+from analogflow.circuit.circuit import Group
+from analogflow.circuit.values import nearest
+from analogflow.errors import NoCell
+from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
+from analogflow.reference import capacity_reference
+from analogflow.technology import part_set, spread
+from analogflow.technology.macros import op_amp_macro
+from analogflow.technology.opamp.bench import Bench
+from analogflow.technology.opamp.speed import DELAY_ERROR, delays
+
+PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+PROBLEMS = {
+    "capacity": PAPER,
+    "rate-distortion": RateDistortion(source=[0.6, 0.4], distortion=[[0, 1], [1, 0]], beta=2.0),
+    "transport": Transport(cost=[[0, 1, 2], [1, 0, 1], [2, 1, 0]], row=[0.3, 0.3, 0.4], column=[0.4, 0.3, 0.3], epsilon=0.5),
+    "attention": Attention(tokens=[[1, 0], [0, 1], [0.6, 0.8]], B=np.eye(2), V=np.eye(2), beta=1.0, time=1.0),
+    "hopfield": Hopfield(
+        U=[[0.3, 0.0], [0.1, 0.2]], I=[0.5, -0.5], gain_v=np.eye(2), gain_h=np.eye(2), activation="tanh", temperature=0.0
+    ),
+}
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
+def test_capacity_within_a_thousandth_of_a_nat_with_exact_values(form):
+    circuit = af.compile(af.flows.capacity(PAPER, form=form), technology="opamp")
+    run = af.simulate(af.netlist(circuit, time_constants=50))
+    reference = capacity_reference(PAPER)
+    assert abs(run.final("capacity_nats")[0] - reference.capacity_nats) < 1e-3
+    assert abs(run.final("z") - reference.input_distribution).max() < 1e-3
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("family", PROBLEMS)
+def test_every_family_within_a_hundredth_with_preferred_values(family):
+    solution = af.solve(
+        PROBLEMS[family], technology="opamp", accuracy=1e-2, time_constants=None if family == "attention" else 60
+    )
+    assert {e.resistance for e in solution.circuit.elements if isinstance(e, Resistor)} <= {
+        float(nearest(e.resistance, "E96")) for e in solution.circuit.elements if isinstance(e, Resistor)
+    }
+    flow = solution.flow
+    exact = af.simulate(
+        af.netlist(af.compile(flow), time_constants=flow.end_time or 60, largest_step=0.01 if flow.end_time else None),
+        engine="block",
+    )
+    assert abs(solution.run.final(flow.answer) - exact.final(flow.answer)).max() < 1e-2
+
+
+@pytest.mark.ngspice
+def test_capacity_of_the_paper_with_precision_parts_and_e96_values():
+    solution = af.solve(PAPER, technology="opamp", time_constants=60)
+    assert solution.certificate.errors["capacity_nats"] < 1e-3
+    assert solution.certificate.errors["input_distribution"] < 1e-2
+    assert solution.passed
+
+
+@pytest.mark.ngspice
+def test_a_pause_is_a_comparator_with_hysteresis():
+    plan = Transport(
+        cost=[[0, 1, 2], [1, 0, 1], [2, 1, 0]], row=[0.3, 0.3, 0.4], column=[0.4, 0.3, 0.3], epsilon=0.3,
+        schedule={"kind": "adaptive", "start": 1.0, "rate": 0.2},
+    )  # fmt: skip
+    circuit = af.compile(af.flows.transport(plan), technology="opamp")
+    assert any(name.name.endswith("_cmp") for name in circuit.elements)
+    run = af.simulate(af.netlist(circuit, time_constants=40), time_limit=120)
+    exact = af.simulate(af.netlist(af.compile(af.flows.transport(plan)), time_constants=40), engine="block")
+    assert abs(run.final("plan") - exact.final("plan")).max() < 2e-2
+    assert ((run.values["brake"] > -0.1) & (run.values["brake"] < 1.1)).all()
+
+
+@pytest.mark.ngspice
+def test_langevin_keeps_its_law_in_op_amps():
+    problem = Langevin(energy="x**2/2", variables=["x"], temperature=0.5)
+    solution = af.solve(problem, technology="opamp", seed=3, time_constants=300.0)
+    assert solution.certificate.answer["covariance"][0][0] == pytest.approx(0.5, abs=0.12)
+
+
+@pytest.mark.ngspice
+def test_noise_moves_the_op_amp_circuit_as_it_moves_the_graph():
+    circuit = af.degrade(af.compile(af.flows.capacity(PAPER), technology="opamp"), noise=af.Noise(0.02, seed=2))
+    deck = af.netlist(circuit, time_constants=20)
+    spice, block = af.simulate(deck), af.simulate(deck, engine="block")
+    theirs = np.stack([np.interp(spice.time, block.time, z) for z in block.values["z"].T], axis=1)
+    assert abs(spice.values["z"] - theirs).max() < 5e-3
+    assert np.ptp(spice.values["z"][spice.time > 10], axis=0).max() > 0.01
+
+
+def bench(name="precision"):
+    return Bench(part_set(name), 0.02585, 1e-3)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    "terms", [[(2.5, "a"), (-0.5, "b")], [(0.1, "a"), (0.2, "b")], [(-3.0, "a"), (-4.0, "b")], [(11.0, "a")], [(1.0, "b")]]
+)
+def test_an_adder_adds(terms):
+    volts = {"a": 0.7, "b": -0.4}
+    parts = part_set("precision")
+    elements = (
+        *(VoltageSource(name, (name, "0"), value) for name, value in volts.items()),
+        *bench().adder("y", terms),
+    )
+    base = af.compile(af.flows.capacity(PAPER), technology="opamp")
+    circuit = dataclasses.replace(
+        base,
+        groups=(Group("all", "", elements),),
+        readings={"z": direct(("y",)), "u": direct(("y",))},
+        macros=(op_amp_macro(parts.op_amp, parts.supply),),
+        release=0.0,
+        derived_from=None,
+    )
+    deck = af.netlist(circuit, time_constants=0.1)
+    from analogflow.simulators.ngspice.protocol import Request
+    from analogflow.simulators.ngspice.session import default_session
+
+    reply = default_session().run(Request(deck=deck.embedded, vectors=("y",), end_time=deck.end_time), time_limit=20)
+    assert reply.vectors["y"][-1] == pytest.approx(sum(g * volts[n] for g, n in terms), abs=1e-4)
+
+
+def test_delays_set_the_time_constant():
+    flow = af.flows.capacity(PAPER)
+    precise, fast = (af.compile(flow, technology="opamp", parts=name) for name in ("precision", "fast"))
+    assert fast.time_constant < precise.time_constant
+    longest = max(delays(precise.graph, precise.parts).values())
+    rate = abs(np.linalg.eigvals(VectorField(precise.graph).jacobian(precise.graph.initial()))).max()
+    assert longest * rate / precise.time_constant <= 1.1 * DELAY_ERROR
+
+
+@pytest.mark.ngspice
+def test_a_slower_circuit_follows_its_path_more_closely():
+    circuit = af.compile(af.flows.capacity(PAPER), technology="opamp")
+    run = af.simulate(af.netlist(circuit, time_constants=15))
+    exact = af.simulate(
+        af.netlist(af.compile(af.flows.capacity(PAPER)), time_constants=15, largest_step=0.01), engine="block"
+    )
+    theirs = np.stack([np.interp(run.time, exact.time, z) for z in exact.values["z"].T], axis=1)
+    assert abs(run.values["z"] - theirs).max() < 1e-2
+
+
+def test_a_block_without_an_op_amp_circuit_is_refused_with_its_line():
+    flow = af.Flow(lambda x: -np.sin(x), {"x": np.array([0.3])})
+    with pytest.raises(
+        NoCell, match=r"^the technology 'opamp' has no cell for the block 'sine', placed by .*take the technology 'ideal'"
+    ):
+        af.compile(flow, technology="opamp")
+    assert Sine.kind() == "sine"
+
+
+def test_deviations_of_multipliers_and_amplifiers_reach_the_netlist():
+    circuit = spread(af.compile(af.flows.capacity(PAPER), technology="opamp"), seed=5)
+    assert isinstance(circuit, Circuit)
+    gains = [e.parameter("gain", 1.0) for e in circuit.elements if isinstance(e, Instance) and e.macro == "ad734"]
+    assert 1e-4 < np.std(gains) < 2e-3
+    text = af.netlist(circuit).text
+    assert " gain=1.00" in text or " gain=0.99" in text
+    assert math.isfinite(sum(gains))
