@@ -2,7 +2,19 @@
 
 from pathlib import Path
 
-from analogflow import Channel, Noise, compile, degrade, draw_blocks, flows, netlist, plot_capacity, save_figure, solve
+from analogflow import (
+    Channel,
+    Noise,
+    compile,
+    degrade,
+    draw_blocks,
+    flows,
+    netlist,
+    plot_capacity,
+    preferred,
+    save_figure,
+    solve,
+)
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
@@ -52,6 +64,10 @@ def main() -> None:
         network = read_problem("hopfield", ROOT / "examples/data" / file)
         deck = netlist(compile(flows.hopfield(network)), time_constants=time, expected=expected_answer(network))
         print(deck.write(ROOT / f"netlists/hopfield-{name}-ideal.cir", force=True).relative_to(ROOT))
+    for technology in ("opamp", "translinear"):
+        circuit = preferred(compile(flows.capacity(channel), technology=technology))
+        deck = netlist(circuit, time_constants=100, expected=expected_answer(channel))
+        print(deck.write(ROOT / f"netlists/capacity-logdomain-{technology}.cir", force=True).relative_to(ROOT))
     images = ROOT / "docs/images"
     circuit = compile(flows.capacity(channel))
     print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))

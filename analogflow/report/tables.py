@@ -84,6 +84,7 @@ def _bits(value: float) -> str:
 _ERRORS = {
     "capacity_nats": "difference from the reference",
     "input_distribution": "largest difference in z",
+    "capacity_readout_nats": "error of the circuit's own read-out",
     "certified_gap_nats": "certified gap of the circuit's z",
     "simplex": "largest departure of Σz from 1",
     "tokens": "largest difference of a coordinate",

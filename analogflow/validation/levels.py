@@ -25,7 +25,7 @@ __all__ = ["Level", "verification_levels"]
 
 Array = NDArray[np.float64]
 
-_TIME = 60.0
+_TIME = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ def verification_levels(
         The form that transistors carry, for the last level; that is left out if not given.
     parts : PartSet or str
     time_constants : float, optional
-        Where the answers are compared, in τ; the flow's own end, or 60, if not given.
+        Where the answers are compared, in τ; the flow's own end, or 100, if not given.
     on_progress : callable, optional
         Called with the fraction done.
 

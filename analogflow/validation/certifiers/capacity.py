@@ -35,6 +35,8 @@ def certify_capacity(channel: Channel, run: Trajectory, tolerance: float) -> tup
         "certified_gap_nats": gap,
         "simplex": defect,
     }
+    if "capacity_readout" in run.values:
+        errors["capacity_readout_nats"] = abs(float(run.final("capacity_readout")[0]) - reference.capacity_nats)
     checks = (
         Check("settled", run.outcome.ok, f"{run.outcome.value} {run.detail}".strip()),
         Check.at_most("capacity agrees with the reference", errors["capacity_nats"], tolerance, "nat"),

@@ -1,0 +1,216 @@
+"""Circuits of op-amps and of transistors in ngspice: how near they come, how fast they run, and what tolerances do.
+
+Run from the project's root; ``--write`` puts the tables into docs/technologies.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.integrate import solve_ivp
+from tables import machine, report, table
+
+import analogflow as af
+from analogflow.block_engine import VectorField
+from analogflow.circuit.parts import Tolerances
+from analogflow.hardware.components import capacity_crossbar, round_independently, round_jointly
+from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
+from analogflow.reference import capacity_certificate, capacity_reference
+from analogflow.solution import carried_form, family_of, own_time
+from analogflow.technology import spread
+
+DOCUMENT = Path(__file__).parents[1] / "docs/technologies.md"
+PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+PROBLEMS = {
+    "capacity": PAPER,
+    "rate-distortion": RateDistortion(source=[0.6, 0.4], distortion=[[0, 1], [1, 0]], beta=2.0),
+    "transport": Transport(cost=[[0, 1, 2], [1, 0, 1], [2, 1, 0]], row=[0.3, 0.3, 0.4], column=[0.4, 0.3, 0.3], epsilon=0.5),
+    "attention": Attention(tokens=[[1, 0], [0, 1], [0.6, 0.8]], B=np.eye(2), V=np.eye(2), beta=1.0, time=1.0),
+    "hopfield": Hopfield(
+        U=[[0.3, 0.0], [0.1, 0.2]], I=[0.5, -0.5], gain_v=np.eye(2), gain_h=np.eye(2), activation="tanh", temperature=0.0
+    ),
+}
+
+
+def flow_of(problem: object, technology: str = "ideal") -> af.Flow:
+    form = carried_form(problem, technology)
+    make = getattr(af.flows, family_of(problem).replace("-", "_"))
+    return make(problem, **({"form": form} if form else {}))
+
+
+def run(circuit: af.Circuit, time_constants: float) -> af.Trajectory:
+    return af.simulate(af.netlist(circuit, time_constants=time_constants))
+
+
+def transistors() -> str:
+    """The paper's channel against temperature: exact values and E96 values, one Gummel-Poon model."""
+    reference, rows = capacity_reference(PAPER), []
+    for temperature in (-40.0, 0.0, 27.0, 85.0, 125.0):
+        circuit = af.compile(af.flows.capacity(PAPER), technology="translinear", temperature=temperature)
+        exact, bought = run(circuit, 200.0), run(af.preferred(circuit), 200.0)
+        field = VectorField(circuit.derived_from)
+        path = solve_ivp(
+            field, (0, exact.time[-1]), field.graph.initial(), "DOP853", exact.time, rtol=1e-11, atol=1e-13
+        )  # fmt: skip
+        ideal = field.observables(path.y.T)["z"]
+        z = [r.final("z") for r in (exact, bought)]
+        loss = [reference.capacity_nats - capacity_certificate(PAPER.transition, v / v.sum()).lower for v in z]
+        rows.append(
+            (
+                f"{temperature:g}",
+                *(f"{abs(v - reference.input_distribution).max():.1e}" for v in z),
+                *(f"{x:.1e}" for x in loss),
+                f"{abs(exact.values['z'] - ideal).max():.1e}",
+                f"{exact.final('capacity_nats')[0] - reference.capacity_nats:+.1e}",
+                f"{shown(exact) - reference.capacity_nats:+.1e}",
+            )
+        )
+    head = ("°C", "error of z, exact values", "E96", "capacity lost (nat), exact values", "E96", "error of the path",
+            "error of I(z) (nat)", "of the circuit's own read-out (nat)")  # fmt: skip
+    return table(head, rows)
+
+
+def shown(trajectory: af.Trajectory) -> float:
+    """What the replica branch of the circuit shows."""
+    return float(trajectory.final("capacity_readout")[0])
+
+
+def random_channels() -> str:
+    """Five random channels of each size, rows uniform on the simplex; the read-out is calibrated on the paper's channel."""
+    paper = run(af.compile(af.flows.capacity(PAPER), technology="translinear"), 100.0)
+    rows, calibration = [], shown(paper) - capacity_reference(PAPER).capacity_nats
+    for size in (3, 5, 8):
+        errors, readings, seconds = [], [], []
+        for seed in range(5):
+            channel = Channel(np.random.default_rng(seed).dirichlet(np.ones(size), size))
+            circuit = af.compile(af.flows.capacity(channel), technology="translinear")
+            started = time.perf_counter()
+            found, exact = run(circuit, 1500.0), capacity_reference(channel)
+            seconds.append(time.perf_counter() - started)
+            errors.append(abs(found.final("z") - exact.input_distribution).max())
+            readings.append(shown(found) - exact.capacity_nats)
+        worst = [f"{max(abs(np.array(readings) - origin)):.1e}" for origin in (0.0, calibration)]
+        rows.append(
+            (f"{size}×{size}", f"{max(errors):.1e}", f"{np.median(errors):.1e}", *worst, f"{np.median(seconds):.1f}")
+        )
+    head = ("channel", "largest error of z", "median", "of the read-out (nat)", "calibrated", "seconds for 1500 τ")
+    return table(head, rows)
+
+
+def op_amps() -> str:
+    """Every family with each part set: largest error of the answer's elements against the flow itself, % of full scale."""
+    rows = []
+    for name, problem in PROBLEMS.items():
+        flow = flow_of(problem)
+        end = own_time(flow) or 100.0
+        step = 0.01 if flow.end_time else None
+        exact = af.simulate(af.netlist(af.compile(flow), time_constants=end, largest_step=step), engine="block")
+        answer = exact.final(flow.answer)
+        row = [name]
+        for parts in ("precision", "fast", "general"):
+            circuit = af.compile(flow, technology="opamp", parts=parts)
+            for built in (circuit, af.preferred(circuit)):
+                got = af.simulate(af.netlist(built, time_constants=end)).final(flow.answer)
+                row.append(f"{100 * abs(got - answer).max() / max(1.0, abs(answer).max()):.2g}")
+        rows.append(tuple(row))
+    head = ("family", "precision, exact values", "E96", "fast, exact values", "E96", "general, exact values", "E24")
+    return table(head, rows)
+
+
+def levels() -> str:
+    """From the equations to the parts."""
+    rows = []
+    for name, problem in PROBLEMS.items():
+        carried = flow_of(problem, "translinear") if carried_form(problem, "translinear") else None
+        for level in af.verification_levels(flow_of(problem), carried=carried):
+            rows.append((name, level.name, f"{level.error:.1e}", f"{level.added:.1e}", level.culprit))
+            name = ""
+    return table(("family", "level", "error of the answer", "added", "by"), rows)
+
+
+def monte_carlo() -> str:
+    """200 circuits each: standard deviation of z, mean over the inputs, against what the sensitivity matrix predicts."""
+    circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
+    rows = []
+    for name, limits, offset, expected in (
+        ("0.1% resistors, 50 µV junctions, 10 µV offsets",
+         Tolerances(resistor=1e-3, capacitor=0, area=0, junction=50e-6), 10e-6, 1.3e-3),
+        ("1% resistors, 250 µV junctions, 25 µV offsets",
+         Tolerances(resistor=1e-2, capacitor=0, area=0, junction=250e-6), 25e-6, 5.7e-3),
+    ):  # fmt: skip
+        assert circuit.parts is not None
+        amplifier = dataclasses.replace(circuit.parts.op_amp, offset=offset)
+        parts = dataclasses.replace(circuit.parts, tolerances=limits, op_amp=amplifier)
+        ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final("z") for k in range(200)])
+        rows.append((name, f"{ends.std(axis=0).mean():.2e}", f"{expected:.1e}", f"{abs(ends - ends.mean(0)).max():.1e}"))
+    return table(("tolerances, one σ", "σ(z), 200 circuits", "worked out by hand", "largest departure"), rows)
+
+
+def lots() -> str:
+    """Forty op-amp circuits of a lot with each part set: error of the answer against the flow, % of full scale."""
+    rows = []
+    for name in ("capacity", "transport"):
+        flow = flow_of(PROBLEMS[name])
+        answer = af.simulate(af.netlist(af.compile(flow), time_constants=100.0), engine="block").final(flow.answer)
+        for parts in ("precision", "fast", "general"):
+            circuit = af.preferred(af.compile(flow, technology="opamp", parts=parts))
+            ends = [run(spread(circuit, seed=5, sample=k), 100.0).final(flow.answer) for k in range(40)]
+            errors = [100 * abs(end - answer).max() for end in ends]
+            rows.append((name, parts, f"{np.median(errors):.2g}", f"{np.quantile(errors, 0.95):.2g}"))
+    return table(("family", "parts", "median error", "95% of them below"), rows)
+
+
+def rounding() -> str:
+    """Crossbars of 50 random channels of 3 to 5 symbols: shift of z to first order, each leg alone or a row together."""
+    rows, rng = [], np.random.default_rng(1)
+    cases = []
+    for k in range(50):
+        transition = rng.dirichlet(np.ones(3 + k % 3), size=3 + k % 3)
+        optimum = capacity_reference(Channel(transition), gap=1e-13).input_distribution
+        cases.append(capacity_crossbar(transition, optimum))
+    for series in ("E12", "E24", "E96", "E192"):
+        shifts = {
+            choose: [abs(choose(c.weights, 1e4, series, c.voltages, c.sensitivity).shift).max() for c in cases]
+            for choose in (round_independently, round_jointly)
+        }
+        alone, together = shifts[round_independently], shifts[round_jointly]
+        rows.append((series, f"{max(alone):.2g}", f"{max(together):.2g}", f"{max(alone) / max(together):.0f}",
+                     f"{np.median(alone) / np.median(together):.0f}"))  # fmt: skip
+    return table(("series", "worst shift, alone", "together", "ratio of the worst", "ratio of the medians"), rows)
+
+
+def speed() -> str:
+    """Compiling and simulating 50 τ; a run ends with all its points in memory."""
+    rows = []
+    for size in (3, 8, 16):
+        rng = np.random.default_rng(1)
+        channel = PAPER if size == 3 else Channel(0.5 * np.eye(size) + 0.5 * rng.dirichlet(np.ones(size), size))
+        for technology in ("opamp", "translinear"):
+            started = time.perf_counter()
+            circuit = af.preferred(af.compile(af.flows.capacity(channel), technology=technology))
+            compiled = time.perf_counter()
+            found = run(circuit, 50.0)
+            rows.append((str(size), technology, str(len(circuit.elements)), f"{compiled - started:.1f}",
+                         f"{time.perf_counter() - compiled:.2f}", str(len(found.time))))  # fmt: skip
+    return table(("symbols", "technology", "elements", "compile and choose values (s)", "simulate 50 τ (s)", "points"), rows)
+
+
+if __name__ == "__main__":
+    report(
+        __doc__,
+        DOCUMENT,
+        {
+            "machine": lambda: machine("numpy", "scipy"),
+            "transistors": transistors,
+            "random_channels": random_channels,
+            "op_amps": op_amps,
+            "levels": levels,
+            "monte_carlo": monte_carlo,
+            "lots": lots,
+            "rounding": rounding,
+            "speed": speed,
+        },
+    )

@@ -1,0 +1,83 @@
+"""Preferred values: every value is sold, rounding together beats rounding alone, and the path to the answer remains."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.circuit import Capacitor, Resistor
+from analogflow.circuit.values import nearest
+from analogflow.errors import BadInput
+from analogflow.problems import Channel
+from analogflow.reference import capacity_reference
+
+PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+
+
+def rounded_alone(circuit, series):
+    """The same circuit with every resistor at its own nearest value."""
+    groups = tuple(
+        dataclasses.replace(
+            group,
+            elements=tuple(
+                dataclasses.replace(e, resistance=float(nearest(e.resistance, series))) if isinstance(e, Resistor) else e
+                for e in group.elements
+            ),
+        )
+        for group in circuit.groups
+    )
+    return dataclasses.replace(circuit, groups=groups)
+
+
+def error(circuit):
+    run = af.simulate(af.netlist(circuit, time_constants=120.0))
+    return abs(run.final("z") - capacity_reference(PAPER).input_distribution).max()
+
+
+@pytest.mark.parametrize("technology", ["opamp", "translinear"])
+@pytest.mark.parametrize("series", ["E12", "E24", "E96", "E192"])
+def test_every_value_is_one_of_the_series(technology, series):
+    circuit = af.compile(af.flows.capacity(PAPER), technology=technology)
+    bought = af.preferred(circuit, series)
+    for element in bought.elements:
+        if isinstance(element, Resistor):
+            assert element.resistance == pytest.approx(float(nearest(element.resistance, series)), rel=1e-12)
+        if isinstance(element, Capacitor):
+            assert element.capacitance == pytest.approx(float(nearest(element.capacitance, "E12")), rel=1e-12)
+    assert [e.name for e in bought.elements] == [e.name for e in circuit.elements]
+    assert len(bought.history) == len(circuit.history) + 1
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology, series, within", [("translinear", "E24", 5e-3), ("translinear", "E96", 4e-4)])
+def test_values_rounded_together_move_the_answer_less_than_values_rounded_alone(technology, series, within):
+    circuit = af.compile(af.flows.capacity(PAPER), technology=technology)
+    together = error(af.preferred(circuit, series))
+    assert together < within
+    assert together < 0.5 * error(rounded_alone(circuit, series))
+
+
+@pytest.mark.ngspice
+def test_op_amp_networks_rounded_together():
+    circuit = af.compile(af.flows.capacity(PAPER), technology="opamp")
+    together = error(af.preferred(circuit, "E96"))
+    assert together < 1e-2
+    assert together < 0.5 * error(rounded_alone(circuit, "E96"))
+
+
+def test_no_series_changes_nothing_and_an_unknown_one_is_refused():
+    circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
+    assert af.preferred(circuit, "") is circuit
+    with pytest.raises(BadInput, match=r"'E97'.*E96"):
+        af.preferred(circuit, "E97")
+    with pytest.raises(BadInput, match=r"'ideal' has no parts; take 'opamp' or 'translinear'"):
+        af.preferred(af.compile(af.flows.capacity(PAPER)))
+
+
+def test_ratios_of_a_network_are_kept_closer_than_its_values():
+    circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
+    bought = af.preferred(circuit, "E96")
+    rows = [[e for e in one.elements if e.name.startswith("u0_v")] for one in (circuit, bought)]
+    wanted, got = (np.array([1 / e.resistance for e in row if e.name in ("u0_v0", "u0_v1", "u0_v2")]) for row in rows)
+    assert abs(got / got.sum() - wanted / wanted.sum()).max() < 5e-3

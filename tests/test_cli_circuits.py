@@ -1,0 +1,97 @@
+"""The verbs that show what a circuit is made of: parts, levels, boards, and netlists of parts that run alone."""
+
+import csv
+import json
+import re
+import subprocess
+
+import numpy as np
+import pytest
+
+from analogflow.cli import main
+
+MATRIX = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
+OPTIMUM = [0.36450155, 0.41686585, 0.21863261]
+
+
+@pytest.fixture
+def channel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "channel.csv").write_text(MATRIX)
+    return "channel.csv"
+
+
+def test_explain_lists_the_parts(channel, capsys):
+    assert main(["explain", "capacity", channel, "--technology", "translinear"]) == 0
+    shown = capsys.readouterr().out
+    assert "parts, set precision" in shown
+    assert "NPN transistor" in shown
+    assert re.search(r"static power of amplifiers and multipliers: 0\.\d+ W", shown)
+
+
+@pytest.mark.ngspice
+def test_explain_shows_the_error_of_every_level(channel, capsys):
+    assert main(["explain", "capacity", channel, "--levels"]) == 0
+    shown = capsys.readouterr().out
+    for level in ("exact flow", "graph", "scaled graph", "ideal netlist", "op-amp netlist", "translinear netlist"):
+        assert level in shown
+
+
+def test_map_says_what_binds_and_exits_with_1(channel, capsys):
+    assert main(["map", "capacity", channel, "--board", "lucidac", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["fits"] is False
+    assert any("multipliers" in binding for binding in found["binding"])
+    assert found["needs"]["multipliers"] > found["has"]["multipliers"]
+
+
+def test_map_writes_the_configuration_where_it_fits(channel, tmp_path, capsys):
+    (tmp_path / "rest.json").write_text(
+        json.dumps({"U": [[0.3, 0.1], [0.1, 0.2]], "I": [0.5, -0.5], "gain_v": [[1, 0], [0, 1]], "gain_h": [[1, 0], [0, 1]],
+                    "activation": "linear", "temperature": 0.0})
+    )  # fmt: skip
+    arguments = ["map", "hopfield", "rest.json", "--board", "lucidac", "-o", "board.json"]
+    assert main(arguments) == 0
+    assert "fits" in capsys.readouterr().out
+    assert json.loads((tmp_path / "board.json").read_text())
+    assert main(arguments) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_board_that_nobody_lists_is_one_sentence(channel, capsys):
+    assert main(["map", "capacity", channel, "--board", "lucidak"]) == 2
+    fault = capsys.readouterr().err
+    assert "'lucidak'" in fault
+    assert "lucidac" in fault
+    assert fault.count("\n") == 1
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology, within", [("opamp", 1e-2), ("translinear", 4e-4)])
+def test_a_netlist_of_parts_runs_alone_and_its_parts_list_fits_it(channel, tmp_path, technology, within):
+    arguments = ["netlist", "capacity", channel, "--technology", technology, "-o", "deck.cir", "--time", "100"]
+    assert main([*arguments, "--parts-list", "parts.csv"]) == 0
+    done = subprocess.run(
+        ["ngspice", "-b", "-n", str(tmp_path / "deck.cir")], cwd="/", capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = [float(x) for x in re.findall(r"answer_z_\d = (\S+)", done.stdout)]
+    assert abs(np.array(answer) - OPTIMUM).max() < within
+    text = (tmp_path / "deck.cir").read_text()
+    rows = list(csv.DictReader((tmp_path / "parts.csv").read_text(encoding="utf-8").splitlines()))
+    listed = sum(int(row["count"]) for row in rows if row["part"].endswith("transistor"))
+    assert listed == len(re.findall(r"(?m)^Q", text))
+    assert main([*arguments, "--force", "--parts-list", "parts.csv"]) == 0
+    assert main([*arguments, "--parts-list", "other.csv"]) == 2
+    assert not (tmp_path / "other.csv").exists()
+
+
+def test_ideal_elements_have_no_parts_list(channel, tmp_path, capsys):
+    assert main(["netlist", "capacity", channel, "-o", "deck.cir", "--parts-list", "parts.csv"]) == 2
+    assert "no parts to list" in capsys.readouterr().err
+    assert not (tmp_path / "deck.cir").exists()
+
+
+def test_a_supply_or_temperature_that_nothing_survives_is_refused(channel, capsys):
+    assert main(["solve", "capacity", channel, "--technology", "opamp", "--temperature", "5000"]) == 2
+    assert "is not a temperature from -100 to 200 °C" in capsys.readouterr().err
