@@ -42,7 +42,7 @@ from analogflow.validation import Budget, Certificate, Level, Parity, certify, e
 
 if TYPE_CHECKING:
     from analogflow.netlister.pyspice import subcircuit
-    from analogflow.report import draw_blocks, plot_capacity, save_figure
+    from analogflow.report import draw_blocks, draw_circuit, plot_capacity, save_figure
 
 __version__ = metadata.version("analogflow")
 
@@ -88,6 +88,7 @@ __all__ = [
     "compile",
     "degrade",
     "draw_blocks",
+    "draw_circuit",
     "ensemble",
     "ensemble_chunks",
     "error_budget",
@@ -115,6 +116,7 @@ __all__ = [
 _LOADED_ON_USE = {
     "subcircuit": "analogflow.netlister.pyspice",
     "draw_blocks": "analogflow.report",
+    "draw_circuit": "analogflow.report",
     "plot_capacity": "analogflow.report",
     "save_figure": "analogflow.report",
 }

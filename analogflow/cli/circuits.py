@@ -125,8 +125,13 @@ def about_draw(parser: argparse.ArgumentParser) -> None:
 
 
 def run_draw(options: argparse.Namespace) -> int:
-    """Draw the block diagram."""
-    circuit = circuit_of(options, read_problem(options.flow, options.problem))
-    figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
+    """Draw the block diagram, or with a technology of parts the schematic."""
+    problem = read_problem(options.flow, options.problem)
+    report.check_writable(options.output, force=options.force)
+    circuit = circuit_of(options, problem)
+    if circuit.parts is None:
+        figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
+    else:
+        figure = report.draw_circuit(preferred(circuit))
     print(report.save_figure(figure, options.output, force=options.force))
     return 0

@@ -42,7 +42,7 @@ VERBS: dict[str, Verb] = {
         circuits.run_map,
         circuits.about_map,
     ),
-    "draw": ("draw the block diagram", circuits.run_draw, circuits.about_draw),
+    "draw": ("draw the block diagram, or the schematic of a technology of parts", circuits.run_draw, circuits.about_draw),
 }
 """Every verb: adding one is adding a line here."""
 

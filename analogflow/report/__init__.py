@@ -8,6 +8,7 @@ from analogflow.report.law import plot_law
 from analogflow.report.paths import plot_paths
 from analogflow.report.plots import plot_capacity
 from analogflow.report.printing import print_solution, solution_json
+from analogflow.report.schematic import draw_circuit
 from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
 from analogflow.report.transport import plot_transport
 
@@ -18,6 +19,7 @@ __all__ = [
     "check_writable",
     "doctor_table",
     "draw_blocks",
+    "draw_circuit",
     "history_table",
     "levels_table",
     "mapping_table",
