@@ -135,7 +135,7 @@ def _part(where: str, kind: type, section: str, given: object) -> Any:
     parts = catalogue()[section]
     table = dict(given) if isinstance(given, Mapping) else {}
     name = table.pop("like", None) if table else given
-    if name not in parts:
+    if not isinstance(name, str) or name not in parts:
         near = difflib.get_close_matches(str(name), parts, n=3, cutoff=0.0)
         raise BadInput(f"{where}: {section} {name!r} is not known; the nearest are: {', '.join(near)}.")
     label = str(name) if not table else f"{name}_own"
@@ -158,4 +158,7 @@ def _numbers(where: str, kind: type | None, table: Mapping[str, Any]) -> dict[st
             raise BadInput(
                 f"{where}: {key} = {value!r} is not allowed; give a {'non-negative' if zero else 'positive'} number."
             )
+        least, most = (0.0, 0.5) if kind is Tolerances else (1.0, 100.0) if key == "supply" else (1e-18, 1e12)
+        if value and not least <= value <= most:
+            raise BadInput(f"{where}: {key} = {value!r} is not a part's; give a number from {least:g} to {most:g}.")
     return {key: float(value) for key, value in table.items()}
