@@ -1,0 +1,3 @@
+"""Studies: many samples of many conditions, and what may be concluded from them."""
+
+__all__ = []
