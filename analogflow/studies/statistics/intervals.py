@@ -90,7 +90,7 @@ def quantile_estimate(
         if count == 1:
             raise BadInput("bootstrap: 1 sample was given, and 2 are needed; run more, or take the method 'order'.")
         ranks = stats.bootstrap(
-            (np.arange(count),),
+            (np.arange(count, dtype=float),),
             lambda x, axis: np.quantile(x, quantile, axis=axis, method="inverted_cdf"),
             n_resamples=resamples,
             confidence_level=confidence,
