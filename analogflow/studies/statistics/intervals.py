@@ -13,6 +13,9 @@ from analogflow.studies.statistics.samples import check_share, losses
 
 __all__ = ["Estimate", "quantile_estimate", "rate_estimate"]
 
+_NUMBERS = 10**7
+"""Numbers that the bootstrap holds at once."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Estimate:
@@ -93,6 +96,7 @@ def quantile_estimate(
             (np.arange(count, dtype=float),),
             lambda x, axis: np.quantile(x, quantile, axis=axis, method="inverted_cdf"),
             n_resamples=resamples,
+            batch=max(1, _NUMBERS // count),
             confidence_level=confidence,
             method="percentile",
             rng=np.random.default_rng(seed),

@@ -185,6 +185,7 @@ def _gain(a: Array, b: Array, confidence: float, seed: int, resamples: int) -> E
         gain,
         paired=True,
         n_resamples=resamples,
+        batch=max(1, 10**7 // count),
         confidence_level=confidence,
         method="percentile",
         rng=np.random.default_rng(seed),

@@ -1,8 +1,10 @@
 """When a study has enough samples: looks that are fixed beforehand, each paying for a share of the risk.
 
-Who looks after every sample and stops as soon as the interval is narrow stops on luck, and the interval covers less often
-than it says. Here the sizes at which one looks are fixed before the first sample, and look k of K takes an exact interval at
-1 − (1 − confidence)/K: whichever look stops the study, its interval covers with at least the stated probability.
+Who looks after every sample and stops as soon as the interval lies on one side of a target stops on luck: a yield that is
+just the target is called better or worse far more often than the interval's confidence says. (Stopping as soon as an interval
+is narrow does less harm: Wilson's then covered in 0.94 to 0.98 of the cases for a stated 0.95.) Here the sizes at which one
+looks are fixed before the first sample, and look k of K takes an exact interval at 1 − (1 − confidence)/K: whichever look
+stops the study, its interval covers with at least the stated probability.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ class Decision:
     stop : bool
         No further sample is needed, or none may be added.
     met : bool
-        The interval is as narrow as asked for.
+        The interval is as narrow as asked for, or lies on one side of the target.
     samples : int
         Samples that the estimate rests on; more that were run are left out, or the interval would not hold.
     upto : int
@@ -86,8 +88,10 @@ def plan_looks(most: int, *, first: int = 50, looks: int = 5, confidence: float 
     return Looks(tuple(int(size) for size in sizes), confidence)
 
 
-def stop_for_yield(errors: ArrayLike, looks: Looks, *, limit: float, half_width: float) -> Decision:
-    """Stop as soon as the yield is known to ± `half_width`.
+def stop_for_yield(
+    errors: ArrayLike, looks: Looks, *, limit: float, half_width: float, target: float | None = None
+) -> Decision:
+    """Stop as soon as the yield is known to ± `half_width`, or to lie on one side of `target`.
 
     Parameters
     ----------
@@ -97,6 +101,8 @@ def stop_for_yield(errors: ArrayLike, looks: Looks, *, limit: float, half_width:
         Largest acceptable error, in its unit.
     half_width : float
         Half of the width of the interval at which to stop, between 0 and 1.
+    target : float, optional
+        Yield whose being reached or missed is the question, between 0 and 1.
 
     Raises
     ------
@@ -104,13 +110,18 @@ def stop_for_yield(errors: ArrayLike, looks: Looks, *, limit: float, half_width:
         An error is negative or an argument is out of its range.
     """
     limit, half_width = check_limit(limit), check_share("half_width", half_width)
+    target = None if target is None else check_share("target", target)
 
     def estimate(values: np.ndarray) -> Estimate:
         passed = int((values <= limit).sum())
         found = rate_estimate(passed, len(values), confidence=looks.each, method="exact")
         return dataclasses.replace(found, failed=int(np.isinf(values).sum()))
 
-    return _decide(errors, looks, estimate, lambda found: found.high - found.low <= 2 * half_width)
+    def narrow(found: Estimate) -> bool:
+        decided = target is not None and not found.low <= target <= found.high
+        return decided or found.high - found.low <= 2 * half_width
+
+    return _decide(errors, looks, estimate, narrow)
 
 
 def stop_for_quantile(errors: ArrayLike, looks: Looks, *, ratio: float, quantile: float = 0.5) -> Decision:
