@@ -67,7 +67,8 @@ def quantile_estimate(
     method : str
         ``order``: between two order statistics, chosen by the binomial law, so that the interval covers with at least the
         stated probability for any law of the errors. ``bootstrap``: the percentile bootstrap, about the same for many
-        samples and too narrow in the tails for few. Both commute with any monotone change of scale.
+        samples and too narrow for few (the 95% quantile of 60 samples was covered in 0.77 of the cases for a stated 0.95).
+        Both commute with any monotone change of scale.
     seed, resamples : int
         Of the bootstrap.
 

