@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from analogflow.errors import BadInput
 from analogflow.report.figure import INK, MUTED, describe, new_figure, style
-from analogflow.report.studies.scales import COLUMN, held, label, numbers, single
+from analogflow.report.studies.scales import COLUMN, caption, held, label, numbers, single
 from analogflow.studies.statistics import VERDICTS, summarise
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def plot_phases(
         bar = figure.colorbar(mesh, ax=axes, ticks=[0, 50, 100], aspect=30, pad=0.02)
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
         bar.set_label(f"{verdict} (% of samples)")
-        figure.supxlabel(held(dataset, (across, up), condition), fontsize=6.5, color=MUTED)
+        caption(figure, held(dataset, (across, up), condition))
     least, most = (summary["samples"].values[totals.T > 0].size, totals.size)
     beyond = int((share > 0.5).sum())
     describe(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analogflow.report.figure import INK, MUTED, describe, new_figure, style
-from analogflow.report.studies.scales import COLUMN, held, label, level_axis, look, numbers, single
+from analogflow.report.studies.scales import COLUMN, caption, held, label, level_axis, look, numbers, range_axis, single
 from analogflow.studies.statistics import summarise
 
 if TYPE_CHECKING:
@@ -56,32 +56,35 @@ def plot_quantiles(
     with style():
         figure = new_figure(COLUMN, 2.9)
         axes = figure.subplots()
-        series = []
-        tops = []
+        series, failures = [], False
         for k, name in enumerate(part[by].values):
             way = look(k)
-            found = summary.sel({by: name}).transpose(along, "quantile", ...)
-            middle = found.sel(quantile=0.5)
-            low, high = middle["value_low"].values, middle["value_high"].values
-            known = np.isfinite(middle["value"].values)
-            ceiling = np.where(np.isfinite(high), high, np.nanmax(np.where(np.isfinite(high), high, np.nan), initial=0.0))
-            axes.fill_between(levels, low, ceiling, where=known, color=way["color"], alpha=0.25, lw=0)
-            axes.plot(levels, np.where(known, middle["value"], np.nan), **way, lw=1.3, ms=4)
-            for quantile in (0.05, 0.95):
-                value = found["value"].sel(quantile=quantile).values
-                axes.plot(levels, np.where(np.isfinite(value), value, np.nan), color=way["color"], lw=0.8, ls=":")
-                tops += [(level, way["color"]) for level in levels[np.isinf(value)]]
+            for quantile, alpha in ((0.05, 0.1), (0.95, 0.1), (0.5, 0.25)):
+                found = summary.sel({by: name, "quantile": quantile})
+                value, low, high = (found[f"value{end}"].values for end in ("", "_low", "_high"))
+                # Where the interval has no upper end the band stops at the quantile itself.
+                band = np.where(np.isfinite(high), high, value)
+                drawn = np.where(np.isfinite(value), value, np.nan)
+                axes.fill_between(levels, low, band, where=np.isfinite(value), color=way["color"], alpha=alpha, lw=0)
+                if quantile == 0.5:
+                    axes.plot(levels, drawn, **way, lw=1.3, ms=4)
+                else:
+                    axes.plot(levels, drawn, color=way["color"], lw=0.9, ls=":")
+                for level in levels[np.isinf(value)]:
+                    axes.annotate(
+                        "▲", (level, 1.0), xycoords=axes.get_xaxis_transform(), xytext=(6 * k, 0), textcoords="offset points",
+                        color=way["color"], ha="center", va="center", fontsize=7,
+                    )  # fmt: skip
+                    failures = True
             series.append(Line2D([], [], **way, lw=1.3, ms=4, label=str(name)))
-        axes.set_yscale("log")
+        range_axis(axes)
         level_axis(axes, levels)
-        for level, colour in tops:
-            axes.plot(level, 0.985, "^", ms=4, color=colour, transform=axes.get_xaxis_transform(), clip_on=False)
         axes.set(xlabel=label(part, along), ylabel=label(part, variable))
         series.append(Line2D([], [], color=MUTED, lw=0.8, ls=":", label="5%, 95%"))
-        if tops:
+        if failures:
             series.append(Line2D([], [], color=INK, ls="", marker="^", ms=4, label="among failures"))
         figure.legend(handles=series, loc="outside upper center", ncols=2, fontsize=7.5)
-        figure.supxlabel(held(dataset, (along, by), condition), fontsize=6.5, color=MUTED)
+        caption(figure, held(dataset, (along, by), condition))
     first, last = (summary.sel(quantile=0.5).isel({along: k}) for k in (0, -1))
     ends = "; ".join(
         f"{name}: {float(first['value'].sel({by: name})):.2g} to {float(last['value'].sel({by: name})):.2g}"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analogflow.errors import BadInput
 from analogflow.report.figure import INK, MUTED, PALETTE, describe, new_figure, style
-from analogflow.report.studies.scales import COLUMN, held, label, look, single
+from analogflow.report.studies.scales import COLUMN, caption, held, label, look, single
 from analogflow.simulators import Ensemble
 from analogflow.studies.statistics import errors_at
 
@@ -64,7 +64,7 @@ def plot_histogram(
             axes.set_xscale("log")
         axes.set(xlabel=label(part, variable), ylabel="samples", ylim=(0, None))
         figure.legend(loc="outside upper center", fontsize=7.5)
-        figure.supxlabel(held(dataset, (by,), condition), fontsize=6.5, color=MUTED)
+        caption(figure, held(dataset, (by,), condition))
     said = "; ".join(
         f"{name}: {len(errors)} samples, {int(np.isinf(errors).sum())} failed, median "
         f"{np.quantile(errors, 0.5, method='inverted_cdf'):.2g}"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.report.figure import PALETTE
+from analogflow.report.figure import MUTED, PALETTE
 from analogflow.studies.statistics import at, conditions
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["COLUMN", "held", "label", "level_axis", "look", "numbers", "share_axis", "single", "spread_out"]
+__all__ = ["COLUMN", "caption", "held", "label", "level_axis", "look", "numbers", "share_axis", "single", "spread_out"]
 
 COLUMN = 3.4
 """Width of a column of a paper in inches."""
@@ -25,6 +27,10 @@ COLUMN = 3.4
 _MARKERS = "osD^vPX*"
 _LINES = ("-", "--", "-.", ":")
 _MOST_TICKS = 7
+_MARGIN = 0.05
+_TIED = "\N{NO-BREAK SPACE}"
+_CAPTION = 66
+"""Characters of a caption that fit into a column."""
 _WORDS = {"error": "error", "settling_time": "settling time", "noise": "noise σ", "mismatch": "mismatch δ"}
 
 
@@ -84,23 +90,39 @@ def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any
     for name, value in fixed.items():
         unit = str(dataset[name].attrs.get("units", ""))
         text = f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
-        parts.append(f"{name} {text}{f' {unit}' if unit else ''}")
+        parts.append(f"{name} {text}{f' {unit}' if unit else ''}".replace(" ", _TIED))
     return ", ".join(parts)
+
+
+def caption(figure: Figure, text: str) -> None:
+    """Write small text under a figure, in lines that fit its column."""
+    if text:
+        figure.supxlabel(textwrap.fill(text, _CAPTION), fontsize=6.5, color=MUTED)
+
+
+def range_axis(axes: Axes, which: str = "y") -> None:
+    """Logarithmic axis of positive values over more than a factor 3, otherwise linear."""
+    low, high = axes.dataLim.intervaly if which == "y" else axes.dataLim.intervalx
+    if 0 < 3 * low < high < np.inf:
+        axes.set_yscale("log") if which == "y" else axes.set_xscale("log")
 
 
 def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x") -> None:
     """Logarithmic axis with ticks at levels; a level 0 gets a linear stretch at its foot."""
     positive = levels[levels > 0]
-    axis, scale = (axes.xaxis, axes.set_xscale) if which == "x" else (axes.yaxis, axes.set_yscale)
-    if len(positive) == 0:
-        return
-    if (levels == 0).any():
+    axis, scale, limits = (
+        (axes.xaxis, axes.set_xscale, axes.set_xlim) if which == "x" else (axes.yaxis, axes.set_yscale, axes.set_ylim)
+    )
+    if (levels == 0).any() and len(positive) > 0 and (levels >= 0).all():
         scale("symlog", linthresh=float(positive.min()), linscale=0.6)
-    elif positive.max() / positive.min() > 3:
+    elif len(positive) == len(levels) and positive.max() > 3 * positive.min():
         scale("log")
     ticks = spread_out(levels)
     axis.set_major_locator(FixedLocator(ticks.tolist()))
     axis.set_minor_locator(NullLocator())
+    ends = axis.get_transform().transform(np.array([ticks[0], ticks[-1]]))
+    apart = _MARGIN * (ends[1] - ends[0])
+    limits(*axis.get_transform().inverted().transform(ends + [-apart, apart]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 

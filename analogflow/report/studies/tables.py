@@ -55,11 +55,13 @@ def study_table(
         padding=(0, 1, 0, 0),
     )  # fmt: skip
     for name in varied:
-        table.add_column(name, no_wrap=True, justify="right" if dataset[name].dtype.kind in "iuf" else "left")
+        width = max(len(name), *(len(_level(value)) for value in dataset[name].values))
+        justify = "right" if dataset[name].dtype.kind in "iuf" else "left"
+        table.add_column(name, no_wrap=True, min_width=width, justify=justify)
     for name in ("n", "failed", f"median {shown}", "95%", *([] if limit is None else [f"yield % at {limit:g}"])):
-        table.add_column(name, justify="right", no_wrap=name != "failed")
+        table.add_column(name, justify="right", overflow="fold")
     if verdicts:
-        table.add_column("verdicts", justify="right", overflow="fold")
+        table.add_column("verdicts", justify="right", no_wrap=True)
     before: list[str] = [""] * len(varied)
     for place in np.ndindex(tuple(dataset.sizes[name] for name in names)):
         row = summary.isel(dict(zip(names, place, strict=True)))

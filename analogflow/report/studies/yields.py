@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike
 
 from analogflow.errors import BadInput
 from analogflow.report.figure import MUTED, describe, new_figure, style
-from analogflow.report.studies.scales import COLUMN, held, label, level_axis, look, numbers, share_axis, single
+from analogflow.report.studies.scales import COLUMN, caption, held, label, level_axis, look, numbers, share_axis, single
 from analogflow.studies.statistics import errors_at, study_tolerance, yield_curve
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_tolerance", "plot_yields"]
 
 _POINTS = 120
+_APART = 0.08
+"""Inches between bars of two series at the same level."""
 
 
 def plot_yields(
@@ -75,7 +78,7 @@ def plot_yields(
         share_axis(axes)
         axes.set(xlabel=f"limit of the {label(part, variable)}", ylabel="yield (%)", xlim=(places[0], places[-1]))
         figure.legend(loc="outside upper center", fontsize=7.5)
-        figure.supxlabel(held(dataset, (by,), condition), fontsize=6.5, color=MUTED)
+        caption(figure, held(dataset, (by,), condition))
     halves = "; ".join(f"{name}: {_half(errors)}, {curves[name].failed} failed" for name, errors in columns.items())
     describe(
         figure,
@@ -133,22 +136,23 @@ def plot_tolerance(
             at_ = np.where(where == "below", levels[0], np.where(where == "above", levels[-1], value))
             low, high = np.where(np.isnan(low), levels[0], low), np.where(np.isinf(high), levels[-1], high)
             way = look(k)
-            axes.vlines(places, low, high, color=way["color"], lw=3.5, alpha=0.3)
-            axes.plot(places, at_, color=way["color"], ls=way["ls"], lw=1.0)
+            beside = axes.transData + ScaledTranslation((k - (len(names) - 1) / 2) * _APART, 0, figure.dpi_scale_trans)
+            axes.vlines(places, low, high, color=way["color"], lw=3.5, alpha=0.3, transform=beside)
+            axes.plot(places, at_, color=way["color"], ls=way["ls"], lw=1.0, transform=beside)
             for state, marker in (("inside", way["marker"]), ("below", "v"), ("above", "^")):
                 here = where == state
-                axes.plot(places[here], at_[here], ls="", marker=marker, color=way["color"], ms=5, clip_on=False,
-                          mfc="white" if state != "inside" else None)  # fmt: skip
+                axes.plot(places[here], at_[here], ls="", marker=marker, color=way["color"], ms=5,
+                          mfc="white" if state != "inside" else None, transform=beside)  # fmt: skip
             axes.plot([], [], **way, lw=1.0, ms=5, label=str(name))
         level_axis(axes, levels, "y")
         level_axis(axes, places)
-        axes.set(xlabel=label(part, against), ylabel=f"tolerated {label(part, along)}", ylim=(levels[0], levels[-1]))
+        axes.set(xlabel=label(part, against), ylabel=f"tolerated {label(part, along)}")
         if (found["where"] != "inside").any():
             axes.plot([], [], ls="", marker="v", mfc="white", color=MUTED, ms=5, label="outside the grid")
         figure.legend(loc="outside upper center", ncols=2, fontsize=7.5)
         fixed = held(dataset, (along, against, by), condition)
         aim = f"{target:.0%} of samples within {limit:g} {part[variable].attrs.get('units', '')}".strip()
-        figure.supxlabel(f"{aim}; {fixed}" if fixed else aim, fontsize=6.5, color=MUTED)
+        caption(figure, f"{aim}; {fixed}" if fixed else aim)
     ends = "; ".join(
         f"{name}: {_said(found.sel({by: name}).isel({against: 0}))} at the least, "
         f"{_said(found.sel({by: name}).isel({against: -1}))} at the largest"
