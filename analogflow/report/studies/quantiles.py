@@ -72,8 +72,9 @@ def plot_quantiles(
                     axes.plot(levels, drawn, color=way["color"], lw=0.9, ls=":")
                 for level in levels[np.isinf(value)]:
                     axes.annotate(
-                        "▲", (level, 1.0), xycoords=axes.get_xaxis_transform(), xytext=(6 * k, 0), textcoords="offset points",
-                        color=way["color"], ha="center", va="center", fontsize=7,
+                        "▲", (level, 1.0), xycoords=axes.get_xaxis_transform(),
+                        xytext=(6 * k, 0), textcoords="offset points", color=way["color"],
+                        ha="center", va="center", fontsize=7,
                     )  # fmt: skip
                     failures = True
             series.append(Line2D([], [], **way, lw=1.3, ms=4, label=str(name)))

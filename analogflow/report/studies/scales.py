@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -90,14 +91,15 @@ def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any
     for name, value in fixed.items():
         unit = str(dataset[name].attrs.get("units", ""))
         text = f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
-        parts.append(f"{name} {text}{f' {unit}' if unit else ''}".replace(" ", _TIED))
+        parts.append(f"{name} {text}{f' {unit}' if unit else ''}")
     return ", ".join(parts)
 
 
 def caption(figure: Figure, text: str) -> None:
-    """Write small text under a figure, in lines that fit its column."""
+    """Write small text under a figure, in lines that fit its column and break after a comma or semicolon."""
     if text:
-        figure.supxlabel(textwrap.fill(text, _CAPTION), fontsize=6.5, color=MUTED)
+        tied = re.sub(r"(?<![,;]) ", _TIED, text)
+        figure.supxlabel(textwrap.fill(tied, _CAPTION), fontsize=6.5, color=MUTED)
 
 
 def range_axis(axes: Axes, which: str = "y") -> None:
@@ -122,7 +124,7 @@ def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x") -> Non
     axis.set_minor_locator(NullLocator())
     ends = axis.get_transform().transform(np.array([ticks[0], ticks[-1]]))
     apart = _MARGIN * (ends[1] - ends[0])
-    limits(*axis.get_transform().inverted().transform(ends + [-apart, apart]))
+    limits(*axis.get_transform().inverted().transform([ends[0] - apart, ends[1] + apart]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETDOWNBASE, CARETUPBASE
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike
 
@@ -114,8 +115,8 @@ def plot_tolerance(
     Returns
     -------
     Figure
-        Bars are intervals. A triangle at the foot says that even the least level misses the target, one at the top that even
-        the largest reaches it.
+        Bars are intervals, with a caret where the grid or the samples leave them open. A white triangle at the foot says
+        that even the least level misses the target, one at the top that even the largest reaches it.
 
     Raises
     ------
@@ -134,10 +135,14 @@ def plot_tolerance(
             value, low, high = (row[key].values for key in ("tolerance", "low", "high"))
             where = row["where"].values
             at_ = np.where(where == "below", levels[0], np.where(where == "above", levels[-1], value))
-            low, high = np.where(np.isnan(low), levels[0], low), np.where(np.isinf(high), levels[-1], high)
+            open_low, open_high = np.isnan(low), np.isinf(high)
+            low, high = np.where(open_low, levels[0], low), np.where(open_high, levels[-1], high)
             way = look(k)
             beside = axes.transData + ScaledTranslation((k - (len(names) - 1) / 2) * _APART, 0, figure.dpi_scale_trans)
             axes.vlines(places, low, high, color=way["color"], lw=3.5, alpha=0.3, transform=beside)
+            for unbounded, level, marker in ((open_low, levels[0], CARETDOWNBASE), (open_high, levels[-1], CARETUPBASE)):
+                axes.plot(places[unbounded], np.full(unbounded.sum(), level), ls="", marker=marker, ms=6, alpha=0.5,
+                          color=way["color"], transform=beside)  # fmt: skip
             axes.plot(places, at_, color=way["color"], ls=way["ls"], lw=1.0, transform=beside)
             for state, marker in (("inside", way["marker"]), ("below", "v"), ("above", "^")):
                 here = where == state
