@@ -22,6 +22,7 @@ from analogflow.report import (
     save_figure,
     study_table,
 )
+from analogflow.report.figure import style
 from analogflow.report.studies.scales import look, spread_out
 from analogflow.studies.statistics import errors_at, quantile_estimate, study_tolerance, yield_at
 
@@ -64,11 +65,13 @@ def test_figure_fits_a_column_and_carries_its_text_into_the_file(name, tmp_path)
 def test_no_text_leaves_the_figure():
     for draw in FIGURES.values():
         figure = draw()
-        figure.canvas.draw()
-        box = figure.get_tightbbox()
+        with style():
+            figure.draw_without_rendering()
+            box = figure.get_tightbbox()
         assert box.x0 >= -0.02
         assert box.x1 <= 3.42
         assert box.y0 >= -0.02
+        assert box.y1 <= figure.get_size_inches()[1] + 0.02
 
 
 def test_medians_are_those_of_the_errors():
@@ -101,8 +104,8 @@ def test_a_study_of_which_everything_failed_is_drawn_without_a_warning():
     failed["error"][:] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_quantiles(failed, mismatch=0.003).canvas.draw()
-        plot_tolerance(failed, 0.03).canvas.draw()
+        plot_quantiles(failed, mismatch=0.003).draw_without_rendering()
+        plot_tolerance(failed, 0.03).draw_without_rendering()
         study_table(failed, limit=0.1)
     with pytest.raises(BadInput, match="every sample failed, so there is no histogram"):
         plot_histogram(failed, noise=0.0, mismatch=0.0)

@@ -73,7 +73,7 @@ def plot_quantiles(
                 for level in levels[np.isinf(value)]:
                     axes.annotate(
                         "▲", (level, 1.0), xycoords=axes.get_xaxis_transform(),
-                        xytext=(6 * k, 0), textcoords="offset points", color=way["color"],
+                        xytext=(6 * (k - (part.sizes[by] - 1) / 2), 0), textcoords="offset points", color=way["color"],
                         ha="center", va="center", fontsize=7,
                     )  # fmt: skip
                     failures = True

@@ -28,7 +28,6 @@ COLUMN = 3.4
 _MARKERS = "osD^vPX*"
 _LINES = ("-", "--", "-.", ":")
 _MOST_TICKS = 7
-_MARGIN = 0.05
 _TIED = "\N{NO-BREAK SPACE}"
 _CAPTION = 66
 """Characters of a caption that fit into a column."""
@@ -109,8 +108,11 @@ def range_axis(axes: Axes, which: str = "y") -> None:
         axes.set_yscale("log") if which == "y" else axes.set_xscale("log")
 
 
-def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x") -> None:
-    """Logarithmic axis with ticks at levels; a level 0 gets a linear stretch at its foot."""
+def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x", *, margin: float = 0.05) -> None:
+    """Logarithmic axis with ticks at levels; a level 0 gets a linear stretch at its foot.
+
+    `margin` is the share of the axis left free at each end.
+    """
     positive = levels[levels > 0]
     axis, scale, limits = (
         (axes.xaxis, axes.set_xscale, axes.set_xlim) if which == "x" else (axes.yaxis, axes.set_yscale, axes.set_ylim)
@@ -123,7 +125,7 @@ def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x") -> Non
     axis.set_major_locator(FixedLocator(ticks.tolist()))
     axis.set_minor_locator(NullLocator())
     ends = axis.get_transform().transform(np.array([ticks[0], ticks[-1]]))
-    apart = _MARGIN * (ends[1] - ends[0])
+    apart = margin * (ends[1] - ends[0])
     limits(*axis.get_transform().inverted().transform([ends[0] - apart, ends[1] + apart]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 

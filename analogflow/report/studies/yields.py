@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_tolerance", "plot_yields"]
 
 _POINTS = 120
-_APART = 0.08
-"""Inches between bars of two series at the same level."""
+_SPREAD = 0.18
+"""Inches over which the bars of all series at one level are spread."""
 
 
 def plot_yields(
@@ -130,15 +130,16 @@ def plot_tolerance(
         figure = new_figure(COLUMN, 2.9)
         axes = figure.subplots()
         names = part[by].values
+        apart = min(_SPREAD / len(names), 0.08)
         for k, name in enumerate(names):
             row = found.sel({by: name})
             value, low, high = (row[key].values for key in ("tolerance", "low", "high"))
             where = row["where"].values
             at_ = np.where(where == "below", levels[0], np.where(where == "above", levels[-1], value))
-            open_low, open_high = np.isnan(low), np.isinf(high)
-            low, high = np.where(open_low, levels[0], low), np.where(open_high, levels[-1], high)
+            open_low, open_high = np.isnan(low) & (where != "below"), np.isinf(high) & (where != "above")
+            low, high = np.where(np.isnan(low), levels[0], low), np.where(np.isinf(high), levels[-1], high)
             way = look(k)
-            beside = axes.transData + ScaledTranslation((k - (len(names) - 1) / 2) * _APART, 0, figure.dpi_scale_trans)
+            beside = axes.transData + ScaledTranslation(apart * (k - (len(names) - 1) / 2), 0, figure.dpi_scale_trans)
             axes.vlines(places, low, high, color=way["color"], lw=3.5, alpha=0.3, transform=beside)
             for unbounded, level, marker in ((open_low, levels[0], CARETDOWNBASE), (open_high, levels[-1], CARETUPBASE)):
                 axes.plot(places[unbounded], np.full(unbounded.sum(), level), ls="", marker=marker, ms=6, alpha=0.5,
@@ -150,7 +151,7 @@ def plot_tolerance(
                           mfc="white" if state != "inside" else None, transform=beside)  # fmt: skip
             axes.plot([], [], **way, lw=1.0, ms=5, label=str(name))
         level_axis(axes, levels, "y")
-        level_axis(axes, places)
+        level_axis(axes, places, margin=0.08)
         axes.set(xlabel=label(part, against), ylabel=f"tolerated {label(part, along)}")
         if (found["where"] != "inside").any():
             axes.plot([], [], ls="", marker="v", mfc="white", color=MUTED, ms=5, label="outside the grid")
