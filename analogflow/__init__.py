@@ -39,6 +39,7 @@ from analogflow.solution import Solution, solve
 from analogflow.technology import part_set, spread
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Budget, Certificate, Level, Parity, certify, error_budget, parity, verification_levels
+from analogflow.verification import Verification, restart_classes, verify
 
 if TYPE_CHECKING:
     from analogflow.netlister.pyspice import subcircuit
@@ -82,6 +83,7 @@ __all__ = [
     "Transport",
     "UnstableManifold",
     "Untraceable",
+    "Verification",
     "WeightedMean",
     "certify",
     "comparator",
@@ -102,6 +104,7 @@ __all__ = [
     "parts_list",
     "plot_capacity",
     "preferred",
+    "restart_classes",
     "save_figure",
     "simulate",
     "softmax",
@@ -110,6 +113,7 @@ __all__ = [
     "subcircuit",
     "switch",
     "verification_levels",
+    "verify",
     "white_noise",
 ]
 

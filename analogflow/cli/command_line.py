@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from analogflow.cli import circuits, solving
+from analogflow.cli import circuits, solving, verifying
 from analogflow.errors import AnalogflowError, BadInput
 
 __all__ = ["VERBS", "main"]
@@ -26,6 +26,11 @@ VERBS: dict[str, Verb] = {
         "simulate the flow's circuit and hold the answer against the exact reference",
         solving.run_solve,
         solving.about_solve,
+    ),
+    "verify": (
+        "solve, push the settled state away, run again, and say whether the answer stands",
+        verifying.run_verify,
+        verifying.about_verify,
     ),
     "netlist": (
         "write the circuit as a SPICE netlist that runs by itself",
