@@ -44,6 +44,7 @@ from analogflow.verification import Verification, restart_classes, verify
 if TYPE_CHECKING:
     from analogflow.netlister.pyspice import subcircuit
     from analogflow.report import draw_blocks, draw_circuit, plot_capacity, save_figure
+    from analogflow.studies import Study, export_study, open_study, run_study
 
 __version__ = metadata.version("analogflow")
 
@@ -79,6 +80,7 @@ __all__ = [
     "SimulationFailed",
     "Solution",
     "Sphere",
+    "Study",
     "Trajectory",
     "Transport",
     "UnstableManifold",
@@ -94,17 +96,20 @@ __all__ = [
     "ensemble",
     "ensemble_chunks",
     "error_budget",
+    "export_study",
     "flows",
     "log",
     "map_flow",
     "netlist",
     "normalise",
+    "open_study",
     "parity",
     "part_set",
     "parts_list",
     "plot_capacity",
     "preferred",
     "restart_classes",
+    "run_study",
     "save_figure",
     "simulate",
     "softmax",
@@ -118,6 +123,10 @@ __all__ = [
 ]
 
 _LOADED_ON_USE = {
+    "run_study": "analogflow.studies",
+    "open_study": "analogflow.studies",
+    "export_study": "analogflow.studies",
+    "Study": "analogflow.studies",
     "subcircuit": "analogflow.netlister.pyspice",
     "draw_blocks": "analogflow.report",
     "draw_circuit": "analogflow.report",

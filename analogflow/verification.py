@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtrit
 
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
@@ -142,7 +141,7 @@ def _laws_agree(solution: Solution, run: Trajectory) -> Verdict:
     errors = np.r_[np.hypot(one.mean_error, other.mean_error), np.hypot(one.covariance_error, other.covariance_error)[upper]]
     # Standard errors from few independent values are uncertain themselves, which Student's law allows for.
     fewest = max(min(law.covariance_effective for law in laws) - 1, 1.0)
-    limit = student.isf(norm.sf(joint_limit(len(difference))), fewest)
+    limit = -stdtrit(fewest, ndtr(-joint_limit(len(difference))))
     agree = bool((abs(difference) <= limit * errors).all())
     return Verdict("confirmed" if agree else "not settled", float(abs(difference).max()), float("nan"))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from analogflow.cli import circuits, solving, verifying
+from analogflow.cli import circuits, solving, studying, verifying
 from analogflow.errors import AnalogflowError, BadInput
 
 __all__ = ["VERBS", "main"]
@@ -36,6 +36,11 @@ VERBS: dict[str, Verb] = {
         "write the circuit as a SPICE netlist that runs by itself",
         circuits.run_netlist,
         circuits.about_netlist,
+    ),
+    "study": (
+        "run a grid of conditions with many samples each, in parallel, into a directory that can be resumed",
+        studying.run_studying,
+        studying.about_study,
     ),
     "explain": (
         "show what each pass of the compiler does, and the parts of the circuit",
