@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from analogflow.errors import BadInput
 
-__all__ = ["DRAWS", "LARGEST_SAMPLE", "PARAMETERS", "Noise", "check_sample", "standard_normal"]
+__all__ = ["DRAWS", "LARGEST_SAMPLE", "PARAMETERS", "RESTARTS", "Noise", "check_sample", "standard_normal"]
 
 LARGEST_SAMPLE = 2**39 - 1
 """Largest number of a sample."""
@@ -27,7 +27,13 @@ PARAMETERS = 1 << 23
 DRAWS = PARAMETERS - 1
 """Stream that draws a fluctuation for each sample where no waveform is played."""
 
+RESTARTS = PARAMETERS - 2
+"""Stream that draws where the restart of each sample begins."""
+
 _MOST_KNOTS, _LARGEST_SIGMA = 2**27, 1e100
+
+_CHAIN = 1 << 22
+"""Streams of the noise sources of a further chain are numbered from here."""
 
 _STREAMS = 24
 """Bits that number the streams of one sample."""
@@ -50,11 +56,14 @@ class Noise:
         The same seed gives the same noise, for any number of processes.
     step : float
         Distance NT of the knots in τ. Between knots the noise is linear.
+    chain : {0, 1}
+        Which of two independent noises of the same seed: the same parts, with the same deviations, in another night.
 
     Raises
     ------
     BadInput
-        σ is negative or not finite, the seed is not a whole number from 0, or the step is not positive.
+        σ is negative or not finite, the seed is not a whole number from 0, the step is not positive, or there is no such
+        chain.
 
     Notes
     -----
@@ -66,8 +75,11 @@ class Noise:
     sigma: float
     seed: int = 0
     step: float = 0.1
+    chain: int = 0
 
     def __post_init__(self) -> None:
+        if self.chain not in (0, 1):
+            raise BadInput(f"noise: there is no chain {self.chain!r}; give 0 or 1.")
         if not _is_number(self.sigma) or not 0 <= self.sigma <= _LARGEST_SIGMA:
             raise BadInput(
                 f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, from 0 to {_LARGEST_SIGMA:g}."
@@ -166,7 +178,8 @@ class Noise:
             Length in τ.
         """
         count = len(self.knot_times(time_constants))
-        return np.stack([standard_normal(self.seed, samples, source, count) for source in sources], axis=-1)
+        streams = [source + self.chain * _CHAIN for source in sources]
+        return np.stack([standard_normal(self.seed, samples, stream, count) for stream in streams], axis=-1)
 
     def variance_share(self, relaxation: float = 1.0) -> float:
         """Share of the stationary variance that a state of this relaxation time (in τ) keeps, averaged over time.

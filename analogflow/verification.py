@@ -15,6 +15,7 @@ from analogflow.circuit import Circuit
 from analogflow.circuit.parts import PartSet
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
+from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
@@ -25,7 +26,11 @@ from analogflow.trajectory import Trajectory
 from analogflow.validation.restart import DELTA, TOLERANCE, Verdict, judge, perturbed, worth
 from analogflow.validation.stationary import joint_limit, law_of
 
-__all__ = ["Verification", "restart_classes", "verify"]
+__all__ = ["Verification", "comes_back", "restart", "restart_classes", "verify"]
+
+_FREEZING = 273.15
+_LONGEST, _LONGEST_OF_PARTS = 5000.0, 1000.0
+"""Time in τ after which a restart that has not come to rest is given up; in circuits of parts."""
 
 _SPEED = 1e-3
 """Share of the tolerance by which an answer may still move in one τ when a restart counts as ended."""
@@ -99,42 +104,87 @@ def verify(
         problem, technology=technology, parts=parts, temperature=temperature, imperfections=imperfections,
         on_progress=on_progress, **options,
     )  # fmt: skip
-    flow, circuit = solution.flow, solution.circuit
-    if flow.end_time is not None and not isinstance(flow.problem, Attention):
+    if not comes_back(solution.flow):
         raise BadInput("verify: the answer is where a path ends, not where it rests; there is nothing to come back to.")
-    ends = {name: solution.run.final(name)[None] for name in flow.states}
-    starts = perturbed(flow, ends, delta=delta, seed=solution.seed)
+    run, verdict = restart(
+        solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
+        time_constants=options.get("time_constants"), stabilise=options.get("stabilise", True), on_progress=on_progress,
+    )  # fmt: skip
+    return Verification(solution, run, verdict)
+
+
+def comes_back(flow: Flow) -> bool:
+    """Whether an answer of `flow`, pushed away, should come back: not where it is a point of a path, but for clusters."""
+    return flow.end_time is None or isinstance(flow.problem, Attention)
+
+
+def restart(
+    circuit: Circuit,
+    run: Trajectory,
+    *,
+    delta: float = DELTA,
+    tolerance: float = TOLERANCE,
+    engine: str = "ngspice",
+    time_constants: float | None = None,
+    stabilise: bool = True,
+    time_limit: float = 600.0,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[Trajectory, Verdict]:
+    """Run a circuit again from the perturbed end of a run of it.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        With its imperfections, noise and sample; the same parts are built again.
+    run : Trajectory
+        Of that circuit; it has values.
+    delta, tolerance, engine, stabilise, on_progress
+        As for `verify`.
+    time_constants : float, optional
+        That the run was given, in τ.
+    time_limit : float
+        As for `simulate`.
+
+    Raises
+    ------
+    BadInput
+        δ is out of range.
+    MissingProgram, SimulationFailed
+        The engine is not installed, or broke down.
+    """
+    flow = circuit.flow
+    ends = {name: run.final(name)[None] for name in flow.states}
+    starts = perturbed(flow, ends, delta=delta, seed=circuit.noise.seed, samples=[circuit.sample])
     moved = dataclasses.replace(
         flow, states={name: starts[name][0].reshape(value.shape) for name, value in flow.states.items()}
     )
-    noise = circuit.noise
-    if flow.averaging is not None:
-        noise = dataclasses.replace(noise, seed=noise.seed + 1)
+    noise = circuit.noise if flow.averaging is None else dataclasses.replace(circuit.noise, chain=1)
     again = compile(
-        moved, technology=technology, parts=parts, temperature=temperature, stabilise=options.get("stabilise", True)
-    )
-    again = degrade(again, imperfections, noise=noise, values=preferred)
-    given = options.get("time_constants") or own_time(flow)
-    length = float(solution.run.time[-1]) if circuit.noisy else given or 5000.0
-    length = length if circuit.parts is None or given else min(length, 1000.0)
+        moved, technology=circuit.technology, stabilise=stabilise, parts=circuit.parts or "precision",
+        temperature=circuit.temperature - _FREEZING,
+    )  # fmt: skip
+    again = degrade(again, circuit.imperfections, noise=noise, sample=circuit.sample, values=preferred)
+    given = time_constants or own_time(flow)
+    length = float(run.time[-1]) if circuit.noisy else given or _LONGEST
+    length = length if circuit.parts is None or given else min(length, _LONGEST_OF_PARTS)
     deck = netlist(again, time_constants=length, largest_step=path_step(again, given))
     closeness = max(tolerance, circuit.accuracy)
     speed = 0.0 if flow.end_time or circuit.noisy else _SPEED * closeness
-    run = simulate(deck, engine=solution.engine, tolerance=speed, on_progress=on_progress)
+    second = simulate(deck, engine=engine, tolerance=speed, time_limit=time_limit, on_progress=on_progress)
     if flow.averaging is not None:
-        return Verification(solution, run, _laws_agree(solution, run))
-    before, after = (r.final(flow.answer)[None] for r in (solution.run, run))
-    ok = np.array([solution.run.outcome.ok and run.outcome.ok])
-    name = str(judge(flow, before, after, ok, tolerance=closeness)[0])
+        return second, _laws_agree(flow, run, second)
+    before, after = (r.final(flow.answer)[None] for r in (run, second))
+    name = str(judge(flow, before, after, np.array([run.outcome.ok and second.outcome.ok]), tolerance=closeness)[0])
     gain = float((worth(flow, after) - worth(flow, before))[0])
-    return Verification(solution, run, Verdict(name, float(abs(after - before).max()), gain))
+    return second, Verdict(name, float(abs(after - before).max()), gain)
 
 
-def _laws_agree(solution: Solution, run: Trajectory) -> Verdict:
+def _laws_agree(flow: Flow, *runs: Trajectory) -> Verdict:
     """Two chains with independent noise: their means and covariances, in joint standard errors."""
-    flow = solution.flow
     assert flow.averaging is not None
-    laws = [law_of(r, list(flow.states), skipped=flow.averaging.skipped) for r in (solution.run, run)]
+    if not all(run.outcome.ok for run in runs):
+        return Verdict("not settled", float("nan"), float("nan"))
+    laws = [law_of(run, list(flow.states), skipped=flow.averaging.skipped) for run in runs]
     one, other = laws
     upper = np.triu_indices(len(one.mean))
     difference = np.r_[one.mean - other.mean, (one.covariance - other.covariance)[upper]]
@@ -155,6 +205,8 @@ def restart_classes(
     noise: Noise | None = None,
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
+    resting_speed: float = 0.0,
+    step_accuracy: float = 1e-7,
 ) -> NDArray[np.str_]:
     """Verdict on every sample of an ensemble of the block engine, by one further ensemble.
 
@@ -169,18 +221,38 @@ def restart_classes(
         As for `ensemble`.
     delta, tolerance : float
         As for `verify`.
+    resting_speed : float
+        Restarts end where their answers move by less than this per τ; 0 runs all to the end.
+    step_accuracy : float
+        As for `ensemble`.
 
     Returns
     -------
     array of str, shape (samples,)
-        Names of `VERDICTS`.
+        Names of `VERDICTS`. Where the answer is a law, each restart plays noise of its own, and the laws must agree; `runs`
+        has saved times then.
     """
-    flow = circuit.flow
-    starts = perturbed(flow, {name: runs.final[name] for name in flow.states}, delta=delta)
+    flow, noise = circuit.flow, noise or Noise(0.0)
+    numbers = runs.samples.tolist()
+    ends = {name: runs.final[name] for name in flow.states}
+    starts = perturbed(flow, ends, delta=delta, seed=noise.seed, samples=numbers)
     finite = np.all([np.isfinite(value).all(axis=1) for value in starts.values()], axis=0)
     safe = {name: np.where(finite[:, None], value, flow.states[name].ravel()) for name, value in starts.items()}
+    if flow.averaging is not None:
+        noise = dataclasses.replace(noise, chain=1)
     again = ensemble(
-        circuit, runs.samples.tolist(), time_constants=time_constants, imperfections=imperfections, noise=noise, start=safe
-    )
+        circuit, numbers, time_constants=time_constants, imperfections=imperfections, noise=noise, start=safe,
+        save=() if flow.averaging is None else runs.time, tolerance=resting_speed, step_accuracy=step_accuracy,
+    )  # fmt: skip
+    if flow.averaging is not None:
+        pairs = zip(_paths(flow, runs), _paths(flow, again), strict=True)
+        return np.array([_laws_agree(flow, *pair).name for pair in pairs])
     ok = runs.ok & again.ok & finite
     return judge(flow, runs.final[flow.answer], again.final[flow.answer], ok, tolerance=tolerance)
+
+
+def _paths(flow: Flow, runs: Ensemble) -> list[Trajectory]:
+    return [
+        Trajectory(runs.time, {name: runs.values[name][k] for name in flow.states}, outcome)
+        for k, outcome in enumerate(runs.outcomes)
+    ]

@@ -8,14 +8,15 @@ is not the noise.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax, xlogy
+from scipy.special import ndtr, softmax, xlogy
 
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, Simplex, Sphere
+from analogflow.noise import RESTARTS, standard_normal
 from analogflow.problems import Attention, Channel, RateDistortion
 
 __all__ = ["DELTA", "TOLERANCE", "VERDICTS", "Verdict", "judge", "perturbed", "worth"]
@@ -43,7 +44,9 @@ _SAME_CLUSTER = 0.9
 """Cosine from which two tokens belong to one cluster."""
 
 
-def perturbed(flow: Flow, ends: Mapping[str, Array], *, delta: float = DELTA, seed: int = 0) -> dict[str, Array]:
+def perturbed(
+    flow: Flow, ends: Mapping[str, Array], *, delta: float = DELTA, seed: int = 0, samples: Sequence[int] | None = None
+) -> dict[str, Array]:
     r"""Starts of restarts: the ends of runs, moved along the manifold of `flow`.
 
     A distribution z, or the softmax of a state, becomes :math:`(1 - \delta) z + \delta/n`; points on a sphere are turned
@@ -58,6 +61,8 @@ def perturbed(flow: Flow, ends: Mapping[str, Array], *, delta: float = DELTA, se
         From 0 to 1, both excluded.
     seed : int
         Of the random directions.
+    samples : sequence of int, optional
+        Numbers of the samples, which have directions of their own; counted from 0 if not given.
 
     Raises
     ------
@@ -66,10 +71,14 @@ def perturbed(flow: Flow, ends: Mapping[str, Array], *, delta: float = DELTA, se
     """
     if not 0 < delta < 1:
         raise BadInput(f"delta: {delta!r} is not a share between 0 and 1.")
-    rng, starts = np.random.default_rng(seed), {}
+    starts = {}
+    numbers = range(len(next(iter(ends.values())))) if samples is None else samples
+    sizes = np.cumsum([0, *(start.size for start in flow.states.values())])
+    drawn = standard_normal(seed, numbers, RESTARTS, int(sizes[-1]))
     on = {kept.state: kept for kept in flow.keeps}
     shares = flow.family in ("capacity", "rate-distortion")
-    for name, start in flow.states.items():
+    for (name, start), first in zip(flow.states.items(), sizes, strict=False):
+        direction = drawn[:, first : first + start.size]
         end = np.asarray(ends[name], dtype=float)
         own = np.broadcast_to(start.ravel(), end.shape)
         kept, n = on.get(name), start.size
@@ -84,15 +93,15 @@ def perturbed(flow: Flow, ends: Mapping[str, Array], *, delta: float = DELTA, se
             starts[name] = logs - logs.mean(1, keepdims=True)
         elif isinstance(kept, Sphere):
             # The answer is where a path ends, so it is the path's start that is turned.
-            turned = own + delta * rng.standard_normal(end.shape) / np.sqrt(kept.dimension)
+            turned = own + delta * direction / np.sqrt(kept.dimension)
             starts[name] = np.stack([np.ravel(kept.project(row.reshape(start.shape))) for row in turned])
         elif flow.family == "transport" and name in ("g", "u"):
             scale = float(np.ptp(flow.constants["C"])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
-            starts[name] = 0.5 * scale * rng.uniform(-1, 1, end.shape)
+            starts[name] = 0.5 * scale * (2 * ndtr(direction) - 1)
         elif flow.family == "transport":
             starts[name] = own.copy()
         else:
-            starts[name] = end + delta * np.maximum(1.0, abs(end)) * rng.choice([-1.0, 1.0], end.shape)
+            starts[name] = end + delta * np.maximum(1.0, abs(end)) * np.where(direction < 0, -1.0, 1.0)
     return starts
 
 
