@@ -27,7 +27,7 @@ __all__ = ["about_study", "run_studying"]
 _CONDITIONS = {
     "form": "forms", "technology": "technologies", "noise": "noise", "mismatch": "mismatch", "temperature": "temperature",
     "imperfect": "imperfections", "samples": "samples", "seed": "seed", "engine": "engine", "time": "time_constants",
-    "parts": "parts", "time_limit": "time_limit",
+    "parts": "parts", "time_limit": "time_limit", "no_verify": "verify",
 }  # fmt: skip
 _RUNNING = ("output", "workers", "dask", "resume", "export")
 _SHOWN = 3
@@ -50,6 +50,9 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", metavar="E", help=f"{', '.join(ENGINES)} (block)")
     parser.add_argument("--time", type=positive, metavar="T", help="end of every run in time constants")
     parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="after which one run of ngspice is stopped")
+    parser.add_argument(
+        "--no-verify", action="store_const", const=False, help="leave out the restart of every sample, half of the work"
+    )
     parser.add_argument("--workers", type=count, metavar="N", help="processes (one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="compute on the workers of this Dask scheduler")
     parser.add_argument("--resume", action="store_true", default=None, help="go on with a study that was stopped")

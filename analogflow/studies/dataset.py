@@ -15,7 +15,7 @@ from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.flows import FAMILIES
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Condition
-from analogflow.studies.rows import answer_name
+from analogflow.studies.sampling import answer_name
 from analogflow.studies.store import Corrupt, Store, read_manifest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _MEANING = {
     "error": "error of the state at the end of the run",
     "error_time_average": "error of the answer's mean over the last quarter of a run with noise",
     "settling_time": "time from which the answer stays within 1e-6 of its last value; of runs without noise",
-    "verdict": "class of a perturbed restart; empty where none was asked for",
+    "verdict": "class of a perturbed restart; empty where none was asked for or the answer is a point of a path",
     "condition": "number of the condition, for analogflow study --repeat",
 }
 _FAMILY_UNITS = {

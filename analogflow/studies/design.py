@@ -63,6 +63,8 @@ class Study:
         Parts of the technologies that have any.
     time_limit : float
         Seconds of real time after which ngspice is stopped; that sample has then failed.
+    verify : bool
+        Whether every sample is perturbed and restarted, which about doubles the work; see `analogflow.verify`.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Study:
     time_constants: float | None = None
     parts: str = "precision"
     time_limit: float = 600.0
+    verify: bool = True
     flow: str = dataclasses.field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -148,7 +151,7 @@ class Study:
             "problems": {name: keys_of(problem) for name, problem in self.problems.items()},
             **{name: list(getattr(self, name)) for name in ("forms", "technologies", "noise", "mismatch", "temperature")},
             "imperfections": {name: list(values) for name, values in self.imperfections.items()},
-            **{name: getattr(self, name) for name in ("samples", "seed", "engine", "parts", "time_limit")},
+            **{name: getattr(self, name) for name in ("samples", "seed", "engine", "parts", "time_limit", "verify")},
             **({} if self.time_constants is None else {"time_constants": self.time_constants}),
         }
 
@@ -199,6 +202,8 @@ class Study:
             value = getattr(self, name)
             if value is not None and (not is_number(value) or value <= 0):
                 raise BadInput(f"study: {name} is {value!r}; give a positive number.")
+        if not isinstance(self.verify, bool):
+            raise BadInput(f"study: verify is {self.verify!r}; give true or false.")
         if self.parts not in PART_SETS:
             raise BadInput(f"study: parts {self.parts!r} is not known; {either(self.parts, PART_SETS)}")
 

@@ -6,8 +6,8 @@
     noise = [0.001, 0.01, "40dB"]
     samples = 10000
 
-Further keys are `technologies`, `mismatch`, `temperature`, `[imperfections]`, `seed`, `engine`, `time_constants`, `parts`
-and `time_limit`, all with the meaning they have in `Study`.
+Further keys are `technologies`, `mismatch`, `temperature`, `[imperfections]`, `seed`, `engine`, `time_constants`, `parts`,
+`time_limit` and `verify`, all with the meaning they have in `Study`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_ex
 
 KEYS = (
     "flow", "problems", "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "samples", "seed",
-    "engine", "time_constants", "parts", "time_limit",
+    "engine", "time_constants", "parts", "time_limit", "verify",
 )  # fmt: skip
 """Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
 

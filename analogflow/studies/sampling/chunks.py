@@ -1,11 +1,12 @@
 """Computes one chunk of a study, a condition and a range of samples, into plain arrays. It knows no files and no processes.
 
-The block engine carries all samples of a chunk through time at once. ngspice, and circuits of parts in either engine, run
-one sample after another; one that breaks down there costs itself only.
+The block engine carries all samples of a chunk through time at once, and then all their restarts. ngspice, and circuits of
+parts in either engine, run one sample after another; one that breaks down there costs itself only.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Sequence
@@ -26,8 +27,9 @@ from analogflow.simulators import ensemble_chunks, judged, simulate
 from analogflow.solution import SETTLING_BAND, path_step, resting_speed, run_length
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
-from analogflow.studies.rows import LATE, Rows, answer_name, blank_rows, joined, rows_of, settling_times
+from analogflow.studies.sampling.rows import LATE, Rows, answer_name, blank_rows, joined, rows_of, settling_times
 from analogflow.trajectory import Trajectory
+from analogflow.verification import comes_back, restart, restart_classes
 
 __all__ = ["compute", "prepare", "sample_alone"]
 
@@ -137,9 +139,15 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
             else np.full(len(outcomes), np.nan)
         )
         reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
-        found.append(
-            rows_of(flow, part.final, part.values, times, end, outcomes, reasons, part.end, settled, noisy=degraded.noisy)
-        )
+        rows = rows_of(flow, part.final, part.values, times, end, outcomes, reasons, part.end, settled, noisy=degraded.noisy)
+        if study.verify and comes_back(flow):
+            rows["verdict"] = restart_classes(
+                circuit, dataclasses.replace(part, outcomes=tuple(outcomes)), time_constants=end,
+                imperfections=condition.imperfections, noise=degraded.noise,
+                resting_speed=resting_speed(circuit) if asks else 0.0,
+                step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
+            )  # fmt: skip
+        found.append(rows)
     return found
 
 
@@ -164,12 +172,30 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     if not run.values:
         return {**blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
     settled = run.settling_time(flow.answer, SETTLING_BAND) if asks else None
+    verdict = ""
+    if study.verify and comes_back(flow):
+        verdict, fault = _restarted(study, circuit, run)
+        reason = reason or fault
     finals = {name: values[-1:] for name, values in run.values.items()}
     paths = {name: values[None] for name, values in run.values.items()}
-    return rows_of(
+    rows = rows_of(
         flow, finals, paths, run.time, end, [run.outcome], [reason], run.time[-1:],
         np.array([np.nan if settled is None else settled]), noisy=circuit.noisy,
     )  # fmt: skip
+    return {**rows, "verdict": np.array([verdict])}
+
+
+def _restarted(study: Study, circuit: Circuit, run: Trajectory) -> tuple[str, str]:
+    """Verdict on a run that has values, and what went wrong where its restart broke down."""
+    if not run.outcome.ok:
+        return "not settled", ""
+    try:
+        _, verdict = restart(
+            circuit, run, engine=study.engine, time_constants=study.time_constants, time_limit=study.time_limit
+        )
+    except SimulationFailed as fault:
+        return "not settled", f"its restart: {fault}"
+    return verdict.name, ""
 
 
 def _answer_size(circuit: Circuit) -> int:
