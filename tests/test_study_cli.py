@@ -6,6 +6,9 @@ import pytest
 
 import analogflow as af
 from analogflow.cli import main
+from analogflow.studies import Stop
+from analogflow.studies.statistics import stop_for_yield
+from analogflow.studies.statistics.stopping import Looks
 
 ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 
@@ -36,8 +39,8 @@ def test_a_study_is_run_refused_and_resumed(folder: Path, capsys: pytest.Capture
     ]
     assert main([*command, "--time", "10", "--export", "out.csv"]) == 0
     said = capsys.readouterr()
-    assert "2 conditions × 5 samples, seed 3" in said.out
-    assert "noise 0.01" in said.out
+    assert "2 conditions × 5 samples, block engine, seed 3" in said.out
+    assert "verdicts" in said.out
     assert said.err == ""
     assert (folder / "out.csv").read_text().count("\n") == 11
     assert main([*command, "--time", "10"]) == 2
@@ -66,6 +69,33 @@ def test_a_run_that_takes_too_long_costs_its_sample(folder: Path, capsys: pytest
     dataset = af.open_study("out")
     assert set(dataset["outcome"].values.ravel()) == {"FAILED"}
     assert bool(dataset["z"].isnull().all())
+
+
+def test_a_study_stops_where_its_yield_is_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["study", "capacity", "p.csv", "-o", "out", "--noise", "0.01,0.1", "--mismatch", "0.05", "--time", "30"]
+    command += ["--samples", "2000", "--limit", "0.01", "--stop-width", "0.05", "--workers", "1", "--no-verify"]
+    assert main(command) == 0
+    assert "yield % at 0.01" in capsys.readouterr().out
+    dataset = af.open_study("out")
+    run = (dataset["outcome"] != "").sum("sample").values.ravel()
+    assert (run < 2000).all()
+    assert dataset.attrs["complete"] == 1
+    looks = Stop(limit=0.01, half_width=0.05).plan(2000).sizes
+    assert set(run.tolist()) <= set(looks)
+    for count, errors in zip(run, dataset["error"].values.reshape(2, -1), strict=True):
+        found = stop_for_yield(errors[:count], Looks(looks), limit=0.01, half_width=0.05)
+        assert found.met
+        assert found.samples == count  # the first look that was narrow enough
+
+
+def test_figures_are_drawn_into_the_study(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["study", "capacity", "p.csv", "-o", "out", "--form", "replicator,logdomain", "--noise", "0.01,0.1"]
+    command += ["--mismatch", "0,0.1", "--samples", "20", "--limit", "0.01", "--figures", "--workers", "1"]
+    assert main(command) == 1
+    drawn = {path.stem for path in (folder / "out" / "figures").glob("*.svg")}
+    assert {"quantiles", "yields", "tolerance", "histogram", "paths", "phases-not-settled-replicator"} <= drawn
+    assert main([*command, "--resume"]) == 1  # drawn anew
+    assert "out/figures/paths.svg" in capsys.readouterr().out
 
 
 def test_an_experiment_file_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +127,15 @@ REFUSED = {
         "given twice",
     ),
     "an existing export": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--export", "p.csv"], "exists already"),
+    "a stop without a limit": (
+        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--stop-width", "0.1"],
+        "say within which error",
+    ),
+    "two stops": (
+        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--limit", "1", "--stop-width", "0.1", "--stop-ratio", "2"],
+        "one of them",
+    ),
+    "a stop at no factor": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--stop-ratio", "0.5"], "above 1"),
     "a missing experiment": (["e.toml", "-o", "out"], "e.toml"),
     "a repeat with more": (["--repeat", "out", "0", "0", "--samples", "3"], "leave 3 out"),
     "a repeat of words": (["--repeat", "out", "a", "0"], "whole numbers"),

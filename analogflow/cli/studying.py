@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analogflow import report
 from analogflow.cli.options import celsius, count, positive
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
 from analogflow.outcome import Outcome
 from analogflow.simulators import ENGINES
-from analogflow.studies import Progress, Study, dask_workers, export_study, repeat_sample, run_study
+from analogflow.studies import Progress, Study, dask_workers, export_study, repeat_sample, run_study, sample_paths
 from analogflow.studies.experiment import read_experiment, study_from
 
 __all__ = ["about_study", "run_studying"]
@@ -27,9 +28,9 @@ __all__ = ["about_study", "run_studying"]
 _CONDITIONS = {
     "form": "forms", "technology": "technologies", "noise": "noise", "mismatch": "mismatch", "temperature": "temperature",
     "imperfect": "imperfections", "samples": "samples", "seed": "seed", "engine": "engine", "time": "time_constants",
-    "parts": "parts", "time_limit": "time_limit", "no_verify": "verify",
+    "parts": "parts", "time_limit": "time_limit", "no_verify": "verify", "stop_width": "stop", "stop_ratio": "stop",
 }  # fmt: skip
-_RUNNING = ("output", "workers", "dask", "resume", "export")
+_RUNNING = ("output", "workers", "dask", "resume", "export", "limit", "figures")
 _SHOWN = 3
 
 
@@ -53,6 +54,10 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-verify", action="store_const", const=False, help="leave out the restart of every sample, half of the work"
     )
+    parser.add_argument("--limit", type=positive, metavar="E", help="largest acceptable error: shows the yield within it")
+    parser.add_argument("--stop-width", type=positive, metavar="W", help="stop once the yield within --limit is known to ±W")
+    parser.add_argument("--stop-ratio", type=positive, metavar="R", help="stop once the median is known up to a factor R")
+    parser.add_argument("--figures", action="store_true", default=None, help="draw the results into DIR/figures")
     parser.add_argument("--workers", type=count, metavar="N", help="processes (one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="compute on the workers of this Dask scheduler")
     parser.add_argument("--resume", action="store_true", default=None, help="go on with a study that was stopped")
@@ -98,8 +103,29 @@ def run_studying(options: argparse.Namespace) -> int:
         return 130
     if options.export:
         export_study(dataset, options.export)
-    Console().print(_summary(study, dataset))
+    print(
+        f"{study.flow}: {len(study.conditions)} conditions × {study.samples} samples{' at most' if study.stop else ''}, "
+        f"{study.engine} engine, seed {study.seed}, fingerprint {study.fingerprint}"
+    )
+    report.print_study(dataset, limit=options.limit)
+    if options.figures:
+        print(f"figures: {', '.join(str(path) for path in _draw(dataset, options))}")
     return _failures(dataset, options.output)
+
+
+def _draw(dataset: Any, options: argparse.Namespace) -> list[Path]:
+    """Write all figures of a study into its directory; what an earlier call drew there is replaced."""
+    folder = Path(options.output) / "figures"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as fault:
+        raise BadInput(f"{str(folder)!r} can not be written ({fault.strerror}); give another directory.") from None
+    figures = report.study_figures(dataset, limit=options.limit)
+    with contextlib.suppress(BadInput):  # circuits of parts have no paths in the block engine
+        number = int(dataset["condition"].values.ravel()[dataset["condition"].size // 2])
+        runs = sample_paths(options.output, number)
+        figures["paths"] = report.plot_sample_paths(runs, next(iter(runs.values)))
+    return [report.save_figure(figure, folder / f"{name}.svg", force=True) for name, figure in figures.items()]
 
 
 def _study_of(options: argparse.Namespace) -> Study:
@@ -115,8 +141,20 @@ def _study_of(options: argparse.Namespace) -> Study:
         return read_experiment(options.flow)
     if "imperfections" in given:
         given["imperfections"] = _imperfections(given["imperfections"])
+    if "stop" in given:
+        given["stop"] = _stop(options)
     problems = {} if options.problem is None else {"problems": [options.problem]}
     return study_from({"flow": options.flow, **problems, **given}, folder=Path(), where="study")
+
+
+def _stop(options: argparse.Namespace) -> dict[str, Any]:
+    if options.stop_width is not None and options.stop_ratio is not None:
+        raise BadInput("study: --stop-width is for a yield and --stop-ratio for the median; give one of them.")
+    if options.stop_width is None:
+        return {"ratio": options.stop_ratio}
+    if options.limit is None:
+        raise BadInput("study: --stop-width is that of a yield; say within which error, with --limit.")
+    return {"limit": options.limit, "half_width": options.stop_width}
 
 
 def _is_experiment(name: str) -> bool:
@@ -146,26 +184,10 @@ def _repeat(options: argparse.Namespace) -> int:
     return 0 if Outcome[str(rows["outcome"][0])].ok else 1
 
 
-def _summary(study: Study, dataset: Any) -> Table:
-    """One row for each condition: how many samples ended well, and quantiles of the first error."""
-    table = Table(title=f"{study.flow}: {len(study.conditions)} conditions × {study.samples} samples, seed {study.seed}")
-    units = dataset["error"].attrs.get("units", "")
-    for name in ("number", "condition", "failed", "median error", "90 % below"):
-        table.add_column(f"{name} ({units})" if units and "error" in name else name)
-    errors = dataset["error"].values.reshape(len(study.conditions), -1)
-    ok = _ok(dataset).reshape(len(study.conditions), -1)
-    varied = [name for name, values in study.dimensions.items() if len(values) > 1] or list(study.dimensions)
-    for condition in study.conditions:
-        good = errors[condition.number][ok[condition.number]]
-        quantiles = np.quantile(good, (0.5, 0.9)) if len(good) else (np.nan, np.nan)
-        failed = str(int((~ok[condition.number]).sum()))
-        table.add_row(str(condition.number), condition.shown(varied), failed, *(f"{value:.3g}" for value in quantiles))
-    return table
-
-
 def _ok(dataset: Any) -> np.ndarray:
+    """Samples that ended as they were asked to, and those that were not run."""
     names = dataset["outcome"].values.astype(str)
-    return np.isin(names, [outcome.name for outcome in Outcome if outcome.ok])
+    return np.isin(names, ["", *(outcome.name for outcome in Outcome if outcome.ok)])
 
 
 def _failures(dataset: Any, folder: str) -> int:

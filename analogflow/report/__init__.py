@@ -17,6 +17,7 @@ from analogflow.report.studies import (
     plot_tolerance,
     plot_yields,
     print_study,
+    study_figures,
     study_table,
 )
 from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
@@ -51,6 +52,7 @@ __all__ = [
     "save_figure",
     "solution_json",
     "solution_table",
+    "study_figures",
     "study_table",
 ]
 

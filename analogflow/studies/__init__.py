@@ -4,7 +4,8 @@ from analogflow.studies.dataset import export_study, open_study
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.experiment import read_experiment, write_experiment
 from analogflow.studies.grid import GRID, Chunk, Condition
-from analogflow.studies.runner import Progress, repeat_sample, run_study
+from analogflow.studies.runner import Progress, repeat_sample, run_study, sample_paths
+from analogflow.studies.stop import Stop
 from analogflow.studies.workers import dask_workers, local_workers
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Chunk",
     "Condition",
     "Progress",
+    "Stop",
     "Study",
     "dask_workers",
     "export_study",
@@ -20,6 +22,7 @@ __all__ = [
     "read_experiment",
     "repeat_sample",
     "run_study",
+    "sample_paths",
     "study_of",
     "write_experiment",
 ]

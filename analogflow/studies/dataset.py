@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.flows import FAMILIES
+from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.design import Study
-from analogflow.studies.grid import Condition
+from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling import answer_name
 from analogflow.studies.store import Corrupt, Store, read_manifest
 
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["export_study", "open_study"]
 
 _UNITS = {
-    "noise": "flow units per root of a time constant",
-    "mismatch": "relative standard deviation",
-    "temperature": "degrees Celsius",
-    "end": "time constants",
-    "settling_time": "time constants",
+    "noise": "1/√τ",
+    "mismatch": "relative",
+    "temperature": "°C",
+    "end": "τ",
+    "settling_time": "τ",
 }
 _MEANING = {
+    "noise": "standard deviation of white noise at every integrator's input, flow units per root of a time constant",
+    "mismatch": "standard deviation of every coefficient, or part, relative to its value",
     "outcome": "how the run ended, a name of analogflow.Outcome; empty where it has not been computed",
     "reason": "why a run failed; empty where it did not",
     "error": "error of the state at the end of the run",
@@ -166,8 +169,15 @@ def _chunks(store: Store, study: Study) -> tuple[dict[tuple[int, int, int], Mapp
                 f"{str(store.path(chunk.number))!r} {fault}; run the study again with --resume, which computes it anew."
             ) from None
         if rows is not None:
-            found[chunk.condition, chunk.first, chunk.last] = rows
-    return found, len(found) == len(chunks)
+            found[_place(chunk)] = rows
+    missing, _ = missing_chunks(
+        study, {chunk.number: found[_place(chunk)]["error"] for chunk in chunks if _place(chunk) in found}
+    )
+    return found, not missing
+
+
+def _place(chunk: Chunk) -> tuple[int, int, int]:
+    return chunk.condition, chunk.first, chunk.last
 
 
 def _signal(study: Study, condition: Condition) -> str:

@@ -18,6 +18,7 @@ from analogflow.problems.files import keys_of, problem_of_keys
 from analogflow.simulators import ENGINES
 from analogflow.solution import carried_form, family_of
 from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_number, names, numbers, sigma
+from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import PART_SETS, TECHNOLOGIES
 
 __all__ = ["Study", "study_of"]
@@ -54,7 +55,7 @@ class Study:
     imperfections : mapping of name to sequence of float
         Further effects by the names of `Imperfections`: each is a dimension of the grid.
     samples : int
-        Samples of each condition, numbered from 0.
+        Samples of each condition, numbered from 0; at most so many where `stop` is given.
     seed : int
     engine : {"block", "ngspice"}
     time_constants : float, optional
@@ -65,6 +66,8 @@ class Study:
         Seconds of real time after which ngspice is stopped; that sample has then failed.
     verify : bool
         Whether every sample is perturbed and restarted, which about doubles the work; see `analogflow.verify`.
+    stop : Stop or mapping of its parameters, optional
+        When a condition has samples enough.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class Study:
     parts: str = "precision"
     time_limit: float = 600.0
     verify: bool = True
+    stop: Stop | None = None
     flow: str = dataclasses.field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -104,6 +108,8 @@ class Study:
         further = self.imperfections.items()
         _settle(self, "imperfections", MappingProxyType({effect(name): numbers(value, name) for name, value in further}))
         self._check_scalars()
+        if self.stop is not None and not isinstance(self.stop, Stop):
+            _settle(self, "stop", stop_of(self.stop))
         self._check_together()
         for condition in self.conditions:  # refuses values that are out of range
             Noise(condition.noise, self.seed)
@@ -131,10 +137,12 @@ class Study:
     def chunks(self) -> tuple[Chunk, ...]:
         """What is computed at once: it depends on the study only, so that results do not depend on who computes them."""
         chunks: list[Chunk] = []
+        looks = (self.samples,) if self.stop is None else self.stop.plan(self.samples).sizes
         for condition in self.conditions:
             size = self._chunk_size(condition)
-            for first in range(0, self.samples, size):
-                chunks.append(Chunk(len(chunks), condition.number, first, min(first + size, self.samples)))
+            for begin, end in itertools.pairwise((0, *looks)):
+                for first in range(begin, end, size):
+                    chunks.append(Chunk(len(chunks), condition.number, first, min(first + size, end)))
         return tuple(chunks)
 
     @property
@@ -153,6 +161,7 @@ class Study:
             "imperfections": {name: list(values) for name, values in self.imperfections.items()},
             **{name: getattr(self, name) for name in ("samples", "seed", "engine", "parts", "time_limit", "verify")},
             **({} if self.time_constants is None else {"time_constants": self.time_constants}),
+            **({} if self.stop is None else {"stop": dataclasses.asdict(self.stop)}),
         }
 
     @property

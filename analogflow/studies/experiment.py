@@ -7,7 +7,7 @@
     samples = 10000
 
 Further keys are `technologies`, `mismatch`, `temperature`, `[imperfections]`, `seed`, `engine`, `time_constants`, `parts`,
-`time_limit` and `verify`, all with the meaning they have in `Study`.
+`time_limit`, `verify` and `[stop]`, all with the meaning they have in `Study`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_ex
 
 KEYS = (
     "flow", "problems", "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "samples", "seed",
-    "engine", "time_constants", "parts", "time_limit", "verify",
+    "engine", "time_constants", "parts", "time_limit", "verify", "stop",
 )  # fmt: skip
 """Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
 
@@ -94,11 +94,12 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
 def experiment_text(study: Study) -> str:
     """The experiment file of `study`, with its problems inside; `read_experiment` gives an equal study."""
     keys = {key: value for key, value in study.to_dict().items() if key in KEYS}
-    tables = {key: keys.pop(key) for key in ("imperfections", "problems")}
+    tables = {key: keys.pop(key, {}) for key in ("imperfections", "stop", "problems")}
     keys = {key: value for key, value in keys.items() if key not in study.without_effect}
     lines = [f"{key} = {_toml(value)}" for key, value in keys.items()]
-    if tables["imperfections"]:
-        lines += ["", "[imperfections]", *(f"{key} = {_toml(value)}" for key, value in tables["imperfections"].items())]
+    for name in ("imperfections", "stop"):
+        given = {key: value for key, value in tables[name].items() if value is not None}
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in given.items())] if given else []
     for name, problem in tables["problems"].items():
         lines += ["", f"[problems.{_toml(name)}]", *(f"{_key(key)} = {_toml(value)}" for key, value in problem.items())]
     return "\n".join(lines) + "\n"

@@ -16,19 +16,21 @@ import numpy as np
 
 from analogflow.errors import AnalogflowError, BadInput, StudyStopped
 from analogflow.outcome import Outcome
+from analogflow.simulators import Ensemble
 from analogflow.simulators.ngspice.session import default_session
 from analogflow.solution import versions
+from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.dataset import open_study
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
-from analogflow.studies.sampling import compute, prepare, sample_alone
+from analogflow.studies.sampling import compute, paths, prepare, sample_alone
 from analogflow.studies.store import Corrupt, Store, opened, read_manifest
 from analogflow.studies.workers import local_workers
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Progress", "repeat_sample", "run_study"]
+__all__ = ["Progress", "repeat_sample", "run_study", "sample_paths"]
 
 _AHEAD = 64
 """Chunks handed out before the first comes back: enough for a cluster, few enough to cancel."""
@@ -108,11 +110,14 @@ def run_study(
     prepare(study)
     with opened(store, study, _versions(study), resume=resume) as held:
         job = _Job(study, held, on_progress or _ignore, on_note or _say)
+        job.read()
         missing = job.missing()
         if missing:
             own = local_workers(min(workers or os.cpu_count() or 1, len(missing)))
             with own if executor is None else contextlib.nullcontext(executor) as pool:
-                job.compute(pool, missing)
+                while missing:
+                    job.compute(pool, missing)
+                    missing = job.missing()
     return open_study(store)
 
 
@@ -133,6 +138,22 @@ def repeat_sample(store: str | Path, condition: int, sample: int) -> tuple[Condi
     return study.conditions[condition], sample_alone(study, study.conditions[condition], sample)
 
 
+def sample_paths(store: str | Path, condition: int, count: int = 100) -> Ensemble:
+    """Signals of the first samples of a condition of the study in a directory, over time, computed anew by the block engine.
+
+    Raises
+    ------
+    BadInput
+        The directory holds no study, it has no such condition, or that is a circuit of parts.
+    """
+    study, _ = read_manifest(store)
+    if not 0 <= condition < len(study.conditions):
+        raise BadInput(
+            f"{str(store)!r}: there is no condition {condition}; they are numbered from 0 to {len(study.conditions) - 1}."
+        )
+    return paths(study, study.conditions[condition], count)
+
+
 class _Job:
     """A study under way."""
 
@@ -141,20 +162,23 @@ class _Job:
     ) -> None:
         self.study, self.store, self.on_progress, self.on_note = study, store, on_progress, on_note
         self.progress = Progress(0, len(study.conditions) * study.samples, 0, 0)
+        self.errors: dict[int, np.ndarray] = {}
 
-    def missing(self) -> list[Chunk]:
-        """Chunks that are not there, or not whole."""
-        missing = []
+    def read(self) -> None:
+        """Find the chunks that are there and whole."""
         for chunk in self.study.chunks:
-            rows = None
             try:
                 rows = self.store.read(chunk.number)
             except Corrupt as fault:
                 self.on_note(f"{str(self.store.path(chunk.number))!r} {fault}; it is computed again.")
-            if rows is None:
-                missing.append(chunk)
-            else:
+                continue
+            if rows is not None:
                 self._count(chunk, rows, kept=True)
+
+    def missing(self) -> list[Chunk]:
+        """Chunks to be computed next; none where every condition has samples enough."""
+        missing, total = missing_chunks(self.study, self.errors)
+        self.progress = dataclasses.replace(self.progress, total=max(total, self.progress.done))
         self.on_progress(self.progress)
         return missing
 
@@ -193,6 +217,7 @@ class _Job:
         size = chunk.last - chunk.first
         names, counts = np.unique(rows["outcome"], return_counts=True)
         failed = sum(int(count) for name, count in zip(names, counts, strict=True) if not Outcome[name].ok)
+        self.errors[chunk.number] = rows["error"]
         before = self.progress
         self.progress = Progress(
             before.done + size, before.total, before.kept + (size if kept else 0), before.failed + failed

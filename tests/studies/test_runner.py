@@ -102,7 +102,7 @@ def test_the_dataset_has_the_agreed_layout(finished: Path, tmp_path: Path) -> No
     }  # fmt: skip
     assert {"error_input_distribution", "error_reading", "error_time_average"} <= set(dataset.data_vars)
     assert dataset["error"].attrs["units"] == "nats"
-    assert dataset["settling_time"].attrs["units"] == "time constants"
+    assert dataset["settling_time"].attrs["units"] == "τ"
     assert dataset.attrs["fingerprint"] == STUDY.fingerprint
     assert json.loads(dataset.attrs["parameters"])["samples"] == 12
     assert json.loads(dataset.attrs["versions"])["numpy"] == np.__version__

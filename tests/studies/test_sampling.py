@@ -143,3 +143,30 @@ def test_a_simulator_that_breaks_down_costs_one_sample(monkeypatch: pytest.Monke
     assert rows["reason"][1].startswith("ngspice crashed (SIGSEGV)")
     assert np.isnan(rows["error"]).tolist() == [False, True, False]
     assert np.isnan(rows["answer"][1]).all()
+
+
+def test_planted_support_losses_are_seen_in_a_study() -> None:
+    # An input that starts at 0 stays there in the replicator form: the others' optimum is all it finds.
+    lost = af.Channel(CHANNEL.transition, initial=[1e-300, 0.5, 0.5])
+    verdicts = {
+        form: rows_of(af.Study(lost, forms=(form,), mismatch=(0.001,), samples=4))["verdict"]
+        for form in ("replicator", "logdomain")
+    }
+    assert verdicts["replicator"].tolist() == ["support lost"] * 4
+    assert "" not in verdicts["logdomain"]
+
+
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_engines_restart_samples_alike(engine: str) -> None:
+    study = af.Study(CHANNEL, mismatch=(0.02,), noise=(0.01,), samples=2, engine=engine, time_constants=60.0)
+    assert rows_of(study)["verdict"].tolist() == ["confirmed"] * 2
+
+
+def test_laws_are_confirmed_by_a_second_chain_of_the_same_parts() -> None:
+    problem = read_problem("hopfield", DATA / "hopfield_law.json")
+    study = af.Study(problem, mismatch=(0.1,), samples=4)
+    assert rows_of(study)["verdict"].tolist() == ["confirmed"] * 4
+
+
+def test_paths_that_end_have_no_verdict_and_a_study_may_do_without() -> None:
+    assert rows_of(af.Study(CHANNEL, noise=(0.01,), samples=2, verify=False))["verdict"].tolist() == ["", ""]

@@ -1,5 +1,6 @@
 """What studies show: quantiles, yields, tolerances, phases, the samples themselves, and a table of the conditions."""
 
+from analogflow.report.studies.gallery import study_figures
 from analogflow.report.studies.phases import plot_phases
 from analogflow.report.studies.quantiles import plot_quantiles
 from analogflow.report.studies.samples import plot_histogram, plot_sample_paths
@@ -14,5 +15,6 @@ __all__ = [
     "plot_tolerance",
     "plot_yields",
     "print_study",
+    "study_figures",
     "study_table",
 ]

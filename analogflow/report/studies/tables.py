@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["print_study", "study_table"]
 
+_WIDEST = 1000
+
 
 def study_table(
-    dataset: xarray.Dataset, *, limit: float | None = None, variable: str = "error", confidence: float = 0.95
+    dataset: xarray.Dataset,
+    *,
+    limit: float | None = None,
+    variable: str = "error",
+    confidence: float = 0.95,
+    intervals: bool = True,
 ) -> Table:
     """One line for each condition: samples, failures, median and 95% quantile of the error, yield and verdicts.
 
@@ -32,6 +40,8 @@ def study_table(
         ``error`` or another variable of numbers from 0.
     confidence : float
         Of each interval, in brackets.
+    intervals : bool
+        If false, these are left out.
 
     Raises
     ------
@@ -43,7 +53,8 @@ def study_table(
     varied = [name for name in names if dataset.sizes[name] > 1]
     unit = str(dataset[variable].attrs.get("units", ""))
     shown = variable.replace("_", " ")
-    notes = [f"in brackets: {confidence:.0%} intervals; failed samples count as infinite errors"]
+    notes = [f"in brackets: {confidence:.0%} intervals"] if intervals else []
+    notes.append("failed samples count as infinite errors")
     if unit:
         notes.append(f"{shown} in {unit}")
     verdicts = [name for name in VERDICTS if "verdicts" in summary and (summary["verdicts"].sel(verdict=name) > 0).any()]
@@ -59,7 +70,7 @@ def study_table(
         justify = "right" if dataset[name].dtype.kind in "iuf" else "left"
         table.add_column(name, no_wrap=True, min_width=width, justify=justify)
     for name in ("n", "failed", f"median {shown}", "95%", *([] if limit is None else [f"yield % at {limit:g}"])):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
     if verdicts:
         table.add_column("verdicts", justify="right", no_wrap=True)
     before: list[str] = [""] * len(varied)
@@ -72,11 +83,12 @@ def study_table(
         if count == 0:
             table.add_row(*said, "0", "", Text("not run", "yellow"))
             continue
-        cells: list[str | Text] = [str(count), Text(str(failed), "bold red") if failed else "", _quantile(row, 0.5)]
+        cells: list[str | Text] = [str(count), Text(str(failed), "bold red") if failed else ""]
+        cells.append(_quantile(row, 0.5, intervals=intervals))
         cells.append(_number(float(row["value"].sel(quantile=0.95))))
         if limit is not None:
             value, low, high = (100 * float(row[f"yield{end}"]) for end in ("", "_low", "_high"))
-            cells.append(f"{value:.0f} [{low:.0f}, {high:.0f}]")
+            cells.append(f"{value:.0f} [{low:.0f}, {high:.0f}]" if intervals else f"{value:.0f}")
         if verdicts:
             cells.append("/".join(str(int(row["verdicts"].sel(verdict=name))) for name in verdicts))
         table.add_row(*said, *cells)
@@ -86,13 +98,23 @@ def study_table(
 def print_study(
     dataset: xarray.Dataset, *, limit: float | None = None, variable: str = "error", confidence: float = 0.95
 ) -> None:
-    """Print the table of a study; parameters and exceptions are those of `study_table`."""
-    Console().print(study_table(dataset, limit=limit, variable=variable, confidence=confidence))
+    """Print the table of a study; parameters and exceptions are those of `study_table`.
+
+    A terminal that is too narrow shows no intervals; a file gets lines as long as they have to be.
+    """
+    console = Console()
+    table = study_table(dataset, limit=limit, variable=variable, confidence=confidence)
+    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    if needed > console.width and console.is_terminal:
+        table = study_table(dataset, limit=limit, variable=variable, confidence=confidence, intervals=False)
+    elif needed > console.width:
+        console = Console(width=needed)
+    console.print(table)
 
 
-def _quantile(row: xarray.Dataset, quantile: float) -> str:
+def _quantile(row: xarray.Dataset, quantile: float, *, intervals: bool) -> str:
     value, low, high = (float(row[f"value{end}"].sel(quantile=quantile)) for end in ("", "_low", "_high"))
-    return f"{_number(value)} [{_number(low)}, {_number(high)}]"
+    return f"{_number(value)} [{_number(low)}, {_number(high)}]" if intervals else _number(value)
 
 
 def _number(value: float) -> str:

@@ -61,6 +61,7 @@ def plot_yields(
         every = every[np.isfinite(every) & (every > 0)]
         if len(every) == 0:
             raise BadInput("figure: every error is 0 or its sample failed, so there is no range of limits; give limits.")
+        every = every if mark is None else np.append(every, [0.8 * mark, 1.25 * mark])
         limits = np.geomspace(every.min() / 1.2, every.max() * 1.2, _POINTS)
     places = np.sort(np.atleast_1d(np.asarray(limits, dtype=float)))
     curves = {name: yield_curve(errors, places, confidence=confidence) for name, errors in columns.items()}
@@ -73,8 +74,8 @@ def plot_yields(
             axes.plot(places, 100 * curve.yields, **way, lw=1.3, label=f"{name} ({curve.failed} of {curve.samples} failed)")
         if mark is not None:
             axes.axvline(mark, color=MUTED, lw=0.8, ls=":")
-            axes.annotate(f"{mark:g}", (mark, 1.0), xycoords=("data", "axes fraction"), ha="right", va="top", fontsize=7.5,
-                          xytext=(-2, 0), textcoords="offset points")  # fmt: skip
+            axes.annotate(f"{mark:g}", (mark, 0.0), xycoords=("data", "axes fraction"), xytext=(-2, 1), fontsize=7.5,
+                          textcoords="offset points", ha="right", va="bottom")  # fmt: skip
         axes.set_xscale("log")
         share_axis(axes)
         axes.set(xlabel=f"limit of the {label(part, variable)}", ylabel="yield (%)", xlim=(places[0], places[-1]))

@@ -17,21 +17,21 @@ from threadpoolctl import threadpool_limits
 
 from analogflow.circuit import Circuit
 from analogflow.compiler import compile, degrade
-from analogflow.errors import SimulationFailed
+from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import FAMILIES, Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
-from analogflow.simulators import ensemble_chunks, judged, simulate
-from analogflow.solution import SETTLING_BAND, path_step, resting_speed, run_length
+from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, judged, simulate
+from analogflow.solution import SETTLING_BAND, own_time, path_step, resting_speed, run_length
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, answer_name, blank_rows, joined, rows_of, settling_times
 from analogflow.trajectory import Trajectory
 from analogflow.verification import comes_back, restart, restart_classes
 
-__all__ = ["compute", "prepare", "sample_alone"]
+__all__ = ["compute", "paths", "prepare", "sample_alone"]
 
 Array = NDArray[np.float64]
 _FLUCTUATING, _FOLLOWING = 1e-5, 1e-7
@@ -39,6 +39,8 @@ _FLUCTUATING, _FOLLOWING = 1e-5, 1e-7
 
 _POINTS, _FIRST, _RATIO, _MOST_POINTS = 33, 0.02, 1.03, 20_000
 """Saved times: of a late mean; the first, in τ, and the ratio of neighbours, where a run settles; at most."""
+
+_SHOWN_TIME, _SHOWN_POINTS = 60.0, 601
 
 
 def prepare(study: Study) -> None:
@@ -69,6 +71,27 @@ def sample_alone(study: Study, condition: Condition, sample: int) -> Rows:
     """Results of one sample, computed alone; they agree with those of its chunk to rounding."""
     with threadpool_limits(1):
         return _compute(study, condition, [sample])
+
+
+def paths(study: Study, condition: Condition, count: int = 100) -> Ensemble:
+    """Signals of the first samples of a condition over time, as the block engine runs them; circuits of parts it has not.
+
+    Raises
+    ------
+    BadInput
+        The condition's technology is not ``ideal``.
+    """
+    circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
+    if circuit.parts is not None:
+        raise BadInput(
+            f"paths: the block engine carries ideal blocks, not {condition.technology!r}; choose another condition."
+        )
+    end = study.time_constants or own_time(circuit.flow) or _SHOWN_TIME
+    return ensemble(
+        circuit, min(count, study.samples), time_constants=end, imperfections=condition.imperfections,
+        noise=degraded.noise, save=np.linspace(0.0, end, _SHOWN_POINTS),
+        step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
+    )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=4)
