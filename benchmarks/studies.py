@@ -5,6 +5,7 @@ Run from the project's root; ``--write`` puts the tables into docs/studies.md. `
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -14,17 +15,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
 from tables import machine, report, table
 
 import analogflow as af
 from analogflow.problems.files import read_problem
 from analogflow.solution import versions
-from analogflow.studies import local_workers, write_experiment
+from analogflow.studies import local_workers, repeat_sample, write_experiment
 from analogflow.studies.grid import Chunk
 from analogflow.studies.sampling import compute
+from analogflow.studies.statistics import compare_engines
 from analogflow.studies.store import opened
 
 ROOT = Path(__file__).parents[1]
@@ -123,7 +128,7 @@ from analogflow.studies.sampling import compute
 def resident(process):
     return int(re.search(r"VmRSS:\\s*(\\d+)", Path(f"/proc/{process}/status").read_text())[1]) / 1024
 
-study = af.Study(af.Channel(%r), noise=(0.01,), samples=10000, engine="ngspice", time_constants=2.0)
+study = af.Study(af.Channel(%r), noise=(0.01,), samples=10000, engine="ngspice", time_constants=2.0, verify=False)
 for chunk in study.chunks:
     compute(study.text, chunk)
     if chunk.last in (16, 1008, 2000, 4000, 6000, 8000, 10000):
@@ -171,6 +176,88 @@ def kills(wanted: int = 100) -> str:
     return f"{killed} kills in {rounds} studies: {equal} of {rounds} ended with the same bytes as one that was not killed."
 
 
+def agreement() -> str:
+    """200 samples of three forms at six noise levels in both engines: their laws, and sample by sample."""
+    datasets = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for engine in ("block", "ngspice"):
+            study = af.Study(CHANNEL, forms=FORMS, noise=NOISE, samples=200, engine=engine, verify=False)
+            datasets[engine] = af.run_study(study, Path(folder) / engine, workers=2).squeeze()
+    rows = []
+    for form in FORMS:
+        for sigma in NOISE:
+            one, other = (datasets[engine].sel(form=form, noise=sigma) for engine in ("block", "ngspice"))
+            test = compare_engines(one["error"].values, other["error"].values)
+            apart = abs(one["z"] - other["z"]).max("z_component").values
+            both = np.isfinite(apart)
+            far = f"{np.median(apart[both]):.1e}, {apart[both].max():.1e}" if both.any() else "none ended"
+            failed = f"{int(one['error'].isnull().sum())}, {int(other['error'].isnull().sum())}"
+            rows.append((form, f"{sigma:g}", failed, f"{test.p_value:.2f}", far))
+    return table(("form", "noise", "failed (block, ngspice)", "p of equal laws", "z apart: median, largest"), rows)
+
+
+def simulators(parent: int) -> list[int]:
+    """Processes of ngspice below a process."""
+    found = []
+    for child in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if any("libngspice" in mapped.path for mapped in child.memory_maps()):
+                found.append(child.pid)
+    return found
+
+
+def faults(samples: int = 1000, each: int = 3) -> str:
+    """A study of ngspice whose simulators are killed, stopped and starved of memory while it runs."""
+    rng = random.Random(2)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "study"
+        study = af.Study(CHANNEL, noise=(1e-2,), samples=samples, engine="ngspice", time_limit=10.0, verify=False)
+        write_experiment(study, Path(name) / "e.toml")
+        command = [
+            sys.executable,
+            "-m",
+            "analogflow",
+            "study",
+            str(Path(name) / "e.toml"),
+            "--workers",
+            "2",
+            "-o",
+            str(folder),
+        ]
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert running.stderr is not None
+        todo = ["killed", "stopped", "starved"] * each
+        while todo and running.poll() is None:
+            time.sleep(rng.uniform(1.0, 3.0))
+            victims = simulators(running.pid)
+            if victims:
+                how = todo.pop()
+                do_harm(rng.choice(victims), how)
+                time.sleep(12.0 if how == "stopped" else 0.0)  # until its time limit has ended it
+        said = running.stderr.read().decode()
+        running.wait()
+        dataset = af.open_study(folder).squeeze()
+        failed = [int(k) for k in np.flatnonzero(dataset["outcome"].values == "FAILED")]
+        reasons = Counter(re.sub(r"[0-9.]+ s", "… s", str(dataset["reason"].values[k])).split(":")[0] for k in failed)
+        again = [str(repeat_sample(folder, 0, k)[1]["outcome"][0]) for k in failed]
+    lines = "\n".join(f"* {count} × {reason}" for reason, count in reasons.items())
+    return (
+        f"{3 * each - len(todo)} faults in {samples} samples: {len(failed)} samples failed, exit code {running.returncode}, "
+        f"{said.count('Repeat it alone')} shown with the command that repeats them; repeated alone: "
+        f"{', '.join(f'{count} {name.lower()}' for name, count in Counter(again).items())}.\n\n{lines}"
+    )
+
+
+def do_harm(process: int, how: str) -> None:
+    """Kill a process, stop it for ever, or leave it no more memory than it has."""
+    with contextlib.suppress(ProcessLookupError, psutil.Error):
+        if how == "starved":
+            held = psutil.Process(process).memory_info().vms
+            psutil.Process(process).rlimit(psutil.RLIMIT_AS, (held, held))
+        else:
+            os.kill(process, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+
+
 if __name__ == "__main__":
     sections = {
         "machine": lambda: machine("numpy", "scipy"),
@@ -178,6 +265,8 @@ if __name__ == "__main__":
         "workers": workers,
         "overhead": overhead,
         "memory": memory,
+        "agreement": agreement,
+        "faults": faults,
         "kills": kills,
     }
     report(__doc__, DOCUMENT, sections)

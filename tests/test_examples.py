@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SCRIPTS = sorted(path for path in EXAMPLES.glob("**/*.py") if path.stem != "transport_tracking")
+LONG = ("studies", "transport_tracking")  # minutes; tested in small elsewhere
+SCRIPTS = sorted(path for path in EXAMPLES.glob("**/*.py") if not {path.stem, path.parent.name} & set(LONG))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(EXAMPLES)))

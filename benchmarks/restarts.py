@@ -1,0 +1,113 @@
+"""True- and false-positive rates of perturb and restart, on planted support losses and on sound runs.
+
+Run from the project's root; ``--write`` puts the table into docs/verify.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tables import machine, report, table
+
+import analogflow as af
+from analogflow.studies.statistics import rate_estimate
+
+DOCUMENT = Path(__file__).parents[1] / "docs/verify.md"
+LONG = 300.0
+DEAD = 1e-300
+"""Where a planted loss starts: in 300 τ it grows by far less than what it lacks."""
+
+
+def channels(count: int, size: int) -> list[af.Channel]:
+    """Random channels whose optimum gives every input a third of its fair share at least."""
+    rng, found = np.random.default_rng(size), []
+    while len(found) < count:
+        channel = af.Channel(0.4 * np.eye(size) + 0.6 * rng.dirichlet(np.ones(size), size))
+        if af.solve(channel, engine="block").run.final("z").min() > 1 / (3 * size):
+            found.append(channel)
+    return found
+
+
+def sources(count: int, size: int) -> list[af.RateDistortion]:
+    """Random sources whose optimum uses every reproduction letter."""
+    rng, found = np.random.default_rng(10 + size), []
+    while len(found) < count:
+        problem = af.RateDistortion(source=rng.dirichlet(4 * np.ones(size)), distortion=1 - np.eye(size), beta=3.0)
+        if af.solve(problem, engine="block").run.final("q").min() > 1 / (3 * size):
+            found.append(problem)
+    return found
+
+
+def without(size: int) -> np.ndarray:
+    """Starts that each lack one component."""
+    starts = (1 - np.eye(size)) / (size - 1)
+    return np.maximum(starts, DEAD)
+
+
+def lost(make: Any, problems: list[Any], state: str) -> np.ndarray:
+    """Verdicts on runs that start without a component that they need."""
+    verdicts = []
+    for problem in problems:
+        circuit = af.compile(make(problem))
+        starts = without(circuit.flow.states[state].size)
+        runs = af.ensemble(circuit, len(starts), start={state: starts}, time_constants=LONG)
+        verdicts.append(af.restart_classes(circuit, runs, time_constants=LONG))
+    return np.concatenate(verdicts)
+
+
+def sound(make: Any, problems: list[Any], noise: float) -> np.ndarray:
+    """Verdicts on runs that start in the middle, four noises each."""
+    verdicts = []
+    for problem in problems:
+        circuit, played = af.compile(make(problem)), af.Noise(noise, 3)
+        runs = af.ensemble(circuit, 4, noise=played, time_constants=LONG)
+        verdicts.append(af.restart_classes(circuit, runs, noise=played, time_constants=LONG))
+    return np.concatenate(verdicts)
+
+
+def spiced(problems: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The same in ngspice, one planted loss and one sound run for each channel."""
+    planted, healthy = [], []
+    for problem in problems:
+        start = without(len(problem.transition))[0]
+        dead = af.Channel(problem.transition, initial=start / start.sum())
+        for verdicts, channel in ((planted, dead), (healthy, problem)):
+            found = af.verify(channel, form="replicator", engine="ngspice", time_constants=LONG)
+            verdicts.append(found.verdict.name)
+    return np.array(planted), np.array(healthy)
+
+
+def row(what: str, verdicts: np.ndarray) -> tuple[str, ...]:
+    """Counts of a set, and how often a loss was called."""
+    called = rate_estimate(int((verdicts == "support lost").sum()), len(verdicts))
+    counts = (str(int((verdicts == name).sum())) for name in ("confirmed", "other optimum", "not settled"))
+    share = f"{called.value:.3f} [{called.low:.3f}, {called.high:.3f}]"
+    return what, str(len(verdicts)), share, *counts
+
+
+def rates() -> str:
+    """All sets."""
+    small, large, letters = channels(100, 3), channels(40, 5), sources(40, 4)
+    capacity, gibbs = af.flows.capacity, af.flows.rate_distortion
+    rows = [
+        row("planted: capacity, replicator, 3 inputs", lost(lambda c: capacity(c, form="replicator"), small, "z")),
+        row("planted: capacity, replicator, 5 inputs", lost(lambda c: capacity(c, form="replicator"), large, "z")),
+        row("planted: rate-distortion, gibbs, 4 letters", lost(lambda p: gibbs(p, form="gibbs"), letters, "q")),
+    ]
+    for noise in (0.0, 0.003):
+        for form in ("logdomain", "replicator", "normalised"):
+            verdicts = sound(lambda c, f=form: capacity(c, form=f), small, noise)
+            rows.append(row(f"sound: capacity, {form}, σ = {noise:g}", verdicts))
+        rows.append(
+            row(f"sound: rate-distortion, gibbs, σ = {noise:g}", sound(lambda p: gibbs(p, form="gibbs"), letters, noise))
+        )
+    planted, healthy = spiced(small[:20])
+    rows += [row("planted: capacity, replicator, ngspice", planted), row("sound: capacity, replicator, ngspice", healthy)]
+    head = ("set", "runs", "called lost [95 %]", "confirmed", "other optimum", "not settled")
+    return table(head, rows)
+
+
+if __name__ == "__main__":
+    report(__doc__, DOCUMENT, {"machine": lambda: machine("numpy", "scipy"), "rates": rates})
