@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from analogflow import flows
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
+from analogflow.comparison import Comparison, compare
 from analogflow.compiler import compile, degrade
 from analogflow.errors import (
     AnalogflowError,
@@ -57,6 +58,7 @@ __all__ = [
     "Channel",
     "Circuit",
     "CommonMode",
+    "Comparison",
     "Deck",
     "Ensemble",
     "Equations",
@@ -85,6 +87,7 @@ __all__ = [
     "WeightedMean",
     "certify",
     "comparator",
+    "compare",
     "compile",
     "degrade",
     "draw_blocks",
