@@ -40,10 +40,12 @@ from analogflow.solution import Solution, solve
 from analogflow.technology import part_set, spread
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Budget, Certificate, Level, Parity, certify, error_budget, parity, verification_levels
+from analogflow.verification import Verification, restart_classes, verify
 
 if TYPE_CHECKING:
     from analogflow.netlister.pyspice import subcircuit
-    from analogflow.report import draw_blocks, plot_capacity, save_figure
+    from analogflow.report import draw_blocks, draw_circuit, plot_capacity, save_figure
+    from analogflow.studies import Study, export_study, open_study, run_study
 
 __version__ = metadata.version("analogflow")
 
@@ -80,10 +82,12 @@ __all__ = [
     "SimulationFailed",
     "Solution",
     "Sphere",
+    "Study",
     "Trajectory",
     "Transport",
     "UnstableManifold",
     "Untraceable",
+    "Verification",
     "WeightedMean",
     "certify",
     "comparator",
@@ -91,19 +95,24 @@ __all__ = [
     "compile",
     "degrade",
     "draw_blocks",
+    "draw_circuit",
     "ensemble",
     "ensemble_chunks",
     "error_budget",
+    "export_study",
     "flows",
     "log",
     "map_flow",
     "netlist",
     "normalise",
+    "open_study",
     "parity",
     "part_set",
     "parts_list",
     "plot_capacity",
     "preferred",
+    "restart_classes",
+    "run_study",
     "save_figure",
     "simulate",
     "softmax",
@@ -112,12 +121,18 @@ __all__ = [
     "subcircuit",
     "switch",
     "verification_levels",
+    "verify",
     "white_noise",
 ]
 
 _LOADED_ON_USE = {
+    "run_study": "analogflow.studies",
+    "open_study": "analogflow.studies",
+    "export_study": "analogflow.studies",
+    "Study": "analogflow.studies",
     "subcircuit": "analogflow.netlister.pyspice",
     "draw_blocks": "analogflow.report",
+    "draw_circuit": "analogflow.report",
     "plot_capacity": "analogflow.report",
     "save_figure": "analogflow.report",
 }

@@ -9,6 +9,7 @@ __all__ = [
     "MissingProgram",
     "NoCell",
     "SimulationFailed",
+    "StudyStopped",
     "UnstableManifold",
     "Untraceable",
 ]
@@ -40,6 +41,13 @@ class NoCell(AnalogflowError):
 
 class SimulationFailed(AnalogflowError):
     """A simulation broke down (crash, time limit, no convergence); the text names cause and model variable."""
+
+
+class StudyStopped(AnalogflowError):
+    """A study came to a stop outside its samples: a full disk, a worker that was killed, a scheduler that went away.
+
+    What was computed is kept; the text says how to go on.
+    """
 
 
 class MissingProgram(AnalogflowError):

@@ -31,6 +31,11 @@ class Outcome(enum.Enum):
         "compile it with stabilisation, or take another form."
     )
 
+    FAILED = (
+        "The simulator crashed, hung, ran out of memory or found no solution; the reason says which: "
+        "repeat the run alone, with a smaller largest step, another form, or the block engine."
+    )
+
     @property
     def ok(self) -> bool:
         """Whether the run ended as it was asked to."""

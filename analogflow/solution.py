@@ -24,7 +24,19 @@ from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
 
-__all__ = ["Solution", "carried_form", "family_of", "noise_of", "own_time", "path_step", "plain", "solve"]
+__all__ = [
+    "Solution",
+    "carried_form",
+    "family_of",
+    "noise_of",
+    "own_time",
+    "path_step",
+    "plain",
+    "resting_speed",
+    "run_length",
+    "solve",
+    "versions",
+]
 
 SPEED_TOLERANCE = 1e-9
 """The answer has settled when it moves by less than this per τ, in flow units."""
@@ -178,11 +190,9 @@ def solve(
     circuit = compile(flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature)
     noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise, values=preferred)
-    given = own_time(flow) if time_constants is None else time_constants
-    longest = given if given is not None else _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
-    longest = min(longest, _LONGEST_OF_PARTS) if circuit.parts and given is None else longest
+    longest = run_length(circuit, time_constants)
     deck = netlist(circuit, time_constants=longest, largest_step=path_step(circuit, time_constants))
-    run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else _speed(circuit), on_progress=on_progress)
+    run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else resting_speed(circuit), on_progress=on_progress)
     run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
     allowed = accuracy if accuracy is not None else circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
     # A form may solve a problem of its own, such as the one at zero temperature.
@@ -190,7 +200,17 @@ def solve(
     return Solution(flow, circuit, deck, run, certify(judged, run, tolerance=allowed), engine, noise.seed)
 
 
-def _speed(circuit: Circuit) -> float:
+def run_length(circuit: Circuit, time_constants: float | None = None) -> float:
+    """End of a run in τ: as given, or what the answer asks for, or after which a run that has not settled is given up."""
+    flow = circuit.flow
+    given = own_time(flow) if time_constants is None else time_constants
+    if given is not None:
+        return given
+    longest = _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
+    return min(longest, _LONGEST_OF_PARTS) if circuit.parts else longest
+
+
+def resting_speed(circuit: Circuit) -> float:
     """Speed below which the answer rests, flow units per τ: that of circuits of parts is known to their accuracy only."""
     return 1e-3 * circuit.accuracy if circuit.parts else SPEED_TOLERANCE
 

@@ -8,6 +8,7 @@ from analogflow import (
     compile,
     degrade,
     draw_blocks,
+    draw_circuit,
     flows,
     netlist,
     plot_capacity,
@@ -68,6 +69,8 @@ def main() -> None:
         circuit = preferred(compile(flows.capacity(channel), technology=technology))
         deck = netlist(circuit, time_constants=100, expected=expected_answer(channel))
         print(deck.write(ROOT / f"netlists/capacity-logdomain-{technology}.cir", force=True).relative_to(ROOT))
+        drawing = draw_circuit(circuit)
+        print(save_figure(drawing, ROOT / f"docs/images/capacity-{technology}.svg", force=True).relative_to(ROOT))
     images = ROOT / "docs/images"
     circuit = compile(flows.capacity(channel))
     print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))

@@ -82,6 +82,7 @@ def test_a_netlist_of_parts_runs_alone_and_its_parts_list_fits_it(channel, tmp_p
     listed = sum(int(row["count"]) for row in rows if row["part"].endswith("transistor"))
     assert listed == len(re.findall(r"(?m)^Q", text))
     assert main([*arguments, "--force", "--parts-list", "parts.csv"]) == 0
+    assert main([*arguments, "--parts-list", "./deck.cir", "--force"]) == 2
     assert main([*arguments, "--parts-list", "other.csv"]) == 2
     assert not (tmp_path / "other.csv").exists()
 

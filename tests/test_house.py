@@ -22,7 +22,19 @@ FOLDERS = sorted({module.parent for module in MODULES})
 LONGEST_MODULE = 300
 WIDEST_FOLDER = 9
 WORDS_THAT_NAME_NOTHING = {"utils", "util", "core", "common", "base", "manager", "helpers", "helper", "misc"}
-LOADED_ON_USE = {"PySpice", "matplotlib", "rich", "xarray", "pandas", "dask", "cvxpy", "dit", "ot"}
+LOADED_ON_USE = {
+    "PySpice",
+    "matplotlib",
+    "rich",
+    "schemdraw",
+    "xarray",
+    "pandas",
+    "dask",
+    "distributed",
+    "cvxpy",
+    "dit",
+    "ot",
+}
 
 
 def relative(path: Path) -> str:

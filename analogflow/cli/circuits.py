@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from rich.console import Console
 
@@ -20,6 +21,7 @@ from analogflow.cli.options import (
 )
 from analogflow.cli.progress import fraction_bar
 from analogflow.compiler import degrade
+from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES
 from analogflow.hardware import BOARDS, map_flow
 from analogflow.hardware.parts_list import parts_list
@@ -57,6 +59,8 @@ def run_netlist(options: argparse.Namespace) -> int:
     flow, time = circuit.flow, options.time or own_time(circuit.flow) or 60.0
     # What is expected at the problem's own time is not expected at another.
     expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
+    if options.parts_list and Path(options.parts_list).resolve() == Path(options.output).resolve():
+        raise BadInput(f"--parts-list and --output are both {options.output!r}; give two files.")
     listed = parts_list(circuit).to_csv() if options.parts_list else ""
     deck = netlist(circuit, time_constants=time, largest_step=path_step(circuit, time), expected=expected)
     refuse_existing(options.output, options.parts_list, force=options.force)
@@ -125,8 +129,13 @@ def about_draw(parser: argparse.ArgumentParser) -> None:
 
 
 def run_draw(options: argparse.Namespace) -> int:
-    """Draw the block diagram."""
-    circuit = circuit_of(options, read_problem(options.flow, options.problem))
-    figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
+    """Draw the block diagram, or with a technology of parts the schematic."""
+    problem = read_problem(options.flow, options.problem)
+    report.check_writable(options.output, force=options.force)
+    circuit = circuit_of(options, problem)
+    if circuit.parts is None:
+        figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
+    else:
+        figure = report.draw_circuit(preferred(circuit))
     print(report.save_figure(figure, options.output, force=options.force))
     return 0

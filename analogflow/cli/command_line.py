@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from analogflow.cli import circuits, solving
+from analogflow.cli import circuits, solving, studying, verifying
 from analogflow.errors import AnalogflowError, BadInput
 
 __all__ = ["VERBS", "main"]
@@ -27,10 +27,20 @@ VERBS: dict[str, Verb] = {
         solving.run_solve,
         solving.about_solve,
     ),
+    "verify": (
+        "solve, push the settled state away, run again, and say whether the answer stands",
+        verifying.run_verify,
+        verifying.about_verify,
+    ),
     "netlist": (
         "write the circuit as a SPICE netlist that runs by itself",
         circuits.run_netlist,
         circuits.about_netlist,
+    ),
+    "study": (
+        "run a grid of conditions with many samples each, in parallel, into a directory that can be resumed",
+        studying.run_studying,
+        studying.about_study,
     ),
     "explain": (
         "show what each pass of the compiler does, and the parts of the circuit",
@@ -42,7 +52,7 @@ VERBS: dict[str, Verb] = {
         circuits.run_map,
         circuits.about_map,
     ),
-    "draw": ("draw the block diagram", circuits.run_draw, circuits.about_draw),
+    "draw": ("draw the block diagram, or the schematic of a technology of parts", circuits.run_draw, circuits.about_draw),
 }
 """Every verb: adding one is adding a line here."""
 

@@ -17,6 +17,7 @@ __all__ = [
     "about_flow",
     "about_json",
     "about_output",
+    "celsius",
     "circuit_of",
     "count",
     "flow_of",

@@ -10,17 +10,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from analogflow.errors import BadInput
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
-from analogflow.problems.equations import Equations
+from analogflow.problems.equations import Equations, Expression
 from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.langevin import Langevin
 from analogflow.problems.rate_distortion import RateDistortion
 from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
 from analogflow.problems.transport import Transport
 
-__all__ = ["read_problem"]
+__all__ = ["keys_of", "problem_of_keys", "read_problem"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,16 +134,61 @@ def read_problem(flow: str, path: str | Path | None = None) -> Any:
         )
     kind, suffix = _KINDS[flow], path.suffix.lower()
     if suffix in (".json", ".toml"):
-        return _from_keys(kind, _read_keys(kind, path), path)
+        return _from_keys(kind, _read_keys(kind, path), repr(str(path)))
     if kind.bare_matrix and suffix in (".csv", ".npy"):
         return kind.make(read_csv_matrix(path) if suffix == ".csv" else read_npy_matrix(path))
     allowed = ".csv, .npy, .json or .toml" if kind.bare_matrix else ".json or .toml"
     raise BadInput(f"{str(path)!r}: a file with {kind.noun} must end in {allowed}.")
 
 
+def problem_of_keys(flow: str, keys: Mapping[str, Any], where: str) -> Any:
+    """Problem of the flow named `flow` ("custom" for equations) from the keys that its file would hold.
+
+    Raises
+    ------
+    BadInput
+        The flow is not known, a key is unknown or missing, or the keys are no valid problem; `where` begins the sentence.
+    """
+    kind = _KINDS.get(flow, _EQUATIONS if flow == "custom" else None)
+    if kind is None:
+        raise BadInput(f"{where}: the flow {flow!r} is not known; known are: {', '.join(_KINDS)}, custom.")
+    return _from_keys(kind, dict(keys), where)
+
+
+def keys_of(problem: Any) -> dict[str, Any]:
+    """Keys of a file that holds `problem`, in plain lists, numbers and texts; `problem_of_keys` reads them back.
+
+    Raises
+    ------
+    BadInput
+        It is no problem that a file can hold.
+    """
+    for kind in (*_KINDS.values(), _EQUATIONS):
+        if kind.make is type(problem):
+            values = {key: _plain(getattr(problem, key)) for key in kind.keys}
+            return {key: value for key, value in values.items() if value is not None}
+    raise BadInput(
+        f"{type(problem).__name__} is not a problem that a file can hold; write a flow of your own as a file of equations."
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Expression):
+        return value.text
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: item for key, item in dataclasses.asdict(value).items() if item is not None}
+    return value
+
+
 def _equations(path: Path, values: Path | None) -> Equations:
     keys = _read_keys(_EQUATIONS, path)
-    equations = _from_keys(_EQUATIONS, {"name": path.stem, **keys}, path)
+    equations = _from_keys(_EQUATIONS, {"name": path.stem, **keys}, repr(str(path)))
     if values is None:
         return equations
     if values.suffix.lower() not in (".json", ".toml"):
@@ -164,11 +211,11 @@ def _read_keys(kind: ProblemKind, path: Path) -> dict[str, Any]:
     return keys
 
 
-def _from_keys(kind: ProblemKind, keys: dict[str, Any], path: Path) -> Any:
+def _from_keys(kind: ProblemKind, keys: dict[str, Any], where: str) -> Any:
     unknown = [key for key in keys if key not in kind.keys]
     if unknown:
-        raise BadInput(f"{str(path)!r}: unknown key {unknown[0]!r}; {kind.noun} has the keys {', '.join(kind.keys)}.")
+        raise BadInput(f"{where}: unknown key {unknown[0]!r}; {kind.noun} has the keys {', '.join(kind.keys)}.")
     for key, meaning in kind.needed.items():
         if key not in keys:
-            raise BadInput(f"{str(path)!r}: the key {key!r} is missing; it holds {meaning}.")
+            raise BadInput(f"{where}: the key {key!r} is missing; it holds {meaning}.")
     return kind.make(**keys)

@@ -54,7 +54,7 @@ class RateDistortion:
                 faults.append("source: every probability must be positive; leave out symbols that do not occur")
             elif abs(p.sum() - 1) > SUM_TOLERANCE:
                 faults.append(f"source sums to {p.sum():.9g}, not to 1")
-            else:
+            elif abs(p.sum() - 1) > 4 * np.finfo(float).eps:  # one that is right to rounding stays as it was written
                 p = p / p.sum()
         if d is not None and (d < 0).any():
             i, j = np.argwhere(d < 0)[0]

@@ -3,34 +3,55 @@
 from analogflow.report.attention import plot_attention
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import board_table, levels_table, mapping_table, parts_table
-from analogflow.report.figure import check_writable, save_figure
+from analogflow.report.figure import alt_text, check_writable, save_figure
 from analogflow.report.law import plot_law
 from analogflow.report.paths import plot_paths
 from analogflow.report.plots import plot_capacity
 from analogflow.report.printing import print_solution, solution_json
+from analogflow.report.schematic import draw_circuit
+from analogflow.report.studies import (
+    plot_histogram,
+    plot_phases,
+    plot_quantiles,
+    plot_sample_paths,
+    plot_tolerance,
+    plot_yields,
+    print_study,
+    study_table,
+)
 from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
 from analogflow.report.transport import plot_transport
 
 __all__ = [
     "PLOTS",
+    "alt_text",
     "board_table",
     "budget_tables",
     "check_writable",
     "doctor_table",
     "draw_blocks",
+    "draw_circuit",
     "history_table",
     "levels_table",
     "mapping_table",
     "parts_table",
     "plot_attention",
     "plot_capacity",
+    "plot_histogram",
     "plot_law",
     "plot_paths",
+    "plot_phases",
+    "plot_quantiles",
+    "plot_sample_paths",
+    "plot_tolerance",
     "plot_transport",
+    "plot_yields",
     "print_solution",
+    "print_study",
     "save_figure",
     "solution_json",
     "solution_table",
+    "study_table",
 ]
 
 PLOTS = {

@@ -12,7 +12,18 @@ from matplotlib.figure import Figure
 
 from analogflow.errors import BadInput
 
-__all__ = ["FORMATS", "INK", "MUTED", "PALETTE", "check_writable", "new_figure", "save_figure", "style"]
+__all__ = [
+    "FORMATS",
+    "INK",
+    "MUTED",
+    "PALETTE",
+    "alt_text",
+    "check_writable",
+    "describe",
+    "new_figure",
+    "save_figure",
+    "style",
+]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 """Okabe and Ito's colours, told apart by every kind of colour vision."""
@@ -52,6 +63,16 @@ def new_figure(width: float, height: float) -> Figure:
         return Figure(figsize=(width, height), layout="constrained")
 
 
+def describe(figure: Figure, text: str) -> None:
+    """Give a figure the text that stands for it where it can not be seen; `save_figure` writes it into the file."""
+    figure.set_label(text)
+
+
+def alt_text(figure: Figure) -> str:
+    """The text that `describe` gave a figure; empty if none did."""
+    return str(figure.get_label() or "")
+
+
 def check_writable(path: str | Path | None, *, force: bool) -> None:
     """Refuse a figure that could not be saved at `path` before work is spent on it; None asks for no figure."""
     if path is None:
@@ -68,6 +89,8 @@ def check_writable(path: str | Path | None, *, force: bool) -> None:
 def save_figure(figure: Figure, path: str | Path, *, force: bool = False) -> Path:
     """Write `figure` to a .svg, .png or .pdf file, at once or not at all; the same figure gives the same bytes.
 
+    Its alternative text goes into the file's metadata: ``Description``, in a .pdf ``Subject``.
+
     Raises
     ------
     BadInput
@@ -78,9 +101,15 @@ def save_figure(figure: Figure, path: str | Path, *, force: bool = False) -> Pat
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         with style():
-            figure.savefig(temporary, dpi=200, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+            figure.savefig(temporary, dpi=200, metadata=_metadata(figure, path.suffix.lower()))
         temporary.replace(path)
     except OSError as fault:
         temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
         raise BadInput(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
     return path
+
+
+def _metadata(figure: Figure, suffix: str) -> dict[str, str | None]:
+    text = alt_text(figure)
+    described: dict[str, str | None] = {"Subject" if suffix == ".pdf" else "Description": text} if text else {}
+    return {**described, "Date": None} if suffix == ".svg" else described

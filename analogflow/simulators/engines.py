@@ -15,7 +15,7 @@ from analogflow.simulators import block, ngspice
 from analogflow.simulators.ngspice.library import find_library
 from analogflow.trajectory import Trajectory
 
-__all__ = ["ENGINES", "default_engine", "simulate"]
+__all__ = ["ENGINES", "default_engine", "judged", "simulate"]
 
 ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
@@ -73,7 +73,7 @@ def simulate(
     run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and tolerance and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, run.values[deck.circuit.flow.answer]))
-    return _judged(deck.circuit, run)
+    return judged(deck.circuit, run)
 
 
 def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
@@ -90,7 +90,7 @@ def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
     return Outcome.STATIONARY if (moved <= 0.5 * spread + 1e-12).all() else Outcome.NOT_SETTLED
 
 
-def _judged(circuit: Circuit, run: Trajectory) -> Trajectory:
+def judged(circuit: Circuit, run: Trajectory) -> Trajectory:
     """The run with the outcome that its values show, beyond what an engine can know."""
     if run.outcome is Outcome.SETTLED:
         for kept in circuit.flow.keeps:

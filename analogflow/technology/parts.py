@@ -15,13 +15,15 @@ from typing import Any
 from analogflow.circuit.models import Model
 from analogflow.circuit.parts import Multiplier, OpAmp, PartSet, Tolerances
 from analogflow.errors import BadInput
+from analogflow.technology.model_file import read_models
 
 __all__ = ["PART_SETS", "catalogue", "part_set"]
 
 PART_SETS: tuple[str, ...] = ("precision", "general", "fast")
 """Sets of parts known by name, the default first."""
 
-_KEYS = {"op_amp", "multiplier", "divider", "supply", "series", "tolerances"}
+_KEYS = {"op_amp", "multiplier", "divider", "supply", "series", "tolerances", "transistors"}
+_TRANSISTORS = {"file", "npn", "pnp"}
 _SERIES = ("", "E12", "E24", "E96", "E192")
 
 
@@ -39,8 +41,9 @@ def part_set(name: str | PartSet = "precision") -> PartSet:
     ----------
     name : str or PartSet
         "precision", "general", "fast", or the path of a TOML file with the keys ``op_amp``, ``multiplier``, ``divider``
-        (names of known parts, or tables that describe one), ``supply``, ``series`` and ``tolerances``; what is left out
-        is that of the set "precision", or of the set named by ``like``.
+        (names of known parts, or tables that describe one), ``supply``, ``series``, ``tolerances`` and ``transistors`` (a
+        ``file`` of .model lines, and the names in it of ``npn`` and ``pnp``); what is left out is that of the set
+        "precision", or of the set named by ``like``.
 
     Raises
     ------
@@ -73,7 +76,34 @@ def part_set(name: str | PartSet = "precision") -> PartSet:
         near = difflib.get_close_matches(unknown[0], _KEYS, n=1, cutoff=0.0)[0]
         raise BadInput(f"parts {str(path)!r}: the key {unknown[0]!r} is not known; did you mean {near!r}?")
     tolerances = {**known[like]["tolerances"], **_table(path, "tolerances", given.pop("tolerances", {}))}
-    return _built(path.stem, {**known[like], **given, "tolerances": tolerances}, str(path))
+    transistors = _transistors(path, _table(path, "transistors", given.pop("transistors", {})))
+    built = _built(path.stem, {**known[like], **given, "tolerances": tolerances}, str(path))
+    return dataclasses.replace(built, **transistors)
+
+
+def _transistors(path: Path, given: Mapping[str, Any]) -> dict[str, Model]:
+    """Models named by ``[transistors]``, which stand in the file beside this one, under our own names."""
+    if not given:
+        return {}
+    where = f"parts {str(path)!r}: transistors"
+    if unknown := sorted(set(given) - _TRANSISTORS):
+        raise BadInput(f"{where}: the key {unknown[0]!r} is not known; known are: {', '.join(sorted(_TRANSISTORS))}.")
+    if not all(isinstance(value, str) and value for value in given.values()) or "file" not in given or len(given) < 2:
+        raise BadInput(f'{where}: give file = "models.lib" and the name in it of npn, of pnp or of both.')
+    models, chosen = read_models(path.parent / given["file"]), {}
+    for kind in ("npn", "pnp"):
+        if kind not in given:
+            continue
+        model = models.get(given[kind].lower())
+        if model is None:
+            near = difflib.get_close_matches(given[kind].lower(), models, n=3, cutoff=0.0)
+            raise BadInput(
+                f"{where}: {kind} = {given[kind]!r} is not in {given['file']!r}; the nearest are: {', '.join(near)}."
+            )
+        if model.kind != kind:
+            raise BadInput(f"{where}: {kind} = {given[kind]!r} is a {model.kind} model.")
+        chosen[kind] = dataclasses.replace(model, name={"npn": "qn", "pnp": "qp"}[kind], note=given[kind])
+    return chosen
 
 
 def _table(path: Path, key: str, value: object) -> Mapping[str, Any]:
@@ -105,7 +135,7 @@ def _part(where: str, kind: type, section: str, given: object) -> Any:
     parts = catalogue()[section]
     table = dict(given) if isinstance(given, Mapping) else {}
     name = table.pop("like", None) if table else given
-    if name not in parts:
+    if not isinstance(name, str) or name not in parts:
         near = difflib.get_close_matches(str(name), parts, n=3, cutoff=0.0)
         raise BadInput(f"{where}: {section} {name!r} is not known; the nearest are: {', '.join(near)}.")
     label = str(name) if not table else f"{name}_own"
@@ -128,4 +158,7 @@ def _numbers(where: str, kind: type | None, table: Mapping[str, Any]) -> dict[st
             raise BadInput(
                 f"{where}: {key} = {value!r} is not allowed; give a {'non-negative' if zero else 'positive'} number."
             )
+        least, most = (0.0, 0.5) if kind is Tolerances else (1.0, 100.0) if key == "supply" else (1e-18, 1e12)
+        if value and not least <= value <= most:
+            raise BadInput(f"{where}: {key} = {value!r} is not a part's; give a number from {least:g} to {most:g}.")
     return {key: float(value) for key, value in table.items()}

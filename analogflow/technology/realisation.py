@@ -42,6 +42,8 @@ class Brief:
         Machine units per flow unit of every state and observable.
     source : BlockGraph, optional
         The graph in flow units with all observables, where the one to be built is scaled.
+    used : mapping of node to float
+        Machine units that each node of a scaled graph reaches.
     """
 
     flow: Flow
@@ -51,6 +53,7 @@ class Brief:
     noise: float = 0.0
     scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
     source: BlockGraph | None = None
+    used: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

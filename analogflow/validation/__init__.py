@@ -3,6 +3,7 @@
 from analogflow.validation.budget import Budget, error_budget
 from analogflow.validation.certificate import Certificate, Check, certify
 from analogflow.validation.levels import Level, verification_levels
+from analogflow.validation.measures import measures, primary_measure
 from analogflow.validation.parity import Parity, parity
 from analogflow.validation.sensitivity import Prediction, predict
 
@@ -15,7 +16,9 @@ __all__ = [
     "Prediction",
     "certify",
     "error_budget",
+    "measures",
     "parity",
     "predict",
+    "primary_measure",
     "verification_levels",
 ]

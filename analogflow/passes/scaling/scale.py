@@ -39,6 +39,7 @@ FILL = 0.8
 GAIN = 11.0
 """Gain that a product may get: 1 + 10, which two resistors of one decade make exactly."""
 
+_ROUNDING = 1e-12
 _ROOM = 0.05
 """Part of the sum of its inputs' ranges that a sum has at least."""
 
@@ -93,6 +94,8 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         No scales keep all signals in range.
     """
     largest, clamped = amplitudes(graph, flow)
+    # What is zero but for rounding has no size that a scale could follow.
+    largest = {node: value if value > _ROUNDING else 0.0 for node, value in largest.items()}
     for node in graph.order():
         # A signal that should be zero, such as what restores a manifold, needs room for what it is there for.
         pairs = zip(_largest_gains(graph.block(node)), graph.inputs(node), strict=False)

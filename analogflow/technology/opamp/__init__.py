@@ -10,6 +10,7 @@ from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import Instance, VoltageSource
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.reading import direct
+from analogflow.errors import BadInput
 from analogflow.names import comment
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp import junctions  # noqa: F401  registers cells
@@ -37,6 +38,19 @@ def _junction_voltage(parts: PartSet) -> float:
     return v_t * model.get("nf", 1.0) * (1 + (v_t / (reverse - _DROP) if reverse > _DROP else 0.0))
 
 
+def _check_supply(brief: Brief, parts: PartSet) -> None:
+    """Raise if an amplifier can not reach what its node is scaled to."""
+    node = max(brief.used, key=brief.used.__getitem__, default="")
+    needed = MACHINE_UNIT * brief.used.get(node, 0.0)
+    if parts.swing < needed:
+        place = comment(str(brief.graph.source(node)), width=60)
+        reach, least = max(parts.swing, 0.0), needed + parts.op_amp.headroom
+        raise BadInput(
+            f"supply: node {node!r} ({place}) goes to {needed:.3g} V, but {parts.op_amp.name} reaches {reach:.3g} V of a "
+            f"supply of {parts.supply:g} V; give at least {least:.3g} V."
+        )
+
+
 def realise(brief: Brief) -> Realisation:
     """Build every block of the scaled graph.
 
@@ -44,9 +58,12 @@ def realise(brief: Brief) -> Realisation:
     ------
     NoCell
         A block has no op-amp circuit.
+    BadInput
+        The supply is too low for the range of a node.
     """
     parts, graph = brief.parts, brief.graph
     assert parts is not None
+    _check_supply(brief, parts)
     tau = time_constant(graph, parts)
     bench = Bench(parts, _junction_voltage(parts), tau, flipped_nodes(graph))
     release = max(0.1 * tau, _HOLD)

@@ -24,6 +24,7 @@ from analogflow.circuit.elements import (
 from analogflow.circuit.models import Model
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.reading import Reading
+from analogflow.errors import BadInput
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.realisation import Brief, Realisation
 
@@ -177,9 +178,20 @@ def reset(release: float) -> Iterator[Element]:
 def assembled(
     brief: Brief, groups: Sequence[Group], readings: Mapping[str, Reading], bias: Bias, time_constant: float
 ) -> Realisation:
-    """Realisation of stages that stand: with rails, the reset, models and what a simulator needs to know."""
+    """Realisation of stages that stand: with rails, the reset, models and what a simulator needs to know.
+
+    Raises
+    ------
+    BadInput
+        The supply is above the rail of the tails.
+    """
     parts = brief.parts
     assert parts is not None
+    if parts.supply < -LOW_RAIL:
+        raise BadInput(
+            f"supply: node 'vlow', on which the tails of the arrays stand, is at {LOW_RAIL:g} V, and the negative supply "
+            f"at -{parts.supply:g} V; give a supply of at least {-LOW_RAIL:g} V."
+        )
     release = max(0.2 * time_constant, _SETTLED)
     supplies = Group("supplies", "", (*rails(parts), *reset(release)))
     return Realisation(

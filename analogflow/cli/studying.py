@@ -1,0 +1,219 @@
+"""The verb study: a grid of conditions with many samples each, into a directory that can be resumed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analogflow.cli.options import celsius, count, positive
+from analogflow.cli.progress import study_bar
+from analogflow.errors import BadInput
+from analogflow.outcome import Outcome
+from analogflow.simulators import ENGINES
+from analogflow.studies import Progress, Study, dask_workers, export_study, repeat_sample, run_study
+from analogflow.studies.experiment import read_experiment, study_from
+
+__all__ = ["about_study", "run_studying"]
+
+_CONDITIONS = {
+    "form": "forms", "technology": "technologies", "noise": "noise", "mismatch": "mismatch", "temperature": "temperature",
+    "imperfect": "imperfections", "samples": "samples", "seed": "seed", "engine": "engine", "time": "time_constants",
+    "parts": "parts", "time_limit": "time_limit",
+}  # fmt: skip
+_RUNNING = ("output", "workers", "dask", "resume", "export")
+_SHOWN = 3
+
+
+def about_study(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow study``."""
+    parser.add_argument("flow", metavar="FLOW", nargs="?", help="name of a flow, a file of equations, or an experiment file")
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
+    parser.add_argument("-o", "--output", metavar="DIR", help="directory of the results")
+    parser.add_argument("--form", type=_texts, metavar="F,…", help="forms of the flow")
+    parser.add_argument("--technology", type=_texts, metavar="T,…", help="technologies (ideal)")
+    parser.add_argument("--parts", metavar="SET", help="parts of technologies that have any")
+    parser.add_argument("--noise", type=_noises, metavar="S,…", help="at every integrator: 0.01 per √τ, or 40dB")
+    parser.add_argument("--mismatch", type=_numbers, metavar="S,…", help="relative σ of every coefficient")
+    parser.add_argument("--temperature", type=_temperatures, metavar="C,…", help="°C (27)")
+    parser.add_argument("--imperfect", action="append", metavar="NAME=V,…", help="a further imperfection and its values")
+    parser.add_argument("--samples", type=count, metavar="N", help="samples of each condition")
+    parser.add_argument("--seed", type=int, help="decides noise and deviations (0)")
+    parser.add_argument("--engine", metavar="E", help=f"{', '.join(ENGINES)} (block)")
+    parser.add_argument("--time", type=positive, metavar="T", help="end of every run in time constants")
+    parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="after which one run of ngspice is stopped")
+    parser.add_argument("--workers", type=count, metavar="N", help="processes (one for each core)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="compute on the workers of this Dask scheduler")
+    parser.add_argument("--resume", action="store_true", default=None, help="go on with a study that was stopped")
+    parser.add_argument("--export", metavar="FILE", help="write all results to a file too (.nc, .csv, .parquet)")
+    parser.add_argument(
+        "--repeat", nargs=3, metavar=("DIR", "CONDITION", "SAMPLE"), help="repeat one sample of a study alone and show it"
+    )
+
+
+def run_studying(options: argparse.Namespace) -> int:
+    """Run a study, or repeat a sample; 1 where samples failed."""
+    if options.repeat:
+        return _repeat(options)
+    study = _study_of(options)
+    if options.output is None:
+        raise BadInput("study: -o is missing; name a directory for the results.")
+    if options.dask and options.workers:
+        raise BadInput("study: --workers is for local processes and --dask for a cluster; give one of them.")
+    if options.export and Path(options.export).exists():
+        raise BadInput(f"{options.export!r} exists already; name another file.")
+    reached = [Progress(0, len(study.conditions) * study.samples, 0, 0)]
+    try:
+        with dask_workers(options.dask) if options.dask else contextlib.nullcontext() as executor, study_bar() as show:
+
+            def on_progress(progress: Progress) -> None:
+                reached[0] = progress
+                show(progress.done, progress.total, progress.failed)
+
+            dataset = run_study(
+                study,
+                options.output,
+                executor,
+                workers=options.workers,
+                resume=bool(options.resume),
+                on_progress=on_progress,
+            )
+    except KeyboardInterrupt:
+        print(
+            f"analogflow: stopped with {reached[0].done} of {reached[0].total} samples done; they are kept in "
+            f"{options.output!r}: go on with the same command and --resume.",
+            file=sys.stderr,
+        )
+        return 130
+    if options.export:
+        export_study(dataset, options.export)
+    Console().print(_summary(study, dataset))
+    return _failures(dataset, options.output)
+
+
+def _study_of(options: argparse.Namespace) -> Study:
+    if options.flow is None:
+        raise BadInput("study: there is no flow; give FLOW and PROBLEM, or an experiment file; see analogflow study --help.")
+    given = {key: getattr(options, name) for name, key in _CONDITIONS.items() if getattr(options, name) is not None}
+    if options.problem is None and _is_experiment(options.flow):
+        if given:
+            option = next(name for name, key in _CONDITIONS.items() if key in given).replace("_", "-")
+            raise BadInput(
+                f"study: --{option} contradicts the experiment file {options.flow!r}; change the file, or leave it out."
+            )
+        return read_experiment(options.flow)
+    if "imperfections" in given:
+        given["imperfections"] = _imperfections(given["imperfections"])
+    problems = {} if options.problem is None else {"problems": [options.problem]}
+    return study_from({"flow": options.flow, **problems, **given}, folder=Path(), where="study")
+
+
+def _is_experiment(name: str) -> bool:
+    """Whether a name is that of a TOML file that is no file of equations."""
+    if Path(name).suffix.lower() != ".toml":
+        return False
+    try:
+        return "equations" not in tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True  # reading it again says what is wrong
+
+
+def _repeat(options: argparse.Namespace) -> int:
+    folder, condition, sample = options.repeat
+    for name in (*_CONDITIONS, *_RUNNING, "flow"):
+        if getattr(options, name) is not None:
+            raise BadInput(f"study: --repeat takes everything from the study itself; leave {getattr(options, name)!r} out.")
+    if not condition.isdecimal() or not sample.isdecimal():
+        raise BadInput(f"study: --repeat {folder} {condition} {sample}: condition and sample are whole numbers from 0.")
+    asked, rows = repeat_sample(folder, int(condition), int(sample))
+    table = Table(title=f"condition {condition} ({asked}), sample {sample}")
+    table.add_column("quantity")
+    table.add_column("value")
+    for name, values in rows.items():
+        table.add_row(name, Text(str(values[0])))
+    Console().print(table)
+    return 0 if Outcome[str(rows["outcome"][0])].ok else 1
+
+
+def _summary(study: Study, dataset: Any) -> Table:
+    """One row for each condition: how many samples ended well, and quantiles of the first error."""
+    table = Table(title=f"{study.flow}: {len(study.conditions)} conditions × {study.samples} samples, seed {study.seed}")
+    units = dataset["error"].attrs.get("units", "")
+    for name in ("number", "condition", "failed", "median error", "90 % below"):
+        table.add_column(f"{name} ({units})" if units and "error" in name else name)
+    errors = dataset["error"].values.reshape(len(study.conditions), -1)
+    ok = _ok(dataset).reshape(len(study.conditions), -1)
+    varied = [name for name, values in study.dimensions.items() if len(values) > 1] or list(study.dimensions)
+    for condition in study.conditions:
+        good = errors[condition.number][ok[condition.number]]
+        quantiles = np.quantile(good, (0.5, 0.9)) if len(good) else (np.nan, np.nan)
+        failed = str(int((~ok[condition.number]).sum()))
+        table.add_row(str(condition.number), condition.shown(varied), failed, *(f"{value:.3g}" for value in quantiles))
+    return table
+
+
+def _ok(dataset: Any) -> np.ndarray:
+    names = dataset["outcome"].values.astype(str)
+    return np.isin(names, [outcome.name for outcome in Outcome if outcome.ok])
+
+
+def _failures(dataset: Any, folder: str) -> int:
+    """Say what failed first, and how to repeat it alone; the exit code."""
+    failed = np.argwhere(~_ok(dataset).reshape(dataset["condition"].size, -1))
+    reasons = dataset["reason"].values.reshape(dataset["condition"].size, -1)
+    for condition, sample in failed[:_SHOWN]:
+        print(
+            f"analogflow: condition {condition}, sample {sample}: {reasons[condition, sample]} "
+            f"Repeat it alone: analogflow study --repeat {folder} {condition} {sample}",
+            file=sys.stderr,
+        )
+    if len(failed) > _SHOWN:
+        print(
+            f"analogflow: {len(failed) - _SHOWN} further samples failed; their reasons are in the dataset.", file=sys.stderr
+        )
+    return 1 if len(failed) else 0
+
+
+def _texts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
+
+
+def _temperatures(text: str) -> list[float]:
+    return [celsius(part) for part in text.split(",")]
+
+
+def _noises(text: str) -> list[float | str]:
+    return [_number_or_text(part.strip()) for part in text.split(",")]
+
+
+def _number_or_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _imperfections(texts: list[str]) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = {}
+    for text in texts:
+        name, _, numbers = text.partition("=")
+        try:
+            parsed = _numbers(numbers)
+        except ValueError:
+            raise BadInput(f"imperfection {text!r}: give NAME=NUMBER,…, such as offset=1e-3,1e-2.") from None
+        if name in values:
+            raise BadInput(f"imperfection {text!r}: {name} is given twice; give its values at once.")
+        values[name] = parsed
+    return values

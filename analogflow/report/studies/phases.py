@@ -1,0 +1,108 @@
+"""Map of a verdict over two levels: where the support is lost, where another optimum is found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from analogflow.errors import BadInput
+from analogflow.report.figure import INK, MUTED, describe, new_figure, style
+from analogflow.report.studies.scales import COLUMN, caption, held, label, numbers, single
+from analogflow.studies.statistics import VERDICTS, summarise
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["plot_phases"]
+
+_MOST_WRITTEN = 10
+_DARK = 0.55
+
+
+def plot_phases(
+    dataset: xarray.Dataset,
+    *,
+    across: str = "noise",
+    up: str = "mismatch",
+    verdict: str = "support lost",
+    **condition: Any,
+) -> Figure:
+    """Share of the samples with a verdict, over two levels; a line around the cells where it is more than half.
+
+    Parameters
+    ----------
+    across, up : str
+        Dimensions of numbers on the horizontal and the vertical axis; each level is a cell, so steps are not to scale.
+    verdict : str
+        One of ``confirmed``, ``support lost``, ``other optimum``, ``not settled``.
+    condition
+        One value for each other dimension of more than one value, ``form`` among them.
+
+    Returns
+    -------
+    Figure
+        Shares in percent stand in the cells of a grid of up to ten by ten. A cell that was not run is hatched.
+
+    Raises
+    ------
+    BadInput
+        There is no such dimension, value or verdict, the study has no verdicts, or a dimension is left open.
+    """
+    if verdict not in VERDICTS:
+        raise BadInput(f"figure: {verdict!r} is no verdict; there are {', '.join(VERDICTS)}.")
+    if "verdict" not in dataset:
+        raise BadInput("figure: the study has no variable 'verdict', so there are no phases to draw.")
+    part = single(dataset, (across, up), condition)
+    for name in (across, up):
+        numbers(part, name)
+    summary = summarise(part).sortby([across, up])
+    counts, totals = (a.transpose(up, across).values for a in (summary["verdicts"].sel(verdict=verdict), summary["samples"]))
+    share = np.where(totals > 0, counts / np.maximum(totals, 1), np.nan)
+    rows, columns = share.shape
+    with style():
+        figure = new_figure(COLUMN, 3.0)
+        axes = figure.subplots()
+        mesh = axes.pcolormesh(100 * np.ma.masked_invalid(share), cmap="cividis", vmin=0, vmax=100, edgecolors="white")
+        for i, j in np.ndindex(share.shape):
+            if np.isnan(share[i, j]):
+                axes.add_patch(Rectangle((j, i), 1, 1, fill=False, hatch="////", ec=MUTED, lw=0))
+            elif max(share.shape) <= _MOST_WRITTEN:
+                axes.text(j + 0.5, i + 0.5, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=7,
+                          color="white" if share[i, j] < _DARK else INK)  # fmt: skip
+        _outline(axes, share > 0.5)
+        for axis, name, count in ((axes.xaxis, across, columns), (axes.yaxis, up, rows)):
+            step = -(-count // _MOST_WRITTEN)
+            axis.set_ticks((np.arange(count) + 0.5)[::step], [f"{level:g}" for level in summary[name].values[::step]])
+        axes.tick_params(length=0, labelsize=7.5)
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.set(xlabel=label(part, across), ylabel=label(part, up))
+        bar = figure.colorbar(mesh, ax=axes, ticks=[0, 50, 100], aspect=30, pad=0.02)
+        bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+        bar.set_label(f"{verdict} (% of samples)")
+        caption(figure, held(dataset, (across, up), condition))
+    least, most = (summary["samples"].values[totals.T > 0].size, totals.size)
+    beyond = int((share > 0.5).sum())
+    describe(
+        figure,
+        f"Map of the share of samples with the verdict {verdict!r} over {label(part, across)} and {label(part, up)}: "
+        f"{beyond} of {least} cells above one half, the largest {100 * np.nanmax(share):.0f}%"
+        f"{f'; {most - least} cells were not run' if most > least else ''}.",
+    )
+    return figure
+
+
+def _outline(axes: Any, inside: np.ndarray) -> None:
+    """A line along every edge between a cell inside and one outside."""
+    rows, columns = inside.shape
+    for i, j in zip(*np.nonzero(inside), strict=True):
+        for other, ends in (
+            ((i - 1, j), ([j, j + 1], [i, i])),
+            ((i + 1, j), ([j, j + 1], [i + 1, i + 1])),
+            ((i, j - 1), ([j, j], [i, i + 1])),
+            ((i, j + 1), ([j + 1, j + 1], [i, i + 1])),
+        ):
+            if 0 <= other[0] < rows and 0 <= other[1] < columns and not inside[other]:
+                axes.plot(*ends, color="#D55E00", lw=2, solid_capstyle="round")

@@ -1,0 +1,144 @@
+"""How a study's dimensions are drawn: their labels and scales, the looks of series, and what is held fixed."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+from analogflow.report.figure import MUTED, PALETTE
+from analogflow.studies.statistics import at, conditions
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["COLUMN", "caption", "held", "label", "level_axis", "look", "numbers", "share_axis", "single", "spread_out"]
+
+COLUMN = 3.4
+"""Width of a column of a paper in inches."""
+
+_MARKERS = "osD^vPX*"
+_LINES = ("-", "--", "-.", ":")
+_MOST_TICKS = 7
+_TIED = "\N{NO-BREAK SPACE}"
+_CAPTION = 66
+"""Characters of a caption that fit into a column."""
+_WORDS = {"error": "error", "settling_time": "settling time", "noise": "noise σ", "mismatch": "mismatch δ"}
+
+
+def label(dataset: xarray.Dataset, name: str) -> str:
+    """Name of a variable or dimension with its unit in brackets, if it has one."""
+    unit = str(dataset[name].attrs.get("units", ""))
+    return f"{_WORDS.get(name, name.replace('_', ' '))}{f' ({unit})' if unit else ''}"
+
+
+def look(k: int) -> dict[str, Any]:
+    """Colour, marker and line of the series number `k`: told apart without colour too."""
+    return {"color": PALETTE[k % (len(PALETTE) - 2)], "marker": _MARKERS[k % len(_MARKERS)], "ls": _LINES[k % len(_LINES)]}
+
+
+def single(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any]) -> xarray.Dataset:
+    """The part of a study that a figure shows: dimensions `shown`, and ``sample``.
+
+    Raises
+    ------
+    BadInput
+        A dimension to show is not one, or one that is not shown takes more than one value and `condition` does not say
+        which.
+    """
+    part = at(dataset, **condition)
+    names = conditions(part)
+    for name in shown:
+        if name not in names:
+            raise BadInput(f"figure: {name!r} is not a dimension to be shown; there are {', '.join(names)}.")
+    open_ = [name for name in names if name not in shown and part.sizes[name] > 1]
+    if open_:
+        raise BadInput(f"figure: {', '.join(open_)} takes more than one value and is not shown; say which one to draw.")
+    return part.squeeze([name for name in names if name not in shown], drop=True)
+
+
+def numbers(dataset: xarray.Dataset, name: str) -> NDArray[np.float64]:
+    """Levels of a dimension of numbers.
+
+    Raises
+    ------
+    BadInput
+        They are not numbers, or there are fewer than two.
+    """
+    levels = dataset[name].values
+    if levels.dtype.kind not in "iuf" or len(levels) < 2:
+        raise BadInput(f"figure: {name!r} is not a dimension of two or more numbers; its values are {list(levels)!r}.")
+    return levels.astype(float)
+
+
+def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any]) -> str:
+    """What a figure holds fixed, as a line of text: the condition, and dimensions of one value."""
+    fixed = {
+        name: condition.get(name, dataset[name].values[0])
+        for name in conditions(dataset)
+        if name in condition or (name not in shown and dataset.sizes[name] == 1)
+    }
+    parts = []
+    for name, value in fixed.items():
+        unit = str(dataset[name].attrs.get("units", ""))
+        text = f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+        parts.append(f"{name} {text}{f' {unit}' if unit else ''}")
+    return ", ".join(parts)
+
+
+def caption(figure: Figure, text: str) -> None:
+    """Write small text under a figure, in lines that fit its column and break after a comma or semicolon."""
+    if text:
+        tied = re.sub(r"(?<![,;]) ", _TIED, text)
+        figure.supxlabel(textwrap.fill(tied, _CAPTION), fontsize=6.5, color=MUTED)
+
+
+def range_axis(axes: Axes, which: str = "y") -> None:
+    """Logarithmic axis of positive values over more than a factor 3, otherwise linear."""
+    low, high = axes.dataLim.intervaly if which == "y" else axes.dataLim.intervalx
+    if 0 < 3 * low < high < np.inf:
+        axes.set_yscale("log") if which == "y" else axes.set_xscale("log")
+
+
+def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x", *, margin: float = 0.05) -> None:
+    """Logarithmic axis with ticks at levels; a level 0 gets a linear stretch at its foot.
+
+    `margin` is the share of the axis left free at each end.
+    """
+    positive = levels[levels > 0]
+    axis, scale, limits = (
+        (axes.xaxis, axes.set_xscale, axes.set_xlim) if which == "x" else (axes.yaxis, axes.set_yscale, axes.set_ylim)
+    )
+    if (levels == 0).any() and len(positive) > 0 and (levels >= 0).all():
+        scale("symlog", linthresh=float(positive.min()), linscale=0.6)
+    elif len(positive) == len(levels) and positive.max() > 3 * positive.min():
+        scale("log")
+    ticks = spread_out(levels)
+    axis.set_major_locator(FixedLocator(ticks.tolist()))
+    axis.set_minor_locator(NullLocator())
+    ends = axis.get_transform().transform(np.array([ticks[0], ticks[-1]]))
+    apart = margin * (ends[1] - ends[0])
+    limits(*axis.get_transform().inverted().transform([ends[0] - apart, ends[1] + apart]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def spread_out(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """At most seven of the levels, evenly chosen, the least and the largest among them."""
+    ordered = np.unique(levels)
+    if len(ordered) <= _MOST_TICKS:
+        return ordered
+    return ordered[np.unique(np.linspace(0, len(ordered) - 1, _MOST_TICKS).round().astype(int))]
+
+
+def share_axis(axes: Axes) -> None:
+    """Vertical axis of a share in percent."""
+    axes.set_ylim(-3, 103)
+    axes.yaxis.set_major_locator(FixedLocator([0, 25, 50, 75, 100]))

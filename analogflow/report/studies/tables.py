@@ -1,0 +1,103 @@
+"""Table of a study's conditions in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analogflow.report.studies.scales import held
+from analogflow.studies.statistics import VERDICTS, conditions, summarise
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["print_study", "study_table"]
+
+
+def study_table(
+    dataset: xarray.Dataset, *, limit: float | None = None, variable: str = "error", confidence: float = 0.95
+) -> Table:
+    """One line for each condition: samples, failures, median and 95% quantile of the error, yield and verdicts.
+
+    Parameters
+    ----------
+    limit : float, optional
+        Largest acceptable error, in its unit; without it there is no yield.
+    variable : str
+        ``error`` or another variable of numbers from 0.
+    confidence : float
+        Of each interval, in brackets.
+
+    Raises
+    ------
+    BadInput
+        There is no such variable, nothing was run, or an argument is out of its range.
+    """
+    summary = summarise(dataset, limit=limit, quantiles=(0.5, 0.95), variable=variable, confidence=confidence)
+    names = conditions(dataset)
+    varied = [name for name in names if dataset.sizes[name] > 1]
+    unit = str(dataset[variable].attrs.get("units", ""))
+    shown = variable.replace("_", " ")
+    notes = [f"in brackets: {confidence:.0%} intervals; failed samples count as infinite errors"]
+    if unit:
+        notes.append(f"{shown} in {unit}")
+    verdicts = [name for name in VERDICTS if "verdicts" in summary and (summary["verdicts"].sel(verdict=name) > 0).any()]
+    if verdicts:
+        notes.append(f"verdicts: {' / '.join(verdicts)}")
+    fixed = held(dataset, varied, {})
+    table = Table(
+        title=f"study: {fixed}" if fixed else "study", caption="; ".join(notes), box=box.SIMPLE_HEAD, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    for name in varied:
+        width = max(len(name), *(len(_level(value)) for value in dataset[name].values))
+        justify = "right" if dataset[name].dtype.kind in "iuf" else "left"
+        table.add_column(name, no_wrap=True, min_width=width, justify=justify)
+    for name in ("n", "failed", f"median {shown}", "95%", *([] if limit is None else [f"yield % at {limit:g}"])):
+        table.add_column(name, justify="right", overflow="fold")
+    if verdicts:
+        table.add_column("verdicts", justify="right", no_wrap=True)
+    before: list[str] = [""] * len(varied)
+    for place in np.ndindex(tuple(dataset.sizes[name] for name in names)):
+        row = summary.isel(dict(zip(names, place, strict=True)))
+        levels = [_level(dataset[name].values[k]) for name, k in zip(names, place, strict=True) if name in varied]
+        first = next((k for k, (new, old) in enumerate(zip(levels, before, strict=True)) if new != old), 0)
+        said, before = ["" if k < first else level for k, level in enumerate(levels)], levels
+        count, failed = int(row["samples"]), int(row["failed"])
+        if count == 0:
+            table.add_row(*said, "0", "", Text("not run", "yellow"))
+            continue
+        cells: list[str | Text] = [str(count), Text(str(failed), "bold red") if failed else "", _quantile(row, 0.5)]
+        cells.append(_number(float(row["value"].sel(quantile=0.95))))
+        if limit is not None:
+            value, low, high = (100 * float(row[f"yield{end}"]) for end in ("", "_low", "_high"))
+            cells.append(f"{value:.0f} [{low:.0f}, {high:.0f}]")
+        if verdicts:
+            cells.append("/".join(str(int(row["verdicts"].sel(verdict=name))) for name in verdicts))
+        table.add_row(*said, *cells)
+    return table
+
+
+def print_study(
+    dataset: xarray.Dataset, *, limit: float | None = None, variable: str = "error", confidence: float = 0.95
+) -> None:
+    """Print the table of a study; parameters and exceptions are those of `study_table`."""
+    Console().print(study_table(dataset, limit=limit, variable=variable, confidence=confidence))
+
+
+def _quantile(row: xarray.Dataset, quantile: float) -> str:
+    value, low, high = (float(row[f"value{end}"].sel(quantile=quantile)) for end in ("", "_low", "_high"))
+    return f"{_number(value)} [{_number(low)}, {_number(high)}]"
+
+
+def _number(value: float) -> str:
+    return "failed" if np.isinf(value) else f"{value:.2g}"
+
+
+def _level(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)

@@ -1,0 +1,25 @@
+"""Studies: grids of conditions, each with many samples, that can be stopped, resumed and repeated bit by bit."""
+
+from analogflow.studies.dataset import export_study, open_study
+from analogflow.studies.design import Study, study_of
+from analogflow.studies.experiment import read_experiment, write_experiment
+from analogflow.studies.grid import GRID, Chunk, Condition
+from analogflow.studies.runner import Progress, repeat_sample, run_study
+from analogflow.studies.workers import dask_workers, local_workers
+
+__all__ = [
+    "GRID",
+    "Chunk",
+    "Condition",
+    "Progress",
+    "Study",
+    "dask_workers",
+    "export_study",
+    "local_workers",
+    "open_study",
+    "read_experiment",
+    "repeat_sample",
+    "run_study",
+    "study_of",
+    "write_experiment",
+]

@@ -1,0 +1,190 @@
+"""A study's directory as one labelled dataset, and that dataset as a file. It computes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput, MissingProgram, StudyStopped
+from analogflow.flows import FAMILIES
+from analogflow.studies.design import Study
+from analogflow.studies.grid import Condition
+from analogflow.studies.rows import answer_name
+from analogflow.studies.store import Corrupt, Store, read_manifest
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["export_study", "open_study"]
+
+_UNITS = {
+    "noise": "flow units per root of a time constant",
+    "mismatch": "relative standard deviation",
+    "temperature": "degrees Celsius",
+    "end": "time constants",
+    "settling_time": "time constants",
+}
+_MEANING = {
+    "outcome": "how the run ended, a name of analogflow.Outcome; empty where it has not been computed",
+    "reason": "why a run failed; empty where it did not",
+    "error": "error of the state at the end of the run",
+    "error_time_average": "error of the answer's mean over the last quarter of a run with noise",
+    "settling_time": "time from which the answer stays within 1e-6 of its last value; of runs without noise",
+    "verdict": "class of a perturbed restart; empty where none was asked for",
+    "condition": "number of the condition, for analogflow study --repeat",
+}
+_FAMILY_UNITS = {
+    "capacity": {"error": "nats", "error_time_average": "nats", "error_reading": "nats", "error_certified_gap_nats": "nats"},
+    "rate-distortion": {"error": "nats", "error_time_average": "nats"},
+}
+_TEXTS = ("outcome", "reason", "verdict")
+
+
+def open_study(folder: str | Path) -> xarray.Dataset:
+    """All results of the study in a directory.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions ``problem``, ``form``, ``technology``, ``noise``, ``mismatch``, ``temperature``, one for each further
+        imperfection, and ``sample``. Variables: ``outcome``, ``reason`` and ``verdict`` (texts), ``error``, ``error_…``,
+        ``end``, ``settling_time``, and the answer with a dimension ``…_component`` of its own. Units are in the attributes
+        of each; the dataset's own are the fingerprint, the seed, versions and parameters. Samples that have not been
+        computed have an empty outcome.
+
+    Raises
+    ------
+    BadInput
+        The directory holds no study, or a file in it is damaged.
+    """
+    import xarray
+
+    study, manifest = read_manifest(folder)
+    chunks, complete = _chunks(Store(Path(folder), study.fingerprint), study)
+    conditions, shape = study.conditions, tuple(map(len, study.dimensions.values()))
+    arrays = {name: np.full((len(conditions), study.samples), np.nan) for name in ("error", "end", "settling_time")}
+    texts = {name: np.full((len(conditions), study.samples), "", dtype=object) for name in _TEXTS}
+    answers: dict[str, NDArray[np.float64]] = {}
+    for (number, first, last), rows in chunks.items():
+        for name, values in rows.items():
+            where = (number, slice(first, last))
+            if name in _TEXTS:
+                texts[name][where] = values
+            elif name == "answer":
+                signal = _signal(study, conditions[number])
+                _room(answers, signal, (len(conditions), study.samples, values.shape[1]))
+                answers[signal][(*where, slice(0, values.shape[1]))] = values
+            else:
+                arrays.setdefault(name, np.full((len(conditions), study.samples), np.nan))[where] = values
+    dims = (*study.dimensions, "sample")
+    variables = {name: _variable(study, name, dims, values.reshape(*shape, -1)) for name, values in (texts | arrays).items()}
+    for name, values in answers.items():
+        label = name if name not in variables and name not in dims else f"answer_{name}"
+        dimensions = (*dims, f"{label}_component")
+        variables[label] = _variable(study, name, dimensions, values.reshape(*shape, study.samples, -1))
+    coordinates = {name: _variable(study, name, (name,), np.array(values)) for name, values in study.dimensions.items()}
+    coordinates["sample"] = _variable(study, "sample", ("sample",), np.arange(study.samples))
+    coordinates["condition"] = _variable(study, "condition", dims[:-1], np.arange(len(conditions)).reshape(shape))
+    attributes = {
+        "fingerprint": study.fingerprint,
+        "seed": str(study.seed),
+        "engine": study.engine,
+        "flow": study.flow,
+        "complete": int(complete),
+        "versions": json.dumps(manifest["versions"]),
+        "parameters": study.text,
+    }
+    return xarray.Dataset(variables, coords=coordinates, attrs=attributes)
+
+
+def export_study(dataset: xarray.Dataset, path: str | Path, *, force: bool = False) -> Path:
+    """Write a study's dataset as netCDF (.nc), or as a table with a row for each sample (.csv, .parquet).
+
+    Raises
+    ------
+    BadInput
+        The name ends in something else, or the file exists and `force` is false.
+    MissingProgram
+        Parquet needs pyarrow.
+    StudyStopped
+        The file can not be written.
+    """
+    path = Path(path)
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise BadInput(f"{str(path)!r}: a study is written as {', '.join(_WRITERS)}; choose one of these endings.")
+    if path.exists() and not force:
+        raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        writer(dataset, part)
+        part.replace(path)
+    except ImportError:
+        raise MissingProgram(f"{str(path)!r}: Parquet needs pyarrow; install it with: pip install pyarrow") from None
+    except OSError as fault:
+        raise StudyStopped(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+_WRITERS = {
+    ".nc": lambda dataset, path: dataset.to_netcdf(path, engine="scipy"),
+    ".csv": lambda dataset, path: _table(dataset).to_csv(path, index=False, lineterminator="\n"),
+    ".parquet": lambda dataset, path: _table(dataset).to_parquet(path, index=False),
+}
+
+
+def _table(dataset: xarray.Dataset) -> Any:
+    """Data frame with a row for each sample, the answer's components in columns of their own."""
+    columns = {}
+    for name, variable in dataset.data_vars.items():
+        last = str(variable.dims[-1])
+        if last.endswith("_component"):
+            columns |= {f"{name}_{k}": variable.isel({last: k}) for k in range(dataset.sizes[last])}
+        else:
+            columns[name] = variable
+    flat = dataset.drop_dims([str(dim) for dim in dataset.dims if str(dim).endswith("_component")])
+    return flat.assign(columns).to_dataframe().reset_index()
+
+
+def _chunks(store: Store, study: Study) -> tuple[dict[tuple[int, int, int], Mapping[str, NDArray[Any]]], bool]:
+    """Arrays of the chunks that are there, by condition, first and last sample; and whether all are."""
+    found: dict[tuple[int, int, int], Mapping[str, NDArray[Any]]] = {}
+    chunks = study.chunks
+    for chunk in chunks:
+        try:
+            rows = store.read(chunk.number)
+        except Corrupt as fault:
+            raise BadInput(
+                f"{str(store.path(chunk.number))!r} {fault}; run the study again with --resume, which computes it anew."
+            ) from None
+        if rows is not None:
+            found[chunk.condition, chunk.first, chunk.last] = rows
+    return found, len(found) == len(chunks)
+
+
+def _signal(study: Study, condition: Condition) -> str:
+    return answer_name(FAMILIES[study.flow](study.problems[condition.problem], form=condition.form))
+
+
+def _room(answers: dict[str, NDArray[np.float64]], name: str, shape: tuple[int, int, int]) -> None:
+    """Make room for answers of `shape`; shorter ones are followed by NaN."""
+    old = answers.get(name)
+    if old is None or old.shape[2] < shape[2]:
+        answers[name] = np.full(shape, np.nan)
+        if old is not None:
+            answers[name][:, :, : old.shape[2]] = old
+
+
+def _variable(study: Study, name: str, dims: tuple[str, ...], values: NDArray[Any]) -> Any:
+    units = _FAMILY_UNITS.get(study.flow, {}).get(name, _UNITS.get(name))
+    meaning = _MEANING.get(name)
+    attributes = {**({"units": units} if units else {}), **({"long_name": meaning} if meaning else {})}
+    return dims, values, attributes

@@ -1,0 +1,245 @@
+"""What a study asks: every combination of some conditions, each with the same numbered samples. It does not run them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from analogflow.errors import BadInput
+from analogflow.flows import FAMILIES
+from analogflow.noise import LARGEST_SAMPLE, Noise
+from analogflow.problems.files import keys_of, problem_of_keys
+from analogflow.simulators import ENGINES
+from analogflow.solution import carried_form, family_of
+from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_number, names, numbers, sigma
+from analogflow.technology import PART_SETS, TECHNOLOGIES
+
+__all__ = ["Study", "study_of"]
+
+_LAYOUT = 1
+"""Number of the layout of results; part of the fingerprint, so that files of another layout are not mixed in."""
+
+_BATCH, _STATES, _ONE_BY_ONE, _OF_PARTS = 1000, 8000, 16, 4
+"""Samples of a chunk in the block engine at most, and states of all of them; samples where each runs alone."""
+
+_MOST_CONDITIONS = 100_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study:
+    """Problems × forms × technologies × noise × mismatch × temperature × further imperfections, and samples of each.
+
+    A sample draws its noise and its deviations from a stream of its own, numbered alike in every condition: conditions are
+    compared at the same noise, and any sample can be repeated alone.
+
+    Parameters
+    ----------
+    problems : problem, or mapping of name to problem
+        All of one family.
+    forms : sequence of str, optional
+        Forms of the flow; the family's most robust one if not given.
+    technologies : sequence of str
+    noise : sequence of float or str
+        σ at every integrator's input, flow units per √τ; texts as `Noise.from_text` reads them, but for densities in volts.
+    mismatch : sequence of float
+        Relative σ of every coefficient; of every part where the technology has parts.
+    temperature : sequence of float
+        °C; of the junctions, or of the parts where the technology has parts.
+    imperfections : mapping of name to sequence of float
+        Further effects by the names of `Imperfections`: each is a dimension of the grid.
+    samples : int
+        Samples of each condition, numbered from 0.
+    seed : int
+    engine : {"block", "ngspice"}
+    time_constants : float, optional
+        End of every run in τ; as `solve` chooses it if not given.
+    parts : str
+        Parts of the technologies that have any.
+    time_limit : float
+        Seconds of real time after which ngspice is stopped; that sample has then failed.
+
+    Raises
+    ------
+    BadInput
+        A value is out of range, is given twice, or contradicts another.
+    """
+
+    problems: Mapping[str, Any]
+    forms: tuple[str, ...] = ()
+    technologies: tuple[str, ...] = ("ideal",)
+    noise: tuple[float, ...] = (0.0,)
+    mismatch: tuple[float, ...] = (0.0,)
+    temperature: tuple[float, ...] = (27.0,)
+    imperfections: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    samples: int = 1
+    seed: int = 0
+    engine: str = "block"
+    time_constants: float | None = None
+    parts: str = "precision"
+    time_limit: float = 600.0
+    flow: str = dataclasses.field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        given = self.problems
+        problems = dict(given) if isinstance(given, Mapping) else {"problem": given}
+        families = {name: family_of(problem) for name, problem in problems.items()}
+        if len(set(families.values())) != 1:
+            raise BadInput(f"study: problems must be of one family and at least one, but they are {families}.")
+        _settle(self, "problems", MappingProxyType(problems))
+        _settle(self, "flow", next(iter(families.values())))
+        _settle(self, "technologies", names(self.technologies, "technologies", TECHNOLOGIES))
+        _settle(self, "forms", self._forms())
+        _settle(self, "noise", tuple(sigma(value) for value in distinct(self.noise, "noise")))
+        for name in ("mismatch", "temperature"):
+            _settle(self, name, numbers(getattr(self, name), name))
+        further = self.imperfections.items()
+        _settle(self, "imperfections", MappingProxyType({effect(name): numbers(value, name) for name, value in further}))
+        self._check_scalars()
+        self._check_together()
+        for condition in self.conditions:  # refuses values that are out of range
+            Noise(condition.noise, self.seed)
+            _ = condition.imperfections
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every point of the grid, the last dimension of `dimensions` the fastest."""
+        return tuple(
+            Condition(
+                number,
+                **dict(zip(GRID, point, strict=False)),
+                further=dict(zip(self.imperfections, point[len(GRID) :], strict=True)),
+            )
+            for number, point in enumerate(itertools.product(*self.dimensions.values()))
+        )
+
+    @property
+    def dimensions(self) -> dict[str, tuple[Any, ...]]:
+        """Values along each dimension of the grid, in order: names, or numbers in the units of `Condition`."""
+        grid = (tuple(self.problems), self.forms, self.technologies, self.noise, self.mismatch, self.temperature)
+        return {**dict(zip(GRID, grid, strict=True)), **self.imperfections}
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """What is computed at once: it depends on the study only, so that results do not depend on who computes them."""
+        chunks: list[Chunk] = []
+        for condition in self.conditions:
+            size = self._chunk_size(condition)
+            for first in range(0, self.samples, size):
+                chunks.append(Chunk(len(chunks), condition.number, first, min(first + size, self.samples)))
+        return tuple(chunks)
+
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """Parameters that decide nothing in this study, and so may not be given."""
+        no_parts, no_process = set(self.technologies) == {"ideal"}, self.engine != "ngspice"
+        return ("parts",) * no_parts + ("time_limit",) * no_process
+
+    def to_dict(self) -> dict[str, Any]:
+        """The study in plain lists, numbers and names; `study_of` reads them back."""
+        return {
+            "layout": _LAYOUT,
+            "flow": self.flow,
+            "problems": {name: keys_of(problem) for name, problem in self.problems.items()},
+            **{name: list(getattr(self, name)) for name in ("forms", "technologies", "noise", "mismatch", "temperature")},
+            "imperfections": {name: list(values) for name, values in self.imperfections.items()},
+            **{name: getattr(self, name) for name in ("samples", "seed", "engine", "parts", "time_limit")},
+            **({} if self.time_constants is None else {"time_constants": self.time_constants}),
+        }
+
+    @property
+    def text(self) -> str:
+        """`to_dict` as one line of JSON: equal studies have equal texts."""
+        return json.dumps(self.to_dict(), separators=(",", ":"))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of everything that decides the results: equal on every machine for equal studies."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return (
+            f"Study({self.flow}, {len(self.conditions)} conditions × {self.samples} samples, {self.engine} engine, "
+            f"seed {self.seed}, fingerprint {self.fingerprint})"
+        )
+
+    def _forms(self) -> tuple[str, ...]:
+        forms = names(self.forms, "forms", None) if len(self.forms) else ()
+        make = FAMILIES[self.flow]
+        if not forms:
+            chosen = {carried_form(self.problems[name], tech) for name in self.problems for tech in self.technologies}
+            if len(chosen) > 1:
+                raise BadInput(f"study: {', '.join(self.technologies)} carry different forms; name the forms.")
+            return tuple(make(self.problems[name], **_form(*chosen)).form for name in list(self.problems)[:1])
+        for form in forms:
+            for problem in self.problems.values():
+                make(problem, form=form)  # refuses a form that is not known
+        return forms
+
+    def _chunk_size(self, condition: Condition) -> int:
+        if condition.technology != "ideal":
+            return _OF_PARTS
+        if self.engine != "block":
+            return _ONE_BY_ONE
+        states = FAMILIES[self.flow](self.problems[condition.problem], form=condition.form).states
+        return max(1, min(_BATCH, _STATES // sum(value.size for value in states.values())))
+
+    def _check_scalars(self) -> None:
+        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or not 1 <= self.samples <= LARGEST_SAMPLE:
+            raise BadInput(f"study: samples is {self.samples!r}; give a whole number from 1 to 2**39 − 1.")
+        Noise(0.0, self.seed)
+        if self.engine not in ENGINES:
+            raise BadInput(f"study: engine {self.engine!r} is not known; {either(self.engine, ENGINES)}")
+        for name in ("time_constants", "time_limit"):
+            value = getattr(self, name)
+            if value is not None and (not is_number(value) or value <= 0):
+                raise BadInput(f"study: {name} is {value!r}; give a positive number.")
+        if self.parts not in PART_SETS:
+            raise BadInput(f"study: parts {self.parts!r} is not known; {either(self.parts, PART_SETS)}")
+
+    def _check_together(self) -> None:
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        why = {"parts": "the ideal technology has no parts", "time_limit": "it stops ngspice alone"}
+        for name in self.without_effect:
+            if getattr(self, name) != defaults[name]:
+                raise BadInput(f"study: {name} {getattr(self, name)!r} has no effect, because {why[name]}; leave it out.")
+        with_parts = [name for name in self.technologies if name != "ideal"]
+        if with_parts and self.imperfections:
+            raise BadInput(
+                f"study: the technology {with_parts[0]!r} takes its imperfections from its parts, so "
+                f"{next(iter(self.imperfections))!r} can not be varied there; leave it out, or take 'ideal' alone."
+            )
+        count = math.prod(len(values) for values in self.dimensions.values())
+        if count > _MOST_CONDITIONS:
+            raise BadInput(f"study: the grid has {count} conditions, more than {_MOST_CONDITIONS}; make several studies.")
+
+
+def study_of(keys: Mapping[str, Any]) -> Study:
+    """The study whose `to_dict` is `keys`.
+
+    Raises
+    ------
+    BadInput
+        It was written by a version with another layout, or is not a study.
+    """
+    values = dict(keys)
+    if values.pop("layout", None) != _LAYOUT:
+        raise BadInput(f"study: its layout is {keys.get('layout')!r} and this version reads {_LAYOUT}; take that version.")
+    flow = str(values.pop("flow", ""))
+    problems = {
+        name: problem_of_keys(flow, problem, f"study, problem {name!r}") for name, problem in values.pop("problems").items()
+    }
+    return Study(problems, **values)
+
+
+def _settle(study: Study, name: str, value: Any) -> None:
+    object.__setattr__(study, name, value)
+
+
+def _form(form: str | None) -> dict[str, str]:
+    return {"form": form} if form else {}

@@ -1,0 +1,152 @@
+"""Experiment files: a study as one TOML file that can be read, committed and run again.
+
+    flow = "capacity"
+    problems = ["paper_channel.csv"]        # beside this file; or a table of names, each a file or the problem's own keys
+    forms = ["logdomain", "replicator"]
+    noise = [0.001, 0.01, "40dB"]
+    samples = 10000
+
+Further keys are `technologies`, `mismatch`, `temperature`, `[imperfections]`, `seed`, `engine`, `time_constants`, `parts`
+and `time_limit`, all with the meaning they have in `Study`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analogflow.errors import BadInput
+from analogflow.netlister.deck import write_text
+from analogflow.problems.files import problem_of_keys, read_problem
+from analogflow.problems.tables import read_bytes
+from analogflow.studies.design import Study
+from analogflow.studies.grid import either
+
+__all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_experiment"]
+
+KEYS = (
+    "flow", "problems", "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "samples", "seed",
+    "engine", "time_constants", "parts", "time_limit",
+)  # fmt: skip
+"""Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
+
+_LISTS = ("problems", "forms", "technologies", "noise", "mismatch", "temperature")
+
+
+def read_experiment(path: str | Path) -> Study:
+    """The study in an experiment file; files that it names lie beside it.
+
+    Raises
+    ------
+    BadInput
+        The file can not be read, a key is unknown or contradicts another, or its values are no study.
+    """
+    path = Path(path)
+    try:
+        keys = tomllib.loads(read_bytes(path).decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadInput(f"{str(path)!r} is not a text file.") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise BadInput(f"{str(path)!r} can not be parsed: {fault}.") from None
+    return study_from(keys, folder=path.parent, where=repr(str(path)))
+
+
+def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
+    """The study that the keys of an experiment file ask for.
+
+    Parameters
+    ----------
+    keys : mapping
+        Out of `KEYS`; a list of one value may be that value.
+    folder : Path
+        Where files lie that the keys name.
+    where : str
+        Begins the sentence of a fault.
+
+    Raises
+    ------
+    BadInput
+        A key is unknown or contradicts another, or the values are no study.
+    """
+    for key in keys:
+        if key not in KEYS:
+            raise BadInput(f"{where}: unknown key {key!r}; {either(key, KEYS)}")
+    if "samples" not in keys:
+        raise BadInput(f"{where}: samples is missing; say how many samples each condition has.")
+    values = {key: value for key, value in keys.items() if key not in ("flow", "problems")}
+    for key in _LISTS:
+        if key in values and not isinstance(values[key], list | tuple):
+            values[key] = [values[key]]
+    further = values.get("imperfections", {})
+    if not isinstance(further, Mapping):
+        raise BadInput(f"{where}: imperfections is {further!r}; give a table of names, each with its values.")
+    values["imperfections"] = {name: given if isinstance(given, list) else [given] for name, given in further.items()}
+    try:
+        return Study(_problems(keys, folder, where), **values)
+    except BadInput as fault:
+        raise BadInput(f"{where}: {str(fault).removeprefix('study: ')}") from None
+
+
+def experiment_text(study: Study) -> str:
+    """The experiment file of `study`, with its problems inside; `read_experiment` gives an equal study."""
+    keys = {key: value for key, value in study.to_dict().items() if key in KEYS}
+    tables = {key: keys.pop(key) for key in ("imperfections", "problems")}
+    keys = {key: value for key, value in keys.items() if key not in study.without_effect}
+    lines = [f"{key} = {_toml(value)}" for key, value in keys.items()]
+    if tables["imperfections"]:
+        lines += ["", "[imperfections]", *(f"{key} = {_toml(value)}" for key, value in tables["imperfections"].items())]
+    for name, problem in tables["problems"].items():
+        lines += ["", f"[problems.{_toml(name)}]", *(f"{_key(key)} = {_toml(value)}" for key, value in problem.items())]
+    return "\n".join(lines) + "\n"
+
+
+def write_experiment(study: Study, path: str | Path, *, force: bool = False) -> Path:
+    """Write the experiment file of `study`; an existing file is replaced only with `force`."""
+    return write_text(path, experiment_text(study), force=force, encoding="utf-8")
+
+
+def _problems(keys: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
+    flow, given = keys.get("flow"), keys.get("problems")
+    if not isinstance(flow, str):
+        raise BadInput(f"{where}: flow is {flow!r}; name the flow, such as 'capacity', or a file of equations.")
+    if (folder / flow).suffix in (".toml", ".json"):
+        flow = str(folder / flow)
+    elif given is None:
+        raise BadInput(f"{where}: the key 'problems' is missing; it names the files of the problems.")
+    if given is None:
+        return {Path(flow).stem: read_problem(flow)}
+    if isinstance(given, Mapping):
+        named = dict(given)
+    else:
+        paths = [given] if isinstance(given, str) else list(given)
+        named = {Path(str(path)).stem: path for path in paths}
+        if len(named) < len(paths):
+            raise BadInput(f"{where}: two problems have one name; give a table of names, each with its file.")
+    return {name: _problem(flow, problem, folder, f"{where}, problem {name!r}") for name, problem in named.items()}
+
+
+def _problem(flow: str, given: Any, folder: Path, where: str) -> Any:
+    if isinstance(given, Mapping):
+        return problem_of_keys(flow, given, where)
+    if not isinstance(given, str | Path):
+        raise BadInput(f"{where}: {given!r} is neither a file nor a table of the problem's keys.")
+    return read_problem(flow, folder / given)
+
+
+def _key(key: str) -> str:
+    return key if key.isidentifier() and key.isascii() else _toml(key)
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return json.dumps(value)

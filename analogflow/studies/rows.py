@@ -1,0 +1,122 @@
+"""The results of samples as arrays: measures of their ends, settling times, and the means of runs with noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.flows import Flow
+from analogflow.outcome import Outcome
+from analogflow.solution import SETTLING_BAND
+from analogflow.validation import measures, primary_measure
+
+__all__ = ["LATE", "Rows", "answer_name", "blank_rows", "joined", "rows_of", "settling_times"]
+
+Array = NDArray[np.float64]
+
+Rows = dict[str, NDArray[Any]]
+"""Arrays by name, the first axis the samples."""
+
+LATE = 0.75
+"""Fraction of a run with noise from which on its answer is averaged."""
+
+_BROKEN = (Outcome.BLEW_UP, Outcome.STUCK, Outcome.FAILED)
+_SHOWN = {"capacity_nats": "reading"}
+
+
+def answer_name(flow: Flow) -> str:
+    """Signal that a study keeps as the answer: that which settles, but for transport the plan in units of mass."""
+    return "plan" if "plan" in flow.observables else flow.answer
+
+
+def settling_times(times: Array, path: Array, final: Array) -> Array:
+    """Time in τ from which each sample stays within the band of its last value, between saved times by their logarithm."""
+    away = abs(path - final[:, None]).max(axis=2)
+    outside = away > SETTLING_BAND
+    last = np.where(outside.any(axis=1), outside.shape[1] - 1 - outside[:, ::-1].argmax(axis=1), -1)
+    after = np.minimum(last + 1, len(times) - 1)
+    rows = np.arange(len(path))
+    high, low = away[rows, last], np.maximum(away[rows, after], 1e-3 * SETTLING_BAND)
+    with np.errstate(all="ignore"):
+        share = np.clip(np.log(high / SETTLING_BAND) / np.log(high / low), 0, 1)
+    return np.where(last < 0, 0.0, times[last] + np.where(after > last, share, 0.0) * (times[after] - times[last]))
+
+
+def blank_rows(outcomes: Sequence[Outcome], reasons: Sequence[str]) -> Rows:
+    """Rows of samples of which nothing else is known."""
+    nothing = np.full(len(outcomes), np.nan)
+    return {
+        "outcome": np.array([outcome.name for outcome in outcomes]),
+        "reason": np.array(reasons),
+        "verdict": np.array([""] * len(outcomes)),
+        "end": nothing,
+        "settling_time": nothing,
+        "error": nothing,
+        "error_time_average": nothing,
+    }
+
+
+def rows_of(
+    flow: Flow,
+    finals: Mapping[str, Array],
+    paths: Mapping[str, Array],
+    times: Array,
+    end: float,
+    outcomes: Sequence[Outcome],
+    reasons: Sequence[str],
+    ends: Array,
+    settled: Array,
+    *,
+    noisy: bool,
+) -> Rows:
+    """Rows of some samples that ran.
+
+    Parameters
+    ----------
+    flow : Flow
+    finals, paths, times
+        Signals at the ends and on the way, as `measures` takes them.
+    end : float
+        Time asked for, in τ.
+    outcomes, reasons : sequences of length samples
+    ends, settled : array, shape (samples,)
+        Times reached and settling times, in τ.
+    noisy : bool
+        Whether the answer fluctuates, so that its mean over the last quarter says more than its last value.
+    """
+    ok, broken = np.array([o.ok for o in outcomes]), np.array([o in _BROKEN for o in outcomes])
+    rows = blank_rows(outcomes, reasons)
+    found = measures(flow, finals, paths=paths, times=times, end=end if flow.end_time or noisy else float(ends.max()))
+    first = primary_measure(flow)
+    rows |= {f"error_{_SHOWN.get(name, name)}": value for name, value in found.items() if name != first}
+    rows["error"] = found[first]
+    if noisy and flow.averaging is None:
+        rows["error_time_average"] = measures(flow, _averages(flow, paths, times), paths=paths, times=times, end=end)[first]
+    rows["answer"] = np.array(finals[answer_name(flow)])
+    for name, values in rows.items():
+        if name == "answer" or name.startswith("error"):
+            rows[name] = np.where(broken[:, None] if values.ndim == 2 else broken, np.nan, values)
+    return {**rows, "end": ends, "settling_time": np.where(ok, settled, np.nan)}
+
+
+def _averages(flow: Flow, paths: Mapping[str, Array], times: Array) -> dict[str, Array]:
+    """Means over the last quarter of the run of everything but states that are not the answer, shape (samples, size)."""
+    late = times >= LATE * times[-1]
+    span = times[late]
+    wanted = {name: values for name, values in paths.items() if name not in flow.states or name == flow.answer}
+    if len(span) < 2:
+        return {name: values[:, -1] for name, values in wanted.items()}
+    return {name: np.trapezoid(values[:, late], span, axis=1) / (span[-1] - span[0]) for name, values in wanted.items()}
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """All rows, one after another; NaN where a part lacks a measure because its run broke down."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    count = [len(part["outcome"]) for part in parts]
+    return {
+        name: np.concatenate([part.get(name, np.full(n, np.nan)) for part, n in zip(parts, count, strict=True)])
+        for name in sorted(names)
+    }

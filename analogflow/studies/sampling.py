@@ -1,0 +1,188 @@
+"""Computes one chunk of a study, a condition and a range of samples, into plain arrays. It knows no files and no processes.
+
+The block engine carries all samples of a chunk through time at once. ngspice, and circuits of parts in either engine, run
+one sample after another; one that breaks down there costs itself only.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from analogflow.circuit import Circuit
+from analogflow.compiler import compile, degrade
+from analogflow.errors import SimulationFailed
+from analogflow.flows import FAMILIES, Flow
+from analogflow.hardware.preferred import preferred
+from analogflow.netlister import netlist
+from analogflow.noise import Noise
+from analogflow.outcome import Outcome
+from analogflow.simulators import ensemble_chunks, judged, simulate
+from analogflow.solution import SETTLING_BAND, path_step, resting_speed, run_length
+from analogflow.studies.design import Study, study_of
+from analogflow.studies.grid import Chunk, Condition
+from analogflow.studies.rows import LATE, Rows, answer_name, blank_rows, joined, rows_of, settling_times
+from analogflow.trajectory import Trajectory
+
+__all__ = ["compute", "prepare", "sample_alone"]
+
+Array = NDArray[np.float64]
+_FLUCTUATING, _FOLLOWING = 1e-5, 1e-7
+"""Errors allowed per step, relative, with noise and without: the noise's own knots cost more than the former."""
+
+_POINTS, _FIRST, _RATIO, _MOST_POINTS = 33, 0.02, 1.03, 20_000
+"""Saved times: of a late mean; the first, in τ, and the ratio of neighbours, where a run settles; at most."""
+
+
+def prepare(study: Study) -> None:
+    """Compile a circuit for every form, technology and temperature, so that what can not be built is refused early."""
+    name = next(iter(study.problems))
+    for condition in study.conditions:
+        if condition.problem == name:
+            _imperfect(study, condition, 0)
+
+
+def compute(text: str, chunk: Chunk) -> Rows:
+    """Results of a chunk of the study whose text is `text`: arrays whose first axis is the samples.
+
+    ``outcome``, ``reason`` and ``verdict`` are texts; ``end`` and ``settling_time`` are in τ; ``answer``, shape (samples,
+    size), in flow units; ``error`` and ``error_…`` are measures of the end, and ``error_time_average`` is the first of them
+    for the mean over the last quarter of a noisy run. Where a run broke down, errors and answer are NaN.
+    """
+    study = _study(text)
+    condition = study.conditions[chunk.condition]
+    numbers = range(chunk.first, chunk.last)
+    with threadpool_limits(1):
+        if _is_random(study, condition):
+            return _compute(study, condition, numbers)
+        return {name: np.repeat(values, len(numbers), axis=0) for name, values in _compute(study, condition, [0]).items()}
+
+
+def sample_alone(study: Study, condition: Condition, sample: int) -> Rows:
+    """Results of one sample, computed alone; they agree with those of its chunk to rounding."""
+    with threadpool_limits(1):
+        return _compute(study, condition, [sample])
+
+
+@functools.lru_cache(maxsize=4)
+def _study(text: str) -> Study:
+    return study_of(json.loads(text))
+
+
+def _flow(study: Study, condition: Condition) -> Flow:
+    return FAMILIES[study.flow](study.problems[condition.problem], form=condition.form)
+
+
+@functools.lru_cache(maxsize=64)
+def _circuit(study: Study, problem: str, form: str, technology: str, temperature: float) -> Circuit:
+    flow = FAMILIES[study.flow](study.problems[problem], form=form)
+    return compile(flow, technology=technology, parts=study.parts, temperature=temperature)
+
+
+def _circuit_of(study: Study, condition: Condition) -> Circuit:
+    temperature = 27.0 if condition.technology == "ideal" else condition.temperature  # ideal blocks have their own
+    return _circuit(study, condition.problem, condition.form, condition.technology, temperature)
+
+
+def _noise(study: Study, condition: Condition, flow: Flow) -> Noise:
+    return Noise(condition.noise, study.seed, flow.averaging.noise_step if flow.averaging else Noise.step)
+
+
+def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
+    circuit = _circuit_of(study, condition)
+    noise = _noise(study, condition, circuit.flow)
+    return degrade(circuit, condition.imperfections, noise=noise, sample=sample, values=preferred)
+
+
+def _is_random(study: Study, condition: Condition) -> bool:
+    """Whether samples differ: otherwise one is computed and stands for all."""
+    drawn = ("gain_error", "offset", "noise_density")
+    own = any(condition.further.get(name, 0.0) for name in drawn)
+    return bool(condition.noise or condition.mismatch or own or _circuit_of(study, condition).flow.noisy)
+
+
+def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows:
+    circuit = _circuit_of(study, condition)
+    if study.engine == "block" and circuit.parts is None:
+        parts = _batched(study, condition, numbers)
+    else:
+        parts = [_alone(study, condition, number) for number in numbers]
+    return joined(parts)
+
+
+def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list[Rows]:
+    circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
+    flow, end = circuit.flow, run_length(degraded, study.time_constants)
+    asks = not degraded.noisy and flow.end_time is None and flow.averaging is None
+    times = _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
+    found = []
+    for part in ensemble_chunks(
+        circuit, numbers, time_constants=end, imperfections=condition.imperfections, noise=degraded.noise, save=times,
+        tolerance=resting_speed(circuit) if asks else 0.0, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
+    ):  # fmt: skip
+        outcomes = list(part.outcomes)
+        for k, outcome in enumerate(outcomes):
+            if outcome in (Outcome.SETTLED, Outcome.NOT_SETTLED):
+                values = {name: np.concatenate([part.values[name][k], part.final[name][k][None]]) for name in part.final}
+                run = Trajectory(np.append(times, max(times[-1], part.end[k])), values, outcome)
+                outcomes[k] = judged(degraded, run).outcome
+        settled = (
+            settling_times(times, part.values[flow.answer], part.final[flow.answer])
+            if asks
+            else np.full(len(outcomes), np.nan)
+        )
+        reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
+        found.append(
+            rows_of(flow, part.final, part.values, times, end, outcomes, reasons, part.end, settled, noisy=degraded.noisy)
+        )
+    return found
+
+
+def _alone(study: Study, condition: Condition, number: int) -> Rows:
+    """One sample through a deck; a simulator that breaks down is data."""
+    circuit = _imperfect(study, condition, number)
+    flow, end = circuit.flow, run_length(circuit, study.time_constants)
+    asks = not circuit.noisy and flow.end_time is None and flow.averaging is None
+    deck = netlist(circuit, time_constants=end, largest_step=path_step(circuit, study.time_constants))
+    speed = resting_speed(circuit) if asks else 0.0
+    try:
+        run = simulate(deck, engine=study.engine, tolerance=speed, time_limit=study.time_limit)
+    except SimulationFailed as fault:
+        run = Trajectory(np.zeros(1), {}, Outcome.FAILED, str(fault))
+    reason = (
+        ""
+        if run.outcome.ok
+        else run.detail
+        if run.outcome is Outcome.FAILED
+        else f"{run.outcome.value} {run.detail}".strip()
+    )
+    if not run.values:
+        return {**blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
+    settled = run.settling_time(flow.answer, SETTLING_BAND) if asks else None
+    finals = {name: values[-1:] for name, values in run.values.items()}
+    paths = {name: values[None] for name, values in run.values.items()}
+    return rows_of(
+        flow, finals, paths, run.time, end, [run.outcome], [reason], run.time[-1:],
+        np.array([np.nan if settled is None else settled]), noisy=circuit.noisy,
+    )  # fmt: skip
+
+
+def _answer_size(circuit: Circuit) -> int:
+    graph, name = circuit.derived_from or circuit.graph, answer_name(circuit.flow)
+    return graph.block({**graph.states, **graph.observables}[name]).size
+
+
+def _saved(flow: Flow, end: float, *, noisy: bool, step: float) -> Array:
+    """Times, in τ, at which paths are kept: for a law all knots, for noise the last quarter, else ever farther apart."""
+    if flow.averaging is not None:
+        return np.linspace(0.0, end, min(int(np.ceil(end / step)), _MOST_POINTS) + 1)
+    if noisy:
+        return np.linspace(LATE * end, end, _POINTS)
+    first = min(_FIRST, 0.1 * end)
+    count = int(np.ceil(np.log(end / first) / np.log(_RATIO))) + 1
+    return np.concatenate([[0.0], np.minimum(np.geomspace(first, end, count), end)])

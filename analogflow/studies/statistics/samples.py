@@ -1,0 +1,157 @@
+"""What counts as a sample of a study: which were run, which failed, and the errors of one condition.
+
+A study is a dataset with the dimension ``sample`` and one dimension for each thing varied. Sample k has the same noise and
+the same deviations under every condition. A failed sample has the error NaN and counts as an infinite error: it is a loss
+and is never dropped. A sample that was not run (its outcome and its reason are empty, its error is NaN) counts as nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analogflow.errors import BadInput
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["at", "check_share", "conditions", "errors_at", "losses", "was_run"]
+
+Array = NDArray[np.float64]
+
+_EMPTY = ("", "nan", "None")
+
+
+def losses(errors: ArrayLike, *, least: int = 1, name: str = "errors") -> Array:
+    """Errors of samples as an array in which a failed sample is infinite, shape (n,).
+
+    Parameters
+    ----------
+    errors : array, shape (n,)
+        Each at least 0; NaN or infinite where the sample failed.
+    least : int
+        So many samples are needed.
+    name : str
+        What to call the errors in a refusal.
+
+    Raises
+    ------
+    BadInput
+        They are not one row of numbers, one is negative, or there are fewer than `least`.
+    """
+    try:
+        values = np.array(errors, dtype=float)
+    except (TypeError, ValueError):
+        raise BadInput(f"{name}: {errors!r} is not a row of numbers; give one error for each sample.") from None
+    if values.ndim != 1:
+        raise BadInput(f"{name}: an array of shape {values.shape} was given; give one row, one error for each sample.")
+    if len(values) < least:
+        raise BadInput(
+            f"{name}: {len(values)} samples were given, and {least} are needed; select another condition or run more."
+        )
+    if (values < 0).any():
+        raise BadInput(
+            f"{name}: {values[values < 0][0]!r} is negative; an error is at least 0, or NaN where a sample failed."
+        )
+    values[np.isnan(values)] = np.inf
+    return values
+
+
+def check_share(name: str, value: float) -> float:
+    """`value` as a float strictly between 0 and 1.
+
+    Raises
+    ------
+    BadInput
+        It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
+        raise BadInput(f"{name} is {value!r}; give a number between 0 and 1, such as 0.95.")
+    return float(value)
+
+
+def conditions(dataset: xarray.Dataset) -> tuple[str, ...]:
+    """Names of the dimensions other than ``sample``, in the order of the variable ``error``.
+
+    Raises
+    ------
+    BadInput
+        The dataset has no variable ``error`` with a dimension ``sample``.
+    """
+    if "error" not in dataset or "sample" not in dataset["error"].dims:
+        held = ", ".join(map(str, dataset.data_vars)) or "nothing"
+        raise BadInput(f"study: the dataset holds {held}; a study has a variable 'error' with a dimension 'sample'.")
+    return tuple(str(name) for name in dataset["error"].dims if name != "sample")
+
+
+def at(dataset: xarray.Dataset, **condition: Any) -> xarray.Dataset:
+    """The part of a study at the given values of its dimensions, which are dropped; other dimensions stay.
+
+    Parameters
+    ----------
+    condition
+        Values of dimensions by their names, as they stand in the study; numbers may differ by rounding.
+
+    Raises
+    ------
+    BadInput
+        There is no such dimension, or it has no such value.
+    """
+    known = conditions(dataset)
+    for name, value in condition.items():
+        if name not in known:
+            raise BadInput(f"study: {name!r} is not varied here; the dimensions are {', '.join(known)}.")
+        levels = dataset[name].values
+        held = levels == value if levels.dtype.kind in "OUS" or isinstance(value, str) else np.isclose(levels, value, atol=0)
+        found = np.flatnonzero(held)
+        if len(found) == 0:
+            raise BadInput(f"study: {name} = {value!r} was not run; there are {', '.join(map(str, levels))}.")
+        dataset = dataset.isel({name: int(found[0])}, drop=True)
+    return dataset
+
+
+def was_run(dataset: xarray.Dataset) -> xarray.DataArray:
+    """Whether each sample was run, with the dimensions of the variable ``error``."""
+    run = dataset["error"].notnull()
+    for name in ("outcome", "reason"):
+        if name in dataset:
+            run = run | ~dataset[name].astype(str).isin(_EMPTY)
+    return run if "outcome" in dataset else run | True
+
+
+def errors_at(dataset: xarray.Dataset, variable: str = "error", **condition: Any) -> Array:
+    """Errors of the samples run under one condition, shape (n,), infinite where a sample failed.
+
+    Parameters
+    ----------
+    variable : str
+        ``error`` or another variable of numbers from 0, such as ``settling_time``.
+    condition
+        One value for each dimension of more than one value.
+
+    Raises
+    ------
+    BadInput
+        There is no such variable, dimension or value, a dimension is left open, or no sample was run.
+    """
+    part = at(dataset, **condition)
+    if variable not in part:
+        raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, part.data_vars))}.")
+    open_ = [name for name in conditions(part) if part.sizes[name] > 1]
+    if open_:
+        raise BadInput(
+            f"study: {', '.join(open_)} takes more than one value; say which, as in {open_[0]}={_first(part, open_[0])}."
+        )
+    part = part.squeeze([name for name in conditions(part)], drop=True)
+    run = was_run(part).values
+    if not run.any():
+        raise BadInput(
+            f"study: no sample was run at {condition or 'this condition'}; run the study, or select another condition."
+        )
+    return losses(part[variable].values[run], name=variable)
+
+
+def _first(dataset: xarray.Dataset, name: str) -> str:
+    return repr(dataset[name].values[0].item() if hasattr(dataset[name].values[0], "item") else dataset[name].values[0])

@@ -1,0 +1,101 @@
+"""A study's conditions side by side: samples, failures, quantiles, yield and verdicts of each, as one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analogflow.errors import BadInput
+from analogflow.studies.statistics.intervals import quantile_estimate
+from analogflow.studies.statistics.samples import check_share, conditions, losses, was_run
+from analogflow.studies.statistics.yields import check_limit, yield_at
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["VERDICTS", "summarise"]
+
+VERDICTS = ("confirmed", "support lost", "other optimum", "not settled")
+"""What a sample's answer may be found to be; an empty verdict is not counted."""
+
+
+def summarise(
+    dataset: xarray.Dataset,
+    *,
+    limit: float | None = None,
+    quantiles: Sequence[float] = (0.05, 0.5, 0.95),
+    confidence: float = 0.95,
+    variable: str = "error",
+) -> xarray.Dataset:
+    """Statistics of every condition of a study.
+
+    Parameters
+    ----------
+    limit : float, optional
+        Largest acceptable error, in its unit; without it there is no yield.
+    quantiles : sequence of float
+        Between 0 and 1.
+    confidence : float
+        Of every interval alone.
+    variable : str
+        ``error`` or another variable of numbers from 0.
+
+    Returns
+    -------
+    Dataset
+        With the study's dimensions except ``sample``, and ``quantile`` and ``verdict``: ``samples``, ``failed``,
+        ``not_run``; ``value`` of each quantile with ``value_low`` and ``value_high`` (in the unit of the variable; infinite
+        where failures reach that far); ``yield`` with ``yield_low`` and ``yield_high``; ``verdicts``, the number of samples
+        with each. A condition that was not run has no sample and NaN elsewhere.
+
+    Raises
+    ------
+    BadInput
+        There is no such variable, nothing was run at all, or an argument is out of its range.
+    """
+    import xarray
+
+    names = conditions(dataset)
+    if variable not in dataset:
+        raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, dataset.data_vars))}.")
+    levels = [check_share("quantile", level) for level in quantiles]
+    limit = None if limit is None else check_limit(limit)
+    run = was_run(dataset).transpose(*names, "sample").values
+    if not run.any():
+        raise BadInput("study: no sample of it was run, so there is nothing to summarise; run the study first.")
+    errors = dataset[variable].transpose(*names, "sample").values
+    shape = errors.shape[:-1]
+    value = np.full((3, *shape, len(levels)), np.nan)
+    rate = np.full((3, *shape), np.nan)
+    for place in np.ndindex(shape):
+        if not run[place].any():
+            continue
+        kept = losses(errors[place][run[place]], name=variable)
+        for k, level in enumerate(levels):
+            found = quantile_estimate(kept, level, confidence=confidence)
+            value[:, *place, k] = found.value, found.low, found.high
+        if limit is not None:
+            found = yield_at(kept, limit, confidence=confidence)
+            rate[:, *place] = found.value, found.low, found.high
+    unit = {"units": dataset[variable].attrs["units"]} if "units" in dataset[variable].attrs else {}
+    content: dict[str, Any] = {
+        "samples": (names, run.sum(axis=-1)),
+        "failed": (names, (run & ~np.isfinite(errors)).sum(axis=-1)),
+        "not_run": (names, (~run).sum(axis=-1)),
+    }
+    for k, ending in enumerate(("", "_low", "_high")):
+        content[f"value{ending}"] = ((*names, "quantile"), value[k], unit)
+        if limit is not None:
+            content[f"yield{ending}"] = (names, rate[k])
+    if "verdict" in dataset:
+        verdict = dataset["verdict"].transpose(*names, "sample").values.astype(str)
+        counts = np.stack([(run & (verdict == name)).sum(axis=-1) for name in VERDICTS], axis=-1)
+        content["verdicts"] = ((*names, "verdict"), counts)
+    described: dict[str, Any] = {"variable": variable, "confidence": confidence}
+    return xarray.Dataset(
+        content,
+        coords={**{name: dataset[name] for name in names}, "quantile": levels, "verdict": list(VERDICTS)},
+        attrs=described if limit is None else {**described, "limit": limit},
+    )

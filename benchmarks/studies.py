@@ -1,0 +1,183 @@
+"""How fast studies run, what storing costs, and what kills do to them.
+
+Run from the project's root; ``--write`` puts the tables into docs/studies.md. ``--only kills`` ends a study a hundred times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tables import machine, report, table
+
+import analogflow as af
+from analogflow.problems.files import read_problem
+from analogflow.solution import versions
+from analogflow.studies import local_workers, write_experiment
+from analogflow.studies.grid import Chunk
+from analogflow.studies.sampling import compute
+from analogflow.studies.store import opened
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs/studies.md"
+CHANNEL = read_problem("capacity", ROOT / "examples/data/paper_channel.csv")
+FORMS = ("logdomain", "replicator", "normalised")
+NOISE = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)
+
+
+def timed(study: Any, workers: int) -> tuple[float, float, Any]:
+    """Seconds of a study from nothing, samples per second once workers run, and the dataset."""
+    stamps: list[tuple[float, int]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        dataset = af.run_study(
+            study,
+            Path(folder) / "study",
+            workers=workers,
+            on_progress=lambda progress: stamps.append((time.perf_counter(), progress.done)),
+        )
+        seconds = time.perf_counter() - started
+    first = stamps[min(2 * workers, len(stamps) - 2)]
+    return seconds, (stamps[-1][1] - first[1]) / (stamps[-1][0] - first[0]), dataset
+
+
+def size() -> str:
+    """10,000 samples of three forms of the capacity flow at six noise levels, with the block engine."""
+    study = af.Study(CHANNEL, forms=FORMS, noise=NOISE, samples=10_000)
+    seconds, rate, dataset = timed(study, 2)
+    rows = []
+    for form in FORMS:
+        errors = dataset["error"].sel(form=form).squeeze().median("sample")
+        failed = (dataset["outcome"].sel(form=form).squeeze() == "BLEW_UP").sum("sample")
+        rows.append(
+            (form, *(f"{e:.1e}" + (f" ({int(f)} ran away)" if f else "") for e, f in zip(errors, failed, strict=True)))
+        )
+    head = ("median error, nats, at noise", *(f"{sigma:g}" for sigma in NOISE))
+    return f"{study.samples * len(study.conditions):,} samples in {seconds:.0f} s, {rate:.0f} a second.\n\n" + table(
+        head, rows
+    )
+
+
+def workers() -> str:
+    """One worker and two, with ngspice."""
+    study = af.Study(CHANNEL, noise=(1e-2,), samples=640, engine="ngspice")
+    rows, one = [], 0.0
+    for count in (1, 2):
+        seconds, rate, _ = timed(study, count)
+        one = one or seconds
+        rows.append((str(count), f"{seconds:.1f}", f"{rate:.1f}", f"{one / seconds:.2f}"))
+    return table(("workers", "seconds for 640 samples", "samples a second, once started", "times as fast"), rows)
+
+
+def passed_on(rows: Any) -> Any:
+    """What a chunk without any work would return."""
+    return rows
+
+
+def overhead() -> str:
+    """What a chunk costs besides its computation: there and back through a process, packing, and writing to disk."""
+    rows = []
+    for engine in ("block", "ngspice"):
+        study = af.Study(CHANNEL, noise=(1e-2,), samples=1000, engine=engine)
+        chunk: Chunk = study.chunks[0]
+        compute(study.text, chunk)
+        started = time.perf_counter()
+        arrays = compute(study.text, chunk)
+        work = time.perf_counter() - started
+        with tempfile.TemporaryDirectory() as folder, local_workers(1) as pool:
+            pool.submit(passed_on, arrays).result()
+            started = time.perf_counter()
+            for _ in range(20):
+                pool.submit(passed_on, arrays).result()
+            passing = (time.perf_counter() - started) / 20
+            with opened(Path(folder) / "a", study, versions(), resume=False) as store:
+                started = time.perf_counter()
+                for number in range(20):
+                    store.write(number, arrays)
+                writing = (time.perf_counter() - started) / 20
+        share = (passing + writing) / work
+        count = str(chunk.last - chunk.first)
+        rows.append(
+            (engine, count, f"{1e3 * work:.0f}", f"{1e3 * passing:.1f}", f"{1e3 * writing:.1f}", f"{100 * share:.1f} %")
+        )
+    return table(("engine", "samples a chunk", "computing (ms)", "passing on (ms)", "writing (ms)", "overhead"), rows)
+
+
+MEMORY = """
+import re, sys
+from pathlib import Path
+import analogflow as af
+from analogflow.simulators.ngspice.session import default_session
+from analogflow.studies.grid import Chunk
+from analogflow.studies.sampling import compute
+
+def resident(process):
+    return int(re.search(r"VmRSS:\\s*(\\d+)", Path(f"/proc/{process}/status").read_text())[1]) / 1024
+
+study = af.Study(af.Channel(%r), noise=(0.01,), samples=10000, engine="ngspice", time_constants=2.0)
+for chunk in study.chunks:
+    compute(study.text, chunk)
+    if chunk.last in (16, 1008, 2000, 4000, 6000, 8000, 10000):
+        print(chunk.last, resident("self"), resident(default_session().process_id), flush=True)
+"""
+
+
+def memory() -> str:
+    """Memory of a worker, and of its ngspice, over 10,000 runs of 2 τ."""
+    program = [sys.executable, "-c", MEMORY % (CHANNEL.transition.tolist(),)]
+    lines = subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()
+    rows = [(runs, f"{float(own):.0f}", f"{float(spice):.0f}") for runs, own, spice in map(str.split, lines)]
+    return table(("runs", "worker (MB)", "its ngspice (MB)"), rows)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Digest of every file of a study."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+def kills(wanted: int = 100) -> str:
+    """Studies killed at random moments and resumed, until they finish; their files against those of one that was let be."""
+    rng, killed, rounds, equal = random.Random(1), 0, 0, 0
+    study = af.Study(CHANNEL, forms=FORMS, noise=NOISE[:4], samples=500)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_experiment(study, folder / "e.toml")
+        command = [sys.executable, "-m", "analogflow", "study", str(folder / "e.toml"), "--workers", "2", "--resume", "-o"]
+        subprocess.run([*command, str(folder / "whole")], check=False, capture_output=True)
+        whole = digests(folder / "whole")
+        while killed < wanted:
+            target, rounds = folder / f"killed-{rounds}", rounds + 1
+            while True:
+                running = subprocess.Popen([*command, str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                try:
+                    running.wait(timeout=rng.uniform(1.0, 6.0))
+                    break
+                except subprocess.TimeoutExpired:
+                    os.kill(running.pid, signal.SIGKILL)
+                    running.wait()
+                    killed += 1
+            assert running.stderr is not None
+            said = re.findall("computed again", running.stderr.read().decode())
+            equal += digests(target) == whole and not said
+    return f"{killed} kills in {rounds} studies: {equal} of {rounds} ended with the same bytes as one that was not killed."
+
+
+if __name__ == "__main__":
+    sections = {
+        "machine": lambda: machine("numpy", "scipy"),
+        "size": size,
+        "workers": workers,
+        "overhead": overhead,
+        "memory": memory,
+        "kills": kills,
+    }
+    report(__doc__, DOCUMENT, sections)

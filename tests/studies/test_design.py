@@ -1,0 +1,98 @@
+"""The design of a study: its grid, its fingerprint, and what it refuses."""
+
+import json
+
+import pytest
+
+import analogflow as af
+from analogflow.studies import study_of
+
+PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+CHANNEL = af.Channel(PAPER)
+
+
+def test_conditions_are_the_whole_grid_in_order() -> None:
+    study = af.Study(
+        {"a": CHANNEL, "b": CHANNEL}, forms=("logdomain", "replicator"), noise=(0, 0.1), imperfections={"offset": [0, 1e-3]}
+    )
+    assert len(study.conditions) == 16
+    assert [condition.number for condition in study.conditions] == list(range(16))
+    assert list(study.dimensions) == ["problem", "form", "technology", "noise", "mismatch", "temperature", "offset"]
+    last = study.conditions[-1]
+    assert (last.problem, last.form, last.noise, last.further) == ("b", "replicator", 0.1, {"offset": 1e-3})
+    assert last.imperfections.effects == ("offset",)
+
+
+def test_chunks_cover_every_sample_once_and_depend_on_the_study_alone() -> None:
+    study = af.Study(CHANNEL, noise=(0.01, 0.1), samples=2500)
+    covered = [(chunk.condition, sample) for chunk in study.chunks for sample in range(chunk.first, chunk.last)]
+    assert sorted(covered) == [(condition, sample) for condition in range(2) for sample in range(2500)]
+    assert [chunk.number for chunk in study.chunks] == list(range(6))
+
+
+def test_the_fingerprint_is_that_of_the_content() -> None:
+    study = af.Study({"a": CHANNEL}, noise=(0.01, "40dB"), samples=10, seed=2**62)
+    same = study_of(json.loads(study.text))
+    assert same.fingerprint == study.fingerprint
+    assert same.conditions == study.conditions
+    others = [
+        af.Study({"a": CHANNEL}, noise=(0.01, "40dB"), samples=11, seed=2**62),
+        af.Study({"a": CHANNEL}, noise=(0.01, "40dB"), samples=10, seed=1),
+        af.Study({"a": af.Channel(PAPER, initial=[0.5, 0.25, 0.25])}, noise=(0.01, "40dB"), samples=10, seed=2**62),
+    ]
+    assert len({study.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+def test_noise_as_a_ratio_is_a_sigma_per_root_of_a_time_constant() -> None:
+    assert af.Study(CHANNEL, noise=("40dB",)).noise == (af.Noise.from_snr(40).sigma,)
+
+
+def test_the_temperature_is_the_junctions_where_blocks_are_ideal_and_the_parts_elsewhere() -> None:
+    study = af.Study(CHANNEL, technologies=("ideal", "opamp"), temperature=(27.0, 50.0))
+    effects = [condition.imperfections.effects for condition in study.conditions]
+    assert effects == [(), ("temperature",), (), ()]
+    assert study.conditions[1].imperfections.temperature == pytest.approx(323.15)
+
+
+REFUSED = {
+    "nothing to vary": ({"noise": ()}, "noise has no value"),
+    "a value twice": ({"noise": (0.1, 0.1)}, "0.1 twice"),
+    "negative noise": ({"noise": (-0.1,)}, "sigma is -0.1"),
+    "noise in volts": ({"noise": ("5e-9V/rtHz",)}, "depends on the circuit"),
+    "no number": ({"mismatch": ("much",)}, "not a number"),
+    "too much": ({"mismatch": (0.5,)}, "from 0 to 0.3"),
+    "an unknown form": ({"forms": ("replicatr",)}, "'replicatr' of the capacity flow is not known"),
+    "an unknown technology": ({"technologies": ("opam",)}, "did you mean opamp"),
+    "an unknown engine": ({"engine": "ngspic"}, "did you mean ngspice"),
+    "an unknown imperfection": ({"imperfections": {"ofset": [1]}}, "did you mean offset"),
+    "mismatch among imperfections": ({"imperfections": {"mismatch": [0.1]}}, "dimension of its own"),
+    "imperfections of parts": ({"technologies": ("opamp",), "imperfections": {"offset": [1e-3]}}, "from its parts"),
+    "no samples": ({"samples": 0}, "whole number from 1"),
+    "half a sample": ({"samples": 1.5}, "whole number from 1"),
+    "a bad seed": ({"seed": -1}, "seed -1"),
+    "no time": ({"time_constants": 0.0}, "positive number"),
+    "unknown parts": ({"parts": "good"}, "parts 'good' is not known"),
+    "forms that differ": ({"technologies": ("ideal", "translinear")}, "name the forms"),
+    "a huge grid": ({"noise": tuple(range(400)), "mismatch": tuple(k / 4000 for k in range(400))}, "160000 conditions"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_study_is_refused(name: str) -> None:
+    keywords, sentence = REFUSED[name]
+    with pytest.raises(af.BadInput, match=sentence):
+        af.Study(CHANNEL, **keywords)
+
+
+def test_problems_are_of_one_family_and_can_be_written() -> None:
+    transport = af.Transport([[0, 1], [1, 0]], [0.5, 0.5], [0.5, 0.5], 0.1)
+    with pytest.raises(af.BadInput, match="of one family"):
+        af.Study({"a": CHANNEL, "b": transport})
+    with pytest.raises(af.BadInput, match="Flow is not a problem"):
+        af.Study(af.flows.capacity(CHANNEL))
+
+
+def test_another_layout_is_refused() -> None:
+    keys = af.Study(CHANNEL).to_dict()
+    with pytest.raises(af.BadInput, match="layout is 2"):
+        study_of({**keys, "layout": 2})

@@ -1,0 +1,115 @@
+"""Experiment files: read, written, and what in them is refused."""
+
+from pathlib import Path
+
+import pytest
+
+import analogflow as af
+from analogflow.problems.files import read_problem
+from analogflow.studies import read_experiment, write_experiment
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "examples/data"
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "paper_channel.csv").write_bytes((DATA / "paper_channel.csv").read_bytes())
+    path = folder / "experiment.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_experiment_names_files_beside_it(tmp_path: Path) -> None:
+    text = """
+flow = "capacity"
+problems = "paper_channel.csv"
+forms = ["logdomain", "replicator"]
+noise = [0.001, "40dB"]
+samples = 7
+[imperfections]
+offset = [0.001, 0.01]
+bandwidth = 1e5
+"""
+    study = read_experiment(written(tmp_path, text))
+    assert list(study.problems) == ["paper_channel"]
+    assert study.forms == ("logdomain", "replicator")
+    assert study.imperfections == {"offset": (0.001, 0.01), "bandwidth": (1e5,)}
+    assert len(study.conditions) == 8
+
+
+@pytest.mark.parametrize(
+    ("flow", "file"),
+    [
+        ("capacity", DATA / "paper_channel.csv"),
+        ("rate-distortion", DATA / "rate_distortion_hamming.json"),
+        ("transport", DATA / "transport_cooling.json"),
+        ("attention", DATA / "attention_three_tokens.json"),
+        ("hopfield", DATA / "hopfield_law.json"),
+        ("langevin", DATA / "langevin_coupled.json"),
+        (str(ROOT / "examples/flows/lotka_volterra.toml"), None),
+        (str(ROOT / "examples/flows/kuramoto_ring.toml"), None),
+    ],
+)
+def test_a_study_that_is_written_is_read_back_equal(flow: str, file: Path | None, tmp_path: Path) -> None:
+    study = af.Study(
+        {"a problem": read_problem(flow, file)}, noise=(0.0, 0.01), samples=3, imperfections={"leak": [1e3]}, seed=5
+    )
+    path = write_experiment(study, tmp_path / "e.toml")
+    assert read_experiment(path).fingerprint == study.fingerprint
+    with pytest.raises(af.BadInput, match="exists already"):
+        write_experiment(study, path)
+
+
+def test_a_rate_distortion_source_of_thirds_keeps_its_digits(tmp_path: Path) -> None:
+    problem = af.RateDistortion([1 / 3, 1 / 3, 1 / 3], [[0, 1], [1, 0], [1, 1]], 2.0)
+    study = af.Study(problem)
+    assert read_experiment(write_experiment(study, tmp_path / "e.toml")).fingerprint == study.fingerprint
+
+
+def test_equations_are_named_by_their_file(tmp_path: Path) -> None:
+    (tmp_path / "lotka.toml").write_bytes((ROOT / "examples/flows/lotka_volterra.toml").read_bytes())
+    study = read_experiment(written(tmp_path, 'flow = "lotka.toml"\nsamples = 2\n'))
+    assert list(study.problems) == ["lotka"]
+
+
+REFUSED = {
+    "an unknown key": ("noize = 0.1", "unknown key 'noize'; did you mean noise?"),
+    "a key far from any": ("zebra = 1", "unknown key 'zebra'; known are: flow"),
+    "no TOML": ("noise = [", "can not be parsed"),
+    "parts without parts": ('parts = "fast"', "the ideal technology has no parts"),
+    "a limit for the block engine": ("time_limit = 5", "it stops ngspice alone"),
+    "a list of imperfections": ("imperfections = [1]", "give a table of names"),
+    "a bad value": ("noise = [-1]", "sigma is -1"),
+    "an imperfection that is a dimension": ("imperfections = {mismatch = 0.1}", "dimension of its own"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_contradicts_itself_is_refused(name: str, tmp_path: Path) -> None:
+    line, sentence = REFUSED[name]
+    path = written(tmp_path, f'flow = "capacity"\nproblems = "paper_channel.csv"\nsamples = 3\n{line}\n')
+    with pytest.raises(af.BadInput, match=sentence) as caught:
+        read_experiment(path)
+    assert "experiment.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('problems = "paper_channel.csv"\nsamples = 1', "flow is None"),
+        ('flow = "capacity"\nsamples = 1', "'problems' is missing"),
+        ('flow = "capacity"\nproblems = "paper_channel.csv"', "samples is missing"),
+        ('flow = "capacity"\nsamples = 1\nproblems = ["paper_channel.csv", "./paper_channel.csv"]', "one name"),
+        ('flow = "capacity"\nsamples = 1\nproblems = {a = 3}', "neither a file nor a table"),
+        ('flow = "capacity"\nsamples = 1\nproblems = {a = {transition = [[1]], x = 1}}', "unknown key 'x'"),
+        ('flow = "capacity"\nsamples = 1\nproblems = "missing.csv"', "missing.csv"),
+    ],
+)
+def test_what_is_needed_is_asked_for(text: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(af.BadInput, match=sentence):
+        read_experiment(written(tmp_path, text))
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(af.BadInput, match="none"):
+        read_experiment(tmp_path / "none.toml")

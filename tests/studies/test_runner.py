@@ -1,0 +1,300 @@
+"""Running a study: the same bytes from any workers, after any kill, and what a person is told when it stops."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.studies import Progress, dask_workers, export_study, read_experiment, run_study, write_experiment
+from analogflow.studies.runner import repeat_sample
+
+PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+STUDY = af.Study(
+    af.Channel(PAPER), forms=("logdomain", "replicator"), noise=(0.01, 0.1), samples=12, seed=3, time_constants=20.0
+)
+
+
+class AtOnce(Executor):
+    """Computes where it is called."""
+
+    def submit(self, function, /, *arguments, **keywords):
+        future: Future = Future()
+        try:
+            future.set_result(function(*arguments, **keywords))
+        except Exception as fault:  # noqa: BLE001
+            future.set_exception(fault)
+        return future
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study") / "results"
+    run_study(STUDY, folder, AtOnce())
+    return folder
+
+
+def test_one_process_two_processes_and_threads_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    run_study(STUDY, tmp_path / "one", workers=1)
+    run_study(STUDY, tmp_path / "two", workers=2)
+    with ThreadPoolExecutor(2) as threads:
+        run_study(STUDY, tmp_path / "threads", threads)
+    for name in ("one", "two", "threads"):
+        assert hashes(tmp_path / name) == hashes(finished)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_cluster_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        dask_workers(cluster.scheduler_address) as executor,
+    ):
+        run_study(STUDY, tmp_path / "dask", executor)
+    assert hashes(tmp_path / "dask") == hashes(finished)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("analogflow.studies.workers._PATIENCE", 1.0)
+    with pytest.raises(af.BadInput, match=r"no scheduler answers at 'tcp://127.0.0.1:9'"), dask_workers("tcp://127.0.0.1:9"):
+        pass
+    with pytest.raises(af.BadInput, match="no scheduler answers at 'nonsense"), dask_workers("nonsense://1:2"):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_without_workers_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("analogflow.studies.workers._PATIENCE", 1.0)
+    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster:
+        with pytest.raises(af.BadInput, match="has no workers"), dask_workers(cluster.scheduler_address):
+            pass
+
+
+def test_the_dataset_has_the_agreed_layout(finished: Path, tmp_path: Path) -> None:
+    dataset = af.open_study(finished)
+    dims = ("problem", "form", "technology", "noise", "mismatch", "temperature", "sample")
+    assert dataset["error"].dims == dims
+    assert (
+        dataset["outcome"].dims == dataset["reason"].dims == dataset["verdict"].dims == dataset["settling_time"].dims == dims
+    )
+    assert dataset["z"].dims == (*dims, "z_component")
+    assert dict(dataset.sizes) == {
+        "problem": 1, "form": 2, "technology": 1, "noise": 2, "mismatch": 1, "temperature": 1, "sample": 12, "z_component": 3
+    }  # fmt: skip
+    assert {"error_input_distribution", "error_reading", "error_time_average"} <= set(dataset.data_vars)
+    assert dataset["error"].attrs["units"] == "nats"
+    assert dataset["settling_time"].attrs["units"] == "time constants"
+    assert dataset.attrs["fingerprint"] == STUDY.fingerprint
+    assert json.loads(dataset.attrs["parameters"])["samples"] == 12
+    assert json.loads(dataset.attrs["versions"])["numpy"] == np.__version__
+    quiet = dataset.sel(form="logdomain", noise=0.01)
+    assert float(quiet["error"].max()) < 1e-3
+    assert dataset["condition"].sel(form="replicator", noise=0.1).item() == 3
+
+
+def test_the_dataset_is_exported(finished: Path, tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    pandas = pytest.importorskip("pandas")
+    dataset = af.open_study(finished)
+    for name in ("a.nc", "b.nc", "a.csv"):
+        export_study(dataset, tmp_path / name)
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
+    with xarray.open_dataset(tmp_path / "a.nc", engine="scipy") as again:
+        np.testing.assert_array_equal(again["error"], dataset["error"])
+        assert again.attrs["fingerprint"] == STUDY.fingerprint
+    table = pandas.read_csv(tmp_path / "a.csv")
+    assert len(table) == 48
+    assert {"form", "noise", "sample", "outcome", "error", "z_0", "z_2", "condition"} <= set(table.columns)
+    with pytest.raises(af.BadInput, match="exists already"):
+        export_study(dataset, tmp_path / "a.csv")
+    with pytest.raises(af.BadInput, match="choose one of these endings"):
+        export_study(dataset, tmp_path / "a.xlsx")
+
+
+def test_problems_of_different_sizes_share_a_dataset(tmp_path: Path) -> None:
+    study = af.Study({"two": af.Channel([[0.9, 0.1], [0.2, 0.8]]), "three": af.Channel(PAPER)}, samples=2)
+    dataset = run_study(study, tmp_path / "a", AtOnce())
+    assert dataset["z"].shape[-1] == 3
+    assert bool(dataset["z"].sel(problem="two", z_component=2).isnull().all())
+    assert float(dataset["error"].max()) < 1e-12
+
+
+def test_damage_is_named_and_mended(finished: Path, tmp_path: Path) -> None:
+    run_study(STUDY, tmp_path / "a", AtOnce())
+    files = sorted((tmp_path / "a/chunks").iterdir())
+    files[1].write_bytes(files[1].read_bytes()[:200])
+    files[2].unlink()
+    with pytest.raises(af.BadInput, match=r"000001.npz' is cut short"):
+        af.open_study(tmp_path / "a")
+    notes: list[str] = []
+    seen: list[Progress] = []
+    run_study(STUDY, tmp_path / "a", AtOnce(), on_note=notes.append, on_progress=seen.append)
+    assert len(notes) == 1
+    assert "000001.npz' is cut short" in notes[0]
+    assert (seen[0].done, seen[0].kept, seen[-1].done, seen[-1].kept) == (24, 24, 48, 24)
+    assert hashes(tmp_path / "a") == hashes(finished)
+
+
+def test_damage_is_named_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_study(STUDY, tmp_path / "a", AtOnce())
+    (tmp_path / "a/chunks/000000.npz").write_bytes(b"")
+    run_study(STUDY, tmp_path / "a", AtOnce())
+    assert "000000.npz' is cut short" in capsys.readouterr().err
+
+
+def test_a_study_under_way_can_be_looked_at(finished: Path, tmp_path: Path) -> None:
+    run_study(STUDY, tmp_path / "a", AtOnce())
+    (tmp_path / "a/chunks/000000.npz").unlink()
+    dataset = af.open_study(tmp_path / "a")
+    assert (dataset.attrs["complete"], af.open_study(finished).attrs["complete"]) == (0, 1)
+    assert (dataset["outcome"].values == "").sum() == 12
+
+
+def test_a_worker_that_is_killed_is_a_sentence(tmp_path: Path) -> None:
+    class Doomed(AtOnce):
+        def submit(self, function, /, *arguments, **keywords):
+            if arguments[1].number < 2:
+                return super().submit(function, *arguments, **keywords)
+            future: Future = Future()
+            future.set_exception(af_broken())
+            return future
+
+    def af_broken() -> Exception:
+        from concurrent.futures.process import BrokenProcessPool
+
+        return BrokenProcessPool("a child process terminated abruptly")
+
+    with pytest.raises(af.AnalogflowError, match="a worker process was killed, perhaps for want of memory"):
+        run_study(STUDY, tmp_path / "a", Doomed())
+    assert len(list((tmp_path / "a/chunks").iterdir())) in (0, 1, 2)
+
+
+def test_a_fault_of_the_design_names_its_condition_before_anything_is_written(tmp_path: Path) -> None:
+    study = af.Study(af.Channel(PAPER), forms=("accelerated",), technologies=("translinear",))
+    with pytest.raises(af.AnalogflowError, match="accelerated"):
+        run_study(study, tmp_path / "a", AtOnce())
+    assert not (tmp_path / "a").exists()
+
+
+def test_arguments_that_contradict_each_other(tmp_path: Path) -> None:
+    with pytest.raises(af.BadInput, match="not both"):
+        run_study(STUDY, tmp_path / "a", AtOnce(), workers=2)
+    with pytest.raises(af.BadInput, match="from 1"):
+        run_study(STUDY, tmp_path / "a", workers=0)
+
+
+def test_a_sample_is_repeated_from_the_directory(finished: Path) -> None:
+    condition, rows = repeat_sample(finished, 1, 7)
+    stored = af.open_study(finished).sel(form="logdomain", noise=0.1, sample=7).squeeze()
+    assert condition.noise == 0.1
+    assert rows["error"][0] == pytest.approx(float(stored["error"]), rel=1e-6)
+    with pytest.raises(af.BadInput, match="no condition 4 with a sample 0; conditions are numbered from 0 to 3"):
+        repeat_sample(finished, 4, 0)
+
+
+def children_of(process: int) -> list[int]:
+    """Processes whose parent, or parent's parent, is `process`."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            parents[int(status.parent.name)] = int(fields[1])
+    found, reached = [], [process]
+    while reached:
+        mother = reached.pop()
+        children = [child for child, parent in parents.items() if parent == mother]
+        found += children
+        reached += children
+    return found
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+LONG = af.Study(af.Channel(PAPER), noise=tuple(k / 1000 for k in range(1, 9)), samples=400, seed=3, time_constants=20.0)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_a_study_that_is_stopped_leaves_no_process_and_is_resumed_to_the_same_bytes(
+    end: signal.Signals, tmp_path: Path
+) -> None:
+    write_experiment(LONG, tmp_path / "e.toml")
+    assert read_experiment(tmp_path / "e.toml").fingerprint == LONG.fingerprint
+    command = [
+        sys.executable,
+        "-m",
+        "analogflow",
+        "study",
+        str(tmp_path / "e.toml"),
+        "-o",
+        str(tmp_path / "a"),
+        "--workers",
+        "2",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 120
+        while not list((tmp_path / "a").glob("chunks/*.npz")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        family = children_of(running.pid)
+        os.kill(running.pid, end)
+        _, said = running.communicate(timeout=60)
+    assert len(family) >= 2
+    assert running.returncode == (130 if end == signal.SIGINT else -9)
+    if end == signal.SIGINT:
+        assert "of 3200 samples done; they are kept" in said
+        assert "--resume" in said
+        assert "Traceback" not in said
+    deadline = time.monotonic() + 30
+    while any(map(alive, family)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, family))
+    partial = len(list((tmp_path / "a/chunks").glob("*.npz")))
+    assert 0 < partial < 8
+    again = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
+    assert again.stderr == ""
+    run_study(LONG, tmp_path / "b", AtOnce())
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+
+
+SCRIPT = """
+import analogflow as af
+study = af.Study(af.Channel([[0.9, 0.1], [0.2, 0.8]]), samples=2)
+print(af.run_study(study, "out", workers=1)["error"].max().item() < 1e-9)
+"""
+
+
+def test_a_script_without_a_guard_is_told_about_it(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text(SCRIPT)
+    run = subprocess.run([sys.executable, "s.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert 'put the call under if __name__ == "__main__"' in run.stderr
+    (tmp_path / "s.py").write_text(SCRIPT.replace("print", 'if __name__ == "__main__": print'))
+    run = subprocess.run([sys.executable, "s.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout == "True\n"

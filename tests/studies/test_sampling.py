@@ -1,0 +1,145 @@
+"""Chunks: the same samples as single runs, in either engine, for every family; samples that break down are data."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.problems.files import read_problem
+from analogflow.simulators import engines
+from analogflow.studies import sampling
+from analogflow.studies.grid import Chunk
+from analogflow.studies.sampling import compute, sample_alone
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "examples/data"
+CHANNEL = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+
+
+def rows_of(study: af.Study) -> dict[str, np.ndarray]:
+    assert len(study.conditions) == 1
+    return compute(study.text, Chunk(0, 0, 0, study.samples))
+
+
+@pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
+def test_a_sample_is_the_run_that_solve_makes(form: str) -> None:
+    study = af.Study(CHANNEL, forms=(form,), mismatch=(0.01,), samples=3, seed=4)
+    rows = rows_of(study)
+    solution = af.solve(CHANNEL, form=form, engine="block", imperfections=af.Imperfections(mismatch=0.01), seed=4)
+    assert rows["outcome"].tolist() == ["SETTLED"] * 3
+    assert rows["error_reading"][0] == pytest.approx(solution.certificate.errors["capacity_nats"], abs=1e-8)
+    assert rows["error_input_distribution"][0] == pytest.approx(solution.certificate.errors["input_distribution"], abs=1e-6)
+    assert rows["settling_time"][0] == pytest.approx(solution.settling_time, rel=0.03)
+    assert rows["answer"][0] == pytest.approx(solution.run.final("z"), abs=1e-6)
+    assert len(set(rows["error"])) == 3
+
+
+def test_a_sample_alone_is_the_sample_of_its_chunk() -> None:
+    study = af.Study(CHANNEL, noise=(0.03,), samples=5, seed=9)
+    chunk, alone = rows_of(study), sample_alone(study, study.conditions[0], 3)
+    for name, values in alone.items():
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(values[0], chunk[name][3], rtol=1e-6, atol=1e-12)
+        else:
+            assert values[0] == chunk[name][3]
+
+
+def test_noise_is_the_same_in_every_form() -> None:
+    noise = (0.001,)
+    ends = [
+        rows_of(af.Study(CHANNEL, forms=(form,), noise=noise, samples=2))["answer"] for form in ("logdomain", "accelerated")
+    ]
+    # Two forms of one state at one noise: their answers go astray together.
+    away = [end - ends[0].mean(axis=0) for end in ends]
+    assert np.corrcoef(away[0].ravel(), away[1].ravel())[0, 1] > 0.5
+
+
+def test_a_condition_without_chance_is_computed_once() -> None:
+    rows = rows_of(af.Study(CHANNEL, samples=4))
+    assert rows["error"].tolist() == [rows["error"][0]] * 4
+    assert rows["error"][0] < 1e-12
+
+
+def test_a_mean_over_the_last_quarter_is_better_than_the_last_value() -> None:
+    rows = rows_of(af.Study(CHANNEL, noise=(0.05,), samples=100))
+    assert rows["error_time_average"].mean() < 0.6 * rows["error"].mean()
+    assert np.isnan(rows["settling_time"]).all()
+    assert set(rows["outcome"]) == {"COMPLETED"}
+
+
+def test_samples_that_run_away_are_data() -> None:
+    rows = rows_of(af.Study(CHANNEL, forms=("replicator",), noise=(0.1,), samples=20))
+    gone = rows["outcome"] == "BLEW_UP"
+    assert 0 < gone.sum() < 20
+    assert np.isnan(rows["error"][gone]).all()
+    assert np.isfinite(rows["error"][~gone]).all()
+    assert set(rows["reason"][gone]) == {af.Outcome.BLEW_UP.value}
+    assert set(rows["reason"][~gone]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("flow", "file", "measure", "largest"),
+    [
+        ("rate-distortion", "rate_distortion_hamming.json", "error_reproduction", 1e-6),
+        ("transport", "transport_three.json", "error_cost", 1e-6),
+        ("attention", "attention_three_tokens.json", "error_sphere", 1e-6),
+        ("hopfield", "hopfield_rest.json", "error_energy", 1e-6),
+        ("langevin", "langevin_coupled.json", "error_covariance", 0.5),
+        ("hopfield", "hopfield_law.json", "error_covariance", 0.5),
+    ],
+)
+def test_every_family_has_its_measures(flow: str, file: str, measure: str, largest: float) -> None:
+    problem = read_problem(flow, DATA / file)
+    law = measure == "error_covariance"
+    rows = rows_of(af.Study(problem, samples=2, time_constants=300.0 if law else None))
+    assert (rows["error"] < largest).all()
+    assert (rows[measure] < largest).all()
+    assert rows["outcome"].tolist() == (["COMPLETED"] * 2 if law or flow == "attention" else ["SETTLED"] * 2)
+
+
+def test_equations_of_ones_own() -> None:
+    problem = read_problem(str(ROOT / "examples/flows/lotka_volterra.toml"))
+    rows = rows_of(af.Study(problem, mismatch=(0.0,), samples=1))
+    assert rows["error"][0] < 1e-5
+    spoilt = rows_of(af.Study(problem, mismatch=(0.01,), samples=3))
+    assert (spoilt["error"] > 1e-4).all()
+
+
+@pytest.mark.ngspice
+def test_engines_agree_sample_by_sample() -> None:
+    studies = [
+        af.Study(CHANNEL, noise=(0.01,), mismatch=(0.01,), imperfections={"offset": [1e-3]}, samples=2, engine=engine)
+        for engine in ("block", "ngspice")
+    ]
+    block, spice = map(rows_of, studies)
+    assert spice["answer"] == pytest.approx(block["answer"], abs=1e-4)
+    assert spice["error"] == pytest.approx(block["error"], abs=1e-6)
+    assert block.keys() == spice.keys()
+
+
+@pytest.mark.ngspice
+def test_a_circuit_of_parts_deviates_with_its_temperature() -> None:
+    colder, warmer = (
+        rows_of(af.Study(CHANNEL, technologies=("opamp",), mismatch=(0.001,), temperature=(degrees,), engine="ngspice"))
+        for degrees in (27.0, 60.0)
+    )
+    assert colder["outcome"][0] == warmer["outcome"][0] == "SETTLED"
+    assert not np.allclose(colder["answer"], warmer["answer"], atol=1e-6)
+
+
+def test_a_simulator_that_breaks_down_costs_one_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = engines.ENGINES["block"]
+
+    def breaks(deck: af.Deck, **keywords: object) -> af.Trajectory:
+        if deck.circuit.sample == 1:
+            raise af.SimulationFailed("ngspice crashed (SIGSEGV); the next run starts a new process.")
+        return real(deck, **keywords)
+
+    monkeypatch.setitem(engines.ENGINES, "ngspice", breaks)
+    study = af.Study(CHANNEL, mismatch=(0.01,), samples=3, engine="ngspice")
+    rows = sampling.compute(study.text, Chunk(0, 0, 0, 3))
+    assert rows["outcome"].tolist() == ["SETTLED", "FAILED", "SETTLED"]
+    assert rows["reason"][1].startswith("ngspice crashed (SIGSEGV)")
+    assert np.isnan(rows["error"]).tolist() == [False, True, False]
+    assert np.isnan(rows["answer"][1]).all()

@@ -1,0 +1,149 @@
+"""Model files of the user: numbers come through, nothing else does."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import analogflow as af
+from analogflow.errors import BadInput
+from analogflow.problems import Channel
+from analogflow.reference import capacity_reference
+from analogflow.technology import part_set
+from analogflow.technology.model_file import PARAMETERS, quantity, read_models
+
+PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+LIBRARY = """* transistors of a lot
+.lib typical
+.MODEL T1 NPN (IS=1.8E-14 ISE=50f NF=.9955 NE=1.46 BF=400
++ VAF=80 IKF=0.14 RB=20 RC=0.25 RE=0.395 ; a remark
++ CJE=13pF TF=640p CJC=4p MFG=somebody VCEO=45)
+.model t2 pnp is=3e-14 bf=250 vaf=30 $ another
+.model t3 d(is=4n rs=.5 n=1.7 cjo=4P bv=100)
+.endl
+"""
+
+
+def written(folder, text, name="own.lib"):
+    path = folder / name
+    path.write_bytes(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
+    return path
+
+
+def test_models_are_read_with_their_suffixes_and_continuations(tmp_path):
+    models = read_models(written(tmp_path, LIBRARY))
+    assert set(models) == {"t1", "t2", "t3"}
+    t1 = dict(models["t1"].parameters)
+    assert t1["ise"] == pytest.approx(50e-15)
+    assert t1["cje"] == pytest.approx(13e-12)
+    assert t1["tf"] == pytest.approx(640e-12)
+    assert t1["rc"] == 0.25
+    assert "mfg" not in t1
+    assert models["t2"].kind == "pnp"
+    assert dict(models["t3"].parameters)["is"] == pytest.approx(4e-9)
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("1M", 1e-3),
+        ("1MEG", 1e6),
+        ("2.2k", 2200),
+        ("3uF", 3e-6),
+        ("1e3", 1e3),
+        (".5p", 5e-13),
+        ("10V", 10.0),
+        ("1mil", 25.4e-6),
+    ],
+)
+def test_suffixes_are_those_of_spice(text, value):
+    assert quantity(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (".control\nshell date\n.endc", r"line 1: '.control' is not read"),
+        (".model a npn(is=1e-15)\n.include /etc/passwd", r"line 2: '.include /etc/passwd' is not read"),
+        (".lib other.lib typical", r"'.lib other.lib typical' is not read"),
+        (".model a nmos(vto=1)", r"kind 'nmos'; known are: npn, pnp, d"),
+        (".model a npn(is=1e-15 beta=3)", r"'beta' is not a parameter of npn; the nearest is"),
+        (".model a npn(is={x})", r"is = '\{x\}' is not a number"),
+        (".model a npn(is=nan)", r"is = 'nan' is not a number"),
+        (".model a npn(is=1e999)", r"is = '1e999' is not a number"),
+        (".model a npn(is=-1e-15)", r"is = -1e-15 is not allowed"),
+        (".model a npn(is=1e-15 bf=0)", r"bf = 0 is not allowed"),
+        (".model a npn(bf=100)", r"has no saturation current"),
+        (".model a npn(is=1e-15 level=4)", r"'level' is not a parameter"),
+        (".model a npn(is=1e-15 `rm`)", r"holds the character '`'"),
+        (".model a npn(is=1e-15\x00)", r"holds the character"),
+        (".model a npn(is 1e-15)", r"is not PARAMETER=NUMBER"),
+        (".model a npn(is=1f)\n.model A pnp(is=1f)", r"line 2: the model 'a' is there twice"),
+        ("+ bf=3", r"continues a line, but there is none"),
+        (".param x=1", r"'.param x=1' is not read"),
+        (".subckt a b c\n.ends", r"is not read"),
+        ("* nothing", r"holds no .model line"),
+        ("", r"holds no .model line"),
+        ("*" * (2**20 + 2), r"larger than 1 MB"),
+    ],
+)
+def test_whatever_else_a_file_says_is_refused_by_a_sentence(tmp_path, text, message):
+    with pytest.raises(BadInput, match=message):
+        read_models(written(tmp_path, text))
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"can not be read"):
+        read_models(tmp_path)
+    with pytest.raises(BadInput, match=r"can not be read"):
+        read_models(tmp_path / "absent.lib")
+
+
+@given(
+    st.sampled_from(["npn", "pnp"]),
+    st.dictionaries(st.sampled_from(sorted(PARAMETERS["bipolar"] - {"is"})), st.floats(1e-30, 1e30), max_size=12),
+)
+def test_what_is_written_is_read(tmp_path_factory, kind, parameters):
+    text = "\n+ ".join([f".model x1 {kind} (is=1e-15", *(f"{k.upper()} = {v!r}" for k, v in parameters.items())]) + ")"
+    (model,) = read_models(written(tmp_path_factory.mktemp("models"), text)).values()
+    assert dict(model.parameters) == {"is": 1e-15, **parameters}
+    assert model.kind == kind
+
+
+@given(st.one_of(st.text(max_size=300), st.binary(max_size=300), st.text(alphabet=".modelnp()=+ \n1ef-;*$", max_size=200)))
+def test_any_file_is_read_or_refused(tmp_path_factory, text):
+    try:
+        models = read_models(written(tmp_path_factory.mktemp("models"), text))
+    except BadInput:
+        return
+    assert all(math.isfinite(value) for model in models.values() for _, value in model.parameters)
+
+
+@pytest.mark.ngspice
+def test_a_circuit_runs_with_transistors_of_ones_own(tmp_path):
+    written(tmp_path, LIBRARY)
+    toml = written(tmp_path, '[transistors]\nfile = "own.lib"\nnpn = "T1"\npnp = "T2"\n', "mine.toml")
+    circuit = af.compile(af.flows.capacity(PAPER), technology="translinear", parts=str(toml))
+    deck = af.netlist(circuit, time_constants=100)
+    assert "is=1.8e-14" in deck.text
+    assert "somebody" not in deck.text
+    z = af.simulate(deck).final("z")
+    assert abs(z - capacity_reference(PAPER).input_distribution).max() < 2e-3
+
+
+@pytest.mark.parametrize(
+    "lines, message",
+    [
+        ('file = "own.lib"\nnpn = "T9"', r"npn = 'T9' is not in 'own.lib'; the nearest are: t"),
+        ('file = "own.lib"\nnpn = "T2"', r"npn = 'T2' is a pnp model"),
+        ('file = "own.lib"\nnpm = "T1"', r"key 'npm' is not known; known are: file, npn, pnp"),
+        ('npn = "T1"', r"give file = "),
+        ('file = 3\nnpn = "T1"', r"give file = "),
+        ('file = "absent.lib"\nnpn = "T1"', r"can not be read"),
+    ],
+)
+def test_transistors_that_are_not_there_are_refused(tmp_path, lines, message):
+    written(tmp_path, LIBRARY)
+    with pytest.raises(BadInput, match=message):
+        part_set(str(written(tmp_path, f"[transistors]\n{lines}\n", "mine.toml")))

@@ -1,0 +1,117 @@
+"""The verb study: its tables, exit codes, and what is said to a person."""
+
+from pathlib import Path
+
+import pytest
+
+import analogflow as af
+from analogflow.cli import main
+
+ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "p.csv").write_text(ROWS)
+    return tmp_path
+
+
+def test_a_study_is_run_refused_and_resumed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        "study",
+        "capacity",
+        "p.csv",
+        "-o",
+        "out",
+        "--noise",
+        "0.01,40dB",
+        "--samples",
+        "5",
+        "--seed",
+        "3",
+        "--workers",
+        "1",
+    ]
+    assert main([*command, "--time", "10", "--export", "out.csv"]) == 0
+    said = capsys.readouterr()
+    assert "2 conditions × 5 samples, seed 3" in said.out
+    assert "noise 0.01" in said.out
+    assert said.err == ""
+    assert (folder / "out.csv").read_text().count("\n") == 11
+    assert main([*command, "--time", "10"]) == 2
+    assert "holds this study already; give --resume" in capsys.readouterr().err
+    assert main([*command, "--time", "10", "--resume"]) == 0
+    assert main([*command, "--time", "11", "--resume"]) == 2
+    assert "holds another study" in capsys.readouterr().err
+
+
+def test_samples_that_fail_are_said_with_how_to_repeat_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["study", "capacity", "p.csv", "-o", "out", "--form", "replicator", "--noise", "0.3", "--samples", "5"]
+    assert main([*command, "--workers", "1"]) == 1
+    said = capsys.readouterr()
+    assert "condition 0, sample 0: A state ran away" in said.err
+    assert "Repeat it alone: analogflow study --repeat out 0 0" in said.err
+    assert "2 further samples failed" in said.err
+    assert main(["study", "--repeat", "out", "0", "0"]) == 1
+    assert "BLEW_UP" in capsys.readouterr().out
+
+
+@pytest.mark.ngspice
+def test_a_run_that_takes_too_long_costs_its_sample(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["study", "capacity", "p.csv", "-o", "out", "--engine", "ngspice", "--samples", "2", "--mismatch", "0.01"]
+    assert main([*command, "--time-limit", "0.001", "--workers", "1"]) == 1
+    assert "did not finish within the time limit of 0.001 s" in capsys.readouterr().err
+    dataset = af.open_study("out")
+    assert set(dataset["outcome"].values.ravel()) == {"FAILED"}
+    assert bool(dataset["z"].isnull().all())
+
+
+def test_an_experiment_file_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "e.toml").write_text(
+        'flow = "capacity"\nproblems = "p.csv"\nnoise = [0.01]\nsamples = 3\ntime_constants = 5\n'
+    )
+    assert main(["study", "e.toml", "-o", "out", "--workers", "1"]) == 0
+    assert af.open_study("out").sizes["sample"] == 3
+    assert main(["study", "e.toml", "-o", "out", "--samples", "4"]) == 2
+    assert "--samples contradicts the experiment file" in capsys.readouterr().err
+
+
+REFUSED = {
+    "no flow": ([], "there is no flow"),
+    "no directory": (["capacity", "p.csv", "--samples", "3"], "-o is missing"),
+    "no samples": (["capacity", "p.csv", "-o", "out"], "samples is missing"),
+    "two places": (
+        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--workers", "2", "--dask", "tcp://a:1"],
+        "one of them",
+    ),
+    "no number": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--mismatch", "a"], "argument --mismatch"),
+    "noise in words": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--noise", "loud"], "'loud' is none of"),
+    "an effect without value": (
+        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--imperfect", "offset"],
+        "NAME=NUMBER",
+    ),
+    "an effect twice": (
+        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--imperfect", "leak=9", "--imperfect", "leak=8"],
+        "given twice",
+    ),
+    "an existing export": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--export", "p.csv"], "exists already"),
+    "a missing experiment": (["e.toml", "-o", "out"], "e.toml"),
+    "a repeat with more": (["--repeat", "out", "0", "0", "--samples", "3"], "leave 3 out"),
+    "a repeat of words": (["--repeat", "out", "a", "0"], "whole numbers"),
+    "a repeat of nothing": (["--repeat", "out", "0", "0"], "holds no study"),
+    "a file as directory": (["capacity", "p.csv", "-o", "p.csv", "--samples", "3"], "is a file"),
+    "a directory of other things": (["capacity", "p.csv", "-o", ".", "--samples", "3"], "holds no study"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_input_is_one_sentence(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, sentence = REFUSED[name]
+    assert main(["study", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert not (folder / "out").exists()

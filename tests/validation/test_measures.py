@@ -1,0 +1,75 @@
+"""Measures of batches: the same numbers as certificates of single runs, for every family."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.problems.files import read_problem
+from analogflow.validation import certify, measures, primary_measure
+
+DATA = Path(__file__).parents[2] / "examples/data"
+FLOWS = Path(__file__).parents[2] / "examples/flows"
+PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+
+PROBLEMS = {
+    "capacity": lambda: af.Channel(PAPER),
+    "capacity with an unavailable input": lambda: af.Channel(PAPER, unavailable=[1]),
+    "capacity with a cost": lambda: af.Channel(PAPER, cost=[0, 1, 1], cost_limit=0.4),
+    "rate-distortion": lambda: read_problem("rate-distortion", DATA / "rate_distortion_hamming.json"),
+    "transport": lambda: read_problem("transport", DATA / "transport_three.json"),
+    "attention": lambda: read_problem("attention", DATA / "attention_three_tokens.json"),
+    "hopfield": lambda: read_problem("hopfield", DATA / "hopfield_rest.json"),
+    "langevin without noise": lambda: af.Langevin("x**4 - x**2 + 0.3*x", ["x"], 0.0, start=[1.0]),
+    "custom": lambda: read_problem(str(FLOWS / "lotka_volterra.toml")),
+    "custom with a free mean": lambda: read_problem(str(FLOWS / "kuramoto_ring.toml")),
+}
+
+
+def batch(run: af.Trajectory) -> tuple[dict, dict]:
+    return {n: v[-1:] for n, v in run.values.items()}, {n: v[None] for n, v in run.values.items()}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_measures_of_a_batch_of_one_are_the_errors_of_its_certificate(name: str) -> None:
+    problem = PROBLEMS[name]()
+    flow = af.solve(problem, engine="block", time_constants=3.0).flow
+    run = af.simulate(af.netlist(af.compile(flow), time_constants=3.0), engine="block")
+    finals, paths = batch(run)
+    found = measures(flow, finals, paths=paths, times=run.time, end=float(run.time[-1]))
+    errors = certify(flow.problem, run).errors
+    assert errors.keys() <= found.keys()
+    for key, value in errors.items():
+        assert found[key].shape == (1,)
+        assert found[key][0] == pytest.approx(value, rel=1e-9, abs=1e-12), key
+    assert primary_measure(flow) in found
+
+
+@pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
+def test_the_state_read_by_an_ideal_instrument_is_better_than_the_circuits_own_reading(form: str) -> None:
+    flow = af.flows.capacity(af.Channel(PAPER), form=form)
+    runs = af.ensemble(af.compile(flow), 20, imperfections=af.Imperfections(offset=1e-3), tolerance=1e-9, time_constants=500)
+    found = measures(flow, runs.final)
+    assert (found["state_nats"] < found["capacity_nats"]).mean() > 0.8
+    exact = af.ensemble(af.compile(flow), 1, tolerance=1e-9, time_constants=500)
+    assert measures(flow, exact.final)["state_nats"][0] < 1e-12
+
+
+def test_a_law_is_measured_by_its_mean_and_covariance() -> None:
+    problem = af.Langevin("(x**2 + y**2 + x*y)/2", ["x", "y"], 0.5)
+    flow = af.flows.langevin(problem)
+    times = np.linspace(0, 200, 2001)
+    noise = af.Noise(0.0, seed=1, step=0.1)
+    runs = af.ensemble(af.compile(flow), 3, noise=noise, time_constants=200.0, save=times, step_accuracy=1e-5)
+    found = measures(flow, runs.final, paths=runs.values, times=times, end=200.0)
+    for k in range(3):
+        run = af.Trajectory(times, {name: value[k] for name, value in runs.values.items()}, af.Outcome.COMPLETED)
+        errors = certify(problem, run).errors
+        assert {name: value[k] for name, value in found.items()} == pytest.approx(dict(errors), rel=1e-9)
+
+
+def test_what_is_not_finite_is_measured_as_nothing() -> None:
+    flow = af.flows.capacity(af.Channel(PAPER), form="replicator")
+    found = measures(flow, {"z": np.array([[np.nan, 0.5, 0.5], [-1.0, -1.0, -1.0], [1 / 3, 1 / 3, 1 / 3]])})
+    assert np.isnan(found["state_nats"]).tolist() == [True, True, False]
