@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from analogflow import flows
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
+from analogflow.comparison import Comparison, compare
 from analogflow.compiler import compile, degrade
 from analogflow.errors import (
     AnalogflowError,
@@ -59,6 +60,7 @@ __all__ = [
     "Channel",
     "Circuit",
     "CommonMode",
+    "Comparison",
     "Deck",
     "Ensemble",
     "Equations",
@@ -89,6 +91,7 @@ __all__ = [
     "WeightedMean",
     "certify",
     "comparator",
+    "compare",
     "compile",
     "degrade",
     "draw_blocks",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.problems import Attention
 
-__all__ = ["AttentionRun", "attention_steps"]
+__all__ = ["AttentionRun", "attention_rate", "attention_steps"]
 
 Array = NDArray[np.float64]
 
@@ -77,8 +77,8 @@ def attention_steps(problem: Attention, step: float = 0.01, *, order: str = "sim
     return AttentionRun(x, problem.time, steps, order)
 
 
-def _moved(problem: Attention, x: Array, seen: Array, h: float) -> Array:
-    """The tokens `x` one step on, attending to `seen`."""
+def attention_rate(problem: Attention, x: Array, seen: Array) -> Array:
+    """P_x V m of the tokens `x`, shape (k, d), that attend to the tokens `seen`, shape (n, d)."""
     query = x @ problem.B
     if math.isinf(problem.beta):
         mean = query / np.linalg.norm(query, axis=1, keepdims=True)
@@ -87,5 +87,10 @@ def _moved(problem: Attention, x: Array, seen: Array, h: float) -> Array:
         weights = np.exp(scores - scores.max(axis=1, keepdims=True))
         mean = (weights @ seen) / weights.sum(axis=1, keepdims=True)
     drive = mean @ problem.V.T
-    moved = x + h * (drive - (x * drive).sum(axis=1, keepdims=True) * x)
+    return drive - (x * drive).sum(axis=1, keepdims=True) * x
+
+
+def _moved(problem: Attention, x: Array, seen: Array, h: float) -> Array:
+    """The tokens `x` one step on, attending to `seen`."""
+    moved = x + h * attention_rate(problem, x, seen)
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)

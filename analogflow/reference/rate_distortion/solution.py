@@ -104,8 +104,14 @@ def rate_distortion_certificate(problem: RateDistortion, q: ArrayLike) -> RateDi
         return RateDistortionBounds(upper - float(np.log((A.T @ (problem.source / partition)).max())), upper)
 
 
-def rate_distortion_reference(problem: RateDistortion) -> RateDistortionReference:
+def rate_distortion_reference(problem: RateDistortion, *, gap: float = _AIM) -> RateDistortionReference:
     """Point of the curve at the slope of `problem`, to a certified gap of 1e-10 nat or less.
+
+    Parameters
+    ----------
+    problem : RateDistortion
+    gap : float
+        At which to stop, nats; a larger one than 1e-10 saves steps and is what is certified then.
 
     Notes
     -----
@@ -114,9 +120,14 @@ def rate_distortion_reference(problem: RateDistortion) -> RateDistortionReferenc
 
     Raises
     ------
+    BadInput
+        `gap` is not a positive number.
     SimulationFailed
         The gap did not close.
     """
+    if isinstance(gap, bool) or not gap > 0:
+        raise BadInput(f"gap is {gap!r}; give a positive number of nats, such as 1e-9.")
+    enough = max(gap, _ENOUGH)
     p, A = problem.source, problem.gibbs
     q = np.full(problem.reproductions, 1 / problem.reproductions)
     best, bounds, steps = q, rate_distortion_certificate(problem, q), 0
@@ -139,19 +150,19 @@ def rate_distortion_reference(problem: RateDistortion) -> RateDistortionReferenc
         found = rate_distortion_certificate(problem, q)
         if found.gap < bounds.gap:
             best, bounds = q / q.sum(), found
-        if bounds.gap <= _AIM or (found.gap > 10 * bounds.gap and bounds.gap <= _ENOUGH):
+        if bounds.gap <= gap or (found.gap > 10 * bounds.gap and bounds.gap <= enough):
             break
     q = best
     # Where columns of A are nearly alike, Newton's matrix is nearly singular; Blahut's step mends what it leaves.
-    for _ in range(0 if bounds.gap <= _AIM else _POLISH):
+    for _ in range(0 if bounds.gap <= gap else _POLISH):
         polished = q / q.sum()
         q = polished * (A.T @ (p / (A @ polished)))
         found = rate_distortion_certificate(problem, q)
         if found.gap < bounds.gap:
             best, bounds = q / q.sum(), found
-        if bounds.gap <= _AIM:
+        if bounds.gap <= gap:
             break
-    if not bounds.gap <= _ENOUGH:
+    if not bounds.gap <= enough:
         raise SimulationFailed(f"the reference of {problem!r} stopped at a gap of {bounds.gap:.2g} nat.")
     rate, distortion = _point(problem, best)
     return RateDistortionReference(best, rate, distortion, bounds, steps)

@@ -1,0 +1,217 @@
+"""Runs the circuits of a problem, follows the error of what they show over time, and says what they draw.
+
+The error is the judge's, of the state a perfect instrument would read; conversion is not counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.comparison.contender import Contender, Point
+from analogflow.comparison.energy import Prices
+from analogflow.comparison.judge import Judge
+from analogflow.compiler import compile
+from analogflow.errors import AnalogflowError
+from analogflow.flows import FAMILIES, Flow
+from analogflow.hardware.parts_list import parts_list
+from analogflow.noise import Noise
+from analogflow.problems import Channel, Hopfield, Langevin, Transport
+from analogflow.simulators import default_engine, ensemble
+from analogflow.solution import family_of, solve
+from analogflow.technology.translinear import CARRIED
+from analogflow.trajectory import Trajectory
+
+__all__ = ["CIRCUITS", "forms_of", "run_circuit"]
+
+Array = NDArray[np.float64]
+
+CIRCUITS: Mapping[str, tuple[str, ...]] = {
+    "capacity": ("logdomain", "accelerated", "replicator", "normalised", "printed"),
+    "rate-distortion": ("logdomain", "gibbs", "logarithmic"),
+    "transport": ("potential", "scaling"),
+    "attention": ("softmax", "zero-temperature"),
+    "hopfield": ("relaxation",),
+    "langevin": ("overdamped",),
+}
+"""Forms of each family's flow, the default first."""
+
+_POINTS = 160
+"""Points of a path that are judged."""
+
+_SAMPLES = 8
+"""Circuits of which the root mean square error counts, where the flow itself is noisy."""
+
+_AVERAGES = 24
+"""Lengths at which the average over a noisy run is judged."""
+
+
+def forms_of(family: str) -> list[str]:
+    """Names of all circuits of a family: technology and form."""
+    forms = [f"ideal:{form}" for form in CIRCUITS[family]] + [f"opamp:{form}" for form in CIRCUITS[family]]
+    return forms + [f"translinear:{form}" for carried, form in CARRIED if carried == family]
+
+
+def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, prices: Prices, **conditions: Any) -> Contender:
+    """Row of a circuit.
+
+    Parameters
+    ----------
+    name : str
+        Technology and form, such as "opamp:logdomain".
+    conditions
+        ``noise``, ``seed``, ``parts`` and ``temperature`` as `solve` takes them.
+
+    Notes
+    -----
+    Ideal circuits are integrated by the block engine and have a time in τ only; circuits of parts, with preferred values,
+    run in ngspice and have the τ and the static power of their parts. A circuit that can not be built or run is a row with
+    the reason.
+    """
+    technology, _, form = name.partition(":")
+    method = _METHODS[technology]
+    empty = Contender(name, "analog", method, math.inf, 0.0)
+    engine = "block" if technology == "ideal" else default_engine()
+    if technology != "ideal" and engine == "block":
+        return dataclasses.replace(
+            empty, note="ngspice is not installed, and a circuit of parts needs it; see analogflow doctor"
+        )
+    try:
+        flow = FAMILIES[family_of(problem)](problem, form=form)
+        if flow.averaging is not None:
+            return _averaged(empty, problem, flow, judge, accuracy, prices, **conditions)
+        solution = solve(flow, technology=technology, engine=engine, **conditions)
+    except AnalogflowError as fault:
+        return dataclasses.replace(empty, note=str(fault))
+    circuit, run = solution.circuit, solution.run
+    chip = prices.chip_power(_ideal_elements(flow, solution.circuit))
+    ends = flow.end_time is not None
+    times, errors = _errors(problem, flow, run, judge, only_last=ends)
+    noisy = solution.noisy
+    delivered = float(np.quantile(errors[times >= 0.5 * times[-1]], 0.95)) if noisy else float(errors[-1])
+    if not run.outcome.ok:
+        return dataclasses.replace(empty, note=f"{run.outcome.value} {run.detail}".strip())
+    tau = circuit.time_constant if circuit.parts else None
+    bill = parts_list(circuit) if circuit.parts else None
+    watts = bill.power if bill else None
+    points = tuple(_timed(t, e, tau, watts) for t, e in zip(times, errors, strict=True))
+    settled = _settling(times, errors, accuracy)
+    return dataclasses.replace(
+        empty,
+        delivered=delivered,
+        bits=judge.bits(delivered),
+        points=points,
+        at=None if settled is None else _timed(settled, min(accuracy, delivered), tau, watts),
+        components=sum(entry.count for entry in bill.entries) if bill else len(circuit.elements),
+        watts=watts,
+        time_constant=tau,
+        chip_watts=chip,
+        note="read at the flow's own end" if ends else "",
+    )
+
+
+_METHODS = {
+    "ideal": "the flow by mathematics in the block engine; no parts, so neither seconds nor joules",
+    "opamp": "op-amps, multipliers and junctions with preferred values, in ngspice",
+    "translinear": "transistors in emitter-coupled arrays with preferred values, in ngspice",
+}
+
+
+def _timed(time: float, error: float, tau: float | None, watts: float | None) -> Point:
+    seconds = None if tau is None else time * tau
+    joules = None if seconds is None or watts is None else watts * seconds
+    return Point(float(error), time_constants=float(time), seconds=seconds, joules=joules)
+
+
+def _ideal_elements(flow: Flow, circuit: Any) -> int:
+    return len(circuit.elements if circuit.technology == "ideal" else compile(flow).elements)
+
+
+def _errors(problem: Any, flow: Flow, run: Trajectory, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
+    """Times in τ and errors at some points of a run, the first and the last among them."""
+    last = len(run.time) - 1
+    wanted = np.geomspace(max(1e-3, float(run.time[1])), float(run.time[-1]), _POINTS) if last else np.zeros(1)
+    rows = [last] if only_last else np.unique([0, *np.searchsorted(run.time, wanted).clip(0, last), last]).tolist()
+    read = _READ.get(type(problem), _read_answer)
+    return run.time[rows], np.array([judge.error(read(problem, run, k)) for k in rows])
+
+
+def _settling(times: Array, errors: Array, accuracy: float) -> float | None:
+    """Time in τ from which the error stays at or below `accuracy`, between points by the logarithm of the error."""
+    above = np.flatnonzero(~(errors <= accuracy))
+    if not len(above):
+        return float(times[0])
+    k = int(above[-1])
+    if k + 1 == len(times):
+        return None
+    if not (np.isfinite(errors[k]) and errors[k + 1] > 0):
+        return float(times[k + 1])
+    part = math.log(errors[k] / accuracy) / math.log(errors[k] / errors[k + 1])
+    return float(times[k] + part * (times[k + 1] - times[k]))
+
+
+def _read_channel(channel: Channel, run: Trajectory, row: int) -> Array:
+    z = run.values["z"][row]
+    if z.size == channel.inputs:
+        return z
+    full = np.zeros(channel.inputs)
+    full[channel.available] = z
+    return full
+
+
+def _read_transport(problem: Transport, run: Trajectory, row: int) -> tuple[Array, None]:
+    return run.values["plan"][row].reshape(problem.cost.shape), None
+
+
+def _read_answer(problem: Any, run: Trajectory, row: int) -> Array:
+    return run.values["q" if "q" in run.values else "x"][row]
+
+
+def _read_hopfield(problem: Hopfield, run: Trajectory, row: int) -> Array:
+    return np.concatenate([run.values["v"][row], run.values["h"][row]])
+
+
+_READ: dict[type, Callable[..., Any]] = {Channel: _read_channel, Hopfield: _read_hopfield, Transport: _read_transport}
+
+
+def _averaged(
+    empty: Contender, problem: Langevin, flow: Flow, judge: Judge, accuracy: float, prices: Prices, **conditions: Any
+) -> Contender:
+    """Row of a flow with noise of its own: averages over ever longer parts of several runs of the ideal circuit."""
+    averaging = flow.averaging
+    assert averaging is not None  # only such flows come here
+    if not empty.name.startswith("ideal"):
+        return dataclasses.replace(empty, note="a noisy circuit of parts is not averaged here: see analogflow solve")
+    circuit = compile(flow)
+    times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)
+    found = ensemble(
+        circuit, _SAMPLES, time_constants=averaging.end, save=times, step_accuracy=1e-5,
+        noise=Noise(0.0, conditions.get("seed") or 0, averaging.noise_step),
+    )  # fmt: skip
+    paths = np.concatenate([found.values[name] for name in problem.variables], axis=2)
+    first = int(np.searchsorted(times, averaging.skipped))
+    lengths = np.unique(np.geomspace(8, len(times) - first, _AVERAGES).astype(int))
+    points = []
+    for length in lengths:
+        errors = []
+        for path in paths[:, first : first + length]:
+            errors.append(judge.error((path.mean(axis=0), np.atleast_2d(np.cov(path.T, bias=True)))))
+        error = float(np.sqrt(np.mean(np.square(errors))))
+        points.append(Point(error, time_constants=float(times[first + length - 1])))
+    settled = _settling(np.array([p.time_constants for p in points]), np.array([p.error for p in points]), accuracy)
+    delivered = points[-1].error
+    return dataclasses.replace(
+        empty,
+        delivered=delivered,
+        bits=judge.bits(delivered),
+        points=tuple(points),
+        at=None if settled is None else Point(accuracy, time_constants=settled),
+        components=len(circuit.elements),
+        chip_watts=prices.chip_power(len(circuit.elements)),
+        note=f"averages over time, root mean square error of {_SAMPLES} circuits",
+    )

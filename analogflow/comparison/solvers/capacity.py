@@ -1,0 +1,139 @@
+"""Digital contenders for the capacity of a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from analogflow.comparison.solvers.solver import Delivered, Solver, Work, decades
+from analogflow.digital import (
+    blahut_arimoto,
+    discretised_flow,
+    multiplicative_weights,
+    over_relaxed_blahut_arimoto,
+)
+from analogflow.problems import Channel
+from analogflow.reference import capacity_batch, capacity_reference
+
+__all__ = ["SOLVERS"]
+
+_STEP_OF_FLOW, _SMALL_STEP = 0.5, 0.1
+_MOST = 10_000_000
+_WARM_STEPS, _DENSE = 60, 64
+"""Multiplicative steps before screening, and inputs up to which there is none."""
+
+_BATCH = 256
+
+
+def _matrix(channel: Channel) -> tuple[int, int]:
+    return len(channel.available), channel.outputs
+
+
+def evaluations(channel: Channel, iterations: int, each: int = 1, exponentials: bool = True) -> Work:
+    """Work of steps of two matrix-vector products, m logarithms and, if the step is multiplicative, n exponentials."""
+    n, m = _matrix(channel)
+    count = each * iterations + 1
+    entropies = n * m
+    functions = count * (m + (n if exponentials else 0)) + entropies
+    return Work(iterations, count * (2 * n * m + 3 * n) + entropies, functions, count * 2 * n * m, n * m)
+
+
+def _newton(channel: Channel, z: Any, iterations: int) -> Work:
+    """Work of the interior point: P diag(1/q) Pᵀ and a Cholesky factor an iteration, on the inputs that screening keeps."""
+    n, m = _matrix(channel)
+    screened = n > _DENSE
+    newton = max(1, iterations - _WARM_STEPS) if screened else iterations
+    # How many inputs screening kept is not told: an optimum's support and as much again is about what it is.
+    kept = min(n, 2 * int((np.asarray(z) > 0).sum())) if screened else n
+    first = evaluations(channel, (_WARM_STEPS if screened else 0) + 1)
+    each = kept * kept * m / 2 + kept**3 / 6 + 2 * kept * kept + 2 * kept * m
+    return Work(
+        iterations,
+        newton * each + first.multiply_adds,
+        newton * (m + 3 * kept) + first.functions,
+        newton * (2 * kept * m + kept * kept) + first.words,
+        n * m + kept * kept,
+    )
+
+
+def _multiplicative(solve: Callable[..., Any]) -> Callable[[Channel, float, float, int], Delivered]:
+    def run(channel: Channel, gap: float, seconds: float, seed: int) -> Delivered:
+        found = solve(channel, gap=gap, most=_MOST, seconds=seconds)
+        return Delivered(found.input_distribution, lambda: evaluations(channel, found.iterations))
+
+    return run
+
+
+def _stepped(rule: str, each: int) -> Callable[[Channel, float, float, int], Delivered]:
+    def run(channel: Channel, movement: float, seconds: float, seed: int) -> Delivered:
+        n, m = _matrix(channel)
+        # The steps know no deadline; what they may take is worked out from the time of a step.
+        most = int(min(_MOST, max(100, seconds / (each * (1.5e-5 + 1e-9 * n * m)))))
+        found = discretised_flow(channel, step=rule, tau=_STEP_OF_FLOW, tolerance=movement, most=most)
+        return Delivered(found.input_distribution, lambda: evaluations(channel, found.iterations, each, exponentials=False))
+
+    return run
+
+
+def _movements(problem: Channel, finest: float) -> Sequence[float]:
+    """Movements of z in a step at which to stop: smaller than the gap where convergence is slow."""
+    return decades(problem, 1e-3 * finest)
+
+
+def _interior(channel: Channel, gap: float, seconds: float, seed: int) -> Delivered:
+    found = capacity_reference(channel, gap=gap)
+    return Delivered(found.input_distribution, lambda: _newton(channel, found.input_distribution, found.iterations))
+
+
+def _batch(channel: Channel, gap: float, seconds: float, seed: int) -> Delivered:
+    matrix = channel.reduced().transition
+    found = capacity_batch(np.broadcast_to(matrix, (_BATCH, *matrix.shape)), gap=gap)
+    z = np.zeros(channel.inputs)
+    z[channel.available] = found.input_distributions[0]
+    return Delivered(z, lambda: _newton(channel, z, capacity_reference(channel, gap=gap).iterations))
+
+
+def _small(channel: Channel) -> str:
+    n, m = _matrix(channel)
+    return "" if n * m <= 1024 else f"{_BATCH} channels of {n}×{m} at once take more memory than they save time"
+
+
+SOLVERS: tuple[Solver, ...] = (
+    Solver(
+        "blahut-arimoto",
+        "Blahut-Arimoto: the flow in steps of τ = 1 (Arimoto; Blahut 1972)",
+        decades,
+        _multiplicative(blahut_arimoto),
+    ),
+    Solver(
+        "multiplicative-weights",
+        f"multiplicative weights with τ = {_SMALL_STEP:g}, which follows the flow (Beretta and Pelillo 2025)",
+        decades,
+        _multiplicative(lambda channel, **limits: multiplicative_weights(channel, _SMALL_STEP, **limits)),
+    ),
+    Solver("euler", f"the flow stepped by Euler's rule, τ = {_STEP_OF_FLOW:g}", _movements, _stepped("euler", 1)),
+    Solver(
+        "runge-kutta",
+        f"the flow stepped by the classical rule of order 4, τ = {_STEP_OF_FLOW:g}",
+        _movements,
+        _stepped("rk4", 4),
+    ),
+    Solver(
+        "over-relaxed",
+        "Blahut-Arimoto with longer steps and a safeguard that keeps it monotone (Matz and Duhamel 2004)",
+        decades,
+        _multiplicative(over_relaxed_blahut_arimoto),
+    ),
+    Solver("interior-point", "primal-dual interior point with screening of inputs (Mehrotra 1992)", decades, _interior),
+    Solver(
+        "interior-point-batch",
+        f"the same on {_BATCH} such channels at once, time and work for each: throughput, not delay",
+        decades,
+        _batch,
+        applies=_small,
+        share=_BATCH,
+    ),
+)
+"""Contenders, the plainest first."""
