@@ -74,7 +74,7 @@ def spiced(problems: list[Any]) -> tuple[np.ndarray, np.ndarray]:
         start = without(len(problem.transition))[0]
         dead = af.Channel(problem.transition, initial=start / start.sum())
         for verdicts, channel in ((planted, dead), (healthy, problem)):
-            found = af.verify(channel, form="replicator", engine="ngspice", time_constants=LONG)
+            found = af.verify(channel, form="replicator", engine="ngspice")
             verdicts.append(found.verdict.name)
     return np.array(planted), np.array(healthy)
 

@@ -66,6 +66,8 @@ class Contender:
         Power of the same flow on a chip with the assumed branches.
     processor_joules : float, optional
         Assumed power of a processor times the measured time.
+    batch : int
+        Problems that it solves at once: its time is a share of theirs, a throughput and no delay.
     note : str
         Why it did not take part, or what else must be known.
     command : str
@@ -84,6 +86,7 @@ class Contender:
     time_constant: float | None = None
     chip_watts: float | None = None
     processor_joules: float | None = None
+    batch: int = 1
     note: str = ""
     command: str = ""
 
@@ -93,8 +96,11 @@ class Contender:
         return self.at is not None
 
     def value(self, measure: str) -> float | None:
-        """Time (s), energy (J) or operations at which the accuracy was reached; None if it was not or can not be said."""
-        if self.at is None:
+        """Time (s), energy (J) or operations at which the accuracy was reached; None if it was not or can not be said.
+
+        What solves many problems at once has no time for one.
+        """
+        if self.at is None or (measure == "time" and self.batch > 1):
             return None
         return {"time": self.at.seconds, "energy": self.at.joules, "operations": self.at.operations}[measure]
 

@@ -52,7 +52,7 @@ def run_solver(
     BLAS runs on one thread. The least time of up to five runs counts. A run's error is what the judge finds in its answer;
     what the solver says of itself is not looked at.
     """
-    empty = Contender(solver.name, "digital", solver.method, math.inf, 0.0)
+    empty = Contender(solver.name, "digital", solver.method, math.inf, 0.0, batch=solver.share)
     if reason := solver.applies(problem):
         return dataclasses.replace(empty, note=reason)
     aims = sorted({*solver.settings(problem, accuracy), *solver.settings(problem, min(finest, accuracy))}, reverse=True)
@@ -107,11 +107,16 @@ def _point(solver: Solver, problem: Any, judge: Judge, aim: float, left: float, 
 def _timed(solver: Solver, problem: Any, aim: float, left: float, seed: int) -> tuple[float, Delivered]:
     """Least time of some runs, seconds, and what the last delivered."""
     taken, total = math.inf, 0.0
-    for _ in range(_REPEATS):
-        started = time.perf_counter()
-        delivered = solver.run(problem, aim, left, seed)
-        once = time.perf_counter() - started
+    for _ in range(_REPEATS - 1):
+        delivered, once = _once(solver, problem, aim, left, seed)
         taken, total = min(taken, once), total + once
         if total > _WORTH_REPEATING:
-            break
-    return taken, delivered
+            return taken, delivered
+    delivered, once = _once(solver, problem, aim, left, seed)
+    return min(taken, once), delivered
+
+
+def _once(solver: Solver, problem: Any, aim: float, left: float, seed: int) -> tuple[Delivered, float]:
+    started = time.perf_counter()
+    delivered = solver.run(problem, aim, left, seed)
+    return delivered, time.perf_counter() - started

@@ -101,8 +101,8 @@ class Comparison:
             f"Times of digital solvers are measured: {self.machine}; NumPy and SciPy, BLAS on one thread.",
             "Energy of a digital solver is its operations and the fetching of its words, without instructions, leakage and "
             "waiting: a lower bound, in favour of the digital side. Operations are counted from iterations.",
-            "Energy of a circuit is its parts' static power times its settling time. Setting its coefficients, conversion and "
-            "the host are not counted, in favour of the circuit.",
+            "Energy of a circuit is its parts' static power times its settling time. Setting its coefficients, conversion "
+            "and the host are not counted, in favour of the circuit.",
             "A chip is an extrapolation: the same settling in τ, and the accuracy of the ideal flow.",
             *listed,
         )

@@ -3,6 +3,7 @@
 from analogflow.report.attention import plot_attention
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import board_table, levels_table, mapping_table, parts_table
+from analogflow.report.comparison import comparison_tables, plot_comparison, print_comparison
 from analogflow.report.figure import alt_text, check_writable, save_figure
 from analogflow.report.law import plot_law
 from analogflow.report.paths import plot_paths
@@ -29,6 +30,7 @@ __all__ = [
     "board_table",
     "budget_tables",
     "check_writable",
+    "comparison_tables",
     "doctor_table",
     "draw_blocks",
     "draw_circuit",
@@ -38,6 +40,7 @@ __all__ = [
     "parts_table",
     "plot_attention",
     "plot_capacity",
+    "plot_comparison",
     "plot_histogram",
     "plot_law",
     "plot_paths",
@@ -47,6 +50,7 @@ __all__ = [
     "plot_tolerance",
     "plot_transport",
     "plot_yields",
+    "print_comparison",
     "print_solution",
     "print_study",
     "save_figure",

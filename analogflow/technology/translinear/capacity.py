@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import xlogy
+from scipy.special import softmax, xlogy
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.circuit import Group
@@ -54,12 +54,13 @@ def capacity(brief: Brief) -> Realisation:
         *(Group(f"log{j}", "ln q", tuple(stages.transdiode(f"v{j}", f"s{j}", parts, bias))) for j in range(outputs)),
         Group("references", "entropies of the rows", tuple(_references(brief, bias, outputs, with_pair=legs.max() > 0))),
     ]
+    common = _common_mode(P, start, legs, brief, bias)
     noisy, sources = stages.noise_legs(brief, inputs, v_t)
     groups += [Group("noise", "", sources)] if sources else []
     for i in range(inputs):
         weights = {f"v{j}": float(P[i, j]) for j in range(outputs)}
         weights |= {"va": float(legs[i]), "vb": float(legs.max() - legs[i])} | noisy[i]
-        row = stages.integrator(f"u{i}", weights, "vr", v_t * float(start[i] - start.max()), parts, bias)
+        row = stages.integrator(f"u{i}", weights, "vr", v_t * float(start[i] - start.max()) + common, parts, bias)
         groups.append(Group(f"u{i}", "crossbar row and integrator", tuple(row)))
     groups.append(Group("loop", "common mode", tuple(stages.common_mode_loop("vr", "ve", parts, bias))))
     mean = np.eye(inputs) - 1 / inputs
@@ -75,6 +76,25 @@ def capacity(brief: Brief) -> Realisation:
         ),
     }
     return assembled(brief, groups, readings, bias, bias.time_constant)
+
+
+def _common_mode(P: np.ndarray, start: np.ndarray, legs: np.ndarray, brief: Brief, bias: Bias) -> float:
+    """Volts across the integrators' capacitors at which the loop is at rest when the run starts.
+
+    From elsewhere the loop would take a time constant to charge them, and rows whose resistors were rounded differently
+    would not be charged alike: the path would be another.
+    """
+    parts = brief.parts
+    assert parts is not None
+    z = softmax(start)
+
+    def log(share: float) -> float:
+        return stages.junction(parts.pnp, bias.tail * share, brief.temperature)
+
+    level = float(z @ P @ [log(share) for share in z @ P])
+    level += float(z @ legs) * log(1.0) + float(legs.max() - z @ legs) * log(1 / ENTROPY_RATIO)
+    base = bias.emitter + stages.junction(parts.npn, bias.tail * float(z.max()), brief.temperature)
+    return base - level / (1 + float(legs.max()))
 
 
 def _tail(brief: Brief, bias: Bias) -> Iterator[Element]:

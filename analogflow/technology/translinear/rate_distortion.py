@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import softmax
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
+from analogflow.circuit.models import Model
 from analogflow.circuit.reading import Reading
 from analogflow.technology.realisation import Brief, Realisation
 from analogflow.technology.translinear import stages
@@ -54,11 +56,12 @@ def rate_distortion(brief: Brief) -> Realisation:
     for y in range(size):
         both = (*stages.transdiode(f"lq{y}", f"sq{y}", parts, bias), *_hanging(f"lt{y}", f"st{y}", brief))
         groups.append(Group(f"log{y}", "ln q and -ln T", both))
+    common = _common_mode(kernel, source, start, brief, bias)
     noisy, sources = stages.noise_legs(brief, size, v_t)
     groups += [Group("noise", "", sources)] if sources else []
     for y in range(size):
         legs = {f"lq{y}": 1.0, f"lt{y}": 1.0} | noisy[y]
-        row = stages.integrator(f"u{y}", legs, "vr", v_t * float(start[y] - start.max()), parts, bias)
+        row = stages.integrator(f"u{y}", legs, "vr", v_t * float(start[y] - start.max()) + common, parts, bias)
         groups.append(Group(f"u{y}", "integrator", tuple(row)))
     groups.append(Group("loop", "common mode", tuple(stages.common_mode_loop("vr", "eq", parts, bias))))
     readings = {
@@ -66,6 +69,20 @@ def rate_distortion(brief: Brief) -> Realisation:
         "q": Reading(tuple(f"i(vq{y})" for y in range(size)), frozen(np.ones(size)), shares=bias.tail),
     }
     return assembled(brief, groups, readings, bias, bias.time_constant)
+
+
+def _common_mode(kernel: np.ndarray, source: np.ndarray, start: np.ndarray, brief: Brief, bias: Bias) -> float:
+    """Volts across the integrators' capacitors at which the loop is at rest when the run starts."""
+    parts = brief.parts
+    assert parts is not None
+    q = softmax(start)
+    mapped = source @ (kernel * q / (kernel @ q)[:, None])
+
+    def log(model: Model, share: float) -> float:
+        return stages.junction(model, bias.tail * share, brief.temperature)
+
+    pairs = [log(parts.pnp, own) + _HANGER - log(parts.npn, image) for own, image in zip(q, mapped, strict=True)]
+    return bias.emitter + log(parts.npn, float(q.max())) - float(q @ pairs) / 2
 
 
 def _tails(source: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:

@@ -1,0 +1,58 @@
+"""The verb compare: one problem, every circuit and every digital solver, at one delivered accuracy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from analogflow import report
+from analogflow.cli.options import celsius, positive
+from analogflow.cli.progress import fraction_bar
+from analogflow.comparison import compare, contenders_of
+from analogflow.errors import BadInput
+from analogflow.problems.files import read_problem
+from analogflow.solution import family_of
+
+__all__ = ["about_compare", "run_compare"]
+
+
+def about_compare(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow compare``."""
+    parser.add_argument("flow", metavar="FLOW", help="name of a flow")
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
+    parser.add_argument("--accuracy", type=positive, metavar="E", help="error to compare at, in the unit of the error")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this contender; may be repeated")
+    parser.add_argument("--list", action="store_true", help="list the contenders and stop")
+    parser.add_argument("--seconds", type=positive, default=3.0, metavar="S", help="for each digital solver (3)")
+    parser.add_argument("--energy", metavar="FILE", help="TOML file of what operations cost")
+    parser.add_argument("--noise", metavar="S", help="at every integrator of the circuits: 0.01 per √τ, or 40dB")
+    parser.add_argument("--seed", type=int, default=0, help="decides noise and samples (0)")
+    parser.add_argument("--parts", default="precision", metavar="SET", help="precision, general, fast or a TOML file")
+    parser.add_argument("--temperature", type=celsius, default=27.0, metavar="C", help="of the parts, °C (27)")
+    parser.add_argument("--json", action="store_true", help="print one object and nothing else")
+    parser.add_argument("--figure", metavar="FILE", help="draw error against time and energy")
+    parser.add_argument("--force", action="store_true", help="replace an existing figure")
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Print the comparison; 1 where nobody delivered the accuracy."""
+    problem = read_problem(options.flow, options.problem)
+    if options.list:
+        print("\n".join(contenders_of(family_of(problem))))
+        return 0
+    if options.seed < 0:
+        raise BadInput(f"seed: {options.seed} is not a whole number from 0.")
+    report.check_writable(options.figure, force=options.force)
+    with fraction_bar(options.json, "comparing") as on_progress:
+        found = compare(
+            problem, accuracy=options.accuracy, only=options.only, seconds=options.seconds, energy=options.energy,
+            noise=options.noise, seed=options.seed, parts=options.parts, temperature=options.temperature,
+            source=options.problem or "", on_progress=on_progress,
+        )  # fmt: skip
+    if options.json:
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        report.print_comparison(found)
+    if options.figure:
+        report.save_figure(report.plot_comparison(found), options.figure, force=options.force)
+    return 0 if any(contender.reached for contender in found.contenders) else 1

@@ -1,0 +1,64 @@
+"""Figure of a comparison: error against time and against energy, circuits and digital solvers side by side."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.figure import Figure
+
+from analogflow.comparison import Comparison, Contender
+from analogflow.report.figure import INK, MUTED, PALETTE, describe, new_figure, style
+
+__all__ = ["plot_comparison"]
+
+_MARKERS = "osD^vPX*"
+
+
+def plot_comparison(comparison: Comparison) -> Figure:
+    """Error against time, and against energy, of every contender that delivered anything.
+
+    Digital solvers are points joined by lines, one for each setting of their knob; circuits of parts are lines in time. A
+    dotted line is the accuracy that was asked for. Ideal circuits have no seconds and are left out.
+
+    Returns
+    -------
+    Figure
+        7 in wide, two panels, with an alternative text.
+    """
+    drawn = [c for c in comparison.contenders if any(p.seconds and math.isfinite(p.error) for p in c.points)]
+    with style():
+        figure = new_figure(7.0, 3.4)
+        axes = figure.subplots(1, 2, sharey=True)
+        counts = {"analog": 0, "digital": 0}
+        for contender in drawn:
+            k = counts[contender.kind]
+            counts[contender.kind] += 1
+            for panel, quantity in zip(axes, ("seconds", "joules"), strict=True):
+                _line(panel, contender, quantity, k)
+        floor = min((p.error for c in drawn for p in c.points if p.error > 0), default=1e-12)
+        for panel, label in zip(axes, ("time (s)", "energy (J)"), strict=True):
+            panel.axhline(comparison.accuracy, color=INK, lw=0.8, ls=":")
+            panel.set(xscale="log", yscale="log", xlabel=label, ylim=(max(floor, 1e-13) / 3, None))
+        axes[0].set_ylabel(f"error{f' ({comparison.unit})' if comparison.unit else ''}")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
+    ends = "; ".join(f"{c.name} {c.delivered:.1e}" for c in drawn)
+    describe(
+        figure,
+        f"{comparison.measure[:1].upper()}{comparison.measure[1:]} against time and energy for {len(drawn)} contenders "
+        f"on {comparison.problem}, with a line at {comparison.accuracy:g}. Each delivers: {ends}.",
+    )
+    return figure
+
+
+def _line(axes, contender: Contender, quantity: str, k: int) -> None:
+    points = [(getattr(p, quantity), p.error) for p in contender.points if getattr(p, quantity) and math.isfinite(p.error)]
+    if not points:
+        return
+    x, y = zip(*points, strict=True)
+    colour = PALETTE[k % (len(PALETTE) - 2)]
+    if contender.kind == "analog":
+        axes.plot(x, y, color=colour, lw=1.6, label=contender.name)
+        axes.plot(x[-1], y[-1], "|", color=colour, ms=8, mew=1.6)
+    else:
+        axes.plot(x, y, color=colour, lw=0.7, ls="--", marker=_MARKERS[k % len(_MARKERS)], ms=3.5, mec=MUTED, mew=0.3,
+                  label=contender.name)  # fmt: skip
