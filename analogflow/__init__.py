@@ -140,5 +140,23 @@ _LOADED_ON_USE = {
 
 def __getattr__(name: str) -> Any:
     if name in _LOADED_ON_USE:
-        return getattr(import_module(_LOADED_ON_USE[name]), name)
+        found = getattr(import_module(_LOADED_ON_USE[name]), name)
+        if name == "Study":
+            _shows_itself(found, "html")
+        return found
     raise AttributeError(f"module 'analogflow' has no attribute {name!r}")
+
+
+def _shows_itself(kind: Any, language: str) -> None:
+    """Let objects of a class draw themselves in notebooks; what draws is loaded when one is shown."""
+
+    def shown(thing: Any) -> str | None:
+        return getattr(import_module("analogflow.report.notebook"), f"shown_{language}")(thing)
+
+    setattr(kind, f"_repr_{language}_", shown)
+
+
+for _kind in (Solution, Verification, Comparison, Flow):
+    _shows_itself(_kind, "html")
+for _kind in (BlockGraph, Circuit):
+    _shows_itself(_kind, "svg")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from analogflow.cli import circuits, comparing, solving, studying, verifying
+from analogflow.cli import circuits, comparing, reporting, solving, studying, verifying
 from analogflow.errors import AnalogflowError, BadInput
 
 __all__ = ["VERBS", "main"]
@@ -31,6 +31,11 @@ VERBS: dict[str, Verb] = {
         "solve, push the settled state away, run again, and say whether the answer stands",
         verifying.run_verify,
         verifying.about_verify,
+    ),
+    "report": (
+        "write one HTML page of a study: results, figures, failures, circuit, and how to repeat it",
+        reporting.run_report,
+        reporting.about_report,
     ),
     "compare": (
         "solve one problem by every circuit and every digital solver, and compare them at one accuracy",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
@@ -52,13 +54,16 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
     )
     about_json(parser)
     parser.add_argument("--figure", metavar="FILE", help="write a figure of the run (.svg, .png, .pdf)")
-    parser.add_argument("--force", action="store_true", help="replace an existing figure")
+    parser.add_argument("--report", metavar="FILE", help="write an HTML page of the run")
+    parser.add_argument("--force", action="store_true", help="replace an existing figure or page")
 
 
 def run_solve(options: argparse.Namespace) -> int:
     """Simulate and certify; 1 where a check fails."""
     problem = read_problem(options.flow, options.problem)
     report.check_writable(options.figure, force=options.force)
+    if options.report:
+        report.check_page(Path(options.report), force=options.force)
     engine = options.engine or default_engine()
     if options.engine is None and engine == "block":
         print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
@@ -81,4 +86,8 @@ def run_solve(options: argparse.Namespace) -> int:
         report.print_solution(solution, budget)
     if options.figure:
         report.save_figure(report.PLOTS[family_of(problem)](solution), options.figure, force=options.force)
+    if options.report:
+        commands = [shlex.join(["analogflow", *sys.argv[1:]])]
+        page = report.run_page(solution, report.PLOTS[family_of(problem)], budget=budget, commands=commands)
+        report.write_page(page, options.report, force=options.force)
     return 0 if solution.passed else 1

@@ -5,6 +5,7 @@ from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import board_table, levels_table, mapping_table, parts_table
 from analogflow.report.comparison import comparison_tables, plot_comparison, print_comparison
 from analogflow.report.figure import alt_text, check_writable, save_figure
+from analogflow.report.html import check_page, run_page, study_page, write_page
 from analogflow.report.law import plot_law
 from analogflow.report.paths import plot_paths
 from analogflow.report.plots import plot_capacity
@@ -29,6 +30,7 @@ __all__ = [
     "alt_text",
     "board_table",
     "budget_tables",
+    "check_page",
     "check_writable",
     "comparison_tables",
     "doctor_table",
@@ -53,11 +55,14 @@ __all__ = [
     "print_comparison",
     "print_solution",
     "print_study",
+    "run_page",
     "save_figure",
     "solution_json",
     "solution_table",
     "study_figures",
+    "study_page",
     "study_table",
+    "write_page",
 ]
 
 PLOTS = {
