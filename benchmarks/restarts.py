@@ -17,7 +17,7 @@ from analogflow.studies.statistics import rate_estimate
 DOCUMENT = Path(__file__).parents[1] / "docs/verify.md"
 LONG = 300.0
 DEAD = 1e-300
-"""Where a planted loss starts: in 300 τ it grows by far less than what it lacks."""
+"""Where a planted loss starts in ngspice, where a start of 0 is an input that may not be used."""
 
 
 def channels(count: int, size: int) -> list[af.Channel]:
@@ -42,8 +42,7 @@ def sources(count: int, size: int) -> list[af.RateDistortion]:
 
 def without(size: int) -> np.ndarray:
     """Starts that each lack one component."""
-    starts = (1 - np.eye(size)) / (size - 1)
-    return np.maximum(starts, DEAD)
+    return (1 - np.eye(size)) / (size - 1)
 
 
 def lost(make: Any, problems: list[Any], state: str) -> np.ndarray:
@@ -71,7 +70,7 @@ def spiced(problems: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     """The same in ngspice, one planted loss and one sound run for each channel."""
     planted, healthy = [], []
     for problem in problems:
-        start = without(len(problem.transition))[0]
+        start = np.maximum(without(len(problem.transition))[0], DEAD)
         dead = af.Channel(problem.transition, initial=start / start.sum())
         for verdicts, channel in ((planted, dead), (healthy, problem)):
             found = af.verify(channel, form="replicator", engine="ngspice")

@@ -67,9 +67,8 @@ def read(text: str) -> Reader:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("report") / "results"
-    study = af.Study(
-        {"a <b>&": PAPER}, forms=forms, noise=(0.01, 0.2), mismatch=(0.0, 0.05), samples=250, time_constants=20.0
-    )
+    grid = {"forms": ("logdomain", "replicator"), "noise": (0.01, 0.2), "mismatch": (0.0, 0.05)}
+    study = af.Study({"a <b>&": PAPER}, **grid, samples=250, time_constants=20.0)
     run_study(study, place, ThreadPoolExecutor(1))
     return place
 
