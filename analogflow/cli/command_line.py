@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from analogflow.cli import circuits, comparing, reporting, solving, studying, verifying
+from analogflow.cli import circuits, comparing, reporting, reproducing, solving, studying, verifying
 from analogflow.errors import AnalogflowError, BadInput
 
 __all__ = ["VERBS", "main"]
@@ -31,6 +31,11 @@ VERBS: dict[str, Verb] = {
         "solve, push the settled state away, run again, and say whether the answer stands",
         verifying.run_verify,
         verifying.about_verify,
+    ),
+    "reproduce": (
+        "compute a figure of a source paper anew, and say what the paper says and what we find",
+        reproducing.run_reproduce,
+        reproducing.about_reproduce,
     ),
     "report": (
         "write one HTML page of a study: results, figures, failures, circuit, and how to repeat it",

@@ -1,15 +1,17 @@
 """What people look at: figures, block diagrams and tables. Nothing here computes a result."""
 
-from analogflow.report.attention import plot_attention
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import board_table, levels_table, mapping_table, parts_table
 from analogflow.report.comparison import comparison_tables, plot_comparison, print_comparison
 from analogflow.report.figure import alt_text, check_writable, save_figure
 from analogflow.report.html import check_page, run_page, study_page, write_page
-from analogflow.report.law import plot_law
-from analogflow.report.paths import plot_paths
-from analogflow.report.plots import plot_capacity
 from analogflow.report.printing import print_solution, solution_json
+from analogflow.report.reproduction import findings_table, plot_reproduction
+from analogflow.report.runs.attention import plot_attention
+from analogflow.report.runs.capacity import plot_capacity
+from analogflow.report.runs.law import plot_law
+from analogflow.report.runs.paths import plot_paths
+from analogflow.report.runs.transport import plot_transport
 from analogflow.report.schematic import draw_circuit
 from analogflow.report.studies import (
     plot_histogram,
@@ -23,7 +25,6 @@ from analogflow.report.studies import (
     study_table,
 )
 from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
-from analogflow.report.transport import plot_transport
 
 __all__ = [
     "PLOTS",
@@ -36,6 +37,7 @@ __all__ = [
     "doctor_table",
     "draw_blocks",
     "draw_circuit",
+    "findings_table",
     "history_table",
     "levels_table",
     "mapping_table",
@@ -48,6 +50,7 @@ __all__ = [
     "plot_paths",
     "plot_phases",
     "plot_quantiles",
+    "plot_reproduction",
     "plot_sample_paths",
     "plot_tolerance",
     "plot_transport",

@@ -14,6 +14,9 @@ from analogflow.studies.statistics.samples import losses
 
 __all__ = ["EngineComparison", "compare_engines"]
 
+_EXACT = 100
+"""Samples up to which the p-value of Kolmogorov and Smirnov is exact."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EngineComparison:
@@ -81,7 +84,8 @@ def compare_engines(
             raise BadInput(f"{name} engine: {len(kept)} of {len(given)} samples did not fail, and 2 are needed; run more.")
     if permutations < 99:
         raise BadInput(f"permutations: {permutations!r} are too few for a p-value of 0.01; give at least 99.")
-    test: Any = stats.ks_2samp(x, y)
+    # Exact p-values of many samples can not be computed, and SciPy warns of it.
+    test: Any = stats.ks_2samp(x, y, method="exact" if min(len(x), len(y)) <= _EXACT else "asymp")
     energy: Any = stats.permutation_test(
         (x, y),
         lambda p, q: float(stats.energy_distance(p, q)),

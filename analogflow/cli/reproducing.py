@@ -1,0 +1,58 @@
+"""The verb reproduce: a figure of a source paper, its data, and what the paper says beside what we find."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from analogflow import report
+from analogflow.cli.progress import fraction_bar
+from analogflow.errors import BadInput
+from analogflow.netlister.deck import refuse_existing, write_text
+from analogflow.reproduction import FIGURES, reproduce
+
+__all__ = ["about_reproduce", "run_reproduce"]
+
+
+def about_reproduce(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow reproduce``."""
+    parser.add_argument("figure", metavar="FIGURE", nargs="?", help="name of a figure, or 'all'")
+    parser.add_argument("-o", "--output", metavar="DIR", help="directory for the figure, its data and the findings")
+    parser.add_argument("--list", action="store_true", help="list the figures and stop")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def run_reproduce(options: argparse.Namespace) -> int:
+    """Compute, write and show figures; claims that do not hold are findings and no failures."""
+    if options.list:
+        print("\n".join(FIGURES))
+        return 0
+    if options.figure is None or options.output is None:
+        raise BadInput("reproduce: give FIGURE and -o DIR; analogflow reproduce --list shows the figures.")
+    names = list(FIGURES) if options.figure == "all" else [options.figure]
+    folder = Path(options.output)
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{str(folder)!r} is a file; name a directory.")
+    paths = {name: [folder / f"{name}.{ending}" for ending in ("svg", "csv", "md")] for name in names}
+    for some in paths.values():
+        for path in some:
+            refuse_existing(str(path), force=options.force)
+    with fraction_bar(False, "reproducing") as on_progress:
+        found = []
+        for k, name in enumerate(names):
+            found.append(reproduce(name))
+            on_progress((k + 1) / len(names))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise BadInput(f"{str(folder)!r} can not be made ({fault.strerror}).") from None
+    for name, one in zip(names, found, strict=True):
+        figure, data, text = paths[name]
+        report.save_figure(report.plot_reproduction(one), figure, force=options.force)
+        write_text(data, one.to_csv(), force=options.force, encoding="utf-8")
+        write_text(text, one.to_markdown(), force=options.force, encoding="utf-8")
+        Console().print(report.findings_table(one))
+    print(f"written to {folder}")
+    return 0

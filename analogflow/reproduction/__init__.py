@@ -1,0 +1,28 @@
+"""Figures of the source papers, computed anew: the curves, and what the paper says beside what we find. It draws nothing."""
+
+import difflib
+from collections.abc import Callable
+
+from analogflow.errors import BadInput
+from analogflow.reproduction import capacity, rate_distortion
+from analogflow.reproduction.result import Curve, Finding, Panel, Reproduction
+
+__all__ = ["FIGURES", "Curve", "Finding", "Panel", "Reproduction", "reproduce"]
+
+FIGURES: dict[str, Callable[[], Reproduction]] = {**capacity.FIGURES, **rate_distortion.FIGURES}
+"""Every figure that can be asked for, by name."""
+
+
+def reproduce(name: str) -> Reproduction:
+    """Compute a figure of a paper anew.
+
+    Raises
+    ------
+    BadInput
+        There is no such figure.
+    """
+    if name not in FIGURES:
+        near = difflib.get_close_matches(name, FIGURES, n=3)
+        known = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(FIGURES)}."
+        raise BadInput(f"reproduce: {name!r} is not known; {known}")
+    return FIGURES[name]()
