@@ -1,12 +1,13 @@
-"""Sinkhorn's iteration in the log domain: at one temperature, annealed, and averaged over Gumbel noise.
+"""Sinkhorn's iteration on scalings that never overflow: at one temperature, annealed, and averaged over Gumbel noise.
 
-These are contenders, so they stop at a violation they measure themselves and report the gap their plan proves; a run that
+These are contenders, so they stop at a violation they measure themselves, and prove a gap where one is asked for; a run that
 stops early is no error. They share no code with the reference that judges them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 
@@ -22,6 +23,7 @@ __all__ = ["TransportRun", "annealed_sinkhorn", "gumbel_sinkhorn", "sinkhorn"]
 Array = NDArray[np.float64]
 
 _TINY = float(np.finfo(float).tiny)
+_LARGE = 1e20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,26 +32,33 @@ class TransportRun:
 
     Parameters
     ----------
+    problem : Transport
     plan : array, shape (n, m), read-only
         Its rows are right; its columns are off by `violation`.
+    potential : array, shape (m,), read-only
+        g, of the columns.
     cost : float
         Σ C_ij P_ij.
     violation : float
         Σ_j |Σ_i P_ij − b_j| over the mass.
-    gap : float
-        Objective at the plan with its columns mended, minus the dual function at its potentials; cost times mass.
     iterations : int
-        Sweeps, each of one exponential for every entry.
+        Sweeps, each of two products with the kernel.
     converged : bool
         Whether `violation` is what was asked for.
     """
 
+    problem: Transport
     plan: Array
+    potential: Array
     cost: float
     violation: float
-    gap: float
     iterations: int
     converged: bool
+
+    @functools.cached_property
+    def gap(self) -> float:
+        """Objective at the plan with its columns mended, minus the dual function at the potential; cost times mass."""
+        return _proven_gap(self.problem, self.plan, self.potential)
 
 
 def sinkhorn(problem: Transport, *, violation: float = 1e-9, most: int = 100_000, seconds: float = math.inf) -> TransportRun:
@@ -142,20 +151,32 @@ def gumbel_sinkhorn(
 
 
 def _plan(problem: Transport, g: Array, epsilon: float) -> Array:
-    exponents = (g - problem.cost) / epsilon
-    weights = np.exp(exponents - exponents.max(axis=1, keepdims=True))
+    weights = _kernel(problem, g, epsilon)
     return weights * (problem.row / weights.sum(axis=1))[:, None]
 
 
 def _descended(
     problem: Transport, g: Array, epsilon: float, violation: float, most: int, deadline: float
 ) -> tuple[Array, int]:
+    """Potentials g and the sweeps they took: scalings u and v of a kernel, into which a large v is absorbed."""
+    a, b, scale = problem.row, problem.column, np.ones(problem.columns)
+    floor = _TINY * max(1.0, float(b.max()))
+    kernel = _kernel(problem, g, epsilon)
     for sweep in range(most):
-        columns = _plan(problem, g, epsilon).sum(axis=0)
-        if abs(columns - problem.column).sum() <= violation * problem.mass or time.perf_counter() > deadline:
-            return g, sweep
-        g = g + epsilon * np.log(problem.column / np.maximum(columns, _TINY))
-    return g, most
+        back = (a / (kernel @ scale)) @ kernel
+        if abs(scale * back - b).sum() <= violation * problem.mass or time.perf_counter() > deadline:
+            return g + epsilon * np.log(scale), sweep
+        scale = b / np.maximum(back, floor)
+        if scale.max() > _LARGE or scale.min() < 1 / _LARGE:
+            g = g + epsilon * np.log(scale)
+            scale, kernel = np.ones(problem.columns), _kernel(problem, g, epsilon)
+    return g + epsilon * np.log(scale), most
+
+
+def _kernel(problem: Transport, g: Array, epsilon: float) -> Array:
+    """exp((g_j − C_ij)/ε), the largest entry of each row 1."""
+    exponents = (g - problem.cost) / epsilon
+    return np.exp(exponents - exponents.max(axis=1, keepdims=True))
 
 
 def _run(problem: Transport, g: Array, violation: float, sweeps: int) -> TransportRun:
@@ -163,11 +184,16 @@ def _run(problem: Transport, g: Array, violation: float, sweeps: int) -> Transpo
 
 
 def _judged(problem: Transport, plan: Array, g: Array, violation: float, sweeps: int) -> TransportRun:
+    off = float(abs(plan.sum(axis=0) - problem.column).sum()) / problem.mass
+    plan.setflags(write=False)
+    g.setflags(write=False)
+    return TransportRun(problem, plan, g, float(np.vdot(plan, problem.cost)), off, sweeps, off <= violation)
+
+
+def _proven_gap(problem: Transport, plan: Array, g: Array) -> float:
     a, b, epsilon = problem.row, problem.column, problem.epsilon
-    columns = plan.sum(axis=0)
-    off = float(abs(columns - b).sum()) / problem.mass
     # Columns with too much are scaled down, and what the rows then lack is spread over the others.
-    mended = plan * np.minimum(1, b / np.maximum(columns, _TINY))
+    mended = plan * np.minimum(1, b / np.maximum(plan.sum(axis=0), _TINY))
     lacking = a - mended.sum(axis=1)
     total = lacking.sum()
     mended = mended + np.outer(lacking, b - mended.sum(axis=0)) / total if total > 0 else mended
@@ -175,9 +201,7 @@ def _judged(problem: Transport, plan: Array, g: Array, violation: float, sweeps:
     exponents = (g - problem.cost) / epsilon
     top = exponents.max(axis=1)
     lower = b @ g + epsilon * (a @ (np.log(a) - top - np.log(np.exp(exponents - top[:, None]).sum(axis=1))))
-    plan.setflags(write=False)
-    cost = float((plan * problem.cost).sum())
-    return TransportRun(plan, cost, off, max(float(upper - lower), 0.0), sweeps, off <= violation)
+    return max(float(upper - lower), 0.0)
 
 
 def _check(**limits: float) -> None:

@@ -26,7 +26,7 @@ _DEADLINE_SWEEP = 1e-5
 def _sweeps(solve: Callable[..., Any]) -> Callable[[Transport, float, float, int], Delivered]:
     def run(problem: Transport, violation: float, seconds: float, seed: int) -> Delivered:
         found = solve(problem.at(problem.epsilon), violation=violation, most=_MOST, seconds=seconds)
-        return Delivered((found.plan, None), lambda: _work(problem, found.iterations, 0, exponentials=True))
+        return Delivered((found.plan, None), lambda: _work(problem, found.iterations, 0, exponentials=False))
 
     return run
 
@@ -81,13 +81,13 @@ def _work(problem: Transport, sweeps: int, newton: int, *, exponentials: bool) -
 SOLVERS: tuple[Solver, ...] = (
     Solver(
         "sinkhorn",
-        "Sinkhorn's iteration on potentials at the problem's temperature (Cuturi 2013)",
+        "Sinkhorn's iteration at the problem's temperature, on scalings that are absorbed into potentials (Cuturi 2013)",
         decades,
         _sweeps(sinkhorn),
     ),
     Solver("annealed-sinkhorn", "the same while the temperature is halved", decades, _sweeps(annealed_sinkhorn)),
     Solver("newton", "annealed Sinkhorn finished by Newton's method on the dual", decades, _newton),
-    Solver("pot", "POT's sinkhorn, on scalings", decades, _with_pot, applies=_without_pot),
+    Solver("pot", "the sinkhorn of POT (Flamary et al. 2021), on scalings", decades, _with_pot, applies=_without_pot),
     Solver(
         "linear-programme",
         "the plan of least cost without entropy, by HiGHS: the limit of ε → 0 and not this problem's answer",
