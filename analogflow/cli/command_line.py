@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from analogflow.cli import circuits, comparing, reporting, reproducing, solving, studying, verifying
+from analogflow.cli import circuits, comparing, reporting, reproducing, solving, studying
 from analogflow.errors import AnalogflowError, BadInput
 
 __all__ = ["VERBS", "main"]
@@ -29,8 +29,8 @@ VERBS: dict[str, Verb] = {
     ),
     "verify": (
         "solve, push the settled state away, run again, and say whether the answer stands",
-        verifying.run_verify,
-        verifying.about_verify,
+        solving.run_verify,
+        solving.about_verify,
     ),
     "reproduce": (
         "compute a figure of a source paper anew, and say what the paper says and what we find",

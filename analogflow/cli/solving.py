@@ -1,8 +1,9 @@
-"""The verbs that run a circuit and judge its answer: doctor and solve."""
+"""The verbs that run a circuit and judge its answer: doctor, solve and verify."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -25,8 +26,10 @@ from analogflow.problems.files import read_problem
 from analogflow.simulators import ENGINES, default_engine
 from analogflow.solution import family_of, noise_of, solve
 from analogflow.validation import error_budget
+from analogflow.validation.restart import DELTA, TOLERANCE
+from analogflow.verification import verify
 
-__all__ = ["about_solve", "run_doctor", "run_solve"]
+__all__ = ["about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 
 
 def run_doctor(options: argparse.Namespace) -> int:
@@ -91,3 +94,35 @@ def run_solve(options: argparse.Namespace) -> int:
         page = report.run_page(solution, report.PLOTS[family_of(problem)], budget=budget, commands=commands)
         report.write_page(page, options.report, force=options.force)
     return 0 if solution.passed else 1
+
+
+def about_verify(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow verify``: those of solve, and how far and how near."""
+    about_solve(parser)
+    parser.add_argument(
+        "--delta", type=positive, default=DELTA, metavar="D", help=f"share of the way to the middle ({DELTA:g})"
+    )
+    parser.add_argument(
+        "--tolerance", type=positive, default=TOLERANCE, metavar="E", help=f"distance of equal answers ({TOLERANCE:g})"
+    )
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Print the solution and the verdict; 1 where the answer does not stand."""
+    problem = read_problem(options.flow, options.problem)
+    report.check_writable(options.figure, force=options.force)
+    with time_counter(options.json) as on_progress:
+        found = verify(
+            problem, delta=options.delta, tolerance=options.tolerance, form=options.form, technology=options.technology,
+            engine=options.engine or default_engine(), time_constants=options.time, noise=options.noise, seed=options.seed,
+            imperfections=imperfections_of(options), accuracy=options.accuracy, parts=options.parts,
+            temperature=options.temperature, on_progress=on_progress,
+        )  # fmt: skip
+    if options.json:
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        report.print_solution(found.solution, None)
+        Console().print(f"{found.verdict} The two answers differ by {found.verdict.distance:.2g}.", highlight=False)
+    if options.figure:
+        report.save_figure(report.PLOTS[family_of(problem)](found.solution), options.figure, force=options.force)
+    return 0 if found.passed else 1

@@ -29,7 +29,15 @@ _FINEST = 1e-9
 
 
 def contenders_of(family: str) -> list[str]:
-    """Names of all contenders for the problems of a family: circuits, then digital solvers."""
+    """Names of all contenders for the problems of a family: circuits, then digital solvers.
+
+    Raises
+    ------
+    BadInput
+        There are none for that family.
+    """
+    if family not in SOLVERS:
+        raise BadInput(f"compare: there are no digital contenders for {family!r}; known are: {', '.join(SOLVERS)}.")
     return [*forms_of(family), *(solver.name for solver in SOLVERS[family])]
 
 

@@ -40,7 +40,8 @@ def test_printed_formulas_differ_and_corrected_ones_agree(name):
 def test_the_command_writes_figure_data_and_findings(tmp_path, capsys):
     command = ["reproduce", "rate-distortion-figure-8", "-o", str(tmp_path / "out")]
     assert main(command) == 0
-    rows = list(csv.reader((tmp_path / "out/rate-distortion-figure-8.csv").open(encoding="utf-8")))
+    text = (tmp_path / "out/rate-distortion-figure-8.csv").read_text(encoding="utf-8")
+    rows = list(csv.reader(text.splitlines()))
     assert rows[0] == ["panel", "curve", "x", "y"]
     assert np.isfinite([float(row[3]) for row in rows[1:]]).all()
     assert "paper says" in (tmp_path / "out/rate-distortion-figure-8.md").read_text(encoding="utf-8")
