@@ -228,6 +228,10 @@ class Study:
                 f"study: the technology {with_parts[0]!r} takes its imperfections from its parts, so "
                 f"{next(iter(self.imperfections))!r} can not be varied there; leave it out, or take 'ideal' alone."
             )
+        if with_parts and self.engine == "block" and any(self.mismatch):
+            raise BadInput(
+                f"study: the block engine knows no parts, so mismatch has no effect on {with_parts[0]!r}; take ngspice."
+            )
         count = math.prod(len(values) for values in self.dimensions.values())
         if count > _MOST_CONDITIONS:
             raise BadInput(f"study: the grid has {count} conditions, more than {_MOST_CONDITIONS}; make several studies.")

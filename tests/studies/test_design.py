@@ -96,3 +96,9 @@ def test_another_layout_is_refused() -> None:
     keys = af.Study(CHANNEL).to_dict()
     with pytest.raises(af.BadInput, match="layout is 2"):
         study_of({**keys, "layout": 2})
+
+
+def test_parts_do_not_deviate_in_an_engine_that_has_none() -> None:
+    with pytest.raises(af.BadInput, match=r"mismatch has no effect on 'opamp'; take ngspice"):
+        af.Study(CHANNEL, technologies=("opamp",), mismatch=(0.0, 0.01))
+    assert af.Study(CHANNEL, technologies=("opamp",), mismatch=(0.01,), engine="ngspice").mismatch == (0.01,)
