@@ -2,7 +2,7 @@
 # Makes this checkout ready to run, and does nothing quickly when it already is.
 #
 #   scripts/setup.sh run        .venv with what `make demo` needs, and ngspice
-#   scripts/setup.sh dev        the same with what `make test` needs
+#   scripts/setup.sh dev        the same with what `make test` needs; in CI a browser, too
 #   scripts/setup.sh policy     prints how tests treat ngspice on this machine: required or if-available
 #
 # Every failure is one sentence. A missing ngspice is not a failure: the block engine works without it.
@@ -86,6 +86,16 @@ need_ngspice() {
         say "ngspice is missing: install the program and its library as ngspice_setup.md says for this system;" \
             "until then the block engine is used."
     fi
+}
+
+# A browser opens the reports in one test, which is skipped where there is none. Nobody who only wants to try the tests
+# needs one, so it is installed in CI alone.
+need_browser() {
+    [ -n "${CI:-}" ] || return 0
+    for browser in chromium chromium-browser google-chrome; do
+        command -v "$browser" >/dev/null 2>&1 && return 0
+    done
+    apt_install chromium || say "Chromium could not be installed: reports are not opened in a browser."
 }
 
 # --- Python ------------------------------------------------------------------------------------------------------------
@@ -175,6 +185,7 @@ case "${1:-}" in
 run | dev)
     need_venv "$1"
     need_ngspice
+    if [ "$1" = dev ]; then need_browser; fi
     ;;
 policy)
     if [ -n "${CI:-}" ] || missing_ngspice >/dev/null; then echo required; else echo if-available; fi
