@@ -74,7 +74,7 @@ def attention(problem: Attention, *, form: str | None = None) -> Flow:
     Notes
     -----
     A token's sphere returns at rate 2 x·Vm, so it repels where x·Vm < 0: `compile` measures that along the run and adds
-    κ(1 − |x|²)x where it is needed. The n weights of a token are one softmax block.
+    κ(1 − ‖x‖²)x where it is needed. The n weights of a token are one softmax block.
 
     References
     ----------

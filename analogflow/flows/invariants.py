@@ -84,7 +84,7 @@ class CommonMode:
 
 @dataclasses.dataclass(frozen=True)
 class Sphere:
-    """Every row of the state, of shape (rows, dimension), has length 1: |x_i|² = 1, kept by each row on its own.
+    """Every row of the state, of shape (rows, dimension), has length 1: ‖x_i‖² = 1, kept by each row on its own.
 
     One constraint for each row. Arrays are flat, as engines and passes hand them over; leading axes are samples.
     """
@@ -107,17 +107,17 @@ class Sphere:
         return x
 
     def normal(self, x: np.ndarray) -> np.ndarray:
-        """Gradients of the defects |x_i|² − 1, halved, shape (rows, size): x_i in row i's own place."""
+        """Gradients of the defects ‖x_i‖² − 1, halved, shape (rows, size): x_i in row i's own place."""
         rows = self._rows(x)
         return (np.eye(len(rows))[:, :, None] * rows).reshape(len(rows), -1)
 
     def defect(self, x: np.ndarray) -> np.ndarray:
-        """|x_i|² − 1 of the row that is farthest off, over the last axis."""
+        """‖x_i‖² − 1 of the row that is farthest off, over the last axis."""
         defects = (self._rows(x) ** 2).sum(axis=-1) - 1
         return np.take_along_axis(defects, abs(defects).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
     def restore(self, x: Any) -> Any:
-        """Rate added to each row, for a return rate of 1 per τ: ½(1 − |x_i|²) x_i."""
+        """Rate added to each row, for a return rate of 1 per τ: ½(1 − ‖x_i‖²) x_i."""
         rows = x.reshape(-1, self.dimension)
         return (rows * (0.5 - 0.5 * (rows * rows).sum(axis=1))[:, None]).reshape(x.shape)
 

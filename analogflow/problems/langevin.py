@@ -35,7 +35,7 @@ class Langevin:
     Parameters
     ----------
     energy : str
-        Smooth expression of the variables: numbers, + − * / **, exp, log, sqrt, tanh, sin, cos.
+        Smooth expression of the variables: numbers, ``+ − * / **``, exp, log, sqrt, tanh, sin, cos.
     variables : sequence of str
         Names of the n variables, at most 16.
     temperature : float

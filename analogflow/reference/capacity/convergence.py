@@ -104,7 +104,7 @@ def input_types(
 def capacity_convergence(channel: Channel, reference: CapacityReference | None = None) -> Convergence:
     r"""Rates at which the capacity flow settles.
 
-    .. math:: M_{ik} = z_i (H_{ik} + \mu_k), \quad M_{ii} \mathrel{-}= \mu_i, \quad H = -P \operatorname{diag}(1/q) P^\top
+    .. math:: M_{ik} = z_i (H_{ik} + \mu_k) - \delta_{ik} \mu_i, \quad H = -P \operatorname{diag}(1/q) P^\top
 
     Parameters
     ----------

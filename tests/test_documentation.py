@@ -1,0 +1,38 @@
+"""What the site's builder does not check of the documentation: that the reference is complete, and links on GitHub hold."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import analogflow
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)")
+
+
+def documented(text: str) -> Counter[str]:
+    """How often each name is documented under `analogflow` in a page of the reference."""
+    found: Counter[str] = Counter()
+    for module, body in re.findall(r"currentmodule:: (\S+)\n(.*?)```", text, flags=re.S):
+        if module == "analogflow":
+            found.update(re.findall(r"^\.\. auto(?:class|function|exception):: (\w+)", body, flags=re.M))
+    return found
+
+
+def test_the_reference_has_every_public_name_once():
+    found = documented("".join(page.read_text(encoding="utf-8") for page in sorted(ROOT.glob("docs/reference/*.md"))))
+    assert found == Counter(name for name in analogflow.__all__ if name != "flows")  # a module: its functions have a section
+
+
+def test_a_name_that_is_documented_twice_is_noticed():
+    section = ".. currentmodule:: analogflow\n\n.. autofunction:: solve\n```\n"
+    assert documented(section + section)["solve"] == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_hold_where_the_page_lies(page):
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if target and not (page.parent / target).exists()] == []
