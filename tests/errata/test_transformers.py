@@ -1,0 +1,71 @@
+"""The paper on mean-field transformers: a time and a temperature that follow from a bound in need of a factor."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analogflow.problems import Attention
+from analogflow.problems.named.attention import two_phases
+from analogflow.reference.attention import (
+    alignment,
+    attraction_space,
+    by_runge_kutta,
+    concentration_bound,
+    concentration_time,
+    distance_to_limit,
+    spread,
+    value_space,
+)
+
+NEAR = Attention([[math.cos(0.1), math.sin(0.1)]] * 2, np.eye(2), np.diag([2.0, 1.0]), math.inf)
+
+
+def test_time_of_corollary_4_as_printed_is_too_early():
+    """t₁ = σ_max/(pγ) ln(2V_p/ε); with √(2V_p) in the place of V_p the distance is at most ε/2 from then on."""
+    space = attraction_space(NEAR)
+    for epsilon in (0.15, 0.05, 0.02):
+        mended = concentration_time(NEAR, epsilon)
+        printed = max(math.log(2 * spread(NEAR.tokens, space) / epsilon) / space.gap, 0.0)
+        assert printed < mended
+        assert distance_to_limit(NEAR, by_runge_kutta(NEAR, printed)[0]) > epsilon / 2
+        assert distance_to_limit(NEAR, by_runge_kutta(NEAR, mended)[0]) <= epsilon / 2
+        assert concentration_bound(NEAR, mended) == pytest.approx(epsilon / 2)
+
+
+def test_temperature_of_corollary_4_needs_a_power_that_depends_on_the_problem():
+    """'β ≳ ε⁻⁴ ln(1/ε)' leaves no time between t₁ and t₂ where C₁σ_max > pγ; ε^{−2(1 + C₁σ_max/(pγ))} does."""
+
+    def window(ratio, epsilon, beta):
+        """t₂ − t₁ in units of σ_max/(pγ), with C₁ = `ratio` times its inverse and 2√(2V_p) = 1."""
+        t2 = math.log1p(epsilon / 4 * math.sqrt(beta / math.log1p(beta))) / ratio
+        return t2 - math.log(1 / epsilon)
+
+    for epsilon in (1e-3, 1e-4, 1e-5):
+        large = 1e4 * math.log(1 / epsilon)
+        assert window(2.0, epsilon, large * epsilon**-4) < 0
+        assert window(2.0, epsilon, large * epsilon ** (-2 * (1 + 2.0))) > 0
+        assert window(0.9, epsilon, large * epsilon**-4) > 0  # where C₁σ_max ≤ pγ the printed power is enough
+
+
+def test_matrices_of_figure_3_have_the_directions_that_are_said():
+    """The signs of V and B are lost in one of the two renderings: without them E would be another space."""
+    figure = two_phases(4)
+    np.testing.assert_array_equal(np.diag(figure.V @ figure.B.T), [1, -1, -2])
+    np.testing.assert_allclose(abs(attraction_space(figure).basis[:, 0]), [1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(abs(value_space(figure).basis[:, 0]), [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(abs(value_space(figure, by="magnitude").basis[:, 0]), [0, 0, 1], atol=1e-12)
+    unsigned = Attention(figure.tokens, abs(figure.B), abs(figure.V), figure.beta, figure.time)
+    np.testing.assert_allclose(abs(attraction_space(unsigned).basis[:, 0]), [0, 0, 1], atol=1e-12)
+
+
+def test_alignment_with_the_largest_value_eigenvector_is_no_law():
+    """Figure 4 and Conjecture 1: of four seeded problems in ten dimensions some end elsewhere within the figure's time."""
+    ends = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        V, B = np.diag(rng.normal(size=10)), np.diag(rng.normal(size=10))
+        tokens = rng.normal(size=(40, 10))
+        problem = Attention(tokens / np.linalg.norm(tokens, axis=1, keepdims=True), B, V, 10.0, 15.0)
+        ends.append(alignment(by_runge_kutta(problem, 15.0)[0], value_space(problem)))
+    assert min(ends) < 0.5
