@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from analogflow.report.figure import MUTED, PALETTE, describe, new_figure, style
-from analogflow.reproduction import Reproduction
+from analogflow.reproduction import Panel, Reproduction
 
 __all__ = ["findings_table", "plot_reproduction"]
 
-_WIDTH, _HEIGHT = 3.4, 3.0
+_WIDTH, _HEIGHT, _ABREAST = 3.4, 3.0, 3
 _STYLES = {
     "line": {"ls": "-", "lw": 1.4},
     "dashed": {"ls": "--", "lw": 1.3},
     "dotted": {"ls": ":", "lw": 1.3},
+    "faint": {"ls": "-", "lw": 0.6, "alpha": 0.7},
     "points": {"ls": "", "marker": "D", "ms": 3.5},
+    "dots": {"ls": "", "marker": ".", "ms": 2.5, "mew": 0, "alpha": 0.8, "rasterized": True},
 }
+_LEGEND_LINE = 0.14
+"""Height of a line of a legend, inches."""
 
 
 def plot_reproduction(reproduction: Reproduction) -> Figure:
-    """Panels side by side, each a column wide, with an alternative text that says what was found."""
+    """Panels in rows of at most three, each a column wide, with an alternative text that says what was found."""
     panels = reproduction.panels
+    columns = 2 if len(panels) == 2 * (_ABREAST - 1) else min(len(panels), _ABREAST)
+    rows = -(-len(panels) // columns)
+    entries = max(len([curve for curve in panel.curves if curve.style != "faint"]) for panel in panels)
     with style():
-        figure = new_figure(_WIDTH * len(panels), _HEIGHT)
-        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            colours: dict[str, str] = {}
-            for curve in panel.curves:
-                # A line and the points beside it that begin with the same word belong together.
-                word = curve.label.split(",")[0]
-                colour = colours.setdefault(word, PALETTE[len(colours) % (len(PALETTE) - 2)])
-                axes.plot(curve.x, curve.y, color=MUTED if curve.style == "dotted" else colour, label=curve.label,
-                          **_STYLES[curve.style])  # fmt: skip
-            axes.set(xlabel=panel.x, ylabel=panel.y, title=panel.title)
-            axes.set_xscale("log" if panel.log_x else "linear")
-            axes.set_yscale("log" if panel.log_y else "linear")
-            axes.legend(fontsize=6.5)
+        figure = new_figure(_WIDTH * columns, rows * (_HEIGHT + _LEGEND_LINE * (entries // 2)))
+        cells = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for axes, panel in zip(cells, panels, strict=False):
+            _draw(axes, panel)
+        for axes in cells[len(panels) :]:
+            axes.set_axis_off()
     found = "; ".join(f"{f.claim}: {f.verdict}" for f in reproduction.findings)
     describe(figure, f"{reproduction.title} ({reproduction.source}). {found}.")
     return figure
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    colours: dict[str, str] = {}
+    for curve in panel.curves:
+        # A line and the points beside it that begin with the same word belong together.
+        word = curve.label.split(",")[0]
+        colour = colours.setdefault(word, PALETTE[len(colours) % (len(PALETTE) - 2)])
+        label = "_" if curve.style == "faint" else curve.label
+        axes.plot(curve.x, curve.y, color=MUTED if curve.style == "dotted" else colour, label=label,
+                  **_STYLES[curve.style])  # fmt: skip
+    axes.set(xlabel=panel.x, ylabel=panel.y, title=panel.title)
+    axes.set_xscale("log" if panel.log_x else "linear")
+    axes.set_yscale("log" if panel.log_y else "linear")
+    if panel.equal:
+        axes.set_aspect("equal")
+    # Below the axes, where it covers no curve.
+    axes.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, markerscale=1.5)
 
 
 def findings_table(reproduction: Reproduction) -> Table:

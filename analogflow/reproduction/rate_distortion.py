@@ -15,6 +15,7 @@ from scipy.integrate import solve_ivp
 from analogflow.problems import RateDistortion
 from analogflow.reference.rate_distortion.closed_forms import GaussianGrid, three_cluster_rate, two_point, wyner_ziv_beta
 from analogflow.reference.rate_distortion.relaxation import rate_distortion_relaxation
+from analogflow.reproduction import gaussian_source
 from analogflow.reproduction.result import Curve, Finding, Panel, Reproduction, agreement
 
 __all__ = ["FIGURES"]
@@ -39,7 +40,7 @@ def figure_2() -> Reproduction:
     for beta in betas:
         curves.append(Curve.of(f"β = {beta:g}", s, mapped_variance(s, beta) - s))
         star = 1 - 1 / (2 * beta)
-        curves.append(Curve.of(f"s* at β = {beta:g}", [star], [0.0], "points"))
+        curves.append(Curve.of(f"β = {beta:g}, s*", [star], [0.0], "points"))
         residual = float(mapped_variance(star, beta) - star)
         findings.append(agreement(f"ṡ at s* = σ² − 1/(2β), β = {beta:g}", 0.0, residual, allowed=1e-12))
     step, beta = 1e-6, 2.0
@@ -160,15 +161,17 @@ def figure_8() -> Reproduction:
     star = 1 - 1 / (2 * beta)
     ratio = np.array([wyner_ziv_beta(beta, 1.0, star, float(r)) / beta for r in rho])
     gap = -0.5 * np.log1p(-(rho**2))
-    s = np.linspace(0.01, 1.5, 150)
+    s = np.linspace(0.01, 1.0, 100)
     curves = []
     for r in (0.0, 0.5, 0.8):
-        rates = [float(mapped_variance(v, wyner_ziv_beta(beta, 1.0, min(v, 1.0), r))) - v for v in s]
+        rates = [float(mapped_variance(v, wyner_ziv_beta(beta, 1.0, v, r))) - v for v in s]
         curves.append(Curve.of(f"ρ = {r:g}", s, rates))
     cooling = "heating: β_eff falls with |ρ|" if (np.diff(ratio) <= 1e-12).all() else "cooling"
     findings = (
         Finding("side information", "effective cooling", cooling, f"β_eff/β = {ratio[50]:.3f} at |ρ| = 0.5", "differs"),
         agreement("β_eff at ρ = 0 over β", 1.0, float(ratio[0]), allowed=1e-12),
+        Finding("dynamical cost of adapting to side information", "a solid line in the middle panel",
+                "the paper defines it nowhere; the dashed line is drawn", "", "cannot be reproduced"),
         agreement("rate gap at |ρ| = 0.5, nats, from two rates", 0.5 * math.log(4 / 3), _rate_gap(0.5), allowed=1e-12),
     )  # fmt: skip
     panels = (
@@ -181,6 +184,8 @@ def figure_8() -> Reproduction:
 
 FIGURES: dict[str, Callable[[], Reproduction]] = {
     "rate-distortion-figure-2": figure_2,
+    "rate-distortion-figure-3": gaussian_source.figure_3,
+    "rate-distortion-figure-4": gaussian_source.figure_4,
     "rate-distortion-figure-5": figure_5,
     "rate-distortion-figure-6": figure_6,
     "rate-distortion-figure-8": figure_8,

@@ -22,8 +22,8 @@ class Curve:
     ----------
     label : str
     x, y : array, shape (k,)
-    style : {"line", "dashed", "dotted", "points"}
-        Dotted is a bound or an asymptote.
+    style : {"line", "dashed", "dotted", "faint", "points", "dots"}
+        Dotted is a bound or an asymptote, faint the edge of a band, dots one of very many.
     """
 
     label: str
@@ -39,7 +39,7 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Panel:
-    """One pair of axes: its curves, the names of the axes with their units, and whether they are logarithmic."""
+    """One pair of axes: its curves, the names of the axes with their units, if they are logarithmic or of one scale."""
 
     title: str
     x: str
@@ -47,6 +47,7 @@ class Panel:
     curves: tuple[Curve, ...]
     log_x: bool = False
     log_y: bool = False
+    equal: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
