@@ -1,6 +1,6 @@
 """Continuous Hopfield networks: two layers that relax into the valleys of an energy, and with noise into its stationary law.
 
-The network is that of D. Krotov and J. Hopfield (2020); the noise follows theorem 16 of the paper on relaxation, corrected.
+The network is that of D. Krotov and J. Hopfield (2020); the noise follows theorem 16 of notes on relaxation, corrected.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
 
     References
     ----------
-    D. Krotov and J. Hopfield 2020. Relaxation: definition 15; theorem 16, corrected.
+    D. Krotov and J. Hopfield, Large Associative Memory Problem in Neurobiology and Machine Learning, 2020. Relaxation (notes
+    without author): definition 15; theorem 16, corrected.
     """
     if form not in FORMS:
         raise BadInput(f"form {form!r} of the hopfield flow is not known; known are: {', '.join(FORMS)}.")

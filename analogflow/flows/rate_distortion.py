@@ -77,7 +77,8 @@ def rate_distortion(problem: RateDistortion, *, form: str = "logdomain") -> Flow
 
     References
     ----------
-    The Blahut-Arimoto flow: equations (2) and (13) with Φ corrected.
+    Q. Wang, Relaxation Kernel and Global Convergence of the Blahut-Arimoto Dynamics, arXiv:2604.25106 (2026): equation (5);
+    (13) and (15), corrected: Φ is minus the first term of (13), without the second.
     """
     if form not in FORMS:
         raise BadInput(f"form {form!r} of the rate-distortion flow is not known; known are: {', '.join(FORMS)}.")

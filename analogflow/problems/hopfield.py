@@ -59,7 +59,7 @@ class Hopfield:
     References
     ----------
     D. Krotov and J. Hopfield, Large Associative Memory Problem in Neurobiology and Machine Learning (2020): the network and
-    its energy. Relaxation (the paper on relaxation and free energy): definition 15 and theorem 16, corrected.
+    its energy. Relaxation (notes without author): definition 15 and theorem 16, corrected.
     """
 
     U: Array

@@ -55,7 +55,7 @@ class Langevin:
 
     References
     ----------
-    Relaxation as decreasing free energy, Theorem 8, with Itô's term T ∇·K.
+    Relaxation (notes without author), Theorem 8, with Itô's term T ∇·K.
     """
 
     energy: Expression

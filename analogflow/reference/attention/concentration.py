@@ -44,7 +44,7 @@ def spread(tokens: ArrayLike, space: Eigenspace, p: float = 1.0) -> float:
 
     References
     ----------
-    Alcalde, Bungert, Riedl and Roith 2026: Assumption 2.
+    Alcalde, Bungert, Riedl and Roith 2026: Assumption 2 and equation (14).
     """
     p = _exponent(p)
     x = np.asarray(tokens, dtype=float)

@@ -102,7 +102,8 @@ def attraction_space(problem: Attention) -> Eigenspace:
 def value_space(problem: Attention, *, by: str = "value") -> Eigenspace:
     """F (by value) or F_abs (by magnitude): the dominant eigenspace of V, where tokens may end long after t ≈ ln β.
 
-    That they do is the paper's Conjecture 1 and not true of every run.
+    The paper conjectures that of generic tokens (C.4; its Conjecture 1 says only that there are such matrices). When they
+    come there differs from problem to problem by far more than ln β.
     """
     return dominant_eigenspace(problem.V, by=by)
 

@@ -62,7 +62,7 @@ def capacity_certificate(transition: ArrayLike, z: ArrayLike) -> CapacityBounds:
     References
     ----------
     R. Blahut, Computation of channel capacity and rate-distortion functions, IEEE Trans. Inf. Theory 18 (1972) 460,
-    theorem 2. Beretta and Pelillo, Entropy 27(4):362, 2025, section 3.
+    theorem 2. Equality is the condition by which Beretta and Pelillo, Entropy 27(4):362, 2025, section 6.1, sort inputs.
     """
     matrix = matrix_of(transition, dimensions=2)
     weights = np.asarray(z, dtype=float)

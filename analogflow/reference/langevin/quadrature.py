@@ -89,7 +89,7 @@ def conditional_free_energy(problem: Langevin, given: Mapping[str, float]) -> fl
 
     References
     ----------
-    Relaxation as decreasing free energy, Definition 10: ``F[p|v] = T KL(p‖q(·|v)) − T ln Z(v)``.
+    Relaxation (notes without author), Definition 10: ``F[p|v] = T KL(p‖q(·|v)) − T ln Z(v)``.
     """
     unknown = [name for name in given if name not in problem.variables]
     free = [name for name in problem.variables if name not in given]

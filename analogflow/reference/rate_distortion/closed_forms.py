@@ -1,4 +1,8 @@
-"""Rate-distortion models whose optimum and rates are known in closed form, with the corrected formulas."""
+"""Rate-distortion models whose optimum and rates are known in closed form, with the corrected formulas.
+
+The models are those of Q. Wang, Relaxation Kernel and Global Convergence of the Blahut-Arimoto Dynamics, arXiv:2604.25106
+(2026), sections 8 to 10.
+"""
 
 from __future__ import annotations
 

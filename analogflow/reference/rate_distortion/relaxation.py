@@ -51,8 +51,13 @@ def rate_distortion_relaxation(problem: RateDistortion, *, support: float = _SUP
 
     Notes
     -----
-    The paper's Theorem 7 has −G without diag(q*), and its λ* is an eigenvalue of G: neither is the rate. With
-    B_xy = √(p_x q_y) K_x(y), diag(√q) G diag(√q) = BᵀB, whose singular values are the canonical correlations.
+    With B_xy = √(p_x q_y) K_x(y), diag(√q) G diag(√q) = BᵀB: the rates are squared singular values of B, which are the
+    canonical correlations of source and reproduction.
+
+    References
+    ----------
+    Q. Wang, Relaxation Kernel and Global Convergence of the Blahut-Arimoto Dynamics, arXiv:2604.25106 (2026): Theorem 7,
+    Definition 7 and Theorem 10, corrected: they have −G without diag(q*), and the smallest eigenvalue of G for the rate.
     """
     q = rate_distortion_reference(problem).reproduction
     used = q > support

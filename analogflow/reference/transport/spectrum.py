@@ -62,9 +62,10 @@ def sinkhorn_spectrum(plan: ArrayLike) -> Spectrum:
     References
     ----------
     Y. Liu, Avoiding Premature Collapse, arXiv:2601.23039 (2026), sections 2.3 and A.2, corrected: the Jacobian is
-    self-adjoint in l²(r), so that no error grows in that norm, nor in any by more than √(max r/min r); and 1 − σ₂² is of
-    order ε only while ε is large beside the differences of cost, below which it falls exponentially in 1/ε wherever the
-    optimal plan is unique and a permutation (two by two: like exp(−|D|/2ε)).
+    self-adjoint in l²(r), so that no error grows in that norm, nor in the Euclidean one by more than √(max r/min r); and
+    1 − σ₂² is of order ε only while ε is large beside what plans near the cheapest cost more than it. Below, it falls
+    exponentially in 1/ε where that plan is unique and a permutation (two by two: like exp(−|D|/2ε)), and tends to a
+    constant where cheapest plans tie and hang together.
     """
     P, r, c = _sums(plan)
     correlations = np.asarray(np.linalg.svd(P / np.sqrt(np.outer(r, c)), compute_uv=False), dtype=np.float64)
