@@ -62,10 +62,11 @@ def plot_quantiles(
             for quantile, alpha in ((0.05, 0.1), (0.95, 0.1), (0.5, 0.25)):
                 found = summary.sel({by: name, "quantile": quantile})
                 value, low, high = (found[f"value{end}"].values for end in ("", "_low", "_high"))
-                # Where the interval has no upper end the band stops at the quantile itself.
-                band = np.where(np.isfinite(high), high, value)
+                # Where the interval is open at an end the band stops at the quantile itself.
+                top = np.where(np.isfinite(high), high, value)
+                bottom = np.where(np.isfinite(low) & (low > 0), low, value)
                 drawn = np.where(np.isfinite(value), value, np.nan)
-                axes.fill_between(levels, low, band, where=np.isfinite(value), color=way["color"], alpha=alpha, lw=0)
+                axes.fill_between(levels, bottom, top, where=np.isfinite(value), color=way["color"], alpha=alpha, lw=0)
                 if quantile == 0.5:
                     axes.plot(levels, drawn, **way, lw=1.3, ms=4)
                 else:
