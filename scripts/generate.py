@@ -1,4 +1,4 @@
-"""Write every generated file of the project: netlists/ and the pictures of the documentation."""
+"""Write netlists/ and the schematics of the documentation; its other pictures are drawn by scripts/gallery.py."""
 
 from pathlib import Path
 
@@ -7,14 +7,11 @@ from analogflow import (
     Noise,
     compile,
     degrade,
-    draw_blocks,
     draw_circuit,
     flows,
     netlist,
-    plot_capacity,
     preferred,
     save_figure,
-    solve,
 )
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
@@ -71,10 +68,6 @@ def main() -> None:
         print(deck.write(ROOT / f"netlists/capacity-logdomain-{technology}.cir", force=True).relative_to(ROOT))
         drawing = draw_circuit(circuit)
         print(save_figure(drawing, ROOT / f"docs/images/capacity-{technology}.svg", force=True).relative_to(ROOT))
-    images = ROOT / "docs/images"
-    circuit = compile(flows.capacity(channel))
-    print(save_figure(draw_blocks(circuit.graph), images / "capacity-logdomain.svg", force=True).relative_to(ROOT))
-    print(save_figure(plot_capacity(solve(channel)), images / "capacity-run.svg", force=True).relative_to(ROOT))
 
 
 if __name__ == "__main__":

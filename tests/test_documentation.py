@@ -1,6 +1,7 @@
 """What the site's builder does not check of the documentation: that the reference is complete, and links on GitHub hold."""
 
 import re
+import runpy
 from collections import Counter
 from pathlib import Path
 
@@ -36,3 +37,10 @@ def test_a_name_that_is_documented_twice_is_noticed():
 def test_links_hold_where_the_page_lies(page):
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if target and not (page.parent / target).exists()] == []
+
+
+def test_the_gallery_is_fresh_and_shows_every_picture():
+    gallery = runpy.run_path(str(ROOT / "scripts/gallery.py"))
+    assert gallery["PAGE"].read_text(encoding="utf-8") == gallery["page"](), "run: python scripts/gallery.py --page"
+    listed = [picture.file for section in gallery["PICTURES"].values() for picture in section]
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "docs/images").iterdir())

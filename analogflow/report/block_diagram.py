@@ -29,6 +29,8 @@ _SYMBOLS = {
     "positive_part": "x⁺",
     "tanh": "tanh",
     "sine": "sin",
+    "matrix_product": "X·Y",
+    "noise_source": "noise",
     "softmax": "softmax",
     "normaliser": "x⁺/Σx⁺",
     "comparator": "x > y",
