@@ -100,7 +100,7 @@ def test_a_quarter_of_the_printed_gap_is_no_bound():
 
 
 def test_with_fewer_sources_than_reproductions_no_interior_optimum_is_isolated():
-    """Theorem 10(C) lacks the condition: the linearisation has a rank of at most |X|."""
+    """Theorem 10(C) needs λ* > 0, which is not to be had there: the linearisation has a rank of at most |X|."""
     distance = np.array([[0.0, 1.0, 0.2], [1.0, 0.0, 0.2]])
     distance[:, 2] = -np.log(0.5 * np.exp(-2.0 * distance[:, :2]).sum(axis=1)) / 2.0  # column 3 of A: mean of the others
     problem = RateDistortion([0.5, 0.5], distance, 2.0)
@@ -109,6 +109,9 @@ def test_with_fewer_sources_than_reproductions_no_interior_optimum_is_isolated()
     for q in optima:
         assert abs(rate(q)).max() < 1e-15
         assert rate_distortion_certificate(problem, q).gap < 1e-14
+    tangent = np.linalg.svd(np.ones((1, 3)))[2][1:]
+    printed = gram(problem, kernels(problem, optima[1])[0])
+    assert abs(np.linalg.eigvalsh(tangent @ printed @ tangent.T)[0]) < 1e-14
     jacobian = differences(rate, optima[1], np.eye(3)).T
     assert np.sort(np.linalg.svd(jacobian, compute_uv=False))[0] < 1e-9
 

@@ -53,6 +53,15 @@ def test_numbers_of_the_first_example():
     assert capacity_convergence(PAPER).lambda_max == pytest.approx(-0.177815867299, abs=1e-9)
 
 
+def test_start_of_the_figures_has_to_be_one_third():
+    """They start at 0.333, which sums to 0.999: harmless where each step is normalised, and lost with equation (7)."""
+    rate, best = printed_rate(PAPER), capacity_reference(PAPER)
+    end = solve_ivp(lambda _, z: rate(z), (0, 40), np.full(3, 0.333), rtol=1e-10, atol=1e-12).y[:, -1]
+    assert end.sum() == pytest.approx(math.exp(best.capacity_nats - 1), abs=1e-3)
+    right = solve_ivp(lambda _, z: rate(z), (0, 25), np.full(3, 1 / 3), "DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
+    np.testing.assert_allclose(right, best.input_distribution, atol=5e-3)
+
+
 def test_the_matrix_of_theorem_4_is_the_jacobian_on_the_simplex_only():
     """Its block Z H has the eigenvalue −1 along z*; the Jacobian has 1 − C there, so that equation (7) runs away."""
     found = capacity_reference(PAPER)
@@ -83,7 +92,7 @@ def test_integrating_equation_7_leaves_the_simplex():
 
 
 def test_ratios_follow_the_flow_whatever_the_sum_does():
-    """In Figure 1's circuit z/Σz follows equation (7) exactly, in a time of its own that is the same."""
+    """In Figure 1's circuit z/Σz follows equation (7) exactly, and at its speed."""
     start = np.array([0.5, 0.3, 0.2])
     paths = []
     for scale in (1.0, 0.7):

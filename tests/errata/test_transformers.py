@@ -14,6 +14,7 @@ from analogflow.reference.attention import (
     concentration_bound,
     concentration_time,
     distance_to_limit,
+    limit_tokens,
     spread,
     value_space,
 )
@@ -46,6 +47,19 @@ def test_temperature_of_corollary_4_needs_a_power_that_depends_on_the_problem():
         assert window(2.0, epsilon, large * epsilon**-4) < 0
         assert window(2.0, epsilon, large * epsilon ** (-2 * (1 + 2.0))) > 0
         assert window(0.9, epsilon, large * epsilon**-4) > 0  # where C₁σ_max ≤ pγ the printed power is enough
+
+
+def test_constant_of_lemma_7():
+    """‖x − Π(x)‖² ≤ c R_p(x): c = 1 is enough for p = 1; for p → 0 nothing below the printed 2 is."""
+    space = attraction_space(two_phases(4))
+    worst = {1.0: 0.0, 0.01: 0.0}
+    for angle in np.linspace(1e-3, math.pi / 2 - 1e-3, 200):
+        token = np.array([[math.cos(angle), math.sin(angle), 0.0]])
+        squared = float(((token - limit_tokens(token, space)) ** 2).sum())
+        for p in worst:
+            worst[p] = max(worst[p], squared / spread(token, space, p))
+    assert 0.99 < worst[1.0] <= 1
+    assert 1.6 < worst[0.01] <= 2
 
 
 def test_matrices_of_figure_3_have_the_directions_that_are_said():
