@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from analogflow.cli.options import celsius, count, positive
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
 from analogflow.outcome import Outcome
+from analogflow.problems.contents import read_keys
 from analogflow.simulators import ENGINES
 from analogflow.studies import Progress, Study, dask_workers, export_study, repeat_sample, run_study, sample_paths
 from analogflow.studies.experiment import read_experiment, study_from
@@ -162,8 +162,8 @@ def _is_experiment(name: str) -> bool:
     if Path(name).suffix.lower() != ".toml":
         return False
     try:
-        return "equations" not in tomllib.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return "equations" not in read_keys(name, what="an experiment file")
+    except BadInput:
         return True  # reading it again says what is wrong
 
 

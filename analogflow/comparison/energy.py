@@ -15,6 +15,7 @@ from typing import Any
 
 from analogflow.comparison.solvers import Work
 from analogflow.errors import BadInput
+from analogflow.problems.contents import read_keys
 
 __all__ = ["Price", "Prices", "prices"]
 
@@ -77,10 +78,7 @@ def prices(path: str | Path | None = None) -> Prices:
     own = _own()
     if path is None:
         return own
-    try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise BadInput(f"{str(path)!r} is not a TOML file of prices that can be read ({fault}).") from None
+    given = read_keys(path, what="a TOML file of prices")
     faults = []
     for name, entry in given.items():
         if name not in own.table:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from analogflow.errors import BadInput
+from analogflow.problems.contents import read_keys
 
 __all__ = ["BOARDS", "KINDS", "Board", "Figure", "load_board"]
 
@@ -121,10 +122,7 @@ def load_board(name: str | Path) -> Board:
             f"board {text!r} is not known{_nearest(text, BOARDS)}; known are: {', '.join(BOARDS)}; or give the path of a "
             "file ending in .toml."
         )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise BadInput(f"board file {text!r} can not be read: {fault}.") from fault
+    table = read_keys(path, what="a TOML file of a board")
     return _board(path.stem, table, f"board file {text!r}")
 
 

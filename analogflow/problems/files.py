@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,12 @@ import numpy as np
 from analogflow.errors import BadInput
 from analogflow.problems.attention import Attention
 from analogflow.problems.channel import Channel
+from analogflow.problems.contents import read_keys
 from analogflow.problems.equations import Equations, Expression
 from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.langevin import Langevin
 from analogflow.problems.rate_distortion import RateDistortion
-from analogflow.problems.tables import read_bytes, read_csv_matrix, read_npy_matrix
+from analogflow.problems.tables import read_csv_matrix, read_npy_matrix
 from analogflow.problems.transport import Transport
 
 __all__ = ["keys_of", "problem_of_keys", "read_problem"]
@@ -134,7 +133,7 @@ def read_problem(flow: str, path: str | Path | None = None) -> Any:
         )
     kind, suffix = _KINDS[flow], path.suffix.lower()
     if suffix in (".json", ".toml"):
-        return _from_keys(kind, _read_keys(kind, path), repr(str(path)))
+        return _from_keys(kind, read_keys(path), repr(str(path)))
     if kind.bare_matrix and suffix in (".csv", ".npy"):
         return kind.make(read_csv_matrix(path) if suffix == ".csv" else read_npy_matrix(path))
     allowed = ".csv, .npy, .json or .toml" if kind.bare_matrix else ".json or .toml"
@@ -187,28 +186,13 @@ def _plain(value: Any) -> Any:
 
 
 def _equations(path: Path, values: Path | None) -> Equations:
-    keys = _read_keys(_EQUATIONS, path)
+    keys = read_keys(path)
     equations = _from_keys(_EQUATIONS, {"name": path.stem, **keys}, repr(str(path)))
     if values is None:
         return equations
     if values.suffix.lower() not in (".json", ".toml"):
         raise BadInput(f"{str(values)!r}: a file with values for {str(path)!r} must end in .json or .toml.")
-    return equations.replaced(**{str(key): value for key, value in _read_keys(_EQUATIONS, values).items()})
-
-
-def _read_keys(kind: ProblemKind, path: Path) -> dict[str, Any]:
-    try:
-        text = read_bytes(path).decode("utf-8")
-        keys = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except UnicodeDecodeError:
-        raise BadInput(f"{str(path)!r} is not a text file.") from None
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise BadInput(f"{str(path)!r} can not be parsed: {fault}.") from None
-    except RecursionError:
-        raise BadInput(f"{str(path)!r} is nested too deeply.") from None
-    if not isinstance(keys, dict):
-        raise BadInput(f"{str(path)!r} must hold named keys ({', '.join(kind.keys)}), not a bare {type(keys).__name__}.")
-    return keys
+    return equations.replaced(**{str(key): value for key, value in read_keys(values).items()})
 
 
 def _from_keys(kind: ProblemKind, keys: dict[str, Any], where: str) -> Any:

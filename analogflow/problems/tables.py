@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
+from analogflow.problems.contents import parse_npy, read_bytes, read_text
 
-__all__ = ["read_bytes", "read_csv_matrix", "read_npy_matrix"]
+__all__ = ["read_csv_matrix", "read_npy_matrix"]
 
-_LARGEST_FILE = 256 * 2**20
+_MOST_NUMBERS = 2**25
 
 
 def read_csv_matrix(path: str | Path) -> NDArray[np.float64]:
     """Read a matrix of numbers from a comma-separated file, shape (rows, columns); blank and ``#`` lines are skipped."""
     path = Path(path)
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput(
-            f"{str(path)!r} is not a text file; a CSV file holds one row of numbers for each input symbol."
-        ) from None
-    rows: list[list[float]] = []
+    text = read_text(path, what="a CSV file with one row of numbers for each input symbol")
+    rows: list[NDArray[np.float64]] = []
     try:
         for line, cells in enumerate(csv.reader(text.splitlines()), start=1):
             if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
                 continue
-            rows.append([_cell(cell, path, line, column) for column, cell in enumerate(cells, start=1)])
+            numbers = (_cell(cell, path, line, column) for column, cell in enumerate(cells, start=1))
+            rows.append(np.fromiter(numbers, float, len(cells)))
             if len(rows[-1]) != len(rows[0]):
                 raise BadInput(
                     f"{str(path)!r}, row {line}: {len(rows[-1])} entries where the first row has {len(rows[0])}; "
@@ -45,36 +41,18 @@ def read_csv_matrix(path: str | Path) -> NDArray[np.float64]:
 
 def _cell(cell: str, path: Path, row: int, column: int) -> float:
     try:
-        # float() also takes '1_0', which no spreadsheet means as ten.
-        if "_" in cell:
+        # float() also takes '1_0', which no spreadsheet means as ten, and the digits of every script.
+        if "_" in cell or not cell.isascii():
             raise ValueError
         return float(cell)
     except ValueError:
         raise BadInput(f"{str(path)!r}, row {row}, column {column}: {cell.strip()[:40]!r} is not a number.") from None
 
 
-def read_bytes(path: Path) -> bytes:
-    """Content of a file of at most 256 MiB."""
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise BadInput(f"{str(path)!r} is larger than {_LARGEST_FILE >> 20} MiB, which no problem here needs.")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(f"{str(path)!r} does not exist; give the path of a problem file.") from None
-    except IsADirectoryError:
-        raise BadInput(f"{str(path)!r} is a directory; give the path of a problem file.") from None
-    except (OSError, ValueError) as fault:
-        raise BadInput(f"{str(path)!r} can not be read ({getattr(fault, 'strerror', None) or fault}).") from None
-
-
-def read_npy_matrix(path: Path) -> NDArray[Any]:
+def read_npy_matrix(path: str | Path) -> NDArray[np.float64]:
     """Read an array of real numbers written by ``numpy.save``; pickled objects are refused."""
-    read_bytes(path)
-    try:
-        # A memory map never allocates what a forged header promises; pickled objects would run code.
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, OSError, EOFError, SyntaxError, OverflowError) as fault:
-        raise BadInput(f"{str(path)!r} is not a NumPy array of numbers ({str(fault)[:120]}).") from None
-    if array.dtype.kind not in "fiu":
-        raise BadInput(f"{str(path)!r} holds {array.dtype} entries; probabilities must be real numbers.")
+    path = Path(path)
+    array = parse_npy(read_bytes(path), str(path))
+    if array.size > _MOST_NUMBERS:
+        raise BadInput(f"{str(path)!r} holds {array.size} numbers, more than {_MOST_NUMBERS}, which no problem here needs.")
     return np.array(array, dtype=float)

@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from analogflow.errors import BadInput
 from analogflow.netlister.deck import write_text
+from analogflow.problems.contents import read_keys
 from analogflow.problems.files import problem_of_keys, read_problem
-from analogflow.problems.tables import read_bytes
 from analogflow.studies.design import Study
 from analogflow.studies.grid import either
 
@@ -46,12 +45,7 @@ def read_experiment(path: str | Path) -> Study:
         The file can not be read, a key is unknown or contradicts another, or its values are no study.
     """
     path = Path(path)
-    try:
-        keys = tomllib.loads(read_bytes(path).decode("utf-8"))
-    except UnicodeDecodeError:
-        raise BadInput(f"{str(path)!r} is not a text file.") from None
-    except tomllib.TOMLDecodeError as fault:
-        raise BadInput(f"{str(path)!r} can not be parsed: {fault}.") from None
+    keys = read_keys(path, what="an experiment file")
     return study_from(keys, folder=path.parent, where=repr(str(path)))
 
 

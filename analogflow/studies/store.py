@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,12 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput, StudyStopped
+from analogflow.problems.contents import parse_npy, read_bytes, read_keys
 from analogflow.studies.design import Study, study_of
 
 __all__ = ["Corrupt", "Store", "opened", "read_manifest"]
 
 _MANIFEST, _LOCK, _CHUNKS = "manifest.json", "lock", "chunks"
 _PART = ".part"
+_LARGEST_CHUNK = 2**30
 _DIGEST = "digest"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DECISIVE = ("analogflow", "numpy", "scipy", "ngspice")
@@ -77,11 +80,11 @@ class Store:
             The file was changed, cut short, or belongs elsewhere.
         """
         try:
-            content = self.path(number).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as fault:
-            raise Corrupt(f"can not be read ({fault.strerror})") from None
+            content = read_bytes(self.path(number), what="a chunk of a study", most=_LARGEST_CHUNK)
+        except BadInput:
+            if not self.path(number).exists():
+                return None
+            raise Corrupt("can not be read") from None
         return _unpacked(content, self._identity(number))
 
     def digest(self, count: int) -> str:
@@ -144,18 +147,15 @@ def read_manifest(folder: str | Path) -> tuple[Study, dict[str, Any]]:
         The directory holds no study.
     """
     path = Path(folder) / _MANIFEST
+    if not path.exists():
+        raise BadInput(f"{str(folder)!r} holds no study: there is no {_MANIFEST}; name a directory of analogflow study.")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_keys(path, what="the manifest of a study")
         study, fingerprint = study_of(manifest["study"]), manifest["fingerprint"]
-    except FileNotFoundError:
-        raise BadInput(
-            f"{str(folder)!r} holds no study: there is no {_MANIFEST}; name a directory of analogflow study."
-        ) from None
-    except OSError as fault:
-        raise BadInput(f"{str(path)!r} can not be read ({fault.strerror}).") from None
+        dict(manifest["versions"])
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise BadInput(
-            f"{str(path)!r} is no manifest of a study ({fault}); restore it, or take another directory."
+            f"{str(path)!r} is no manifest of a study ({str(fault).rstrip(".")}); restore it, or take another directory."
         ) from None
     if study.fingerprint != fingerprint:
         raise BadInput(
@@ -249,9 +249,11 @@ def _packed(rows: Mapping[str, NDArray[Any]], identity: str) -> bytes:
 def _unpacked(content: bytes, identity: str) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("it is compressed")  # which could unpack to any size
             members = {Path(name).stem: archive.read(name) for name in archive.namelist()}
-        arrays = {name: np.load(io.BytesIO(member), allow_pickle=False) for name, member in members.items()}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as fault:
+        arrays = {name: parse_npy(member, name, kinds="biufU") for name, member in members.items()}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError, RuntimeError, struct.error) as fault:
         raise Corrupt(f"is cut short or was changed ({fault})") from None
     members.pop(_DIGEST, None)
     written = arrays.pop(_DIGEST, np.array([""]))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analogflow.circuit.models import Model
 from analogflow.errors import BadInput
+from analogflow.problems.contents import read_bytes
 
 __all__ = ["PARAMETERS", "quantity", "read_models"]
 
@@ -102,13 +103,7 @@ def read_models(path: str | Path) -> dict[str, Model]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Logical lines in lower case with the number of their first line, without comments."""
     where = f"model file {str(path)!r}"
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as fault:
-        raise BadInput(f"{where} can not be read ({fault.strerror}).") from None
-    if len(data) > _LARGEST:
-        raise BadInput(f"{where} is larger than 1 MB; copy the models you use into a file of their own.")
+    data = read_bytes(path, what="a file of the models you use", most=_LARGEST)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

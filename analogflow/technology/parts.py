@@ -15,6 +15,7 @@ from typing import Any
 from analogflow.circuit.models import Model
 from analogflow.circuit.parts import Multiplier, OpAmp, PartSet, Tolerances
 from analogflow.errors import BadInput
+from analogflow.problems.contents import read_keys
 from analogflow.technology.model_file import read_models
 
 __all__ = ["PART_SETS", "catalogue", "part_set"]
@@ -62,12 +63,7 @@ def part_set(name: str | PartSet = "precision") -> PartSet:
             f"parts {str(name)!r} are not known; the nearest is {near[0]!r}, known are: {', '.join(known)}, or the path of "
             "a .toml file."
         )
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise BadInput(f"parts {str(path)!r} can not be read ({fault.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise BadInput(f"parts {str(path)!r} are no TOML: {fault}.") from None
+    given = read_keys(path, what="a TOML file of parts")
     like = given.pop("like", "precision")
     if like not in known:
         raise BadInput(f"parts {str(path)!r}: like = {like!r} is no set; known are: {', '.join(known)}.")

@@ -66,7 +66,7 @@ def test_a_board_of_your_own(tmp_path):
         ("[0, 3]", "[0, 9]", r"broken_lanes is \[0, 9\], but must list lanes from 0 to 4 once each"),
         ('source = "a label", ', "", r"largest_coefficient needs a source \(text\) and verified"),
         ("source =", "sorce =", r"sorce is not known, did you mean 'source'\?"),
-        ("kind", "kind kind", r"can not be read"),
+        ("kind", "kind kind", r"can not be parsed"),
         ("units = {", "units = 3 #", r"units is 3; give a table with integrators, multipliers, lanes"),
     ],
 )
@@ -80,5 +80,5 @@ def test_a_file_that_is_no_board_is_refused(tmp_path, before, after, message):
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(BadInput, match=r"'lucidak' is not known, did you mean 'lucidac'\?; known are: lucidac, that"):
         load_board("lucidak")
-    with pytest.raises(BadInput, match=r"board file 'nowhere\.toml' can not be read"):
+    with pytest.raises(BadInput, match=r"'nowhere.toml' does not exist; give the path of a TOML file of a board"):
         load_board("nowhere.toml")

@@ -88,7 +88,7 @@ def test_missing_unreadable_and_foreign_files_are_refused(tmp_path):
     with pytest.raises(BadInput, match="is a directory"):
         read_problem("capacity", tmp_path / "d.csv")
     np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(BadInput, match="is not a NumPy array of numbers"):
+    with pytest.raises(BadInput, match="holds object entries; they must be real numbers"):
         read_problem("capacity", tmp_path / "objects.npy")
     np.save(tmp_path / "complex.npy", np.ones((2, 2)) * 0.5j)
     with pytest.raises(BadInput, match="must be real numbers"):

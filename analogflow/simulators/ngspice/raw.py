@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput, SimulationFailed
+from analogflow.problems.contents import read_bytes
 
 __all__ = ["Plot", "parse_raw", "read_raw"]
 
 _LINE = re.compile(rb"[^\n]{0,4096}\n")
 _TOKEN = re.compile(rb"\s*(\S+)")
 _MOST_HEADER_LINES = 100
+_LARGEST = 2**30
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,11 +58,7 @@ def read_raw(path: str | Path) -> tuple[Plot, ...]:
     SimulationFailed
         The run that wrote it broke off: ngspice fills in the number of points at the end.
     """
-    try:
-        data = Path(path).read_bytes()
-    except (OSError, ValueError) as fault:
-        raise BadInput(f"{str(path)!r} can not be read ({getattr(fault, 'strerror', None) or fault}).") from None
-    return parse_raw(data, name=str(path))
+    return parse_raw(read_bytes(path, what="a raw file of ngspice", most=_LARGEST), name=str(path))
 
 
 def parse_raw(data: bytes, *, name: str = "raw file") -> tuple[Plot, ...]:

@@ -86,7 +86,7 @@ def test_what_is_not_a_whole_raw_file_is_refused(data: bytes, message: str) -> N
 
 
 def test_a_missing_file_is_bad_input(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="can not be read"):
+    with pytest.raises(BadInput, match="does not exist"):
         read_raw(tmp_path / "none.raw")
 
 

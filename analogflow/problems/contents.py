@@ -1,0 +1,171 @@
+"""What a file holds, as bytes, text, named keys or an array: bounded in size and time, and every fault is a sentence.
+
+Only a regular file is read: a pipe or a device could keep its reader waiting for ever. What is inside is checked for form
+alone; it does not know what the keys and numbers mean.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+
+__all__ = ["parse_keys", "parse_npy", "read_bytes", "read_keys", "read_text"]
+
+_MEBIBYTE = 2**20
+_LARGEST = {"": 256 * _MEBIBYTE, ".toml": 16 * _MEBIBYTE, ".json": 64 * _MEBIBYTE, ".csv": 64 * _MEBIBYTE}
+"""Bytes of a file by its ending: TOML is read at about 1 MB/s, and JSON takes up to twenty times its size in memory."""
+
+_DEEPEST = 100
+_QUOTED = r"\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+'"
+# The standard library's reader takes a time that grows with the square of a key's parts: a minute for 60 kB of them.
+_KEY = re.compile(rf"(?<![^\s.,=\[\]{{}}])(?:(?:{_QUOTED}|[^\s.,=\[\]{{}}#\"']++)[ \t]*+\.[ \t]*+)++")
+
+
+def read_bytes(path: str | Path, *, what: str = "a problem file", most: int | None = None) -> bytes:
+    """Content of a regular file; `most` is its largest size in bytes, if not that of its ending.
+
+    Raises
+    ------
+    BadInput
+        It does not exist, is no regular file, is too large, or can not be read; the sentence ends with `what` is needed.
+    """
+    path = Path(path)
+    most = most or _LARGEST.get(path.suffix.lower(), _LARGEST[""])
+    try:
+        # Looked at before it is opened, as opening alone may wait for ever, and after, as it may have been exchanged.
+        _refuse_irregular(path, os.stat(path).st_mode, what)
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+            _refuse_irregular(path, os.fstat(file.fileno()).st_mode, what)
+            content = file.read(most + 1)
+    except FileNotFoundError:
+        raise BadInput(f"{str(path)!r} does not exist; give the path of {what}.") from None
+    except (OSError, ValueError) as fault:
+        raise BadInput(f"{str(path)!r} can not be read ({getattr(fault, 'strerror', None) or fault}).") from None
+    if len(content) > most:
+        raise BadInput(
+            f"{str(path)!r} is larger than {most / _MEBIBYTE:g} MiB, which is the most that {what} of its kind may have."
+        )
+    return content
+
+
+def read_text(path: str | Path, *, what: str = "a problem file") -> str:
+    """Content of a file in UTF-8, with or without a byte-order mark; raises as `read_bytes` does."""
+    content = read_bytes(path, what=what)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        kind = ", but looks like UTF-16; save it as UTF-8" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        raise BadInput(f"{str(path)!r} is not a text file in UTF-8{kind}.") from None
+
+
+def read_keys(path: str | Path, *, what: str = "a problem file") -> dict[str, Any]:
+    """Keys of a file that ends in ``.json`` or holds TOML.
+
+    Raises
+    ------
+    BadInput
+        As `read_bytes` and `parse_keys` do.
+    """
+    return parse_keys(read_text(path, what=what), str(path), json_text=Path(path).suffix.lower() == ".json")
+
+
+def parse_keys(text: str, name: str, *, json_text: bool) -> dict[str, Any]:
+    """Keys of a text in JSON or TOML; `name` begins the sentence of a fault.
+
+    Raises
+    ------
+    BadInput
+        It can not be parsed, has a key twice, is nested too deeply, or holds something else than keys.
+    """
+    try:
+        if json_text:
+            keys = json.loads(text, object_pairs_hook=_once)
+        elif long := next((key[0] for key in _KEY.finditer(text) if key[0].count(".") > _DEEPEST), ""):
+            raise BadInput(f"{name!r}: the key {long[:20] + '…'!r} has too many parts.")
+        else:
+            keys = tomllib.loads(text)
+    except BadInput:
+        raise
+    except RecursionError:
+        raise BadInput(f"{name!r} is nested too deeply.") from None
+    except ValueError as fault:
+        raise BadInput(f"{name!r} can not be parsed: {str(fault)[:200].rstrip('.')}.") from None
+    if not isinstance(keys, dict):
+        raise BadInput(f"{name!r} must hold named keys, not a bare {type(keys).__name__}.")
+    for fault in _strange(keys):
+        raise BadInput(f"{name!r} {fault}.")
+    return keys
+
+
+def parse_npy(content: bytes, name: str, kinds: str = "fiu") -> NDArray[Any]:
+    """Array in the bytes of a file of ``numpy.save``, of one of the NumPy kinds of number in `kinds`; read-only.
+
+    Nothing that its header announces is believed: not its size, and no pickled object is ever loaded.
+
+    Raises
+    ------
+    BadInput
+        It is no such file, or another kind of array.
+    """
+    stream = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(stream)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in readers:
+            raise ValueError(f"its format {version[0]}.{version[1]} is not that of an array of numbers")
+        shape, by_columns, kind = readers[version](stream)
+        if kind.hasobject or kind.kind not in kinds:
+            raise BadInput(f"{name!r} holds {str(kind)[:60]} entries; they must be real numbers.")
+        count = math.prod(shape)
+        if min(shape, default=0) < 0 or kind.itemsize * count > len(content) - stream.tell():
+            raise ValueError(f"it announces {'×'.join(map(str, shape))[:60]} entries and is too short for them")
+        array = np.frombuffer(content, kind, count, stream.tell()) if count * kind.itemsize else np.empty(0, kind)
+        return array.reshape(shape, order="F" if by_columns else "C")
+    except BadInput:
+        raise
+    except Exception as fault:  # noqa: BLE001 - a forged header makes its parser fail in a dozen ways
+        raise BadInput(f"{name!r} is not a NumPy array of numbers ({str(fault).splitlines()[0][:120]}).") from None
+
+
+def _refuse_irregular(path: Path, mode: int, what: str) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kind = "a directory" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
+    raise BadInput(f"{str(path)!r} is {kind}, not a regular file; give the path of {what}.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"the key {twice[:40]!r} is there twice")
+    return keys
+
+
+def _strange(value: Any, depth: int = 0) -> Iterable[str]:
+    """What no key or value may be, although a parser lets it pass."""
+    if depth > _DEEPEST:
+        yield "is nested too deeply"
+    elif isinstance(value, str):
+        if not value.isascii() and re.search("[\ud800-\udfff]", value):
+            yield f"holds half a character: {value[:40]!r}"
+    elif isinstance(value, dict | list):
+        for item in (*value, *value.values()) if isinstance(value, dict) else value:
+            if isinstance(item, str | dict | list):
+                yield from _strange(item, depth + 1)
+    elif isinstance(value, int) and abs(value) > 2**1000:
+        yield "holds a whole number that is too large"
