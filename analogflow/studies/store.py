@@ -155,7 +155,7 @@ def read_manifest(folder: str | Path) -> tuple[Study, dict[str, Any]]:
         dict(manifest["versions"])
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise BadInput(
-            f"{str(path)!r} is no manifest of a study ({str(fault).rstrip(".")}); restore it, or take another directory."
+            f"{str(path)!r} is no manifest of a study ({str(fault).rstrip('.')}); restore it, or take another directory."
         ) from None
     if study.fingerprint != fingerprint:
         raise BadInput(
