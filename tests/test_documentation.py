@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -44,3 +45,38 @@ def test_the_gallery_is_fresh_and_shows_every_picture():
     assert gallery["PAGE"].read_text(encoding="utf-8") == gallery["page"](), "run: python scripts/gallery.py --page"
     listed = [picture.file for section in gallery["PICTURES"].values() for picture in section]
     assert sorted(listed) == sorted(path.name for path in (ROOT / "docs/images").iterdir())
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    yield runpy.run_path(str(ROOT / "benchmarks/measured.py"))
+    sys.modules.pop("tables", None)
+
+
+def test_the_page_of_numbers_is_fresh(measured):
+    assert measured["PAGE"].read_text(encoding="utf-8") == measured["refreshed"](), (
+        "run: python benchmarks/measured.py --write"
+    )
+
+
+def test_a_number_that_differs_from_its_source_is_put_right(measured):
+    place = "<!-- from accuracy.md, rates: channel | λ_max where channel is identity 3×3 -->\n"
+    wrong = f"{place}| channel | λ_max |\n| --- | --- |\n| identity 3×3 | -7 |\n<!-- end -->"
+    right = measured["PLACE"].sub(lambda found: f"{found[1]}{measured['copied'](found)}\n", wrong)
+    assert "| identity 3×3 | -1.000000 |" in right
+    assert "-7" not in right
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        ("accuracy.md, rates: speed", "has no column"),
+        ("accuracy.md, rates: all where channel is BSC(0.7)", "has no row"),
+        ("accuracy.md, rated: all", "no table between these markers"),
+    ],
+)
+def test_a_place_whose_source_is_gone_is_refused(measured, place, fault):
+    found = measured["PLACE"].search(f"<!-- from {place} -->\n<!-- end -->")
+    with pytest.raises(SystemExit, match=fault):
+        measured["copied"](found)
