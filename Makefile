@@ -1,7 +1,7 @@
 # `make demo` and `make test` each set up what they need; nothing has to be done before.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs lock clean
+.PHONY: help demo test lint docs wheel lock clean
 
 BIN := .venv/bin
 CHANNEL := examples/data/paper_channel.csv
@@ -32,6 +32,10 @@ docs: ## Build the documentation into build/docs; a warning is an error
 	@sh scripts/setup.sh dev
 	$(BIN)/sphinx-build -W --keep-going -q -c docs -d build/doctrees . build/docs
 	@echo "build/docs/index.html"
+
+wheel: ## Build the wheel and the source archive, install them into an empty environment, and work there
+	@sh scripts/setup.sh dev
+	@sh scripts/wheel_smoke.sh
 
 # One resolution for every platform and every Python from 3.11 on; it lists versions only, wherever they came from.
 lock: ## Resolve pyproject.toml anew into requirements.lock
