@@ -85,8 +85,8 @@ def sinkhorn(problem: Transport, *, violation: float = 1e-9, most: int = 100_000
     """
     _check(violation=violation, most=most, seconds=seconds)
     deadline = time.perf_counter() + seconds
-    g, sweeps = _descended(problem, np.zeros(problem.columns), problem.epsilon, violation, most, deadline)
-    return _run(problem, g, violation, sweeps)
+    g, plan, sweeps = _descended(problem, np.zeros(problem.columns), problem.epsilon, violation, most, deadline)
+    return _judged(problem, plan, g, violation, sweeps)
 
 
 def annealed_sinkhorn(
@@ -107,11 +107,11 @@ def annealed_sinkhorn(
     deadline = time.perf_counter() + seconds
     g, sweeps, epsilon = np.zeros(problem.columns), 0, max(problem.span, problem.epsilon)
     while epsilon > problem.epsilon and sweeps < most:
-        g, more = _descended(problem, g, epsilon, 1e-3, most - sweeps, deadline)
+        g, _, more = _descended(problem, g, epsilon, 1e-3, most - sweeps, deadline)
         sweeps += more
         epsilon = max(problem.epsilon, epsilon * factor)
-    g, more = _descended(problem, g, problem.epsilon, violation, most - sweeps, deadline)
-    return _run(problem, g, violation, sweeps + more)
+    g, plan, more = _descended(problem, g, problem.epsilon, violation, most - sweeps, deadline)
+    return _judged(problem, plan, g, violation, sweeps + more)
 
 
 def gumbel_sinkhorn(
@@ -150,37 +150,32 @@ def gumbel_sinkhorn(
     return _judged(problem, plan, potential.mean(axis=0), violation, sweeps)
 
 
-def _plan(problem: Transport, g: Array, epsilon: float) -> Array:
-    weights = _kernel(problem, g, epsilon)
-    return weights * (problem.row / weights.sum(axis=1))[:, None]
-
-
 def _descended(
     problem: Transport, g: Array, epsilon: float, violation: float, most: int, deadline: float
-) -> tuple[Array, int]:
-    """Potentials g and the sweeps they took: scalings u and v of a kernel, into which a large v is absorbed."""
+) -> tuple[Array, Array, int]:
+    """Potentials g, their plan and the sweeps they took: scalings of a kernel, into which those of columns are absorbed."""
     a, b, scale = problem.row, problem.column, np.ones(problem.columns)
-    floor = _TINY * max(1.0, float(b.max()))
-    kernel = _kernel(problem, g, epsilon)
-    for sweep in range(most):
-        back = (a / (kernel @ scale)) @ kernel
-        if abs(scale * back - b).sum() <= violation * problem.mass or time.perf_counter() > deadline:
-            return g + epsilon * np.log(scale), sweep
-        scale = b / np.maximum(back, floor)
+    floor, allowed = _TINY * max(1.0, float(b.max())), violation * problem.mass
+    kernel, sweep = _kernel(problem, g, epsilon), 0
+    while True:
+        rows = a / (kernel @ scale)
+        back = rows @ kernel
+        if abs(scale * back - b).sum() <= allowed or sweep >= most or time.perf_counter() > deadline:
+            kernel *= rows[:, None]
+            kernel *= scale
+            return g + epsilon * np.log(scale), kernel, sweep
+        scale, sweep = b / np.maximum(back, floor), sweep + 1
         if scale.max() > _LARGE or scale.min() < 1 / _LARGE:
             g = g + epsilon * np.log(scale)
             scale, kernel = np.ones(problem.columns), _kernel(problem, g, epsilon)
-    return g + epsilon * np.log(scale), most
 
 
 def _kernel(problem: Transport, g: Array, epsilon: float) -> Array:
     """exp((g_j − C_ij)/ε), the largest entry of each row 1."""
-    exponents = (g - problem.cost) / epsilon
-    return np.exp(exponents - exponents.max(axis=1, keepdims=True))
-
-
-def _run(problem: Transport, g: Array, violation: float, sweeps: int) -> TransportRun:
-    return _judged(problem, _plan(problem, g, problem.epsilon), g, violation, sweeps)
+    kernel = g - problem.cost
+    kernel /= epsilon
+    kernel -= kernel.max(axis=1, keepdims=True)
+    return np.exp(kernel, out=kernel)
 
 
 def _judged(problem: Transport, plan: Array, g: Array, violation: float, sweeps: int) -> TransportRun:
