@@ -17,7 +17,7 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, pruned, scale, stabilise, unfolded
-from analogflow.technology import TECHNOLOGIES, Brief, matched_parts, part_set, spread
+from analogflow.technology import LOOP_DELAY, TECHNOLOGIES, Brief, matched_parts, part_set, spread
 
 __all__ = ["PASSES", "compile", "degrade", "imperfect_graph"]
 
@@ -35,6 +35,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
 """Passes in the order they run. The graph is checked before the first and after each, and must stay equivalent."""
 
 _EQUIVALENCE = 1e-9
+_SHORTEST_DELAY, _LONGEST_DELAY = 1e-4, 0.25
 
 
 def compile(
@@ -45,6 +46,7 @@ def compile(
     parts: PartSet | str = "precision",
     temperature: float = 27.0,
     scaled: bool = False,
+    loop_delay: float = LOOP_DELAY,
 ) -> Circuit:
     """Circuit of `flow`: trace, check, then every pass with a check after it, then the technology's cells.
 
@@ -60,11 +62,14 @@ def compile(
         Of those parts, °C.
     scaled : bool
         Whether the ideal technology builds the graph in machine units too, as 'opamp' does.
+    loop_delay : float
+        For 'opamp': part of the flow's fastest time constant that the delays of a loop may be, from 1e-4 to 0.25. τ goes
+        with its inverse. The path suffers from it; where the circuit comes to rest does not.
 
     Raises
     ------
     BadInput
-        The technology is not known, or the graph is not a circuit.
+        The technology is not known, the delay is out of range, or the graph is not a circuit.
     Untraceable
         The flow's function did something no block realises.
     UnstableManifold
@@ -72,6 +77,8 @@ def compile(
     """
     if technology not in TECHNOLOGIES:
         raise BadInput(f"technology {technology!r} is not known; known are: {', '.join(TECHNOLOGIES)}.")
+    if isinstance(loop_delay, bool) or not _SHORTEST_DELAY <= loop_delay <= _LONGEST_DELAY:
+        raise BadInput(f"loop_delay is {loop_delay!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
     graph = flow.graph()
     history = [Step("trace", f"{flow.family} {flow.form}".strip() + ": called on signals", len(graph))]
     history.append(Step("check", check(graph), len(graph)))
@@ -86,7 +93,7 @@ def compile(
             )
         history.append(Step(name, f"{note}; on the manifold the rates agree within {moved:.1g}", len(changed)))
         graph = changed
-    brief = Brief(flow, graph, part_set(parts), temperature + 273.15)
+    brief = Brief(flow, graph, part_set(parts), temperature + 273.15, loop_delay=loop_delay)
     if scaled or technology == "opamp":
         brief, said = scaled_brief(brief, unfold=technology != "opamp")
         history.append(Step("scale", said, len(brief.graph)))

@@ -20,6 +20,7 @@ from analogflow.hardware.preferred import preferred
 from analogflow.netlister import LARGEST_STEP, Deck, netlist
 from analogflow.noise import Noise
 from analogflow.simulators import ENGINES, default_engine, simulate
+from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, certify
@@ -144,6 +145,7 @@ def solve(
     stabilise: bool = True,
     parts: PartSet | str = "precision",
     temperature: float = 27.0,
+    loop_delay: float = LOOP_DELAY,
     on_progress: Callable[[float], None] | None = None,
 ) -> Solution:
     """Compile the flow that solves `problem`, simulate its circuit, and hold the answer against the reference.
@@ -173,6 +175,8 @@ def solve(
         Parts of the technologies 'opamp' and 'translinear': "precision", "general", "fast", or the path of a TOML file.
     temperature : float
         Of those parts, °C.
+    loop_delay : float
+        As `compile` takes it: a longer one makes a circuit of op-amps faster, and its path less exact.
     on_progress : callable, optional
         Called with the time reached, in τ.
 
@@ -187,7 +191,9 @@ def solve(
     if engine not in ENGINES:
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
     flow = _flow_of(problem, form or carried_form(problem, technology))
-    circuit = compile(flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature)
+    circuit = compile(
+        flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature, loop_delay=loop_delay
+    )
     noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise, values=preferred)
     longest = run_length(circuit, time_constants)

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from analogflow import report
-from analogflow.cli.options import celsius, positive
+from analogflow.cli.options import about_conditions, celsius, imperfections_of, positive
 from analogflow.cli.progress import fraction_bar
 from analogflow.comparison import compare, contenders_of
 from analogflow.errors import BadInput
@@ -25,8 +25,7 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="list the contenders and stop")
     parser.add_argument("--seconds", type=positive, default=3.0, metavar="S", help="for each digital solver (3)")
     parser.add_argument("--energy", metavar="FILE", help="TOML file of what operations cost")
-    parser.add_argument("--noise", metavar="S", help="at every integrator of the circuits: 0.01 per √τ, or 40dB")
-    parser.add_argument("--seed", type=int, default=0, help="decides noise and samples (0)")
+    about_conditions(parser)
     parser.add_argument("--parts", default="precision", metavar="SET", help="precision, general, fast or a TOML file")
     parser.add_argument("--temperature", type=celsius, default=27.0, metavar="C", help="of the parts, °C (27)")
     parser.add_argument("--json", action="store_true", help="print one object and nothing else")
@@ -38,7 +37,11 @@ def run_compare(options: argparse.Namespace) -> int:
     """Print the comparison; 1 where nobody delivered the accuracy."""
     problem = read_problem(options.flow, options.problem)
     if options.list:
-        print("\n".join(contenders_of(family_of(problem))))
+        if options.figure or options.only:
+            raise BadInput("--list compares nothing; leave out --figure and --only, or --list.")
+        family = family_of(problem)
+        names = contenders_of(family)
+        print(json.dumps({"flow": family, "contenders": names}, indent=2) if options.json else "\n".join(names))
         return 0
     if options.seed < 0:
         raise BadInput(f"seed: {options.seed} is not a whole number from 0.")
@@ -46,8 +49,8 @@ def run_compare(options: argparse.Namespace) -> int:
     with fraction_bar(options.json, "comparing") as on_progress:
         found = compare(
             problem, accuracy=options.accuracy, only=options.only, seconds=options.seconds, energy=options.energy,
-            noise=options.noise, seed=options.seed, parts=options.parts, temperature=options.temperature,
-            source=options.problem or "", on_progress=on_progress,
+            noise=options.noise, imperfections=imperfections_of(options), seed=options.seed, parts=options.parts,
+            temperature=options.temperature, source=options.problem or "", on_progress=on_progress,
         )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))

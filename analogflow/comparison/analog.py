@@ -20,14 +20,14 @@ from analogflow.compiler import compile
 from analogflow.errors import AnalogflowError
 from analogflow.flows import FAMILIES, Flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.noise import Noise
 from analogflow.problems import Channel, Hopfield, Langevin, Transport
 from analogflow.simulators import default_engine, ensemble
-from analogflow.solution import family_of, solve
+from analogflow.solution import family_of, noise_of, solve
+from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 
-__all__ = ["CIRCUITS", "forms_of", "run_circuit"]
+__all__ = ["CIRCUITS", "RESTING_DELAY", "forms_of", "run_circuit"]
 
 Array = NDArray[np.float64]
 
@@ -47,6 +47,9 @@ _POINTS = 160
 _SAMPLES = 8
 """Circuits of which the root mean square error counts, where the flow itself is noisy."""
 
+RESTING_DELAY = 0.05
+"""Part of a flow's fastest time constant that delays of op-amps may be where only the rest of the circuit is looked at."""
+
 _AVERAGES = 24
 """Lengths at which the average over a noisy run is judged."""
 
@@ -65,7 +68,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     name : str
         Technology and form, such as "opamp:logdomain".
     conditions
-        ``noise``, ``seed``, ``parts`` and ``temperature`` as `solve` takes them.
+        ``noise``, ``seed``, ``imperfections``, ``parts`` and ``temperature`` as `solve` takes them.
 
     Notes
     -----
@@ -85,7 +88,8 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         flow = FAMILIES[family_of(problem)](problem, form=form)
         if flow.averaging is not None:
             return _averaged(empty, problem, flow, judge, accuracy, prices, **conditions)
-        solution = solve(flow, technology=technology, engine=engine, **conditions)
+        delay = LOOP_DELAY if flow.end_time is not None or flow.path_matters else RESTING_DELAY
+        solution = solve(flow, technology=technology, engine=engine, loop_delay=delay, **conditions)
     except AnalogflowError as fault:
         return dataclasses.replace(empty, note=str(fault))
     circuit, run = solution.circuit, solution.run
@@ -191,7 +195,8 @@ def _averaged(
     times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)
     found = ensemble(
         circuit, _SAMPLES, time_constants=averaging.end, save=times, step_accuracy=1e-5,
-        noise=Noise(0.0, conditions.get("seed") or 0, averaging.noise_step),
+        imperfections=conditions.get("imperfections"),
+        noise=noise_of(circuit, conditions.get("noise"), conditions.get("seed") or 0),
     )  # fmt: skip
     paths = np.concatenate([found.values[name] for name in problem.variables], axis=2)
     first = int(np.searchsorted(times, averaging.skipped))
@@ -205,6 +210,11 @@ def _averaged(
         points.append(Point(error, time_constants=float(times[first + length - 1])))
     settled = _settling(np.array([p.time_constants for p in points]), np.array([p.error for p in points]), accuracy)
     delivered = points[-1].error
+    note = f"averages over time, root mean square error of {_SAMPLES} circuits"
+    if settled is None and math.isfinite(delivered):
+        # Errors of averages fall with the root of their length, once that is many relaxation times.
+        longer = averaging.skipped + (averaging.end - averaging.skipped) * (delivered / accuracy) ** 2
+        note += f"; as errors fall with the root of the time, {accuracy:g} would take about {longer:.1e} τ"
     return dataclasses.replace(
         empty,
         delivered=delivered,
@@ -213,5 +223,5 @@ def _averaged(
         at=None if settled is None else Point(accuracy, time_constants=settled),
         components=len(circuit.elements),
         chip_watts=prices.chip_power(len(circuit.elements)),
-        note=f"averages over time, root mean square error of {_SAMPLES} circuits",
+        note=note,
     )

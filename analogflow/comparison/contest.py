@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import os
 import platform
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from analogflow.blocks import Imperfections
 from analogflow.circuit.parts import PartSet
 from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
@@ -20,7 +22,9 @@ from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import SOLVERS
 from analogflow.errors import BadInput
+from analogflow.noise import Noise
 from analogflow.solution import family_of
+from analogflow.technology import part_set
 
 __all__ = ["compare", "contenders_of"]
 
@@ -50,6 +54,7 @@ def compare(
     finest: float | None = None,
     energy: Prices | str | Path | None = None,
     noise: float | str | None = None,
+    imperfections: Imperfections | None = None,
     seed: int = 0,
     parts: PartSet | str = "precision",
     temperature: float = 27.0,
@@ -73,8 +78,10 @@ def compare(
         What operations, a processor and a chip need.
     noise : float or str, optional
         White noise at every integrator of the circuits, as `solve` takes it.
+    imperfections : Imperfections, optional
+        What else is wrong with the circuits.
     seed : int
-        Of that noise, and of samplers.
+        Of noise and deviations, and of samplers.
     parts, temperature
         Of circuits of parts, as `solve` takes them.
     source : str
@@ -90,7 +97,8 @@ def compare(
     Raises
     ------
     BadInput
-        An argument is out of range, a name is not known, or there are no contenders for such problems.
+        An argument is out of range, a name is not known, there are no contenders for such problems, or what is wrong with
+        circuits is said and no circuit takes part.
     """
     family = family_of(problem)
     judge = judge_of(problem)
@@ -100,7 +108,13 @@ def compare(
     known = contenders_of(family)
     unknown = [name for name in only if name not in known]
     if unknown:
-        raise BadInput(f"only: {unknown[0]!r} is no contender for {family}; known are: {', '.join(known)}.")
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.0)[0]
+        raise BadInput(
+            f"only: {unknown[0]!r} is no contender for {family}; the nearest is {near!r}, known are: {', '.join(known)}."
+        )
+    flaws = _flaws(noise, imperfections)
+    if flaws and only and all(name in {solver.name for solver in SOLVERS[family]} for name in only):
+        raise BadInput(f"only: no circuit takes part, so {flaws} would change nothing; leave that out, or name a circuit.")
     table = energy if isinstance(energy, Prices) else prices(energy)
     named = [name for name in known if not only or name in only]
     solvers = {solver.name: solver for solver in SOLVERS[family]}
@@ -112,16 +126,18 @@ def compare(
             )
         else:
             row = run_circuit(
-                name, problem, judge, accuracy=accuracy, prices=table, noise=noise, seed=seed, parts=parts,
-                temperature=temperature,
+                name, problem, judge, accuracy=accuracy, prices=table, noise=noise, imperfections=imperfections, seed=seed,
+                parts=parts, temperature=temperature,
             )  # fmt: skip
-        command = _command(family, source, accuracy, name, energy, noise, seed, parts, temperature, seconds)
+        on_circuits = () if name in solvers else (noise, imperfections, parts, temperature)
+        command = _command(family, source, accuracy, name, energy, seed, seconds, *on_circuits)
         rows.append(_with_command(row, command))
         if on_progress is not None:
             on_progress((k + 1) / len(named))
     return Comparison(
-        family, repr(problem), accuracy, judge.bits(accuracy), judge.measure, judge.unit, tuple(rows), table, _machine()
-    )
+        family, repr(problem), accuracy, judge.bits(accuracy), judge.measure, judge.unit, tuple(rows), table, _machine(),
+        f"{flaws or 'no noise, no deviations'}; parts of the set {part_set(parts).name}, {temperature:g} °C",
+    )  # fmt: skip
 
 
 def _with_command(row: Contender, command: str) -> Contender:
@@ -129,22 +145,42 @@ def _with_command(row: Contender, command: str) -> Contender:
 
 
 def _command(
-    family: str, source: str, accuracy: float, name: str, energy: Any, noise: Any, seed: int, parts: Any, temperature: float,
-    seconds: float,
+    family: str, source: str, accuracy: float, name: str, energy: Any, seed: int, seconds: float, noise: Any = None,
+    imperfections: Imperfections | None = None, parts: Any = "precision", temperature: float = 27.0,
 ) -> str:  # fmt: skip
     """The one command that repeats a row; what is as usual is left out."""
-    words = ["analogflow", "compare", family, source, "--accuracy", f"{accuracy:g}", "--only", name]
+    words = ["analogflow", "compare", family, source, "--accuracy", repr(accuracy), "--only", name]
     given = (
         ("--energy", energy if isinstance(energy, str | Path) else None),
-        ("--noise", noise),
+        ("--noise", noise if _is_noise(noise) else None),
+        *(("--imperfect", f"{effect}={getattr(imperfections, effect)!r}") for effect in _effects(imperfections)),
         ("--seed", seed or None),
         ("--parts", parts if isinstance(parts, str) and parts != "precision" else None),
-        ("--temperature", None if temperature == 27.0 else f"{temperature:g}"),
-        ("--seconds", None if seconds == 3.0 else f"{seconds:g}"),
+        ("--temperature", None if temperature == 27.0 else repr(temperature)),
+        ("--seconds", None if seconds == 3.0 else repr(seconds)),
     )
     for option, value in given:
         words += [] if value is None else [option, str(value)]
     return shlex.join(words)
+
+
+def _flaws(noise: Any, imperfections: Imperfections | None) -> str:
+    """What is wrong with circuits, in words; raises if a noise is none."""
+    said = []
+    if noise is not None:
+        (Noise.from_text(noise, unit=1.0, time_constant=1.0) if isinstance(noise, str) else Noise(noise))
+    if _is_noise(noise):
+        said.append(f"noise {noise}" + (" per √τ" if not isinstance(noise, str) or noise[-1].isdigit() else ""))
+    said += [f"{effect} {getattr(imperfections, effect):g}" for effect in _effects(imperfections)]
+    return ", ".join(said)
+
+
+def _is_noise(noise: Any) -> bool:
+    return noise not in (None, 0, 0.0, "0")
+
+
+def _effects(imperfections: Imperfections | None) -> tuple[str, ...]:
+    return () if imperfections is None else tuple(imperfections.effects)
 
 
 def _positive(name: str, value: Any) -> float:

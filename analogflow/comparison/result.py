@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from analogflow.comparison.analog import RESTING_DELAY
 from analogflow.comparison.break_even import FORMULAS, BreakEven, break_even
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.energy import Prices
@@ -37,6 +38,8 @@ class Comparison:
     prices : Prices
     machine : str
         Where digital times were measured.
+    conditions : str
+        Noise, deviations, parts and temperature of the circuits.
     """
 
     family: str
@@ -48,6 +51,7 @@ class Comparison:
     contenders: tuple[Contender, ...]
     prices: Prices
     machine: str
+    conditions: str = ""
 
     def __getitem__(self, name: str) -> Contender:
         """Row of a contender by its name."""
@@ -92,12 +96,28 @@ class Comparison:
             return str(fault)
         return ""
 
+    def verdict(self, measure: str) -> str:
+        """Sentence on who is least in a measure and what the other side's best needs, or on why that can not be said."""
+        if refusal := self.refusal(measure):
+            return refusal.removeprefix("winner: ")
+        won, unit = self.winner(measure), {"time": " s", "energy": " J", "operations": ""}[measure]
+        said = f"{won.name}, {won.value(measure):.2g}{unit}"
+        others = [c for c in self.contenders if c.kind != won.kind and c.value(measure) is not None]
+        if others:
+            best = min(others, key=lambda c: c.value(measure) or 0.0)
+            said += f", before {best.name}, {best.value(measure):.2g}{unit}"
+            said += f"; run on, they deliver {won.bits:.0f} and {best.bits:.0f} bits"
+        return f"{said}."
+
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What times and energies rest on, a sentence each."""
         p = self.prices
         listed = [f"{name}: {price.value:g} {price.unit} ({price.source})." for name, price in p.table.items()]
         return (
+            f"Circuits: {self.conditions}. Their error is that of what a perfect instrument reads.",
+            "Where only the rest counts, a circuit of op-amps runs at the τ at which its delays are "
+            f"{RESTING_DELAY:.0%} of the flow's fastest time constant.",
             f"Times of digital solvers are measured: {self.machine}; NumPy and SciPy, BLAS on one thread.",
             "Energy of a digital solver is its operations and the fetching of its words, without instructions, leakage and "
             "waiting: a lower bound, in favour of the digital side. Operations are counted from iterations.",
@@ -118,8 +138,10 @@ class Comparison:
                 "effective_bits": self.bits,
                 "error": self.measure,
                 "unit": self.unit,
+                "conditions": self.conditions,
                 "contenders": [c.to_dict() for c in self.contenders],
                 "winner": winners,
+                "verdict": {m: self.verdict(m) for m in MEASURES},
                 "refused": {m: self.refusal(m) for m in MEASURES if self.refusal(m)},
                 "break_even": {"formulas": list(FORMULAS), "rows": [row.to_dict() for row in self.break_even]},
                 "prices": self.prices.to_dict(),

@@ -20,7 +20,10 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.names import number
 
-__all__ = ["Brief", "Realisation", "Site", "locate"]
+__all__ = ["LOOP_DELAY", "Brief", "Realisation", "Site", "locate"]
+
+LOOP_DELAY = 5e-3
+"""Part of the fastest time constant of the flow that the delays of the longest path of blocks may be, unless told."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,6 +47,8 @@ class Brief:
         The graph in flow units with all observables, where the one to be built is scaled.
     used : mapping of node to float
         Machine units that each node of a scaled graph reaches.
+    loop_delay : float
+        Part of the fastest time constant of the flow that the delays of the longest path of blocks may be.
     """
 
     flow: Flow
@@ -54,6 +59,7 @@ class Brief:
     scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
     source: BlockGraph | None = None
     used: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    loop_delay: float = LOOP_DELAY
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,13 +12,13 @@ from analogflow.blocks import Sine
 from analogflow.circuit import Circuit, Instance, Resistor, VoltageSource, direct
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.values import nearest
-from analogflow.errors import NoCell
+from analogflow.errors import BadInput, NoCell
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import capacity_reference
-from analogflow.technology import part_set, spread
+from analogflow.technology import LOOP_DELAY, part_set, spread
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.opamp.bench import Bench
-from analogflow.technology.opamp.speed import DELAY_ERROR, delays
+from analogflow.technology.opamp.speed import delays
 
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {
@@ -136,7 +136,12 @@ def test_delays_set_the_time_constant():
     assert fast.time_constant < precise.time_constant
     longest = max(delays(precise.graph, precise.parts).values())
     rate = abs(np.linalg.eigvals(VectorField(precise.graph).jacobian(precise.graph.initial()))).max()
-    assert longest * rate / precise.time_constant <= 1.1 * DELAY_ERROR
+    assert longest * rate / precise.time_constant <= 1.1 * LOOP_DELAY
+    hurried = af.compile(flow, technology="opamp", loop_delay=10 * LOOP_DELAY)
+    assert hurried.time_constant == pytest.approx(precise.time_constant / 10)
+    for wrong in (0.0, 0.5, True):
+        with pytest.raises(BadInput, match="loop_delay"):
+            af.compile(flow, technology="opamp", loop_delay=wrong)
 
 
 @pytest.mark.ngspice

@@ -23,34 +23,30 @@ def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
     asked = f"{comparison.accuracy:g} {comparison.unit}".strip()
     table = Table(
         title=f"{comparison.problem}, at {asked} ({comparison.bits:.1f} effective bits)",
-        caption=f"error: {comparison.measure}; † throughput of many at once, no delay", box=box.SIMPLE_HEAD, pad_edge=False,
+        caption=f"error: {comparison.measure}; work: operations; † throughput of many at once, no delay",
+        box=box.SIMPLE_HEAD, show_edge=False, padding=0,
     )  # fmt: skip
     table.add_column("contender", no_wrap=True)
-    for name in ("delivers", "bits", "τ", "time", "energy", "operations", "parts", "power"):
+    for name in ("delivers", "bits", "τ", "time", "energy", "work", "parts", "power"):
         table.add_column(name, justify="right", no_wrap=True)
     kinds = [contender.kind for contender in comparison.contenders]
     for k, contender in enumerate(comparison.contenders):
         table.add_row(*_cells(contender), end_section=k + 1 < len(kinds) and kinds[k + 1] != kinds[k])
     tables = [table]
     if comparison.break_even:
-        level = Table(title="break-even", caption="\n".join(FORMULAS), box=box.SIMPLE_HEAD, pad_edge=False)
+        level = Table(
+            title="break-even: where a circuit's τ is below these, it needs less time or energy",
+            caption="\n".join(FORMULAS), box=box.SIMPLE_HEAD, show_edge=False, padding=0,
+        )  # fmt: skip
         level.add_column("circuit", no_wrap=True)
-        for name in (
-            "settles in",
-            "its τ",
-            "level in time below τ =",
-            "in energy below τ =",
-            "a chip: time",
-            "energy",
-            "wins in",
-        ):
+        for name in ("settles", "its τ", "τ, time", "τ, energy", "chip: s", "chip: J", "wins"):
             level.add_column(name, justify="right", no_wrap=True)
         for row in comparison.break_even:
             wins = [what for what, won in (("time", row.chip_is_faster), ("energy", row.chip_is_cheaper)) if won]
             level.add_row(
-                row.circuit, f"{row.settling:.1f} τ", _si(row.time_constant, "s"), _si(row.time_constant_for_time, "s"),
+                row.circuit, f"{row.settling:.1f}", _si(row.time_constant, "s"), _si(row.time_constant_for_time, "s"),
                 _si(row.time_constant_for_energy, "s"), _si(row.chip_seconds, "s"), _si(row.chip_joules, "J"),
-                ", ".join(wins) or "neither",
+                "both" if len(wins) > 1 else wins[0] if wins else "neither",
             )  # fmt: skip
         tables.append(level)
     return tuple(tables)
@@ -61,10 +57,12 @@ def print_comparison(comparison: Comparison) -> None:
     console = Console()
     for table in comparison_tables(comparison):
         console.print(table)
+    asked = f"{comparison.accuracy:g} {comparison.unit}".strip()
+    console.print(
+        f"All read at {asked} ({comparison.bits:.1f} effective bits); circuits: {comparison.conditions}.", highlight=False
+    )
     for measure in MEASURES:
-        refusal = comparison.refusal(measure)
-        said = f"Least {measure}: {comparison.winner(measure).name}." if not refusal else f"Least {measure}: {refusal}"
-        console.print(said, highlight=False)
+        console.print(f"Least {measure}: {comparison.verdict(measure)}", highlight=False)
     for contender in comparison.contenders:
         if contender.note:
             console.print(f"{contender.name}: {contender.note}", style="dim", highlight=False)
@@ -77,7 +75,7 @@ def _cells(contender: Contender) -> list[str | Text]:
     at = contender.at
     took_part = math.isfinite(contender.delivered)
     cells: list[str | Text] = [contender.name, f"{contender.delivered:.1e}" if took_part else Text("nothing", "red")]
-    cells.append("exact" if math.isinf(contender.bits) else f"{contender.bits:.1f}")
+    cells.append("all" if math.isinf(contender.bits) else f"{contender.bits:.0f}")
     if at is None:
         missed = Text("missed" if took_part else "", "yellow")
         cells += ["", missed, "", ""]

@@ -64,7 +64,7 @@ def realise(brief: Brief) -> Realisation:
     parts, graph = brief.parts, brief.graph
     assert parts is not None
     _check_supply(brief, parts)
-    tau = time_constant(graph, parts)
+    tau = time_constant(graph, parts, brief.loop_delay)
     bench = Bench(parts, _junction_voltage(parts), tau, flipped_nodes(graph))
     release = max(0.1 * tau, _HOLD)
     supplies = (

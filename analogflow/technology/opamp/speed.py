@@ -29,10 +29,7 @@ from analogflow.circuit.parts import PartSet
 from analogflow.graph import BlockGraph
 from analogflow.technology.opamp.bench import noise_gain, pole, scales
 
-__all__ = ["DELAY_ERROR", "delays", "flipped_nodes", "time_constant"]
-
-DELAY_ERROR = 5e-3
-"""Part of the fastest time constant of the flow that the delays of the longest path of blocks may be."""
+__all__ = ["delays", "flipped_nodes", "time_constant"]
 
 _JUNCTION_DELAY = 4e-6
 """Seconds: a junction at a fortieth of its full current, half a microampere, with 30 pF, and its converter's pole."""
@@ -93,12 +90,12 @@ def _delay(block: Block, parts: PartSet) -> float:
     return 0.0
 
 
-def time_constant(graph: BlockGraph, parts: PartSet) -> float:
-    """τ in seconds, one, two or five times a power of ten: the shortest at which delays cost `DELAY_ERROR`."""
+def time_constant(graph: BlockGraph, parts: PartSet, loop_delay: float) -> float:
+    """τ in seconds, one, two or five times a power of ten: the shortest at which delays are `loop_delay` of the fastest."""
     slowest = delays(graph, parts)
     longest = max((slowest[graph.rate(state)] for state in graph.states), default=0.0) + pole(parts.op_amp.bandwidth)
     jacobian = VectorField(graph).jacobian(graph.initial())
     rate = max(1.0, float(abs(np.linalg.eigvals(jacobian)).max())) if np.isfinite(jacobian).all() else 1.0
-    wanted = longest * rate / DELAY_ERROR
+    wanted = longest * rate / loop_delay
     decade = 10.0 ** np.floor(np.log10(wanted))
     return float(next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= wanted * (1 - 1e-9)))
