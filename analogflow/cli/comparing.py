@@ -8,12 +8,14 @@ import json
 from analogflow import report
 from analogflow.cli.options import about_conditions, celsius, imperfections_of, positive
 from analogflow.cli.progress import fraction_bar
-from analogflow.comparison import compare, contenders_of
+from analogflow.comparison import KINDS, compare, contenders_of, measure_scaling, prices
 from analogflow.errors import BadInput
 from analogflow.problems.files import read_problem
 from analogflow.solution import family_of
 
 __all__ = ["about_compare", "run_compare"]
+
+_SIZES = (4, 8, 16, 32, 64)
 
 
 def about_compare(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +25,8 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accuracy", type=positive, metavar="E", help="error to compare at, in the unit of the error")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this contender; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the contenders and stop")
+    parser.add_argument("--scaling", action="store_true", help="channels of growing size in place of one problem")
+    parser.add_argument("--sizes", type=_sizes, metavar="N,N", help="of --scaling: inputs, 4,8,16,32,64 if not given")
     parser.add_argument("--seconds", type=positive, default=3.0, metavar="S", help="for each digital solver (3)")
     parser.add_argument("--energy", metavar="FILE", help="TOML file of what operations cost")
     about_conditions(parser)
@@ -35,6 +39,10 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Print the comparison; 1 where nobody delivered the accuracy."""
+    if options.scaling:
+        return _scaling(options)
+    if options.sizes:
+        raise BadInput("--sizes is for --scaling alone; give both or neither.")
     problem = read_problem(options.flow, options.problem)
     if options.list:
         if options.figure or options.only:
@@ -59,3 +67,38 @@ def run_compare(options: argparse.Namespace) -> int:
     if options.figure:
         report.save_figure(report.plot_comparison(found), options.figure, force=options.force)
     return 0 if any(contender.reached for contender in found.contenders) else 1
+
+
+def _scaling(options: argparse.Namespace) -> int:
+    """Print how circuits and solvers grow with the size of a channel."""
+    if options.flow != "capacity":
+        raise BadInput(f"--scaling is measured for capacity alone, not for {options.flow!r}.")
+    given = {"PROBLEM": options.problem, "--only": options.only, "--list": options.list, "--mismatch": options.mismatch,
+             "--imperfect": options.imperfect, "--noise": options.noise != "0"}  # fmt: skip
+    if wrong := [name for name, value in given.items() if value]:
+        raise BadInput(f"--scaling makes its own channels and has ideal flows; leave out {' and '.join(wrong)}.")
+    report.check_writable(options.figure, force=options.force)
+    table, sizes = prices(options.energy), options.sizes or _SIZES
+    with fraction_bar(options.json, "scaling") as on_progress:
+        found = [
+            measure_scaling(
+                kind, sizes, accuracy=options.accuracy or 1e-2, energy=table, seed=options.seed,
+                on_progress=lambda part, k=k: on_progress((k + part) / len(KINDS)),
+            )
+            for k, kind in enumerate(KINDS)
+        ]  # fmt: skip
+    if options.json:
+        print(json.dumps({"scaling": [one.to_dict() for one in found], "prices": table.to_dict()}, indent=2))
+    else:
+        report.print_scaling(found, table)
+    if options.figure:
+        report.save_figure(report.plot_scaling(found), options.figure, force=options.force)
+    return 0
+
+
+def _sizes(text: str) -> list[int]:
+    """Whole numbers from 2, separated by commas."""
+    sizes = [int(word) if word.strip().isdecimal() else 0 for word in text.split(",")]
+    if min(sizes) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers from 2, such as 4,8,16")
+    return sizes

@@ -6,8 +6,10 @@ from analogflow.comparison.contest import compare, contenders_of
 from analogflow.comparison.energy import Price, Prices, prices
 from analogflow.comparison.judge import Judge, judge_of
 from analogflow.comparison.result import MEASURES, Comparison
+from analogflow.comparison.scaling import KINDS, Scaling, measure_scaling
 
 __all__ = [
+    "KINDS",
     "MEASURES",
     "BreakEven",
     "Comparison",
@@ -16,8 +18,10 @@ __all__ = [
     "Point",
     "Price",
     "Prices",
+    "Scaling",
     "compare",
     "contenders_of",
     "judge_of",
+    "measure_scaling",
     "prices",
 ]

@@ -27,7 +27,7 @@ from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 
-__all__ = ["CIRCUITS", "RESTING_DELAY", "forms_of", "run_circuit"]
+__all__ = ["CIRCUITS", "RESTING_DELAY", "forms_of", "run_circuit", "settled_after"]
 
 Array = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     bill = parts_list(circuit) if circuit.parts else None
     watts = bill.power if bill else None
     points = tuple(_timed(t, e, tau, watts) for t, e in zip(times, errors, strict=True))
-    settled = _settling(times, errors, accuracy)
+    settled = settled_after(times, errors, accuracy)
     return dataclasses.replace(
         empty,
         delivered=delivered,
@@ -145,7 +145,7 @@ def _errors(problem: Any, flow: Flow, run: Trajectory, judge: Judge, *, only_las
     return run.time[rows], np.array([judge.error(read(problem, run, k)) for k in rows])
 
 
-def _settling(times: Array, errors: Array, accuracy: float) -> float | None:
+def settled_after(times: Array, errors: Array, accuracy: float) -> float | None:
     """Time in τ from which the error stays at or below `accuracy`, between points by the logarithm of the error."""
     above = np.flatnonzero(~(errors <= accuracy))
     if not len(above):
@@ -208,7 +208,7 @@ def _averaged(
             errors.append(judge.error((path.mean(axis=0), np.atleast_2d(np.cov(path.T, bias=True)))))
         error = float(np.sqrt(np.mean(np.square(errors))))
         points.append(Point(error, time_constants=float(times[first + length - 1])))
-    settled = _settling(np.array([p.time_constants for p in points]), np.array([p.error for p in points]), accuracy)
+    settled = settled_after(np.array([p.time_constants for p in points]), np.array([p.error for p in points]), accuracy)
     delivered = points[-1].error
     note = f"averages over time, root mean square error of {_SAMPLES} circuits"
     if settled is None and math.isfinite(delivered):

@@ -129,7 +129,7 @@ def compare(
                 name, problem, judge, accuracy=accuracy, prices=table, noise=noise, imperfections=imperfections, seed=seed,
                 parts=parts, temperature=temperature,
             )  # fmt: skip
-        on_circuits = () if name in solvers else (noise, imperfections, parts, temperature)
+        on_circuits: tuple[Any, ...] = () if name in solvers else (noise, imperfections, parts, temperature)
         command = _command(family, source, accuracy, name, energy, seed, seconds, *on_circuits)
         rows.append(_with_command(row, command))
         if on_progress is not None:

@@ -1,24 +1,29 @@
-"""How a capacity circuit and the best digital solver grow with the size of the channel."""
+"""How a capacity circuit and the best digital solvers grow with the size of the channel."""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from analogflow.comparison.analog import settled_after
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
-from analogflow.comparison.solvers import SOLVERS
+from analogflow.comparison.solvers import SOLVERS, Delivered, Solver
 from analogflow.compiler import compile
-from analogflow.errors import BadInput
+from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import capacity
+from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel
 from analogflow.solution import solve
 
-__all__ = ["KINDS", "ScalingPoint", "exponent", "measure_scaling"]
+__all__ = ["GROWING", "KINDS", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
 
 Array = NDArray[np.float64]
 
@@ -50,8 +55,10 @@ KINDS: dict[str, Callable[[int, int], Array]] = {
 }
 """Families of channels by name: size and seed in, transition matrix out."""
 
-_SOLVER = "interior-point"
-_REPEATS = 3
+SOLVERS_OF_SCALING = ("blahut-arimoto", "over-relaxed", "interior-point")
+"""Digital solvers of which the best is taken at every size, for time and for energy each."""
+
+_REPEATS, _SECONDS = 3, 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,11 +69,19 @@ class ScalingPoint:
     ----------
     inputs : int
     settling : float
-        Time in τ until the certified gap stays within the accuracy, log-domain form.
+        Time in τ until the certified gap stays within the accuracy, log-domain form, in the block engine.
     elements : int
         Of the ideal circuit.
-    digital_seconds, digital_joules : float
-        Of the interior point to the same accuracy: measured here, and its operations times their price.
+    parts : int
+        Of the circuit of transistors.
+    board_seconds, board_joules : float
+        What that circuit would take to settle: its τ, and the static power of its parts.
+    faster, cheaper : str
+        The digital solvers of least time and of least energy.
+    digital_seconds : float
+        Of the first, measured here.
+    operations, digital_joules : float
+        Of the second: multiply-adds, and those with the words they fetch at their prices.
     chip_seconds, chip_joules : float
         Of a chip with a branch for each element, as `Prices` assumes it.
     """
@@ -74,10 +89,64 @@ class ScalingPoint:
     inputs: int
     settling: float
     elements: int
+    parts: int
+    board_seconds: float
+    board_joules: float
+    faster: str
     digital_seconds: float
+    cheaper: str
+    operations: float
     digital_joules: float
     chip_seconds: float
     chip_joules: float
+
+
+GROWING = (
+    "settling", "elements", "parts", "board_seconds", "board_joules", "digital_seconds", "operations", "digital_joules",
+    "chip_seconds", "chip_joules",
+)  # fmt: skip
+"""Fields of a point that an exponent is fitted to."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scaling:
+    """Channels of one kind at several sizes.
+
+    Parameters
+    ----------
+    kind : str
+    accuracy : float
+        Certified gap at which everything is read, nats.
+    points : tuple of ScalingPoint
+    """
+
+    kind: str
+    accuracy: float
+    points: tuple[ScalingPoint, ...]
+
+    def exponent(self, name: str) -> tuple[float, float]:
+        """Exponent of n of a field of the points, and its standard error."""
+        return exponent([p.inputs for p in self.points], [getattr(p, name) for p in self.points])
+
+    def crossover(self, analog: str, digital: str) -> int | None:
+        """Size from which `analog` stays below `digital` as far as measured; None if it is not below at the largest."""
+        above = [p.inputs for p in self.points if getattr(p, analog) >= getattr(p, digital)]
+        below = [p.inputs for p in self.points if not above or p.inputs > max(above)]
+        return below[0] if below else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers under plain names."""
+        return {
+            "kind": self.kind,
+            "accuracy": self.accuracy,
+            "points": [dataclasses.asdict(point) for point in self.points],
+            "exponents": {name: self.exponent(name) for name in GROWING} if len(self.points) > 1 else {},
+            "crossover": {
+                f"{side}_{unit}": self.crossover(f"{side}_{unit}", f"digital_{unit}")
+                for side in ("board", "chip")
+                for unit in ("seconds", "joules")
+            },
+        }
 
 
 def measure_scaling(
@@ -87,7 +156,8 @@ def measure_scaling(
     accuracy: float = 1e-2,
     energy: Prices | None = None,
     seed: int = 0,
-) -> list[ScalingPoint]:
+    on_progress: Callable[[float], None] | None = None,
+) -> Scaling:
     """Settling, parts, time and energy of channels of one kind at several sizes.
 
     Parameters
@@ -95,24 +165,39 @@ def measure_scaling(
     kind : str
         One of `KINDS`.
     sizes : sequence of int
-        Inputs, and as many outputs; from 2.
+        Inputs, and as many outputs; from 2, different.
     accuracy : float
         Certified gap, nats, at which both sides are read.
     energy : Prices, optional
     seed : int
         Of the channels.
+    on_progress : callable, optional
+        Called with the fraction done.
 
     Raises
     ------
     BadInput
-        The kind is not known, or a size is below 2.
+        The kind is not known, or a size is below 2 or given twice.
+    SimulationFailed
+        A flow did not settle within the accuracy.
+
+    Notes
+    -----
+    Circuits are not simulated in ngspice at these sizes: the settling in τ is the flow's, τ and the static power are those
+    of the compiled parts, so that the circuit is taken to be as accurate as the flow.
     """
     if kind not in KINDS:
-        raise BadInput(f"scaling: {kind!r} is not known; there are: {', '.join(KINDS)}.")
-    if min(sizes) < 2:
-        raise BadInput(f"scaling: a channel of {min(sizes)} inputs has no capacity to find; give sizes from 2.")
+        near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.0)[0]
+        raise BadInput(f"scaling: {kind!r} is not known; the nearest is {near!r}, there are: {', '.join(KINDS)}.")
+    if not sizes or min(sizes) < 2 or len(set(sizes)) < len(sizes):
+        raise BadInput(f"scaling: sizes are {', '.join(map(str, sizes)) or 'none'}; give different whole numbers from 2.")
     table = prices(None) if energy is None else energy
-    return [_point(Channel(KINDS[kind](n, seed + n)), accuracy, table) for n in sizes]
+    points = []
+    for k, n in enumerate(sizes):
+        points.append(_point(Channel(KINDS[kind](n, seed + n)), accuracy, table))
+        if on_progress is not None:
+            on_progress((k + 1) / len(sizes))
+    return Scaling(kind, accuracy, tuple(points))
 
 
 def exponent(sizes: Sequence[int], values: Sequence[float]) -> tuple[float, float]:
@@ -126,21 +211,37 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> tuple[float, floa
 
 def _point(channel: Channel, accuracy: float, table: Prices) -> ScalingPoint:
     judge = judge_of(channel)
-    solution = solve(channel, engine="block")
-    run = solution.run
-    errors = np.array([judge.error(z) for z in run.values["z"]])
-    beyond = np.flatnonzero(errors > accuracy)
-    settling = float(run.time[min(beyond[-1] + 1, len(run.time) - 1)]) if len(beyond) else float(run.time[1])
-    solver = next(s for s in SOLVERS["capacity"] if s.name == _SOLVER)
-    delivered, taken = solver.run(channel, accuracy, np.inf, 0), []
+    run = solve(channel, engine="block").run
+    settling = settled_after(run.time, np.array([judge.error(z) for z in run.values["z"]]), accuracy)
+    if settling is None:
+        raise SimulationFailed(f"scaling: a channel of {channel.inputs} inputs did not settle to {accuracy:g} nat.")
+    settling = max(settling, float(run.time[1]))
+    board = compile(capacity(channel), technology="translinear")
+    bill = parts_list(board)
+    elements = len(compile(capacity(channel)).elements)
+    seconds = {}
+    works = {}
+    with threadpool_limits(1):
+        for solver in SOLVERS["capacity"]:
+            if solver.name in SOLVERS_OF_SCALING:
+                taken, delivered = _timed(solver, channel, accuracy)
+                if judge.error(delivered.answer) <= accuracy and delivered.work is not None:
+                    seconds[solver.name], works[solver.name] = taken, delivered.work()
+    joules = {name: table.of_operations(work) for name, work in works.items()}
+    faster, cheaper = min(seconds, key=seconds.__getitem__), min(joules, key=joules.__getitem__)
+    on_board, on_chip = board.time_constant * settling, table["chip_time_constant"] * settling
+    return ScalingPoint(
+        channel.inputs, settling, elements, sum(entry.count for entry in bill.entries), on_board, bill.power * on_board,
+        faster, seconds[faster], cheaper, table.operations(works[cheaper]), joules[cheaper],
+        on_chip, table.chip_power(elements) * on_chip,
+    )  # fmt: skip
+
+
+def _timed(solver: Solver, channel: Channel, accuracy: float) -> tuple[float, Delivered]:
+    """Least time of some runs, the first of which warms up, and what they deliver."""
+    delivered, taken = solver.run(channel, accuracy, _SECONDS, 0), []
     for _ in range(_REPEATS):
         started = time.perf_counter()
-        solver.run(channel, accuracy, np.inf, 0)
+        solver.run(channel, accuracy, _SECONDS, 0)
         taken.append(time.perf_counter() - started)
-    assert delivered.work is not None  # the interior point counts its iterations
-    elements = len(compile(capacity(channel)).elements)
-    seconds = table["chip_time_constant"] * settling
-    return ScalingPoint(
-        channel.inputs, settling, elements, min(taken), table.of_operations(delivered.work()),
-        seconds, table.chip_power(elements) * seconds,
-    )  # fmt: skip
+    return min(taken), delivered

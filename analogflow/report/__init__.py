@@ -2,7 +2,7 @@
 
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import board_table, levels_table, mapping_table, parts_table
-from analogflow.report.comparison import comparison_tables, plot_comparison, print_comparison
+from analogflow.report.comparison import comparison_tables, plot_comparison, plot_scaling, print_comparison, print_scaling
 from analogflow.report.figure import alt_text, check_writable, save_figure
 from analogflow.report.html import check_page, run_page, study_page, write_page
 from analogflow.report.printing import print_solution, solution_json
@@ -52,10 +52,12 @@ __all__ = [
     "plot_quantiles",
     "plot_reproduction",
     "plot_sample_paths",
+    "plot_scaling",
     "plot_tolerance",
     "plot_transport",
     "plot_yields",
     "print_comparison",
+    "print_scaling",
     "print_solution",
     "print_study",
     "run_page",

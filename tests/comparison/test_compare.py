@@ -9,7 +9,8 @@ import pytest
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.comparison import contenders_of, judge_of, prices
+from analogflow.comparison import Comparison, Contender, Point, Scaling, contenders_of, judge_of, measure_scaling, prices
+from analogflow.comparison.scaling import ScalingPoint
 from analogflow.comparison.solvers import SOLVERS
 from analogflow.errors import BadInput
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
@@ -116,6 +117,15 @@ def test_the_command_line_prints_one_object_and_repeats_a_row(tmp_path, capsys):
     ("more", "sentence"),
     [
         (["--only", "abacus"], "is no contender"),
+        (["--only", "interior-pont"], "nearest is 'interior-point'"),
+        (["--only", "blahut-arimoto", "--noise", "0.01"], "no circuit takes part"),
+        (["--noise", "-1"], "noise"),
+        (["--parts", "specific"], "nearest is 'precision'"),
+        (["--mismatch", "2"], "mismatch"),
+        (["--list", "--figure", "a.svg"], "--list compares nothing"),
+        (["--sizes", "4,8"], "--scaling alone"),
+        (["--scaling"], "leave out PROBLEM"),
+        (["--accuracy", "fine"], "positive"),
         (["--accuracy", "0"], "positive"),
         (["--energy", "nowhere.toml"], "nowhere.toml"),
         (["--seed", "-1"], "whole number"),
@@ -128,6 +138,73 @@ def test_bad_input_is_a_sentence(more, sentence, tmp_path, capsys):
     said = capsys.readouterr()
     assert sentence in said.err
     assert said.out == ""
+
+
+def test_contenders_are_listed_as_an_object_too(tmp_path, capsys):
+    (tmp_path / "p.csv").write_text("0.7,0.3\n0.1,0.9\n")
+    assert main(["compare", "capacity", str(tmp_path / "p.csv"), "--list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["contenders"] == contenders_of("capacity")
+
+
+def test_the_verdict_says_what_both_sides_deliver_and_in_what_conditions():
+    cpu = Contender("a", "digital", "", 1e-9, 30.0, points=(Point(1e-9),), at=Point(1e-9, seconds=1e-4, joules=1e-8))
+    board = Contender(
+        "opamp:b", "analog", "", 5e-4, 11.0, points=(Point(5e-4),), at=Point(1e-3, 20.0, seconds=1e-2, joules=1e-2),
+        time_constant=5e-4,
+    )  # fmt: skip
+    found = Comparison("capacity", "P", 1e-3, 10.0, "gap", "nat", (board, cpu), prices(None), "here", "noise 0.01")
+    assert found.verdict("time") == "a, 0.0001 s, before opamp:b, 0.01 s; run on, they deliver 30 and 11 bits."
+    assert any("noise 0.01" in sentence for sentence in found.assumptions)
+    alone = dataclasses.replace(found, contenders=(cpu,))
+    assert alone.verdict("energy").startswith("no circuit of parts took part")
+
+
+@pytest.mark.ngspice
+def test_noise_and_deviations_reach_the_circuits_and_the_command_that_repeats_them():
+    flaws = af.Imperfections(mismatch=0.01)
+    clean, bad = (
+        af.compare(PAPER, only=["opamp:logdomain"], noise=noise, imperfections=wrong, seed=3)["opamp:logdomain"]
+        for noise, wrong in ((None, None), ("0.002", flaws))
+    )
+    assert bad.delivered > 1.5 * clean.delivered
+    assert "--noise 0.002 --imperfect mismatch=0.01 --seed 3" in bad.command
+    assert clean.time_constant == pytest.approx(5e-4)  # delays of a twentieth: where it rests does not know of them
+    exact = af.solve(PAPER, technology="opamp")
+    assert exact.circuit.time_constant == pytest.approx(10 * clean.time_constant)
+    assert judge_of(PAPER).error(exact.run.final("z")) == pytest.approx(clean.delivered, rel=1e-3)
+
+
+def test_growth_is_measured_on_both_sides(tmp_path, capsys):
+    figure = str(tmp_path / "s.svg")
+    assert main(["compare", "capacity", "--scaling", "--sizes", "3,5,9", "--json", "--figure", figure]) == 0
+    said = {one["kind"]: one for one in json.loads(capsys.readouterr().out)["scaling"]}
+    assert set(said) == {"random", "structured", "near-degenerate"}
+    for one in said.values():
+        sizes = [p["inputs"] for p in one["points"]]
+        assert sizes == [3, 5, 9]
+        for p in one["points"]:
+            assert p["board_seconds"] == pytest.approx(1e-4 * p["settling"])
+            assert p["chip_seconds"] == pytest.approx(1e-6 * p["settling"])
+        assert one["crossover"]["board_joules"] is None  # a board of transistors is far from level
+    assert 0.7 < said["structured"]["exponents"]["elements"][0] < 1.1  # a ring has three entries a row
+    assert said["random"]["exponents"]["elements"][0] > 1.2
+    assert "structured" in (tmp_path / "s.svg").read_text().lower()
+
+
+def test_an_exponent_and_a_crossover_are_those_of_the_points():
+    sizes = (4, 8, 16)
+    points = tuple(
+        ScalingPoint(n, n**0.5, n, n, n, n**2, "a", n**1.5, "a", n**3, n**3 / 8, n, 3.0 * n**2 / 8) for n in sizes
+    )
+    scaling = Scaling("random", 1e-2, points)
+    assert scaling.exponent("operations")[0] == pytest.approx(3)
+    assert scaling.exponent("settling")[0] == pytest.approx(0.5)
+    assert scaling.crossover("chip_joules", "digital_joules") == 4
+    assert scaling.crossover("board_joules", "digital_joules") == 16
+    with pytest.raises(BadInput, match="nearest is 'structured'"):
+        measure_scaling("structure")
+    with pytest.raises(BadInput, match="different whole numbers"):
+        measure_scaling("random", (4, 4))
 
 
 def test_prices_are_read_and_refused(tmp_path):

@@ -15,7 +15,7 @@ _MARKERS = "osD^vPX*"
 
 
 def plot_comparison(comparison: Comparison) -> Figure:
-    """Error against time, and against energy, of every contender that delivered anything.
+    """Error against time, against energy and against work, of every contender that delivered anything.
 
     Digital solvers are points joined by lines, one for each setting of their knob; circuits of parts are lines in time. A
     dotted line is the accuracy that was asked for. Ideal circuits have no seconds and are left out.
@@ -23,29 +23,29 @@ def plot_comparison(comparison: Comparison) -> Figure:
     Returns
     -------
     Figure
-        7 in wide, two panels, with an alternative text.
+        7 in wide, three panels, the last of digital solvers alone, with an alternative text.
     """
     drawn = [c for c in comparison.contenders if any(p.seconds and math.isfinite(p.error) for p in c.points)]
     with style():
-        figure = new_figure(7.0, 3.4)
-        axes = figure.subplots(1, 2, sharey=True)
+        figure = new_figure(7.0, 4.0)
+        axes = figure.subplots(1, 3, sharey=True)
         counts = {"analog": 0, "digital": 0}
         for contender in drawn:
             k = counts[contender.kind]
             counts[contender.kind] += 1
-            for panel, quantity in zip(axes, ("seconds", "joules"), strict=True):
+            for panel, quantity in zip(axes, ("seconds", "joules", "operations"), strict=True):
                 _line(panel, contender, quantity, k)
         floor = min((p.error for c in drawn for p in c.points if p.error > 0), default=1e-12)
-        for panel, label in zip(axes, ("time (s)", "energy (J)"), strict=True):
+        for panel, label in zip(axes, ("time (s)", "energy (J)", "work (operations)"), strict=True):
             panel.axhline(comparison.accuracy, color=INK, lw=0.8, ls=":")
             panel.set(xscale="log", yscale="log", xlabel=label, ylim=(max(floor, 1e-13) / 3, None))
         axes[0].set_ylabel(f"error{f' ({comparison.unit})' if comparison.unit else ''}")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=7)
     ends = "; ".join(f"{c.name} {c.delivered:.1e}" for c in drawn)
     describe(
         figure,
-        f"{comparison.measure[:1].upper()}{comparison.measure[1:]} against time and energy for {len(drawn)} contenders "
-        f"on {comparison.problem}, with a line at {comparison.accuracy:g}. Each delivers: {ends}.",
+        f"{comparison.measure[:1].upper()}{comparison.measure[1:]} against time, energy and work for {len(drawn)} "
+        f"contenders on {comparison.problem}, with a line at {comparison.accuracy:g}. Each delivers: {ends}.",
     )
     return figure
 
