@@ -20,6 +20,7 @@ from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 from analogflow.errors import MissingProgram
 from analogflow.simulators.ngspice.library import find_program, require_library
+from analogflow.simulators.vacask.program import find_programs
 
 ROOT = Path(__file__).parent
 
@@ -52,10 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what the options exclude, and say why."""
-    reason = _why_no_ngspice(config)
+    reason, without_vacask = _why_no_ngspice(config), _missing_vacask()
     for item in items:
         if reason and item.get_closest_marker("ngspice"):
             item.add_marker(pytest.mark.skip(reason=reason))
+        if without_vacask and (item.get_closest_marker("vacask") or _engine_of(item) == "vacask"):
+            item.add_marker(pytest.mark.skip(reason=without_vacask))
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
@@ -71,8 +74,30 @@ def _missing_ngspice() -> str:
     return ""
 
 
+@functools.cache
+def _missing_vacask() -> str:
+    """What is missing of VACASK, as a sentence; empty if nothing is."""
+    try:
+        find_programs()
+    except MissingProgram as missing:
+        return str(missing)
+    return ""
+
+
+def _engine_of(item: pytest.Item) -> object:
+    """The engine a test is run for, where that is a parameter of it."""
+    called = getattr(item, "callspec", None)
+    return called.params.get("engine") if called is not None else None
+
+
 def _why_no_ngspice(config: pytest.Config) -> str:
     return "--ngspice=off" if config.getoption("--ngspice") == "off" else _missing_ngspice()
+
+
+@pytest.fixture(scope="session")
+def no_vacask() -> str:
+    """Why VACASK is not to be run in this session; empty if it is."""
+    return _missing_vacask()
 
 
 @pytest.fixture(scope="session")
@@ -119,5 +144,5 @@ pytest_collect_file = Sybil(
     patterns=["README.md", "CONTRIBUTING.md", "ngspice_setup.md", "docs/*.md", "docs/*/*.md"],
     setup=_stage.enter,
     teardown=_stage.leave,
-    fixtures=["no_ngspice"],
+    fixtures=["no_ngspice", "no_vacask"],
 ).pytest()

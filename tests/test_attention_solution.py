@@ -51,7 +51,7 @@ def test_tokens_arrive_where_the_reference_says(engine, form, name):
     assert solution.settling_time is None
 
 
-@engines
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 def test_sixteen_tokens_in_space(engine):
     solution = solve(random_problem(1, 16, 3, 4.0), engine=engine)
     assert solution.passed

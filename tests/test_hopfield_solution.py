@@ -39,7 +39,7 @@ def test_rests_are_those_of_the_reference(engine, activation, size):
     assert not np.any(solution.certificate.answer["covariance"])
 
 
-@engines
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 @pytest.mark.parametrize("size", [2, 8])
 def test_covariances_of_linear_networks(engine, size):
     """Within 3 standard errors of a stated effective sample size; the seed is fixed."""

@@ -25,12 +25,12 @@ from analogflow.circuit import (
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
 
-__all__ = ["card", "macro_cards", "model_card", "vector_text"]
+__all__ = ["EDGE", "card", "macro_cards", "model_card", "vector_text"]
 
 _FORMULA = re.compile(r"(?:[a-z0-9_ .+\-*/(),<>=?:]|\(\{[a-z][a-z0-9_]*\}\))*")
 _CURRENT = re.compile(r"i\(([a-z0-9_]+)\)")
 
-_EDGE = 1e-8
+EDGE = 1e-8
 """Seconds that a step takes: short beside any part's response."""
 
 
@@ -64,7 +64,7 @@ def card(element: Element) -> str:
         case VoltageSource():
             return f"{head} {number(element.voltage)}"
         case StepVoltage():
-            points = ((0.0, element.before), (element.time, element.before), (element.time + _EDGE, element.after))
+            points = ((0.0, element.before), (element.time, element.before), (element.time + EDGE, element.after))
             return f"{head} pwl({' '.join(f'{number(time)} {number(volts)}' for time, volts in points)})"
         case BipolarTransistor():
             return f"{head} {identifier(element.model)} area={number(element.area)}"

@@ -11,13 +11,13 @@ from analogflow.circuit import Circuit
 from analogflow.errors import BadInput
 from analogflow.netlister import Deck, netlist
 from analogflow.outcome import Outcome
-from analogflow.simulators import block, ngspice
+from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ngspice.library import find_library
 from analogflow.trajectory import Trajectory
 
 __all__ = ["ENGINES", "default_engine", "judged", "simulate"]
 
-ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "block": block.run}
+ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "vacask": vacask.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
 
 _FEWEST = 8

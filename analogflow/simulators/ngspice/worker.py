@@ -25,6 +25,7 @@ from analogflow.errors import BadInput
 from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
 from analogflow.simulators.ngspice.process_limits import limit_process
 from analogflow.simulators.ngspice.protocol import Request, vector_key
+from analogflow.simulators.watching import first_wild
 
 with warnings.catch_warnings():
     # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.
@@ -131,7 +132,7 @@ class Simulator(NgSpiceShared):
             paused = any("interrupted" in line for line in self._stderr)
             columns = columns if seen else self._columns(request)
             clock, *values = self._views(columns)
-            wild = _first_wild(values, seen, request.blow_up)
+            wild = first_wild(values, seen, request.blow_up)
             now = float(clock[-1]) if len(clock) else 0.0
             done = now >= request.end_time * (1 - 1e-9)
             if wild is not None:
@@ -191,23 +192,6 @@ class Simulator(NgSpiceShared):
                 match = pattern.search(line)
                 found[name] = match[1] if match else found[name]
         return found
-
-
-def _first_wild(values: list[NDArray[np.float64]], start: int, blow_up: float | None) -> tuple[int, int, int] | None:
-    """First point from `start` on that is not finite or beyond the limit: (point, vector, number of points to keep)."""
-    limit = np.inf if blow_up is None else blow_up
-    found = None
-    for which, value in enumerate(values):
-        tail = np.abs(value[start:])
-        bad = ~(tail <= limit) | ~np.isfinite(tail)
-        if bad.any():
-            point = start + int(np.argmax(bad))
-            if found is None or point < found[0]:
-                found = (point, which)
-    if found is None:
-        return None
-    point, which = found
-    return point, which, point + all(np.isfinite(value[point]) for value in values)
 
 
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:

@@ -1,0 +1,293 @@
+"""A test bench in the language of the simulator VACASK: linear parts, modules placed, one transient analysis."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit import (
+    Behavioural,
+    BipolarTransistor,
+    Capacitor,
+    Circuit,
+    CurrentSource,
+    Diode,
+    Element,
+    Instance,
+    Model,
+    NoiseVoltage,
+    Resistor,
+    StepVoltage,
+    Switch,
+    Transconductance,
+    VoltageSource,
+)
+from analogflow.errors import BadInput
+from analogflow.names import comment, identifier, number
+from analogflow.netlister.cards import EDGE
+from analogflow.netlister.deck import Deck
+from analogflow.netlister.verilog_a.formulas import Skeleton, skeleton
+from analogflow.netlister.verilog_a.modules import (
+    CONDUCTOR,
+    INTEGRATOR,
+    NOISE,
+    SWITCH,
+    Module,
+    behavioural_module,
+    macro_module,
+)
+
+__all__ = ["ANALYSIS", "Bench", "bench"]
+
+ANALYSIS = "path"
+"""Name of the transient analysis, and of the raw file it writes."""
+
+_JUNCTIONS = frozenset({"log", "exp", "tanh", "softmax"})
+"""Kinds of blocks whose ln, exp and tanh are those of junctions."""
+
+_RESTART = 1e-3
+"""Distance of the second knot from the first, in distances of knots."""
+
+_SUPPLIED = {
+    "resistor": "resistor.osdi",
+    "capacitor": "capacitor.osdi",
+    "sp_bjt": "spice/bjt.osdi",
+    "sp_diode": "spice/diode.osdi",
+}
+"""Compiled models that come with the simulator, by module."""
+
+_KINDS = {"npn": ("sp_bjt", "type=1 "), "pnp": ("sp_bjt", "type=-1 "), "d": ("sp_diode", ""), "sw": (SWITCH.name, "")}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bench:
+    """Test bench of a deck.
+
+    Parameters
+    ----------
+    modules : tuple of Module
+        What has to be compiled: one module for each kind of nonlinear block, and for each macro-model.
+    title : str
+    supplied : tuple of str
+        Compiled models of the simulator's own library that are loaded.
+    body : tuple of str
+        Models, instances and the control section.
+    columns : mapping of vector to column
+        Name in the raw file of every vector that the deck saves.
+    """
+
+    modules: tuple[Module, ...]
+    title: str
+    supplied: tuple[str, ...]
+    body: tuple[str, ...]
+    columns: Mapping[str, str]
+
+    def text(self, loads: Sequence[str], header: Sequence[str] = ()) -> str:
+        """The whole bench, which loads its modules from files of these names."""
+        loaded = [f'load "{file}"' for file in (*self.supplied, *loads)]
+        return "\n".join((self.title, *header, "ground 0", *loaded, *self.body, ""))
+
+
+def bench(deck: Deck, *, distinct: bool = False) -> Bench:
+    """Test bench that runs what `deck` runs.
+
+    Parameters
+    ----------
+    deck : Deck
+    distinct : bool
+        Whether names of modules hold a digest of their content: the simulator refuses two modules of one name, so modules of
+        several decks that are compiled together need it.
+
+    Raises
+    ------
+    BadInput
+        An element, a formula or a name has no counterpart.
+    """
+    return _Writer(deck, distinct).written()
+
+
+class _Writer:
+    """Collects modules, models and instances while it goes through a circuit."""
+
+    def __init__(self, deck: Deck, distinct: bool) -> None:
+        self.deck, self.circuit, self.distinct = deck, deck.circuit, distinct
+        self.shapes: dict[tuple[str, Skeleton], Module] = {}
+        self.modules: dict[str, Module] = {}
+        self.models: dict[str, str] = {}
+        self.macros: dict[str, str] = {}
+        self.initial: list[str] = []
+        self.waves = iter(_waves(deck))
+
+    def written(self) -> Bench:
+        circuit, blocks = self.circuit, set(self.circuit.graph.order())
+        for macro in circuit.macros:
+            self.macros[macro.name] = self._module(macro_module(macro, self._name(identifier(macro.name), repr(macro))))
+        lines = []
+        for group in circuit.groups:
+            kind = circuit.graph.block(group.block).kind() if group.block in blocks else "part"
+            lines.append(f"// {group.block}: {comment(group.source)}" if group.source else f"// {group.block}")
+            lines += [line for element in group.elements for line in self._instance(element, kind)]
+        body = [*self._models(), *lines, *self._control()]
+        used = {model.split()[0] for model in self.models.values()}
+        return Bench(
+            modules=tuple(self.modules.values()),
+            title=f"analogflow {comment(f'{circuit.flow.family} {circuit.flow.form}')}, technology {circuit.technology}",
+            supplied=tuple(file for name, file in _SUPPLIED.items() if name in used),
+            body=tuple(body),
+            columns={vector: _column(vector) for vectors in circuit.signals.values() for vector in vectors},
+        )
+
+    def _models(self) -> Iterator[str]:
+        for model in self.circuit.models:
+            self._card(model)
+        for name, text in self.models.items():
+            yield f"model {name} {text}"
+
+    def _card(self, model: Model) -> None:
+        module, given = _KINDS[model.kind]
+        values = " ".join(f"{identifier(name)}={number(value)}" for name, value in model.parameters)
+        if module == SWITCH.name:
+            self._module(SWITCH, placed=False)
+        self.models[identifier(model.name)] = f"{module} {given}{values}"
+
+    def _module(self, module: Module, *, placed: bool = True) -> str:
+        self.modules.setdefault(module.name, module)
+        if placed:
+            self.models.setdefault(module.name, module.name)
+        return module.name
+
+    def _own(self, module: str) -> str:
+        self.models.setdefault(module, module)
+        return module
+
+    def _name(self, label: str, content: str) -> str:
+        return f"af_{label}_{hashlib.sha256(content.encode()).hexdigest()[:10]}" if self.distinct else f"af_{label}"
+
+    def _control(self) -> Iterator[str]:
+        circuit, deck = self.circuit, self.deck
+        started = [*self.initial]
+        started += [f'"{_node(node)}", {number(volts)}' for node, volts in circuit.start.items()]
+        yield "control"
+        yield "  abort always"
+        yield from (f"  options {line}" for line in _options(circuit))
+        if circuit.temperature != NOMINAL_TEMPERATURE:
+            yield f"  options temp={number(circuit.temperature - 273.15)}"
+        saved = sorted({_saved(vector) for vectors in circuit.signals.values() for vector in vectors})
+        for k in range(0, len(saved), 16):
+            yield f"  save {' '.join(saved[k : k + 16])}"
+        initial = f" ic={{{', '.join(started)}}}" if started else ""
+        first, longest = number(1e-3 * deck.largest_step), number(deck.largest_step)
+        yield (
+            f'  analysis {ANALYSIS} tran step={first} stop={number(deck.end_time)} maxstep={longest} icmode="uic"{initial}'
+        )
+        yield "endc"
+
+    def _instance(self, element: Element, kind: str) -> Iterator[str]:
+        nodes = tuple(map(_node, element.nodes))
+        ends = " ".join(nodes)
+        name = f"{element.letter.lower()}_{identifier(element.name)}"
+        match element:
+            case Transconductance():
+                yield f"{name} ({ends} {_node(element.control)} 0) {self._own('vccs')} gain={number(element.gain)}"
+            case Resistor():
+                kind = self._own("resistor") if self.circuit.parts else self._module(CONDUCTOR)
+                yield f"{name} ({ends}) {kind} r={number(element.resistance)}"
+            case Behavioural():
+                yield self._behaviour(name, ends, element.expression, kind)
+            case Capacitor():
+                yield self._capacitor(name, nodes, element)
+            case CurrentSource():
+                yield f"{name} ({ends}) {self._own('isource')} dc={number(element.current)}"
+            case VoltageSource():
+                yield f"{name} ({ends}) {self._own('vsource')} dc={number(element.voltage)}"
+            case StepVoltage():
+                step = f"val0={number(element.before)} val1={number(element.after)} delay={number(element.time)}"
+                yield f'{name} ({ends}) {self._own("vsource")} type="pulse" {step} rise={number(EDGE)}'
+            case NoiseVoltage():
+                yield f'{name} (0 {nodes[0]}) {self._own("isource")} type="pwl" wave=[{next(self.waves)}]'
+                power = 2 * element.density**2 * self.circuit.time_constant
+                yield f"n{name} ({nodes[0]}) {self._module(NOISE)} noise={number(power)}"
+            case BipolarTransistor():
+                yield f"{name} ({ends}) {identifier(element.model)} area={number(element.area)}"
+            case Diode():
+                yield f"{name} ({ends}) {identifier(element.model)}"
+            case Switch():
+                yield f"{name} ({ends} {_node(element.control)}) {identifier(element.model)}"
+            case Instance():
+                given = "".join(f" {identifier(key)}={number(value)}" for key, value in element.parameters)
+                yield f"{name} ({ends}) {self.macros[element.macro]}{given}"
+            case _:
+                raise BadInput(f"element {element.name!r} is of a kind that a test bench does not know.")
+
+    def _capacitor(self, name: str, nodes: tuple[str, ...], element: Capacitor) -> str:
+        grounded = nodes[1] == "0"
+        if element.initial or self.circuit.parts is None:
+            self.initial.append(", ".join([*(f'"{node}"' for node in nodes if node != "0"), number(element.initial)]))
+        if grounded and self.circuit.parts is None:
+            return f"{name} ({nodes[0]}) {self._module(INTEGRATOR)} c={number(element.capacitance)}"
+        return f"{name} ({' '.join(nodes)}) {self._own('capacitor')} c={number(element.capacitance)}"
+
+    def _behaviour(self, name: str, ends: str, formula: str, kind: str) -> str:
+        shape, nodes, numbers = skeleton(formula, junctions=kind in _JUNCTIONS)
+        module = self.shapes.get((kind, shape))
+        if module is None:
+            same = 0 if self.distinct else sum(known == kind for known, _ in self.shapes)
+            label = re.sub("[^a-z0-9]", "_", kind.lower()) + (f"_{same + 1}" if same else "")
+            module = behavioural_module(self._name(label, repr(shape)), kind, shape)
+            self.shapes[kind, shape] = module
+        values = "".join(f" p{k}={number(value)}" for k, value in enumerate(numbers))
+        return f"{name} ({' '.join((ends, *map(_node, nodes)))}) {self._module(module)}{values}"
+
+
+def _options(circuit: Circuit) -> Iterator[str]:
+    """Options of the simulator: those that ngspice is given, in its words, and how it integrates."""
+    yield 'rawfile="binary" strictoutput=0 strictsave=2'
+    if not circuit.options:
+        # One ampere through one farad rounds at 1e-16/h amperes, so at a short step h no residual is ever below abstol.
+        yield "reltol=1e-6 vntol=1e-12 abstol=1e-12 chgtol=1e-18 nr_residualcheck=0"
+        # Of order 4: at steps of a tenth of a time constant it is as accurate as trapezoids at a hundredth.
+        yield 'tran_method="am" tran_maxord=4'
+        return
+    given = dict(re.findall(r"([a-z0-9]+)=([a-z0-9.+-]+)", circuit.options))
+    yield " ".join(f"{name}={number(float(given[name]))}" for name in ("reltol", "vntol", "abstol", "gmin") if name in given)
+    yield f'tran_method="{"gear2" if given.get("method") == "gear" else "trap"}" tran_itl={int(given.get("itl4", "10"))}'
+
+
+def _waves(deck: Deck) -> Iterator[str]:
+    """Times and values of each noise source in the order of the circuit's elements.
+
+    After each knot a second one follows at once, on the same line: the simulator takes its first step after a knot as long
+    as the one before, at order 1 and without an estimate of its error, so only a short way makes it begin with a short step.
+    """
+    sources = [element for element in deck.circuit.elements if isinstance(element, NoiseVoltage)]
+    if not sources:
+        return
+    tables = list(deck.tables.values())
+    time = tables[0][:, 0]
+    knots = np.hstack([table[:, 1:] for table in tables])
+    both = np.sort(np.concatenate([time, time[:-1] + _RESTART * np.diff(time)]))
+    for source, column in zip(sources, knots.T, strict=True):
+        values = np.interp(both, time, column * (source.density / np.sqrt(deck.circuit.noise.step)))
+        yield ", ".join(f"{at!r}, {value!r}" for at, value in zip(both.tolist(), values.tolist(), strict=True))
+
+
+def _node(node: str) -> str:
+    return node if node == "0" else identifier(node)
+
+
+_CURRENT = re.compile(r"i\(([a-z0-9_]+)\)")
+
+
+def _saved(vector: str) -> str:
+    current = _CURRENT.fullmatch(vector)
+    return f"i(v_{identifier(current[1][1:])})" if current else f"v({_node(vector)})"
+
+
+def _column(vector: str) -> str:
+    current = _CURRENT.fullmatch(vector)
+    return f"v_{identifier(current[1][1:])}:flow(br)" if current else _node(vector)

@@ -1,0 +1,140 @@
+"""The VACASK engine: writes a deck as a test bench, runs it in a process of its own, and judges the run by its data."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import SimulationFailed
+from analogflow.netlister import Deck
+from analogflow.netlister.verilog_a import ANALYSIS, Bench, bench
+from analogflow.simulators.ngspice.protocol import Reply, Settle
+from analogflow.simulators.readout import limit_of, settle_of, trajectory, vectors_of, window_of
+from analogflow.simulators.vacask.child import Ended, run_child
+from analogflow.simulators.vacask.compiled import compiled
+from analogflow.simulators.vacask.program import find_programs
+from analogflow.simulators.vacask.rows import Rows
+from analogflow.simulators.watching import first_wild
+from analogflow.trajectory import Trajectory
+
+__all__ = ["run"]
+
+
+def run(
+    deck: Deck, *, tolerance: float, time_limit: float, on_progress: Callable[[float], None] | None = None
+) -> Trajectory:
+    """Simulate `deck` to its end, or until the answer settles.
+
+    Raises
+    ------
+    SimulationFailed
+        VACASK crashed, ran past the time limit or found no solution, or its compiler refused a module.
+    MissingProgram
+        The optional extra is not installed.
+    """
+    programs = find_programs()
+    written = bench(deck, distinct=True)
+    loads = compiled(written.modules, programs)
+    watch = _Watch(deck, written, settle_of(deck, tolerance), on_progress)
+    with tempfile.TemporaryDirectory(prefix="analogflow-") as folder:
+        with open(os.path.join(folder, "bench.sim"), "w", encoding="ascii") as file:
+            file.write(written.text(loads))
+        with open(os.path.join(folder, "empty.toml"), "w", encoding="ascii"):
+            pass  # instead of the settings that the simulator would look for
+        watch.rows = Rows(os.path.join(folder, f"{ANALYSIS}.raw"))
+        # Neither files embedded in a bench nor programs it names are ever unpacked or run.
+        command = [programs.simulator, "--quiet-progress", "--skip-embed", "--skip-postprocess", "--tomlfile", "empty.toml"]
+        ended = run_child([*command, "bench.sim"], folder, time_limit=time_limit, what="VACASK", enough=watch.enough)
+        reply = watch.judged(ended)
+    record = {"engine": "vacask", "versions": {"vacask": programs.version, "OpenVAF": programs.compiler_version}}
+    return trajectory(deck, reply, record, asked=bool(tolerance))
+
+
+class _Watch:
+    """Looks at the growing results: whether something ran away or came to rest, and how far they are.
+
+    Rest is judged at the first rows past multiples of a quarter of the window, so that the result does not depend on when
+    the file was looked at.
+    """
+
+    rows: Rows
+
+    def __init__(
+        self, deck: Deck, written: Bench, settle: Settle | None, on_progress: Callable[[float], None] | None
+    ) -> None:
+        self.deck, self.settle, self.on_progress = deck, settle, on_progress
+        self.vectors = vectors_of(deck)
+        self.columns = [written.columns[vector] for vector in self.vectors]
+        self.window, self.limit = window_of(deck), limit_of(deck)
+        self.seen, self.told = 0, 0.0
+        self.mark = self.window
+        self.found: tuple[str, int, str] | None = None
+
+    def enough(self) -> bool:
+        """Whether the rest of the run is not needed."""
+        if self.rows.read() > self.seen:
+            self._look()
+        return self.found is not None
+
+    def _look(self) -> None:
+        """Judge the rows that are new."""
+        clock, values = self._data()
+        wild = first_wild(values, max(self.seen - 1, 0), self.limit)
+        stop = len(clock) if wild is None else wild[0]
+        if self.settle is not None:
+            settling = [values[self.vectors.index(name)] for name in self.settle.vectors]
+            while True:
+                at = int(np.searchsorted(clock[:stop], self.mark))
+                if at >= stop:
+                    break
+                if self.settle.at_rest(clock[: at + 1], [value[: at + 1] for value in settling], self.window):
+                    self.found = ("settled", at + 1, "")
+                    return
+                self.mark = float(clock[at]) + self.window / 4
+        if wild is not None:
+            point, which, kept = wild
+            self.found = ("blew up", kept, f"{self.vectors[which]} ran away at {float(clock[point]):.6g} s")
+        self.seen = len(self.rows.table)
+        if self.on_progress is not None and len(clock) and float(clock[-1]) > self.told:
+            self.told = float(clock[-1])
+            self.on_progress(self.told / self.deck.circuit.time_constant)
+
+    def _data(self) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """Time and vectors without the row at t = 0, where only what was set has its value."""
+        clock = self.rows.column("time")
+        first = int(len(clock) > 0 and clock[0] == 0)
+        return clock[first:], [self.rows.column(name)[first:] for name in self.columns]
+
+    def judged(self, ended: Ended) -> Reply:
+        """The run as its data show it: an exit status alone is believed in neither direction.
+
+        Raises
+        ------
+        SimulationFailed
+            The simulator crashed, or refused the bench, so that there are no data.
+        """
+        count = self.rows.read()
+        if not self.rows.names or not count:
+            raise SimulationFailed(
+                f"VACASK did not take the bench ({ended.crashed or ended.words or f'exit status {ended.status}'})."
+            )
+        if self.found is None:
+            self._look()
+        clock, values = self._data()
+        if self.found is not None:
+            status, kept, detail = self.found
+        elif ended.crashed:
+            raise SimulationFailed(
+                f"VACASK crashed ({ended.crashed}) at {float(clock[-1]):.6g} s, after saying {ended.words!r}."
+            )
+        else:
+            kept = len(clock)
+            done = ended.status == 0 and self.rows.finish() == count
+            done = done and kept > 0 and float(clock[-1]) >= self.deck.end_time * (1 - 1e-9)
+            status, detail = ("done", "") if done else ("failed", ended.words)
+        named = {name: value[:kept].copy() for name, value in zip(self.vectors, values, strict=True)}
+        return Reply(status=status, time=clock[:kept].copy(), vectors=named, detail=detail)
