@@ -20,7 +20,9 @@ _STYLES = {
     "dotted": {"ls": ":", "lw": 1.3},
     "faint": {"ls": "-", "lw": 0.6, "alpha": 0.7},
     "points": {"ls": "", "marker": "D", "ms": 3.5},
-    "dots": {"ls": "", "marker": ".", "ms": 2.5, "mew": 0, "alpha": 0.8, "rasterized": True},
+    "crosses": {"ls": "", "marker": "x", "ms": 4.5},
+    "dots": {"ls": "", "marker": ".", "ms": 3.5, "mew": 0, "alpha": 0.8, "rasterized": True},
+    "haze": {"ls": "", "marker": ".", "ms": 3.0, "mew": 0, "alpha": 0.3, "rasterized": True},
 }
 _LEGEND_LINE = 0.14
 """Height of a line of a legend, inches."""

@@ -4,12 +4,12 @@ import difflib
 from collections.abc import Callable
 
 from analogflow.errors import BadInput
-from analogflow.reproduction import capacity, rate_distortion
+from analogflow.reproduction import attention, capacity, rate_distortion
 from analogflow.reproduction.result import Curve, Finding, Panel, Reproduction
 
 __all__ = ["FIGURES", "Curve", "Finding", "Panel", "Reproduction", "reproduce"]
 
-FIGURES: dict[str, Callable[[], Reproduction]] = {**capacity.FIGURES, **rate_distortion.FIGURES}
+FIGURES: dict[str, Callable[[], Reproduction]] = {**capacity.FIGURES, **rate_distortion.FIGURES, **attention.FIGURES}
 """Every figure that can be asked for, by name."""
 
 

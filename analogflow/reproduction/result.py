@@ -22,8 +22,8 @@ class Curve:
     ----------
     label : str
     x, y : array, shape (k,)
-    style : {"line", "dashed", "dotted", "faint", "points", "dots"}
-        Dotted is a bound or an asymptote, faint the edge of a band, dots one of very many.
+    style : {"line", "dashed", "dotted", "faint", "points", "crosses", "dots", "haze"}
+        Dotted is a bound or an asymptote, faint the edge of a band, dots one of very many, haze those behind.
     """
 
     label: str
