@@ -66,7 +66,8 @@ def circuit_path(problem: Attention, times: Array, *, accuracy: float = 1e-9) ->
 def circuit_finding(problem: Attention, path: Array) -> Finding:
     """Whether the circuit's last tokens are those of an integration at 1e-12 that shares nothing with it."""
     off = largest(path[-1] - by_runge_kutta(problem, problem.time)[0])
-    claim = f"circuit of {problem.count} tokens, {named(problem.beta)}, against an independent integration, to t = {problem.time:g}"
+    case = f"{problem.count} tokens, {named(problem.beta)}, to t = {problem.time:g}"
+    claim = f"circuit of {case}, against an independent integration"
     return Finding(claim, "", "at most 1e-6 apart", f"{off:.1g}", verdict(off <= 1e-6))
 
 
