@@ -34,6 +34,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 SOURCE = "arXiv:2605.10931"
+"""The paper, by its number."""
 
 
 def first_tokens(problem: Attention, count: int, time: float | None = None) -> Attention:
