@@ -86,6 +86,8 @@ class Tracking:
         After the last step, or with Gumbel noise the mean over the last tenth of the steps.
     epsilon, violation, ratio : array, shape (steps, runs)
         Temperature, sum of the columns' errors and ‖ΔP‖_F/ε of each step.
+    right : array, shape (steps, runs)
+        Part of the rows whose largest entry is where that of the cheapest assignment of the last cost is.
     success : array of bool, shape (runs,)
         Whether every row's largest entry is that of the cheapest assignment of the last cost.
     rate : float
@@ -98,6 +100,7 @@ class Tracking:
     epsilon: Array
     violation: Array
     ratio: Array
+    right: Array
     success: NDArray[np.bool_]
 
     @property
@@ -158,7 +161,9 @@ def annealed_tracking(costs: Array, annealing: Annealing, *, target: Array | Non
     rng = np.random.default_rng(seed)
     epsilon, moving = np.full(runs, annealing.start), np.ones(runs, dtype=bool)
     g, plan = np.zeros((runs, n)), np.full((runs, n, n), 1 / n)
-    path = np.empty((3, steps, runs))
+    path = np.empty((4, steps, runs))
+    wanted = costs[-1] if target is None else np.asarray(target, dtype=float)
+    best = np.stack([linear_sum_assignment(cost)[1] for cost in wanted])
     mean = np.zeros(plan.shape)
     tail = max(1, steps // 10)
     fraction = (1 - annealing.alpha) / annealing.start
@@ -176,13 +181,12 @@ def annealed_tracking(costs: Array, annealing: Annealing, *, target: Array | Non
             g = g - epsilon[:, None] * np.log(np.maximum(plan.sum(axis=1), _TINY))
         plan = _rows_exact(g, cost, epsilon)
         moved = np.sqrt(((plan - before) ** 2).sum(axis=(1, 2))) / epsilon
-        path[:, t] = epsilon, abs(plan.sum(axis=1) - 1).sum(axis=1), moved
+        pointing = (plan.argmax(axis=2) == best).mean(axis=1)
+        path[:, t] = epsilon, abs(plan.sum(axis=1) - 1).sum(axis=1), moved, pointing
         moving = moved <= annealing.k_safe if annealing.k_safe is not None else moving
         mean += plan / tail if t >= steps - tail else 0
     answer = mean if annealing.gumbel else plan
-    wanted = costs[-1] if target is None else np.asarray(target, dtype=float)
-    best = np.stack([linear_sum_assignment(cost)[1] for cost in wanted])
-    return Tracking(answer, path[0], path[1], path[2], (answer.argmax(axis=2) == best).all(axis=1))
+    return Tracking(answer, path[0], path[1], path[2], path[3], (answer.argmax(axis=2) == best).all(axis=1))
 
 
 def calibrated_k_safe(costs: Array, annealing: Annealing, *, violation: float = 0.05, quantile: float = 0.1) -> float:

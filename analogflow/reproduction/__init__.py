@@ -4,12 +4,18 @@ import difflib
 from collections.abc import Callable
 
 from analogflow.errors import BadInput
-from analogflow.reproduction import attention, capacity, rate_distortion
+from analogflow.reproduction import attention, capacity, rate_distortion, relaxation, transport
 from analogflow.reproduction.result import Curve, Finding, Panel, Reproduction
 
 __all__ = ["FIGURES", "Curve", "Finding", "Panel", "Reproduction", "reproduce"]
 
-FIGURES: dict[str, Callable[[], Reproduction]] = {**capacity.FIGURES, **rate_distortion.FIGURES, **attention.FIGURES}
+FIGURES: dict[str, Callable[[], Reproduction]] = {
+    **capacity.FIGURES,
+    **rate_distortion.FIGURES,
+    **transport.FIGURES,
+    **attention.FIGURES,
+    **relaxation.FIGURES,
+}
 """Every figure that can be asked for, by name."""
 
 
