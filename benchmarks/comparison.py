@@ -17,15 +17,17 @@ from threadpoolctl import threadpool_limits
 
 import analogflow as af
 from analogflow.comparison import Comparison, prices
-from analogflow.comparison.scaling import KINDS, exponent, measure_scaling
-from analogflow.digital import blahut_arimoto
+from analogflow.comparison.analog import settled_after
+from analogflow.comparison.scaling import KINDS, measure_scaling
+from analogflow.digital import blahut_arimoto, blahut_iteration
 from analogflow.problems.files import read_problem
-from analogflow.report import alt_text, plot_comparison
+from analogflow.report import alt_text, plot_comparison, plot_scaling
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "examples/data"
 DOCUMENT = ROOT / "docs/comparison.md"
 PICTURE = ROOT / "docs/images/comparison-capacity.svg"
+SCALING_PICTURE = ROOT / "docs/images/comparison-scaling.svg"
 FILES = {
     "capacity": "paper_channel.csv",
     "rate-distortion": "rate_distortion_hamming.json",
@@ -91,55 +93,141 @@ def side_by_side(ours: Callable[[], Any], theirs: Callable[[], Any], repeats: in
     return min(times[0]), min(times[1])
 
 
+def plain_blahut(p: np.ndarray, A: np.ndarray, gap: float) -> np.ndarray:
+    """Blahut's iteration for rate-distortion as anyone would write it, with his bound."""
+    q = np.full(A.shape[1], 1 / A.shape[1])
+    while True:
+        conditional = q * A
+        conditional /= conditional.sum(axis=1, keepdims=True)
+        q = p @ conditional
+        c = (p[:, None] * A / (A @ q)[:, None]).sum(axis=0)
+        if np.log(c.max()) <= gap:
+            return q
+
+
 def counterparts() -> str:
-    """Blahut-Arimoto in plain NumPy, and Sinkhorn of POT, to the same certified accuracy."""
+    """Blahut-Arimoto and Blahut in plain NumPy, dit, and Sinkhorn of POT; errors of both answers are the judge's."""
+    import dit
     import ot
 
     from analogflow.comparison.solvers import SOLVERS
 
     sinkhorn = next(solver for solver in SOLVERS["transport"] if solver.name == "sinkhorn")
     body = []
+
+    def row(what: str, beside: str, problem: Any, ours: Callable[[], Any], theirs: Callable[[], Any]) -> None:
+        judge = af.comparison.judge_of(problem)
+        mine, other = side_by_side(ours, theirs)
+        errors = [f"{judge.error(run()):.1e}" for run in (ours, theirs)]
+        body.append((what, beside, f"{mine:.2e}", f"{other:.2e}", f"{other / mine:.2f}", *errors))
+
     with threadpool_limits(1):
         for n in (3, 16, 64, 256):
             P = np.random.default_rng(n).dirichlet(np.ones(n), n)
             channel = af.Channel(P)
-            ours, theirs = side_by_side(
-                lambda c=channel: blahut_arimoto(c, gap=1e-4, most=10**6), lambda p=P: plain_blahut_arimoto(p, 1e-4)
-            )
-            body.append(
-                (f"Blahut-Arimoto, {n} × {n}, gap 1e-4", "NumPy", f"{ours:.2e}", f"{theirs:.2e}", f"{theirs / ours:.2f}")
-            )
-        for n in (8, 64, 256):
+            row(
+                f"capacity, {n} × {n}, gap 1e-4", "NumPy", channel,
+                lambda c=channel: blahut_arimoto(c, gap=1e-4, most=10**6).input_distribution,
+                lambda p=P: plain_blahut_arimoto(p, 1e-4),
+            )  # fmt: skip
+        for n in (3, 16):
+            P = np.random.default_rng(n).dirichlet(np.ones(n), n)
+            channel = af.Channel(P)
+            names = [str(k) for k in range(n)]
+            rows = [dit.Distribution(names, row) for row in P]
+            row(
+                f"capacity, {n} × {n}, interior point, gap 1e-9", "dit, as it stops", channel,
+                lambda c=channel: af.reference.capacity_reference(c, gap=1e-9).input_distribution,
+                lambda r=rows: dits_answer(r),
+            )  # fmt: skip
+        for n in (4, 64):
+            rng = np.random.default_rng(n)
+            problem = af.RateDistortion(rng.dirichlet(np.full(n, 5.0)), 1 - np.eye(n), 3.0)
+            row(
+                f"rate-distortion, {n} × {n}, gap 1e-6", "NumPy", problem,
+                lambda p=problem: blahut_iteration(p, gap=1e-6).reproduction,
+                lambda p=problem: plain_blahut(p.source, p.gibbs, 1e-6),
+            )  # fmt: skip
+        for n in (8, 64, 256, 512):
             rng = np.random.default_rng(n)
             cost, a, b = rng.uniform(0, 1, (n, n)), rng.dirichlet(np.full(n, 5.0)), rng.dirichlet(np.full(n, 5.0))
-            problem = af.Transport(cost, a, b, 0.1)
-            ours, theirs = side_by_side(
-                lambda p=problem: sinkhorn.run(p, 1e-9, 30.0, 0),
-                lambda c=cost, x=a, y=b: ot.sinkhorn(x, y, c, 0.1, stopThr=1e-9, numItermax=100_000),
-            )
-            body.append((f"Sinkhorn, {n} × {n}, ε = 0.1", "POT", f"{ours:.2e}", f"{theirs:.2e}", f"{theirs / ours:.2f}"))
-    return table(("problem", "beside", "ours (s)", "theirs (s)", "times as fast"), body)
+            row(
+                f"Sinkhorn, {n} × {n}, ε = 0.1", "POT", problem := af.Transport(cost, a, b, 0.1),
+                lambda p=problem: sinkhorn.run(p, 1e-9, 30.0, 0).answer,
+                lambda c=cost, x=a, y=b: (ot.sinkhorn(x, y, c, 0.1, stopThr=1e-9, numItermax=100_000), None),
+            )  # fmt: skip
+    head = ("problem", "beside", "ours (s)", "theirs (s)", "times as fast", "error of ours", "of theirs")
+    return table(head, body)
+
+
+def dits_answer(rows: list[Any]) -> np.ndarray:
+    """Input distribution of dit's Blahut-Arimoto, which stops where the capacity changes little."""
+    import dit
+
+    _, found = dit.algorithms.channelcapacity.channel_capacity(rows)
+    return np.asarray(found)
+
+
+def hardware() -> str:
+    """The paper's channel at 1e-3 nat: where time and energy of its circuits come from."""
+    from analogflow.hardware.parts_list import parts_list
+
+    channel = read_problem("capacity", DATA / FILES["capacity"])
+    body = []
+    for name in ("translinear", "opamp"):
+        for delay in (0.05, 0.005) if name == "opamp" else (0.05,):
+            circuit = af.compile(af.flows.capacity(channel), technology=name, loop_delay=delay)
+            solution = af.solve(channel, technology=name, loop_delay=delay)
+            judge = af.comparison.judge_of(channel)
+            run, z = solution.run, np.asarray(solution.certificate.reference["input_distribution"])
+            errors = np.array([judge.error(one) for one in run.values["z"]])
+            off = abs(run.values["z"] - z).max(axis=1)
+            bill = parts_list(circuit)
+            parts = circuit.parts
+            assert parts is not None  # both technologies are built of parts
+            amplifiers = 2 * parts.supply * sum(e.current for e in bill.entries if e.part == parts.op_amp.name)
+            cells = []
+            for measured in (errors, off):
+                settled = settled_after(run.time, measured, 1e-3)
+                seconds = math.nan if settled is None else settled * circuit.time_constant
+                cells += ["missed"] * 2 if settled is None else [f"{1e3 * seconds:.1f}", f"{1e3 * seconds * bill.power:.2g}"]
+            label = f"{name}, delays {100 * delay:g} %" if name == "opamp" else name
+            body.append((label, f"{1e6 * circuit.time_constant:.0f}", f"{1e3 * bill.power:.0f}",
+                         f"{100 * amplifiers / bill.power:.0f}", *cells))  # fmt: skip
+    head = ("circuit", "τ (µs)", "static power (mW)", "of it op-amps (%)", "gap 1e-3 nat: ms", "mJ", "z to 1e-3: ms", "mJ")
+    return table(head, body)
 
 
 def scaling() -> str:
     """Settling, parts and digital work of channels against their size."""
-    measured = {kind: measure_scaling(kind) for kind in KINDS}
+    measured = [measure_scaling(kind) for kind in KINDS]
+    af.save_figure(plot_scaling(measured), SCALING_PICTURE, force=True)
     body = [
-        (kind, str(p.inputs), f"{p.settling:.1f}", str(p.elements), f"{p.digital_seconds:.1e}", f"{p.digital_joules:.1e}",
+        (one.kind, str(p.inputs), f"{p.settling:.1f}", str(p.parts), f"{p.board_seconds:.1e}", f"{p.board_joules:.1e}",
+         f"{p.digital_seconds:.1e} ({p.faster})", f"{p.operations:.1e}", f"{p.digital_joules:.1e} ({p.cheaper})",
          f"{p.chip_seconds:.1e}", f"{p.chip_joules:.1e}")
-        for kind, points in measured.items() for p in points
+        for one in measured for p in one.points
     ]  # fmt: skip
-    fitted = []
-    for kind, points in measured.items():
-        names = ("settling", "elements", "digital_seconds", "digital_joules", "chip_seconds", "chip_joules")
-        cells = [exponent([p.inputs for p in points], [getattr(p, name) for p in points]) for name in names]
-        dearer = [p.inputs for p in points if p.chip_joules >= p.digital_joules]
-        cheaper = [p.inputs for p in points if not dearer or p.inputs > max(dearer)]
-        crossing = str(cheaper[0]) if cheaper else "none up to here"
-        fitted.append((kind, *(f"{value:.2f} ± {error:.2f}" for value, error in cells), crossing))
-    head = ("channels", "n", "settling (τ)", "elements", "digital (s)", "digital (J)", "a chip (s)", "a chip (J)")
-    tail = ("exponent of n", *head[2:], "a chip takes less energy from n =")
-    return f"{table(head, body)}\n\n{table(tail, fitted)}"
+    names = ("settling", "parts", "board_seconds", "board_joules", "digital_seconds", "operations", "digital_joules",
+             "chip_seconds", "chip_joules")  # fmt: skip
+    fitted = [(one.kind, *(f"{value:.2f} ± {error:.2f}" for value, error in map(one.exponent, names))) for one in measured]
+    crossing = [
+        (one.kind, *(str(one.crossover(f"{side}_{unit}", f"digital_{unit}") or "none up to here")
+                     for side in ("board", "chip") for unit in ("seconds", "joules")))
+        for one in measured
+    ]  # fmt: skip
+    columns = ("settling (τ)", "parts", "board (s)", "board (J)", "digital (s)", "digital work", "digital (J)", "a chip (s)",
+               "a chip (J)")  # fmt: skip
+    lines = (
+        table(("channels", "n", *columns), body),
+        table(("exponent of n", *columns), fitted),
+        table(
+            ("less than the best solver from n =", "board, time", "board, energy", "a chip, time", "a chip, energy"),
+            crossing,
+        ),
+        f"![{alt_text(plot_scaling(measured))}](images/{SCALING_PICTURE.name})",
+    )
+    return "\n\n".join(lines)
 
 
 def assumed() -> str:
@@ -150,8 +238,9 @@ def assumed() -> str:
 
 if __name__ == "__main__":
     sections = {
-        "machine": lambda: machine("numpy", "scipy", "POT"),
+        "machine": lambda: machine("numpy", "scipy", "POT", "dit"),
         "families": families,
+        "hardware": hardware,
         "counterparts": counterparts,
         "scaling": scaling,
         "assumed": assumed,
