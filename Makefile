@@ -17,9 +17,10 @@ demo: ## Set up, simulate the example channel's circuit, write demo/capacity.cir
 	$(BIN)/analogflow solve capacity $(CHANNEL) --figure demo/capacity.svg --force
 	$(BIN)/analogflow netlist capacity $(CHANNEL) -o demo/capacity.cir --force
 
-# NGSPICE_TESTS overrules how tests treat ngspice: required, if-available or off.
+# NGSPICE_TESTS overrules how tests treat ngspice: required, if-available or off. Two workers whose linear algebra each
+# takes every core wait for each other: small factorisations were 17 times slower.
 test: lint ## Set up, lint, type-check and run all tests (PYTEST_FLAGS=--slow for the long ones too)
-	$(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} $(PYTEST_FLAGS)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} $(PYTEST_FLAGS)
 
 lint: ## Check style, types and the direction of imports
 	@sh scripts/setup.sh dev

@@ -145,7 +145,7 @@ class _Walk:
         self.rate = field(0.0, self.y, self._noise(0.0, np.zeros(samples)))
         self.watched = self._watch() if tolerances.settled else np.zeros((samples, 1))
         self.h = self._first_step()
-        self._keep(self.time, lambda rows, theta: self.y[rows], np.ones(samples, dtype=bool))
+        self._keep(self.time, lambda rows, theta: self.y[rows], self.y, np.ones(samples, dtype=bool))
 
     def step(self) -> None:
         """Try one step of every sample that is under way."""
@@ -192,7 +192,7 @@ class _Walk:
         arrived = np.where(on_limit, limit, before + h)
         wild = accepted & ~(abs(moved.end).max(axis=-1) < RUNAWAY)
         good = accepted & ~wild
-        self._keep(np.where(good, arrived, before), moved.inside, good)
+        self._keep(np.where(good, arrived, before), moved.inside, moved.end, good)
         self.y = np.where(good[:, None], moved.end, self.y)
         self.rate = np.where(good[:, None], moved.rate, self.rate)
         self.time = np.where(good, arrived, before)
@@ -207,8 +207,8 @@ class _Walk:
             self.watched = watched
         self._stop(self.active & (self.time >= self.end))
 
-    def _keep(self, reached: Array, inside: Callable[[Rows, Array], Array], good: Flags) -> None:
-        """Save the path at every saved time that the step of the good samples covers."""
+    def _keep(self, reached: Array, inside: Callable[[Rows, Array], Array], end: Array, good: Flags) -> None:
+        """Save the path at every saved time that the step of the good samples covers, which ends in `end`."""
         if not len(self.save):
             return
         upto = np.searchsorted(self.save, reached, side="right")
@@ -220,7 +220,9 @@ class _Walk:
         which = self.saved[rows] + np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
         length = reached[rows] - self.time[rows]
         theta = (self.save[which] - self.time[rows]) / np.where(length > 0, length, 1.0)
-        self.states[rows, which] = inside(rows, theta)
+        # The interpolant meets a step's end but for rounding, which differs from processor to processor.
+        ends = (self.save[which] == reached[rows])[:, None]
+        self.states[rows, which] = np.where(ends, end[rows], inside(rows, theta))
         self.saved = self.saved + counts
 
     def _stop(self, which: Flags, *, failed: bool = False, settled: bool = False) -> None:

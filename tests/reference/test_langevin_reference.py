@@ -110,7 +110,7 @@ def test_free_energy_falls_to_that_of_the_law(problem):
 def test_conditional_free_energy_is_the_least_over_the_hidden_variables():
     """Definition 10: F[p|v] ≥ −T ln Z(v), and over all v it gives back Z."""
     problem = Langevin("0.5*(v - h)**2 + h**4/4 + v**2/2", ["v", "h"], 0.6)
-    values = np.linspace(-6, 6, 241)
+    values = np.linspace(-6, 6, 61)  # the sum over them converges geometrically
     least = np.array([conditional_free_energy(problem, {"v": v}) for v in values])
     total = -0.6 * math.log(np.exp(-least / 0.6).sum() * (values[1] - values[0]))
     assert total == pytest.approx(boltzmann_law(problem).free_energy, abs=1e-9)

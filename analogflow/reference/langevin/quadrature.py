@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
@@ -144,7 +145,8 @@ def _minima(problem: Langevin) -> Array:
     rng = np.random.default_rng(0)
     offsets = np.concatenate([scale * rng.normal(size=(16, problem.size)) for scale in (0.3, 1.0, 3.0, 10.0)])
     offsets = np.clip(np.vstack([np.zeros((1, problem.size)), offsets]), -30, 30)
-    with np.errstate(all="ignore"):
+    # A search in a few variables takes a second thread of the linear algebra library for nothing, and waits for it.
+    with np.errstate(all="ignore"), threadpool_limits(limits=1):
         ends = [
             minimize(
                 lambda x: float(problem.energy_at(x)), problem.start + offset, jac=problem.gradient_at, method="L-BFGS-B"
