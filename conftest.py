@@ -5,9 +5,14 @@ It lies here and not in tests/ because it also rules the documents: a conftest's
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import os
+import re
+import shlex
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
+from analogflow.cli import main as analogflow
 from analogflow.errors import MissingProgram
 from analogflow.simulators.ngspice.library import find_program, require_library
 from analogflow.simulators.vacask.program import find_programs
@@ -128,19 +134,44 @@ class _Stage:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+PRINTED = re.compile(r"\s*```text\n(.*?)```", flags=re.S)
+"""What a document says a fence prints: the fence of text right after it."""
+
+
 def _run(example: Example) -> None:
-    """Run a fence. Chained causes are cut off: sybil stops the whole session when it is to show one."""
+    """Run a fence and hold what it prints against the text that follows it, if any.
+
+    Chained causes are cut off: sybil stops the whole session when it is to show one.
+    """
+    printed = io.StringIO()
     try:
-        PythonEvaluator()(example)
+        with contextlib.redirect_stdout(printed):
+            PythonEvaluator()(example)
     except Exception as fault:
         raise fault from None
+    said = PRINTED.match(example.document.text, example.region.end)
+    if said and said[1] != printed.getvalue():
+        raise AssertionError(f"it prints\n{printed.getvalue()}\nwhere the document says\n{said[1]}")
+
+
+def _command(example: Example) -> None:
+    """Run each line that starts with a prompt; `analogflow` in this process, which is quicker."""
+    for line in re.findall(r"^\$ (.*)", example.parsed, flags=re.M):
+        program, *arguments = shlex.split(line, comments=True)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            if program == "analogflow":
+                code = analogflow(arguments)
+            else:
+                code = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, check=False).returncode
+        if code:
+            raise AssertionError(f"{line!r} ended with exit code {code}:\n{printed.getvalue()}")
 
 
 _stage = _Stage()
 
 # Fences of a document share one namespace. With --dist=loadfile, which pyproject.toml sets, xdist keeps a file together.
 pytest_collect_file = Sybil(
-    parsers=[CodeBlockParser("python", _run), SkipParser()],
+    parsers=[CodeBlockParser("python", _run), CodeBlockParser("console", _command), SkipParser()],
     patterns=["README.md", "CONTRIBUTING.md", "ngspice_setup.md", "docs/*.md", "docs/*/*.md"],
     setup=_stage.enter,
     teardown=_stage.leave,
