@@ -31,7 +31,7 @@ lint: ## Check style, types and the direction of imports
 
 docs: ## Build the documentation into build/docs; a warning is an error
 	@sh scripts/setup.sh dev
-	$(BIN)/sphinx-build -W --keep-going -q -c docs -d build/doctrees . build/docs
+	$(BIN)/sphinx-build -W --keep-going -E -a -q -c docs -d build/doctrees . build/docs
 	@echo "build/docs/index.html"
 
 wheel: ## Build the wheel and the source archive, install them into an empty environment, and work there
