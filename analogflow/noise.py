@@ -6,6 +6,7 @@ A circuit simulator's own transient noise can not be seeded, so its numbers come
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -40,6 +41,9 @@ _STREAMS = 24
 
 _GRID = 2.0**20
 """Standard normal numbers are rounded to multiples of 1/this, which hides differences in the last bit of a logarithm."""
+
+_KEPT = 2**22
+"""Most numbers that are kept until others are asked for: 32 MiB."""
 
 _TEXT = re.compile(r"([-+.0-9]+(?:e[-+]?[0-9]+)?)\s*(db|v/(?:rthz|√hz))?", re.IGNORECASE)
 
@@ -178,8 +182,10 @@ class Noise:
             Length in τ.
         """
         count = len(self.knot_times(time_constants))
-        streams = [source + self.chain * _CHAIN for source in sources]
-        return np.stack([standard_normal(self.seed, samples, stream, count) for stream in streams], axis=-1)
+        streams = tuple(int(source) + self.chain * _CHAIN for source in sources)
+        numbers = samples if isinstance(samples, range) else tuple(map(int, samples))
+        draw = _last_knots if len(numbers) * len(streams) * count <= _KEPT else _last_knots.__wrapped__
+        return np.moveaxis(draw(int(self.seed), numbers, streams, count), 0, -1)
 
     def variance_share(self, relaxation: float = 1.0) -> float:
         """Share of the stationary variance that a state of this relaxation time (in τ) keeps, averaged over time.
@@ -192,6 +198,14 @@ class Noise:
             return 1 - 7 / 15 * x + x**2 / 6
         decay = math.exp(-x)
         return _share(x, decay)
+
+
+@functools.lru_cache(maxsize=1)
+def _last_knots(seed: int, samples: Sequence[int], streams: tuple[int, ...], count: int) -> NDArray[np.float64]:
+    """Knots of some streams, shape (streams, samples, count), read-only; kept, as a restart plays the same ones again."""
+    knots = np.stack([standard_normal(seed, samples, stream, count) for stream in streams])
+    knots.setflags(write=False)
+    return knots
 
 
 def check_sample(sample: object) -> int:

@@ -40,14 +40,20 @@ class Drive:
     def __init__(self, field: VectorField, noise: Noise, samples: Sequence[int], time_constants: float) -> None:
         self.step = noise.step
         drawn = noise.knots(samples, field.streams.tolist(), time_constants)
-        self.knots = drawn * (field.density / np.sqrt(noise.step))
+        # Samples march nearly side by side: what they play at one time lies together in memory, source by source.
+        self._by_time = np.ascontiguousarray(drawn.transpose(1, 2, 0)) * (field.density / np.sqrt(noise.step))[:, None]
+        self.knots = self._by_time.transpose(2, 0, 1)
         self.last_segment = self.knots.shape[1] - 2
-        self._rows = np.arange(len(samples))
+        self._sources, self._rows = np.arange(self.knots.shape[2])[:, None], np.arange(len(samples))
 
     def segment(self, number: NDArray[np.intp]) -> tuple[Array, Array]:
         """Value at the beginning of each sample's segment and change over it, each of shape (samples, sources)."""
-        start = self.knots[self._rows, number]
-        return start, self.knots[self._rows, number + 1] - start
+        first = number[0]
+        if (number == first).all():
+            start, end = self._by_time[first], self._by_time[first + 1]
+        else:
+            start, end = (self._by_time[which, self._sources, self._rows] for which in (number, number + 1))
+        return start.T, (end - start).T
 
     def at(self, time: float) -> Array:
         """Noise of every sample at one time, in τ; shape (samples, sources)."""

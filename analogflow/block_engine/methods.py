@@ -59,20 +59,34 @@ class _DormandPrince:
 
     def __call__(self, field: VectorField, y: Array, rate: Array, h: Array, waveform: Waveform, slope: Array | None) -> Step:
         last = RK45.n_stages
-        stages = np.empty((last + 1, *y.shape))
-        flat = stages.reshape(last + 1, -1)
+        stages = _room(last + 1, y)
         stages[0] = rate
         for stage in range(1, last):
-            inner = y + h * (RK45.A[stage, :stage] @ flat[:stage]).reshape(y.shape)
+            inner = y + h * _mixed(RK45.A[stage, :stage], stages)
             stages[stage] = field(0.0, inner, waveform(RK45.C[stage]))
-        end = y + h * (RK45.B @ flat[:last]).reshape(y.shape)
+        end = y + h * _mixed(RK45.B, stages)
         stages[last] = field(0.0, end, waveform(1.0))
 
         def inside(rows: Rows, theta: Array) -> Array:
             weights = (theta[:, None] ** np.arange(1, RK45.P.shape[1] + 1)) @ RK45.P.T
             return y[rows] + h[rows] * np.einsum("sk,ksn->sn", weights, stages[:, rows])
 
-        return Step(end, stages[last], h * (RK45.E @ flat).reshape(y.shape), inside)
+        return Step(end, stages[last], h * _mixed(RK45.E, stages), inside)
+
+
+def _room(count: int, y: Array) -> Array:
+    """Room for `count` arrays like `y`, each laid out in memory as it is."""
+    if y.flags.c_contiguous:
+        return np.empty((count, *y.shape))
+    return np.empty((count, *y.shape[::-1])).transpose(0, 2, 1)
+
+
+def _mixed(weights: Array, stages: Array) -> Array:
+    """Sum of the first stages times their weights, in one product over all of memory."""
+    by_rows = stages.flags.c_contiguous
+    plain = stages if by_rows else stages.transpose(0, 2, 1)
+    mixed = (weights @ plain[: len(weights)].reshape(len(weights), -1)).reshape(plain.shape[1:])
+    return mixed if by_rows else mixed.T
 
 
 class _Rodas:

@@ -79,7 +79,7 @@ class VectorField:
 
     def rates(self, y: Array, values: Mapping[str, Array]) -> Array:
         """Rates at states `y` whose signals are `values`."""
-        rates = np.empty(y.shape)
+        rates = np.empty_like(y)
         for part, origin, block in self._integrators:
             rates[..., part] = block.rate(values[origin], y[..., part])
         return rates

@@ -72,7 +72,8 @@ class Crossbar(Block):
         """Matrix-vector product, group by group."""
         (x,) = inputs
         if self.rows == 1 and self.weight.ndim == 2:
-            return x @ self.weight.T
+            # The product is laid out in memory as x is: by samples, or by elements.
+            return (self.weight @ x.T).T if x.ndim == 2 and x.flags.f_contiguous else x @ self.weight.T
         groups = x.reshape(*x.shape[:-1], self.rows, self.weight.shape[-1])
         products = groups @ self.weight.T if self.weight.ndim == 2 else (self.weight @ groups[..., None])[..., 0]
         return products.reshape(*products.shape[:-2], self.size)
@@ -97,7 +98,10 @@ class Sum(Block):
 
     def relation(self, *inputs: Array) -> Array:
         """Weighted sum of the inputs."""
-        total = sum(c * x if c != 1 else x for c, x in zip(self.coefficients, inputs, strict=True))
+        total, *others = (x if c in (1, -1) else c * x for c, x in zip(self.coefficients, inputs, strict=True))
+        total = -total if self.coefficients[0] == -1 else total
+        for c, x in zip(self.coefficients[1:], others, strict=True):
+            total = total - x if c == -1 else total + x
         return np.asarray(total) if np.shape(total)[-1] == self.size else np.repeat(total, self.size, axis=-1)
 
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
