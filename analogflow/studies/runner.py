@@ -198,9 +198,9 @@ class _Job:
                     self.store.write(chunk.number, rows)
                     self._count(chunk, rows)
                     self.on_progress(self.progress)
-        except BrokenExecutor:
+        except (BrokenExecutor, MemoryError):
             raise StudyStopped(
-                f"a worker process was killed, perhaps for want of memory, after {self.progress.done} of "
+                f"a worker process was killed or could not go on, perhaps for want of memory, after {self.progress.done} of "
                 f"{self.progress.total} samples; they are kept: go on with --resume and fewer workers."
             ) from None
         finally:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -24,67 +27,139 @@ __all__ = ["dask_workers", "local_workers"]
 _PATIENCE = 6.0
 """Seconds that a scheduler and its workers may take to answer."""
 
-_GRACE = 5.0
-"""Seconds that a worker which is to end may take to hand over a result that is finished."""
-
 
 @contextlib.contextmanager
 def local_workers(count: int) -> Iterator[Executor]:
     """`count` processes, started afresh and never forked: a library that is loaded here would not survive a fork.
 
-    Each holds one end of a pipe, whose other end closes when this process leaves the block by an exception or is killed:
-    they then end at once. Ctrl-C is for this process alone.
+    They end with this process, however it ends, and at once where it leaves the block by an exception. Ctrl-C is for this
+    process alone. Where one of them is killed, at whatever moment, its future and all later ones raise `BrokenExecutor`.
     """
-    context = multiprocessing.get_context("spawn")
-    theirs, ours = context.Pipe(duplex=False)
-    executor = _LocalPool(count, mp_context=context, initializer=_begin, initargs=(theirs,))
+    pool = _LocalPool(count)
     try:
-        yield executor
+        yield pool
     except BaseException:
-        ours.close()
+        pool.kill()
         raise
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-        ours.close()
-        theirs.close()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _LocalPool(ProcessPoolExecutor):
-    def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
-        # Submitting may start a process, which inherits what is blocked: Ctrl-C would interrupt its imports.
+_ABRUPT = "a worker process ended abruptly"
+
+_Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+class _LocalPool(Executor):
+    """Processes that each have a pipe and a thread of their own.
+
+    With one pipe for all results, as the standard library's pool has it, a process that dies while it writes leaves half a
+    result there and holds the others up for ever; here its pipe ends with it.
+    """
+
+    def __init__(self, count: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._tasks: queue.SimpleQueue[tuple[Future[Any], _Call] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._broken = self._closed = False
+        self._workers: list[tuple[Any, Connection]] = []
+        # A process inherits what is blocked: Ctrl-C would interrupt its imports.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            return super().submit(_mortal, function, *arguments, **keywords)
+            for _ in range(count):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_serve, args=(theirs,), daemon=True)
+                process.start()
+                theirs.close()
+                self._workers.append((process, ours))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._threads = [threading.Thread(target=self._attend, args=worker, daemon=True) for worker in self._workers]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the workers have been told to end; nothing can be handed to them.")
+            if self._broken:
+                raise BrokenExecutor(_ABRUPT)
+            self._tasks.put((future, (function, arguments, keywords)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        with self._lock:
+            self._closed = True
+            for future in self._waiting() if cancel_futures else ():
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            for _ in self._threads:
+                self._tasks.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def kill(self) -> None:
+        """End all processes at once; what they were computing is lost."""
+        for process, _ in self._workers:
+            process.kill()
+
+    def _attend(self, process: Any, pipe: Connection) -> None:
+        """Hand one process a task after another, until there are none or it is dead."""
+        while (task := self._tasks.get()) is not None:
+            future, call = task
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                pipe.send(call)
+                done, value = pipe.recv()
+            except (EOFError, OSError):
+                future.set_exception(BrokenExecutor(_ABRUPT))
+                with self._lock:
+                    self._broken = True
+                    for other in self._waiting():
+                        if other.set_running_or_notify_cancel():
+                            other.set_exception(BrokenExecutor(_ABRUPT))
+                break
+            except Exception as fault:  # noqa: BLE001 - what can not be sent is that task's fault
+                future.set_exception(fault)
+            else:
+                (future.set_result if done else future.set_exception)(value)
+        pipe.close()
+        process.join()
+
+    def _waiting(self) -> list[Future[Any]]:
+        """Take all futures that no process has begun."""
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if (task := self._tasks.get_nowait()) is not None:
+                    found.append(task[0])
+        return found
 
 
-_SENDING = threading.Lock()
-"""Held by a worker's main thread wherever it is not computing."""
-
-
-def _begin(lifeline: Any) -> None:
+def _serve(pipe: Connection) -> None:
+    """Compute what comes through a pipe until it ends; what a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
-    _SENDING.acquire()
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            function, arguments, keywords = pipe.recv()
+            try:
+                answer = ForkingPickler.dumps((True, function(*arguments, **keywords)))
+            except Exception as fault:  # noqa: BLE001 - it is raised again where the result is asked for
+                answer = ForkingPickler.dumps((False, fault))
+            pipe.send_bytes(answer)
 
 
-def _mortal(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-    """Call `function` in a worker, which may be ended meanwhile."""
-    _SENDING.release()
-    try:
-        return function(*arguments, **keywords)
-    finally:
-        _SENDING.acquire()
-
-
-def _end_with(lifeline: Any) -> None:
-    with contextlib.suppress(OSError, EOFError):
-        lifeline.poll(None)
-    # Half a result in the pipe would keep its reader waiting for ever, as the reader holds the pipe's other end as well.
-    _SENDING.acquire(timeout=_GRACE)
-    os._exit(1)
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, whatever it is computing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextlib.contextmanager
