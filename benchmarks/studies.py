@@ -240,12 +240,14 @@ def faults(samples: int = 1000, each: int = 3) -> str:
         running.wait()
         dataset = af.open_study(folder).squeeze()
         failed = [int(k) for k in np.flatnonzero(dataset["outcome"].values == "FAILED")]
-        reasons = Counter(re.sub(r"[0-9.]+ s", "… s", str(dataset["reason"].values[k])).split(":")[0] for k in failed)
+        reasons = Counter(re.sub(r"[0-9][0-9.e+-]*[0-9]", "…", str(dataset["reason"].values[k])) for k in failed)
+        listed = (folder / "failures.csv").read_text(encoding="utf-8").count("--repeat")
         again = [str(repeat_sample(folder, 0, k)[1]["outcome"][0]) for k in failed]
     lines = "\n".join(f"* {count} × {reason}" for reason, count in reasons.items())
     return (
         f"{3 * each - len(todo)} faults in {samples} samples: {len(failed)} samples failed, exit code {running.returncode}, "
-        f"{said.count('Repeat it alone')} shown with the command that repeats them; repeated alone: "
+        f"{said.count('Repeat it alone')} shown and {listed} listed with their reason and the command that repeats them; "
+        "repeated alone: "
         f"{', '.join(f'{count} {name.lower()}' for name, count in Counter(again).items())}.\n\n{lines}"
     )
 

@@ -1,5 +1,6 @@
 """The verb study: its tables, exit codes, and what is said to a person."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,12 @@ def test_samples_that_fail_are_said_with_how_to_repeat_them(folder: Path, capsys
     said = capsys.readouterr()
     assert "condition 0, sample 0: A state ran away" in said.err
     assert "Repeat it alone: analogflow study --repeat out 0 0" in said.err
-    assert "2 further samples failed" in said.err
+    assert "2 further samples failed; 'out/failures.csv' lists all, with their reasons and commands" in said.err
+    with (folder / "out/failures.csv").open(encoding="utf-8") as file:
+        listed = list(csv.DictReader(file))
+    assert [(row["condition"], row["sample"], row["noise"]) for row in listed] == [("0", str(k), "0.3") for k in range(5)]
+    assert listed[4]["command"] == "analogflow study --repeat out 0 4"
+    assert all(row["reason"].startswith("A state ran away") for row in listed)
     assert main(["study", "--repeat", "out", "0", "0"]) == 1
     assert "BLEW_UP" in capsys.readouterr().out
 

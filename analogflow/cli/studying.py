@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,16 @@ from analogflow.errors import BadInput
 from analogflow.outcome import Outcome
 from analogflow.problems.contents import read_keys
 from analogflow.simulators import ENGINES
-from analogflow.studies import Progress, Study, dask_workers, export_study, repeat_sample, run_study, sample_paths
+from analogflow.studies import (
+    Progress,
+    Study,
+    dask_workers,
+    export_study,
+    list_failures,
+    repeat_sample,
+    run_study,
+    sample_paths,
+)
 from analogflow.studies.experiment import read_experiment, study_from
 
 __all__ = ["about_study", "run_studying"]
@@ -191,18 +201,21 @@ def _ok(dataset: Any) -> np.ndarray:
 
 
 def _failures(dataset: Any, folder: str) -> int:
-    """Say what failed first, and how to repeat it alone; the exit code."""
+    """Say what failed first, how to repeat it alone, and where all of it stands; the exit code."""
+    path = list_failures(dataset, folder)
     failed = np.argwhere(~_ok(dataset).reshape(dataset["condition"].size, -1))
     reasons = dataset["reason"].values.reshape(dataset["condition"].size, -1)
     for condition, sample in failed[:_SHOWN]:
         print(
             f"analogflow: condition {condition}, sample {sample}: {reasons[condition, sample]} "
-            f"Repeat it alone: analogflow study --repeat {folder} {condition} {sample}",
+            f"Repeat it alone: {shlex.join(['analogflow', 'study', '--repeat', folder, str(condition), str(sample)])}",
             file=sys.stderr,
         )
     if len(failed) > _SHOWN:
         print(
-            f"analogflow: {len(failed) - _SHOWN} further samples failed; their reasons are in the dataset.", file=sys.stderr
+            f"analogflow: {len(failed) - _SHOWN} further samples failed; {str(path)!r} lists all, with their reasons and "
+            "commands.",
+            file=sys.stderr,
         )
     return 1 if len(failed) else 0
 

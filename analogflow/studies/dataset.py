@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.flows import FAMILIES
+from analogflow.outcome import Outcome
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
@@ -22,7 +25,7 @@ from analogflow.studies.store import Corrupt, Store, read_manifest
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["export_study", "open_study"]
+__all__ = ["export_study", "list_failures", "open_study"]
 
 _UNITS = {
     "noise": "1/√τ",
@@ -130,6 +133,44 @@ def export_study(dataset: xarray.Dataset, path: str | Path, *, force: bool = Fal
         part.replace(path)
     except ImportError:
         raise MissingProgram(f"{str(path)!r}: Parquet needs pyarrow; install it with: pip install pyarrow") from None
+    except OSError as fault:
+        raise StudyStopped(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def list_failures(dataset: xarray.Dataset, folder: str | Path) -> Path | None:
+    """Write ``failures.csv`` into a study's directory: each sample that failed, why, and the command that repeats it alone.
+
+    Returns
+    -------
+    Path or None
+        The file; None where nothing failed, and then there is none.
+
+    Raises
+    ------
+    StudyStopped
+        The file can not be written.
+    """
+    path = Path(folder) / "failures.csv"
+    outcomes = dataset["outcome"].values.astype(str)
+    failed = np.argwhere(~np.isin(outcomes, ["", *(outcome.name for outcome in Outcome if outcome.ok)]))
+    conditions = [str(dim) for dim in dataset["outcome"].dims[:-1]]
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if not len(failed):
+            path.unlink(missing_ok=True)
+            return None
+        with part.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["condition", "sample", *conditions, "outcome", "reason", "command"])
+            for where in map(tuple, failed):
+                number, sample = int(dataset["condition"].values[where[:-1]]), int(dataset["sample"].values[where[-1]])
+                point = [dataset[name].values[k] for name, k in zip(conditions, where, strict=False)]
+                command = shlex.join(["analogflow", "study", "--repeat", str(folder), str(number), str(sample)])
+                table.writerow([number, sample, *point, outcomes[where], dataset["reason"].values[where], command])
+        part.replace(path)
     except OSError as fault:
         raise StudyStopped(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
     finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
+from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.simulators.ngspice.protocol import Request
 from analogflow.simulators.ngspice.session import default_session
@@ -12,11 +14,18 @@ from analogflow.trajectory import Trajectory
 
 __all__ = ["run"]
 
+_LOOSER = ".options reltol=1e-4 vntol=1e-9 abstol=1e-9 itl4=500"
+"""For a point where a signal all but jumps: a normaliser whose inputs were all negative goes from 0 to 1 within 1e-8 τ as
+one of them returns. Newton's steps do not come to rest there within the tolerances of other runs, however short the step."""
+
 
 def run(
     deck: Deck, *, tolerance: float, time_limit: float, on_progress: Callable[[float], None] | None = None
 ) -> Trajectory:
     """Simulate `deck` to its end, or until the answer settles.
+
+    A circuit of ideal elements whose next point ngspice does not find is run once more with looser tolerances; the record's
+    ``options`` then says so.
 
     Raises
     ------
@@ -42,4 +51,13 @@ def run(
 
     reply = default_session().run(request, time_limit=time_limit, on_progress=progress)
     record = {"engine": "ngspice", "versions": {"ngspice": reply.versions.get("ngspice", "unknown")}}
-    return trajectory(deck, reply, record, asked=bool(tolerance))
+    try:
+        return trajectory(deck, reply, record, asked=bool(tolerance))
+    except SimulationFailed:
+        if circuit.options:  # what its parts need
+            raise
+        looser = dataclasses.replace(request, deck=(*deck.embedded[:-1], _LOOSER, deck.embedded[-1]))
+        second = default_session().run(looser, time_limit=time_limit, on_progress=progress)
+        if second.status == "failed":
+            raise
+    return trajectory(deck, second, {**record, "options": _LOOSER}, asked=bool(tolerance))
