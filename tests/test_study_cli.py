@@ -133,6 +133,8 @@ REFUSED = {
         "given twice",
     ),
     "an existing export": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--export", "p.csv"], "exists already"),
+    "an export of another kind": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--export", "a.xls"], "endings"),
+    "an export elsewhere": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--export", "no/a.nc"], "no directory"),
     "a stop without a limit": (
         ["capacity", "p.csv", "-o", "out", "--samples", "3", "--stop-width", "0.1"],
         "say within which error",

@@ -266,4 +266,4 @@ class _Walk:
 
 def _all(flags: Flags) -> Flags:
     """Whether all flags of each sample are set; that they are in every sample is the usual case, and soon seen."""
-    return np.ones(len(flags), dtype=bool) if flags.all() else flags.all(axis=-1)
+    return np.ones(len(flags), dtype=bool) if flags.all() else np.asarray(flags.all(axis=-1))

@@ -24,6 +24,7 @@ from analogflow.simulators import ENGINES
 from analogflow.studies import (
     Progress,
     Study,
+    check_export,
     dask_workers,
     export_study,
     list_failures,
@@ -86,8 +87,8 @@ def run_studying(options: argparse.Namespace) -> int:
         raise BadInput("study: -o is missing; name a directory for the results.")
     if options.dask and options.workers:
         raise BadInput("study: --workers is for local processes and --dask for a cluster; give one of them.")
-    if options.export and Path(options.export).exists():
-        raise BadInput(f"{options.export!r} exists already; name another file.")
+    if options.export:
+        check_export(options.export)
     reached = [Progress(0, len(study.conditions) * study.samples, 0, 0)]
     try:
         with dask_workers(options.dask) if options.dask else contextlib.nullcontext() as executor, study_bar() as show:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import shlex
@@ -121,22 +122,29 @@ def export_study(dataset: xarray.Dataset, path: str | Path, *, force: bool = Fal
     StudyStopped
         The file can not be written.
     """
-    path = Path(path)
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise BadInput(f"{str(path)!r}: a study is written as {', '.join(_WRITERS)}; choose one of these endings.")
-    if path.exists() and not force:
-        raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
+    path = check_export(path, force=force)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        writer(dataset, part)
+        _WRITERS[path.suffix.lower()](dataset, part)
         part.replace(path)
-    except ImportError:
-        raise MissingProgram(f"{str(path)!r}: Parquet needs pyarrow; install it with: pip install pyarrow") from None
     except OSError as fault:
         raise StudyStopped(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
     finally:
         part.unlink(missing_ok=True)
+    return path
+
+
+def check_export(path: str | Path, *, force: bool = False) -> Path:
+    """The path that `export_study` would write to; refuses it, and raises, as that does."""
+    path = Path(path)
+    if path.suffix.lower() not in _WRITERS:
+        raise BadInput(f"{str(path)!r}: a study is written as {', '.join(_WRITERS)}; choose one of these endings.")
+    if path.exists() and not force:
+        raise BadInput(f"{str(path)!r} exists already; take another name, or give force=True to replace it.")
+    if not path.parent.is_dir():
+        raise BadInput(f"{str(path)!r}: there is no directory {str(path.parent)!r}; make it, or name another.")
+    if path.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise MissingProgram(f"{str(path)!r}: Parquet needs pyarrow; install it with: pip install pyarrow")
     return path
 
 

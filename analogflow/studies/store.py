@@ -113,7 +113,10 @@ def opened(folder: str | Path, study: Study, versions: Mapping[str, str], *, res
     folder = Path(folder)
     _refuse_foreign(folder, study, versions, resume=True)
     with _stopping(folder):
-        (folder / _CHUNKS).mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / _CHUNKS).mkdir(parents=True, exist_ok=True)
+        except (NotADirectoryError, FileExistsError, FileNotFoundError, PermissionError) as fault:
+            raise BadInput(f"{str(folder)!r} can not be written ({fault.strerror}); name another directory.") from None
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:

@@ -13,7 +13,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future
-from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -62,7 +61,7 @@ class _LocalPool(Executor):
         self._tasks: queue.SimpleQueue[tuple[Future[Any], _Call] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._broken = self._closed = False
-        self._workers: list[tuple[Any, Connection]] = []
+        self._workers: list[tuple[Any, Any]] = []
         # A process inherits what is blocked: Ctrl-C would interrupt its imports.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
@@ -105,7 +104,7 @@ class _LocalPool(Executor):
         for process, _ in self._workers:
             process.kill()
 
-    def _attend(self, process: Any, pipe: Connection) -> None:
+    def _attend(self, process: Any, pipe: Any) -> None:
         """Hand one process a task after another, until there are none or it is dead."""
         while (task := self._tasks.get()) is not None:
             future, call = task
@@ -139,7 +138,7 @@ class _LocalPool(Executor):
         return found
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Any) -> None:
     """Compute what comes through a pipe until it ends; what a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
@@ -179,7 +178,7 @@ def dask_workers(address: str) -> Iterator[Executor]:
         raise MissingProgram("--dask needs Dask's scheduler; install it with: pip install 'analogflow[cluster]'") from None
     try:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError) as fault:
+    except Exception as fault:  # noqa: BLE001 - whatever else may listen there answers in words that Dask does not know
         reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
         raise BadInput(
             f"dask: no scheduler answers at {address!r} within {_PATIENCE:g} s ({reason}); give its address, such as "

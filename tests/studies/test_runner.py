@@ -1,11 +1,14 @@
 """Running a study: the same bytes from any workers, after any kill, and what a person is told when it stops."""
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -78,6 +81,24 @@ def test_a_scheduler_that_does_not_answer_is_a_sentence(monkeypatch: pytest.Monk
         pass
     with pytest.raises(af.BadInput, match="no scheduler answers at 'nonsense"), dask_workers("nonsense://1:2"):
         pass
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_server_that_is_no_scheduler_is_a_sentence() -> None:
+    pytest.importorskip("distributed")
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(af.BadInput, match="no scheduler answers at"), dask_workers(address):
+            pass
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -165,10 +165,37 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_behind(tmp_path: Path, mon
         store.write(0, ROWS)
 
 
+FULL = """
+import resource, sys
+import analogflow as af
+study = af.Study(af.Channel([[0.9, 0.1], [0.1, 0.9]]), noise=(0.01, 0.1), samples=300, verify=False, time_constants=1.0)
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+from concurrent.futures import ThreadPoolExecutor
+try:
+    af.run_study(study, sys.argv[1], ThreadPoolExecutor(1))
+except af.AnalogflowError as fault:
+    sys.exit(f"{type(fault).__name__}: {fault}")
+"""
+
+
+def test_a_file_system_that_takes_no_more_is_a_sentence_and_the_study_goes_on_later(tmp_path: Path) -> None:
+    """A limit of the kernel on the size of files, which a manifest keeps within and a chunk does not."""
+    command = [sys.executable, "-c", FULL, str(tmp_path / "a")]
+    stopped = subprocess.run([*command, "4000"], capture_output=True, text=True, check=False)
+    assert stopped.returncode == 1
+    assert stopped.stderr.startswith("StudyStopped: ")
+    assert "000000.npz' can not be written (File too large); mend that and go on with --resume." in stopped.stderr
+    assert stopped.stderr.count("\n") == 1
+    assert list((tmp_path / "a/chunks").iterdir()) == []
+    subprocess.run([*command, "4000000"], check=True)
+    assert len(list((tmp_path / "a/chunks").iterdir())) == 2
+
+
 def test_a_directory_that_can_not_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(af.AnalogflowError, match="can not be written"),
+        pytest.raises(af.BadInput, match=r"can not be written .Not a directory.; name another directory"),
         opened(tmp_path / "file/a", STUDY, VERSIONS, resume=False),
     ):
         pass
