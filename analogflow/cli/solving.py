@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -21,11 +22,13 @@ from analogflow.cli.options import (
     positive,
 )
 from analogflow.cli.progress import fraction_bar, time_counter
+from analogflow.compiler import degrade
 from analogflow.doctor import examine
+from analogflow.hardware.preferred import preferred
 from analogflow.problems.files import read_problem
-from analogflow.simulators import ENGINES, default_engine
+from analogflow.simulators import ENGINES, SPICE, default_engine
 from analogflow.solution import family_of, noise_of, solve
-from analogflow.validation import error_budget
+from analogflow.validation import cross_check, error_budget
 from analogflow.validation.restart import DELTA, TOLERANCE
 from analogflow.verification import verify
 
@@ -42,7 +45,7 @@ def run_doctor(options: argparse.Namespace) -> int:
 def about_solve(parser: argparse.ArgumentParser) -> None:
     """Options of ``analogflow solve``."""
     about_flow(parser)
-    parser.add_argument("--engine", help=f"one of: {', '.join(ENGINES)}; ngspice if it is installed")
+    parser.add_argument("--engine", help=f"one of: {', '.join((*ENGINES, SPICE))}; ngspice if installed")
     about_conditions(parser)
     parser.add_argument("--accuracy", type=positive, metavar="E", help="largest error that the checks let pass")
     parser.add_argument("--budget", action="store_true", help="what each imperfection and block costs, in nats and bits")
@@ -105,11 +108,16 @@ def about_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance", type=positive, default=TOLERANCE, metavar="E", help=f"distance of equal answers ({TOLERANCE:g})"
     )
+    parser.add_argument(
+        "--engines", metavar="E,E", help="instead, run the circuit in each of these engines and compare every two"
+    )
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """Print the solution and the verdict; 1 where the answer does not stand."""
+    """Print the solution and the verdict; 1 where the answer does not stand, or where engines differ."""
     problem = read_problem(options.flow, options.problem)
+    if options.engines:
+        return _compare_engines(options, problem)
     report.check_writable(options.figure, force=options.force)
     with time_counter(options.json) as on_progress:
         found = verify(
@@ -125,4 +133,17 @@ def run_verify(options: argparse.Namespace) -> int:
         Console().print(f"{found.verdict} The two answers differ by {found.verdict.distance:.2g}.", highlight=False)
     if options.figure:
         report.save_figure(report.PLOTS[family_of(problem)](found.solution), options.figure, force=options.force)
+    return 0 if found.passed else 1
+
+
+def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
+    circuit = circuit_of(options, problem)
+    circuit = degrade(
+        circuit, imperfections_of(options), noise=noise_of(circuit, options.noise, options.seed), values=preferred
+    )
+    found = cross_check(circuit, options.engines.split(","), time_constants=options.time or 20.0)
+    if options.json:
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        Console().print(report.agreement_table(found))
     return 0 if found.passed else 1

@@ -24,10 +24,11 @@ from analogflow.report.studies import (
     study_figures,
     study_table,
 )
-from analogflow.report.tables import budget_tables, doctor_table, history_table, solution_table
+from analogflow.report.tables import agreement_table, budget_tables, doctor_table, history_table, solution_table
 
 __all__ = [
     "PLOTS",
+    "agreement_table",
     "alt_text",
     "board_table",
     "budget_tables",

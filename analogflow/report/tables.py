@@ -11,9 +11,9 @@ from rich.text import Text
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
 from analogflow.solution import Solution
-from analogflow.validation import Budget
+from analogflow.validation import Agreement, Budget
 
-__all__ = ["budget_tables", "doctor_table", "history_table", "solution_table"]
+__all__ = ["agreement_table", "budget_tables", "doctor_table", "history_table", "solution_table"]
 
 
 def solution_table(solution: Solution) -> Table:
@@ -47,6 +47,27 @@ def solution_table(solution: Solution) -> Table:
     for check in certificate.checks:
         verdict = Text("passed", "green") if check.passed else Text("failed", "bold red")
         table.add_row(check.name, verdict, "" if check.passed else check.detail)
+    return table
+
+
+def agreement_table(agreement: Agreement) -> Table:
+    """How far each two engines are apart; what the limit applies to is marked as passed or failed."""
+    table = Table(
+        title=f"{agreement.family}, form {agreement.form}, technology {agreement.technology}, "
+        f"{agreement.time_constants:g} τ",
+        caption=f"relative to full scale; allowed: {agreement.limit:g}"
+        + (" of the answer, between circuit simulators" if agreement.parts else " along the path"),
+    )
+    for name in ("engines", "along the path", "answer at the end", "points", ""):
+        table.add_column(name, justify="right" if name else "left")
+    judged = {id(pair): value for pair, value in agreement.judged}
+    for pair in agreement.differences:
+        value = judged.get(id(pair))
+        passed = Text("passed", "green") if value is not None and value <= agreement.limit else Text("failed", "bold red")
+        verdict = Text("not judged") if value is None else passed
+        table.add_row(f"{pair.first}, {pair.second}", f"{pair.path:.1e}", f"{pair.final:.1e}", str(pair.points), verdict)
+    for name, outcome in agreement.outcomes:
+        table.add_row(name, "", "", "", outcome.name.lower())
     return table
 
 

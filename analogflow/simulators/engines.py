@@ -8,17 +8,21 @@ from collections.abc import Callable
 import numpy as np
 
 from analogflow.circuit import Circuit
-from analogflow.errors import BadInput
+from analogflow.errors import BadInput, MissingProgram
 from analogflow.netlister import Deck, netlist
 from analogflow.outcome import Outcome
 from analogflow.simulators import block, ngspice, vacask
-from analogflow.simulators.ngspice.library import find_library
+from analogflow.simulators.ngspice.library import find_library, require_library
+from analogflow.simulators.vacask.program import find_programs
 from analogflow.trajectory import Trajectory
 
-__all__ = ["ENGINES", "default_engine", "judged", "simulate"]
+__all__ = ["ENGINES", "SPICE", "default_engine", "judged", "named_engine", "simulate"]
 
 ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "vacask": vacask.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
+
+SPICE = "spice"
+"""Asks for a circuit simulator, whichever is there."""
 
 _FEWEST = 8
 """Points in a quarter of a run below which nothing is said of its mean."""
@@ -29,6 +33,29 @@ _DEFECT, _IMPERFECT_DEFECT = 1e-3, 0.1
 def default_engine() -> str:
     """Name of the engine that is used where none is asked for: ngspice where its library is found, else block."""
     return "ngspice" if find_library() is not None else "block"
+
+
+def named_engine(engine: str) -> str:
+    """Name of an engine as asked for: ``spice`` is ngspice where its library is found, else VACASK where it is installed.
+
+    Raises
+    ------
+    BadInput
+        The engine is not known.
+    MissingProgram
+        It is ``spice``, and neither is there.
+    """
+    if engine == SPICE:
+        if find_library() is not None:
+            return "ngspice"
+        try:
+            find_programs()
+        except MissingProgram:
+            require_library()  # says how to install ngspice, which is the first choice
+        return "vacask"
+    if engine not in ENGINES:
+        raise BadInput(f"engine {engine!r} is not known; known are: {', '.join((*ENGINES, SPICE))}.")
+    return engine
 
 
 def simulate(
@@ -45,7 +72,7 @@ def simulate(
     ----------
     deck : Deck or Circuit
         A circuit is written as a deck of 60 τ first.
-    engine : {"ngspice", "block"}
+    engine : {"ngspice", "vacask", "block", "spice"}
     tolerance : float
         Stop when the answer moves by less than this per τ, in flow units; 0 runs to the end. With noise every run goes to
         its end, and any tolerance above 0 asks whether the answer's mean still moves there.
@@ -66,8 +93,7 @@ def simulate(
     MissingProgram, SimulationFailed
         The simulator is not installed, crashed, ran past its time limit or found no solution.
     """
-    if engine not in ENGINES:
-        raise BadInput(f"engine {engine!r} is not known; known are: {', '.join(ENGINES)}.")
+    engine = named_engine(engine)
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
     rest = 0.0 if deck.tables else tolerance  # with noise the answer never rests
     run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)

@@ -145,7 +145,7 @@ def softmax_of(u):
 
 
 def test_unknown_engine_is_refused_with_the_known_ones():
-    with pytest.raises(BadInput, match="engine 'spectre' is not known; known are: ngspice, vacask, block"):
+    with pytest.raises(BadInput, match="engine 'spectre' is not known; known are: ngspice, vacask, block, spice"):
         simulate(compile(capacity(PAPER)), engine="spectre")
 
 

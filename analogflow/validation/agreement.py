@@ -1,0 +1,185 @@
+"""Several engines on one circuit: how far any two of them are apart, along the path and at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analogflow.circuit import Circuit
+from analogflow.errors import BadInput
+from analogflow.netlister import netlist
+from analogflow.outcome import Outcome
+from analogflow.simulators import named_engine, simulate
+from analogflow.simulators.block import follow
+from analogflow.trajectory import Trajectory
+
+__all__ = ["Agreement", "Difference", "cross_check"]
+
+
+_FINE = 2e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Largest difference of two engines, relative to full scale, which is at least 1 flow unit.
+
+    Parameters
+    ----------
+    first, second : str
+    path : float
+        Over all states and observables, and all times compared; at its own points if one of them is the block engine, which
+        can be asked for any time.
+    final : float
+        Of the answer at the end.
+    points : int
+    """
+
+    first: str
+    second: str
+    path: float
+    final: float
+    points: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Agreement:
+    """Pairwise differences of engines on one circuit.
+
+    Parameters
+    ----------
+    family, form, technology : str
+    noisy, parts : bool
+        Whether the circuit plays noise, and whether it is built from parts.
+    time_constants : float
+    outcomes : tuple of (engine, Outcome)
+    differences : tuple of Difference
+    """
+
+    family: str
+    form: str
+    technology: str
+    noisy: bool
+    parts: bool
+    time_constants: float
+    outcomes: tuple[tuple[str, Outcome], ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def limit(self) -> float:
+        """What two engines may differ by: 1e-6, with noise 1e-3 path by path, and 1e-4 at the end where there are parts.
+
+        The block engine knows the equations, not what parts do to them, so it is not held against circuits of parts.
+        """
+        return 1e-4 if self.parts else 1e-3 if self.noisy else 1e-6
+
+    @property
+    def judged(self) -> tuple[tuple[Difference, float], ...]:
+        """The differences that the limit applies to, each with what is held against it."""
+        pairs = [pair for pair in self.differences if not self.parts or "block" not in (pair.first, pair.second)]
+        return tuple((pair, pair.final if self.parts else pair.path) for pair in pairs)
+
+    @property
+    def worst(self) -> float:
+        """Largest difference that counts; infinite unless all engines ended alike."""
+        alike = len({outcome for _, outcome in self.outcomes}) == 1
+        return max((value for _, value in self.judged), default=0.0) if alike else float("inf")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the engines agree."""
+        return self.worst <= self.limit
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table in plain lists, names and numbers."""
+        return {
+            "flow": self.family,
+            "form": self.form,
+            "technology": self.technology,
+            "outcomes": {name: outcome.name.lower() for name, outcome in self.outcomes},
+            "differences": [dataclasses.asdict(pair) for pair in self.differences],
+            "limit": self.limit,
+            "passed": self.passed,
+        }
+
+
+def cross_check(
+    circuit: Circuit,
+    engines: Sequence[str] = ("block", "ngspice", "vacask"),
+    *,
+    time_constants: float = 20.0,
+    largest_step: float | None = None,
+) -> Agreement:
+    """Run `circuit`, with its noise and imperfections, in every engine, and compare each two.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    engines : sequence of str
+        Two at least.
+    time_constants, largest_step : float
+        Length of the run and largest step of the circuit simulators, in τ; if not given, 2e-3 without noise and parts, at
+        which trapezoids follow a path to 1e-6, else that of the noise or the parts.
+
+    Raises
+    ------
+    BadInput
+        Fewer than two engines, or one that is not known.
+    SimulationFailed, MissingProgram
+        An engine broke down or is missing.
+    """
+    names = tuple(dict.fromkeys(named_engine(engine) for engine in engines))
+    if len(names) < 2:
+        raise BadInput(f"engines: {', '.join(engines)!r} is one engine; give two or more that are to be compared.")
+    if largest_step is None and circuit.parts is None and not circuit.noisy:
+        largest_step = _FINE
+    deck = netlist(circuit, time_constants=time_constants, largest_step=largest_step)
+    runs = {name: simulate(deck, engine=name) for name in names if name != "block"}
+    if "block" in names:
+        # Asked at every time that another engine has a row for, so that nothing is interpolated.
+        asked = np.unique(np.concatenate([[0.0], *(run.time for run in runs.values())]))
+        runs["block"] = follow(circuit, asked, step_accuracy=1e-10)
+    differences = tuple(_difference(one, other, runs, circuit) for one, other in itertools.combinations(names, 2))
+    return Agreement(
+        circuit.flow.family,
+        circuit.flow.form,
+        circuit.technology,
+        circuit.noisy,
+        circuit.parts is not None,
+        time_constants,
+        tuple((name, runs[name].outcome) for name in names),
+        differences,
+    )
+
+
+def _difference(first: str, second: str, runs: dict[str, Trajectory], circuit: Circuit) -> Difference:
+    one, other = runs[first], runs[second]
+    end = min(one.time[-1], other.time[-1])
+    if first == "block" or second == "block":
+        times = (other if first == "block" else one).time
+        times = times[times <= end]
+    else:
+        # Rows of two simulators lie at different times; a straight line between rows this near errs by less than either.
+        shared = np.union1d(one.time, other.time)
+        times = shared[shared <= end]
+    names = [name for name in one.values if name in other.values]
+    path = 0.0
+    for name in names:
+        a, b = _at(one, name, times), _at(other, name, times)
+        path = max(path, float(abs(a - b).max()) / max(1.0, float(abs(a).max())))
+    answer = circuit.flow.answer
+    a, b = one.final(answer), other.final(answer)
+    return Difference(first, second, path, float(abs(a - b).max()) / max(1.0, float(abs(a).max())), len(times))
+
+
+def _at(run: Trajectory, name: str, times: np.ndarray) -> np.ndarray:
+    """Values at given times: exact where the run has a row, by a cubic through four rows elsewhere."""
+    values = run.values[name]
+    if len(run.time) < 4 or np.isin(times, run.time).all():
+        return np.stack([np.interp(times, run.time, column) for column in values.T], axis=-1)
+    from scipy.interpolate import CubicSpline
+
+    return np.asarray(CubicSpline(run.time, values, axis=0)(times))
