@@ -40,3 +40,8 @@ def report(what: str | None, document: Path, sections: Mapping[str, Callable[[],
             if not marked.search(text):
                 raise SystemExit(f"{document} has no place marked <!-- {name} -->.")
             document.write_text(marked.sub(lambda m, b=body: f"{m[1]}{b}\n{m[2]}", text), encoding="utf-8")
+    if options.write:
+        # Loaded here, as that page's module takes `table` from this one.
+        from measured import PAGE, refreshed
+
+        PAGE.write_text(refreshed(), encoding="utf-8")

@@ -128,6 +128,11 @@ PICTURES = {
             "Circuits and digital solvers: error against time",
             "python benchmarks/comparison.py --write",
         ),
+        Picture(
+            "comparison-scaling.svg",
+            "Settling, energy and digital work against the size of a channel",
+            "python benchmarks/comparison.py --write",
+        ),
     ),
 }
 """Pictures of docs/images by the section of the page that shows them."""
