@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +28,9 @@ def about_reproduce(parser: argparse.ArgumentParser) -> None:
 def run_reproduce(options: argparse.Namespace) -> int:
     """Compute, write and show figures; claims that do not hold are findings and no failures."""
     if options.list:
-        print("\n".join(FIGURES))
+        for name, compute in FIGURES.items():
+            about, *_ = (inspect.getdoc(compute) or "").splitlines() or [""]
+            print(f"{name:24} {about}")
         return 0
     if options.figure is None or options.output is None:
         raise BadInput("reproduce: give FIGURE and -o DIR; analogflow reproduce --list shows the figures.")
@@ -39,20 +42,20 @@ def run_reproduce(options: argparse.Namespace) -> int:
     for some in paths.values():
         for path in some:
             refuse_existing(str(path), force=options.force)
-    with fraction_bar(False, "reproducing") as on_progress:
-        found = []
-        for k, name in enumerate(names):
-            found.append(reproduce(name))
-            on_progress((k + 1) / len(names))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise BadInput(f"{str(folder)!r} can not be made ({fault.strerror}).") from None
-    for name, one in zip(names, found, strict=True):
-        figure, data, text = paths[name]
-        report.save_figure(report.plot_reproduction(one), figure, force=options.force)
-        write_text(data, one.to_csv(), force=options.force, encoding="utf-8")
-        write_text(text, one.to_markdown(), force=options.force, encoding="utf-8")
+    found = []
+    with fraction_bar(False, "reproducing") as on_progress:
+        for k, (name, (figure, data, text)) in enumerate(paths.items()):
+            one = reproduce(name)
+            report.save_figure(report.plot_reproduction(one), figure, force=options.force)
+            write_text(data, one.to_csv(), force=options.force, encoding="utf-8")
+            write_text(text, one.to_markdown(), force=options.force, encoding="utf-8")
+            found.append(one)
+            on_progress((k + 1) / len(paths))
+    for one in found:
         Console().print(report.findings_table(one))
     print(f"written to {folder}")
     return 0

@@ -48,8 +48,11 @@ def test_the_command_writes_figure_data_and_findings(tmp_path, capsys):
     assert main(command) == 2
     assert "exists" in capsys.readouterr().err
     assert main([*command, "--force"]) == 0
+    capsys.readouterr()
     assert main(["reproduce", "--list"]) == 0
-    assert "capacity-figure-3" in capsys.readouterr().out
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == list(FIGURES)
+    assert all(line.endswith(".") and len(line.split()) > 2 for line in listed)  # each says what it shows
 
 
 def test_bad_input_is_a_sentence(tmp_path, capsys):
