@@ -15,10 +15,18 @@ __all__ = [
 ]
 
 
+_LONGEST, _BEGINNING = 4000, 2000
+
+
 class AnalogflowError(Exception):
-    """Root of all analogflow exceptions; its text is one sentence with the remedy."""
+    """Root of all analogflow exceptions; its text is one sentence with the remedy, of a length that can be read."""
 
     exit_code = 1
+
+    def __init__(self, text: object = "") -> None:
+        said = str(text)
+        # It may quote what it was given, which may be a file of any size.
+        super().__init__(said if len(said) <= _LONGEST else f"{said[:_BEGINNING]} … {said[_BEGINNING - _LONGEST :]}")
 
 
 class BadInput(AnalogflowError, ValueError):

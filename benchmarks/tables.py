@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["machine", "report", "table"]
+__all__ = ["machine", "report", "table", "written"]
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -35,13 +35,18 @@ def report(what: str | None, document: Path, sections: Mapping[str, Callable[[],
         body = compute()
         print(f"{name}\n{body}\n", flush=True)
         if options.write:
-            text = document.read_text(encoding="utf-8")
-            marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", flags=re.S)
-            if not marked.search(text):
-                raise SystemExit(f"{document} has no place marked <!-- {name} -->.")
-            document.write_text(marked.sub(lambda m, b=body: f"{m[1]}{b}\n{m[2]}", text), encoding="utf-8")
+            written(document, name, body)
     if options.write:
         # Loaded here, as that page's module takes `table` from this one.
         from measured import PAGE, refreshed
 
         PAGE.write_text(refreshed(), encoding="utf-8")
+
+
+def written(document: Path, name: str, body: str) -> None:
+    """Put `body` between the markers called `name` in a document."""
+    text = document.read_text(encoding="utf-8")
+    marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", flags=re.S)
+    if not marked.search(text):
+        raise SystemExit(f"{document} has no place marked <!-- {name} -->.")
+    document.write_text(marked.sub(lambda m: f"{m[1]}{body}\n{m[2]}", text), encoding="utf-8")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -81,16 +83,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 failed, 2 bad input, 3 a program is missing."""
     try:
         options = _parser().parse_args(arguments)
-        return options.verb(options)
+        code = options.verb(options)
+        sys.stdout.flush()
     except AnalogflowError as fault:
-        print(f"analogflow: {fault}", file=sys.stderr)
-        return fault.exit_code
+        return _said(str(fault), fault.exit_code)
     except KeyboardInterrupt:
-        print("analogflow: interrupted.", file=sys.stderr)
-        return 130
+        return _said("interrupted.", 130)
     except BrokenPipeError:
         sys.stdout = None  # the reader of our output is gone; nobody is left to tell
         return 1
+    except MemoryError:
+        return _said("there is not enough memory for this; take a smaller problem, fewer samples, or fewer workers.", 1)
+    except RecursionError:
+        return _said("the problem is nested too deeply for this machine; split it.", 1)
+    except OSError as fault:  # a full disk or a folder without permission, wherever it was met
+        where = f" ({str(fault.filename)!r})" if fault.filename else ""
+        sys.stdout = None  # which may be what can not be written
+        return _said(f"the system refused to go on: {fault.strerror or fault}{where}.", 1)
+    return code
+
+
+def _said(sentence: str, code: int) -> int:
+    if code == 130:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is impatient and presses twice
+    with contextlib.suppress(OSError):
+        print(f"analogflow: {sentence}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -126,7 +126,7 @@ class Attention:
 def _matrix(values: ArrayLike, name: str, wanted: str, faults: list[str]) -> Array | None:
     try:
         matrix = np.array(values, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         faults.append(f"{name} is not a matrix of numbers; give {wanted}, all of the same length")
         return None
     if matrix.ndim != 2 or matrix.size == 0:

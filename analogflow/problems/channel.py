@@ -128,7 +128,7 @@ class Channel:
 def _matrix(transition: ArrayLike) -> NDArray[np.float64]:
     try:
         matrix = np.array(transition, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         lengths = (
             [len(row) if isinstance(row, Sequence) else 1 for row in transition] if isinstance(transition, Sequence) else []
         )
@@ -191,7 +191,7 @@ def _indices(unavailable: Sequence[int], inputs: int) -> tuple[int, ...]:
 def _distribution(initial: ArrayLike, inputs: int, closed: tuple[int, ...]) -> NDArray[np.float64]:
     try:
         start = np.array(initial, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadInput("Channel.initial: an entry is not a number; give one probability for each input.") from None
     if start.shape != (inputs,):
         raise BadInput(f"Channel.initial: has shape {start.shape}, must have one entry for each of the {inputs} inputs.")
@@ -219,7 +219,7 @@ def _costs(
         return None, None
     try:
         costs, bound = np.array(cost, dtype=float), float(limit)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadInput("Channel.cost: an entry of the costs or their limit is not a number.") from None
     if costs.shape != (inputs,):
         raise BadInput(f"Channel.cost: has shape {costs.shape}, must have one entry for each of the {inputs} inputs.")

@@ -157,7 +157,7 @@ def root(gain: Array) -> Array:
 def _numbers(values: Any, name: str, dimensions: tuple[int, ...], wanted: str, faults: list[str]) -> Array | None:
     try:
         array = np.array(values, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         faults.append(f"{name} does not consist of numbers in rows of one length; give {wanted}")
         return None
     if array.ndim not in dimensions or array.size == 0:

@@ -160,7 +160,7 @@ def _mobility(value: Any, names: tuple[str, ...], faults: list[str]) -> tuple[Ar
         )
     try:
         array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         faults.append("mobility is neither a number, numbers, a matrix nor expressions")
         return np.eye(size), ()
     if array.shape not in ((), (size,), (size, size)) or not np.isfinite(array).all():
@@ -204,7 +204,7 @@ def _not_confining(problem: Langevin) -> list[str]:
 def _vector(value: Any, size: int, name: str, faults: list[str]) -> Array:
     try:
         array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.full(0, np.nan)
     if array.shape != (size,) or not np.isfinite(array).all():
         faults.append(f"{name} must hold {size} finite numbers, one for each variable")

@@ -113,7 +113,7 @@ class RateDistortion:
 def _numbers(value: Any, axes: int, name: str, wanted: str, faults: list[str]) -> Array | None:
     try:
         array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         faults.append(f"{name} is not an array of numbers; give {wanted}, all of the same length")
         return None
     if array.ndim != axes or array.size == 0:

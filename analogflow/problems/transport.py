@@ -156,7 +156,7 @@ class Transport:
 def _numbers(values: ArrayLike, name: str, dimensions: int, wanted: str, faults: list[str]) -> Array | None:
     try:
         array = np.array(values, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         faults.append(f"{name} does not consist of numbers in rows of one length; give {wanted}")
         return None
     if array.ndim != dimensions or array.size == 0:

@@ -55,7 +55,7 @@ def read_numbers(value: Any, where: str, faults: list[str]) -> Array:
         return np.zeros(())
     try:
         array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         faults.append(f"{where} is neither a number nor an array of numbers, with rows of one length")
         return np.zeros(())
     if array.ndim > 2 or array.size == 0 or not np.isfinite(array).all():
@@ -66,7 +66,10 @@ def read_numbers(value: Any, where: str, faults: list[str]) -> Array:
 
 def fits(value: Any, shape: tuple[int, ...], where: str, faults: list[str]) -> bool:
     """Whether a value is one number or has the shape of its state."""
-    given = np.shape(value)
+    given = np.shape(read_numbers(value, where, unread := []))
+    if unread:
+        faults += unread
+        return False
     if given in ((), shape):
         return True
     faults.append(f"{where} has shape {given}; give one number, or as many as the state has, {shape}")
@@ -90,7 +93,7 @@ def misfits(
             faults.append(f"manifolds.{key}: the initial values do not sum to 1")
         elif key in starts and manifold == "sphere" and (abs((starts[key] ** 2).sum(axis=-1) - 1) > 1e-9).any():
             faults.append(f"manifolds.{key}: the initial rows do not have length 1")
-    if answer is not None and answer not in starts and answer not in tables["observables"]:
+    if answer is not None and (not isinstance(answer, str) or answer not in {**starts, **tables["observables"]}):
         faults.append(f"answer: {answer!r} is neither a state nor an observable")
     if time is not None and (isinstance(time, bool) or not isinstance(time, int | float) or not 0 < time < math.inf):
         faults.append(f"time is {time!r}; give a positive number of time constants")
