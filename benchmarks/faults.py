@@ -1,0 +1,333 @@
+"""What happens when the machine fails a command: each fault is done to a real one, and its end is written down.
+
+    python benchmarks/faults.py [--write] [--only ROW]
+
+It needs Linux and ngspice; a small file system of its own (for the disk that fills up) is mounted where this process may do
+so, and a limit on the size of files stands in for it elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tables import machine, table, written
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-m", "analogflow"]
+CHANNEL = str(ROOT / "examples/data/paper_channel.csv")
+SOLVE = ["solve", "capacity", CHANNEL, "--json"]
+STUDY = ["study", "capacity", CHANNEL, "-o", "runs", "--noise", "0.01", "--samples", "3000", "--time", "30"]
+STUDY += ["--workers", "2"]
+ENDLESS = {
+    "solve": ["solve", "capacity", CHANNEL, "--engine", "block", "--noise", "0.01", "--time", "1e7"],
+    "solve in ngspice": ["solve", "capacity", CHANNEL, "--engine", "ngspice", "--time", "1e6", "--form", "normalised"],
+    "verify": ["verify", "capacity", CHANNEL, "--engine", "block", "--noise", "0.01", "--time", "1e7"],
+    "compare": ["compare", "capacity", CHANNEL, "--seconds", "1000"],
+    "reproduce": ["reproduce", "capacity-figure-3", "-o", "figures"],
+    "study": [*STUDY[:-4], "--samples", "10000000", "--workers", "2"],
+    "report": ["report", "runs"],
+}  # fmt: skip
+LOADED = 4.0
+"""Seconds of processor time after which a command computes: its imports need less."""
+
+
+def run(arguments: list[str], **keywords: object) -> subprocess.CompletedProcess[str]:
+    """A command to its end."""
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=300, **keywords)  # type: ignore[call-overload]
+
+
+def end(done: subprocess.CompletedProcess[str]) -> str:
+    """Exit code and last words, the folder cut out."""
+    words = " ".join(done.stderr.split()).replace(os.getcwd() + "/", "").replace(str(ROOT) + "/", "")
+    traced = "TRACEBACK: " if "Traceback" in done.stderr else ""
+    return f"exit code {done.returncode}: {traced}{words[-300:] or 'nothing said'}".replace("|", "\\|")
+
+
+def session(leader: int) -> list[int]:
+    """Processes of a session that run, their leader left out."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == leader and fields[0] not in "ZX" and int(entry.parent.name) != leader:
+                found.append(int(entry.parent.name))
+    return found
+
+
+@contextlib.contextmanager
+def running(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A command in a session of its own, once it computes."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        for _ in range(6000):
+            if process.poll() is not None or used(process.pid) > LOADED:
+                break
+            time.sleep(0.02)
+        yield process
+
+
+def used(process: int) -> float:
+    """Processor time of a process and its session in seconds."""
+    total = 0
+    for one in (process, *session(process)):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def orphans(leader: int, children: list[int]) -> str:
+    """What is left of a session and of other processes it had, some seconds later."""
+    for _ in range(100):
+        left = [*session(leader), *(pid for pid in children if alive(pid))]
+        if not left:
+            return "no process left"
+        time.sleep(0.1)
+    return f"{len(left)} processes left"
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def descendants(process: int) -> list[int]:
+    """Children of a process, and theirs."""
+    found = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def interrupted(name: str) -> str:
+    """Ctrl-C to a command and all it started."""
+    if name == "report":
+        run(STUDY)
+    with running(ENDLESS[name]) as process:
+        children = descendants(process.pid)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        _, words = process.communicate(timeout=120)
+    said = end(subprocess.CompletedProcess([], process.returncode, "", words))
+    return f"{said}; {orphans(process.pid, children)}"
+
+
+def interrupted_early() -> str:
+    """Ctrl-C at 20 moments of the first seconds."""
+    ends: dict[str, int] = {}
+    for k in range(20):
+        with subprocess.Popen(
+            [*COMMAND, *SOLVE, "--engine", "block"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        ) as process:  # fmt: skip
+            time.sleep(0.1 + 0.1 * k)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+            _, words = process.communicate(timeout=60)
+        said = end(subprocess.CompletedProcess([], process.returncode, "", words))
+        said = "finished before" if process.returncode == 0 else said
+        ends[said] = ends.get(said, 0) + 1
+    return "; ".join(f"{count} × {said}" for said, count in ends.items())
+
+
+def resumed(how: signal.Signals) -> str:
+    """A study that is ended or stopped midway by a signal, and gone on with."""
+    whole = run([*STUDY[:4], "whole", *STUDY[5:]])
+    with running([*STUDY[:-6], "--samples", "3000", "--time", "30", "--workers", "2"]) as process:
+        children = descendants(process.pid)
+        if process.poll() is None:
+            os.killpg(process.pid, how)
+            if how == signal.SIGSTOP:
+                time.sleep(3)
+                os.killpg(process.pid, signal.SIGCONT)
+        process.communicate(timeout=300)
+    left = orphans(process.pid, children)
+    again = run([*STUDY, "--resume"])
+    ours, theirs = (sorted(Path(folder, "chunks").glob("*.npz")) for folder in ("runs", "whole"))
+    equal = [path.read_bytes() for path in ours] == [path.read_bytes() for path in theirs]
+    assert whole.returncode == again.returncode
+    return (
+        f"exit code {process.returncode}, {left}; --resume: exit code {again.returncode}, {len(ours)} files "
+        f"{'equal, byte for byte, to' if equal else 'DIFFERENT from'} those of an undisturbed run"
+    )
+
+
+def killed_simulator() -> str:
+    """The process of ngspice killed during a run."""
+    with running(ENDLESS["solve in ngspice"]) as process:
+        for child in descendants(process.pid):
+            os.kill(child, signal.SIGKILL)
+        _, words = process.communicate(timeout=120)
+    return end(subprocess.CompletedProcess([], process.returncode, "", words))
+
+
+def orphaned_simulator() -> str:
+    """The command killed while ngspice runs for it."""
+    with running(ENDLESS["solve in ngspice"]) as process:
+        children = descendants(process.pid)
+        process.kill()
+        process.communicate()
+    return f"{len(children)} process of ngspice; {orphans(process.pid, children)}"
+
+
+@contextlib.contextmanager
+def small_disk(kilobytes: int) -> Iterator[Path | None]:
+    """A file system of some kilobytes; None where this process may mount none."""
+    folder = Path(tempfile.mkdtemp())
+    mounted = subprocess.run(
+        [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    try:
+        yield folder if mounted.returncode == 0 else None
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run([shutil.which("umount") or "umount", str(folder)], check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def small_files(most: int) -> Callable[[], None]:
+    """For a child process: no file beyond `most` bytes."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    return limit
+
+
+def full_disk(arguments: list[str]) -> str:
+    """A command that writes where there is no room."""
+    with small_disk(12) as folder:
+        if folder is None:
+            return f"{end(run(arguments, preexec_fn=small_files(2000)))} (by a limit on the size of files)"
+        done = run(arguments, cwd=folder)
+        left = sorted(path.name for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
+        return f"{end(done)}; left there: {', '.join(left) or 'nothing'}"
+
+
+def full_tmp() -> str:
+    """No room for temporary files."""
+    return end(run([*SOLVE, "--engine", "ngspice"], preexec_fn=small_files(0)))
+
+
+def read_only() -> str:
+    """A folder that can not be written, even by root."""
+    return end(run(["netlist", "capacity", CHANNEL, "-o", "/proc/a.cir"]))
+
+
+def little_memory() -> str:
+    """Half a gigabyte of address space for a large problem."""
+    code = (
+        "import resource, sys; from analogflow.cli import main; import numpy, analogflow.problems.files\n"
+        "numpy.save('wide.npy', numpy.full((400, 20000), 1 / 20000))\n"
+        "taken = int(open('/proc/self/statm').read().split()[0]) * 4096 + 2**24\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (taken, taken))\n"
+        "sys.exit(main(['solve', 'capacity', 'wide.npy', '--engine', 'block']))"
+    )
+    return end(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False))
+
+
+def clock() -> str:
+    """A clock that jumps by decades between any two looks at it, in both directions."""
+    code = (
+        "import itertools, sys, time; jumps = itertools.cycle([0.0, -1e9, 1e9, -3e7, 4e9]); real = time.time\n"
+        "time.time = lambda: real() + next(jumps)\n"
+        "from analogflow.__main__ import main; sys.exit(main())"
+    )
+    arguments = [*SOLVE, "--engine", "ngspice", "--noise", "0.001", "--seed", "3"]
+    first = run(arguments)
+    second = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    return f"exit code {second.returncode}; output {'the same' if first.stdout == second.stdout else 'DIFFERENT'}"
+
+
+def library(path: str) -> str:
+    """A file that is no ngspice, or another one."""
+    return end(run([*SOLVE, "--engine", "ngspice"], env=os.environ | {"NGSPICE_LIBRARY_PATH": path}))
+
+
+def other_version() -> str:
+    """A study gone on with under another version of ngspice."""
+    import json
+
+    study = ["study", "capacity", CHANNEL, "-o", "runs", "--samples", "2", "--engine", "ngspice", "--workers", "1"]
+    run(study)
+    manifest = Path("runs/manifest.json")
+    text = json.loads(manifest.read_text())
+    text["versions"]["ngspice"] = "26"
+    manifest.write_text(json.dumps(text))
+    return end(run([*study, "--resume"]))
+
+
+def no_models() -> str:
+    """The simulator without its code models."""
+    Path("scripts").mkdir()
+    Path("scripts/spinit").write_text("* none\n")
+    arguments = [*SOLVE, "--engine", "ngspice", "--noise", "0.01"]
+    return end(run(arguments, env=os.environ | {"SPICE_SCRIPTS": str(Path("scripts").resolve())}))
+
+
+ROWS: dict[str, Callable[[], str]] = {
+    **{f"Ctrl-C during {name}": lambda name=name: interrupted(name) for name in ENDLESS},
+    "Ctrl-C in the first two seconds of solve": interrupted_early,
+    "kill −9 of a study and its workers": lambda: resumed(signal.SIGKILL),
+    "a study stopped (SIGSTOP) for 3 s": lambda: resumed(signal.SIGSTOP),
+    "kill −9 of ngspice's process": killed_simulator,
+    "kill −9 of a command while ngspice runs": orphaned_simulator,
+    "disk full: netlist": lambda: full_disk(["netlist", "capacity", CHANNEL, "-o", "a.cir", "--noise", "0.01"]),
+    "disk full: figure": lambda: full_disk(["draw", "capacity", CHANNEL, "-o", "a.svg"]),
+    "disk full: study": lambda: full_disk(STUDY),
+    "no room for temporary files": full_tmp,
+    "a folder that can not be written": read_only,
+    "too little memory": little_memory,
+    "a clock that jumps by decades": clock,
+    "`NGSPICE_LIBRARY_PATH` is the mathematics library": lambda: library("libm.so.6"),
+    "`NGSPICE_LIBRARY_PATH` is a text file": lambda: library("/etc/hostname"),
+    "--resume under another version of ngspice": other_version,
+    "ngspice without its code models": no_models,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Do every fault in a folder of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the table into docs/hardening.md")
+    parser.add_argument("--only", choices=list(ROWS), help="one row")
+    options = parser.parse_args()
+    rows = []
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    for name in [options.only] if options.only else ROWS:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                rows.append((name, ROWS[name]()))
+            except Exception as fault:  # noqa: BLE001 - a drill that breaks is a row too
+                rows.append((name, f"the drill itself failed: {type(fault).__name__} {fault}"[:200]))
+            finally:
+                os.chdir(ROOT)
+        print(*rows[-1], sep=": ", flush=True)
+    text = f"{table(('fault', 'what happened'), rows)}\n\n{machine('numpy', 'PySpice')}"
+    if options.write and not options.only:
+        written(ROOT / "docs/hardening.md", "faults", text)
+
+
+if __name__ == "__main__":
+    main()
