@@ -19,8 +19,8 @@ class Outcome(enum.Enum):
         "more time buys accuracy only in proportion."
     )
     BLEW_UP = (
-        "A state ran away in finite time: the flow repels from the manifold its answer lives on; "
-        "compile it with stabilisation, take another form, or less noise."
+        "A state ran away, beyond a million flow units: the flow repels from the manifold its answer lives on, or the "
+        "problem's numbers are that large; compile it with stabilisation, take another form, less noise, or larger units."
     )
     STUCK = (
         "The steps of the integration shrank to nothing before the end: the flow is not smooth there, or nearly singular; "

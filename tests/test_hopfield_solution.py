@@ -96,3 +96,31 @@ def test_a_deck_prints_its_averages(tmp_path):
     assert found["covariance_v_v"] == pytest.approx(variance, rel=0.7)
     assert abs(found["mean_v"] - expected.I[0] / (1 - expected.norm**2)) < 5 * np.sqrt(variance / 100)
     assert len(found) == 5
+
+
+@engines
+def test_a_saturated_rest_is_a_valley(engine):
+    """The Hessian vanishes there to a power of the smallest number; whether it is a valley does not depend on that."""
+    solution = solve(Hopfield([[0.5]], [1.0], gain_v=1e9, activation="tanh"), engine=engine)
+    assert solution.passed, str(solution.certificate)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("engine", ["ngspice"])
+def test_the_start_of_a_cold_network_is_forgotten(engine):
+    """Left of its start must be little beside fluctuations of a millionth; within 3 standard errors, the seed is fixed."""
+    solution = solve(Hopfield([[0.5]], [1.0], temperature=1e-12), engine=engine, time_constants=120.0, seed=3)
+    assert solution.passed, str(solution.certificate)
+
+
+def test_a_law_colder_than_rounding_is_not_let_pass():
+    certificate = solve(Hopfield([[0.5]], [1.0], temperature=1e-300), engine="block", time_constants=60.0).certificate
+    assert "mean agrees with the reference" in [check.name for check in certificate.checks if not check.passed]
+
+
+@pytest.mark.ngspice
+def test_a_large_energy_is_no_runaway():
+    """T = 1e6 gives states of some thousands, and an energy beyond what counts as a state that ran away."""
+    solution = solve(Hopfield([[0.5]], temperature=1e6), engine="ngspice", time_constants=60.0)
+    assert solution.run.outcome in (Outcome.STATIONARY, Outcome.NOT_SETTLED)
+    assert solution.run.values["energy"].max() > 1e6

@@ -170,3 +170,10 @@ def test_netlist_runs_alone_and_prints_the_plan(tmp_path, form, path):
     expected = next(line for line in deck.read_text().splitlines() if line.startswith("* expected:"))
     wanted = [float(x) for x in expected.split(" = ")[1].split(",")[:8]]
     np.testing.assert_allclose(printed[:8], wanted, atol=1e-7)
+
+
+@pytest.mark.ngspice
+def test_a_cost_that_is_the_same_everywhere_is_not_measured_in_its_range():
+    problem = Transport(np.full((3, 3), 2.0), np.full(3, 1 / 3), np.full(3, 1 / 3), 0.1)
+    solution = solve(problem, engine="ngspice")
+    assert solution.passed, str(solution.certificate)

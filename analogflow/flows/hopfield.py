@@ -160,8 +160,11 @@ def _averaging(problem: Hopfield) -> Averaging:
     if problem.activation == "tanh":
         return Averaging(_SATURATING, 2 * _FORGOTTEN, _SHARP_KNOTS)
     slowest = 1 - problem.norm
-    time = min(INDEPENDENT / slowest, _LONGEST)
-    return Averaging(time, min(_FORGOTTEN / slowest, 0.1 * time), _KNOTS)
+    # The colder, the smaller what is left of the start must be beside the fluctuations.
+    away = float(abs(problem.I).max() + abs(problem.start).max()) / slowest
+    forgotten = _FORGOTTEN + max(0.0, float(np.log(max(away, 1e-300)) - 0.5 * np.log(problem.temperature)))
+    time = min((INDEPENDENT + forgotten) / slowest, _LONGEST)
+    return Averaging(time, min(forgotten / slowest, 0.2 * time), _KNOTS)
 
 
 def _linear_energy(v: Any, h: Any, U: np.ndarray, I: np.ndarray, G: np.ndarray, F: np.ndarray, **rest: Any) -> Any:  # noqa: E741

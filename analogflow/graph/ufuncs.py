@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from analogflow.graph.builder import GraphBuilder
 
 __all__ = ["apply_ufunc"]
+
+_LARGEST_POWER = 64
+"""Six multipliers square their way there; expressions allow no more either."""
 
 
 def apply_ufunc(builder: GraphBuilder, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: Any) -> Signal:
@@ -102,19 +106,23 @@ def _divide(builder: GraphBuilder, a: Any, b: Any) -> Signal:
 
 
 def _power(builder: GraphBuilder, base: Any, exponent: Any) -> Signal:
-    if isinstance(exponent, Signal) or np.ndim(exponent) or float(exponent) not in (0.5, 1, 2, 3, 4, -1):
-        refuse("only the powers 1/2, 1, 2, 3, 4 and −1 have blocks; write others with np.exp and np.log")
-    power = float(exponent)
+    power = math.nan if isinstance(exponent, Signal) or np.ndim(exponent) else float(exponent)
+    if power != 0.5 and not (power.is_integer() and 1 <= abs(power) <= _LARGEST_POWER):
+        refuse(
+            f"only the powers 1/2, 1 to {_LARGEST_POWER} and −1 to −{_LARGEST_POWER} (whole ones) have blocks; "
+            "write others with np.exp and np.log"
+        )
     if power == 0.5:
         return np.sqrt(base)
-    if power == -1:
-        return 1.0 / base
-    return {
-        1: lambda: base,
-        2: lambda: base * base,
-        3: lambda: base * base * base,
-        4: lambda: (base * base) * (base * base),
-    }[int(power)]()
+    return _whole_power(base, int(power)) if power > 0 else 1.0 / _whole_power(base, int(-power))
+
+
+def _whole_power(base: Any, power: int) -> Any:
+    """`base` multiplied with itself: squares of squares, so that 8 takes three multipliers."""
+    if power == 1:
+        return base
+    half = _whole_power(base, power // 2)
+    return half * half * base if power % 2 else half * half
 
 
 def _maximum(builder: GraphBuilder, a: Any, b: Any) -> Signal:

@@ -98,8 +98,9 @@ class Hopfield:
             largest = float(np.linalg.svd(root(G) @ couplings @ root(F), compute_uv=False)[0])
             if largest >= 1 - _MARGIN:
                 faults.append(
-                    f"the energy is not bounded below: the largest singular value of √gain_v U √gain_h is {largest:.12g} "
-                    f"and must be below 1; divide U by more than {largest:.4g}, or take the activation 'tanh'"
+                    f"the energy is hardly or not bounded below: the largest singular value of √gain_v U √gain_h "
+                    f"is {largest:.12g} and must be below 1; divide U by more than {largest:.4g}, or take "
+                    "the activation 'tanh'"
                 )
         if faults or couplings is None or inputs is None or begin is None or G is None or F is None:
             raise BadInput("Hopfield: " + "; ".join(faults) + ".")

@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 
 _MOST_VARIABLES = 16
 
+_RADII = (30.0, 3e4, 3e7)
+"""Distances from the start between which, and twice them, an energy must rise."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Langevin:
@@ -182,7 +185,7 @@ def _not_confining(problem: Langevin) -> list[str]:
     near = problem.start + np.linspace(0, 3, 13)[:, None, None] * directions
     with np.errstate(all="ignore"):
         energy, mobility = problem.energy_at(near), np.einsum("...ii->...i", problem.mobility_at(near))
-        far = [problem.energy_at(problem.start + radius * directions) for radius in (30.0, 60.0)]
+        pairs = [[problem.energy_at(problem.start + radius * directions) for radius in (r, 2 * r)] for r in _RADII]
     if not np.isfinite(energy).all():
         x = near[~np.isfinite(energy)][0]
         return [f"energy is not finite at {dict(zip(problem.variables, x.round(3).tolist(), strict=True))}"]
@@ -191,11 +194,14 @@ def _not_confining(problem: Langevin) -> list[str]:
         return [f"mobility is not positive at {dict(zip(problem.variables, x.round(3).tolist(), strict=True))}"]
     needed = problem.temperature * problem.size * math.log(2)
     with np.errstate(invalid="ignore"):
-        rises = (far[1] - far[0] > needed) | (np.isinf(far[1]) & (far[1] > 0))
+        rising = [(outer - inner > needed) | (np.isinf(outer) & (outer > 0)) for inner, outer in pairs]
+    # At a high temperature a law is wide: an energy that does not rise enough at first must do so at the larger radii.
+    rises = rising[0] | (rising[1] & rising[2])
     if not rises.all():
         d = directions[~rises][0]
         return [
-            "energy does not confine: between 30 and 60 from the start it rises by less than n T ln 2 in the direction "
+            f"energy does not confine: between {_RADII[0]:g} and {2 * _RADII[0]:g} from the start, and farther out, it "
+            "rises by less than n T ln 2 in the direction "
             f"{dict(zip(problem.variables, d.round(3).tolist(), strict=True))}, so that e^(-E/T) has no finite integral"
         ]
     return []

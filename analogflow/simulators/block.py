@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine import Drive, Tolerances, VectorField, complete, integrate, march, method_for
 from analogflow.circuit import Circuit
+from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
 from analogflow.trajectory import Trajectory
@@ -26,8 +28,14 @@ _PATH_ACCURACY, _LAW_ACCURACY = 1e-7, 1e-5
 def run(
     deck: Deck, *, tolerance: float, time_limit: float, on_progress: Callable[[float], None] | None = None
 ) -> Trajectory:
-    """Integrate the deck's graph to the deck's end, or until the answer settles."""
-    circuit = deck.circuit
+    """Integrate the deck's graph to the deck's end, or until the answer settles.
+
+    Raises
+    ------
+    SimulationFailed
+        It ran past the time limit.
+    """
+    circuit, on_progress = deck.circuit, _within(time_limit, on_progress)
     end = (deck.end_time - circuit.release) / circuit.time_constant
     if not circuit.ideal or circuit.noisy:
         # The march knows noise and stiffness; an ideal circuit alone is followed more sharply by a method of order 8.
@@ -36,6 +44,22 @@ def run(
         return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)
     run = integrate(circuit.graph, end, answer=circuit.flow.answer, tolerance=tolerance, on_progress=on_progress)
     return dataclasses.replace(run, values=_in_flow_units(circuit, run.values), record=_record())
+
+
+def _within(time_limit: float, on_progress: Callable[[float], None] | None) -> Callable[[float], None]:
+    """Called after every step with the time reached; ends a run whose steps are so short that it would not end."""
+    latest = time.monotonic() + time_limit
+
+    def progress(reached: float) -> None:
+        if time.monotonic() > latest:
+            raise SimulationFailed(
+                f"the block engine reached t = {reached:.4g} τ within the time limit of {time_limit:g} s and was stopped; "
+                "raise time_limit, shorten the run, or take another form."
+            )
+        if on_progress is not None:
+            on_progress(reached)
+
+    return progress
 
 
 def _in_flow_units(circuit: Circuit, values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:

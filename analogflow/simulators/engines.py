@@ -77,7 +77,7 @@ def simulate(
         Stop when the answer moves by less than this per τ, in flow units; 0 runs to the end. With noise every run goes to
         its end, and any tolerance above 0 asks whether the answer's mean still moves there.
     time_limit : float
-        Seconds of real time after which an external simulator is stopped.
+        Seconds of real time after which the run is stopped.
     on_progress : callable, optional
         Called with the time reached, in τ.
 

@@ -15,7 +15,7 @@ from analogflow.outcome import Outcome
 from analogflow.simulators.ngspice.protocol import Reply, Settle
 from analogflow.trajectory import Trajectory
 
-__all__ = ["limit_of", "settle_of", "trajectory", "vectors_of", "window_of"]
+__all__ = ["limit_of", "settle_of", "states_of", "trajectory", "vectors_of", "window_of"]
 
 _WINDOW = 10.0
 """τ over which the answer must rest for the run to stop early."""
@@ -40,6 +40,11 @@ def settle_of(deck: Deck, tolerance: float) -> Settle | None:
 def window_of(deck: Deck) -> float:
     """Seconds over which rest is judged."""
     return min(_WINDOW * deck.circuit.time_constant, deck.end_time)
+
+
+def states_of(deck: Deck) -> tuple[str, ...]:
+    """Vectors that the states are read from: what runs away where a run does; an energy may be large in itself."""
+    return tuple(dict.fromkeys(vector for state in deck.circuit.flow.states for vector in deck.readings[state].vectors))
 
 
 def limit_of(deck: Deck) -> float:

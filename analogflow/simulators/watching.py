@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["first_wild"]
 
 
-def first_wild(values: list[NDArray[np.float64]], start: int, blow_up: float | None) -> tuple[int, int, int] | None:
-    """First point from `start` on that is not finite or beyond the limit: (point, vector, number of points to keep)."""
-    limit = np.inf if blow_up is None else blow_up
+def first_wild(values: list[NDArray[np.float64]], start: int, limits: Sequence[float]) -> tuple[int, int, int] | None:
+    """First point from `start` on that is not finite or beyond its limit: (point, vector, number of points to keep)."""
     found = None
-    for which, value in enumerate(values):
+    for which, (value, limit) in enumerate(zip(values, limits, strict=True)):
         tail = np.abs(value[start:])
         bad = ~(tail <= limit) | ~np.isfinite(tail)
         if bad.any():

@@ -141,20 +141,21 @@ def average(values: Array) -> Average:
     points, count = values.shape
     mean = values.mean(axis=0)
     centred = values - mean
+    size = abs(centred).max(axis=0)  # squares of what is very large or small would leave the range of numbers
     length = 1 << (2 * points - 1).bit_length()
     error, effective = np.empty((2, count))
     for k in range(count):
-        spectrum = np.fft.rfft(centred[:, k], length)
-        covariances = np.fft.irfft(spectrum * spectrum.conj(), length)[:points] / points
-        if covariances[0] <= 0:
+        if not size[k] > 0:
             error[k], effective[k] = 0.0, points
             continue
+        spectrum = np.fft.rfft(centred[:, k] / size[k], length)
+        covariances = np.fft.irfft(spectrum * spectrum.conj(), length)[:points] / points
         pairs = covariances[: points // 2 * 2].reshape(-1, 2).sum(axis=1)
         falling = np.minimum.accumulate(pairs)
         negative = np.flatnonzero(falling <= 0)
         used = falling[: negative[0]] if len(negative) else falling
         variance = max((2 * used.sum() - covariances[0]) / points, covariances[0] / points**2)
-        error[k], effective[k] = np.sqrt(variance), covariances[0] / variance
+        error[k], effective[k] = size[k] * np.sqrt(variance), covariances[0] / variance
     return Average(mean, error, effective)
 
 
@@ -165,8 +166,8 @@ def joint_limit(count: int, allowed: float = ALLOWED) -> float:
 
 def _scale(covariance: Array) -> Array:
     """√(C_ii C_jj + C_ij²), by which the error of a Gaussian's covariance goes; shape (n, n)."""
-    variances = np.diag(covariance)
-    return np.sqrt(np.outer(variances, variances) + covariance**2)
+    deviations = np.sqrt(np.diag(covariance))
+    return np.hypot(np.outer(deviations, deviations), covariance)  # squares of variances would vanish at low temperatures
 
 
 def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: float = 0.0) -> tuple[Check, ...]:
@@ -182,6 +183,11 @@ def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: flo
         Absolute difference that passes whatever the standard errors are: what else is known to be inexact.
     """
     size = len(law.mean)
+    # At a temperature so low that its noise is below the rounding of the states, nothing can be said of a law.
+    fixed = np.flatnonzero((np.diag(law.covariance) == 0) & (np.diag(np.asarray(covariance)) > 0))
+    if len(fixed):
+        detail = f"state {fixed[0] + 1} of {size} does not fluctuate: its noise is below the rounding of its value"
+        return (Check("the run fluctuates", False, detail),)
     # A run that happens to fluctuate too little thinks too well of itself: errors count as large as the reference has them.
     larger = _scale(np.asarray(covariance)) / np.maximum(_scale(law.covariance), np.finfo(float).tiny)
     off = abs(law.mean - np.asarray(mean)), abs(law.covariance - np.asarray(covariance))[np.triu_indices(size)]

@@ -114,3 +114,25 @@ def test_command_line_answers_in_the_problems_terms(tmp_path, capsys):
 def test_a_budget_of_a_law_is_refused():
     with pytest.raises(BadInput, match=r"error budget: the answer of this flow is a law and not a point"):
         error_budget(compile(langevin(WELL)), Imperfections(mismatch=0.01))
+
+
+def test_a_crest_is_no_answer_however_exactly_it_is_hit():
+    for start in (0.0, 1e-10):
+        found = solve(Langevin("(x**2 - 1)**2/4", ["x"], 0.0, start=[start]), engine="block")
+        assert [check.name for check in found.certificate.checks if not check.passed] == [
+            "the end is a valley of the energy"
+        ]
+    assert solve(Langevin("(x**2 - 1)**2/4", ["x"], 0.0, start=[0.1]), engine="block").passed
+    assert solve(Langevin("x**4/4", ["x"], 0.0), engine="block").passed  # flat, and no crest
+
+
+def test_a_law_that_quadrature_does_not_find_is_not_let_pass():
+    """The density (1 + x²)⁻² reaches so far out that no even grid has both its peak and its tails."""
+    found = solve(Langevin("0.2*log(1 + x**2)", ["x"], 0.1), engine="block", time_constants=20)
+    assert not {check.name: check.passed for check in found.certificate.checks}["the reference's quadrature has converged"]
+
+
+def test_the_noise_of_a_low_temperature_is_not_taken_for_rounding():
+    circuit = compile(langevin(Langevin("x**2/2", ["x"], 1e-40)))
+    run = ensemble(circuit, 400, noise=Noise(0.0, seed=1, step=0.1), time_constants=5.0)
+    assert run.final["x"].var() == pytest.approx(1e-40, rel=5 * (2 / 400) ** 0.5)  # five standard errors

@@ -127,3 +127,18 @@ def test_command_line_answers_in_the_problems_terms(tmp_path, capsys):
     out = capsys.readouterr().out
     assert all(f'"{name}"' in out for name in ("rate_nats", "distortion", "reproduction"))
     assert main(["solve", "rate-distortion", str(path), "--engine", "block", "--figure", str(tmp_path / "p.svg")]) == 0
+
+
+@pytest.mark.parametrize("scale", [1e9, 1e-9])
+@pytest.mark.ngspice
+def test_units_of_the_distortion_do_not_matter_in_ngspice(scale):
+    problem = RateDistortion([1 / 3] * 3, scale * (1 - np.eye(3)), 3.0 / scale)
+    assert solve(problem, engine="ngspice").passed
+
+
+def test_a_letter_left_a_rounding_below_zero_is_certified_as_unused():
+    source = np.random.default_rng(1).dirichlet(np.ones(5))
+    problem = RateDistortion(source, (np.arange(5.0)[:, None] - np.arange(5.0)) ** 2, 0.3)
+    solution = solve(problem, form="gibbs", engine="block")
+    assert solution.run.final("q").min() < 0
+    assert solution.passed, str(solution.certificate)

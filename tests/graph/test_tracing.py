@@ -86,7 +86,8 @@ def test_graph_prints_every_block_with_the_users_line():
 REFUSED = {
     "np.arctan has no block": lambda x: np.arctan(x),
     "a decision on a signal": lambda x: x if x[0] > 0 else -x,
-    "only the powers": lambda x: x**1.7,
+    "only the powers 1/2": lambda x: x**1.7,
+    "only the powers 1/2, 1 to 64": lambda x: x**65,
     "assigned to in place": lambda x: x.__setitem__(0, 1.0) or x,
     "an operation in place": lambda x: np.add(x, 1.0, out=x),
     "this function needs numbers": lambda x: np.asarray(x),
@@ -110,6 +111,14 @@ def test_rates_that_do_not_fit_are_refused():
         trace(lambda x: x[:3], {"x": A})
     with pytest.raises(Untraceable, match="one rate for each of the states x, y"):
         trace(lambda x, y: x, {"x": A, "y": A})
+
+
+@pytest.mark.parametrize("power", [-8, -7, -1, 1, 2, 3, 4, 5, 7, 8, 64])
+def test_whole_powers_are_products(power):
+    graph = trace(lambda x: x**power, {"x": A})
+    state = np.array([-1.01, 0.97, 1.5, 0.3])
+    np.testing.assert_allclose(VectorField(graph)(0.0, state), state**power, rtol=1e-13)
+    assert [graph.block(node).kind() for node in graph].count("multiplier") <= 2 * abs(power).bit_length() - 2
 
 
 def test_two_states_feed_each_other():

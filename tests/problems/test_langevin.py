@@ -22,6 +22,8 @@ REFUSED = [
     ({"energy": "abs(x)"}, r"at column 1 is something that can not be differentiated"),
     ({"energy": "-x**2"}, r"energy does not confine: .* in the direction \{'x': 1.0\}"),
     ({"energy": "x"}, r"energy does not confine: .* \{'x': -1.0\}"),
+    ({"energy": "tanh(x)**2 + 1e-30*x"}, r"energy does not confine"),
+    ({"energy": "0.2*log(1 + x**2)", "temperature": 1.0}, r"energy does not confine: .* and farther out"),
     ({"energy": "0.0*x"}, r"energy does not confine"),
     ({"energy": "log(x) + x**2"}, r"energy is not finite at \{'x': "),
     ({"variables": []}, r"there are 0 variables; give from 1 to 16"),
@@ -73,3 +75,9 @@ def test_problem_files_are_read_by_their_keys(tmp_path):
     path.write_text('energy = "x**4"\nvariables = ["x"]\ntemperature = 0.5\nbeta = 2\n')
     with pytest.raises(BadInput, match=r"unknown key 'beta'; a Langevin problem has the keys energy, variables"):
         read_problem("langevin", path)
+
+
+@pytest.mark.parametrize("problem", [("x**2/2", 1e6), ("1e-6*x**2/2", 1.0), ("sqrt(1 + x**2)", 100.0)])
+def test_a_law_wider_than_what_is_near_is_accepted(problem):
+    energy, temperature = problem
+    assert Langevin(energy, ["x"], temperature).temperature == temperature

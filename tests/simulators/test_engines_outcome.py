@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analogflow.compiler import compile, degrade
+from analogflow.errors import SimulationFailed
 from analogflow.flows import Flow
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
@@ -36,3 +37,12 @@ def test_nothing_is_said_of_a_few_points():
         return 1.0 - x
 
     assert outcome_of(relax, 0.3) is Outcome.NOT_SETTLED
+
+
+@pytest.mark.parametrize("imperfect", [False, True])
+def test_a_run_whose_steps_are_too_short_to_end_is_stopped(imperfect):
+    """A rate of 1e9 takes an explicit method more steps than anybody waits for."""
+    circuit = compile(Flow(lambda x, y: (-1e9 * (x - np.sin(y)), 0.0 * x + 1.0), {"x": np.zeros(1), "y": np.zeros(1)}))
+    circuit = degrade(circuit, noise=Noise(1e-3, seed=1)) if imperfect else circuit
+    with pytest.raises(SimulationFailed, match=r"block engine reached t = .* within the time limit of 0\.05 s"):
+        simulate(netlist(circuit, time_constants=1e5), engine="block", time_limit=0.05)

@@ -84,3 +84,18 @@ def test_too_short_a_run_is_refused():
 def test_averaging_over_nothing_is_refused(fields):
     with pytest.raises(BadInput, match=r"must have a positive time and noise_step, and skip no less than 0"):
         Averaging(*fields)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_standard_errors_go_with_the_unit(unit):
+    series = autoregressive(5, 0.5, (2000, 1))
+    one, other = average(series), average(unit * series)
+    assert other.error / unit == pytest.approx(one.error)
+    assert other.effective == pytest.approx(one.effective)
+
+
+def test_a_run_that_does_not_fluctuate_is_said_not_to():
+    still = Trajectory(np.linspace(0, 10, 500), {"x": np.ones((500, 1))}, Outcome.COMPLETED, "")
+    (check,) = law_checks(law_of(still, ["x"], skipped=0.0), [1.0], [[1e-300]])
+    assert not check.passed
+    assert "state 1 of 1 does not fluctuate" in check.detail

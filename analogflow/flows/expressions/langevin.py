@@ -76,12 +76,14 @@ def _with_matrix(
     mobility: np.ndarray, temperature: float, slopes: list[Any], noises: list[Any], states: tuple[Any, ...]
 ) -> tuple[Any, ...]:
     spread = np.real(np.asarray(sqrtm(temperature * (mobility + mobility.T))))
+    # What rounding leaves where a matrix has zeros is small against its largest entry, however low the temperature.
+    rounding = 1e-15 * abs(spread).max()
     moved = []
     for k, x in enumerate(states):
         rate = x * 0.0
         for j, slope in enumerate(slopes):
             rate = rate - mobility[k, j] * slope if mobility[k, j] else rate
-            rate = rate + spread[k, j] * noises[j] if noises and abs(spread[k, j]) > 1e-15 else rate
+            rate = rate + spread[k, j] * noises[j] if noises and abs(spread[k, j]) > rounding else rate
         moved.append(rate)
     return tuple(moved)
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.problems import Hopfield
-from analogflow.reference.hopfield.energy import curvature, energy
+from analogflow.problems.hopfield import root
+from analogflow.reference.hopfield.energy import energy, metric
 from analogflow.reference.hopfield.gaussian import drift, gaussian_law, linear_rest
 from analogflow.reference.hopfield.rest import saturating_rest
 from analogflow.reference.hopfield.saturating import LARGEST_LAYER, by_quadrature, by_sampling
@@ -35,7 +36,9 @@ class HopfieldReference:
     energy : float
         E at the mean.
     valley : float
-        Smallest eigenvalue of the energy's curvature at the mean; for a rest it must be positive.
+        Smallest curvature of the energy at the mean, 1 − σ with the largest singular value σ of √G' U √F', where
+        G' = ∂²L_v and F' = ∂²L_h: its sign is that of the Hessian's smallest eigenvalue, also where an activation is
+        saturated and the Hessian vanishes. For a rest it must be positive.
     """
 
     mean: Array
@@ -74,5 +77,6 @@ def hopfield_reference(problem: Hopfield) -> HopfieldReference:
     else:
         mean, covariance, gap = by_sampling(problem)
         method = "sampling"
-    valley = float(np.linalg.eigvalsh(curvature(problem, mean))[0])
+    n, slopes = problem.visible, metric(problem, mean)
+    valley = 1 - float(np.linalg.norm(root(slopes[:n, :n]) @ problem.U @ root(slopes[n:, n:]), ord=2))
     return HopfieldReference(mean, covariance, gap, method, energy(problem, mean), valley)

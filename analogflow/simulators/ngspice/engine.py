@@ -9,7 +9,7 @@ from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.simulators.ngspice.protocol import Request
 from analogflow.simulators.ngspice.session import default_session
-from analogflow.simulators.readout import limit_of, settle_of, trajectory, vectors_of, window_of
+from analogflow.simulators.readout import limit_of, settle_of, states_of, trajectory, vectors_of, window_of
 from analogflow.trajectory import Trajectory
 
 __all__ = ["run"]
@@ -42,6 +42,7 @@ def run(
         window=window_of(deck),
         settle=settle_of(deck, tolerance),
         blow_up=limit_of(deck),
+        growing=states_of(deck),
         tables=deck.tables,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,9 @@ class Request:
     settle : Settle, optional
         Stop once settled; needs `window`.
     blow_up : float, optional
-        Stop once a vector's magnitude exceeds this.
+        Stop once the magnitude of a vector, of one among `growing` if that is given, exceeds this.
+    growing : tuple of str, optional
+        Those that run away where a run does: others may be large in themselves, such as an energy.
     tables : mapping of file name to array, shape (rows, columns)
         Files that the deck's ``filesource`` models read, the time in seconds in the first column; they lie in the
         simulator's own folder for as long as the run lasts.
@@ -104,6 +106,7 @@ class Request:
     window: float | None = None
     settle: Settle | None = None
     blow_up: float | None = None
+    growing: tuple[str, ...] | None = None
     tables: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -121,13 +124,25 @@ class Request:
         if self.settle is not None:
             if self.window is None:
                 raise BadInput("settle: needs a window, the number of seconds over which rest is judged.")
-            unknown = sorted(set(self.settle.vectors) - set(self.vectors))
-            if unknown:
-                raise BadInput(f"settle: {', '.join(unknown)} is not among the vectors asked for; add it to vectors.")
+            self._refuse_unknown("settle", self.settle.vectors)
+        if self.growing is not None:
+            object.__setattr__(self, "growing", tuple(self.growing))
+            self._refuse_unknown("growing", self.growing)
         for name, table in self.tables.items():
             if not _FILE.fullmatch(name) or table.ndim != 2 or not np.isfinite(table).all():
                 raise BadInput(f"tables: {name!r} must be a plain name ending in .txt for a matrix of finite numbers.")
         _check_deck(self.deck, self.end_time, self.tables)
+
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """Magnitude that each vector may have; infinite where none is set."""
+        growing = self.vectors if self.growing is None else self.growing
+        return tuple(self.blow_up if self.blow_up and vector in growing else math.inf for vector in self.vectors)
+
+    def _refuse_unknown(self, where: str, vectors: Iterable[str]) -> None:
+        unknown = sorted(set(vectors) - set(self.vectors))
+        if unknown:
+            raise BadInput(f"{where}: {', '.join(unknown)} is not among the vectors asked for; add it to vectors.")
 
     def to_frame(self) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
         """Header and arrays that `from_frame` reads back."""

@@ -132,7 +132,7 @@ class Simulator(NgSpiceShared):
             paused = any("interrupted" in line for line in self._stderr)
             columns = columns if seen else self._columns(request)
             clock, *values = self._views(columns)
-            wild = first_wild(values, seen, request.blow_up)
+            wild = first_wild(values, seen, request.limits)
             now = float(clock[-1]) if len(clock) else 0.0
             done = now >= request.end_time * (1 - 1e-9)
             if wild is not None:

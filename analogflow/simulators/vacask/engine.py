@@ -13,7 +13,7 @@ from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.netlister.verilog_a import ANALYSIS, Bench, bench
 from analogflow.simulators.ngspice.protocol import Reply, Settle
-from analogflow.simulators.readout import limit_of, settle_of, trajectory, vectors_of, window_of
+from analogflow.simulators.readout import limit_of, settle_of, states_of, trajectory, vectors_of, window_of
 from analogflow.simulators.vacask.child import Ended, run_child
 from analogflow.simulators.vacask.compiled import compiled
 from analogflow.simulators.vacask.program import find_programs
@@ -69,7 +69,9 @@ class _Watch:
         self.deck, self.settle, self.on_progress = deck, settle, on_progress
         self.vectors = vectors_of(deck)
         self.columns = [written.columns[vector] for vector in self.vectors]
-        self.window, self.limit = window_of(deck), limit_of(deck)
+        states = states_of(deck)
+        self.window = window_of(deck)
+        self.limits = [limit_of(deck) if vector in states else np.inf for vector in self.vectors]
         self.seen, self.told = 0, 0.0
         self.mark = self.window
         self.found: tuple[str, int, str] | None = None
@@ -83,7 +85,7 @@ class _Watch:
     def _look(self) -> None:
         """Judge the rows that are new."""
         clock, values = self._data()
-        wild = first_wild(values, max(self.seen - 1, 0), self.limit)
+        wild = first_wild(values, max(self.seen - 1, 0), self.limits)
         stop = len(clock) if wild is None else wild[0]
         if self.settle is not None:
             settling = [values[self.vectors.index(name)] for name in self.settle.vectors]

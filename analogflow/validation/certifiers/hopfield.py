@@ -55,7 +55,7 @@ def _rest(problem: Hopfield, reference: HopfieldReference, run: Trajectory, tole
         Check(
             "the rest is a valley of the energy",
             reference.valley > 0,
-            f"smallest curvature {reference.valley:.3g} (above 0); from another start the network goes on",
+            f"smallest curvature {reference.valley:.3g} over its gains (above 0); from another start the network goes on",
         ),
     )
     answer = {"mean": state.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}

@@ -16,6 +16,9 @@ __all__ = ["ROW_LIMIT", "certify_transport"]
 ROW_LIMIT = 1e-8
 """Largest error of a row's sum that an ideal circuit is let pass anywhere along its path, over the mass."""
 
+_ALIKE = 1e-9
+"""Range of the costs, over the largest of them, below which they are all alike."""
+
 _SHARP = 1e-5
 """Tolerance above which a circuit is not taken for an ideal one, whose rows hold by themselves."""
 
@@ -29,8 +32,10 @@ def certify_transport(problem: Transport, run: Trajectory, tolerance: float) -> 
     g = run.final("g") if "g" in run.values else problem.epsilon * run.final("u")
     finite = bool(np.isfinite(plan).all() and (plan > 0).any())
     bounds = transport_certificate(problem, plan, g) if finite else None
-    # Costs count in units of their range, plans in units of the mass.
-    unit = max(problem.span * problem.mass, np.finfo(float).tiny)
+    # Costs count in units of their range, or of their size where they are all alike, and plans in units of the mass.
+    largest = float(abs(problem.cost).max())
+    span = problem.span if problem.span > _ALIKE * largest else largest
+    unit = max(span * problem.mass, np.finfo(float).tiny)
     errors = {
         "plan": float(abs(plan - reference.plan).max()),
         "cost": abs(cost - reference.cost),
