@@ -144,7 +144,7 @@ def check_export(path: str | Path, *, force: bool = False) -> Path:
     if not path.parent.is_dir():
         raise BadInput(f"{str(path)!r}: there is no directory {str(path.parent)!r}; make it, or name another.")
     if path.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise MissingProgram(f"{str(path)!r}: Parquet needs pyarrow; install it with: pip install pyarrow")
+        raise MissingProgram(f"{str(path)!r}: Parquet needs pyarrow; install it with: pip install 'analogflow[parquet]'")
     return path
 
 

@@ -14,7 +14,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
+import xarray
 
 import analogflow as af
 from analogflow.studies import Progress, dask_workers, export_study, read_experiment, run_study, write_experiment
@@ -133,10 +135,8 @@ def test_the_dataset_has_the_agreed_layout(finished: Path, tmp_path: Path) -> No
 
 
 def test_the_dataset_is_exported(finished: Path, tmp_path: Path) -> None:
-    xarray = pytest.importorskip("xarray")
-    pandas = pytest.importorskip("pandas")
     dataset = af.open_study(finished)
-    for name in ("a.nc", "b.nc", "a.csv"):
+    for name in ("a.nc", "b.nc", "a.csv", "a.parquet"):
         export_study(dataset, tmp_path / name)
     assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
     with xarray.open_dataset(tmp_path / "a.nc", engine="scipy") as again:
@@ -145,6 +145,9 @@ def test_the_dataset_is_exported(finished: Path, tmp_path: Path) -> None:
     table = pandas.read_csv(tmp_path / "a.csv")
     assert len(table) == 48
     assert {"form", "noise", "sample", "outcome", "error", "z_0", "z_2", "condition"} <= set(table.columns)
+    same = pandas.read_parquet(tmp_path / "a.parquet")
+    assert list(same.columns) == list(table.columns)
+    np.testing.assert_array_equal(same["error"], table["error"])
     with pytest.raises(af.BadInput, match="exists already"):
         export_study(dataset, tmp_path / "a.csv")
     with pytest.raises(af.BadInput, match="choose one of these endings"):
