@@ -136,3 +136,10 @@ def test_the_noise_of_a_low_temperature_is_not_taken_for_rounding():
     circuit = compile(langevin(Langevin("x**2/2", ["x"], 1e-40)))
     run = ensemble(circuit, 400, noise=Noise(0.0, seed=1, step=0.1), time_constants=5.0)
     assert run.final["x"].var() == pytest.approx(1e-40, rel=5 * (2 / 400) ** 0.5)  # five standard errors
+
+
+def test_a_run_that_stopped_before_its_slow_variable_came_to_rest_is_not_let_pass():
+    found = solve(Langevin("50*x**2 + 0.05*y**2", ["x", "y"], 0.0, start=[0.0, 1.0]), engine="block")
+    failed = [check.name for check in found.certificate.checks if not check.passed]
+    assert failed == ["every variable rests"]
+    assert found.certificate.answer["mean"][1] > 0.9

@@ -58,8 +58,12 @@ def _without_noise(problem: Langevin, run: Trajectory, tolerance: float, ran: Ch
     nothing = np.zeros((problem.size, problem.size)).tolist()
     errors = {"mean": float(abs(found - exact).max())}
     curvature = _least_curvature(problem, found)
+    with np.errstate(all="ignore"):
+        speed = float(abs(problem.mobility_at(found) @ problem.gradient_at(found)).max())
     checks = (
         ran,
+        # A run may stop when one variable has come to rest; all must have.
+        Check.at_most("every variable rests", speed, tolerance, "per τ"),
         Check.at_most("the end agrees with the reference", errors["mean"], tolerance),
         Check(
             "the end is a valley of the energy",
