@@ -24,7 +24,8 @@ class AnalogflowError(Exception):
     exit_code = 1
 
     def __init__(self, text: object = "") -> None:
-        said = str(text)
+        # What is quoted may hold line ends, or commands to a terminal.
+        said = "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(text))
         # It may quote what it was given, which may be a file of any size.
         super().__init__(said if len(said) <= _LONGEST else f"{said[:_BEGINNING]} … {said[_BEGINNING - _LONGEST :]}")
 

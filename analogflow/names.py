@@ -57,7 +57,10 @@ def number(value: float) -> str:
 def comment(text: str, *, width: int = 110) -> str:
     """Printable ASCII on one line, for a comment: Σ, τ and their like are spelled out, anything else becomes ``?``.
 
-    What is longer than `width` characters is cut.
+    What is longer than `width` characters is cut. A backslash at the end, which would join the next line for some
+    simulators, becomes ``?`` too.
     """
     clean = "".join(character if " " <= character <= "~" else "?" for character in str(text).translate(_SPELLED))
+    if clean.endswith("\\"):
+        clean = f"{clean[:-1]}?"
     return clean if len(clean) <= width else clean[: width - 3] + "..."

@@ -1,7 +1,7 @@
 """Does any input make a reader do anything but read it or refuse it in a sentence? Mutated inputs, guided by coverage.
 
     pip install -e .[fuzz]
-    python benchmarks/fuzz.py --seconds 60 [--only READER] [--write]
+    python benchmarks/fuzz.py --seconds 60 [--only READER ...] [--write]
 
 Each reader runs in a process of its own under Atheris, from one whole example. An input that makes it fail is kept in the
 folder `fuzz-findings`.
@@ -18,9 +18,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests")]
+DOCUMENT = ROOT / "docs/hardening.md"
 FINDINGS = Path("fuzz-findings")
 INSTRUMENTED = [
-    *(f"analogflow.{part}" for part in ("problems", "studies", "technology", "hardware", "simulators.ngspice.raw", "noise")),
+    *(f"analogflow.{part}" for part in ("problems", "studies", "technology", "hardware", "simulators", "noise", "names")),
     "tomllib",
     "json",
 ]
@@ -51,12 +52,14 @@ def row(name: str, seconds: int) -> tuple[str, ...]:
     """A reader's line of the table: inputs tried, and what was found."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--only", name, "--seconds", str(seconds), "--inside", folder]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    counted = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
-    covered = re.findall(r"cov: (\d+)", done.stderr)
-    found = re.search(r"=== Uncaught Python exception: ===\n(.*)", done.stderr) or re.search(r"ERROR: (.*)", done.stderr)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
+        )
+    counted = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stdout)
+    covered = re.findall(r"cov: (\d+)", done.stdout)
+    found = re.search(r"=== Uncaught Python exception: ===\n+(.*)", done.stdout) or re.search(r"ERROR: (.*)", done.stdout)
     if done.returncode and found is None:
-        raise SystemExit(done.stderr[-2000:])
+        raise SystemExit(done.stdout[-2000:])
     tried = f"{int(counted[1]):,}" if counted else "?"
     return name, tried, covered[-1] if covered else "?", found[1][:120] if found else "nothing"
 
@@ -65,22 +68,28 @@ def main() -> None:
     """Run one reader or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="for each reader")
-    parser.add_argument("--only", help="one reader")
+    parser.add_argument("--only", nargs="+", help="some readers; with --write the table keeps what it has of the others")
     parser.add_argument("--write", action="store_true", help="write the table into docs/hardening.md")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        return fuzz(options.only, options.seconds, Path(options.inside))
+        return fuzz(options.only[0], options.seconds, Path(options.inside))
     from hostile_zoo import READERS
-
-    head = ("reader", "inputs tried", "branches reached", "found")
-    rows = [row(name, options.seconds) for name in ([options.only] if options.only else READERS)]
     from tables import machine, table, written
 
-    text = f"{table(head, rows)}\n\n{options.seconds} s for each reader. {machine('atheris', 'numpy')}"
-    print(text)
-    if options.write and not options.only:
-        written(ROOT / "docs/hardening.md", "fuzz", text)
+    head = ("reader", "inputs tried", "branches reached", "found")
+    rows = {}
+    for name in options.only or READERS:
+        rows[name] = row(name, options.seconds)
+        print(*rows[name], sep=": ", flush=True)
+    text = DOCUMENT.read_text(encoding="utf-8").partition("<!-- fuzz -->")[2].partition("<!-- end -->")[0]
+    earlier = {
+        found[0]: found for line in text.splitlines()[2:] if len(found := tuple(line.strip("| ").split(" | "))) == len(head)
+    }
+    told = f"{options.seconds} s for each reader. {machine('atheris', 'numpy')}"
+    if options.write:
+        both = earlier | rows
+        written(DOCUMENT, "fuzz", f"{table(head, [both[name] for name in READERS if name in both])}\n\n{told}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from analogflow.names import comment, identifier
 from analogflow.problems.equations import read_expression
 from analogflow.problems.files import read_problem
 from analogflow.simulators.ngspice.raw import parse_raw
+from analogflow.simulators.vacask.rows import Rows
 from analogflow.studies.experiment import read_experiment
 from analogflow.studies.store import Corrupt, Store, read_manifest
 from analogflow.technology.model_file import read_models
@@ -130,6 +131,11 @@ def _chunk(path: Path) -> object:
     return Store(path.parent.parent, _FINGERPRINT).read(0)
 
 
+def _rows(path: Path) -> object:
+    rows = Rows(str(path))
+    return (rows.read(), rows.finish(), rows.column("time")) if rows.read() else None
+
+
 def _names(content: bytes, folder: Path) -> object:
     shown = comment(_text(content))
     assert shown.isascii()
@@ -174,6 +180,7 @@ READERS: dict[str, tuple[Callable[[bytes, Path], object], bytes]] = {
     "chunk.npz": (_written("chunks/000000.npz", _chunk), _whole_chunk()),
     "results.raw": (lambda content, folder: parse_raw(content), _RAW + b"Binary:\n" + np.arange(4.0).tobytes()),
     "results in text": (lambda content, folder: parse_raw(content), _RAW + b"Values:\n0\t0.0\n\t1.0\n1\t0.5\n\t2.5e-3\n"),
+    "results of VACASK": (_written("v.raw", _rows), _RAW + b"Binary:\n" + np.arange(4.0).tobytes()),
     "an expression": (_expression, b"exp(-x)*tanh(y)[0]**2 + sum(m@y)/maximum(x, 1e-3) - m[0, 1]"),
     "a noise": (lambda content, folder: af.Noise.from_text(_text(content), unit=1.0, time_constant=1e-3), b"5e-9V/rtHz"),
     "an imperfection": (lambda content, folder: af.Imperfections.from_texts([_text(content)]), b"offset=1e-3"),
@@ -193,6 +200,6 @@ def attempt(name: str, content: bytes, folder: Path) -> object:
         return READERS[name][0](content, folder)
     except REFUSALS as fault:
         said = str(fault)
-        if not said.strip() or "\n" in said or "\r" in said or len(said) > 5000:
+        if not said.strip() or not said.isprintable() or len(said) > 5000:
             raise AssertionError(f"{name} is refused, but not in a sentence: {said[:300]!r}") from fault
         return None

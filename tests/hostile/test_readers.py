@@ -75,6 +75,18 @@ def test_planted_text_is_refused_by_every_reader(planted, folder, monkeypatch):
     assert not (folder / "planted").exists()
 
 
+FOUND = {
+    "results of VACASK": b"Flags: real\nNo. Variables: 2\nVariables:\n\t0\ttime\ttime\n\tv\nBinary:\n",
+    "equations.toml": b'[states]\n"a\\n.control" = 1.0\n[equations]\n"a\\n.control" = "q"\n',
+}
+"""What once made a reader fail, or speak in more than a sentence."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_is_refused(name, folder):
+    assert attempt(name, FOUND[name], folder) is None
+
+
 @pytest.mark.parametrize("name", READERS)
 @FEW
 @given(content=st.binary(max_size=300))

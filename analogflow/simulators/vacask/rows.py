@@ -87,8 +87,14 @@ class Rows:
         lines = data[:end].decode("ascii", "replace").splitlines()
         flags = next((line for line in lines if line.startswith("Flags:")), "")
         count = next((line.split(":")[1].strip() for line in lines if line.startswith("No. Variables:")), "")
-        names = tuple(line.split()[1] for line in lines[lines.index("Variables:") + 1 :])
-        if "real" not in flags.split() or count != str(len(names)) or len(set(names)) < len(names) or names[:1] != ("time",):
+        listed = [line.split() for line in lines[lines.index("Variables:") + 1 :]]
+        names = tuple(words[1] if len(words) > 1 else "" for words in listed)
+        if (
+            "real" not in flags.split()
+            or count != str(len(names))
+            or len({*names, ""}) <= len(names)
+            or names[:1] != ("time",)
+        ):
             raise ValueError("its header is not that of a transient")
         self.names, self._start = names, end + len(_END)
         self.table = np.empty((0, len(names)))
