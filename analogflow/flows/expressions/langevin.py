@@ -59,11 +59,16 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
     def energy(*states: Any) -> Any:
         return written(problem.energy, dict(zip(names, states, strict=True)), "E")
 
+    def position(*states: Any) -> Any:
+        return sum(axis * x for axis, x in zip(np.eye(len(names)), states, strict=True))
+
+    # Without noise a run ends where every variable has come to rest, so that all of them are its answer.
+    joint = problem.temperature == 0 and len(names) > 1
     return Flow(
         rates,
         {name: np.array([start]) for name, start in zip(names, problem.start, strict=True)},
-        observables={"energy": energy},
-        answer=names[0],
+        observables={"energy": energy, "position": position} if joint else {"energy": energy},
+        answer="position" if joint else names[0],
         family="langevin",
         form=form,
         equations="dx = (T div K - K grad E) dt + sqrt(2T) dW, dW ~ N(0, K dt); E = " + problem.energy.text,
