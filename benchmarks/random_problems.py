@@ -199,14 +199,12 @@ def summary() -> str:
     for family, kind in FAMILIES.items():
         for engine in ("block", "ngspice"):
             found = list(kept(family, engine))
-            if not found:
-                continue
             ends = [one["end"] for one in found]
             errors = [one["error"] for one in found if one["end"] == "agrees"]
             allowed = "standard errors" if kind.law else f"{TOLERANCE:g}"
-            worst = "" if kind.law else f"{max(errors, default=0.0):.1e}"
+            worst = f"{max(errors):.1e}" if errors and not kind.law else ""
             counts = (str(ends.count(end)) for end in ("agrees", "not settled", "refused", "disagrees"))
-            rows.append((family, engine, str(len(found)), allowed, *counts, worst))
+            rows.append((family, engine, f"{len(found)} of {getattr(kind, engine)}", allowed, *counts, worst))
     head = (
         "family",
         "engine",

@@ -197,8 +197,9 @@ def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: flo
     for name, o, e, n in zip(("mean", "covariance"), off, errors, samples, strict=True):
         limit = joint_limit(o.size)
         worst = float((np.maximum(o - allowed, 0.0) / np.maximum(e, np.finfo(float).tiny)).max())
+        off_by = f"{worst:.2f}" if worst < 1e6 else f"{worst:.3g}"
         detail = (
-            f"largest of {o.size} deviations: {worst:.2f} standard errors (at most {limit:.2f}, as rare as "
+            f"largest of {o.size} deviations: {off_by} standard errors (at most {limit:.2f}, as rare as "
             f"{ALLOWED:g} for one); "
             f"effective sample size {n:.0f}"
         )
