@@ -60,7 +60,8 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
         return written(problem.energy, dict(zip(names, states, strict=True)), "E")
 
     def position(*states: Any) -> Any:
-        return sum(axis * x for axis, x in zip(np.eye(len(names)), states, strict=True))
+        axes: np.ndarray = np.eye(len(names))
+        return sum(axes[k] * x for k, x in enumerate(states))
 
     # Without noise a run ends where every variable has come to rest, so that all of them are its answer.
     joint = problem.temperature == 0 and len(names) > 1
