@@ -69,7 +69,7 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
         rates,
         {name: np.array([start]) for name, start in zip(names, problem.start, strict=True)},
         observables={"energy": energy, "position": position} if joint else {"energy": energy},
-        answer="position" if joint else names[0],
+        answer="position" if joint else next(iter(names)),
         family="langevin",
         form=form,
         equations="dx = (T div K - K grad E) dt + sqrt(2T) dW, dW ~ N(0, K dt); E = " + problem.energy.text,
