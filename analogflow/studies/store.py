@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import io
 import json
 import os
 import struct
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -120,8 +120,8 @@ def opened(folder: str | Path, study: Study, versions: Mapping[str, str], *, res
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            _hold(lock)
+        except (BlockingIOError, PermissionError):
             raise BadInput(
                 f"{str(folder)!r}: another process computes this study there; wait for it, or take another directory."
             ) from None
@@ -139,6 +139,18 @@ def opened(folder: str | Path, study: Study, versions: Mapping[str, str], *, res
         yield Store(folder, study.fingerprint)
     finally:
         os.close(lock)
+
+
+def _hold(lock: int) -> None:
+    """Take a lock file, which the system frees when it is closed; at once, or not at all."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def read_manifest(folder: str | Path) -> tuple[Study, dict[str, Any]]:
@@ -231,11 +243,12 @@ def _write(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if sys.platform != "win32":  # which opens no directories
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
 
 def _packed(rows: Mapping[str, NDArray[Any]], identity: str) -> bytes:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -63,7 +64,7 @@ class _LocalPool(Executor):
         self._broken = self._closed = False
         self._workers: list[tuple[Any, Any]] = []
         # A process inherits what is blocked: Ctrl-C would interrupt its imports.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if sys.platform != "win32" else ()
         try:
             for _ in range(count):
                 ours, theirs = context.Pipe()
@@ -72,7 +73,8 @@ class _LocalPool(Executor):
                 theirs.close()
                 self._workers.append((process, ours))
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            if sys.platform != "win32":
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._threads = [threading.Thread(target=self._attend, args=worker, daemon=True) for worker in self._workers]
         for thread in self._threads:
             thread.start()

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
 from analogflow.simulators.ngspice.process_limits import limit_process
-from analogflow.simulators.ngspice.protocol import Request, vector_key
+from analogflow.simulators.ngspice.protocol import Request, for_version, vector_key
 from analogflow.simulators.watching import first_wild
 
 with warnings.catch_warnings():
@@ -97,7 +97,7 @@ class Simulator(NgSpiceShared):
         try:
             for name, table in request.tables.items():
                 np.savetxt(name, table, fmt="%.17g")  # in this process's own folder, which nothing else uses
-            self.load_circuit("\n".join(request.deck))
+            self.load_circuit("\n".join(for_version(request.deck, self.ngspice_version)))
             if any(_FAULT.search(line) for line in self.messages):
                 raise Rejected(" / ".join(self.messages[:4]))
             return self._transient(request, progress)
@@ -209,7 +209,8 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     write_frame(replies, {"kind": "ready", "versions": versions})
     pending: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, pending), daemon=True).start()
-    threading.Thread(target=_watch_parent, args=(int(sys.argv[2]),), daemon=True).start()
+    if sys.platform != "win32":  # where a virtual environment's python is a launcher, and the parent never changes
+        threading.Thread(target=_watch_parent, args=(int(sys.argv[2]),), daemon=True).start()
     while not simulator.exiting:
         question = pending.get()
         last_word = time.monotonic()

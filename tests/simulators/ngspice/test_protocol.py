@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analogflow.errors import BadInput
 from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
-from analogflow.simulators.ngspice.protocol import Request, Settle, vector_key
+from analogflow.simulators.ngspice.protocol import Request, Settle, for_version, vector_key
 
 DECK = ("* rc", "r1 a 0 1", "c1 a 0 1 ic=1", ".save v(a)", ".tran 0.01 10 0 0.01 uic", ".end")
 
@@ -193,3 +193,17 @@ def test_a_table_has_a_plain_name(name: str) -> None:
 def test_a_table_holds_finite_numbers() -> None:
     with pytest.raises(BadInput, match=r"tables: 'noise.txt' must be .* finite numbers"):
         Request(DECK, ("a",), 10.0, tables={"noise.txt": np.array([[0.0, np.nan]])})
+
+
+@pytest.mark.parametrize(
+    ("version", "resistors", "asked"),
+    [(39, 1200, False), ("41.0", 1200, False), (42, 1200, True), ("44.2", 1200, True), (44, 20, False), (None, 1200, False)],
+)
+def test_klu_is_asked_for_where_ngspice_has_it_and_the_circuit_is_large(
+    version: object, resistors: int, asked: bool
+) -> None:
+    deck = (DECK[0], *(f"r{k} a 0 1e3" for k in range(2, resistors)), *DECK[1:])
+    given = for_version(deck, version)
+    assert ([*given[:-1], ".end"] == [*deck[:-1], ".options klu", ".end"]) is asked
+    assert (given == deck) is not asked
+    Request(given, ("v(a)",), 10.0)  # the protocol lets it pass
