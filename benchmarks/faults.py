@@ -21,23 +21,25 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tables import machine, table, written
+from tables import kept, machine, table, written
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "analogflow"]
 CHANNEL = str(ROOT / "examples/data/paper_channel.csv")
 SOLVE = ["solve", "capacity", CHANNEL, "--json"]
-STUDY = ["study", "capacity", CHANNEL, "-o", "runs", "--noise", "0.01", "--samples", "3000", "--time", "30"]
+STUDY = ["study", "capacity", CHANNEL, "-o", "runs", "--noise", "0.01", "--samples", "30000", "--time", "30"]
 STUDY += ["--workers", "2"]
 ENDLESS = {
     "solve": ["solve", "capacity", CHANNEL, "--engine", "block", "--noise", "0.01", "--time", "1e7"],
-    "solve in ngspice": ["solve", "capacity", CHANNEL, "--engine", "ngspice", "--time", "1e6", "--form", "normalised"],
+    "solve in ngspice": ["solve", "circle.toml", "--engine", "ngspice"],
     "verify": ["verify", "capacity", CHANNEL, "--engine", "block", "--noise", "0.01", "--time", "1e7"],
     "compare": ["compare", "capacity", CHANNEL, "--seconds", "1000"],
-    "reproduce": ["reproduce", "capacity-figure-3", "-o", "figures"],
+    "reproduce": ["reproduce", "all", "-o", "figures"],
     "study": [*STUDY[:-4], "--samples", "10000000", "--workers", "2"],
     "report": ["report", "runs"],
 }  # fmt: skip
+CIRCLE = 'time = 1e6\n[states]\na = 1.0\nb = 0.0\n[equations]\na = "b"\nb = "-a"\n'
+"""Never at rest, so that ngspice runs on."""
 LOADED = 4.0
 """Seconds of processor time after which a command computes: its imports need less."""
 
@@ -66,26 +68,57 @@ def session(leader: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """A command in a session of its own, once it computes."""
+def running(arguments: list[str], ready: Callable[[int], bool] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A command in a session of its own, in the middle of what it computes.
+
+    Raises
+    ------
+    RuntimeError
+        It came to its end before it was `ready`: the fault would be done to nothing.
+    """
+    Path("circle.toml").write_text(CIRCLE)
     with subprocess.Popen(
         [*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         for _ in range(6000):
-            if process.poll() is not None or used(process.pid) > LOADED:
+            if process.poll() is not None:
+                raise RuntimeError(f"it ended before it was ready: {process.communicate()[1][-150:]!r}")
+            if ready(process.pid) if ready else taken(process.pid) > LOADED:
                 break
             time.sleep(0.02)
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise RuntimeError("it was not ready in two minutes")
         yield process
 
 
-def used(process: int) -> float:
-    """Processor time of a process and its session in seconds."""
+def taken(*processes: int) -> float:
+    """Processor time of processes and of what they started, in seconds."""
     total = 0
-    for one in (process, *session(process)):
+    for one in {child for process in processes for child in (process, *session(process), *descendants(process))}:
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             total += int(fields[11]) + int(fields[12])
     return total / os.sysconf("SC_CLK_TCK")
+
+
+def simulating(process: int) -> bool:
+    """Whether ngspice works for a command: its process has taken a second, which its start does not."""
+    return taken(*simulators(process)) > 1.0
+
+
+def simulators(process: int) -> list[int]:
+    """Processes of ngspice among those a command started."""
+    found = []
+    for child in descendants(process):
+        with contextlib.suppress(OSError):
+            found += [child] if b"ngspice.worker" in Path(f"/proc/{child}/cmdline").read_bytes() else []
+    return found
+
+
+def chunks(folder: str) -> list[bytes]:
+    """What a study has on disk."""
+    return [path.read_bytes() for path in sorted(Path(folder, "chunks").glob("[0-9]*.npz"))]
 
 
 def orphans(leader: int, children: list[int]) -> str:
@@ -120,7 +153,7 @@ def interrupted(name: str) -> str:
     """Ctrl-C to a command and all it started."""
     if name == "report":
         run(STUDY)
-    with running(ENDLESS[name]) as process:
+    with running(ENDLESS[name], None if name != "solve in ngspice" else simulating) as process:
         children = descendants(process.pid)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
@@ -150,29 +183,32 @@ def interrupted_early() -> str:
 def resumed(how: signal.Signals) -> str:
     """A study that is ended or stopped midway by a signal, and gone on with."""
     whole = run([*STUDY[:4], "whole", *STUDY[5:]])
-    with running([*STUDY[:-6], "--samples", "3000", "--time", "30", "--workers", "2"]) as process:
+    with running(STUDY, lambda _: len(chunks("runs")) >= 2) as process:
         children = descendants(process.pid)
-        if process.poll() is None:
-            os.killpg(process.pid, how)
-            if how == signal.SIGSTOP:
-                time.sleep(3)
-                os.killpg(process.pid, signal.SIGCONT)
+        os.killpg(process.pid, how)
+        done = len(chunks("runs"))
+        if how == signal.SIGSTOP:
+            time.sleep(3)
+            done = len(chunks("runs"))
+            os.killpg(process.pid, signal.SIGCONT)
         process.communicate(timeout=300)
     left = orphans(process.pid, children)
     again = run([*STUDY, "--resume"])
-    ours, theirs = (sorted(Path(folder, "chunks").glob("*.npz")) for folder in ("runs", "whole"))
-    equal = [path.read_bytes() for path in ours] == [path.read_bytes() for path in theirs]
+    ours, theirs = chunks("runs"), chunks("whole")
     assert whole.returncode == again.returncode
+    if not 0 < done < len(theirs):
+        raise RuntimeError(f"it was not midway, but had {done} of {len(theirs)} files")
     return (
-        f"exit code {process.returncode}, {left}; --resume: exit code {again.returncode}, {len(ours)} files "
-        f"{'equal, byte for byte, to' if equal else 'DIFFERENT from'} those of an undisturbed run"
+        f"after {done} of {len(theirs)} files; exit code {process.returncode}, {left}; --resume: exit code "
+        f"{again.returncode}, files {'equal, byte for byte, to' if ours == theirs else 'DIFFERENT from'} those of an "
+        "undisturbed run"
     )
 
 
 def killed_simulator() -> str:
     """The process of ngspice killed during a run."""
-    with running(ENDLESS["solve in ngspice"]) as process:
-        for child in descendants(process.pid):
+    with running(ENDLESS["solve in ngspice"], simulating) as process:
+        for child in simulators(process.pid):
             os.kill(child, signal.SIGKILL)
         _, words = process.communicate(timeout=120)
     return end(subprocess.CompletedProcess([], process.returncode, "", words))
@@ -180,11 +216,11 @@ def killed_simulator() -> str:
 
 def orphaned_simulator() -> str:
     """The command killed while ngspice runs for it."""
-    with running(ENDLESS["solve in ngspice"]) as process:
-        children = descendants(process.pid)
+    with running(ENDLESS["solve in ngspice"], simulating) as process:
+        children = simulators(process.pid)
         process.kill()
         process.communicate()
-    return f"{len(children)} process of ngspice; {orphans(process.pid, children)}"
+    return f"{len(children)} process of ngspice ran; {orphans(process.pid, children)}"
 
 
 @contextlib.contextmanager
@@ -310,23 +346,25 @@ def main() -> None:
     """Do every fault in a folder of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the table into docs/hardening.md")
-    parser.add_argument("--only", choices=list(ROWS), help="one row")
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), help="some rows; with --write the others are kept")
     options = parser.parse_args()
-    rows = []
+    rows = {}
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    for name in [options.only] if options.only else ROWS:
+    for name in options.only or ROWS:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
             try:
-                rows.append((name, ROWS[name]()))
+                rows[name] = (name, ROWS[name]())
             except Exception as fault:  # noqa: BLE001 - a drill that breaks is a row too
-                rows.append((name, f"the drill itself failed: {type(fault).__name__} {fault}"[:200]))
+                rows[name] = (name, f"the drill itself failed: {type(fault).__name__} {fault}"[:200])
             finally:
                 os.chdir(ROOT)
-        print(*rows[-1], sep=": ", flush=True)
-    text = f"{table(('fault', 'what happened'), rows)}\n\n{machine('numpy', 'PySpice')}"
-    if options.write and not options.only:
-        written(ROOT / "docs/hardening.md", "faults", text)
+        print(*rows[name], sep=": ", flush=True)
+    if options.write:
+        document = ROOT / "docs/hardening.md"
+        both = kept(document, "faults") | rows
+        text = table(("fault", "what happened"), [both[name] for name in ROWS if name in both])
+        written(document, "faults", f"{text}\n\n{machine('numpy', 'PySpice')}")
 
 
 if __name__ == "__main__":

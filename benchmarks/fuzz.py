@@ -75,20 +75,16 @@ def main() -> None:
     if options.inside:
         return fuzz(options.only[0], options.seconds, Path(options.inside))
     from hostile_zoo import READERS
-    from tables import machine, table, written
+    from tables import kept, machine, table, written
 
     head = ("reader", "inputs tried", "branches reached", "found")
     rows = {}
     for name in options.only or READERS:
         rows[name] = row(name, options.seconds)
         print(*rows[name], sep=": ", flush=True)
-    text = DOCUMENT.read_text(encoding="utf-8").partition("<!-- fuzz -->")[2].partition("<!-- end -->")[0]
-    earlier = {
-        found[0]: found for line in text.splitlines()[2:] if len(found := tuple(line.strip("| ").split(" | "))) == len(head)
-    }
     told = f"{options.seconds} s for each reader. {machine('atheris', 'numpy')}"
     if options.write:
-        both = earlier | rows
+        both = kept(DOCUMENT, "fuzz") | rows
         written(DOCUMENT, "fuzz", f"{table(head, [both[name] for name in READERS if name in both])}\n\n{told}")
 
 

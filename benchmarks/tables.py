@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["machine", "report", "table", "written"]
+__all__ = ["kept", "machine", "report", "table", "written"]
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -50,3 +50,11 @@ def written(document: Path, name: str, body: str) -> None:
     if not marked.search(text):
         raise SystemExit(f"{document} has no place marked <!-- {name} -->.")
     document.write_text(marked.sub(lambda m: f"{m[1]}{body}\n{m[2]}", text), encoding="utf-8")
+
+
+def kept(document: Path, name: str) -> dict[str, tuple[str, ...]]:
+    """Rows of the table between the markers called `name`, by their first cell: for a command that computes some anew."""
+    text = document.read_text(encoding="utf-8").partition(f"<!-- {name} -->")[2].partition("<!-- end -->")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    rows = [tuple(cell.replace("\0", "\\|") for cell in line.replace("\\|", "\0")[2:-2].split(" | ")) for line in lines]
+    return {row[0]: row for row in rows}
