@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "analogflow"]
 CHANNEL = str(ROOT / "examples/data/paper_channel.csv")
 SOLVE = ["solve", "capacity", CHANNEL, "--json"]
-STUDY = ["study", "capacity", CHANNEL, "-o", "runs", "--noise", "0.01", "--samples", "30000", "--time", "30"]
+STUDY = ["study", "capacity", CHANNEL, "-o", "runs", "--noise", "0.01", "--samples", "8000", "--time", "30"]
 STUDY += ["--workers", "2"]
 ENDLESS = {
     "solve": ["solve", "capacity", CHANNEL, "--engine", "block", "--noise", "0.01", "--time", "1e7"],
