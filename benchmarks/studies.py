@@ -164,19 +164,25 @@ def digests(folder: Path) -> dict[str, str]:
 def kills(wanted: int = 100) -> str:
     """Studies killed at random moments and resumed, until they finish; their files against those of one that was let be."""
     rng, killed, rounds, equal = random.Random(1), 0, 0, 0
-    study = af.Study(CHANNEL, forms=FORMS, noise=NOISE[:4], samples=500)
+    study = af.Study(CHANNEL, forms=FORMS, noise=NOISE[:4], samples=100)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_experiment(study, folder / "e.toml")
-        command = [sys.executable, "-m", "analogflow", "study", str(folder / "e.toml"), "--workers", "2", "--resume", "-o"]
-        subprocess.run([*command, str(folder / "whole")], check=False, capture_output=True)
+        # All are called alike and started from folders of their own, as failures.csv names the directory as it was given.
+        command = [sys.executable, "-m", "analogflow", "study", str(folder / "e.toml"), "--workers", "2", "--resume"]
+        command += ["-o", "study"]
+        (folder / "whole").mkdir()
+        started = time.monotonic()
+        subprocess.run(command, check=False, capture_output=True, cwd=folder / "whole")
+        alone = time.monotonic() - started
         whole = digests(folder / "whole")
         while killed < wanted:
             target, rounds = folder / f"killed-{rounds}", rounds + 1
+            target.mkdir()
             while True:
-                running = subprocess.Popen([*command, str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=target)
                 try:
-                    running.wait(timeout=rng.uniform(1.0, 6.0))
+                    running.wait(timeout=rng.uniform(0.0, alone))
                     break
                 except subprocess.TimeoutExpired:
                     os.kill(running.pid, signal.SIGKILL)

@@ -115,6 +115,14 @@ def test_an_experiment_file_is_run(folder: Path, capsys: pytest.CaptureFixture[s
 
 
 REFUSED = {
+    "samples in another notation": (["capacity", "p.csv", "-o", "out", "--samples", "1e3"], "not a whole number from 1"),
+    "a seed that is none": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--seed", "1.5"], "number from 0"),
+    "a scheduler without address": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--dask="], "no scheduler"),
+    "more than any memory holds": (["capacity", "p.csv", "-o", "out", "--samples", "100000000000"], "more than 100000000"),
+    "parts of ideal elements": (
+        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--parts", "precision"],
+        "parts has no effect",
+    ),
     "no flow": ([], "there is no flow"),
     "no directory": (["capacity", "p.csv", "--samples", "3"], "-o is missing"),
     "no samples": (["capacity", "p.csv", "-o", "out"], "samples is missing"),
@@ -145,7 +153,7 @@ REFUSED = {
     ),
     "a stop at no factor": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--stop-ratio", "0.5"], "above 1"),
     "a missing experiment": (["e.toml", "-o", "out"], "e.toml"),
-    "a repeat with more": (["--repeat", "out", "0", "0", "--samples", "3"], "leave 3 out"),
+    "a repeat with more": (["--repeat", "out", "0", "0", "--samples", "3"], "leave --samples out"),
     "a repeat of words": (["--repeat", "out", "a", "0"], "whole numbers"),
     "a repeat of nothing": (["--repeat", "out", "0", "0"], "holds no study"),
     "a file as directory": (["capacity", "p.csv", "-o", "p.csv", "--samples", "3"], "is a file"),
@@ -153,12 +161,23 @@ REFUSED = {
 }
 
 
+def contents(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in sorted(folder.rglob("*"))
+    }
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_bad_input_is_one_sentence(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, sentence = REFUSED[name]
-    assert main(["study", *arguments]) == 2
+    before = contents(folder)
+    try:
+        code = main(["study", *arguments])
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    assert contents(folder) == before
     said = capsys.readouterr()
     assert said.out == ""
     assert sentence in said.err
     assert said.err.count("\n") == 1
-    assert not (folder / "out").exists()

@@ -43,7 +43,7 @@ def about_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--imperfect", action="append", default=[], metavar="NAME=VALUE", help=f"one of: {', '.join(EFFECTS)}"
     )
-    parser.add_argument("--seed", type=int, default=0, help="decides noise and deviations; recorded with the result")
+    parser.add_argument("--seed", type=seed, default=0, help="decides noise and deviations; recorded with the result")
 
 
 def about_output(parser: argparse.ArgumentParser, what: str) -> None:
@@ -96,7 +96,21 @@ def positive(text: str) -> float:
 
 def count(text: str) -> int:
     """A whole number from 1."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return value
+
+
+def seed(text: str) -> int:
+    """A whole number from 0."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
     return value

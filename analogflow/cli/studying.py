@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow import report
-from analogflow.cli.options import celsius, count, positive
+from analogflow.cli.options import celsius, count, positive, seed
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
 from analogflow.outcome import Outcome
@@ -58,7 +58,7 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=_temperatures, metavar="C,…", help="°C (27)")
     parser.add_argument("--imperfect", action="append", metavar="NAME=V,…", help="a further imperfection and its values")
     parser.add_argument("--samples", type=count, metavar="N", help="samples of each condition")
-    parser.add_argument("--seed", type=int, help="decides noise and deviations (0)")
+    parser.add_argument("--seed", type=seed, help="decides noise and deviations (0)")
     parser.add_argument("--engine", metavar="E", help=f"{', '.join(ENGINES)} (block)")
     parser.add_argument("--time", type=positive, metavar="T", help="end of every run in time constants")
     parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="after which one run of ngspice is stopped")
@@ -85,13 +85,13 @@ def run_studying(options: argparse.Namespace) -> int:
     study = _study_of(options)
     if options.output is None:
         raise BadInput("study: -o is missing; name a directory for the results.")
-    if options.dask and options.workers:
+    if options.dask is not None and options.workers:
         raise BadInput("study: --workers is for local processes and --dask for a cluster; give one of them.")
     if options.export:
         check_export(options.export)
     reached = [Progress(0, len(study.conditions) * study.samples, 0, 0)]
     try:
-        with dask_workers(options.dask) if options.dask else contextlib.nullcontext() as executor, study_bar() as show:
+        with _executor(options.dask) as executor, study_bar() as show:
 
             def on_progress(progress: Progress) -> None:
                 reached[0] = progress
@@ -122,6 +122,10 @@ def run_studying(options: argparse.Namespace) -> int:
     if options.figures:
         print(f"figures: {', '.join(str(path) for path in _draw(dataset, options))}")
     return _failures(dataset, options.output)
+
+
+def _executor(address: str | None) -> contextlib.AbstractContextManager[Any]:
+    return contextlib.nullcontext() if address is None else dask_workers(address)
 
 
 def _draw(dataset: Any, options: argparse.Namespace) -> list[Path]:
@@ -181,8 +185,10 @@ def _is_experiment(name: str) -> bool:
 def _repeat(options: argparse.Namespace) -> int:
     folder, condition, sample = options.repeat
     for name in (*_CONDITIONS, *_RUNNING, "flow"):
-        if getattr(options, name) is not None:
-            raise BadInput(f"study: --repeat takes everything from the study itself; leave {getattr(options, name)!r} out.")
+        given = getattr(options, name)
+        if given is not None:
+            what = repr(given) if name == "flow" else f"--{name.replace('_', '-')}"
+            raise BadInput(f"study: --repeat takes everything from the study itself; leave {what} out.")
     if not condition.isdecimal() or not sample.isdecimal():
         raise BadInput(f"study: --repeat {folder} {condition} {sample}: condition and sample are whole numbers from 0.")
     asked, rows = repeat_sample(folder, int(condition), int(sample))

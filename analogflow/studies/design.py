@@ -29,6 +29,9 @@ _LAYOUT = 1
 _BATCH, _STATES, _ONE_BY_ONE, _OF_PARTS = 1000, 8000, 16, 4
 """Samples of a chunk in the block engine at most, and states of all of them; samples where each runs alone."""
 
+_LARGEST = 10**8
+"""Samples of all conditions together: their results alone are then some 20 GB."""
+
 _MOST_CONDITIONS = 100_000
 
 
@@ -217,6 +220,12 @@ class Study:
             raise BadInput(f"study: parts {self.parts!r} is not known; {either(self.parts, PART_SETS)}")
 
     def _check_together(self) -> None:
+        count = math.prod(len(values) for values in self.dimensions.values()) * self.samples
+        if count > _LARGEST:
+            raise BadInput(
+                f"study: {count} samples of all conditions together are more than {_LARGEST}, which no memory holds; ask "
+                "for fewer, or for several studies."
+            )
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         why = {"parts": "the ideal technology has no parts", "time_limit": "it stops ngspice alone"}
         for name in self.without_effect:

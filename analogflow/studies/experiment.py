@@ -80,9 +80,12 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
         raise BadInput(f"{where}: imperfections is {further!r}; give a table of names, each with its values.")
     values["imperfections"] = {name: given if isinstance(given, list) else [given] for name, given in further.items()}
     try:
-        return Study(_problems(keys, folder, where), **values)
+        study = Study(_problems(keys, folder, where), **values)
+        if "parts" in values and "parts" in study.without_effect:  # the set that is taken without being named, too
+            raise BadInput("parts has no effect, because the ideal technology has no parts; leave it out.")
     except BadInput as fault:
-        raise BadInput(f"{where}: {str(fault).removeprefix('study: ')}") from None
+        raise BadInput(f"{where}: {str(fault).removeprefix('study: ').removeprefix(f'{where}: ')}") from None
+    return study
 
 
 def experiment_text(study: Study) -> str:
@@ -120,7 +123,7 @@ def _problems(keys: Mapping[str, Any], folder: Path, where: str) -> dict[str, An
         paths = [given] if isinstance(given, str) else list(given)
         named = {Path(str(path)).stem: path for path in paths}
         if len(named) < len(paths):
-            raise BadInput(f"{where}: two problems have one name; give a table of names, each with its file.")
+            raise BadInput("two problems have one name; give a table of names, each with its file.")
     return {name: _problem(flow, problem, folder, f"{where}, problem {name!r}") for name, problem in named.items()}
 
 

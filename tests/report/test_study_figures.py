@@ -20,6 +20,7 @@ from analogflow.report import (
     plot_yields,
     print_study,
     save_figure,
+    study_figures,
     study_table,
 )
 from analogflow.report.figure import style
@@ -189,6 +190,20 @@ def test_the_table_has_a_line_for_each_condition():
     assert re.fullmatch(r"[\d.e-]+ \[[\d.e-]+, [\d.e-]+\]", columns["median error"][0])
     assert columns["verdicts"][0] == "98/0/2/0"
     assert "error in nat" in str(table.caption)
+
+
+def test_an_interval_of_too_few_samples_has_no_end_though_nothing_failed():
+    table = study_table(STUDY.isel(sample=slice(3), noise=[0], mismatch=[0], form=[0]))
+    columns = {column.header: [str(cell) for cell in column.cells] for column in table.columns}
+    assert columns["failed"] == [""]
+    assert columns["median error"][0].endswith(", ∞]")
+
+
+def test_a_problem_of_any_name_gives_files_in_one_folder():
+    named = STUDY.isel(form=[1]).squeeze("problem", drop=True)
+    named = named.expand_dims(problem=["../a b", "c/d"]).transpose("problem", *STUDY["outcome"].dims[1:], ...)
+    assert "phases-not-settled-..-a-b" in study_figures(named)
+    assert all("/" not in name for name in study_figures(named))
 
 
 def test_a_condition_that_was_not_run_is_said_to_be_so(capsys):

@@ -1,16 +1,20 @@
 """The directory of a study: whole files or none, damage that is found, and directories that are not for it."""
 
+import contextlib
 import errno
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import analogflow as af
+from analogflow.errors import StudyStopped
 from analogflow.studies import study_of
 from analogflow.studies.store import Corrupt, opened, read_manifest
 
@@ -190,6 +194,44 @@ def test_a_file_system_that_takes_no_more_is_a_sentence_and_the_study_goes_on_la
     assert list((tmp_path / "a/chunks").iterdir()) == []
     subprocess.run([*command, "4000000"], check=True)
     assert len(list((tmp_path / "a/chunks").iterdir())) == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KiB, which takes a manifest and a chunk."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)) == 4096:
+            pass
+
+
+def test_a_disk_that_is_full_is_a_sentence_and_the_study_goes_on_later(small_disk: Path, tmp_path: Path) -> None:
+    channel = af.Channel([[0.9, 0.1], [0.1, 0.9]])
+    study = af.Study(channel, noise=(0.01, 0.1), samples=300, verify=False, time_constants=1.0)
+    filling = small_disk / "filling"
+    with ThreadPoolExecutor(1) as pool:
+        whole = af.run_study(study, tmp_path / "whole", pool)
+        fill(filling)
+        with pytest.raises(StudyStopped, match="the disk is full; free some space and go on with --resume"):
+            af.run_study(study, small_disk / "study", pool)
+        os.truncate(filling, 20_000)
+        with pytest.raises(StudyStopped, match=r"chunks/00000.\.npz' can not be written: the disk is full"):
+            af.run_study(study, small_disk / "study", pool)
+        assert not list(small_disk.rglob("*.part"))
+        filling.unlink()
+        subprocess.run(["mount", "-o", "remount,size=1m", str(small_disk)], check=True)
+        assert af.run_study(study, small_disk / "study", pool).identical(whole)
+    for path in (tmp_path / "whole/chunks").iterdir():
+        assert path.read_bytes() == (small_disk / "study/chunks" / path.name).read_bytes()
 
 
 def test_a_directory_that_can_not_be_written_is_a_sentence(tmp_path: Path) -> None:

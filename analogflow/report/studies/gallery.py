@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def study_figures(dataset: xarray.Dataset, *, limit: float | None = None) -> dic
                 for name in dataset[series].values:
                     shown = {**others(across, up, series), series: name}
                     draw(
-                        f"phases-{verdict.replace(' ', '-')}-{name}",
+                        f"phases-{verdict.replace(' ', '-')}-{_file_name(name)}",
                         plot_phases,
                         across=across,
                         up=up,
@@ -80,3 +81,8 @@ def study_figures(dataset: xarray.Dataset, *, limit: float | None = None) -> dic
                     )
     draw("histogram", plot_histogram, by=series, **others(series))
     return figures
+
+
+def _file_name(name: Any) -> str:
+    """A problem may be called anything; what is made of its name stays in one folder."""
+    return re.sub(r"[^\w.-]+", "-", str(name))

@@ -114,11 +114,14 @@ def print_study(
 
 def _quantile(row: xarray.Dataset, quantile: float, *, intervals: bool) -> str:
     value, low, high = (float(row[f"value{end}"].sel(quantile=quantile)) for end in ("", "_low", "_high"))
-    return f"{_number(value)} [{_number(low)}, {_number(high)}]" if intervals else _number(value)
+    # Where nothing failed, an end without bound says that the samples are too few for an interval.
+    unbounded = "failed" if int(row["failed"]) else "∞"
+    ends = ", ".join(_number(end, unbounded) for end in (low, high))
+    return f"{_number(value)} [{ends}]" if intervals else _number(value)
 
 
-def _number(value: float) -> str:
-    return "failed" if np.isinf(value) else f"{value:.2g}"
+def _number(value: float, unbounded: str = "failed") -> str:
+    return unbounded if np.isinf(value) else f"{value:.2g}"
 
 
 def _level(value: object) -> str:
