@@ -12,9 +12,11 @@ import numpy as np
 from tables import machine, report, table
 
 import analogflow as af
+from analogflow.problems.files import read_problem
 from analogflow.studies.statistics import rate_estimate
 
-DOCUMENT = Path(__file__).parents[1] / "docs/verify.md"
+ROOT = Path(__file__).parents[1]
+DOCUMENT, DATA = ROOT / "docs/verify.md", ROOT / "examples/data"
 LONG = 300.0
 DEAD = 1e-300
 """Where a planted loss starts in ngspice, where a start of 0 is an input that may not be used."""
@@ -89,6 +91,31 @@ def spiced(problems: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(lost), np.array(back), np.array(healthy)
 
 
+EXAMPLES = (
+    ("capacity", "paper_channel.csv"),
+    ("rate-distortion", "rate_distortion_hamming.json"),
+    ("transport", "transport_three.json"),
+    ("transport", "transport_cooling.json"),
+    ("attention", "attention_three_tokens.json"),
+    ("hopfield", "hopfield_rest.json"),
+    ("hopfield", "hopfield_law.json"),
+    ("langevin", "langevin_double_well.json"),
+    ("langevin", "langevin_coupled.json"),
+)
+
+
+def families() -> str:
+    """The examples of every family, in both engines."""
+    rows = []
+    for family, name in EXAMPLES:
+        problem, said = read_problem(family, DATA / name), []
+        for engine in ("block", "ngspice"):
+            verdict = af.verify(problem, engine=engine).verdict
+            said += [verdict.name, f"{verdict.distance:.1e}"]
+        rows.append((family, f"`{name}`", *said))
+    return table(("family", "example", "block engine", "apart", "ngspice", "apart"), rows)
+
+
 def row(what: str, verdicts: np.ndarray) -> tuple[str, ...]:
     """Counts of a set, and how often a loss was called."""
     called = rate_estimate(int((verdicts == "support lost").sum()), len(verdicts))
@@ -127,4 +154,5 @@ def spice() -> str:
 
 
 if __name__ == "__main__":
-    report(__doc__, DOCUMENT, {"machine": lambda: machine("numpy", "scipy"), "rates": rates, "spice": spice})
+    sections = {"machine": lambda: machine("numpy", "scipy"), "families": families, "rates": rates, "spice": spice}
+    report(__doc__, DOCUMENT, sections)
