@@ -23,8 +23,8 @@ from analogflow.report import (
     study_figures,
     study_table,
 )
-from analogflow.report.figure import style
-from analogflow.report.studies.scales import look, spread_out
+from analogflow.report.figure import new_figure, style
+from analogflow.report.studies.scales import level_axis, look, spread_out
 from analogflow.studies.statistics import errors_at, quantile_estimate, study_tolerance, yield_at
 
 STUDY = study_zoo.synthetic_study()
@@ -222,6 +222,23 @@ def test_many_levels_get_few_ticks():
     ticks = spread_out(levels)
     assert len(ticks) == 7
     assert (ticks[0], ticks[-1]) == (levels[0], levels[-1])
+    decades = spread_out(np.geomspace(1e-4, 1, 17))
+    np.testing.assert_allclose(decades, [1e-4, 1e-3, 1e-2, 0.1, 1])
+
+
+@pytest.mark.parametrize("levels", [np.geomspace(1e-4, 1, 17), np.geomspace(1.23e-4, 0.987, 7), np.linspace(0, 3, 31) / 7])
+def test_labels_of_levels_keep_apart(levels):
+    with style():
+        figure = new_figure(3.4, 2.9)
+        axes = figure.subplots()
+        axes.set_ylabel("error (nat)")
+        level_axis(axes, levels)
+        figure.draw_without_rendering()
+    labels = [label for label in figure.axes[0].get_xticklabels() if label.get_text()]
+    assert len(labels) >= 3
+    boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.x0)
+    for left, right in zip(boxes, boxes[1:], strict=False):
+        assert left.x1 < right.x0
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,9 @@ def _failures(dataset: Any, failed: np.ndarray, folder: str | Path) -> tuple[Any
         condition, sample = divmod(int(k), samples)
         command = f"analogflow study --repeat {folder} {condition} {sample}"
         rows.append((str(condition), str(sample), reasons[k] or outcomes[k], command))
-    more = f"; the first {len(rows)} of {len(failed)}" if len(failed) > len(rows) else ""
+    listed = (Path(folder) / "failures.csv").exists()
+    where = "failures.csv beside the study holds all" if listed else "study --resume lists all in failures.csv"
+    more = f": the first {len(rows)} of {len(failed)}; {where}" if len(failed) > len(rows) else ""
     names, counts = np.unique(outcomes[failed], return_counts=True)
     tally = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
     head = ("condition", "sample", "reason", "repeats it alone")

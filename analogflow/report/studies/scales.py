@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -20,7 +21,7 @@ from analogflow.studies.statistics import at, conditions
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["COLUMN", "caption", "held", "label", "level_axis", "look", "numbers", "share_axis", "single", "spread_out"]
+__all__ = ["COLUMN", "caption", "held", "label", "legible", "level_axis", "look", "numbers", "share_axis", "single", "spread_out"]
 
 COLUMN = 3.4
 """Width of a column of a paper in inches."""
@@ -28,6 +29,8 @@ COLUMN = 3.4
 _MARKERS = "osD^vPX*"
 _LINES = ("-", "--", "-.", ":")
 _MOST_TICKS = 7
+_DIGIT, _CLEAR = 0.62, 4.0
+"""Width of a digit over the size of its type, and what is left free between two labels, points."""
 _TIED = "\N{NO-BREAK SPACE}"
 _CAPTION = 66
 """Characters of a caption that fit into a column."""
@@ -122,20 +125,46 @@ def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x", *, mar
     elif len(positive) == len(levels) and positive.max() > 3 * positive.min():
         scale("log")
     ticks = spread_out(levels)
-    axis.set_major_locator(FixedLocator(ticks.tolist()))
+    places = axis.get_transform().transform(ticks)
+    apart = margin * (places[-1] - places[0])
+    limits(*axis.get_transform().inverted().transform([places[0] - apart, places[-1] + apart]))
+    length = _length(axes, which) / (places[-1] - places[0] + 2 * apart)
+    axis.set_major_locator(FixedLocator(ticks[legible(ticks, places * length, which)].tolist()))
     axis.set_minor_locator(NullLocator())
-    ends = axis.get_transform().transform(np.array([ticks[0], ticks[-1]]))
-    apart = margin * (ends[1] - ends[0])
-    limits(*axis.get_transform().inverted().transform([ends[0] - apart, ends[1] + apart]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def spread_out(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most seven of the levels, evenly chosen, the least and the largest among them."""
+    """At most seven of the levels, the least and the largest among them: powers of ten where these suffice, or evenly."""
     ordered = np.unique(levels)
     if len(ordered) <= _MOST_TICKS:
         return ordered
+    round_ = [value for value in ordered if value == 0 or f"{value:e}".startswith("1.000000e")]
+    if 3 <= len(round_) <= _MOST_TICKS and {ordered[0], ordered[-1]} <= set(round_):
+        return np.array(round_)
     return ordered[np.unique(np.linspace(0, len(ordered) - 1, _MOST_TICKS).round().astype(int))]
+
+
+def legible(values: NDArray[np.float64], places: NDArray[np.float64], which: str = "x") -> list[int]:
+    """Indices of the values at `places` (points, increasing) whose labels keep apart, the first and the last among them."""
+    size = rcParams["font.size"]
+    sizes = [(_DIGIT * len(f"{value:g}") if which == "x" else 1.0) * size for value in values]
+    kept = [0]
+    for k in range(1, len(values)):
+        clear = [j for j in kept if places[k] - places[j] >= 0.5 * (sizes[k] + sizes[j]) + _CLEAR]
+        if len(clear) == len(kept):
+            kept.append(k)
+        elif k == len(values) - 1:
+            kept = [0, *(j for j in clear if j), k]
+    return kept
+
+
+def _length(axes: Axes, which: str) -> float:
+    """Length of an axis in points, before the layout is known: nearly."""
+    box, figure = axes.get_position(), axes.get_figure(root=True)
+    assert figure is not None  # axes that are drawn on belong to one
+    width, height = figure.get_size_inches()
+    return 72.0 * (box.width * width if which == "x" else box.height * height)
 
 
 def share_axis(axes: Axes) -> None:
