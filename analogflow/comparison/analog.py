@@ -184,8 +184,14 @@ _READ: dict[type, Callable[..., Any]] = {Channel: _read_channel, Hopfield: _read
 
 
 def _averaged(
-    empty: Contender, problem: Langevin, flow: Flow, judge: Judge, accuracy: float, prices: Prices, **conditions: Any
-) -> Contender:
+    empty: Contender,
+    problem: Langevin | Hopfield,
+    flow: Flow,
+    judge: Judge,
+    accuracy: float,
+    prices: Prices,
+    **conditions: Any,
+) -> Contender:  # fmt: skip
     """Row of a flow with noise of its own: averages over ever longer parts of several runs of the ideal circuit."""
     averaging = flow.averaging
     assert averaging is not None  # only such flows come here
@@ -198,7 +204,8 @@ def _averaged(
         imperfections=conditions.get("imperfections"),
         noise=noise_of(circuit, conditions.get("noise"), conditions.get("seed") or 0),
     )  # fmt: skip
-    paths = np.concatenate([found.values[name] for name in problem.variables], axis=2)
+    names = ("v", "h") if isinstance(problem, Hopfield) else problem.variables
+    paths = np.concatenate([found.values[name] for name in names], axis=2)
     first = int(np.searchsorted(times, averaging.skipped))
     lengths = np.unique(np.geomspace(8, len(times) - first, _AVERAGES).astype(int))
     points = []

@@ -64,7 +64,7 @@ def judge_of(problem: Any) -> Judge:
     """Judge of a problem's answers.
 
     Answers are: for a channel z, shape (n,); for rate-distortion q; for transport (plan, potential or None); for attention
-    the tokens; for a Hopfield network v and h; for Langevin (mean, covariance).
+    the tokens; for a Hopfield network v and h, above temperature 0 as for Langevin (mean, covariance).
 
     Raises
     ------
@@ -122,10 +122,9 @@ def _attention(problem: Attention) -> Judge:
 
 def _hopfield(problem: Hopfield) -> Judge:
     if problem.temperature > 0:
-        raise BadInput(
-            "compare: a Hopfield network above temperature 0 has no digital contenders yet; set its temperature to 0, or "
-            "give its law as a Langevin problem."
-        )
+        law = hopfield_reference(problem)
+        assert law.covariance is not None  # above temperature 0 it has one
+        return _of_law(law.mean, law.covariance, law.gap)
     reference = hopfield_reference(problem)
     scale = max(1.0, float(abs(reference.mean).max()))
 
@@ -139,15 +138,18 @@ def _langevin(problem: Langevin) -> Judge:
     if problem.temperature == 0:
         raise BadInput("compare: a Langevin problem at temperature 0 has no law to compare; give it a temperature above 0.")
     law = boltzmann_law(problem)
-    widths = np.sqrt(np.diag(law.covariance))
+    return _of_law(law.mean, law.covariance, law.gap)
+
+
+def _of_law(exact: Any, spread: Any, gap: float) -> Judge:
+    """Judge of (mean, covariance) against those of a reference."""
+    widths = np.sqrt(np.diag(spread))
 
     def error(answer: Any) -> float:
         mean, covariance = answer
-        means = abs(np.asarray(mean) - law.mean) / widths
-        return (
-            float(max(means.max(), (abs(np.asarray(covariance) - law.covariance) / np.outer(widths, widths)).max()))
-            + law.gap
-        )
+        means = abs(np.asarray(mean) - exact) / widths
+        spreads = abs(np.asarray(covariance) - spread) / np.outer(widths, widths)
+        return float(max(means.max(), spreads.max())) + gap
 
     return Judge("largest error of a mean or covariance, in standard deviations and their products", "", 1.0, 5e-2, error)
 

@@ -154,7 +154,10 @@ class Comparison:
         rows = [c for c in self.contenders if c.kind == side]
         asked = f"{self.accuracy:g} {self.unit}".strip()
         what = "circuit of parts" if side == "analog" else "digital solver"
+        present = [c for c in rows if not c.name.startswith("ideal:")]
         able = [c for c in rows if c.time_constant is not None] if side == "analog" else [c for c in rows if c.points]
+        if not able and present:
+            return f"no {what} could deliver anything, for the reasons given, so there is nothing to compare {measure} with."
         if not able:
             return (
                 f"no {what} took part, so there is nothing to compare {measure} with; leave out --only, or name one of each."

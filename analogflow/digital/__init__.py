@@ -19,7 +19,14 @@ from analogflow.digital.discretised_flow import STEPS, discretised_flow
 from analogflow.digital.rate_distortion import RateDistortionRun, blahut_iteration
 from analogflow.digital.recall import Learning, recall_and_learn
 from analogflow.digital.relaxation import RestRun, euler_rest, newton_rest
-from analogflow.digital.sampling import LawRun, euler_maruyama, gaussian_law, metropolis_langevin
+from analogflow.digital.sampling import (
+    LawRun,
+    euler_maruyama,
+    gaussian_law,
+    metropolis_langevin,
+    network_euler_maruyama,
+    network_law,
+)
 from analogflow.digital.sinkhorn import TransportRun, annealed_sinkhorn, gumbel_sinkhorn, sinkhorn
 
 __all__ = [
@@ -49,6 +56,8 @@ __all__ = [
     "gumbel_sinkhorn",
     "metropolis_langevin",
     "multiplicative_weights",
+    "network_euler_maruyama",
+    "network_law",
     "newton_rest",
     "over_relaxed_blahut_arimoto",
     "recall_and_learn",

@@ -14,6 +14,7 @@ from analogflow.comparison.scaling import ScalingPoint
 from analogflow.comparison.solvers import SOLVERS
 from analogflow.errors import BadInput
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
+from analogflow.reference import hopfield_reference
 from analogflow.report import alt_text, plot_comparison
 
 PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
@@ -55,6 +56,32 @@ def test_digital_solvers_reach_what_they_are_certified_for(family):
             assert contender.at.error <= found.accuracy
 
 
+def test_a_noisy_network_is_compared_by_its_law():
+    noisy = Hopfield(U=[[0.3, 0.1], [0.1, 0.2]], I=[0.5, -0.5], gain_v=[[1.5, 0.2], [0.2, 1.0]], temperature=0.3)
+    found = af.compare(noisy, only=[*digital("hopfield"), "opamp:relaxation"], accuracy=0.1, seconds=0.6)
+    exact, sampled = found["ornstein-uhlenbeck"], found["euler-maruyama"]
+    assert exact.delivered < 1e-12
+    assert sampled.reached
+    assert sampled.at.operations > 1e3 * exact.at.operations
+    assert "law and no rest" in found["newton"].note
+    assert "could deliver anything" in found.refusal("energy")  # circuits of parts are not averaged
+    judge = judge_of(noisy)
+    law = hopfield_reference(noisy)
+    assert judge.error((law.mean, 1.5 * law.covariance)) == pytest.approx(0.5, rel=1e-6)
+    saturating = Hopfield(U=[[0.6]], I=[0.5], activation="tanh", temperature=0.3)
+    found = af.compare(saturating, only=digital("hopfield"))
+    assert [c.name for c in found.contenders if c.reached] == ["quadrature"]
+    assert "noise grows as cosh" in found["euler-maruyama"].note
+
+
+def test_the_circuit_of_a_noisy_network_is_averaged():
+    noisy = Hopfield(U=[[0.2]], I=[0.5], temperature=0.2)
+    row = af.compare(noisy, only=["ideal:relaxation"], accuracy=0.2)["ideal:relaxation"]
+    assert row.reached
+    assert row.points[0].error > 2 * row.delivered  # averages over a longer time are nearer
+    assert "root mean square" in row.note
+
+
 def test_wrong_answers_get_no_certificate():
     judge = judge_of(PAPER)
     exact = af.solve(PAPER, engine="block").certificate.reference["input_distribution"]
@@ -85,6 +112,11 @@ def test_circuits_and_solvers_are_compared_at_one_accuracy():
     assert level.time_constant_for_time == pytest.approx(cpu.at.seconds / level.settling)
     assert level.chip_joules == pytest.approx(level.chip_watts * level.chip_time_constant * level.settling)
     figure = plot_comparison(found)
+    figure.draw_without_rendering()
+    for panel in figure.axes:  # two decades at least, and no label between them
+        low, high = panel.get_xlim()
+        assert high / low >= 99
+        assert not any(label.get_text() for label in panel.get_xticklabels(minor=True))
     assert "translinear:logdomain" in alt_text(figure)
 
 

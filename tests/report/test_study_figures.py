@@ -1,5 +1,6 @@
 """Figures of studies show the numbers of the statistics, say in words what they show, and fit a column."""
 
+import itertools
 import re
 import warnings
 
@@ -237,7 +238,7 @@ def test_labels_of_levels_keep_apart(levels):
     labels = [label for label in figure.axes[0].get_xticklabels() if label.get_text()]
     assert len(labels) >= 3
     boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.x0)
-    for left, right in zip(boxes, boxes[1:], strict=False):
+    for left, right in itertools.pairwise(boxes):
         assert left.x1 < right.x0
 
 

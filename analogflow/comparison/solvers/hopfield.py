@@ -1,14 +1,18 @@
-"""Digital contenders for the rest of a Hopfield network."""
+"""Digital contenders for the rest of a Hopfield network, and above temperature 0 for its law."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from analogflow.comparison.solvers.solver import Delivered, Solver, Work, decades
-from analogflow.digital import euler_rest, newton_rest
+from analogflow.comparison.solvers.solver import Delivered, Solver, Work, decades, thirds
+from analogflow.digital import euler_rest, network_euler_maruyama, network_law, newton_rest
 from analogflow.problems import Hopfield
+from analogflow.reference.hopfield.saturating import by_quadrature
 
 __all__ = ["SOLVERS"]
+
+_CHAINS = 256
 
 
 def _rates(problem: Hopfield, finest: float) -> Sequence[float]:
@@ -39,8 +43,81 @@ def _work(problem: Hopfield, iterations: int, *, newton: bool) -> Work:
     )
 
 
+def _sampled(problem: Hopfield, aim: float, seconds: float, seed: int) -> Delivered:
+    slow = 1 / (1 - problem.norm)
+    # The law is off in proportion to the step; the fastest rate is below 2.
+    step = min(0.1, 0.25 * aim)
+    most = seconds / (_CHAINS * 1e-7 + 4e-5)
+    steps = int(min(most, math.ceil(4 * slow / (aim * aim * _CHAINS * step))))
+    skipped = int(min(most, math.ceil(6 * slow / step)))
+    found = network_euler_maruyama(problem, step=step, steps=max(1, steps), skipped=skipped, chains=_CHAINS, seed=seed)
+    n, m = problem.U.shape
+    each = 2 * n * m + n * n + m * m + 4 * (n + m)
+    return Delivered(
+        (found.mean, found.covariance),
+        lambda: Work(
+            found.evaluations, found.evaluations * each, found.evaluations * (n + m), found.evaluations * each, each
+        ),
+    )
+
+
+def _exact(problem: Hopfield, aim: float, seconds: float, seed: int) -> Delivered:
+    found, size = network_law(problem), problem.size
+    work = Work(1, size**3 / 2 + 2 * size * size, size, size * size, size * size)
+    return Delivered((found.mean, found.covariance), lambda: work)
+
+
+def _quadrature(problem: Hopfield, aim: float, seconds: float, seed: int) -> Delivered:
+    mean, covariance, _ = by_quadrature(problem)
+    return Delivered((mean, covariance))
+
+
+def _at_rest(problem: Hopfield) -> str:
+    return "above temperature 0 the answer is a law and no rest" if problem.temperature > 0 else ""
+
+
+def _noisy(problem: Hopfield) -> str:
+    return "" if problem.temperature > 0 else "at temperature 0 the answer is a rest and no law"
+
+
+def _gaussian(problem: Hopfield) -> str:
+    if reason := _noisy(problem):
+        return reason
+    return "" if problem.activation == "linear" else "with tanh the law is not Gaussian, and noise grows as cosh"
+
+
+def _integrable(problem: Hopfield) -> str:
+    if reason := _noisy(problem):
+        return reason
+    if problem.activation == "linear":
+        return "the network is linear: its law is known without"
+    return "" if min(problem.U.shape) <= 3 else "the smaller layer has more than three units"
+
+
 SOLVERS: tuple[Solver, ...] = (
-    Solver("euler", "the flow stepped by Euler's rule, half a τ a step", _rates, _euler),
-    Solver("newton", "Newton's method; for a linear network the solution of one linear system", _rates, _newton),
+    Solver("euler", "the flow stepped by Euler's rule, half a τ a step", _rates, _euler, _at_rest),
+    Solver("newton", "Newton's method; for a linear network the solution of one linear system", _rates, _newton, _at_rest),
+    Solver(
+        "euler-maruyama",
+        f"above temperature 0, linear: {_CHAINS} chains by Euler and Maruyama, with a step that goes with the accuracy",
+        thirds,
+        _sampled,
+        _gaussian,
+        random=True,
+    ),
+    Solver(
+        "ornstein-uhlenbeck",
+        "above temperature 0: the exact law of a linear network by one factorisation",
+        lambda problem, finest: (finest,),
+        _exact,
+        _gaussian,
+    ),
+    Solver(
+        "quadrature",
+        "above temperature 0: moments over the smaller layer, up to three units; what the judge uses too",
+        lambda problem, finest: (finest,),
+        _quadrature,
+        _integrable,
+    ),
 )
 """Contenders, the plainest first."""

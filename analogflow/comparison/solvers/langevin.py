@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from analogflow.comparison.solvers.solver import Delivered, Solver, Work
+from analogflow.comparison.solvers.solver import Delivered, Solver, Work, thirds
 from analogflow.digital import euler_maruyama, gaussian_law, metropolis_langevin
 from analogflow.digital.sampling.gaussian import is_quadratic
 from analogflow.flows import langevin
@@ -19,15 +19,6 @@ __all__ = ["SOLVERS"]
 _CHAINS = 256
 _RELAXATIONS = 6.0
 """Slowest relaxation times that are left out at the start."""
-
-
-def _aims(problem: Langevin, finest: float) -> Sequence[float]:
-    """Errors to aim at: each third costs nine times the samples."""
-    aims, aim = [], 0.3
-    while aim > 1.001 * finest:
-        aims.append(aim)
-        aim /= 3
-    return (*aims, finest)
 
 
 def _chains(sample: Callable[..., Any], *, biased: bool) -> Callable[[Langevin, float, float, int], Delivered]:
@@ -74,14 +65,14 @@ SOLVERS: tuple[Solver, ...] = (
     Solver(
         "euler-maruyama",
         f"{_CHAINS} chains by the method of Euler and Maruyama, with a step that goes with the accuracy",
-        _aims,
+        thirds,
         _chains(euler_maruyama, biased=True),
         random=True,
     ),
     Solver(
         "mala",
         f"{_CHAINS} chains of Langevin proposals with a Metropolis test (Roberts and Tweedie 1996)",
-        _aims,
+        thirds,
         _chains(metropolis_langevin, biased=False),
         random=True,
     ),

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Delivered", "Solver", "Work", "decades"]
+__all__ = ["Delivered", "Solver", "Work", "decades", "thirds"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,4 +77,13 @@ def decades(problem: Any, finest: float) -> Sequence[float]:
     while aim > 1.001 * finest:
         aims.append(aim)
         aim /= 10
+    return (*aims, finest)
+
+
+def thirds(problem: Any, finest: float) -> Sequence[float]:
+    """Errors that a sampler aims at, from 0.3 down to `finest`: each third costs nine times the samples."""
+    aims, aim = [], 0.3
+    while aim > 1.001 * finest:
+        aims.append(aim)
+        aim /= 3
     return (*aims, finest)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.problems import Langevin
+from analogflow.problems import Hopfield, Langevin
 
 __all__ = ["LawRun", "averaged"]
 
@@ -41,7 +41,7 @@ class LawRun:
 
 
 def averaged(
-    problem: Langevin, advance: Callable[[Array], Array], *, steps: int, skipped: int, chains: int
+    problem: Langevin | Hopfield, advance: Callable[[Array], Array], *, steps: int, skipped: int, chains: int
 ) -> tuple[Array, Array]:
     """Mean and covariance over `steps` steps of `chains` chains, all from the problem's start, after `skipped` others.
 

@@ -21,7 +21,19 @@ from analogflow.studies.statistics import at, conditions
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["COLUMN", "caption", "held", "label", "legible", "level_axis", "look", "numbers", "share_axis", "single", "spread_out"]
+__all__ = [
+    "COLUMN",
+    "caption",
+    "held",
+    "label",
+    "legible",
+    "level_axis",
+    "look",
+    "numbers",
+    "share_axis",
+    "single",
+    "spread_out",
+]
 
 COLUMN = 3.4
 """Width of a column of a paper in inches."""

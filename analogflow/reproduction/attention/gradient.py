@@ -98,10 +98,10 @@ def _figure(number: int, sign: int, definite: int) -> tuple[list[Panel], list[Fi
     panels, findings, runs = [], [], {beta: _runs(sign, definite, beta) for beta in _BETAS}
     energy = "energy over best" if sign > 0 else "1 − best over energy"
     for beta, found in runs.items():
-        curves = [*band("E", _TIMES, found.E), *band("F", _TIMES, found.F), *band("W₂", _TIMES, found.apart)]
+        curves = [*band("E", _TIMES, found.E), *band("F", _TIMES, found.F, "dashed"), *band("W₂", _TIMES, found.apart)]
         if np.isfinite(found.best).all():
             curves += band(energy, _TIMES, found.ratio(sign))
-        panels.append(Panel(named(beta), "time (τ)", "alignment, W₂, energy (1)", tuple(curves)))
+        panels.append(Panel(named(beta), "time (τ)", "alignment, W₂, energy (no unit)", tuple(curves)))
         few = first_tokens(_problem(0, sign, definite, beta), _CIRCUIT, 4.0)
         findings.append(circuit_finding(few, circuit_path(few, np.array([0.0, few.time]))))
     way = "rises" if sign > 0 else "falls"

@@ -98,11 +98,14 @@ def distance_path(problem: Attention, path: Array, space: Eigenspace) -> Array:
     return np.array([wasserstein(tokens, limit) for tokens in path])
 
 
-def band(label: str, times: Array, runs: Array) -> tuple[Curve, ...]:
-    """Mean over runs, shape (runs, times), and faint lines at the quantiles 0.1 and 0.9, as the paper shades them."""
+def band(label: str, times: Array, runs: Array, style: str = "line") -> tuple[Curve, ...]:
+    """Mean over runs, shape (runs, times), and faint lines at the quantiles 0.1 and 0.9, as the paper shades them.
+
+    A dashed mean lets one below it be seen where the two coincide.
+    """
     low, high = np.quantile(runs, [0.1, 0.9], axis=0)
     return (
-        Curve.of(label, times, runs.mean(axis=0)),
+        Curve.of(label, times, runs.mean(axis=0), style),
         Curve.of(f"{label}, quantile 0.1", times, low, "faint"),
         Curve.of(f"{label}, quantile 0.9", times, high, "faint"),
     )

@@ -60,10 +60,10 @@ def figure_4() -> Reproduction:
         paths = [digital_path(draw, times) for draw in draws]
         aligned = {name: np.array([alignment_path(path, spaces[name]) for path in paths]) for name in ("E", "F")}
         apart = np.array([distance_path(draw, path, spaces["E"]) for draw, path in zip(draws, paths, strict=True)])
-        curves = [*band("E", times, aligned["E"]), *band("F", times, aligned["F"]), *band("W₂", times, apart)]
+        curves = [*band("E", times, aligned["E"]), *band("F", times, aligned["F"], "dashed"), *band("W₂", times, apart)]
         if math.isfinite(beta):
             curves.append(Curve.of("t = ln β", [math.log(beta)] * 2, [0, 1], "dotted"))
-        panels.append(Panel(named(beta), "time (τ)", "alignment, W₂ (1)", tuple(curves)))
+        panels.append(Panel(named(beta), "time (τ)", "alignment, W₂ (no unit)", tuple(curves)))
         few = first_tokens(problem, _CIRCUIT)
         findings.append(circuit_finding(few, circuit_path(few, times[[0, -1]])))
         last[beta] = {name: float(values[:, -1].mean()) for name, values in aligned.items()}
@@ -89,7 +89,7 @@ def figure_4() -> Reproduction:
     ]  # fmt: skip
     seeds = np.arange(_PAIRS)
     panels.append(
-        Panel("ten pairs of matrices, β = 10, t = 15", "seed of the pair", "alignment (1)",
+        Panel("ten pairs of matrices, β = 10, t = 15", "seed of the pair", "alignment (no unit)",
               tuple(Curve.of(name, seeds, [end[name] for end in ends], style)
                     for name, style in (("E", "points"), ("F", "points"), ("F_abs", "crosses"))))
     )  # fmt: skip
@@ -124,7 +124,7 @@ def figure_10() -> Reproduction:
             styles = {"E": "line", "F": "line", "F_abs": "dashed"}
             curves = [Curve.of(name, times, values, styles[name]) for name, values in aligned.items()]
             curves.append(Curve.of("t = ln β", [math.log(beta)] * 2, [0, 1], "dotted"))
-            panels.append(Panel(f"({letter}) {kind}, β = {beta:g}", "time (τ)", "alignment (1)", tuple(curves)))
+            panels.append(Panel(f"({letter}) {kind}, β = {beta:g}", "time (τ)", "alignment (no unit)", tuple(curves)))
             end = {name: float(values[-1]) for name, values in aligned.items()}
             shown = ", ".join(f"{name} {value:.2f}" for name, value in end.items())
             findings.append(

@@ -82,7 +82,7 @@ def figure_1() -> Reproduction:
         Curve.of("√(2V_p) bound, corrected", times, right, "dotted"),
         Curve.of("V_p bound, printed", times, printed, "dashed"),
     )
-    panels = (*shots, Panel("distance from Π♯ρ₀, p = ½", "time (τ)", "W₂ (1)", distances, log_y=True))
+    panels = (*shots, Panel("distance from Π♯ρ₀, p = ½", "time (τ)", "W₂ (radii)", distances, log_y=True))
     return Reproduction("attention-figure-1", "Concentration at a circle", f"{SOURCE}, Figure 1", panels, findings)
 
 
@@ -171,7 +171,7 @@ def _alignment(
             Curve.of(f"{name}, circuit of {few}", times[::every], alignment_path(on_circuit, space)[::every], "points")
         )
     curves.append(Curve.of("t = ln β", [math.log(problem.beta)] * 2, [0, 1], "dotted"))
-    return Panel("alignment", "time (τ)", "mean length of projection (1)", tuple(curves)), aligned
+    return Panel("alignment", "time (τ)", "mean length of projection (radii)", tuple(curves)), aligned
 
 
 def _in_place(problem: Attention) -> Finding:

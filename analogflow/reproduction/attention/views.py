@@ -33,7 +33,7 @@ def sphere(title: str, points: Array, spaces: dict[str, Eigenspace], *, label: s
             curves.append(_seen(name, circle, "line"))
         elif space.dimension == 1:
             curves.append(_seen(name, np.array([space.basis[:, 0], -space.basis[:, 0]]), "points"))
-    return Panel(title, "across (1)", "up (1)", tuple(curves), equal=True)
+    return Panel(title, "across (radii)", "up (radii)", tuple(curves), equal=True)
 
 
 def _seen(label: str, points: ArrayLike, style: str) -> Curve:
