@@ -22,7 +22,7 @@ def network_euler_maruyama(
 ) -> LawRun:
     r"""Moments of :math:`x \leftarrow x + h\,b(x) + \sqrt{2Th}\,\xi`, ξ ~ N(0, K), b the rates.
 
-    K is G⁻¹ for v and F⁻¹ for h. Activations are linear: with tanh the noise grows as cosh, and steps of any fixed length run away.
+    K is G⁻¹ for v and F⁻¹ for h. Activations are linear: with tanh noise grows as cosh, and steps run away.
 
     Parameters
     ----------
