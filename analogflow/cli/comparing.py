@@ -39,6 +39,8 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Print the comparison; 1 where nobody delivered the accuracy."""
+    if options.seed < 0:
+        raise BadInput(f"seed: {options.seed} is not a whole number from 0.")
     if options.scaling:
         return _scaling(options)
     if options.sizes:
@@ -51,8 +53,6 @@ def run_compare(options: argparse.Namespace) -> int:
         names = contenders_of(family)
         print(json.dumps({"flow": family, "contenders": names}, indent=2) if options.json else "\n".join(names))
         return 0
-    if options.seed < 0:
-        raise BadInput(f"seed: {options.seed} is not a whole number from 0.")
     report.check_writable(options.figure, force=options.force)
     with fraction_bar(options.json, "comparing") as on_progress:
         found = compare(

@@ -27,6 +27,8 @@ def about_reproduce(parser: argparse.ArgumentParser) -> None:
 
 def run_reproduce(options: argparse.Namespace) -> int:
     """Compute, write and show figures; claims that do not hold are findings and no failures."""
+    if options.list and (options.figure or options.output):
+        raise BadInput("reproduce: --list computes nothing; leave out FIGURE and -o, or --list.")
     if options.list:
         for name, compute in FIGURES.items():
             about, *_ = (inspect.getdoc(compute) or "").splitlines() or [""]

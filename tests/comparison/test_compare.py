@@ -172,6 +172,13 @@ def test_bad_input_is_a_sentence(more, sentence, tmp_path, capsys):
     assert said.out == ""
 
 
+def test_options_that_would_not_be_looked_at_are_refused(capsys):
+    assert main(["compare", "capacity", "--scaling", "--seed", "-1"]) == 2
+    assert "seed: -1 is not a whole number" in capsys.readouterr().err
+    assert main(["reproduce", "capacity-figure-5", "--list"]) == 2
+    assert "--list computes nothing" in capsys.readouterr().err
+
+
 def test_contenders_are_listed_as_an_object_too(tmp_path, capsys):
     (tmp_path / "p.csv").write_text("0.7,0.3\n0.1,0.9\n")
     assert main(["compare", "capacity", str(tmp_path / "p.csv"), "--list", "--json"]) == 0
