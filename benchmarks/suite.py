@@ -134,8 +134,8 @@ def certified(P: np.ndarray, ours: float, peers: float) -> Callable[[np.ndarray,
 
 
 def two_workers() -> Ratio:
-    """A study of 240 samples in ngspice: two workers beside one, their start included."""
-    study = af.Study(CHANNEL, noise=(1e-2,), samples=240, engine="ngspice", verify=False)
+    """A study of 100 samples in ngspice: two workers beside one, their start included."""
+    study = af.Study(CHANNEL, noise=(1e-2,), samples=100, engine="ngspice", verify=False)
 
     def with_workers(count: int) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder, af.run_study(study, folder, workers=count) as found:
