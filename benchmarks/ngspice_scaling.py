@@ -1,7 +1,7 @@
-"""What a channel of n symbols costs in ngspice: points, iterations, seconds and memory for n = 4 … 128.
+"""What a channel of n symbols costs in ngspice: points, iterations, seconds and memory up to n = 128, and VACASK beside it.
 
-One netlist for each n, run alone by the program, 60 τ at the default largest step. Run from the project's root; ``--write``
-puts the tables into docs/block_engine.md.
+One netlist for each n, run alone by the program, 60 τ at the default largest step; VACASK runs the same circuit, its modules
+compiled before. Run from the project's root; ``--write`` puts the tables into docs/block_engine.md.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,12 @@ SIZES = (4, 8, 16, 32, 64, 128)
 def measured(n: int, folder: Path) -> dict[str, float]:
     """Ngspice's own account of one run."""
     P = np.random.default_rng(0).dirichlet(np.ones(n), n)
-    path = af.netlist(af.compile(af.flows.capacity(af.Channel(P))), time_constants=60.0).write(folder / f"{n}.cir")
+    deck = af.netlist(af.compile(af.flows.capacity(af.Channel(P))), time_constants=60.0)
+    af.simulate(deck, engine="vacask")
+    begin = time.perf_counter()
+    af.simulate(deck, engine="vacask")
+    second = time.perf_counter() - begin
+    path = deck.write(folder / f"{n}.cir")
     path.write_text(path.read_text().replace("\nquit\n", "\nrusage all\nquit\n"))
     program = find_program()
     done = subprocess.run(
@@ -46,6 +52,7 @@ def measured(n: int, folder: Path) -> dict[str, float]:
         "factor": number("Matrix factor time"),
         "load": number("Matrix load time"),
         "megabytes": number("peak", done.stderr) / 1024,
+        "vacask": second,
     }
 
 
@@ -57,6 +64,7 @@ def scaling() -> str:
         (
             str(n), f"{m['equations']:.0f}", f"{m['points']:.0f}", f"{m['iterations']:.0f}", f"{m['seconds']:.3f}",
             f"{1e3 * m['seconds'] / m['iterations']:.3f}", f"{m['megabytes']:.0f}",
+            f"{m['vacask']:.3f}",
         )
         for n, m in found.items()
     ]  # fmt: skip
@@ -67,7 +75,7 @@ def scaling() -> str:
         )[0]
         for what, each in (("a run", False), ("an iteration", True))
     }
-    head = ("n", "equations", "points", "iterations", "seconds", "ms an iteration", "MB")
+    head = ("n", "equations", "points", "iterations", "seconds", "ms an iteration", "MB", "VACASK, seconds")
     exponents = ", ".join(f"{what} grows like n^{exponent:.1f}" for what, exponent in fitted.items())
     return table(head, rows) + f"\n\nFitted over n = {late[0]} to {late[-1]}: {exponents}."
 
