@@ -16,7 +16,7 @@ tar -xzf "$place"/dist/*.tar.gz -C "$place"
 
 ${PYTHON:-.venv/bin/python} -m venv "$place/venv"
 "$place/venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-input --constraint requirements.lock \
-    "$place"/wheel/*.whl
+    "$place"/wheel/*.whl >"$place/log" 2>&1 || { cat "$place/log" >&2; exit 1; }
 PATH="$place/venv/bin:$PATH"
 unset PYTHONPATH
 mkdir "$place/work"
