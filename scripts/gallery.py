@@ -14,6 +14,7 @@ import ast
 import dataclasses
 import os
 import shlex
+import shutil
 from pathlib import Path
 
 from analogflow.cli import main as analogflow
@@ -48,6 +49,10 @@ def draw(file: str, caption: str, arguments: str) -> Picture:
 
 def solve(file: str, caption: str, arguments: str) -> Picture:
     return Picture(file, caption, f"analogflow solve {arguments} --figure docs/images/{file} --force")
+
+
+def reproduced(figure: str, caption: str) -> Picture:
+    return Picture(f"{figure}.svg", caption, f"analogflow reproduce {figure} -o figures --force")
 
 
 PICTURES = {
@@ -134,6 +139,12 @@ PICTURES = {
             "python benchmarks/comparison.py --write",
         ),
     ),
+    "Figures of the papers": (
+        reproduced("capacity-figure-5", "How fast the capacity flow comes near its limit, and what the theorems say"),
+        reproduced("rate-distortion-figure-5", "Spectral gap of a two-point source, as printed and as it is"),
+        reproduced("transport-figure-1", "A cooling circuit that collapses, one that pauses, and one that needs no pause"),
+        reproduced("attention-figure-3", "Tokens on a sphere in two phases: first E, then F"),
+    ),
 }
 """Pictures of docs/images by the section of the page that shows them."""
 
@@ -149,7 +160,6 @@ def page() -> str:
         parts.append(f"## {section}\n")
         parts += [picture.shown() for picture in pictures]
     parts.append(
-        "## Figures of the papers\n\n"
         "`analogflow reproduce --list` names them, `analogflow reproduce all -o figures` makes all of\n"
         "them: [Figures of the source papers](reproduction.md).\n"
     )
@@ -196,6 +206,8 @@ def main() -> None:
             print(picture.command, flush=True)
             if code := analogflow(shlex.split(picture.command)[1:]):
                 raise SystemExit(code)
+            if " reproduce " in picture.command:  # its figure lies beside its data
+                shutil.copyfile(Path("figures", picture.file), Path("docs/images", picture.file))
     PAGE.write_text(page(), encoding="utf-8")
 
 
