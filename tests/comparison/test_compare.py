@@ -174,7 +174,7 @@ def test_bad_input_is_a_sentence(more, sentence, tmp_path, capsys):
 
 def test_options_that_would_not_be_looked_at_are_refused(capsys):
     assert main(["compare", "capacity", "--scaling", "--seed", "-1"]) == 2
-    assert "seed: -1 is not a whole number" in capsys.readouterr().err
+    assert "--seed: '-1' is not a whole number" in capsys.readouterr().err
     assert main(["reproduce", "capacity-figure-5", "--list"]) == 2
     assert "--list computes nothing" in capsys.readouterr().err
 

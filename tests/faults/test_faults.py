@@ -18,6 +18,7 @@ import pytest
 import analogflow as af
 from analogflow.cli import main
 from analogflow.simulators.ngspice.raw import read_raw
+from analogflow.simulators.ngspice.session import default_session
 
 ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 COMMAND = [sys.executable, "-m", "analogflow"]
@@ -185,6 +186,7 @@ def test_a_full_standard_output_is_one_sentence(folder, capsys, monkeypatch):
 def test_without_a_folder_for_temporary_files_ngspice_is_refused_in_one_sentence(folder, capsys, monkeypatch):
     # TMPDIR is tried first, then /tmp and others; a limit of zero bytes on files makes all of them useless.
     monkeypatch.setattr(tempfile, "tempdir", None)
+    default_session().close()  # one that an earlier test left has its folder already
     with files_of_at_most(0):
         code = main(["solve", "capacity", "p.csv", "--engine", "ngspice"])
     words = capsys.readouterr().err
@@ -202,6 +204,7 @@ def test_a_folder_that_can_not_be_written_is_one_sentence(folder, capsys):
 
 def test_a_library_that_is_no_ngspice_is_refused_with_exit_code_3(folder, capsys, monkeypatch):
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", "libm.so.6")
+    default_session().close()  # one that an earlier test left has its library already
     assert main(["solve", "capacity", "p.csv", "--engine", "ngspice"]) == 3
     words = capsys.readouterr().err
     assert "NGSPICE_LIBRARY_PATH is 'libm.so.6', but it is not an ngspice library (it has no ngSpice_Init)" in words

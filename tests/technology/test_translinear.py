@@ -164,7 +164,7 @@ def test_monte_carlo_spread_of_the_settled_distribution(limits, offset, expected
     parts = dataclasses.replace(
         circuit.parts, tolerances=limits, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=offset)
     )
-    ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final("z") for k in range(200)])
+    ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final("z") for k in range(100)])
     assert ends.std(axis=0).mean() == pytest.approx(expected, rel=0.25)
 
 
