@@ -87,6 +87,17 @@ def test_order_four_is_as_accurate_at_a_tenth_as_trapezoids_at_a_hundredth(logis
     assert 5e-7 < logistic('tran_method="trap"', 0.01) < 2e-6
 
 
+def test_the_row_at_the_start_holds_only_what_was_set(tmp_path):
+    text = LOGISTIC.replace("OPTIONS", 'tran_method="trap"').replace("STEP", "0.1").replace("SOURCE", "")
+    (tmp_path / "rate.va").write_text(HEADER + RATE)
+    (tmp_path / "small.sim").write_text(text.replace("ABSTOL", "1e-9").replace("save v(z)", "save v(z) v(f)"))
+    subprocess.run([find_programs().simulator, "-qp", "small.sim"], cwd=tmp_path, capture_output=True, check=True)
+    (plot,) = read_raw(tmp_path / "t.raw")
+    z, f = plot.vectors["z"], plot.vectors["f"]
+    assert (plot.vectors["time"][0], z[0], f[0]) == (0.0, 0.1, 0.0)  # f is z(1 − z) = 0.09 in truth
+    np.testing.assert_allclose(abs(f[1:]), z[1:] * (1 - z[1:]), atol=1e-6)
+
+
 def test_a_source_that_is_joined_to_nothing_spoils_the_step_after_its_knots(logistic):
     """Why a second knot follows each: the step after a breakpoint is long, at order 1, and its error is not looked at."""
     order = 'tran_method="am" tran_maxord=4'
