@@ -12,7 +12,7 @@ from analogflow import report
 from analogflow.cli.progress import fraction_bar
 from analogflow.errors import BadInput
 from analogflow.netlister.deck import refuse_existing, write_text
-from analogflow.reproduction import FIGURES, reproduce
+from analogflow.reproduction import FIGURES, figure_named
 
 __all__ = ["about_reproduce", "run_reproduce"]
 
@@ -37,6 +37,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
     if options.figure is None or options.output is None:
         raise BadInput("reproduce: give FIGURE and -o DIR; analogflow reproduce --list shows the figures.")
     names = list(FIGURES) if options.figure == "all" else [options.figure]
+    figures = [figure_named(name) for name in names]  # a wrong name is refused before anything is made
     folder = Path(options.output)
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{str(folder)!r} is a file; name a directory.")
@@ -50,8 +51,8 @@ def run_reproduce(options: argparse.Namespace) -> int:
         raise BadInput(f"{str(folder)!r} can not be made ({fault.strerror}).") from None
     found = []
     with fraction_bar(False, "reproducing") as on_progress:
-        for k, (name, (figure, data, text)) in enumerate(paths.items()):
-            one = reproduce(name)
+        for k, (compute, (figure, data, text)) in enumerate(zip(figures, paths.values(), strict=True)):
+            one = compute()
             report.save_figure(report.plot_reproduction(one), figure, force=options.force)
             write_text(data, one.to_csv(), force=options.force, encoding="utf-8")
             write_text(text, one.to_markdown(), force=options.force, encoding="utf-8")

@@ -7,7 +7,7 @@ from analogflow.errors import BadInput
 from analogflow.reproduction import attention, capacity, rate_distortion, relaxation, transport
 from analogflow.reproduction.result import Curve, Finding, Panel, Reproduction
 
-__all__ = ["FIGURES", "Curve", "Finding", "Panel", "Reproduction", "reproduce"]
+__all__ = ["FIGURES", "Curve", "Finding", "Panel", "Reproduction", "figure_named", "reproduce"]
 
 FIGURES: dict[str, Callable[[], Reproduction]] = {
     **capacity.FIGURES,
@@ -19,8 +19,8 @@ FIGURES: dict[str, Callable[[], Reproduction]] = {
 """Every figure that can be asked for, by name."""
 
 
-def reproduce(name: str) -> Reproduction:
-    """Compute a figure of a paper anew.
+def figure_named(name: str) -> Callable[[], Reproduction]:
+    """What computes a figure.
 
     Raises
     ------
@@ -31,4 +31,15 @@ def reproduce(name: str) -> Reproduction:
         near = difflib.get_close_matches(name, FIGURES, n=3)
         known = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(FIGURES)}."
         raise BadInput(f"reproduce: {name!r} is not known; {known}")
-    return FIGURES[name]()
+    return FIGURES[name]
+
+
+def reproduce(name: str) -> Reproduction:
+    """Compute a figure of a paper anew.
+
+    Raises
+    ------
+    BadInput
+        There is no such figure.
+    """
+    return figure_named(name)()

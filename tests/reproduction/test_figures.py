@@ -57,6 +57,9 @@ def test_the_command_writes_figure_data_and_findings(tmp_path, capsys):
 
 def test_bad_input_is_a_sentence(tmp_path, capsys):
     (tmp_path / "file").write_text("")
+    assert main(["reproduce", "capacity-figure-33", "-o", str(tmp_path / "new")]) == 2
+    assert not (tmp_path / "new").exists()
+    capsys.readouterr()
     file = str(tmp_path / "file")
     for arguments in (["capacity-figure-33", "-o", "x"], ["capacity-figure-3"], ["capacity-figure-3", "-o", file]):
         assert main(["reproduce", *arguments]) == 2
