@@ -23,7 +23,7 @@ test: lint ## Set up, lint, type-check and run all tests (PYTEST_FLAGS=--slow fo
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} $(PYTEST_FLAGS)
 
 # The least share of branches is pyproject.toml's. Pytest's closing line stays the last; a shortfall fails like a test.
-coverage: lint ## The same tests, and which branches of the package they take: it fails below nine in ten
+coverage: lint ## The same tests, and which lines and branches they take: it fails below nine in ten
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} \
 		--cov=analogflow --cov-branch --cov-report=term:skip-covered $(PYTEST_FLAGS)
 

@@ -95,7 +95,7 @@ class Solution:
         """Time in τ from which the answer stays within 1e-6 of its last value; None if it does not, or was not to."""
         if self.noisy or self.flow.end_time is not None:
             return None
-        return self.run.settling_time(self.flow.answer, SETTLING_BAND)
+        return self.run.settling_time(self.flow.rests, SETTLING_BAND)
 
     @property
     def passed(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,11 +59,12 @@ class Trajectory:
         """Last value of signal `name`, shape (size,)."""
         return self._signal(name)[-1]
 
-    def settling_time(self, name: str, band: float) -> float | None:
-        """Time in τ from which signal `name` stays within `band` of its last value; None unless the run settled."""
+    def settling_time(self, names: str | Sequence[str], band: float) -> float | None:
+        """Time in τ from which one signal or several stay within `band` of their last values; None unless the run settled."""
         if not self.outcome.ok:
             return None
-        values = self._signal(name)
+        asked = [names] if isinstance(names, str) else names
+        values = np.concatenate([self._signal(name) for name in asked], axis=-1)
         outside = np.flatnonzero(abs(values - values[-1]).max(axis=1) > band)
         return float(self.time[outside[-1] + 1]) if len(outside) else 0.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def march(
     method: Method,
     *,
     drive: Drive | None = None,
-    answer: str = "",
+    rests: Sequence[str] = (),
     tolerances: Tolerances = Tolerances(),
     on_progress: Callable[[float], None] | None = None,
 ) -> March:
@@ -100,14 +100,14 @@ def march(
     method : Method
     drive : Drive, optional
         Noise; steps then end at its knots.
-    answer : str
-        State or observable that settles.
+    rests : sequence of str
+        States and observables that have to settle; the first state if none is named.
     tolerances : Tolerances
     on_progress : callable, optional
         Called with the least time reached, in τ.
     """
     with np.errstate(all="ignore"), few_threads(field.size):
-        walk = _Walk(field, start, save, end, method, drive, answer, tolerances)
+        walk = _Walk(field, start, save, end, method, drive, rests, tolerances)
         while walk.active.any():
             walk.step()
             if on_progress is not None:
@@ -126,7 +126,7 @@ class _Walk:
         end: float,
         method: Method,
         drive: Drive | None,
-        answer: str,
+        rests: Sequence[str],
         tolerances: Tolerances,
     ) -> None:
         samples = len(start)
@@ -142,7 +142,8 @@ class _Walk:
         self.saved = np.zeros(samples, dtype=np.intp)
         self.steps = 0
         self.looked = self.time
-        self.answer = {**field.graph.states, **field.graph.observables}[answer or next(iter(field.graph.states))]
+        named = {**field.graph.states, **field.graph.observables}
+        self.resting = [named[name] for name in rests or [next(iter(named))]]
         self.rate = field(0.0, self.y, self._noise(0.0, np.zeros(samples)))
         self.watched = self._watch() if tolerances.settled else np.zeros((samples, 1))
         self.h = self._first_step()
@@ -259,9 +260,11 @@ class _Walk:
         return None if start is None or change is None else start + self._position(fraction * h)[:, None] * change
 
     def _watch(self) -> Array:
-        """Answer of each sample, shape (samples, size of the answer)."""
+        """What has to settle, of each sample, shape (samples, size of it)."""
         values = self.field.signals(self.y, self._noise(0.0, np.zeros(len(self.y))))
-        return np.broadcast_to(values[self.answer], (len(self.y), values[self.answer].shape[-1]))
+        return np.concatenate(
+            [np.broadcast_to(values[node], (len(self.y), values[node].shape[-1])) for node in self.resting], axis=-1
+        )
 
 
 def _all(flags: Flags) -> Flags:

@@ -153,12 +153,19 @@ IMPLICIT: Method = _Rodas()
 _STIFF = 25.0
 """Rate, per τ, from which the explicit method would take its steps for stability and not for accuracy."""
 
+_STABLE = 2.0
+"""Rate times step up to which the explicit method is stable, with a margin: its stability ends at 3.3."""
+
 _LARGEST_SPECTRUM = 400
 
 
-def method_for(field: VectorField, y: Array) -> Method:
-    """Method that suits the rates of `field` at `y`, shape (samples, size), as its poles and its Jacobian show them."""
-    if field.fastest_leak() > _STIFF:
+def method_for(field: VectorField, y: Array, longest: float = np.inf) -> Method:
+    """Method that suits the rates of `field` at `y`, shape (samples, size), as its poles and its Jacobian show them.
+
+    No step is longer than `longest`, in τ: over steps as short as those between knots the explicit method may be stable.
+    """
+    stiff = max(_STIFF, _STABLE / longest)
+    if field.fastest_leak() > stiff:
         return IMPLICIT
     if field.size > _LARGEST_SPECTRUM:
         return EXPLICIT
@@ -167,4 +174,4 @@ def method_for(field: VectorField, y: Array) -> Method:
         if not np.isfinite(jacobian).all():
             return EXPLICIT
         bound = abs(jacobian).sum(axis=-1).max()  # no eigenvalue is larger, and most need no closer look
-        return IMPLICIT if bound > _STIFF and abs(np.linalg.eigvals(jacobian)).max() > _STIFF else EXPLICIT
+        return IMPLICIT if bound > stiff and abs(np.linalg.eigvals(jacobian)).max() > stiff else EXPLICIT

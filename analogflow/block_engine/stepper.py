@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.integrate import DOP853
@@ -23,7 +23,7 @@ def integrate(
     graph: BlockGraph,
     time_constants: float,
     *,
-    answer: str = "",
+    rests: Sequence[str] = (),
     tolerance: float = 0.0,
     rtol: float = 1e-9,
     atol: float = 1e-12,
@@ -36,10 +36,10 @@ def integrate(
     graph : BlockGraph
     time_constants : float
         End time in units of τ; the run stops before if it settles.
-    answer : str
-        State or observable that has to settle; the first state if empty.
+    rests : sequence of str
+        States and observables that have to settle; the first state if none is named.
     tolerance : float
-        The run has settled when the answer moves by less than this per τ; 0 runs to the end.
+        The run has settled when none of them moves by as much as this per τ; 0 runs to the end.
     rtol, atol : float
         Relative and absolute error allowed per step.
     on_progress : callable, optional
@@ -53,10 +53,10 @@ def integrate(
     if not 0 < time_constants < np.inf:
         raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
     field = VectorField(graph)
-    answer = answer or next(iter(graph.states))
+    rests = rests or [next(iter(graph.states))]
     solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol)
     times, states = [0.0], [solver.y.copy()]
-    watched = field.observables(solver.y)[answer]
+    watched = _joint(field, solver.y, rests)
     outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -70,7 +70,7 @@ def integrate(
                 break
             times.append(solver.t)
             states.append(solver.y.copy())
-            moved, watched = watched, field.observables(solver.y)[answer]
+            moved, watched = watched, _joint(field, solver.y, rests)
             length = times[-1] - times[-2]
             if tolerance and length >= SHORTEST_REST and abs(watched - moved).max() <= tolerance * length:
                 outcome = Outcome.SETTLED
@@ -79,6 +79,11 @@ def integrate(
                 on_progress(solver.t)
     values = field.observables(np.array(states))
     return Trajectory(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail.strip())
+
+
+def _joint(field: VectorField, y: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    values = field.observables(y)
+    return np.concatenate([values[name] for name in names])
 
 
 def _largest(graph: BlockGraph, y: np.ndarray) -> str:

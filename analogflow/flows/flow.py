@@ -64,7 +64,9 @@ class Flow:
     observables : mapping of name to callable
         Called as `function` is.
     answer : str
-        State or observable that is the answer: a run has settled when it no longer moves. The first state if not given.
+        State or observable that is the answer. The first state if not given.
+    rests : sequence of str
+        States and observables that no longer move once a run has settled. The answer if not given.
     gauge : str
         Name of a constant that changes the flow off its invariant manifold only, so that a pass may set it; empty if none.
     mend : bool
@@ -87,6 +89,7 @@ class Flow:
     constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     observables: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
     answer: str = ""
+    rests: tuple[str, ...] = ()
     gauge: str = ""
     mend: bool = True
     family: str = "custom"
@@ -112,6 +115,10 @@ class Flow:
         object.__setattr__(self, "answer", self.answer or next(iter(states)))
         if self.answer not in states and self.answer not in self.observables:
             raise BadInput(f"Flow.answer: {self.answer!r} is neither a state nor an observable of this flow.")
+        object.__setattr__(self, "rests", tuple(self.rests) or (self.answer,))
+        for name in self.rests:
+            if name not in states and name not in self.observables:
+                raise BadInput(f"Flow.rests: {name!r} is neither a state nor an observable of this flow.")
         if self.end_time is not None and not 0 < self.end_time < np.inf:
             raise BadInput(f"Flow.end_time: {self.end_time!r} is not a positive number of time constants.")
         for kept in self.keeps:

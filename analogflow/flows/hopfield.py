@@ -147,6 +147,7 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
         (),
         constants,
         observables,
+        rests=("v", "h"),
         family="hopfield",
         form=form,
         equations=_EQUATIONS[problem.activation, noisy],

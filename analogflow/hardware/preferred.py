@@ -205,7 +205,7 @@ def _crossbar_rows(circuit: Circuit, resistors: dict[str, Resistor], series: str
     if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
         return {}
     transition = np.asarray(circuit.flow.constants["P"])
-    settled = integrate(circuit.graph, 5000.0, answer="z", tolerance=1e-9).final("z")
+    settled = integrate(circuit.graph, 5000.0, rests=["z"], tolerance=1e-9).final("z")
     # An input that dies out has no say in the answer.
     used = np.where(settled > _EXTINCT, settled, 0.0)
     try:

@@ -42,7 +42,7 @@ def run(
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
         return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)
-    run = integrate(circuit.graph, end, answer=circuit.flow.answer, tolerance=tolerance, on_progress=on_progress)
+    run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerance=tolerance, on_progress=on_progress)
     return dataclasses.replace(run, values=_in_flow_units(circuit, run.values), record=_record())
 
 
@@ -94,8 +94,9 @@ def follow(
     end = float(times[-1])
     start = circuit.graph.initial()[None]
     drive = Drive(field, circuit.noise, [circuit.sample], end) if len(field.streams) else None
+    longest = np.inf if drive is None else circuit.noise.step
     walked = march(
-        field, start, times, end, method_for(field, start), drive=drive, answer=circuit.flow.answer,
+        field, start, times, end, method_for(field, start, longest), drive=drive, rests=circuit.flow.rests,
         tolerances=Tolerances(step_accuracy, 1e-2 * step_accuracy, tolerance), on_progress=on_progress,
     )  # fmt: skip
     reached = times <= walked.end[0]

@@ -98,8 +98,12 @@ def simulate(
     rest = 0.0 if deck.tables else tolerance  # with noise the answer never rests
     run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and tolerance and run.outcome is Outcome.COMPLETED:
-        run = dataclasses.replace(run, outcome=_fluctuating(run.time, run.values[deck.circuit.flow.answer]))
+        run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
     return judged(deck.circuit, run)
+
+
+def _resting(circuit: Circuit, run: Trajectory) -> np.ndarray:
+    return np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
 
 
 def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
@@ -124,7 +128,7 @@ def judged(circuit: Circuit, run: Trajectory) -> Trajectory:
             if kept.binding and abs(defect) > (_DEFECT if circuit.ideal and circuit.parts is None else _IMPERFECT_DEFECT):
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
-    if run.outcome is Outcome.NOT_SETTLED and _is_algebraic(run.time, run.values[circuit.flow.answer]):
+    if run.outcome is Outcome.NOT_SETTLED and _is_algebraic(run.time, _resting(circuit, run)):
         return dataclasses.replace(run, outcome=Outcome.ALGEBRAIC)
     return run
 

@@ -181,7 +181,7 @@ def ensemble_chunks(
     probe = VectorField(imperfect_graph(circuit, imperfections, noise, numbers[:1], only))
     if tolerance and len(probe.streams):
         raise BadInput("tolerance: a run with noise never comes to rest; leave it at 0 and give time_constants.")
-    method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)))
+    method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), noise.step if len(probe.streams) else np.inf)
     size = _samples_in(memory, probe, noise, time_constants, len(times), stiff=method is IMPLICIT)
     record = {"seed": noise.seed, "noise": noise.sigma, "noise_step": noise.step, "imperfections": str(imperfections)}
     for first in range(0, len(numbers), size):
@@ -195,7 +195,7 @@ def ensemble_chunks(
 
         walked = march(
             field, _initial(circuit, field, starts, slice(first, first + len(some))), times, time_constants, method,
-            drive=drive, answer=circuit.flow.answer,
+            drive=drive, rests=circuit.flow.rests,
             tolerances=Tolerances(step_accuracy, 1e-2 * step_accuracy, tolerance), on_progress=progress,
         )  # fmt: skip
         yield _result(field, drive, walked, np.array(some), times, asked=bool(tolerance), record=record)

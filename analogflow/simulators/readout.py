@@ -33,8 +33,12 @@ def settle_of(deck: Deck, tolerance: float) -> Settle | None:
     """When a run may stop early; None where `tolerance`, in flow units per τ, is 0."""
     if not tolerance:
         return None
-    answer = deck.readings[deck.circuit.flow.answer]
-    return Settle(answer.vectors, tolerance * answer.resolution / deck.circuit.time_constant)
+    limits: dict[str, float] = {}
+    for reading in (deck.readings[name] for name in deck.circuit.flow.rests):
+        limit = tolerance * reading.resolution / deck.circuit.time_constant
+        for vector in reading.vectors:
+            limits[vector] = min(limit, limits.get(vector, limit))
+    return Settle(tuple(limits), tuple(limits.values()))
 
 
 def window_of(deck: Deck) -> float:

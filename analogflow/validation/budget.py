@@ -139,7 +139,7 @@ def error_budget(
         raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")
     if not causes:
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
-    ideal = integrate(circuit.graph, _LONGEST, answer=circuit.flow.answer, tolerance=1e-9)
+    ideal = integrate(circuit.graph, _LONGEST, rests=circuit.flow.rests, tolerance=1e-9)
     if ideal.outcome is not Outcome.SETTLED:
         raise BadInput(
             f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"

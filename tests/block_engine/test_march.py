@@ -77,6 +77,8 @@ def test_a_stiff_problem_takes_few_implicit_steps():
     matrix = np.array([[-1.0, 0.0], [1000.0, -1000.0]])
     start = np.array([[1.0, 0.0]])
     assert method_for(field, start) is IMPLICIT
+    assert method_for(field, start, longest=1e-3) is EXPLICIT
+    assert method_for(field, start, longest=1e-2) is IMPLICIT
     assert method_for(field_of(predator, x=[2.0], y=[1.0]), start) is EXPLICIT
     times = np.array([0.0, 0.001, 0.5, 5.0])
     implicit = march(field, start, times, 5.0, IMPLICIT, tolerances=Tolerances(1e-6, 1e-9))

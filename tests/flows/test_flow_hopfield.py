@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import simpson
 
-from analogflow import Noise, compile, degrade, ensemble, netlist, parity, simulate
+from analogflow import Noise, compile, degrade, ensemble, netlist, parity, simulate, solve
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, hopfield
 from analogflow.graph import white_noise
@@ -47,6 +47,16 @@ def test_drift_of_a_linear_network_is_the_same_with_noise():
         np.testing.assert_array_equal(warm.rates(**x)[name], rate)
     assert cold.averaging is None
     assert warm.averaging is not None
+
+
+@engines
+def test_a_run_goes_on_until_the_hidden_states_rest(engine):
+    """Without couplings v starts where it rests, and h decays from 1."""
+    problem = Hopfield(np.zeros((2, 2)), np.array([1.0, -1.0]), start=[1.0, -1.0, 1.0, 1.0])
+    found = solve(problem, engine=engine)
+    assert found.passed, str(found.certificate)
+    assert abs(found.run.final("h")).max() < 1e-7
+    assert found.settling_time == pytest.approx(np.log(1e6), abs=0.5)
 
 
 def test_drift_of_a_saturating_network_has_ito_s_correction():

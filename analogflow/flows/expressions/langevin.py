@@ -59,17 +59,11 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
     def energy(*states: Any) -> Any:
         return written(problem.energy, dict(zip(names, states, strict=True)), "E")
 
-    def position(*states: Any) -> Any:
-        axes: np.ndarray = np.eye(len(names))
-        return sum(axes[k] * x for k, x in enumerate(states))
-
-    # Without noise a run ends where every variable has come to rest, so that all of them are its answer.
-    joint = problem.temperature == 0 and len(names) > 1
     return Flow(
         rates,
         {name: np.array([start]) for name, start in zip(names, problem.start, strict=True)},
-        observables={"energy": energy, "position": position} if joint else {"energy": energy},
-        answer="position" if joint else next(iter(names)),
+        observables={"energy": energy},
+        rests=tuple(names),
         family="langevin",
         form=form,
         equations="dx = (T div K - K grad E) dt + sqrt(2T) dW, dW ~ N(0, K dt); E = " + problem.energy.text,

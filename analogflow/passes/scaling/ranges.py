@@ -79,7 +79,15 @@ def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[st
         drive = Drive(field, Noise(1.0, 1, step), range(len(starts)), end)
     times = end * np.linspace(0.0, 1.0, _POINTS) ** 3  # most of them early, where the fast modes are
     with np.errstate(all="ignore"):
-        walked = march(field, starts, times, end, method_for(field, starts), drive=drive, tolerances=Tolerances(1e-5, 1e-8))
+        walked = march(
+            field,
+            starts,
+            times,
+            end,
+            method_for(field, starts, np.inf if drive is None else drive.step),
+            drive=drive,
+            tolerances=Tolerances(1e-5, 1e-8),
+        )
     states = walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)
     states = starts if not len(states) else states
     clamped = {}

@@ -38,26 +38,27 @@ _VECTOR = re.compile(r"v\(([a-z0-9_.]+)\)|i\(([a-z0-9_.]+)\)|([a-z0-9_.]+(?:#bra
 class Settle:
     """When a run may stop early: every one of `vectors` stays within a band over the last window.
 
-    The band is `tolerance` × window wide, and the greatest minus the smallest value counts, not the difference of the
+    The band is its tolerance × window wide, and the greatest minus the smallest value counts, not the difference of the
     ends, so that an oscillation is not taken for rest. A state that lingers near a saddle is.
 
     Parameters
     ----------
     vectors : tuple of str
         Some of the request's vectors.
-    tolerance : float
-        Volts (or amperes) per second, positive.
+    tolerances : tuple of float
+        One for each vector, in volts (or amperes) per second, positive.
     """
 
     vectors: tuple[str, ...]
-    tolerance: float
+    tolerances: tuple[float, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", tuple(self.vectors))
-        if not self.vectors or not _positive(self.tolerance):
+        object.__setattr__(self, "tolerances", tuple(self.tolerances))
+        if not self.vectors or len(self.tolerances) != len(self.vectors) or not all(map(_positive, self.tolerances)):
             raise BadInput(
-                f"settle: {len(self.vectors)} vectors and a tolerance of {self.tolerance!r}; "
-                "name at least one vector and give a positive number of volts per second."
+                f"settle: {len(self.vectors)} vectors and tolerances of {self.tolerances!r}; "
+                "name at least one vector and give each a positive number of volts per second."
             )
 
     def at_rest(self, clock: NDArray[np.float64], values: Sequence[NDArray[np.float64]], window: float) -> bool:
@@ -68,7 +69,8 @@ class Settle:
         if len(clock) < 2 or clock[-1] < window:
             return False
         start = max(int(np.searchsorted(clock, clock[-1] - window, side="right")) - 1, 0)
-        return all(float(np.ptp(value[start:])) <= self.tolerance * window for value in values)
+        bands = (tolerance * window for tolerance in self.tolerances)
+        return all(float(np.ptp(value[start:])) <= band for value, band in zip(values, bands, strict=True))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -157,7 +157,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
                 run = Trajectory(np.append(times, max(times[-1], part.end[k])), values, outcome)
                 outcomes[k] = judged(degraded, run).outcome
         settled = (
-            settling_times(times, part.values[flow.answer], part.final[flow.answer])
+            np.max([settling_times(times, part.values[name], part.final[name]) for name in flow.rests], axis=0)
             if asks
             else np.full(len(outcomes), np.nan)
         )
@@ -194,7 +194,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     )
     if not run.values:
         return {**blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
-    settled = run.settling_time(flow.answer, SETTLING_BAND) if asks else None
+    settled = run.settling_time(flow.rests, SETTLING_BAND) if asks else None
     verdict = ""
     if study.verify and comes_back(flow):
         verdict, fault = _restarted(study, circuit, run)

@@ -88,8 +88,8 @@ def test_the_analysis_must_reach_the_end_time_from_0_and_be_there(analysis: str)
         ({"vectors": ("time",)}, "not the time itself"),
         ({"vectors": ("a b",)}, "'a b' is not the name of a vector"),
         ({"vectors": ("a", 3)}, "3 is not the name of a vector"),
-        ({"settle": Settle(("a",), 1.0)}, "settle: needs a window"),
-        ({"settle": Settle(("b",), 1.0), "window": 1.0}, "settle: b is not among the vectors"),
+        ({"settle": Settle(("a",), (1.0,))}, "settle: needs a window"),
+        ({"settle": Settle(("b",), (1.0,)), "window": 1.0}, "settle: b is not among the vectors"),
         ({"deck": ("* x",)}, "must be a list of lines"),
     ],
 )
@@ -98,9 +98,9 @@ def test_what_a_request_must_be(fields: dict[str, object], message: str) -> None
         Request(**({"deck": DECK, "vectors": ("a",), "end_time": 10.0} | fields))  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("fields", [((), 1.0), (("a",), 0.0), (("a",), float("nan"))])
-def test_what_settling_must_be(fields: tuple[tuple[str, ...], float]) -> None:
-    with pytest.raises(BadInput, match="name at least one vector and give a positive number"):
+@pytest.mark.parametrize("fields", [((), ()), (("a",), (0.0,)), (("a",), (float("nan"),)), (("a",), (1.0, 1.0))])
+def test_what_settling_must_be(fields: tuple[tuple[str, ...], tuple[float, ...]]) -> None:
+    with pytest.raises(BadInput, match="name at least one vector and give each a positive number"):
         Settle(*fields)
 
 
@@ -110,18 +110,20 @@ def test_names_of_vectors() -> None:
 
 def test_rest_is_judged_over_the_whole_window_and_not_by_its_ends() -> None:
     clock = np.linspace(0, 10, 101)
-    settle = Settle(("a",), 1e-3)
+    settle = Settle(("a",), (1e-3,))
     wave = np.sin(2 * np.pi * clock)
     assert abs(wave[-1] - wave[-11]) < 1e-9
     assert not settle.at_rest(clock, [wave], 1.0)
     assert settle.at_rest(clock, [np.exp(-3 * clock)], 1.0)
-    assert not settle.at_rest(clock, [np.exp(-3 * clock), wave], 1.0)
+    both = [np.exp(-3 * clock), wave]
+    assert not Settle(("a", "b"), (1e-3, 1e-3)).at_rest(clock, both, 1.0)
+    assert Settle(("a", "b"), (1e-3, 3.0)).at_rest(clock, both, 1.0)
     assert not settle.at_rest(clock[:10], [np.zeros(10)], 1.0)
     assert settle.at_rest(np.array([0.0, 5.0]), [np.zeros(2)], 1.0)
 
 
 def test_a_request_survives_the_journey() -> None:
-    request = Request(DECK, ("v(a)",), 10.0, window=1.0, settle=Settle(("v(a)",), 1e-3), blow_up=1e6)
+    request = Request(DECK, ("v(a)",), 10.0, window=1.0, settle=Settle(("v(a)",), (1e-3,)), blow_up=1e6)
     stream = io.BytesIO()
     write_frame(stream, *request.to_frame())
     stream.seek(0)

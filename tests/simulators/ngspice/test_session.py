@@ -99,7 +99,7 @@ def test_a_run_does_not_depend_on_those_before_it(session: NgspiceSession) -> No
     loose = Request(
         ["* loose", *DECAY, ".options method=gear reltol=0.1", ".save v(x)", ".tran 1 10 0 1 uic", ".end"], ("x",), 10.0
     )
-    for before in (loose, request(*EXPLOSION), request(*DECAY, window=0.5, settle=Settle(("x",), 0.1))):
+    for before in (loose, request(*EXPLOSION), request(*DECAY, window=0.5, settle=Settle(("x",), (0.1,)))):
         assert session.run(before).time.tobytes() != first.time.tobytes()
         again = session.run(request(*DECAY))
         assert again.time.tobytes() == first.time.tobytes()
@@ -135,7 +135,7 @@ def test_progress_is_reported(session: NgspiceSession) -> None:
 
 def test_a_settled_run_stops_early_and_is_a_piece_of_the_whole(session: NgspiceSession) -> None:
     whole = session.run(request(*DECAY))
-    reply = session.run(request(*DECAY, window=1.0, settle=Settle(("x",), 1e-2)))
+    reply = session.run(request(*DECAY, window=1.0, settle=Settle(("x",), (1e-2,))))
     assert reply.status == "settled"
     assert reply.vectors["x"].tobytes() == whole.vectors["x"][: len(reply.time)].tobytes()
     # Over a window of 1 s ending at t, exp(-t) moves (e - 1) exp(-t): 0.01 at t = 5.15, plus a look of a quarter window.
@@ -144,12 +144,12 @@ def test_a_settled_run_stops_early_and_is_a_piece_of_the_whole(session: NgspiceS
 
 def test_an_oscillation_does_not_settle(session: NgspiceSession) -> None:
     oscillator = ("c1 x 0 1 ic=1", "c2 y 0 1 ic=0", "b1 0 x i=6.283185307*v(y)", "b2 0 y i=-6.283185307*v(x)")
-    reply = session.run(request(*oscillator, window=1.0, settle=Settle(("x",), 0.1)))
+    reply = session.run(request(*oscillator, window=1.0, settle=Settle(("x",), (0.1,))))
     assert reply.status == "done"
 
 
 def test_rest_at_the_very_end_counts(session: NgspiceSession) -> None:
-    reply = session.run(request("c1 x 0 1 ic=1", "r1 x 0 1e6", window=10.0, settle=Settle(("x",), 1.0)))
+    reply = session.run(request("c1 x 0 1 ic=1", "r1 x 0 1e6", window=10.0, settle=Settle(("x",), (1.0,))))
     assert (reply.status, reply.last_time) == ("settled", 10.0)
 
 
@@ -345,7 +345,7 @@ def test_memory_stays_flat_over_300_runs() -> None:
     questions = [
         request(*DECAY),
         request(*LOGARITHM),
-        request(*DECAY, window=1.0, settle=Settle(("x",), 0.1)),
+        request(*DECAY, window=1.0, settle=Settle(("x",), (0.1,))),
         Request(deck(*(f"c{k} n{k} 0 1 ic=1" for k in range(50)), *(f"b{k} 0 n{k} i=-v(n{k})" for k in range(50)),
                      save=".save v(n0)", step=0.5), ("n0",), 10.0),
     ]  # fmt: skip
