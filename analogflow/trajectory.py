@@ -60,7 +60,7 @@ class Trajectory:
         return self._signal(name)[-1]
 
     def settling_time(self, names: str | Sequence[str], band: float) -> float | None:
-        """Time in τ from which one signal or several stay within `band` of their last values; None unless the run settled."""
+        """Time in τ from which one or more signals stay within `band` of their last values; None unless the run settled."""
         if not self.outcome.ok:
             return None
         asked = [names] if isinstance(names, str) else names
