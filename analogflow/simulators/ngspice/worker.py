@@ -38,6 +38,7 @@ __all__ = ["Rejected", "Simulator", "main"]
 _FIRST_LOOK = 16  # points; later looks follow the density of points
 _FEWEST_POINTS = 8
 _MOST_STALLS = 3
+_STUCK_POINTS, _LEAST_PROGRESS = 2000, 1e-6  # so many points within such a share of the run: it would not end
 _PROGRESS_INTERVAL = 0.05  # seconds
 
 _CHATTER = re.compile(
@@ -149,8 +150,10 @@ class Simulator(NgSpiceShared):
             elif now > before:
                 progress(now)
                 density = (len(clock) - seen) / (now - before)
-                look = int(min(max(density * pace, _FEWEST_POINTS), 4 * look))
+                look = int(min(max(density * pace, _FEWEST_POINTS), 4 * look, _STUCK_POINTS))
                 seen, before, stalls = len(clock), now, 0
+                if seen > _STUCK_POINTS and now - float(clock[-_STUCK_POINTS]) < _LEAST_PROGRESS * request.end_time:
+                    status, detail = "failed", "its steps became so short that the run would not end"
             else:
                 # A breakpoint met at the very last point of a run interrupts the next one before its first.
                 stalls += 1

@@ -148,6 +148,13 @@ def test_an_oscillation_does_not_settle(session: NgspiceSession) -> None:
     assert reply.status == "done"
 
 
+def test_a_run_whose_steps_become_too_short_to_end_is_given_up(session: NgspiceSession) -> None:
+    """Its period is a thousand millionth of the run."""
+    reply = session.run(request("c1 x 0 1 ic=1", "c2 y 0 1 ic=0", "b1 0 x i=6.28e8*v(y)", "b2 0 y i=-6.28e8*v(x)"))
+    assert (reply.status, reply.detail) == ("failed", "its steps became so short that the run would not end")
+    assert 0 < reply.last_time < 1e-3
+
+
 def test_rest_at_the_very_end_counts(session: NgspiceSession) -> None:
     reply = session.run(request("c1 x 0 1 ic=1", "r1 x 0 1e6", window=10.0, settle=Settle(("x",), (1.0,))))
     assert (reply.status, reply.last_time) == ("settled", 10.0)
