@@ -61,7 +61,9 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, help="decides noise and deviations (0)")
     parser.add_argument("--engine", metavar="E", help=f"{', '.join(ENGINES)} (block)")
     parser.add_argument("--time", type=positive, metavar="T", help="end of every run in time constants")
-    parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="after which one run of ngspice is stopped")
+    parser.add_argument(
+        "--time-limit", type=positive, metavar="SECONDS", help="after which one run of a circuit simulator is stopped"
+    )
     parser.add_argument(
         "--no-verify", action="store_const", const=False, help="leave out the restart of every sample, half of the work"
     )

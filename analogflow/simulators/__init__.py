@@ -1,6 +1,14 @@
-"""Runs a deck and returns a trajectory, or an ensemble: one contract, two engines that share no arithmetic."""
+"""Runs a deck and returns a trajectory, or an ensemble: one contract, engines that share no arithmetic."""
 
-from analogflow.simulators.engines import ENGINES, SPICE, default_engine, judged, named_engine, simulate
+from analogflow.simulators.engines import (
+    ENGINES,
+    SPICE,
+    default_engine,
+    engine_versions,
+    judged,
+    named_engine,
+    simulate,
+)
 from analogflow.simulators.ensemble import Ensemble, ensemble, ensemble_chunks
 
 __all__ = [
@@ -8,6 +16,7 @@ __all__ = [
     "SPICE",
     "Ensemble",
     "default_engine",
+    "engine_versions",
     "ensemble",
     "ensemble_chunks",
     "judged",

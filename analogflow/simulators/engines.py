@@ -13,10 +13,11 @@ from analogflow.netlister import Deck, netlist
 from analogflow.outcome import Outcome
 from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ngspice.library import find_library, require_library
+from analogflow.simulators.ngspice.session import default_session
 from analogflow.simulators.vacask.program import find_programs
 from analogflow.trajectory import Trajectory
 
-__all__ = ["ENGINES", "SPICE", "default_engine", "judged", "named_engine", "simulate"]
+__all__ = ["ENGINES", "SPICE", "default_engine", "engine_versions", "judged", "named_engine", "simulate"]
 
 ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "vacask": vacask.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
@@ -56,6 +57,24 @@ def named_engine(engine: str) -> str:
     if engine not in ENGINES:
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join((*ENGINES, SPICE))}.")
     return engine
+
+
+def engine_versions(engine: str) -> dict[str, str]:
+    """Versions of the programs behind an engine, by name: of none for the block engine.
+
+    Raises
+    ------
+    MissingProgram
+        The engine's simulator is not installed.
+    """
+    if engine == "vacask":
+        return find_programs().versions
+    if engine != "ngspice":
+        return {}
+    session = default_session()
+    found = {"ngspice": session.versions.get("ngspice", "unknown")}
+    session.close()
+    return found
 
 
 def simulate(

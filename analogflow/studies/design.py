@@ -60,13 +60,13 @@ class Study:
     samples : int
         Samples of each condition, numbered from 0; at most so many where `stop` is given.
     seed : int
-    engine : {"block", "ngspice"}
+    engine : {"block", "ngspice", "vacask"}
     time_constants : float, optional
         End of every run in τ; as `solve` chooses it if not given.
     parts : str
         Parts of the technologies that have any.
     time_limit : float
-        Seconds of real time after which ngspice is stopped; that sample has then failed.
+        Seconds of real time after which a circuit simulator is stopped; that sample has then failed.
     verify : bool
         Whether every sample is perturbed and restarted, which about doubles the work; see `analogflow.verify`.
     stop : Stop or mapping of its parameters, optional
@@ -151,7 +151,7 @@ class Study:
     @property
     def without_effect(self) -> tuple[str, ...]:
         """Parameters that decide nothing in this study, and so may not be given."""
-        no_parts, no_process = set(self.technologies) == {"ideal"}, self.engine != "ngspice"
+        no_parts, no_process = set(self.technologies) == {"ideal"}, self.engine == "block"
         return ("parts",) * no_parts + ("time_limit",) * no_process
 
     def to_dict(self) -> dict[str, Any]:
@@ -227,7 +227,7 @@ class Study:
                 "for fewer, or for several studies."
             )
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        why = {"parts": "the ideal technology has no parts", "time_limit": "it stops ngspice alone"}
+        why = {"parts": "the ideal technology has no parts", "time_limit": "it stops circuit simulators alone"}
         for name in self.without_effect:
             if getattr(self, name) != defaults[name]:
                 raise BadInput(f"study: {name} {getattr(self, name)!r} has no effect, because {why[name]}; leave it out.")

@@ -16,8 +16,7 @@ import numpy as np
 
 from analogflow.errors import AnalogflowError, BadInput, StudyStopped
 from analogflow.outcome import Outcome
-from analogflow.simulators import Ensemble
-from analogflow.simulators.ngspice.session import default_session
+from analogflow.simulators import Ensemble, engine_versions
 from analogflow.solution import versions
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.dataset import open_study
@@ -108,7 +107,7 @@ def run_study(
     if workers is not None and (executor is not None or workers < 1):
         raise BadInput(f"run_study: workers is {workers!r}; give a number from 1, or an executor, and not both.")
     prepare(study)
-    with opened(store, study, _versions(study), resume=resume) as held:
+    with opened(store, study, versions() | engine_versions(study.engine), resume=resume) as held:
         job = _Job(study, held, on_progress or _ignore, on_note or _say)
         job.read()
         missing = job.missing()
@@ -222,16 +221,6 @@ class _Job:
         self.progress = Progress(
             before.done + size, before.total, before.kept + (size if kept else 0), before.failed + failed
         )
-
-
-def _versions(study: Study) -> dict[str, str]:
-    """Versions of what computes; ngspice's only where it does."""
-    if study.engine != "ngspice":
-        return versions()
-    session = default_session()
-    found = {**versions(), "ngspice": session.versions.get("ngspice", "unknown")}
-    session.close()
-    return found
 
 
 def _ignore(progress: Progress) -> None:

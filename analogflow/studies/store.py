@@ -36,7 +36,7 @@ _PART = ".part"
 _LARGEST_CHUNK = 2**30
 _DIGEST = "digest"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_DECISIVE = ("analogflow", "numpy", "scipy", "ngspice")
+_DECISIVE = ("analogflow", "numpy", "scipy", "ngspice", "vacask", "OpenVAF")
 """Programs whose version may change a result's last digits."""
 
 

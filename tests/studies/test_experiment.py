@@ -77,7 +77,7 @@ REFUSED = {
     "a key far from any": ("zebra = 1", "unknown key 'zebra'; known are: flow"),
     "no TOML": ("noise = [", "can not be parsed"),
     "parts without parts": ('parts = "fast"', "the ideal technology has no parts"),
-    "a limit for the block engine": ("time_limit = 5", "it stops ngspice alone"),
+    "a limit for the block engine": ("time_limit = 5", "it stops circuit simulators alone"),
     "a list of imperfections": ("imperfections = [1]", "give a table of names"),
     "a bad value": ("noise = [-1]", "sigma is -1"),
     "an imperfection that is a dimension": ("imperfections = {mismatch = 0.1}", "dimension of its own"),

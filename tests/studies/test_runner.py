@@ -221,6 +221,20 @@ def test_a_fault_of_the_design_names_its_condition_before_anything_is_written(tm
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.vacask
+def test_a_study_names_the_versions_of_its_simulator_and_goes_on_with_no_other(tmp_path: Path) -> None:
+    study = af.Study(af.Channel(PAPER), engine="vacask", time_constants=5.0, time_limit=60.0, verify=False)
+    run_study(study, tmp_path / "a", AtOnce())
+    manifest = tmp_path / "a" / "manifest.json"
+    written = json.loads(manifest.read_text())
+    assert written["versions"]["vacask"]
+    assert written["versions"]["OpenVAF"]
+    written["versions"]["vacask"] = "0.0.1"
+    manifest.write_text(json.dumps(written))
+    with pytest.raises(af.BadInput, match=r"was computed with vacask 0\.0\.1 and this is"):
+        run_study(study, tmp_path / "a", AtOnce())
+
+
 def test_arguments_that_contradict_each_other(tmp_path: Path) -> None:
     with pytest.raises(af.BadInput, match="not both"):
         run_study(STUDY, tmp_path / "a", AtOnce(), workers=2)

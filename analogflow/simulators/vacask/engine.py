@@ -50,8 +50,7 @@ def run(
         command = [programs.simulator, "--quiet-progress", "--skip-embed", "--skip-postprocess", "--tomlfile", "empty.toml"]
         ended = run_child([*command, "bench.sim"], folder, time_limit=time_limit, what="VACASK", enough=watch.enough)
         reply = watch.judged(ended)
-    record = {"engine": "vacask", "versions": {"vacask": programs.version, "OpenVAF": programs.compiler_version}}
-    return trajectory(deck, reply, record, asked=bool(tolerance))
+    return trajectory(deck, reply, {"engine": "vacask", "versions": programs.versions}, asked=bool(tolerance))
 
 
 class _Watch:

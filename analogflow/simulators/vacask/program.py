@@ -30,6 +30,11 @@ class Programs:
     version: str
     compiler_version: str
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Both versions by the names that results are recorded with."""
+        return {"vacask": self.version, "OpenVAF": self.compiler_version}
+
 
 def find_programs() -> Programs:
     """The programs of the installed package; they are tried once.

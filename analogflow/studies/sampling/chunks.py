@@ -1,7 +1,7 @@
 """Computes one chunk of a study, a condition and a range of samples, into plain arrays. It knows no files and no processes.
 
-The block engine carries all samples of a chunk through time at once, and then all their restarts. ngspice, and circuits of
-parts in either engine, run one sample after another; one that breaks down there costs itself only.
+The block engine carries all samples of a chunk through time at once, and then all their restarts. Circuit simulators, and
+every engine where there are parts, run one sample after another; one that breaks down there costs itself only.
 """
 
 from __future__ import annotations
