@@ -43,6 +43,11 @@ _SMALL = 0.1
 _COMMON = 1.0
 """Weight of an error that all legs share: junctions are told apart by millivolts on top of 0.6 V."""
 
+_LARGEST = 1e12
+"""Ohm: no resistor is larger, and board and air leak more."""
+
+_TOO_SMALL = "set the problem's smallest coefficients (or probabilities) to 0, or take the technology 'ideal'."
+
 _CAPACITORS = "E12"
 
 _EXTINCT = 1e-6
@@ -62,7 +67,7 @@ def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
     Raises
     ------
     BadInput
-        The circuit is built from ideal elements, or the series is not known.
+        The circuit is built from ideal elements, the series is not known, or a coefficient is smaller than parts make.
     """
     if circuit.parts is None:
         raise BadInput(f"the technology {circuit.technology!r} has no parts; take 'opamp' or 'translinear'.")
@@ -71,6 +76,9 @@ def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
         return circuit
     check_series(series)
     resistors = {e.name: e for e in circuit.elements if isinstance(e, Resistor)}
+    largest = max((e.resistance for e in resistors.values()), default=0.0)
+    if largest > _LARGEST:
+        raise BadInput(f"a resistor of {largest:.4g} ohm is needed, and {_LARGEST:.4g} are the most; {_TOO_SMALL}")
     chosen = {name: float(value) for name, value in _all_nearest(resistors, series).items()}
     for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
         chosen |= _amplifier(amplifier, resistors, series)
@@ -220,7 +228,11 @@ def _crossbar_rows(circuit: Circuit, resistors: dict[str, Resistor], series: str
         for name, weight in zip(row, weights, strict=True)
         if weight
     )
-    rounding = round_jointly(crossbar.weights, next(units), series, crossbar.voltages, crossbar.sensitivity)
+    try:
+        rounding = round_jointly(crossbar.weights, next(units), series, crossbar.voltages, crossbar.sensitivity)
+    except BadInput as fault:
+        given = str(fault).partition(";")[0]
+        raise BadInput(f"the channel's crossbar in transistors: {given}; {_TOO_SMALL}") from None
     return {
         name: float(value)
         for row, values in zip(names, rounding.parts, strict=True)

@@ -81,3 +81,16 @@ def test_ratios_of_a_network_are_kept_closer_than_its_values():
     rows = [[e for e in one.elements if e.name.startswith("u0_v")] for one in (circuit, bought)]
     wanted, got = (np.array([1 / e.resistance for e in row if e.name in ("u0_v0", "u0_v1", "u0_v2")]) for row in rows)
     assert abs(got / got.sum() - wanted / wanted.sum()).max() < 5e-3
+
+
+@pytest.mark.parametrize(
+    ("smallest", "message"),
+    [
+        (1e-300, r"a resistor of 1e\+304 ohm is needed, and 1e\+12 are the most; set the problem's smallest"),
+        (1e-7, r"row 1 needs parts in a ratio of 1e\+07, and 1e\+04 is allowed; set the problem's smallest"),
+    ],
+)
+def test_a_coefficient_too_small_for_parts_is_said_to_be(smallest, message):
+    circuit = af.compile(af.flows.capacity(Channel([[0.6, 0.4], [smallest, 1.0 - smallest]])), technology="translinear")
+    with pytest.raises(BadInput, match=message):
+        af.preferred(circuit)
