@@ -82,7 +82,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 failed, 2 bad input, 3 a program is missing."""
     try:
-        options = _parser().parse_args(arguments)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        options = _parser().parse_args(given, argparse.Namespace(arguments=given))
         code = options.verb(options)
         sys.stdout.flush()
     except AnalogflowError as fault:

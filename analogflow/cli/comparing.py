@@ -16,6 +16,7 @@ from analogflow.solution import family_of
 __all__ = ["about_compare", "run_compare"]
 
 _SIZES = (4, 8, 16, 32, 64)
+_SECONDS = 3.0
 
 
 def about_compare(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="list the contenders and stop")
     parser.add_argument("--scaling", action="store_true", help="channels of growing size in place of one problem")
     parser.add_argument("--sizes", type=_sizes, metavar="N,N", help="of --scaling: inputs, 4,8,16,32,64 if not given")
-    parser.add_argument("--seconds", type=positive, default=3.0, metavar="S", help="for each digital solver (3)")
+    parser.add_argument("--seconds", type=positive, default=_SECONDS, metavar="S", help="for each digital solver (3)")
     parser.add_argument("--energy", metavar="FILE", help="TOML file of what operations cost")
     about_conditions(parser)
     parser.add_argument("--parts", default="precision", metavar="SET", help="precision, general, fast or a TOML file")
@@ -39,8 +40,6 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Print the comparison; 1 where nobody delivered the accuracy."""
-    if options.seed < 0:
-        raise BadInput(f"seed: {options.seed} is not a whole number from 0.")
     if options.scaling:
         return _scaling(options)
     if options.sizes:
@@ -74,9 +73,12 @@ def _scaling(options: argparse.Namespace) -> int:
     if options.flow != "capacity":
         raise BadInput(f"--scaling is measured for capacity alone, not for {options.flow!r}.")
     given = {"PROBLEM": options.problem, "--only": options.only, "--list": options.list, "--mismatch": options.mismatch,
-             "--imperfect": options.imperfect, "--noise": options.noise != "0"}  # fmt: skip
+             "--imperfect": options.imperfect, "--noise": options.noise != "0", "--seconds": options.seconds != _SECONDS,
+             "--parts": options.parts != "precision", "--temperature": options.temperature != 27.0}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
-        raise BadInput(f"--scaling makes its own channels and has ideal flows; leave out {' and '.join(wrong)}.")
+        raise BadInput(
+            f"--scaling makes its own channels and has its own circuits and times; leave out {' and '.join(wrong)}."
+        )
     report.check_writable(options.figure, force=options.force)
     table, sizes = prices(options.energy), options.sizes or _SIZES
     with fraction_bar(options.json, "scaling") as on_progress:

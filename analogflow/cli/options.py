@@ -22,7 +22,9 @@ __all__ = [
     "count",
     "flow_of",
     "imperfections_of",
+    "number",
     "positive",
+    "seed",
 ]
 
 
@@ -39,7 +41,7 @@ def about_flow(parser: argparse.ArgumentParser) -> None:
 def about_conditions(parser: argparse.ArgumentParser) -> None:
     """Noise, mismatch, imperfections and their seed."""
     parser.add_argument("--noise", default="0", metavar="S", help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz")
-    parser.add_argument("--mismatch", type=float, default=0.0, metavar="S", help="relative σ of every coefficient")
+    parser.add_argument("--mismatch", type=number, default=0.0, metavar="S", help="relative σ of every coefficient")
     parser.add_argument(
         "--imperfect", action="append", default=[], metavar="NAME=VALUE", help=f"one of: {', '.join(EFFECTS)}"
     )
@@ -77,18 +79,23 @@ def imperfections_of(options: argparse.Namespace) -> Imperfections:
 
 def celsius(text: str) -> float:
     """A temperature in °C that a circuit could be at."""
-    value = float(text)
+    value = number(text)
     if not -100 <= value <= 200:
         raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from -100 to 200 °C")
     return value
 
 
+def number(text: str) -> float:
+    """A number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 def positive(text: str) -> float:
     """A finite number above zero."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return value
@@ -96,21 +103,19 @@ def positive(text: str) -> float:
 
 def count(text: str) -> int:
     """A whole number from 1."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return value
+    return _whole(text, 1)
 
 
 def seed(text: str) -> int:
     """A whole number from 0."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
     return value

@@ -22,7 +22,8 @@ def about_report(parser: argparse.ArgumentParser) -> None:
 def run_report(options: argparse.Namespace) -> int:
     """Write the page and say where it is."""
     path = Path(options.output or Path(options.folder) / "report.html")
-    report.check_page(path, force=options.force)
+    if path.parent.is_dir() or options.output:  # a study that is not there is named by what reads it
+        report.check_page(path, force=options.force)
     page = report.study_page(options.folder, report.PLOTS, limit=options.limit)
     print(report.write_page(page, path, force=options.force))
     return 0

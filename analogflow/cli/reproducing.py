@@ -48,7 +48,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise BadInput(f"{str(folder)!r} can not be made ({fault.strerror}).") from None
+        raise BadInput(f"{str(folder)!r} can not be made ({fault.strerror}); name another directory.") from None
     found = []
     with fraction_bar(False, "reproducing") as on_progress:
         for k, (compute, (figure, data, text)) in enumerate(zip(figures, paths.values(), strict=True)):

@@ -24,6 +24,7 @@ from analogflow.cli.options import (
 from analogflow.cli.progress import fraction_bar, time_counter
 from analogflow.compiler import degrade
 from analogflow.doctor import examine
+from analogflow.errors import BadInput
 from analogflow.hardware.preferred import preferred
 from analogflow.problems.files import read_problem
 from analogflow.simulators import ENGINES, SPICE, default_engine
@@ -42,16 +43,12 @@ def run_doctor(options: argparse.Namespace) -> int:
     return 0 if all(finding.found for finding in findings if finding.needed) else 3
 
 
-def about_solve(parser: argparse.ArgumentParser) -> None:
-    """Options of ``analogflow solve``."""
+def _about_run(parser: argparse.ArgumentParser) -> None:
+    """What decides a run, and what is shown of it."""
     about_flow(parser)
     parser.add_argument("--engine", help=f"one of: {', '.join((*ENGINES, SPICE))}; ngspice if installed")
     about_conditions(parser)
     parser.add_argument("--accuracy", type=positive, metavar="E", help="largest error that the checks let pass")
-    parser.add_argument("--budget", action="store_true", help="what each imperfection and block costs, in nats and bits")
-    parser.add_argument(
-        "--samples", type=count, default=64, metavar="N", help="circuits drawn for each line of the budget (64)"
-    )
     parser.add_argument(
         "--time",
         type=positive,
@@ -60,8 +57,17 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
     )
     about_json(parser)
     parser.add_argument("--figure", metavar="FILE", help="write a figure of the run (.svg, .png, .pdf)")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def about_solve(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow solve``."""
+    _about_run(parser)
+    parser.add_argument("--budget", action="store_true", help="what each imperfection and block costs, in nats and bits")
+    parser.add_argument(
+        "--samples", type=count, default=64, metavar="N", help="circuits drawn for each line of the budget (64)"
+    )
     parser.add_argument("--report", metavar="FILE", help="write an HTML page of the run")
-    parser.add_argument("--force", action="store_true", help="replace an existing figure or page")
 
 
 def run_solve(options: argparse.Namespace) -> int:
@@ -93,15 +99,15 @@ def run_solve(options: argparse.Namespace) -> int:
     if options.figure:
         report.save_figure(report.PLOTS[family_of(problem)](solution), options.figure, force=options.force)
     if options.report:
-        commands = [shlex.join(["analogflow", *sys.argv[1:]])]
+        commands = [shlex.join(["analogflow", *options.arguments])]
         page = report.run_page(solution, report.PLOTS[family_of(problem)], budget=budget, commands=commands)
         report.write_page(page, options.report, force=options.force)
     return 0 if solution.passed else 1
 
 
 def about_verify(parser: argparse.ArgumentParser) -> None:
-    """Options of ``analogflow verify``: those of solve, and how far and how near."""
-    about_solve(parser)
+    """Options of ``analogflow verify``: those of a run, and how far and how near."""
+    _about_run(parser)
     parser.add_argument(
         "--delta", type=positive, default=DELTA, metavar="D", help=f"share of the way to the middle ({DELTA:g})"
     )
@@ -137,11 +143,16 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
+    """Print how far each two engines are apart along one path."""
+    given = {"--engine": options.engine, "--accuracy": options.accuracy, "--figure": options.figure,
+             "--delta": options.delta != DELTA, "--tolerance": options.tolerance != TOLERANCE}  # fmt: skip
+    if wrong := [name for name, value in given.items() if value]:
+        raise BadInput(f"--engines compares paths and pushes nothing away; leave out {' and '.join(wrong)}, or --engines.")
     circuit = circuit_of(options, problem)
     circuit = degrade(
         circuit, imperfections_of(options), noise=noise_of(circuit, options.noise, options.seed), values=preferred
     )
-    found = cross_check(circuit, options.engines.split(","), time_constants=options.time or 20.0)
+    found = cross_check(circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time or 20.0)
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
     else:

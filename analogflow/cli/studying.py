@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow import report
-from analogflow.cli.options import celsius, count, positive, seed
+from analogflow.cli.options import celsius, count, number, positive, seed
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
 from analogflow.outcome import Outcome
@@ -27,6 +27,7 @@ from analogflow.studies import (
     check_export,
     dask_workers,
     export_study,
+    failed_samples,
     list_failures,
     repeat_sample,
     run_study,
@@ -203,16 +204,10 @@ def _repeat(options: argparse.Namespace) -> int:
     return 0 if Outcome[str(rows["outcome"][0])].ok else 1
 
 
-def _ok(dataset: Any) -> np.ndarray:
-    """Samples that ended as they were asked to, and those that were not run."""
-    names = dataset["outcome"].values.astype(str)
-    return np.isin(names, ["", *(outcome.name for outcome in Outcome if outcome.ok)])
-
-
 def _failures(dataset: Any, folder: str) -> int:
     """Say what failed first, how to repeat it alone, and where all of it stands; the exit code."""
     path = list_failures(dataset, folder)
-    failed = np.argwhere(~_ok(dataset).reshape(dataset["condition"].size, -1))
+    failed = np.argwhere(failed_samples(dataset).reshape(dataset["condition"].size, -1))
     reasons = dataset["reason"].values.reshape(dataset["condition"].size, -1)
     for condition, sample in failed[:_SHOWN]:
         print(
@@ -234,7 +229,7 @@ def _texts(text: str) -> list[str]:
 
 
 def _numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split(",")]
+    return [number(part) for part in text.split(",")]
 
 
 def _temperatures(text: str) -> list[float]:
@@ -258,7 +253,7 @@ def _imperfections(texts: list[str]) -> dict[str, list[float]]:
         name, _, numbers = text.partition("=")
         try:
             parsed = _numbers(numbers)
-        except ValueError:
+        except argparse.ArgumentTypeError:
             raise BadInput(f"imperfection {text!r}: give NAME=NUMBER,…, such as offset=1e-3,1e-2.") from None
         if name in values:
             raise BadInput(f"imperfection {text!r}: {name} is given twice; give its values at once.")

@@ -52,8 +52,12 @@ def read_bytes(path: str | Path, *, what: str = "a problem file", most: int | No
             content = file.read(most + 1)
     except FileNotFoundError:
         raise BadInput(f"{str(path)!r} does not exist; give the path of {what}.") from None
+    except BadInput:
+        raise
     except (OSError, ValueError) as fault:
-        raise BadInput(f"{str(path)!r} can not be read ({getattr(fault, 'strerror', None) or fault}).") from None
+        raise BadInput(
+            f"{str(path)!r} can not be read ({getattr(fault, 'strerror', None) or fault}); give the path of {what}."
+        ) from None
     if len(content) > most:
         raise BadInput(
             f"{str(path)!r} is larger than {most / _MEBIBYTE:g} MiB, which is the most that {what} of its kind may have."

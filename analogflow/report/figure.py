@@ -79,11 +79,13 @@ def check_writable(path: str | Path | None, *, force: bool) -> None:
         return
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise BadInput(f"{str(path)!r}: a figure must end in {', '.join(FORMATS)}.")
+        raise BadInput(f"{str(path)!r}: a figure must end in {', '.join(FORMATS)}; give it one of these endings.")
     if path.exists() and not force:
         raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
     if not path.parent.is_dir():
-        raise BadInput(f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory.")
+        raise BadInput(
+            f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory; make it, or name another."
+        )
 
 
 def save_figure(figure: Figure, path: str | Path, *, force: bool = False) -> Path:

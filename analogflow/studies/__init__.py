@@ -1,6 +1,6 @@
 """Studies: grids of conditions, each with many samples, that can be stopped, resumed and repeated bit by bit."""
 
-from analogflow.studies.dataset import check_export, export_study, list_failures, open_study
+from analogflow.studies.dataset import check_export, export_study, failed_samples, list_failures, open_study
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.experiment import read_experiment, write_experiment
 from analogflow.studies.grid import GRID, Chunk, Condition
@@ -18,6 +18,7 @@ __all__ = [
     "check_export",
     "dask_workers",
     "export_study",
+    "failed_samples",
     "list_failures",
     "local_workers",
     "open_study",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.flows import FAMILIES
 from analogflow.outcome import Outcome
+from analogflow.solution import SETTLING_BAND
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
@@ -26,7 +27,7 @@ from analogflow.studies.store import Corrupt, Store, read_manifest
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["export_study", "list_failures", "open_study"]
+__all__ = ["check_export", "export_study", "failed_samples", "list_failures", "open_study"]
 
 _UNITS = {
     "noise": "1/√τ",
@@ -42,7 +43,7 @@ _MEANING = {
     "reason": "why a run failed; empty where it did not",
     "error": "error of the state at the end of the run",
     "error_time_average": "error of the answer's mean over the last quarter of a run with noise",
-    "settling_time": "time from which the answer stays within 1e-6 of its last value; of runs without noise",
+    "settling_time": f"time from which all that must rest stays within {SETTLING_BAND:g} of its end; of runs without noise",
     "verdict": "class of a perturbed restart; empty where none was asked for or the answer is a point of a path",
     "condition": "number of the condition, for analogflow study --repeat",
 }
@@ -148,6 +149,12 @@ def check_export(path: str | Path, *, force: bool = False) -> Path:
     return path
 
 
+def failed_samples(dataset: xarray.Dataset) -> NDArray[np.bool_]:
+    """Which samples did not end as they were asked to, in the shape of the outcomes; none that was not run."""
+    good = ["", *(outcome.name for outcome in Outcome if outcome.ok)]
+    return ~np.isin(dataset["outcome"].values.astype(str), good)
+
+
 def list_failures(dataset: xarray.Dataset, folder: str | Path) -> Path | None:
     """Write ``failures.csv`` into a study's directory: each sample that failed, why, and the command that repeats it alone.
 
@@ -162,8 +169,7 @@ def list_failures(dataset: xarray.Dataset, folder: str | Path) -> Path | None:
         The file can not be written.
     """
     path = Path(folder) / "failures.csv"
-    outcomes = dataset["outcome"].values.astype(str)
-    failed = np.argwhere(~np.isin(outcomes, ["", *(outcome.name for outcome in Outcome if outcome.ok)]))
+    outcomes, failed = dataset["outcome"].values, np.argwhere(failed_samples(dataset))
     conditions = [str(dim) for dim in dataset["outcome"].dims[:-1]]
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

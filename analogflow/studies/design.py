@@ -101,18 +101,18 @@ class Study:
         families = {name: family_of(problem) for name, problem in problems.items()}
         if len(set(families.values())) != 1:
             raise BadInput(f"study: problems must be of one family and at least one, but they are {families}.")
-        _settle(self, "problems", MappingProxyType(problems))
-        _settle(self, "flow", next(iter(families.values())))
-        _settle(self, "technologies", names(self.technologies, "technologies", TECHNOLOGIES))
-        _settle(self, "forms", self._forms())
-        _settle(self, "noise", tuple(sigma(value) for value in distinct(self.noise, "noise")))
+        _set(self, "problems", MappingProxyType(problems))
+        _set(self, "flow", next(iter(families.values())))
+        _set(self, "technologies", names(self.technologies, "technologies", TECHNOLOGIES))
+        _set(self, "forms", self._forms())
+        _set(self, "noise", tuple(sigma(value) for value in distinct(self.noise, "noise")))
         for name in ("mismatch", "temperature"):
-            _settle(self, name, numbers(getattr(self, name), name))
+            _set(self, name, numbers(getattr(self, name), name))
         further = self.imperfections.items()
-        _settle(self, "imperfections", MappingProxyType({effect(name): numbers(value, name) for name, value in further}))
+        _set(self, "imperfections", MappingProxyType({effect(name): numbers(value, name) for name, value in further}))
         self._check_scalars()
         if self.stop is not None and not isinstance(self.stop, Stop):
-            _settle(self, "stop", stop_of(self.stop))
+            _set(self, "stop", stop_of(self.stop))
         self._check_together()
         for condition in self.conditions:  # refuses values that are out of range
             Noise(condition.noise, self.seed)
@@ -208,7 +208,7 @@ class Study:
         if isinstance(self.samples, bool) or not isinstance(self.samples, int) or not 1 <= self.samples <= LARGEST_SAMPLE:
             raise BadInput(f"study: samples is {self.samples!r}; give a whole number from 1 to 2**39 − 1.")
         Noise(0.0, self.seed)
-        if self.engine not in ENGINES:
+        if self.engine not in tuple(ENGINES):  # what a file gives may be a list, which no mapping can look up
             raise BadInput(f"study: engine {self.engine!r} is not known; {either(self.engine, ENGINES)}")
         for name in ("time_constants", "time_limit"):
             value = getattr(self, name)
@@ -216,12 +216,16 @@ class Study:
                 raise BadInput(f"study: {name} is {value!r}; give a positive number.")
         if not isinstance(self.verify, bool):
             raise BadInput(f"study: verify is {self.verify!r}; give true or false.")
-        if self.parts not in PART_SETS:
+        if self.parts not in tuple(PART_SETS):
             raise BadInput(f"study: parts {self.parts!r} is not known; {either(self.parts, PART_SETS)}")
 
     def _check_together(self) -> None:
-        count = math.prod(len(values) for values in self.dimensions.values()) * self.samples
-        if count > _LARGEST:
+        conditions = math.prod(len(values) for values in self.dimensions.values())
+        if conditions > _MOST_CONDITIONS:
+            raise BadInput(
+                f"study: the grid has {conditions} conditions, more than {_MOST_CONDITIONS}; make several studies."
+            )
+        if (count := conditions * self.samples) > _LARGEST:
             raise BadInput(
                 f"study: {count} samples of all conditions together are more than {_LARGEST}, which no memory holds; ask "
                 "for fewer, or for several studies."
@@ -241,9 +245,6 @@ class Study:
             raise BadInput(
                 f"study: the block engine knows no parts, so mismatch has no effect on {with_parts[0]!r}; take ngspice."
             )
-        count = math.prod(len(values) for values in self.dimensions.values())
-        if count > _MOST_CONDITIONS:
-            raise BadInput(f"study: the grid has {count} conditions, more than {_MOST_CONDITIONS}; make several studies.")
 
 
 def study_of(keys: Mapping[str, Any]) -> Study:
@@ -257,14 +258,15 @@ def study_of(keys: Mapping[str, Any]) -> Study:
     values = dict(keys)
     if values.pop("layout", None) != _LAYOUT:
         raise BadInput(f"study: its layout is {keys.get('layout')!r} and this version reads {_LAYOUT}; take that version.")
-    flow = str(values.pop("flow", ""))
-    problems = {
-        name: problem_of_keys(flow, problem, f"study, problem {name!r}") for name, problem in values.pop("problems").items()
-    }
+    flow, given = str(values.pop("flow", "")), values.pop("problems", None)
+    strange = sorted(set(values) - {field.name for field in dataclasses.fields(Study) if field.init})
+    if not isinstance(given, Mapping) or strange:
+        raise BadInput(f"study: {f'{strange[0]!r} is no key of it' if strange else 'it has no problems'}; restore its file.")
+    problems = {name: problem_of_keys(flow, problem, f"study, problem {name!r}") for name, problem in given.items()}
     return Study(problems, **values)
 
 
-def _settle(study: Study, name: str, value: Any) -> None:
+def _set(study: Study, name: str, value: Any) -> None:
     object.__setattr__(study, name, value)
 
 

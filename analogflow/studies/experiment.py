@@ -33,7 +33,7 @@ KEYS = (
 )  # fmt: skip
 """Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
 
-_LISTS = ("problems", "forms", "technologies", "noise", "mismatch", "temperature")
+_LISTS = ("forms", "technologies", "noise", "mismatch", "temperature")
 
 
 def read_experiment(path: str | Path) -> Study:
@@ -120,7 +120,7 @@ def _problems(keys: Mapping[str, Any], folder: Path, where: str) -> dict[str, An
     if isinstance(given, Mapping):
         named = dict(given)
     else:
-        paths = [given] if isinstance(given, str) else list(given)
+        paths = list(given) if isinstance(given, list | tuple) else [given]
         named = {Path(str(path)).stem: path for path in paths}
         if len(named) < len(paths):
             raise BadInput("two problems have one name; give a table of names, each with its file.")

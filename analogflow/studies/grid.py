@@ -94,6 +94,8 @@ def names(values: Sequence[str], name: str, known: Collection[str] | None) -> tu
     """Values that are names out of `known`, or any names where that is None."""
     items = distinct(values, name)
     for item in items:
+        if not isinstance(item, str):
+            raise BadInput(f"study: {name} has {item!r}, which is not a name.")
         if known is not None and item not in known:
             raise BadInput(f"study: {name}: {item!r} is not known; {either(item, known)}")
     return items

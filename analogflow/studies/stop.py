@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.studies.grid import either
+from analogflow.studies.grid import either, is_number
 from analogflow.studies.statistics import Decision, Looks, plan_looks, stop_for_quantile, stop_for_yield
 
 __all__ = ["Stop", "stop_of"]
@@ -59,6 +59,10 @@ class Stop:
             raise BadInput("stop: limit is the largest acceptable error of a yield; give it with half_width alone.")
         if self.ratio is not None and self.target is not None:
             raise BadInput("stop: target is a yield; it has no meaning with ratio.")
+        for name in ("limit", "half_width", "target", "ratio", "quantile", "confidence"):
+            value = getattr(self, name)
+            if value is not None and not is_number(value):
+                raise BadInput(f"stop: {name} is {value!r}; give a number.")
         for name in ("first", "looks"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -183,7 +183,8 @@ def test_what_is_no_regular_file_is_refused_at_once(folder):
     (folder / "loop.csv").symlink_to("loop.csv")
     (folder / "hanging.csv").symlink_to("nowhere")
     for name, reason in {
-        "pipe.csv": "is a pipe, not a regular file", "zero.csv": "is a device or socket", "folder.csv": "is a directory",
+        "pipe.csv": "is a pipe, not a regular file", "zero.csv": "is a device or socket",
+        "folder.csv": r"r\.csv' is a directory, not a regular file; give the path of a problem file\.$",
         "loop.csv": "can not be read", "hanging.csv": "does not exist", "a\0b.csv": "can not be read",
         "x" * 300: "can not be read",
     }.items():  # fmt: skip

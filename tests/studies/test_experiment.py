@@ -73,6 +73,9 @@ def test_equations_are_named_by_their_file(tmp_path: Path) -> None:
 
 
 REFUSED = {
+    "a list for a name": ('technologies = [["ideal"]]', r"technologies has \['ideal'\], which is not a name"),
+    "a list for an engine": ('engine = ["block"]', r"engine \['block'\] is not known"),
+    "a text for a number": ('stop = {ratio = "x"}', "ratio is 'x'; give a number"),
     "an unknown key": ("noize = 0.1", "unknown key 'noize'; did you mean noise?"),
     "a key far from any": ("zebra = 1", "unknown key 'zebra'; known are: flow"),
     "no TOML": ("noise = [", "can not be parsed"),
@@ -101,6 +104,7 @@ def test_what_contradicts_itself_is_refused(name: str, tmp_path: Path) -> None:
         ('flow = "capacity"\nproblems = "paper_channel.csv"', "samples is missing"),
         ('flow = "capacity"\nsamples = 1\nproblems = ["paper_channel.csv", "./paper_channel.csv"]', "one name"),
         ('flow = "capacity"\nsamples = 1\nproblems = {a = 3}', "neither a file nor a table"),
+        ('flow = "capacity"\nsamples = 1\nproblems = 5', "5 is neither a file nor a table"),
         ('flow = "capacity"\nsamples = 1\nproblems = {a = {transition = [[1]], x = 1}}', "unknown key 'x'"),
         ('flow = "capacity"\nsamples = 1\nproblems = "missing.csv"', "missing.csv"),
     ],

@@ -58,13 +58,21 @@ def _environment() -> Environment:
 
 
 def check_page(path: Path, *, force: bool) -> None:
-    """Refuse a page that could not be written at `path`, before work is spent on it."""
+    """Refuse a page that could not be written at `path`, before work is spent on it.
+
+    Raises
+    ------
+    BadInput
+        The name does not end in .html, the file exists and `force` is false, or there is no folder for it.
+    """
     if path.suffix.lower() not in (".html", ".htm"):
         raise BadInput(f"{str(path)!r}: a report is an HTML file; give a name that ends in .html.")
     if path.exists() and not force:
         raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
-    if path.parent.exists() and not path.parent.is_dir():
-        raise BadInput(f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory.")
+    if not path.parent.is_dir():
+        raise BadInput(
+            f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory; make it, or name another."
+        )
 
 
 def write_page(page: Page, path: str | Path, *, force: bool = False) -> Path:

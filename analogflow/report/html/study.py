@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from analogflow.compiler import compile
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import FAMILIES
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
 from analogflow.report.html.content import Grid, Listing, Paragraph, Section, grid_of, picture_of
 from analogflow.report.html.page import Page
 from analogflow.report.html.run import circuit_sections, record_section
@@ -19,7 +19,7 @@ from analogflow.report.studies import plot_sample_paths, study_figures, study_ta
 from analogflow.report.tables import budget_tables, solution_table
 from analogflow.simulators import default_engine
 from analogflow.solution import Solution, solve
-from analogflow.studies import Study, open_study, sample_paths
+from analogflow.studies import Study, failed_samples, open_study, sample_paths
 from analogflow.studies.experiment import experiment_text
 from analogflow.studies.store import read_manifest
 from analogflow.validation import error_budget
@@ -48,7 +48,7 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
     study, manifest = read_manifest(folder)
     dataset = open_study(folder)
     outcomes = dataset["outcome"].values.astype(str).ravel()
-    run, failed = int((outcomes != "").sum()), _failed(outcomes)
+    run, failed = int((outcomes != "").sum()), np.flatnonzero(failed_samples(dataset))
     ended = "" if dataset.attrs["complete"] else "The study is not finished. "
     verdict = f"{ended}{run} samples were run, of which {len(failed)} did not end as they were asked to."
     sections = [
@@ -65,7 +65,7 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
     else:
         sections.append(Section("Nominal circuit", "nominal", (Paragraph(nominal),)))
     sections += _budget(study)
-    command = f"analogflow study experiment.toml -o {folder}"
+    command = shlex.join(["analogflow", "study", "experiment.toml", "-o", str(folder)])
     facts = [("fingerprint", study.fingerprint), ("seed", study.seed), ("engine", study.engine)]
     record = record_section(
         [command], [*facts, *((f"{name}, when it was run", v) for name, v in manifest["versions"].items())]
@@ -74,11 +74,6 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
     sections.append(Section(record.title, record.anchor, (experiment, *record.items)))
     title = f"Study of {study.flow}: {len(study.conditions)} conditions × {study.samples} samples"
     return Page(title, verdict, not len(failed) and not ended, tuple(sections))
-
-
-def _failed(outcomes: np.ndarray) -> np.ndarray:
-    good = ["", *(outcome.name for outcome in Outcome if outcome.ok)]
-    return np.flatnonzero(~np.isin(outcomes, good))
 
 
 def _figures(folder: str | Path, dataset: Any, limit: float | None) -> list[Any]:
@@ -97,7 +92,7 @@ def _failures(dataset: Any, failed: np.ndarray, folder: str | Path) -> tuple[Any
     rows = []
     for k in failed[:_MOST_FAILURES]:
         condition, sample = divmod(int(k), samples)
-        command = f"analogflow study --repeat {folder} {condition} {sample}"
+        command = shlex.join(["analogflow", "study", "--repeat", str(folder), str(condition), str(sample)])
         rows.append((str(condition), str(sample), reasons[k] or outcomes[k], command))
     listed = (Path(folder) / "failures.csv").exists()
     where = "failures.csv beside the study holds all" if listed else "study --resume lists all in failures.csv"
