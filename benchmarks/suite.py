@@ -44,10 +44,13 @@ def turns(
     return by_turns([(seconds(ours), seconds(peer) / share) for _ in range(rounds)])
 
 
-def seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+def seconds(run: Callable[[], object], least: float = 0.1) -> float:
+    """Time of one run; a short one is repeated for `least` seconds, since a moment says little on a shared machine."""
+    started, runs = time.perf_counter(), 0
+    while not runs or time.perf_counter() - started < least:
+        run()
+        runs += 1
+    return (time.perf_counter() - started) / runs
 
 
 def random_channel(n: int) -> np.ndarray:
