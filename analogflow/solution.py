@@ -152,15 +152,15 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel, Attention, Transport, Hopfield, Equations, Flow
+    problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     technology : str
-    engine : {"ngspice", "block"}, optional
+    engine : {"ngspice", "vacask", "block", "spice"}, optional
         ngspice where it is installed, else the block engine, if not given.
     time_constants : float, optional
         End of the run in τ; if not given, the problem's own time, what averaging takes, or where the answer settles, after
-        5000 τ at most, or with noise after 60 τ.
+        5000 τ at most, or 1000 of a circuit of parts, or 200 where the path matters; with noise after 60 τ.
     noise : Noise, float or str, optional
         White noise at every integrator's input; a float is its σ per √τ in flow units, a text is read by `Noise.from_text`.
     imperfections : Imperfections, optional

@@ -5,12 +5,11 @@ Run from the project's root; ``--write`` puts the tables into docs/attention.md,
 
 from __future__ import annotations
 
-import argparse
-import re
 import time
 from pathlib import Path
 
 import numpy as np
+from tables import report, table
 
 import analogflow as af
 from analogflow.block_engine import integrate
@@ -25,11 +24,6 @@ DOCUMENT = Path(__file__).parents[1] / "docs/attention.md"
 def problem(count: int, dimension: int, beta: float, seed: int = 0) -> af.Attention:
     B, V = np.random.default_rng(seed).normal(size=(2, dimension, dimension))
     return af.Attention(uniform_tokens(count, dimension, seed=seed), B, V, beta)
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
 def large() -> str:
@@ -80,19 +74,5 @@ def circuits() -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/attention.md")
-    write = parser.parse_args().write
-    for name, make in (("circuits", circuits), ("large", large)):
-        text = make()
-        print(text, end="\n\n")
-        if write:
-            document = DOCUMENT.read_text(encoding="utf-8")
-            pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-            document = re.sub(pattern, lambda found, text=text: f"{found[1]}{text}\n{found[2]}", document, flags=re.DOTALL)
-            DOCUMENT.write_text(document, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    report(__doc__, DOCUMENT, {"circuits": circuits, "large": large})

@@ -28,7 +28,7 @@ import extreme_motion
 import extreme_optima
 import numpy as np
 from extreme_optima import Case
-from tables import machine, table
+from tables import machine, table, written
 
 from analogflow.cli.command_line import main as command_line
 
@@ -225,12 +225,10 @@ def main() -> None:
     head = ("asked", "form and engine, or parts", "what happens", "in words", "exit code")
     sections = {"extremes machine": machine("numpy", "scipy"), "extremes summary": summary()}
     sections |= {f"extremes {family}": table(head, rows(family)) for family in FORMS}
-    text = DOCUMENT.read_text(encoding="utf-8") if options.write else ""
     for name, body in sections.items():
         print(f"{name}\n{body}\n")
-        text = re.sub(f"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, b=body: f"{m[1]}{b}\n{m[2]}", text, flags=re.S)
-    if options.write:
-        DOCUMENT.write_text(text, encoding="utf-8")
+        if options.write:
+            written(DOCUMENT, name, body)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tables import machine, table
+from tables import machine, table, written
 
 import analogflow as af
 
@@ -244,13 +244,11 @@ def main() -> None:
     if options.family:
         computed(options.family, options.engine, options.workers, options.seconds, options.most)
         return
-    text = DOCUMENT.read_text(encoding="utf-8") if options.write else ""
     sections = {"random machine": machine("numpy", "scipy"), "random summary": summary(), "random remaining": remaining()}
     for name, body in sections.items():
         print(f"{name}\n{body}\n")
-        text = re.sub(f"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, b=body: f"{m[1]}{b}\n{m[2]}", text, flags=re.S)
-    if options.write:
-        DOCUMENT.write_text(text, encoding="utf-8")
+        if options.write:
+            written(DOCUMENT, name, body)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class OpAmp:
     offset : float
         σ of the input offset voltage, volts.
     bias_current : float
-        Into each input, amperes.
+        Into each input, amperes; a fact of the part that no model of ours uses.
     noise : float
         Input voltage noise, V/√Hz.
     headroom : float

@@ -95,7 +95,10 @@ def number(text: str) -> float:
 
 def positive(text: str) -> float:
     """A finite number above zero."""
-    value = number(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return value

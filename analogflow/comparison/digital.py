@@ -19,7 +19,7 @@ from analogflow.errors import AnalogflowError
 __all__ = ["run_solver"]
 
 _REPEATS, _WORTH_REPEATING = 5, 0.05
-"""Runs of which the fastest counts, and seconds above which one run is enough."""
+"""Runs of which the fastest counts, at most, and seconds of all of them after which no more are made."""
 
 _SEEDS = 8
 """Runs of which the root mean square error counts, where answers are random."""
@@ -106,14 +106,14 @@ def _point(solver: Solver, problem: Any, judge: Judge, aim: float, left: float, 
 
 def _timed(solver: Solver, problem: Any, aim: float, left: float, seed: int) -> tuple[float, Delivered]:
     """Least time of some runs, seconds, and what the last delivered."""
-    taken, total = math.inf, 0.0
+    delivered, taken = _once(solver, problem, aim, left, seed)
+    total = taken
     for _ in range(_REPEATS - 1):
+        if total > _WORTH_REPEATING:
+            break
         delivered, once = _once(solver, problem, aim, left, seed)
         taken, total = min(taken, once), total + once
-        if total > _WORTH_REPEATING:
-            return taken, delivered
-    delivered, once = _once(solver, problem, aim, left, seed)
-    return min(taken, once), delivered
+    return taken, delivered
 
 
 def _once(solver: Solver, problem: Any, aim: float, left: float, seed: int) -> tuple[Delivered, float]:

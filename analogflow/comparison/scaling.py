@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from analogflow.comparison.analog import settled_after
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
-from analogflow.comparison.solvers import SOLVERS, Delivered, Solver
+from analogflow.comparison.solvers import SOLVERS, Delivered, Solver, Work
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import capacity
@@ -55,7 +55,7 @@ KINDS: dict[str, Callable[[int, int], Array]] = {
 }
 """Families of channels by name: size and seed in, transition matrix out."""
 
-SOLVERS_OF_SCALING = ("blahut-arimoto", "over-relaxed", "interior-point")
+_SCALED = ("blahut-arimoto", "over-relaxed", "interior-point")
 """Digital solvers of which the best is taken at every size, for time and for energy each."""
 
 _REPEATS, _SECONDS = 3, 30.0
@@ -132,7 +132,7 @@ class Scaling:
         """Size from which `analog` stays below `digital` as far as measured; None if it is not below at the largest."""
         above = [p.inputs for p in self.points if getattr(p, analog) >= getattr(p, digital)]
         below = [p.inputs for p in self.points if not above or p.inputs > max(above)]
-        return below[0] if below else None
+        return min(below, default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers under plain names."""
@@ -179,7 +179,7 @@ def measure_scaling(
     BadInput
         The kind is not known, or a size is below 2 or given twice.
     SimulationFailed
-        A flow did not settle within the accuracy.
+        A flow did not settle within the accuracy, or no digital solver came to it.
 
     Notes
     -----
@@ -214,19 +214,23 @@ def _point(channel: Channel, accuracy: float, table: Prices) -> ScalingPoint:
     run = solve(channel, engine="block").run
     settling = settled_after(run.time, np.array([judge.error(z) for z in run.values["z"]]), accuracy)
     if settling is None:
-        raise SimulationFailed(f"scaling: a channel of {channel.inputs} inputs did not settle to {accuracy:g} nat.")
+        raise SimulationFailed(
+            f"scaling: a channel of {channel.inputs} inputs did not settle to {accuracy:g} nat; ask for a larger accuracy."
+        )
     settling = max(settling, float(run.time[1]))
     board = compile(capacity(channel), technology="translinear")
     bill = parts_list(board)
     elements = len(compile(capacity(channel)).elements)
-    seconds = {}
-    works = {}
+    seconds: dict[str, float] = {}
+    works: dict[str, Work] = {}
     with threadpool_limits(1):
         for solver in SOLVERS["capacity"]:
-            if solver.name in SOLVERS_OF_SCALING:
+            if solver.name in _SCALED:
                 taken, delivered = _timed(solver, channel, accuracy)
                 if judge.error(delivered.answer) <= accuracy and delivered.work is not None:
                     seconds[solver.name], works[solver.name] = taken, delivered.work()
+    if not works:
+        raise SimulationFailed(f"scaling: no digital solver came to {accuracy:g} nat; ask for a larger accuracy.")
     joules = {name: table.of_operations(work) for name, work in works.items()}
     faster, cheaper = min(seconds, key=seconds.__getitem__), min(joules, key=joules.__getitem__)
     on_board, on_chip = board.time_constant * settling, table["chip_time_constant"] * settling

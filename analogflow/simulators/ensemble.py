@@ -82,7 +82,9 @@ class Ensemble:
         return xarray.Dataset(arrays, coords=coordinates, attrs=dict(self.record))
 
     def __repr__(self) -> str:
-        ended = ", ".join(f"{sum(o is kind for o in self.outcomes)} {kind.name.lower()}" for kind in set(self.outcomes))
+        ended = ", ".join(
+            f"{sum(o is kind for o in self.outcomes)} {kind.name.lower()}" for kind in dict.fromkeys(self.outcomes)
+        )
         return f"Ensemble({len(self.samples)} samples of {', '.join(self.final)}: {ended})"
 
 

@@ -240,6 +240,8 @@ def test_an_exponent_and_a_crossover_are_those_of_the_points():
     assert scaling.exponent("settling")[0] == pytest.approx(0.5)
     assert scaling.crossover("chip_joules", "digital_joules") == 4
     assert scaling.crossover("board_joules", "digital_joules") == 16
+    backwards = dataclasses.replace(scaling, points=scaling.points[::-1])
+    assert backwards.crossover("chip_joules", "digital_joules") == 4
     with pytest.raises(BadInput, match="nearest is 'structured'"):
         measure_scaling("structure")
     with pytest.raises(BadInput, match="different whole numbers"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield, Langevin
 
-__all__ = ["LawRun", "averaged"]
+__all__ = ["LawRun", "averaged", "check_step"]
 
 Array = NDArray[np.float64]
 
@@ -40,9 +41,17 @@ class LawRun:
             array.setflags(write=False)
 
 
+def check_step(problem: Langevin | Hopfield, step: float) -> None:
+    """Refuse a step, in τ, or a temperature that is not above 0."""
+    if not 0 < step < math.inf or not problem.temperature > 0:
+        raise BadInput(
+            f"step is {step!r} and the temperature {problem.temperature!r}; give a step and a temperature above 0."
+        )
+
+
 def averaged(
     problem: Langevin | Hopfield, advance: Callable[[Array], Array], *, steps: int, skipped: int, chains: int
-) -> tuple[Array, Array]:
+) -> LawRun:
     """Mean and covariance over `steps` steps of `chains` chains, all from the problem's start, after `skipped` others.
 
     Parameters
@@ -69,4 +78,4 @@ def averaged(
     if not np.isfinite(squares).all():
         raise BadInput("a chain ran away, because its step is too long for the energy; give a smaller step.")
     mean = total / (steps * chains)
-    return mean, squares / (steps * chains) - np.outer(mean, mean)
+    return LawRun(mean, squares / (steps * chains) - np.outer(mean, mean), (steps + skipped) * chains)

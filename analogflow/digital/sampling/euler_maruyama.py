@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 
-from analogflow.digital.sampling.chains import LawRun, averaged
-from analogflow.errors import BadInput
+from analogflow.digital.sampling.chains import LawRun, averaged, check_step
 from analogflow.problems import Langevin
 
 __all__ = ["euler_maruyama"]
@@ -43,10 +42,7 @@ def euler_maruyama(
     ----------
     P. E. Kloeden and E. Platen, Numerical Solution of Stochastic Differential Equations (1992), section 10.2.
     """
-    if not 0 < step < math.inf or not problem.temperature > 0:
-        raise BadInput(
-            f"step is {step!r} and the temperature {problem.temperature!r}; give a step and a temperature above 0."
-        )
+    check_step(problem, step)
     rng, T = np.random.default_rng(seed), problem.temperature
     constant = isinstance(problem.mobility, np.ndarray)
     K = np.asarray(problem.mobility) if constant else np.eye(problem.size)
@@ -60,5 +56,4 @@ def euler_maruyama(
         mobility = np.einsum("...ii->...i", problem.mobility_at(x))
         return x + step * (T * problem.spreading_at(x) - mobility * slope) + np.sqrt(2 * T * mobility) * normal
 
-    mean, covariance = averaged(problem, advance, steps=steps, skipped=skipped, chains=chains)
-    return LawRun(mean, covariance, (steps + skipped) * chains)
+    return averaged(problem, advance, steps=steps, skipped=skipped, chains=chains)

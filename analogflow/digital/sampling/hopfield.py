@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, sqrtm
 
-from analogflow.digital.sampling.chains import LawRun, averaged
+from analogflow.digital.sampling.chains import LawRun, averaged, check_step
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield
 
@@ -45,10 +45,7 @@ def network_euler_maruyama(
     ----------
     P. E. Kloeden and E. Platen, Numerical Solution of Stochastic Differential Equations (1992), section 10.2.
     """
-    if not 0 < step < math.inf or not problem.temperature > 0:
-        raise BadInput(
-            f"step is {step!r} and the temperature {problem.temperature!r}; give a step and a temperature above 0."
-        )
+    check_step(problem, step)
     _check_linear(problem)
     rng, n = np.random.default_rng(seed), problem.visible
     gains = np.zeros((problem.size, problem.size))
@@ -62,8 +59,7 @@ def network_euler_maruyama(
     def advance(x: Array) -> Array:
         return x + step * (x @ pull + inputs) + rng.standard_normal(x.shape) @ root
 
-    mean, covariance = averaged(problem, advance, steps=steps, skipped=skipped, chains=chains)
-    return LawRun(mean, covariance, (steps + skipped) * chains)
+    return averaged(problem, advance, steps=steps, skipped=skipped, chains=chains)
 
 
 def network_law(problem: Hopfield) -> LawRun:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.digital.sampling.chains import LawRun, averaged
-from analogflow.errors import BadInput
+from analogflow.digital.sampling.chains import LawRun, averaged, check_step
 from analogflow.problems import Langevin
 
 __all__ = ["metropolis_langevin"]
@@ -29,10 +29,7 @@ def metropolis_langevin(
     G. O. Roberts and R. L. Tweedie, Exponential convergence of Langevin distributions and their discrete approximations,
     Bernoulli 2 (1996) 341.
     """
-    if not 0 < step < math.inf or not problem.temperature > 0:
-        raise BadInput(
-            f"step is {step!r} and the temperature {problem.temperature!r}; give a step and a temperature above 0."
-        )
+    check_step(problem, step)
     rng, T = np.random.default_rng(seed), problem.temperature
     taken = 0
     energy = slope = None
@@ -53,6 +50,5 @@ def metropolis_langevin(
         slope = np.where(accepted[:, None], its_slope, slope)
         return np.where(accepted[:, None], proposed, x)
 
-    mean, covariance = averaged(problem, advance, steps=steps, skipped=skipped, chains=chains)
-    total = (steps + skipped) * chains
-    return LawRun(mean, covariance, total, taken / total)
+    found = averaged(problem, advance, steps=steps, skipped=skipped, chains=chains)
+    return dataclasses.replace(found, accepted=taken / found.evaluations)

@@ -156,16 +156,19 @@ class _Writer:
         self.models[identifier(model.name)] = f"{module} {given}{values}"
 
     def _module(self, module: Module, *, placed: bool = True) -> str:
+        """Model of a module of ours, without parameters; where it is not `placed`, only its cards are."""
         self.modules.setdefault(module.name, module)
         if placed:
             self.models.setdefault(module.name, module.name)
         return module.name
 
-    def _own(self, module: str) -> str:
+    def _supplied(self, module: str) -> str:
+        """Model of a module that comes with the simulator."""
         self.models.setdefault(module, module)
         return module
 
     def _name(self, label: str, content: str) -> str:
+        """Name of a module of ours."""
         return f"af_{label}_{hashlib.sha256(content.encode()).hexdigest()[:10]}" if self.distinct else f"af_{label}"
 
     def _control(self) -> Iterator[str]:
@@ -193,23 +196,23 @@ class _Writer:
         name = f"{element.letter.lower()}_{identifier(element.name)}"
         match element:
             case Transconductance():
-                yield f"{name} ({ends} {_node(element.control)} 0) {self._own('vccs')} gain={number(element.gain)}"
+                yield f"{name} ({ends} {_node(element.control)} 0) {self._supplied('vccs')} gain={number(element.gain)}"
             case Resistor():
-                kind = self._own("resistor") if self.circuit.parts else self._module(CONDUCTOR)
-                yield f"{name} ({ends}) {kind} r={number(element.resistance)}"
+                model = self._supplied("resistor") if self.circuit.parts else self._module(CONDUCTOR)
+                yield f"{name} ({ends}) {model} r={number(element.resistance)}"
             case Behavioural():
                 yield self._behaviour(name, ends, element.expression, kind)
             case Capacitor():
                 yield self._capacitor(name, nodes, element)
             case CurrentSource():
-                yield f"{name} ({ends}) {self._own('isource')} dc={number(element.current)}"
+                yield f"{name} ({ends}) {self._supplied('isource')} dc={number(element.current)}"
             case VoltageSource():
-                yield f"{name} ({ends}) {self._own('vsource')} dc={number(element.voltage)}"
+                yield f"{name} ({ends}) {self._supplied('vsource')} dc={number(element.voltage)}"
             case StepVoltage():
                 step = f"val0={number(element.before)} val1={number(element.after)} delay={number(element.time)}"
-                yield f'{name} ({ends}) {self._own("vsource")} type="pulse" {step} rise={number(EDGE)}'
+                yield f'{name} ({ends}) {self._supplied("vsource")} type="pulse" {step} rise={number(EDGE)}'
             case NoiseVoltage():
-                yield f'{name} (0 {nodes[0]}) {self._own("isource")} type="pwl" wave=[{next(self.waves)}]'
+                yield f'{name} (0 {nodes[0]}) {self._supplied("isource")} type="pwl" wave=[{next(self.waves)}]'
                 power = 2 * element.density**2 * self.circuit.time_constant
                 yield f"n{name} ({nodes[0]}) {self._module(NOISE)} noise={number(power)}"
             case BipolarTransistor():
@@ -222,7 +225,9 @@ class _Writer:
                 given = "".join(f" {identifier(key)}={number(value)}" for key, value in element.parameters)
                 yield f"{name} ({ends}) {self.macros[element.macro]}{given}"
             case _:
-                raise BadInput(f"element {element.name!r} is of a kind that a test bench does not know.")
+                raise BadInput(
+                    f"element {element.name!r} is of a kind that a test bench does not know; write the circuit as SPICE."
+                )
 
     def _capacitor(self, name: str, nodes: tuple[str, ...], element: Capacitor) -> str:
         grounded = nodes[1] == "0"
@@ -230,7 +235,7 @@ class _Writer:
             self.initial.append(", ".join([*(f'"{node}"' for node in nodes if node != "0"), number(element.initial)]))
         if grounded and self.circuit.parts is None:
             return f"{name} ({nodes[0]}) {self._module(INTEGRATOR)} c={number(element.capacitance)}"
-        return f"{name} ({' '.join(nodes)}) {self._own('capacitor')} c={number(element.capacitance)}"
+        return f"{name} ({' '.join(nodes)}) {self._supplied('capacitor')} c={number(element.capacitance)}"
 
     def _behaviour(self, name: str, ends: str, formula: str, kind: str) -> str:
         shape, nodes, numbers = skeleton(formula, junctions=kind in _JUNCTIONS)
@@ -284,10 +289,12 @@ _CURRENT = re.compile(r"i\(([a-z0-9_]+)\)")
 
 
 def _saved(vector: str) -> str:
+    """What the bench saves for a vector; a current is that through a source, whose own name begins with v."""
     current = _CURRENT.fullmatch(vector)
     return f"i(v_{identifier(current[1][1:])})" if current else f"v({_node(vector)})"
 
 
 def _column(vector: str) -> str:
+    """Name in the raw file of what `_saved` asks for."""
     current = _CURRENT.fullmatch(vector)
     return f"v_{identifier(current[1][1:])}:flow(br)" if current else _node(vector)

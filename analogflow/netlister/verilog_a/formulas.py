@@ -91,7 +91,9 @@ class _Reader:
             self.tokens += [(kind, text) for kind, text in zip(kinds, match.groups(), strict=True) if text is not None]
 
     def _fault(self, what: str) -> BadInput:
-        return BadInput(f"the formula {self.formula!r} has {what!r}, which has no counterpart in Verilog-A.")
+        return BadInput(
+            f"the formula {self.formula!r} has {what!r}, which has no counterpart in Verilog-A; write the circuit as SPICE."
+        )
 
     def sequence(self, end: int) -> str:
         """Text of the tokens up to `end`."""

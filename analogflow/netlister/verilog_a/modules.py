@@ -57,7 +57,7 @@ def macro_module(macro: Macro, name: str) -> Module:
     Raises
     ------
     BadInput
-        It holds an element of another kind.
+        It holds an element of another kind, or a formula that has no counterpart.
     """
     inner = sorted({node for element in macro.elements for node in element.nodes} - {*macro.ports, "0"})
     local = {port: f"t_{identifier(port)}" for port in macro.ports} | {node: f"n_{identifier(node)}" for node in inner}
@@ -86,14 +86,18 @@ def _inside(element: Element, local: dict[str, str], macro: str) -> list[str]:
             ]
         case Capacitor():
             return [f"I({ends}) <+ ddt({number(element.capacitance)}*V({ends}));"]
-    raise BadInput(f"element {element.name!r} of the macro-model {macro!r} has no counterpart in Verilog-A.")
+    raise BadInput(
+        f"element {element.name!r} of the macro-model {macro!r} has no counterpart in Verilog-A; write the circuit as SPICE."
+    )
 
 
 def _module(head: str, name: str, ports: str, body: tuple[str, ...], lines: list[str]) -> str:
     declared = "\n".join(f"  {line}" for line in body)
     contributions = "\n".join(f"    {line}" for line in lines)
     if re.search(r"[^\n -~]", head + declared + contributions):
-        raise BadInput(f"the module {name!r} would hold a character that may not stand in Verilog-A.")
+        raise BadInput(
+            f"the module {name!r} would hold a character that may not stand in Verilog-A; write the circuit as SPICE."
+        )
     return f"{head}\nmodule {name}({ports});\n{declared}\n  analog begin\n{contributions}\n  end\nendmodule\n"
 
 

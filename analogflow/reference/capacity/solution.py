@@ -45,11 +45,6 @@ class CapacityReference:
     iterations: int
     method: str
 
-    @property
-    def capacity_bits(self) -> float:
-        """Capacity in bits."""
-        return self.capacity_nats / math.log(2)
-
 
 def capacity_reference(channel: Channel, *, gap: float = 1e-12) -> CapacityReference:
     """Capacity of `channel`, certified to `gap`.

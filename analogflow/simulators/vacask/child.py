@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -20,11 +21,13 @@ _PAUSE = 0.02
 """Seconds between two looks at what a child has written; the first come sooner."""
 
 
+@dataclasses.dataclass(frozen=True)
 class Ended:
     """How a child ended: its exit status, whether we stopped it because we had enough, and what it said last."""
 
-    def __init__(self, status: int, enough: bool, words: str) -> None:
-        self.status, self.enough, self.words = status, enough, words
+    status: int
+    enough: bool
+    words: str
 
     @property
     def crashed(self) -> str:
@@ -58,7 +61,9 @@ def run_child(
                 start_new_session=True,
             )
         except OSError as fault:
-            raise SimulationFailed(f"{what} could not be started ({fault.strerror}).") from None
+            raise SimulationFailed(
+                f"{what} could not be started ({fault.strerror}); analogflow doctor says how to mend it."
+            ) from None
     stopped = False
     try:
         _limit(child.pid, time_limit)

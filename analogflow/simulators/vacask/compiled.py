@@ -64,7 +64,8 @@ class _Cache:
             if ended.status or not os.path.exists(made):
                 names = ", ".join(module.name for module in modules)
                 raise SimulationFailed(
-                    f"the Verilog-A compiler OpenVAF did not take {names} ({ended.crashed or ended.words or ended.status})."
+                    f"the Verilog-A compiler OpenVAF did not take {names} ({ended.crashed or ended.words or ended.status}); "
+                    "take the engine ngspice or block."
                 )
             os.replace(made, finished)
         return finished

@@ -121,7 +121,8 @@ class _Watch:
         count = self.rows.read()
         if not self.rows.names or not count:
             raise SimulationFailed(
-                f"VACASK did not take the bench ({ended.crashed or ended.words or f'exit status {ended.status}'})."
+                f"VACASK did not take the bench ({ended.crashed or ended.words or f'exit status {ended.status}'}); "
+                "take the engine ngspice or block."
             )
         if self.found is None:
             self._look()
@@ -130,7 +131,8 @@ class _Watch:
             status, kept, detail = self.found
         elif ended.crashed:
             raise SimulationFailed(
-                f"VACASK crashed ({ended.crashed}) at {float(clock[-1]):.6g} s, after saying {ended.words!r}."
+                f"VACASK crashed ({ended.crashed}) at {float(clock[-1]):.6g} s, after saying {ended.words!r}; "
+                "take a smaller largest step, another form, or another engine."
             )
         else:
             kept = len(clock)

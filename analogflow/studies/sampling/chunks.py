@@ -99,10 +99,6 @@ def _study(text: str) -> Study:
     return study_of(json.loads(text))
 
 
-def _flow(study: Study, condition: Condition) -> Flow:
-    return FAMILIES[study.flow](study.problems[condition.problem], form=condition.form)
-
-
 @functools.lru_cache(maxsize=64)
 def _circuit(study: Study, problem: str, form: str, technology: str, temperature: float) -> Circuit:
     flow = FAMILIES[study.flow](study.problems[problem], form=form)
