@@ -40,10 +40,10 @@ __all__ = [
 ]
 
 SPEED_TOLERANCE = 1e-9
-"""The answer has settled when it moves by less than this per τ, in flow units."""
+"""A run has settled when nothing that must rest moves by more than this per τ, in flow units."""
 
 SETTLING_BAND = 1e-6
-"""The settling time is when the answer enters this distance from its last value for good, in flow units."""
+"""The settling time is when all that must rest has come this near to its end for good, in flow units."""
 
 _LONGEST, _SETTLING_STEP = 5000.0, 1.0
 """Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
@@ -92,7 +92,7 @@ class Solution:
 
     @property
     def settling_time(self) -> float | None:
-        """Time in τ from which the answer stays within 1e-6 of its last value; None if it does not, or was not to."""
+        """Time in τ from which all that must rest stays within 1e-6 of its end; None if it does not, or was not to."""
         if self.noisy or self.flow.end_time is not None:
             return None
         return self.run.settling_time(self.flow.rests, SETTLING_BAND)

@@ -60,7 +60,25 @@ class Trajectory:
         return self._signal(name)[-1]
 
     def settling_time(self, names: str | Sequence[str], band: float) -> float | None:
-        """Time in τ from which one or more signals stay within `band` of their last values; None unless the run settled."""
+        """Time in τ from which one or more signals stay within a band of their last values.
+
+        Parameters
+        ----------
+        names : str or sequence of str
+            A signal, or several that have to rest.
+        band : float
+            In flow units.
+
+        Returns
+        -------
+        float or None
+            None where the run did not end as it was asked to.
+
+        Raises
+        ------
+        BadInput
+            A name is none of the run's signals.
+        """
         if not self.outcome.ok:
             return None
         asked = [names] if isinstance(names, str) else names

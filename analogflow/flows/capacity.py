@@ -100,13 +100,14 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
     Returns
     -------
     Flow
-        State "u" (nats) or "z", shape (n,) (logdomain: the available inputs only); observables "z" (input distribution)
-        and "capacity_nats" (mutual information at z). Time in units of τ.
+        State "u" (nats) or "z", shape (n,), of all inputs in the forms "replicator" and "printed" and of the available ones
+        in the others; observables "z" (input distribution) and "capacity_nats" (mutual information at z). For a channel with
+        a cost also the state "price", shape (1,), and the observable "mean_cost". Time in units of τ.
 
     Raises
     ------
     BadInput
-        `form` is not one of these, or the channel has a cost and the form no price.
+        `form` is not one of these, or is not "logdomain" though the channel has a cost.
 
     Notes
     -----

@@ -81,6 +81,11 @@ class Flow:
         Whether where it settles depends on the path, so that engines must follow it closely; so it does with an `end_time`.
     averaging : Averaging, optional
         Given where the answer is no point, but the stationary law of a state that the flow's own noise moves.
+
+    Raises
+    ------
+    BadInput
+        There is no state, its start is no array of finite numbers, a name is none of the flow's, or the end is not positive.
     """
 
     function: Callable[..., Any]

@@ -65,7 +65,7 @@ def machine(carrier: Mapping[str, Any], *, bits: int | None = None) -> Machine:
     Raises
     ------
     BadInput
-        A matrix has another shape than the vendor's.
+        A part of it is missing, or a matrix has another shape than the vendor's.
     """
     try:
         cluster = carrier["/0"]

@@ -52,7 +52,7 @@ def lift(
         multiplied by a signal, or enters what is lifted.
     BadInput
         A function starts where it is held or is not smooth: a logarithm or a quotient of 0, a normaliser of a negative
-        part; or a name is no observable.
+        part; or a name is no observable, or `restore` is no rate.
 
     Notes
     -----

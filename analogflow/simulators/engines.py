@@ -93,8 +93,8 @@ def simulate(
         A circuit is written as a deck of 60 τ first.
     engine : {"ngspice", "vacask", "block", "spice"}
     tolerance : float
-        Stop when the answer moves by less than this per τ, in flow units; 0 runs to the end. With noise every run goes to
-        its end, and any tolerance above 0 asks whether the answer's mean still moves there.
+        Stop when nothing in the flow's `rests` moves by more than this per τ, in flow units; 0 runs to the end. With noise
+        every run goes to its end, and any tolerance above 0 asks whether the mean still moves there.
     time_limit : float
         Seconds of real time after which the run is stopped.
     on_progress : callable, optional

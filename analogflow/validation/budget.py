@@ -121,8 +121,9 @@ def error_budget(
     ----------
     circuit : Circuit
         As `compile` returns it; its ideal run has to settle.
-    imperfections, noise : optional
-        What is wrong; at least one effect.
+    imperfections : Imperfections
+    noise : Noise, optional
+        What is wrong; at least one effect of both together.
     samples : int
         Circuits drawn for each line; the same deviations and noise in all lines.
     on_progress : callable, optional
@@ -131,7 +132,7 @@ def error_budget(
     Raises
     ------
     BadInput
-        Nothing is wrong with the circuit, or its ideal run does not settle.
+        Nothing is wrong with the circuit, its ideal run does not settle, or its answer is a law.
     """
     noise = noise or Noise(0.0)
     causes = [*imperfections.effects, *(["noise"] if noise.sigma else [])]

@@ -76,7 +76,7 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
 
     Parameters
     ----------
-    problem : Channel, Attention, Transport, Equations, Flow
+    problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow
         A flow of one's own, without a problem, is held against integrations of its function.
     run : Trajectory
     tolerance : float
@@ -89,5 +89,6 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
     """
     certifier = _CERTIFIERS.get(type(problem))
     if certifier is None:
-        raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}.")
+        known = ", ".join(kind.__name__ for kind in _CERTIFIERS)
+        raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}; there is for: {known}.")
     return Certificate(*certifier(problem, run, tolerance))

@@ -63,7 +63,7 @@ def verification_levels(
     ----------
     flow : Flow
     carried : Flow, optional
-        The form that transistors carry, for the last level; that is left out if not given.
+        The form that transistors carry, for the last level; that is left out if not given, or if they do not carry it.
     parts : PartSet or str
     time_constants : float, optional
         Where the answers are compared, in τ; the flow's own end, or 100, if not given.
@@ -74,6 +74,8 @@ def verification_levels(
     ------
     BadInput
         The flow is noisy: its answer is a law, which no two levels share path by path.
+    MissingProgram, SimulationFailed
+        ngspice, which runs the netlists, is not installed or broke down.
     """
     if flow.noisy:
         raise BadInput("a flow with noise of its own has no answer to compare level by level; compare its laws with solve.")

@@ -49,9 +49,10 @@ def perturbed(
 ) -> dict[str, Array]:
     r"""Starts of restarts: the ends of runs, moved along the manifold of `flow`.
 
-    A distribution z, or the softmax of a state, becomes :math:`(1 - \delta) z + \delta/n`; points on a sphere are turned
-    towards a random direction by δ; potentials of a transport problem start anew, at random; other states move by δ of their
-    size. What a flow cools with starts where it started.
+    A distribution z, or the softmax of a state, becomes :math:`(1 - \delta) z + \delta/n`, n the components that start
+    above 0. Points on a sphere start where they started, turned towards a random direction by δ; potentials of a transport
+    problem start anew, at random, and what it cools with where it started. Other states move by δ of their size, or of 1
+    where that is more.
 
     Parameters
     ----------
@@ -133,7 +134,8 @@ def judge(
     ok : array of bool, shape (samples,)
         Whether both ended well.
     tolerance : float
-        Of the answer, flow units; a value counts as equal within its square, since a smooth optimum is flat.
+        Of the answer, flow units. A value is better from the square of this on, since a smooth optimum is flat, and equal
+        within this itself.
 
     Returns
     -------

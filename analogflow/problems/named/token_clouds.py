@@ -42,7 +42,7 @@ def von_mises_fisher_tokens(
     Raises
     ------
     BadInput
-        Shapes that do not fit, a centre of length 0, a negative concentration or weight.
+        A count below 1, shapes that do not fit, a centre of length 0, a negative concentration or weight.
 
     Notes
     -----

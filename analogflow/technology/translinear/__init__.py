@@ -28,6 +28,8 @@ def realise(brief: Brief) -> Realisation:
     ------
     NoCell
         The structure does not carry this flow.
+    BadInput
+        It would take areas of transistors, or resistors, in too large a ratio, or the supply is too low.
     """
     flow = brief.flow
     build = CARRIED.get((flow.family, flow.form))

@@ -60,7 +60,7 @@ def transport(brief: Brief) -> Realisation:
     if column.max() / column.min() > _WIDEST:
         raise BadInput(
             f"the column marginals are in a ratio of {column.max() / column.min():.3g} to 1, and so would be the resistors "
-            f"of the integrators; they may differ by a factor of {_WIDEST:g}."
+            f"of the integrators; they may differ by a factor of {_WIDEST:g}. Take the technology 'opamp'."
         )
     rows, columns = C.shape
     bias = dataclasses.replace(Bias.of(max(rows, columns)), resistance=_RESISTANCE, capacitance=_CAPACITANCE)
