@@ -1,5 +1,6 @@
 """Write netlists/ and the schematics of the documentation; its other pictures are drawn by scripts/gallery.py."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from analogflow import (
@@ -17,6 +18,7 @@ from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
 from analogflow.flows.transport import FORMS as TRANSPORT_FORMS
+from analogflow.netlister import Deck
 from analogflow.problems.files import read_problem
 from analogflow.reference import boltzmann_law, expected_answer
 from analogflow.solution import path_step
@@ -24,50 +26,57 @@ from analogflow.solution import path_step
 ROOT = Path(__file__).parents[1]
 
 
-def main() -> None:
+def decks() -> Iterator[tuple[str, Deck]]:
+    """Name and deck of every file in netlists/."""
     channel = Channel.from_csv(ROOT / "examples/data/paper_channel.csv")
     for form in FORMS:
         circuit = compile(flows.capacity(channel, form=form))
         deck = netlist(circuit, time_constants=150, expected=expected_answer(channel))
-        print(deck.write(ROOT / f"netlists/capacity-{form}-ideal.cir", force=True).relative_to(ROOT))
+        yield f"capacity-{form}-ideal.cir", deck
     tokens = read_problem("attention", ROOT / "examples/data/attention_three_tokens.json")
     for form in ATTENTION_FORMS:
         circuit = compile(flows.attention(tokens, form=form))
         step, expected = path_step(circuit, tokens.time), expected_answer(circuit.flow.problem)
         deck = netlist(circuit, time_constants=tokens.time, largest_step=step, expected=expected)
-        print(deck.write(ROOT / f"netlists/attention-{form}-ideal.cir", force=True).relative_to(ROOT))
+        yield f"attention-{form}-ideal.cir", deck
     for name, file in (("transport", "transport_three.json"), ("transport-adaptive", "transport_cooling.json")):
         plan = read_problem("transport", ROOT / "examples/data" / file)
         for form in TRANSPORT_FORMS:
             circuit = compile(flows.transport(plan, form=form))
             deck = netlist(circuit, time_constants=100, expected=expected_answer(plan))
-            print(deck.write(ROOT / f"netlists/{name}-{form}-ideal.cir", force=True).relative_to(ROOT))
+            yield f"{name}-{form}-ideal.cir", deck
     for file in sorted((ROOT / "examples/flows").glob("*.toml")):
         problem = read_problem(str(file))
         circuit = compile(flows.custom(problem))
         time, step, expected = problem.time or 60.0, path_step(circuit, problem.time), expected_answer(problem)
         deck = netlist(circuit, time_constants=time, largest_step=step, expected=expected)
-        print(deck.write(ROOT / f"netlists/custom-{file.stem.replace('_', '-')}-ideal.cir", force=True).relative_to(ROOT))
+        yield f"custom-{file.stem.replace('_', '-')}-ideal.cir", deck
     source = read_problem("rate-distortion", ROOT / "examples/data/rate_distortion_hamming.json")
     for form in RATE_DISTORTION_FORMS:
         deck = netlist(
             compile(flows.rate_distortion(source, form=form)), time_constants=60, expected=expected_answer(source)
         )
-        print(deck.write(ROOT / f"netlists/rate-distortion-{form}-ideal.cir", force=True).relative_to(ROOT))
+        yield f"rate-distortion-{form}-ideal.cir", deck
     well = read_problem("langevin", ROOT / "examples/data/langevin_double_well.json")
     circuit = degrade(compile(flows.langevin(well)), noise=Noise(0.0, seed=1, step=0.05))
     deck = netlist(circuit, time_constants=100, expected={"mean_x": float(boltzmann_law(well).mean[0])})
-    print(deck.write(ROOT / "netlists/langevin-overdamped-ideal.cir", force=True).relative_to(ROOT))
+    yield "langevin-overdamped-ideal.cir", deck
     for name, file, time in (("rest", "hopfield_rest.json", 60.0), ("law", "hopfield_law.json", 150.0)):
         network = read_problem("hopfield", ROOT / "examples/data" / file)
         deck = netlist(compile(flows.hopfield(network)), time_constants=time, expected=expected_answer(network))
-        print(deck.write(ROOT / f"netlists/hopfield-{name}-ideal.cir", force=True).relative_to(ROOT))
+        yield f"hopfield-{name}-ideal.cir", deck
     for technology in ("opamp", "translinear"):
         circuit = preferred(compile(flows.capacity(channel), technology=technology))
         deck = netlist(circuit, time_constants=100, expected=expected_answer(channel))
-        print(deck.write(ROOT / f"netlists/capacity-logdomain-{technology}.cir", force=True).relative_to(ROOT))
-        drawing = draw_circuit(circuit)
-        print(save_figure(drawing, ROOT / f"docs/images/capacity-{technology}.svg", force=True).relative_to(ROOT))
+        yield f"capacity-logdomain-{technology}.cir", deck
+
+
+def main() -> None:
+    for name, deck in decks():
+        print(deck.write(ROOT / "netlists" / name, force=True).relative_to(ROOT))
+        if deck.circuit.parts is not None:
+            picture = ROOT / f"docs/images/capacity-{deck.circuit.technology}.svg"
+            print(save_figure(draw_circuit(deck.circuit), picture, force=True).relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -80,3 +80,23 @@ def test_a_place_whose_source_is_gone_is_refused(measured, place, fault):
     found = measured["PLACE"].search(f"<!-- from {place} -->\n<!-- end -->")
     with pytest.raises(SystemExit, match=fault):
         measured["copied"](found)
+
+
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
+
+
+def likeness(text: str) -> tuple[str, list[float]]:
+    """A netlist without its numbers, and these; line numbers of sources left out."""
+    plain = re.sub(r"\.py:\d+\)", ".py)", text)
+    return NUMBER.sub("#", plain), [float(found) for found in NUMBER.findall(plain)]
+
+
+def test_the_netlists_are_fresh():
+    """Resistors of a series may be the neighbours on another machine, where rounding falls the other way."""
+    generated = runpy.run_path(str(ROOT / "scripts/generate.py"))
+    names = set()
+    for name, deck in generated["decks"]():
+        words, numbers = likeness((ROOT / "netlists" / name).read_text(encoding="ascii"))
+        assert likeness(deck.text) == (words, pytest.approx(numbers, rel=0.05, abs=1e-9)), "run: python scripts/generate.py"
+        names |= {name, *deck.tables}
+    assert names == {path.name for path in (ROOT / "netlists").iterdir()}

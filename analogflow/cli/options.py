@@ -27,10 +27,13 @@ __all__ = [
     "seed",
 ]
 
+_NAMED = [family for family in FAMILIES if family != "custom"]
+"""Flows that go by a name; those of one's own go by their file."""
+
 
 def about_flow(parser: argparse.ArgumentParser) -> None:
     """FLOW, PROBLEM, and what decides the circuit."""
-    parser.add_argument("flow", metavar="FLOW", help=f"one of: {', '.join(FAMILIES)}; custom is a file of equations")
+    parser.add_argument("flow", metavar="FLOW", help=f"{', '.join(_NAMED)}, or a file of equations (.toml, .json)")
     parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
     parser.add_argument("--form", help="form of the flow")
     parser.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")

@@ -141,7 +141,7 @@ def stabilise(
                 f"the {after.invariant.name} of state {after.invariant.state!r} returns at {after.slowest:.3g} per τ only, "
                 f"even with a {remedy}; check that the flow really keeps it, or compile with stabilise=False to see it fail."
             )
-        said += f", so that it {str(after).split(' ', 3)[-1]}"
+        said += f", so that it attracts at {after.slowest:.4g} per τ"
     return graph, said
 
 

@@ -38,6 +38,8 @@ _SYMBOLS = {
     "input": "in",
 }
 _WIDTH, _HEIGHT, _PITCH_X, _PITCH_Y, _LANE = 1.3, 0.72, 1.95, 1.15, 0.4
+_APART = 0.12
+"""Between the lines that lead rates back."""
 
 
 def draw_blocks(graph: BlockGraph, *, title: str = "") -> Figure:
@@ -48,10 +50,12 @@ def draw_blocks(graph: BlockGraph, *, title: str = "") -> Figure:
     right = max(x for x, _ in centres.values())
     low, high = min(y for _, y in centres.values()), max(y for _, y in centres.values())
     feedback = low - 0.9
+    apart = _APART * (len(graph.states) - 1)
+    lowest = feedback - apart
     with style():
-        figure = new_figure(max(4.0, 0.72 * (right + 2.4)), max(2.0, 0.72 * (high - feedback + 1.6)))
+        figure = new_figure(max(4.0, 0.72 * (right + 2 * apart + 2.4)), max(2.0, 0.72 * (high - lowest + 1.6)))
         axes = figure.add_subplot()
-        axes.set(xlim=(-1.1, right + 1.3), ylim=(feedback - 0.4, high + 0.75), aspect="equal")
+        axes.set(xlim=(-1.1 - apart, right + 1.3 + apart), ylim=(lowest - 0.4, high + 0.75), aspect="equal")
         axes.axis("off")
         if title:
             axes.set_title(title, fontsize=10)
@@ -168,14 +172,20 @@ def _smooth(points: list[tuple[float, float]]) -> Path:
 
 
 def _draw_feedback(axes: Axes, graph: BlockGraph, centres: dict[object, tuple[float, float]], feedback: float) -> None:
+    ends: list[float] = []
     for k, state in enumerate(graph.states):
         (x1, y1), (x2, y2) = centres[graph.rate(state)], centres[graph.states[state]]
-        level, out, back = feedback - 0.12 * k, x1 + _WIDTH / 2 + 0.22, x2 - _WIDTH / 2 - 0.3
+        apart = _APART * k
+        level, out, back = feedback - apart, x1 + _WIDTH / 2 + 0.22 + apart, x2 - _WIDTH / 2 - 0.3 - apart
         axes.plot([x1 + _WIDTH / 2, out, out, back, back], [y1, y1, level, level, y2], color=PALETTE[0], lw=1.5, zorder=1)
+        ends += [out, back]
         axes.annotate(
             "",
             (x2 - _WIDTH / 2, y2),
             (back, y2),
             arrowprops={"arrowstyle": "-|>", "color": PALETTE[0], "lw": 1.5, "shrinkA": 0},
         )
-        axes.text((x1 + x2) / 2, level - 0.1, f"rate of {state}", ha="center", va="top", fontsize=7, color=PALETTE[0])
+    if ends:  # one label under all lines, which are too close for one each
+        lowest, names = feedback - _APART * (len(graph.states) - 1), ", ".join(graph.states)
+        text = f"rate of {names}" if len(graph.states) == 1 else f"rates of {names}, from the top"
+        axes.text((min(ends) + max(ends)) / 2, lowest - 0.1, text, ha="center", va="top", fontsize=7, color=PALETTE[0])

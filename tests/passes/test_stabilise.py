@@ -36,7 +36,7 @@ def test_neutral_forms_are_found_neutral_and_mended(form):
     circuit = compile(flow)
     orbit = nominal_orbit(circuit.graph, flow.keeps)
     assert return_rates(circuit.graph, flow.keeps, orbit)[0].slowest == pytest.approx(1.0, abs=1e-9)
-    assert any("restor" in step.note or "added" in step.note for step in circuit.history)
+    assert any("added" in step.note and ", so that it attracts at 1 per τ" in step.note for step in circuit.history)
 
 
 def test_a_gauge_that_repels_is_set_anew():

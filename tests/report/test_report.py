@@ -2,11 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
-from analogflow.flows import capacity
+from analogflow.flows import Flow, capacity
 from analogflow.problems import Channel
 from analogflow.report import draw_blocks, history_table, plot_capacity, save_figure, solution_table
 from analogflow.solution import solve
@@ -34,6 +35,15 @@ def test_no_two_boxes_overlap():
     for k, a in enumerate(corners):
         for b in corners[:k]:
             assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+def test_rates_of_several_states_lead_back_apart_and_are_named_once():
+    graph = compile(Flow(lambda a, b: (b, -a), {"a": np.ones(1), "b": np.ones(1)})).graph
+    axes = draw_blocks(graph).axes[0]
+    turns = [(line.get_xdata()[1], line.get_ydata()[2], line.get_xdata()[3]) for line in axes.lines]
+    assert len(turns) == 2
+    assert all(abs(a - b) > 0.1 for a, b in zip(*turns, strict=True))
+    assert [text.get_text() for text in axes.texts if "rate" in text.get_text()] == ["rates of a, b, from the top"]
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])

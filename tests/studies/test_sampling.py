@@ -45,6 +45,12 @@ def test_a_sample_alone_is_the_sample_of_its_chunk() -> None:
             assert values[0] == chunk[name][3]
 
 
+def test_a_run_may_be_given_any_time() -> None:
+    rows = rows_of(af.Study(CHANNEL, samples=1, time_constants=1e308, verify=False))
+    assert rows["outcome"].tolist() == ["SETTLED"]
+    assert rows["error"][0] < 1e-9
+
+
 def test_noise_is_the_same_in_every_form() -> None:
     noise = (0.001,)
     ends = [

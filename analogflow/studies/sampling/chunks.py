@@ -225,9 +225,9 @@ def _answer_size(circuit: Circuit) -> int:
 def _saved(flow: Flow, end: float, *, noisy: bool, step: float) -> Array:
     """Times, in τ, at which paths are kept: for a law all knots, for noise the last quarter, else ever farther apart."""
     if flow.averaging is not None:
-        return np.linspace(0.0, end, min(int(np.ceil(end / step)), _MOST_POINTS) + 1)
+        return np.linspace(0.0, end, int(min(np.ceil(end / step), _MOST_POINTS)) + 1)
     if noisy:
         return np.linspace(LATE * end, end, _POINTS)
     first = min(_FIRST, 0.1 * end)
-    count = int(np.ceil(np.log(end / first) / np.log(_RATIO))) + 1
+    count = int(np.ceil((np.log(end) - np.log(first)) / np.log(_RATIO))) + 1
     return np.concatenate([[0.0], np.minimum(np.geomspace(first, end, count), end)])
