@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from analogflow.circuit import Circuit, Reading
 from analogflow.errors import BadInput
 from analogflow.netlister.noise_table import table_text
+from analogflow.problems.contents import whole_file
 
 __all__ = ["Deck", "refuse_existing", "write_text"]
 
@@ -88,14 +88,18 @@ def refuse_existing(*paths: str | Path | None, force: bool) -> None:
 
 
 def write_text(path: str | Path, text: str, *, force: bool, encoding: str = "ascii") -> Path:
-    """Write `text` to `path` at once or not at all; an existing file is replaced only with `force`."""
+    """Write `text` to `path` at once or not at all; an existing file is replaced only with `force`.
+
+    Raises
+    ------
+    BadInput
+        The file exists and `force` is false, or it can not be written.
+    """
     path = Path(path)
     refuse_existing(path, force=force)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding=encoding, newline="\n")
-        temporary.replace(path)
-    except (OSError, ValueError) as fault:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
-        raise BadInput(f"{str(path)!r} can not be written ({getattr(fault, 'strerror', None) or fault}).") from None
+    with whole_file(path) as part:
+        try:
+            part.write_text(text, encoding=encoding, newline="\n")
+        except ValueError as fault:  # a character that the encoding lacks, or a name that no file can have
+            raise BadInput(f"{str(path)!r} can not be written ({fault}).") from None
     return path

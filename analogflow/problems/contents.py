@@ -1,11 +1,12 @@
 """What a file holds, as bytes, text, named keys or an array: bounded in size and time, and every fault is a sentence.
 
 Only a regular file is read: a pipe or a device could keep its reader waiting for ever. What is inside is checked for form
-alone; it does not know what the keys and numbers mean.
+alone; it does not know what the keys and numbers mean. What is written is there as a whole or not at all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -13,16 +14,16 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.errors import BadInput
+from analogflow.errors import AnalogflowError, BadInput
 
-__all__ = ["parse_keys", "parse_npy", "read_bytes", "read_keys", "read_text"]
+__all__ = ["parse_keys", "parse_npy", "read_bytes", "read_keys", "read_text", "whole_file"]
 
 _MEBIBYTE = 2**20
 _LARGEST = {"": 256 * _MEBIBYTE, ".toml": 16 * _MEBIBYTE, ".json": 64 * _MEBIBYTE, ".csv": 64 * _MEBIBYTE}
@@ -142,6 +143,26 @@ def parse_npy(content: bytes, name: str, kinds: str = "fiu") -> NDArray[Any]:
         raise
     except Exception as fault:  # noqa: BLE001 - a forged header makes its parser fail in a dozen ways
         raise BadInput(f"{name!r} is not a NumPy array of numbers ({str(fault).splitlines()[0][:120]}).") from None
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, fault: type[AnalogflowError] = BadInput) -> Iterator[Path]:
+    """A file beside `path` to write to: it takes that place in the end, and is gone where anything fails.
+
+    Raises
+    ------
+    BadInput, or what `fault` is
+        The system does not let it be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as refusal:
+        raise fault(f"{str(path)!r} can not be written ({refusal.strerror or refusal}).") from None
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            part.unlink(missing_ok=True)
 
 
 def _refuse_irregular(path: Path, mode: int, what: str) -> None:

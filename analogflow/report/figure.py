@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from analogflow.errors import BadInput
+from analogflow.problems.contents import whole_file
 
 __all__ = [
     "FORMATS",
@@ -100,14 +100,9 @@ def save_figure(figure: Figure, path: str | Path, *, force: bool = False) -> Pat
     """
     path = Path(path)
     check_writable(path, force=force)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        with style():
-            figure.savefig(temporary, dpi=200, metadata=_metadata(figure, path.suffix.lower()))
-        temporary.replace(path)
-    except OSError as fault:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
-        raise BadInput(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
+    ending = path.suffix.lower()
+    with whole_file(path) as part, style():
+        figure.savefig(part, format=ending[1:], dpi=200, metadata=_metadata(figure, ending))
     return path
 
 

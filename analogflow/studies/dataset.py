@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.flows import FAMILIES
 from analogflow.outcome import Outcome
+from analogflow.problems.contents import whole_file
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.design import Study
@@ -124,14 +124,8 @@ def export_study(dataset: xarray.Dataset, path: str | Path, *, force: bool = Fal
         The file can not be written.
     """
     path = check_export(path, force=force)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path, StudyStopped) as part:
         _WRITERS[path.suffix.lower()](dataset, part)
-        part.replace(path)
-    except OSError as fault:
-        raise StudyStopped(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
@@ -171,24 +165,20 @@ def list_failures(dataset: xarray.Dataset, folder: str | Path) -> Path | None:
     path = Path(folder) / "failures.csv"
     outcomes, failed = dataset["outcome"].values, np.argwhere(failed_samples(dataset))
     conditions = [str(dim) for dim in dataset["outcome"].dims[:-1]]
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if not len(failed):
+    if not len(failed):
+        try:
             path.unlink(missing_ok=True)
-            return None
-        with part.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(["condition", "sample", *conditions, "outcome", "reason", "command"])
-            for where in map(tuple, failed):
-                number, sample = int(dataset["condition"].values[where[:-1]]), int(dataset["sample"].values[where[-1]])
-                point = [dataset[name].values[k] for name, k in zip(conditions, where, strict=False)]
-                command = shlex.join(["analogflow", "study", "--repeat", str(folder), str(number), str(sample)])
-                table.writerow([number, sample, *point, outcomes[where], dataset["reason"].values[where], command])
-        part.replace(path)
-    except OSError as fault:
-        raise StudyStopped(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
-    finally:
-        part.unlink(missing_ok=True)
+        except OSError as fault:
+            raise StudyStopped(f"{str(path)!r} can not be removed ({fault.strerror or fault}).") from None
+        return None
+    with whole_file(path, StudyStopped) as part, part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["condition", "sample", *conditions, "outcome", "reason", "command"])
+        for where in map(tuple, failed):
+            number, sample = int(dataset["condition"].values[where[:-1]]), int(dataset["sample"].values[where[-1]])
+            point = [dataset[name].values[k] for name, k in zip(conditions, where, strict=False)]
+            command = shlex.join(["analogflow", "study", "--repeat", str(folder), str(number), str(sample)])
+            table.writerow([number, sample, *point, outcomes[where], dataset["reason"].values[where], command])
     return path
 
 

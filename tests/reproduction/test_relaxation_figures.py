@@ -1,30 +1,14 @@
 """Relaxations of Hopfield networks and Langevin motion: which theorems hold, and numbers against closed forms."""
 
-import functools
-
 import numpy as np
 import pytest
+from figure_zoo import curve, found, verdict
 from scipy.interpolate import CubicSpline
 
 from analogflow.report import alt_text, plot_reproduction
-from analogflow.reproduction import FIGURES, reproduce
+from analogflow.reproduction import FIGURES
 
 NAMES = [name for name in FIGURES if name.startswith(("hopfield", "langevin"))]
-
-
-@functools.cache
-def found(name):
-    return reproduce(name)
-
-
-def verdict(name, part):
-    (one,) = [finding for finding in found(name).findings if part in finding.claim]
-    return one.verdict
-
-
-def curve(name, panel, label):
-    (one,) = [c for p in found(name).panels if p.title == panel for c in p.curves if c.label == label]
-    return one
 
 
 @pytest.mark.parametrize("name", NAMES)

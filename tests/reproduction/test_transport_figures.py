@@ -1,34 +1,19 @@
 """Figures on annealed Sinkhorn iterations: which claims hold, and numbers against closed forms and plain iterations."""
 
 import csv
-import functools
 import io
 import math
 
 import numpy as np
 import pytest
+from figure_zoo import curve, found, verdict
 
 from analogflow.problems import Schedule
 from analogflow.report import alt_text, plot_reproduction
-from analogflow.reproduction import FIGURES, reproduce
+from analogflow.reproduction import FIGURES
 from analogflow.reproduction.transport.circuits import cooled
 
 NAMES = [name for name in FIGURES if name.startswith("transport")]
-
-
-@functools.cache
-def found(name):
-    return reproduce(name)
-
-
-def verdict(name, part):
-    (one,) = [finding for finding in found(name).findings if part in finding.claim]
-    return one.verdict
-
-
-def curve(name, panel, label):
-    (one,) = [c for p in found(name).panels if p.title == panel for c in p.curves if c.label == label]
-    return one
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from analogflow.errors import BadInput
 from analogflow.problems import Transport
+from analogflow.problems.contents import whole_file
 from analogflow.reference.transport.sensitivity import PlanDerivatives
 from analogflow.reference.transport.solution import transport_reference
 from analogflow.reference.transport.spectrum import sinkhorn_spectrum
@@ -105,12 +105,8 @@ def write_constants(rows: Sequence[ConstantsRow], path: str | Path, *, force: bo
     if path.exists() and not force:
         raise BadInput(f"{str(path)!r} exists already; give force=True to replace it, or another name.")
     lines = [",".join(COLUMNS), *(",".join(map(repr, dataclasses.astuple(row))) for row in rows)]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
-        temporary.replace(path)
-    except OSError as fault:
-        raise BadInput(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
+    with whole_file(path) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analogflow.errors import BadInput
+from analogflow.problems.contents import whole_file
 from analogflow.report.html.content import Grid, Section
 
 __all__ = ["Page", "check_page", "grid_html", "write_page"]
@@ -85,11 +85,7 @@ def write_page(page: Page, path: str | Path, *, force: bool = False) -> Path:
     """
     path = Path(path)
     check_page(path, force=force)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(page.html(), encoding="utf-8")
-        part.replace(path)
-    except OSError as fault:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
-        raise BadInput(f"{str(path)!r} can not be written ({fault.strerror or fault}).") from None
+    text = page.html()
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
     return path

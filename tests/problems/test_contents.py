@@ -1,0 +1,39 @@
+"""Files that are written at once or not at all."""
+
+import pytest
+
+from analogflow.errors import BadInput, StudyStopped
+from analogflow.problems.contents import whole_file
+
+
+def test_a_file_takes_its_place_at_the_end_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with whole_file(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, ValueError])
+def test_what_fails_half_way_leaves_the_old_file_and_no_other(tmp_path, fault):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+
+    def broken(part):
+        part.write_text("half")
+        raise fault("stopped")
+
+    with pytest.raises(fault, match="stopped"), whole_file(path) as part:
+        broken(part)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_system_refuses_is_a_sentence(tmp_path):
+    for folder, kind in (("nowhere", BadInput), ("file", StudyStopped)):
+        (tmp_path / "file").write_text("")
+        path = tmp_path / folder / "a.csv"
+        with pytest.raises(kind, match=r"a\.csv' can not be written \(.+\)\."), whole_file(path, kind) as part:
+            part.write_text("new")
