@@ -27,7 +27,7 @@ from analogflow.hardware import BOARDS, map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
-from analogflow.netlister.deck import refuse_existing, write_text
+from analogflow.netlister.deck import refuse_existing, refuse_placeless, write_text
 from analogflow.netlister.verilog_a import write_verilog_a
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
@@ -68,6 +68,7 @@ def run_netlist(options: argparse.Namespace) -> int:
     listed = parts_list(circuit).to_csv() if options.parts_list else ""
     deck = netlist(circuit, time_constants=time, largest_step=path_step(circuit, time), expected=expected)
     refuse_existing(options.output, options.parts_list, force=options.force)
+    refuse_placeless(options.output, options.parts_list)
     if options.format == "verilog-a":
         path, beside = write_verilog_a(deck, options.output, force=options.force)
         said = f"{path}: modules; {beside}: test bench, {len(circuit.elements)} elements; run it with: vacask {beside}"

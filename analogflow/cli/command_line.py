@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -74,8 +75,13 @@ VERBS: dict[str, Verb] = {
 """Every verb: adding one is adding a line here."""
 
 
+_MISSING = re.compile(r"argument (?:-\w/)?(--[\w-]+): expected one argument")
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if missing := _MISSING.fullmatch(message):
+            message += f" (one that begins with - is given as {missing[1]}=VALUE)"
         raise BadInput(f"{message[:1].lower()}{message[1:]}; see {self.prog} --help.")
 
 

@@ -23,9 +23,12 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel
 from analogflow.solution import solve
 
-__all__ = ["GROWING", "KINDS", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
+__all__ = ["GROWING", "KINDS", "LARGEST", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
 
 Array = NDArray[np.float64]
+
+LARGEST = 1024
+"""Inputs that a channel of this comparison may have."""
 
 
 def _random(n: int, seed: int) -> Array:
@@ -37,7 +40,9 @@ def _structured(n: int, seed: int) -> Array:
     P = np.zeros((n, n))
     skew = np.random.default_rng(seed).uniform(0.7, 0.9, n)
     for i in range(n):
-        P[i, [i, (i + 1) % n, (i - 1) % n]] += [skew[i], 0.75 * (1 - skew[i]), 0.25 * (1 - skew[i])]
+        P[i, i] = skew[i]
+        P[i, (i + 1) % n] += 0.75 * (1 - skew[i])
+        P[i, (i - 1) % n] += 0.25 * (1 - skew[i])  # the same one where there are two symbols
     return P
 
 
@@ -165,7 +170,7 @@ def measure_scaling(
     kind : str
         One of `KINDS`.
     sizes : sequence of int
-        Inputs, and as many outputs; from 2, different.
+        Inputs, and as many outputs; from 2 to `LARGEST`, different.
     accuracy : float
         Certified gap, nats, at which both sides are read.
     energy : Prices, optional
@@ -177,7 +182,7 @@ def measure_scaling(
     Raises
     ------
     BadInput
-        The kind is not known, or a size is below 2 or given twice.
+        The kind is not known, or a size is not allowed or given twice.
     SimulationFailed
         A flow did not settle within the accuracy, or no digital solver came to it.
 
@@ -189,8 +194,10 @@ def measure_scaling(
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.0)[0]
         raise BadInput(f"scaling: {kind!r} is not known; the nearest is {near!r}, there are: {', '.join(KINDS)}.")
-    if not sizes or min(sizes) < 2 or len(set(sizes)) < len(sizes):
-        raise BadInput(f"scaling: sizes are {', '.join(map(str, sizes)) or 'none'}; give different whole numbers from 2.")
+    if not sizes or min(sizes) < 2 or max(sizes) > LARGEST or len(set(sizes)) < len(sizes):
+        raise BadInput(
+            f"scaling: sizes are {', '.join(map(str, sizes)) or 'none'}; give different whole numbers from 2 to {LARGEST}."
+        )
     table = prices(None) if energy is None else energy
     points = []
     for k, n in enumerate(sizes):

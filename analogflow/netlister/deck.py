@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.netlister.noise_table import table_text
 from analogflow.problems.contents import whole_file
 
-__all__ = ["Deck", "refuse_existing", "write_text"]
+__all__ = ["Deck", "refuse_existing", "refuse_placeless", "write_text"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,11 +70,12 @@ class Deck:
             The file exists and `force` is false, or it can not be written.
         """
         path = Path(path)
-        if path.exists() and not force:
-            return write_text(path, self.text, force=False)  # refuses
+        refuse_existing(path, force=force)
         for name, table in self.tables.items():
-            # The name is a digest of the content, so a file of that name holds the same numbers.
-            write_text(path.with_name(name), table_text(table), force=True)
+            # The name is a digest of the content: what is there already is the same, or somebody else's.
+            beside, text = path.parent / name, table_text(table)
+            if not _holds(beside, text):
+                write_text(beside, text, force=force)
         return write_text(path, self.text, force=force)
 
     def __repr__(self) -> str:
@@ -83,8 +85,25 @@ class Deck:
 def refuse_existing(*paths: str | Path | None, force: bool) -> None:
     """Raise if any of `paths` exists, unless `force`: before any of several files is written."""
     for path in paths:
-        if path is not None and Path(path).exists() and not force:
+        if path is not None and os.path.lexists(path) and not force:
             raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
+
+
+def refuse_placeless(*paths: str | Path | None) -> None:
+    """Raise if the folder of any of `paths` is none: before any of several files is written."""
+    for path in paths:
+        if path is not None and not os.path.isdir(folder := Path(path).parent):
+            raise BadInput(
+                f"{str(path)!r} can not be written: {str(folder)!r} is not a directory; make it, or name another."
+            )
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file is there and is this text in ASCII."""
+    try:
+        return path.stat().st_size == len(text) and path.read_bytes() == text.encode("ascii")
+    except OSError:
+        return False
 
 
 def write_text(path: str | Path, text: str, *, force: bool, encoding: str = "ascii") -> Path:

@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import tomllib
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -152,9 +153,12 @@ def whole_file(path: Path, fault: type[AnalogflowError] = BadInput) -> Iterator[
     Raises
     ------
     BadInput, or what `fault` is
-        The system does not let it be written.
+        `path` can not name a file, or the system does not let it be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.name in ("", "..") or "\0" in str(path):
+        raise fault(f"{str(path)!r} can not name a file; give the name of a file.")
+    digest = zlib.crc32(path.name.encode("utf-8", "surrogatepass"))  # short, however long the name is
+    part = path.with_name(f".{digest:08x}.{os.getpid()}.part")
     try:
         yield part
         part.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,9 @@ def check_writable(path: str | Path | None, *, force: bool) -> None:
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise BadInput(f"{str(path)!r}: a figure must end in {', '.join(FORMATS)}; give it one of these endings.")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise BadInput(
             f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory; make it, or name another."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -134,9 +135,9 @@ def check_export(path: str | Path, *, force: bool = False) -> Path:
     path = Path(path)
     if path.suffix.lower() not in _WRITERS:
         raise BadInput(f"{str(path)!r}: a study is written as {', '.join(_WRITERS)}; choose one of these endings.")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise BadInput(f"{str(path)!r} exists already; take another name, or give force=True to replace it.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise BadInput(f"{str(path)!r}: there is no directory {str(path.parent)!r}; make it, or name another.")
     if path.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise MissingProgram(f"{str(path)!r}: Parquet needs pyarrow; install it with: pip install 'analogflow[parquet]'")

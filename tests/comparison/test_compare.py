@@ -10,7 +10,7 @@ import pytest
 import analogflow as af
 from analogflow.cli import main
 from analogflow.comparison import Comparison, Contender, Point, Scaling, contenders_of, judge_of, measure_scaling, prices
-from analogflow.comparison.scaling import ScalingPoint
+from analogflow.comparison.scaling import KINDS, ScalingPoint
 from analogflow.comparison.solvers import SOLVERS
 from analogflow.errors import BadInput
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
@@ -244,6 +244,8 @@ def test_an_exponent_and_a_crossover_are_those_of_the_points():
     assert backwards.crossover("chip_joules", "digital_joules") == 4
     with pytest.raises(BadInput, match="nearest is 'structured'"):
         measure_scaling("structure")
+    with pytest.raises(BadInput, match="from 2 to 1024"):
+        measure_scaling("random", (9 * 10**30,))
     with pytest.raises(BadInput, match="different whole numbers"):
         measure_scaling("random", (4, 4))
 
@@ -260,3 +262,9 @@ def test_every_contender_has_a_name_of_its_own():
     for family in PROBLEMS:
         names = contenders_of(family)
         assert len(names) == len(set(names))
+
+
+def test_the_ring_of_two_symbols_is_a_channel():
+    P = KINDS["structured"](2, 3)
+    assert P.sum(axis=1) == pytest.approx(1.0, abs=1e-15)
+    assert (KINDS["structured"](3, 3) > 0).all()

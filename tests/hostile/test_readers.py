@@ -5,10 +5,12 @@ import json
 import os
 import threading
 
+import numpy as np
 import pytest
 from hostile_zoo import PROBLEMS, READERS, attempt
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 import analogflow as af
 from analogflow.problems.contents import parse_keys, parse_npy, read_bytes
@@ -200,3 +202,46 @@ def test_a_file_larger_than_its_kind_may_be_is_refused_before_it_is_read_whole(f
         with pytest.raises(af.BadInput, match=f"is larger than {most}"):
             read_problem("capacity", folder / name)
         (folder / name).unlink()
+
+
+LONGEST = "x" * 251  # with four more the longest name that a file may have
+NO_NAMES = ("", ".", "..", "/", "a\0b.cir", "x" * 300 + ".cir", "x" * 300 + "/a.cir", "nowhere/a.cir")
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_can_not_name_a_file_is_refused_by_every_writer(name, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    deck = af.netlist(af.compile(af.Flow(lambda x: -x, {"x": np.ones(1)})), time_constants=1)
+    before = sorted(os.listdir())
+    with pytest.raises(af.BadInput, match=r"can not|exists already"):
+        deck.write(name)
+    with pytest.raises(af.BadInput, match="can not"):
+        deck.write(name, force=True)
+    with pytest.raises(af.BadInput, match=r"can not|must end in"):
+        af.save_figure(Figure(), f"{name[:-4]}.svg" if name.endswith(".cir") else name, force=True)
+    assert sorted(os.listdir()) == before
+
+
+def test_the_longest_name_is_written_and_one_that_leads_nowhere_is_not_replaced(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    deck = af.netlist(af.compile(af.Flow(lambda x: -x, {"x": np.ones(1)})), time_constants=1)
+    assert deck.write(f"{LONGEST}.cir").exists()
+    assert af.save_figure(Figure(), f"{LONGEST}.svg").exists()
+    os.symlink("missing", "leads-nowhere.cir")
+    with pytest.raises(af.BadInput, match="exists already"):
+        deck.write("leads-nowhere.cir")
+
+
+def test_noise_beside_a_netlist_replaces_nobodys_file(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    circuit = af.degrade(af.compile(af.Flow(lambda x: -x, {"x": np.ones(1)})), noise=af.Noise(0.1))
+    deck = af.netlist(circuit, time_constants=1)
+    (beside,) = deck.tables
+    (folder / beside).write_text("mine")
+    with pytest.raises(af.BadInput, match="exists already"):
+        deck.write("noisy.cir")
+    assert (folder / beside).read_text() == "mine"
+    assert not (folder / "noisy.cir").exists()
+    deck.write("noisy.cir", force=True)
+    (folder / "noisy.cir").unlink()
+    deck.write("noisy.cir")  # the same numbers are there already

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def write_constants(rows: Sequence[ConstantsRow], path: str | Path, *, force: bo
         The file exists and `force` is false, or it can not be written.
     """
     path = Path(path)
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise BadInput(f"{str(path)!r} exists already; give force=True to replace it, or another name.")
     lines = [",".join(COLUMNS), *(",".join(map(repr, dataclasses.astuple(row))) for row in rows)]
     with whole_file(path) as part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,9 @@ def check_page(path: Path, *, force: bool) -> None:
     """
     if path.suffix.lower() not in (".html", ".htm"):
         raise BadInput(f"{str(path)!r}: a report is an HTML file; give a name that ends in .html.")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise BadInput(
             f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory; make it, or name another."
         )
