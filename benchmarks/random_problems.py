@@ -34,8 +34,9 @@ FALSE_ALARM = 0.0027 * 2
 
 
 class Family(NamedTuple):
-    """How problems of a family are drawn, and how many are asked for in each engine."""
+    """How problems of a family are drawn, from which stream, and how many are asked for in each engine."""
 
+    stream: int
     make: Callable[[np.random.Generator], Any]
     forms: tuple[str, ...]
     block: int = 2000
@@ -118,21 +119,31 @@ def noisy_network(rng: np.random.Generator) -> af.Hopfield:
 def energy(rng: np.random.Generator) -> af.Langevin:
     """Bowls of one to three variables, quartic or quadratic and coupled; temperatures from 1e-3 to 1."""
     names = ["x", "y", "z"][: rng.integers(1, 4)]
-    T = float(10 ** rng.uniform(-3, 0))
+    return landscape(rng, names, float(10 ** rng.uniform(-3, 0)))
+
+
+def bowl(rng: np.random.Generator) -> af.Langevin:
+    """The same bowls without noise, of up to six variables, from anywhere."""
+    names = ["x", "y", "z", "a", "b", "c"][: rng.integers(1, 7)]
+    return landscape(rng, names, 0.0, rng.normal(size=len(names)))
+
+
+def landscape(rng: np.random.Generator, names: list[str], T: float, start: np.ndarray | None = None) -> af.Langevin:
     power = rng.choice([0.0, 0.25])
     terms = [f"{rng.uniform(0.5, 2):.6f}*{name}**2/2 + {power}*{name}**4 - {rng.normal():.6f}*{name}" for name in names]
     terms += [f"{rng.uniform(-0.2, 0.2):.6f}*{a}*{b}" for a, b in itertools.pairwise(names)]
-    return af.Langevin(" + ".join(terms).replace("+ -", "- ").replace("- -", "+ "), names, T)
+    return af.Langevin(" + ".join(terms).replace("+ -", "- ").replace("- -", "+ "), names, T, start=start)
 
 
 FAMILIES = {
-    "capacity": Family(capacity, ("logdomain", "accelerated", "replicator", "normalised")),
-    "rate-distortion": Family(rate_distortion, ("logdomain", "gibbs", "logarithmic")),
-    "transport": Family(transport, ("potential", "scaling")),
-    "attention": Family(attention, ("softmax",)),
-    "hopfield, rest": Family(network, ("relaxation",)),
-    "hopfield, law": Family(noisy_network, ("relaxation",), 200, 20, law=True),
-    "langevin": Family(energy, ("overdamped",), 200, 20, law=True),
+    "capacity": Family(1, capacity, ("logdomain", "accelerated", "replicator", "normalised")),
+    "rate-distortion": Family(5, rate_distortion, ("logdomain", "gibbs", "logarithmic")),
+    "transport": Family(6, transport, ("potential", "scaling")),
+    "attention": Family(0, attention, ("softmax",)),
+    "hopfield, rest": Family(3, network, ("relaxation",)),
+    "hopfield, law": Family(2, noisy_network, ("relaxation",), 200, 20, law=True),
+    "langevin, rest": Family(7, bowl, ("overdamped",)),
+    "langevin, law": Family(4, energy, ("overdamped",), 200, 20, law=True),
 }
 LAW_TIME = 120.0
 """Length of a run of a law, τ."""
@@ -141,7 +152,7 @@ LAW_TIME = 120.0
 def solved(family: str, engine: str, number: int, stream: int = 0) -> dict[str, Any]:
     """What came of one problem; forms take turns."""
     kind = FAMILIES[family]
-    rng = np.random.default_rng([stream, sorted(FAMILIES).index(family), number])
+    rng = np.random.default_rng([stream, kind.stream, number])
     problem, form = kind.make(rng), kind.forms[number % len(kind.forms)]
     asked = {"time_constants": LAW_TIME, "seed": number} if kind.law else {"accuracy": TOLERANCE}
     try:
