@@ -22,11 +22,12 @@ from analogflow.noise import Noise
 from analogflow.problems import Attention
 from analogflow.simulators import Ensemble, ensemble, simulate
 from analogflow.solution import Solution, own_time, path_step, plain, solve
+from analogflow.technology import LOOP_DELAY
 from analogflow.trajectory import Trajectory
 from analogflow.validation.restart import DELTA, TOLERANCE, Verdict, judge, perturbed, worth
 from analogflow.validation.stationary import joint_limit, law_of
 
-__all__ = ["Verification", "comes_back", "restart", "restart_classes", "verify"]
+__all__ = ["Verification", "comes_back", "pushed", "restart", "restart_classes", "verify"]
 
 _FREEZING = 273.15
 _LONGEST, _LONGEST_OF_PARTS = 5000.0, 1000.0
@@ -108,7 +109,8 @@ def verify(
         raise BadInput("verify: the answer is where a path ends, not where it rests; there is nothing to come back to.")
     run, verdict = restart(
         solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
-        time_constants=options.get("time_constants"), stabilise=options.get("stabilise", True), on_progress=on_progress,
+        time_constants=options.get("time_constants"), stabilise=options.get("stabilise", True),
+        loop_delay=options.get("loop_delay", LOOP_DELAY), on_progress=on_progress,
     )  # fmt: skip
     return Verification(solution, run, verdict)
 
@@ -127,6 +129,7 @@ def restart(
     engine: str = "ngspice",
     time_constants: float | None = None,
     stabilise: bool = True,
+    loop_delay: float = LOOP_DELAY,
     time_limit: float = 600.0,
     on_progress: Callable[[float], None] | None = None,
 ) -> tuple[Trajectory, Verdict]:
@@ -138,8 +141,10 @@ def restart(
         With its imperfections, noise and sample; the same parts are built again.
     run : Trajectory
         Of that circuit; it has values.
-    delta, tolerance, engine, stabilise, on_progress
+    delta, tolerance, on_progress
         As for `verify`.
+    engine, stabilise, loop_delay
+        As the run was made with: see `solve`.
     time_constants : float, optional
         That the run was given, in τ.
     time_limit : float
@@ -153,17 +158,7 @@ def restart(
         The engine is not installed, or broke down.
     """
     flow = circuit.flow
-    ends = {name: run.final(name)[None] for name in flow.states}
-    starts = perturbed(flow, ends, delta=delta, seed=circuit.noise.seed, samples=[circuit.sample])
-    moved = dataclasses.replace(
-        flow, states={name: starts[name][0].reshape(value.shape) for name, value in flow.states.items()}
-    )
-    noise = circuit.noise if flow.averaging is None else dataclasses.replace(circuit.noise, chain=1)
-    again = compile(
-        moved, technology=circuit.technology, stabilise=stabilise, parts=circuit.parts or "precision",
-        temperature=circuit.temperature - _FREEZING,
-    )  # fmt: skip
-    again = degrade(again, circuit.imperfections, noise=noise, sample=circuit.sample, values=preferred)
+    again = pushed(circuit, run, delta=delta, stabilise=stabilise, loop_delay=loop_delay)
     given = time_constants or own_time(flow)
     length = float(run.time[-1]) if circuit.noisy else given or _LONGEST
     length = length if circuit.parts is None or given else min(length, _LONGEST_OF_PARTS)
@@ -177,6 +172,22 @@ def restart(
     name = str(judge(flow, before, after, np.array([run.outcome.ok and second.outcome.ok]), tolerance=closeness)[0])
     gain = float((worth(flow, after) - worth(flow, before))[0])
     return second, Verdict(name, float(abs(after - before).max()), gain)
+
+
+def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, loop_delay: float) -> Circuit:
+    """The same circuit, built again to start at the perturbed end of a run."""
+    flow = circuit.flow
+    ends = {name: run.final(name)[None] for name in flow.states}
+    starts = perturbed(flow, ends, delta=delta, seed=circuit.noise.seed, samples=[circuit.sample])
+    moved = dataclasses.replace(
+        flow, states={name: starts[name][0].reshape(value.shape) for name, value in flow.states.items()}
+    )
+    noise = circuit.noise if flow.averaging is None else dataclasses.replace(circuit.noise, chain=1)
+    again = compile(
+        moved, technology=circuit.technology, stabilise=stabilise, parts=circuit.parts or "precision",
+        temperature=circuit.temperature - _FREEZING, loop_delay=loop_delay,
+    )  # fmt: skip
+    return degrade(again, circuit.imperfections, noise=noise, sample=circuit.sample, values=preferred)
 
 
 def _laws_agree(flow: Flow, *runs: Trajectory) -> Verdict:

@@ -11,6 +11,7 @@ from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.validation.restart import VERDICTS, judge, perturbed, worth
+from analogflow.verification import pushed
 
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {
@@ -50,6 +51,16 @@ def test_two_chains_of_a_double_well_and_of_coupled_variables_agree(engine):
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 def test_circuits_of_parts_come_back_too(technology):
     assert af.verify(PAPER, technology=technology).verdict.name == "confirmed"
+
+
+def test_the_circuit_that_is_pushed_has_the_speed_of_the_one_that_ran():
+    found = af.solve(PAPER, technology="opamp", engine="block", loop_delay=0.05, time_constants=5)
+    taus = [
+        pushed(found.circuit, found.run, delta=0.05, stabilise=True, loop_delay=delay).time_constant
+        for delay in (0.05, 0.005)
+    ]
+    assert taus[0] == found.circuit.time_constant
+    assert taus[1] > taus[0]
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def compare_engines(
     Raises
     ------
     BadInput
-        An error is negative, or fewer than two samples of an engine did not fail.
+        An error is negative, fewer than two samples of an engine did not fail, or there are fewer than 99 permutations.
     """
     a, b = losses(first, name="first engine"), losses(second, name="second engine")
     x, y = (np.log(np.maximum(v[np.isfinite(v)], floor)) for v in (a, b))

@@ -11,7 +11,7 @@ from scipy import stats
 
 from analogflow.errors import BadInput
 from analogflow.studies.statistics.intervals import Estimate
-from analogflow.studies.statistics.samples import at, check_share, conditions, losses, was_run
+from analogflow.studies.statistics.samples import check_share, column_at, losses
 
 if TYPE_CHECKING:
     import xarray
@@ -132,17 +132,9 @@ def compare_study(
     BadInput
         There is no such variable, dimension or value, a dimension is left open, or no sample was run under both.
     """
-    columns, runs = [], []
-    for value in (first, second):
-        part = at(dataset, **{along: value}, **condition)
-        if variable not in part:
-            raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, part.data_vars))}.")
-        open_ = [name for name in conditions(part) if part.sizes[name] > 1]
-        if open_:
-            raise BadInput(f"study: {', '.join(open_)} takes more than one value; say which one to compare at.")
-        part = part.squeeze(list(conditions(part)), drop=True)
-        columns.append(part[variable].values)
-        runs.append(was_run(part).values)
+    columns, runs = zip(
+        *(column_at(dataset, variable, **{along: value}, **condition) for value in (first, second)), strict=True
+    )
     run = runs[0] & runs[1]
     if not run.any():
         raise BadInput(f"study: no sample was run both at {along} = {first!r} and at {second!r}; run the study for both.")

@@ -17,7 +17,7 @@ from analogflow.errors import BadInput
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["at", "check_share", "conditions", "errors_at", "losses", "was_run"]
+__all__ = ["at", "check_share", "check_variable", "column_at", "conditions", "errors_at", "losses", "was_run"]
 
 Array = NDArray[np.float64]
 
@@ -113,12 +113,48 @@ def at(dataset: xarray.Dataset, **condition: Any) -> xarray.Dataset:
 
 
 def was_run(dataset: xarray.Dataset) -> xarray.DataArray:
-    """Whether each sample was run, with the dimensions of the variable ``error``."""
+    """Whether each sample was run, with the dimensions of the variable ``error``; all were where there is no ``outcome``."""
     run = dataset["error"].notnull()
     for name in ("outcome", "reason"):
         if name in dataset:
             run = run | ~dataset[name].astype(str).isin(_EMPTY)
     return run if "outcome" in dataset else run | True
+
+
+def check_variable(dataset: xarray.Dataset, variable: str) -> None:
+    """Refuse a variable that a study does not have.
+
+    Raises
+    ------
+    BadInput
+        It has none of that name.
+    """
+    if variable not in dataset:
+        raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, dataset.data_vars))}.")
+
+
+def column_at(dataset: xarray.Dataset, variable: str, **condition: Any) -> tuple[Array, NDArray[np.bool_]]:
+    """Values of a variable under one condition, and which samples were run; both of shape (samples,).
+
+    Parameters
+    ----------
+    condition
+        One value for each dimension of more than one value.
+
+    Raises
+    ------
+    BadInput
+        There is no such variable, dimension or value, or a dimension is left open.
+    """
+    part = at(dataset, **condition)
+    check_variable(part, variable)
+    open_ = [name for name in conditions(part) if part.sizes[name] > 1]
+    if open_:
+        raise BadInput(
+            f"study: {', '.join(open_)} takes more than one value; say which, as in {open_[0]}={_first(part, open_[0])}."
+        )
+    part = part.squeeze(list(conditions(part)), drop=True)
+    return part[variable].values, was_run(part).values
 
 
 def errors_at(dataset: xarray.Dataset, variable: str = "error", **condition: Any) -> Array:
@@ -136,21 +172,12 @@ def errors_at(dataset: xarray.Dataset, variable: str = "error", **condition: Any
     BadInput
         There is no such variable, dimension or value, a dimension is left open, or no sample was run.
     """
-    part = at(dataset, **condition)
-    if variable not in part:
-        raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, part.data_vars))}.")
-    open_ = [name for name in conditions(part) if part.sizes[name] > 1]
-    if open_:
-        raise BadInput(
-            f"study: {', '.join(open_)} takes more than one value; say which, as in {open_[0]}={_first(part, open_[0])}."
-        )
-    part = part.squeeze([name for name in conditions(part)], drop=True)
-    run = was_run(part).values
+    values, run = column_at(dataset, variable, **condition)
     if not run.any():
         raise BadInput(
             f"study: no sample was run at {condition or 'this condition'}; run the study, or select another condition."
         )
-    return losses(part[variable].values[run], name=variable)
+    return losses(values[run], name=variable)
 
 
 def _first(dataset: xarray.Dataset, name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from analogflow.errors import BadInput
 from analogflow.studies.statistics.intervals import quantile_estimate
-from analogflow.studies.statistics.samples import check_share, conditions, losses, was_run
+from analogflow.studies.statistics.samples import check_share, check_variable, conditions, losses, was_run
 from analogflow.studies.statistics.yields import check_limit, yield_at
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def summarise(
     import xarray
 
     names = conditions(dataset)
-    if variable not in dataset:
-        raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, dataset.data_vars))}.")
+    check_variable(dataset, variable)
     levels = [check_share("quantile", level) for level in quantiles]
     limit = None if limit is None else check_limit(limit)
     run = was_run(dataset).transpose(*names, "sample").values

@@ -12,7 +12,7 @@ from scipy import optimize
 
 from analogflow.errors import BadInput
 from analogflow.studies.statistics.intervals import rate_estimate
-from analogflow.studies.statistics.samples import at, check_share, conditions, losses, was_run
+from analogflow.studies.statistics.samples import at, check_share, check_variable, conditions, losses, was_run
 from analogflow.studies.statistics.yields import check_limit
 
 if TYPE_CHECKING:
@@ -165,8 +165,7 @@ def study_tolerance(
     if along not in names or part[along].dtype.kind not in "iuf":
         raise BadInput(f"study: {along!r} is not a dimension of numbers here; the dimensions are {', '.join(names)}.")
     limit = check_limit(limit)
-    if variable not in part:
-        raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, part.data_vars))}.")
+    check_variable(part, variable)
     others = [name for name in names if name != along]
     run = was_run(part).transpose(*others, along, "sample").values
     errors = part[variable].transpose(*others, along, "sample").values

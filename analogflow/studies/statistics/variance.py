@@ -13,7 +13,7 @@ from scipy import stats
 
 from analogflow.errors import BadInput
 from analogflow.studies.statistics.intervals import Estimate
-from analogflow.studies.statistics.samples import at, check_share, conditions, was_run
+from analogflow.studies.statistics.samples import check_share, column_at
 
 if TYPE_CHECKING:
     import xarray
@@ -224,17 +224,8 @@ def split_study(
     BadInput
         A level is missing, a dimension is left open, no sample was run in all three, or as in `split_runs`.
     """
-    columns, runs = [], []
-    for level_of_noise, level_of_mismatch in ((noise, mismatch), (0.0, mismatch), (noise, 0.0)):
-        part = at(dataset, noise=level_of_noise, mismatch=level_of_mismatch, **condition)
-        open_ = [name for name in conditions(part) if part.sizes[name] > 1]
-        if open_:
-            raise BadInput(f"study: {', '.join(open_)} takes more than one value; say which one to split at.")
-        if variable not in part:
-            raise BadInput(f"study: {variable!r} is not a variable of it; there are {', '.join(map(str, part.data_vars))}.")
-        part = part.squeeze(list(conditions(part)), drop=True)
-        columns.append(part[variable].values)
-        runs.append(was_run(part).values)
+    levels = ((noise, mismatch), (0.0, mismatch), (noise, 0.0))
+    columns, runs = zip(*(column_at(dataset, variable, noise=n, mismatch=m, **condition) for n, m in levels), strict=True)
     run = np.logical_and.reduce(runs)
     return split_runs(*(column[run] for column in columns), confidence=confidence, seed=seed)
 
