@@ -114,6 +114,7 @@ BAD = {
         "nowhere/b.csv",
     ],
     "unrecognized arguments: --report": ["verify", "capacity", "p.csv", "--report", "a.html"],
+    "unrecognized arguments: --technology": ["map", "capacity", "p.csv", "--technology", "opamp"],
     "leave out --figure, or --engines": ["verify", "capacity", "p.csv", "--engines", "block,ngspice", "--figure", "a.svg"],
     "leave out --seconds": ["compare", "capacity", "--scaling", "--seconds", "1"],
     "required: VERB": [],

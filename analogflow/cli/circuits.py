@@ -14,6 +14,7 @@ from analogflow.cli.options import (
     about_flow,
     about_json,
     about_output,
+    about_problem,
     circuit_of,
     flow_of,
     imperfections_of,
@@ -109,8 +110,8 @@ def run_explain(options: argparse.Namespace) -> int:
 
 
 def about_map(parser: argparse.ArgumentParser) -> None:
-    """Options of ``analogflow map``."""
-    about_flow(parser)
+    """Options of ``analogflow map``: a board has its own parts."""
+    about_problem(parser)
     parser.add_argument("--board", default="lucidac", metavar="NAME", help=f"{', '.join(BOARDS)}, or a TOML file (lucidac)")
     about_json(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write the configuration of the board (.json)")

@@ -17,6 +17,7 @@ __all__ = [
     "about_flow",
     "about_json",
     "about_output",
+    "about_problem",
     "celsius",
     "circuit_of",
     "count",
@@ -31,11 +32,16 @@ _NAMED = [family for family in FAMILIES if family != "custom"]
 """Flows that go by a name; those of one's own go by their file."""
 
 
-def about_flow(parser: argparse.ArgumentParser) -> None:
-    """FLOW, PROBLEM, and what decides the circuit."""
+def about_problem(parser: argparse.ArgumentParser) -> None:
+    """FLOW, PROBLEM, and the form."""
     parser.add_argument("flow", metavar="FLOW", help=f"{', '.join(_NAMED)}, or a file of equations (.toml, .json)")
     parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
     parser.add_argument("--form", help="form of the flow")
+
+
+def about_flow(parser: argparse.ArgumentParser) -> None:
+    """FLOW, PROBLEM, and what decides the circuit."""
+    about_problem(parser)
     parser.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
     parser.add_argument("--parts", default="precision", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file")
     parser.add_argument("--temperature", type=celsius, default=27.0, metavar="C", help="of the parts, °C (27)")

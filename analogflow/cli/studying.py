@@ -31,7 +31,6 @@ from analogflow.studies import (
     list_failures,
     repeat_sample,
     run_study,
-    sample_paths,
 )
 from analogflow.studies.experiment import read_experiment, study_from
 
@@ -138,11 +137,7 @@ def _draw(dataset: Any, options: argparse.Namespace) -> list[Path]:
         folder.mkdir(exist_ok=True)
     except OSError as fault:
         raise BadInput(f"{str(folder)!r} can not be written ({fault.strerror}); give another directory.") from None
-    figures = report.study_figures(dataset, limit=options.limit)
-    with contextlib.suppress(BadInput):  # circuits of parts have no paths in the block engine
-        number = int(dataset["condition"].values.ravel()[dataset["condition"].size // 2])
-        runs = sample_paths(options.output, number)
-        figures["paths"] = report.plot_sample_paths(runs, next(iter(runs.values)))
+    figures = report.folder_figures(options.output, dataset, limit=options.limit)
     return [report.save_figure(figure, folder / f"{name}.svg", force=True) for name, figure in figures.items()]
 
 

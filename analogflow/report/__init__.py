@@ -14,6 +14,7 @@ from analogflow.report.runs.paths import plot_paths
 from analogflow.report.runs.transport import plot_transport
 from analogflow.report.schematic import draw_circuit
 from analogflow.report.studies import (
+    folder_figures,
     plot_histogram,
     plot_phases,
     plot_quantiles,
@@ -39,6 +40,7 @@ __all__ = [
     "draw_blocks",
     "draw_circuit",
     "findings_table",
+    "folder_figures",
     "history_table",
     "levels_table",
     "mapping_table",

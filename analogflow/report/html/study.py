@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from analogflow.compiler import compile
-from analogflow.errors import AnalogflowError, BadInput
+from analogflow.errors import AnalogflowError
 from analogflow.flows import FAMILIES
 from analogflow.noise import Noise
 from analogflow.report.html.content import Grid, Listing, Paragraph, Section, grid_of, picture_of
 from analogflow.report.html.page import Page
 from analogflow.report.html.run import circuit_sections, record_section
-from analogflow.report.studies import plot_sample_paths, study_figures, study_table
+from analogflow.report.studies import folder_figures, study_table
 from analogflow.report.tables import budget_tables, solution_table
 from analogflow.simulators import default_engine
 from analogflow.solution import Solution, solve
-from analogflow.studies import Study, failed_samples, open_study, sample_paths
+from analogflow.studies import Study, failed_samples, open_study
 from analogflow.studies.experiment import experiment_text
 from analogflow.studies.store import read_manifest
 from analogflow.validation import error_budget
@@ -77,12 +77,7 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
 
 
 def _figures(folder: str | Path, dataset: Any, limit: float | None) -> list[Any]:
-    figures = study_figures(dataset, limit=limit)
-    try:
-        runs = sample_paths(folder, int(dataset["condition"].size // 2), _PATHS)
-        figures["paths"] = plot_sample_paths(runs, next(iter(runs.values)))
-    except BadInput:  # circuits of parts have no paths in the block engine
-        pass
+    figures = folder_figures(folder, dataset, limit=limit, samples=_PATHS)
     return [picture_of(figure, f"study-{name}", name.replace("-", " ").capitalize()) for name, figure in figures.items()]
 
 

@@ -5,22 +5,38 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analogflow.errors import BadInput
 from analogflow.report.studies.phases import plot_phases
 from analogflow.report.studies.quantiles import plot_quantiles
-from analogflow.report.studies.samples import plot_histogram
+from analogflow.report.studies.samples import plot_histogram, plot_sample_paths
 from analogflow.report.studies.yields import plot_tolerance, plot_yields
+from analogflow.studies import sample_paths
 from analogflow.studies.statistics import conditions, summarise
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-__all__ = ["study_figures"]
+__all__ = ["folder_figures", "study_figures"]
 
 _SERIES = ("form", "technology", "problem")
+
+
+def folder_figures(
+    folder: str | Path, dataset: xarray.Dataset, *, limit: float | None = None, samples: int = 100
+) -> dict[str, Figure]:
+    """`study_figures` of the study in a directory, and the paths of the first samples of its middle condition.
+
+    Circuits of parts have no paths in the block engine, and so no figure of them.
+    """
+    figures = study_figures(dataset, limit=limit)
+    with contextlib.suppress(BadInput):
+        runs = sample_paths(folder, int(dataset["condition"].size // 2), samples)
+        figures["paths"] = plot_sample_paths(runs, next(iter(runs.values)))
+    return figures
 
 
 def study_figures(dataset: xarray.Dataset, *, limit: float | None = None) -> dict[str, Figure]:
