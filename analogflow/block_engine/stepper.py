@@ -54,12 +54,12 @@ def integrate(
         raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
     field = VectorField(graph)
     rests = rests or [next(iter(graph.states))]
-    solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol)
-    times, states = [0.0], [solver.y.copy()]
-    watched = _joint(field, solver.y, rests)
     outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
+        solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol)
+        times, states = [0.0], [solver.y.copy()]
+        watched = _joint(field, solver.y, rests)
         while solver.status == "running":
             message = solver.step()
             if solver.status == "failed" or not abs(solver.y).max() < RUNAWAY:
@@ -77,7 +77,7 @@ def integrate(
                 break
             if on_progress is not None:
                 on_progress(solver.t)
-    values = field.observables(np.array(states))
+        values = field.observables(np.array(states))
     return Trajectory(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail.strip())
 
 

@@ -117,7 +117,7 @@ _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
     "gain_error": (lambda x: 0 <= x <= 0.3, "a relative σ from 0 to 0.3"),
     "offset": (lambda x: 0 <= x < math.inf, "a σ of 0 machine units or more"),
     "bandwidth": (lambda x: x > 0, "a positive number of Hz"),
-    "noise_density": (lambda x: 0 <= x < math.inf, "0 machine units per √Hz or more"),
+    "noise_density": (lambda x: 0 <= x <= 1e100, "from 0 to 1e100 machine units per √Hz"),
     "saturation": (lambda x: x > 0, "a positive number of machine units"),
     "leak": (lambda x: x > 1, "a gain at zero frequency above 1"),
     "resolution": (lambda x: 1 <= x <= 52 or x == math.inf, "from 1 to 52 bits"),

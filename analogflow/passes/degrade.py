@@ -29,7 +29,10 @@ from analogflow.graph.signal import Signal
 from analogflow.noise import PARAMETERS, standard_normal
 from analogflow.passes.coefficients import coefficient_count, factor, vary
 
-__all__ = ["degrade_graph", "pole_label"]
+__all__ = ["FASTEST_POLE", "degrade_graph", "pole_label"]
+
+FASTEST_POLE = 1e8
+"""Per τ: a block that is faster moves a rate by less than 1e-8, and has no pole, which would only cost accuracy."""
 
 
 def degrade_graph(
@@ -102,7 +105,8 @@ class _Work:
         self.limit = flaws.saturation * full_scale
         # One-sided n per √Hz is two-sided n²/2 per Hz; in a time t, in units of τ, the variance grows by n² t/(2τ).
         self.density = flaws.noise_density * full_scale / math.sqrt(2 * time_constant)
-        self.corner = 2 * math.pi * flaws.bandwidth * time_constant
+        corner = 2 * math.pi * flaws.bandwidth * time_constant
+        self.corner = corner if corner <= FASTEST_POLE else math.inf
         self.nominal = VectorField(graph).signals(graph.initial()) if math.isfinite(self.corner) else {}
         self.builder = GraphBuilder()
         self.delivered: dict[str, str] = {}
@@ -193,7 +197,7 @@ class _Work:
         return self._place(node, source)
 
     def _pole(self, node: str, output: str) -> str:
-        """Node after a single pole that starts at the ideal block's output; the same node if bandwidth is unlimited."""
+        """Node after a single pole that starts at the ideal block's output; the same node if it is too fast to matter."""
         if not math.isfinite(self.corner):
             return output
         label = pole_label(node)

@@ -88,7 +88,8 @@ class RateDistortion:
     @property
     def gibbs(self) -> Array:
         """e^{−β(d − min_y d)}, shape (n, m): every row has a largest entry of 1, so that none underflows whole."""
-        return np.exp(-self.beta * (self.distortion - self.least[:, None]))
+        with np.errstate(over="ignore"):  # e^−∞ is 0
+            return np.exp(-self.beta * (self.distortion - self.least[:, None]))
 
     @property
     def offset(self) -> float:

@@ -15,6 +15,9 @@ from analogflow.errors import BadInput
 
 __all__ = ["MASS_TOLERANCE", "SCHEDULES", "Schedule", "Transport"]
 
+LARGEST_EXPONENT = 1e300
+"""Of a cost over epsilon: what comes beyond is no number any more."""
+
 MASS_TOLERANCE = 1e-9
 """Largest relative difference of the two marginals' sums that is accepted, and divided out."""
 
@@ -105,6 +108,11 @@ class Transport:
             )
         temperature = _positive(epsilon, "epsilon", faults)
         span = math.nan if C is None else float(np.ptp(C))
+        if C is not None and temperature > 0 and not (abs(C).max() <= LARGEST_EXPONENT * temperature):
+            faults.append(
+                f"epsilon is {temperature:g} and the largest cost {abs(C).max():g}; "
+                f"give costs up to {LARGEST_EXPONENT:g} epsilon"
+            )
         cooling = _schedule(schedule, temperature, span, faults)
         if faults or C is None or a is None or b is None:
             raise BadInput("Transport: " + "; ".join(faults) + ".")

@@ -273,3 +273,14 @@ def test_a_circuit_is_degraded_once_and_says_how():
         degrade(circuit, Imperfections(leak=100.0))
     with pytest.raises(BadInput, match=r"sample: -1 is not a whole number"):
         degrade(compile(capacity(Channel(np.eye(2)))), sample=-1)
+
+
+@pytest.mark.parametrize("bandwidth", [1e9, 1e15, 1e300])
+def test_a_bandwidth_beyond_all_rates_changes_nothing(bandwidth):
+    graph = compile(capacity(PAPER)).graph
+    assert degrade_graph(graph, Imperfections(bandwidth=bandwidth)).fingerprint() == graph.fingerprint()
+
+
+def test_a_noise_that_is_no_number_is_refused():
+    with pytest.raises(BadInput, match="from 0 to 1e100 machine units"):
+        Imperfections(noise_density=1e308)

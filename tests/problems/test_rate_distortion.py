@@ -43,3 +43,7 @@ def test_problem_files_are_read_by_their_keys(tmp_path):
     path.write_text('{"source": [0.5, 0.5], "distortion": [[0, 1], [1, 0]], "beta": 2, "slope": 1}')
     with pytest.raises(BadInput, match=r"unknown key 'slope'; a rate-distortion problem has the keys source, distortion"):
         read_problem("rate-distortion", path)
+
+
+def test_a_distortion_that_never_happens_may_be_any_number():
+    assert RateDistortion([0.4, 0.6], [[0, 1e308], [1e308, 0]], 2.0).gibbs.tolist() == [[1.0, 0.0], [0.0, 1.0]]

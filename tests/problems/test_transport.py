@@ -14,6 +14,10 @@ COST = [[0.0, 1.0], [1.0, 0.0]]
 GOOD = {"cost": COST, "row": [0.5, 0.5], "column": [0.25, 0.75], "epsilon": 0.1}
 
 BAD = {
+    "a cost that is no number over epsilon": (
+        dict(cost=[[0.0, 1e308], [1.0, 0.0]]),
+        r"epsilon is 0.1 and the largest cost 1e\+308; give costs up to 1e\+300 epsilon",
+    ),
     "ragged": (
         dict(cost=[[0, 1], [1]]),
         r"cost does not consist of numbers in rows of one length; give a matrix with a row",
