@@ -223,6 +223,10 @@ def test_solve_prints_an_error_budget(channel, capsys):
         (["--budget"], "nothing is imperfect, so nothing costs anything"),
         (["--budget", "--samples", "0", "--mismatch", "0.01"], "'0' is not a whole number from 1"),
         (["--accuracy", "0"], "'0' is not a positive number"),
+        (["--samples", "5"], "--samples is of the budget's circuits; give --budget too"),
+        (["--temperature", "50"], "--temperature: the technology 'ideal' has no parts"),
+        (["--parts", "fast"], "--parts: the technology 'ideal' has no parts"),
+        (["--form", ""], "--form: '' is no name"),
     ],
 )
 def test_conditions_out_of_range_are_one_sentence(channel, capsys, options, message):

@@ -177,3 +177,8 @@ def test_a_cost_that_is_the_same_everywhere_is_not_measured_in_its_range():
     problem = Transport(np.full((3, 3), 2.0), np.full(3, 1 / 3), np.full(3, 1 / 3), 0.1)
     solution = solve(problem, engine="ngspice")
     assert solution.passed, str(solution.certificate)
+
+
+def test_a_schedule_far_faster_than_the_flow_is_no_endless_run():
+    hurried = random_problem(4, 3, 3, 0.1, {"kind": "exponential", "start": 1.0, "rate": 1e6})
+    assert solve(hurried, engine="block").passed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
@@ -67,7 +68,8 @@ class Imperfections:
         faults = []
         for name, (allowed, sentence) in _RANGES.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not allowed(float(value)):
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if not number or (isinstance(value, int) and abs(value) > sys.float_info.max) or not allowed(float(value)):
                 faults.append(f"{name} is {value!r}, but must be {sentence}")
         if faults:
             raise BadInput(f"imperfections: {'; '.join(faults)}.")

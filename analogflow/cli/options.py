@@ -8,6 +8,7 @@ from typing import Any
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
 from analogflow.compiler import compile
+from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES
 from analogflow.solution import carried_form, family_of
 from analogflow.technology import PART_SETS, TECHNOLOGIES
@@ -23,8 +24,10 @@ __all__ = [
     "count",
     "flow_of",
     "imperfections_of",
+    "nonempty",
     "number",
     "positive",
+    "refuse_idle_parts",
     "seed",
 ]
 
@@ -36,7 +39,7 @@ def about_problem(parser: argparse.ArgumentParser) -> None:
     """FLOW, PROBLEM, and the form."""
     parser.add_argument("flow", metavar="FLOW", help=f"{', '.join(_NAMED)}, or a file of equations (.toml, .json)")
     parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
-    parser.add_argument("--form", help="form of the flow")
+    parser.add_argument("--form", type=nonempty, help="form of the flow")
 
 
 def about_flow(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +62,7 @@ def about_conditions(parser: argparse.ArgumentParser) -> None:
 
 def about_output(parser: argparse.ArgumentParser, what: str) -> None:
     """The file that the verb is for."""
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=what)
+    parser.add_argument("-o", "--output", type=nonempty, required=True, metavar="FILE", help=what)
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
@@ -76,8 +79,23 @@ def flow_of(options: argparse.Namespace, problem: Any, technology: str = "ideal"
 
 def circuit_of(options: argparse.Namespace, problem: Any) -> Any:
     """The circuit that the options ask for, compiled, with perfect blocks."""
+    refuse_idle_parts(options)
     flow = flow_of(options, problem, options.technology)
     return compile(flow, technology=options.technology, parts=options.parts, temperature=options.temperature)
+
+
+def refuse_idle_parts(options: argparse.Namespace) -> None:
+    """Refuse what is said of parts where there are none.
+
+    Raises
+    ------
+    BadInput
+        The technology is ideal, and a set of parts or a temperature was given.
+    """
+    given = {"--parts": options.parts != "precision", "--temperature": options.temperature != 27.0}
+    if options.technology == "ideal" and any(given.values()):
+        names = " and ".join(name for name, value in given.items() if value)
+        raise BadInput(f"{names}: the technology 'ideal' has no parts; leave it out, or take 'opamp' or 'translinear'.")
 
 
 def imperfections_of(options: argparse.Namespace) -> Imperfections:
@@ -92,6 +110,13 @@ def celsius(text: str) -> float:
     if not -100 <= value <= 200:
         raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from -100 to 200 °C")
     return value
+
+
+def nonempty(text: str) -> str:
+    """A name that is one."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name; give one, or leave the option out")
+    return text
 
 
 def number(text: str) -> float:

@@ -19,7 +19,9 @@ from analogflow.cli.options import (
     circuit_of,
     count,
     imperfections_of,
+    nonempty,
     positive,
+    refuse_idle_parts,
 )
 from analogflow.cli.progress import fraction_bar, time_counter
 from analogflow.compiler import degrade
@@ -35,6 +37,9 @@ from analogflow.verification import verify
 
 __all__ = ["about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 
+_SAMPLES = 64
+"""Circuits drawn for each line of a budget."""
+
 
 def run_doctor(options: argparse.Namespace) -> int:
     """Say what is installed; 3 where something needed is missing."""
@@ -46,7 +51,7 @@ def run_doctor(options: argparse.Namespace) -> int:
 def _about_run(parser: argparse.ArgumentParser) -> None:
     """What decides a run, and what is shown of it."""
     about_flow(parser)
-    parser.add_argument("--engine", help=f"one of: {', '.join((*ENGINES, SPICE))}; ngspice if installed")
+    parser.add_argument("--engine", type=nonempty, help=f"one of: {', '.join((*ENGINES, SPICE))}; ngspice if installed")
     about_conditions(parser)
     parser.add_argument("--accuracy", type=positive, metavar="E", help="largest error that the checks let pass")
     parser.add_argument(
@@ -65,7 +70,7 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
     _about_run(parser)
     parser.add_argument("--budget", action="store_true", help="what each imperfection and block costs, in nats and bits")
     parser.add_argument(
-        "--samples", type=count, default=64, metavar="N", help="circuits drawn for each line of the budget (64)"
+        "--samples", type=count, metavar="N", help=f"circuits drawn for each line of the budget ({_SAMPLES})"
     )
     parser.add_argument("--report", metavar="FILE", help="write an HTML page of the run")
 
@@ -73,6 +78,9 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
 def run_solve(options: argparse.Namespace) -> int:
     """Simulate and certify; 1 where a check fails."""
     problem = read_problem(options.flow, options.problem)
+    refuse_idle_parts(options)
+    if options.samples and not options.budget:
+        raise BadInput("--samples is of the budget's circuits; give --budget too, or leave it out.")
     report.check_writable(options.figure, force=options.force)
     if options.report:
         report.check_page(Path(options.report), force=options.force)
@@ -85,7 +93,9 @@ def run_solve(options: argparse.Namespace) -> int:
         circuit = circuit_of(options, problem)
         with fraction_bar(options.json, "error budget") as on_fraction:
             noise = noise_of(circuit, options.noise, options.seed)
-            budget = error_budget(circuit, imperfections, noise=noise, samples=options.samples, on_progress=on_fraction)
+            budget = error_budget(
+                circuit, imperfections, noise=noise, samples=options.samples or _SAMPLES, on_progress=on_fraction
+            )
     with time_counter(options.json) as on_progress:
         solution = solve(
             problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
@@ -124,6 +134,7 @@ def run_verify(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
     if options.engines:
         return _compare_engines(options, problem)
+    refuse_idle_parts(options)
     report.check_writable(options.figure, force=options.force)
     with time_counter(options.json) as on_progress:
         found = verify(

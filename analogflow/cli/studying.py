@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow import report
-from analogflow.cli.options import celsius, count, number, positive, seed
+from analogflow.cli.options import celsius, count, nonempty, number, positive, seed
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
 from analogflow.outcome import Outcome
@@ -59,7 +59,7 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--imperfect", action="append", metavar="NAME=V,…", help="a further imperfection and its values")
     parser.add_argument("--samples", type=count, metavar="N", help="samples of each condition")
     parser.add_argument("--seed", type=seed, help="decides noise and deviations (0)")
-    parser.add_argument("--engine", metavar="E", help=f"{', '.join(ENGINES)} (block)")
+    parser.add_argument("--engine", type=nonempty, metavar="E", help=f"{', '.join(ENGINES)} (block)")
     parser.add_argument("--time", type=positive, metavar="T", help="end of every run in time constants")
     parser.add_argument(
         "--time-limit", type=positive, metavar="SECONDS", help="after which one run of a circuit simulator is stopped"
@@ -74,7 +74,9 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=count, metavar="N", help="processes (one for each core)")
     parser.add_argument("--dask", metavar="ADDRESS", help="compute on the workers of this Dask scheduler")
     parser.add_argument("--resume", action="store_true", default=None, help="go on with a study that was stopped")
-    parser.add_argument("--export", metavar="FILE", help="write all results to a file too (.nc, .csv, .parquet)")
+    parser.add_argument(
+        "--export", type=nonempty, metavar="FILE", help="write all results to a file too (.nc, .csv, .parquet)"
+    )
     parser.add_argument(
         "--repeat", nargs=3, metavar=("DIR", "CONDITION", "SAMPLE"), help="repeat one sample of a study alone and show it"
     )

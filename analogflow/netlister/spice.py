@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -58,7 +59,7 @@ def netlist(
         A time is not a positive number, or a name or value may not stand in a netlist.
     """
     for name, value in (("time_constants", time_constants), ("largest_step", largest_step)):
-        if value is not None and not 0 < value < np.inf:
+        if value is not None and not 0 < value <= sys.float_info.max:
             raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
     circuit = circuit if noise is None else degrade(circuit, noise=noise)
     flow = circuit.flow

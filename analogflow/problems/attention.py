@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ __all__ = ["NORM_TOLERANCE", "Attention"]
 
 NORM_TOLERANCE = 1e-6
 """Largest departure of a token's length from 1 that is accepted, and divided out."""
+
+LARGEST = 1e100
+"""Size up to which numbers are taken: products of three of them are still numbers."""
+
+LONGEST = 3e3
+"""Time, in units of what V takes to turn a token, up to which a run is followed."""
 
 _SYMMETRY = 1e-9
 
@@ -41,7 +48,7 @@ class Attention:
         Inverse temperature, positive; infinity stands for the zero-temperature equation m_i = Bᵀx_i/‖Bᵀx_i‖, which needs
         an invertible B.
     time : float
-        End of the run, positive, in units of τ.
+        End of the run, positive, in units of τ; times the norm of V, or 1 if that is less, at most 3,000.
 
     Raises
     ------
@@ -70,6 +77,8 @@ class Attention:
         numbers = [_positive(beta, "beta", faults, infinite=True), _positive(time, "time", faults, infinite=False)]
         if not faults and math.isinf(numbers[0]) and matrices[0] is not None and np.linalg.cond(matrices[0]) > 1e12:
             faults.append("B is singular, so that the zero-temperature equation is not defined; give an invertible B")
+        if not faults and x is not None and matrices[0] is not None and matrices[1] is not None:
+            faults += _beyond(matrices[0], matrices[1], *numbers)
         if faults or x is None:
             raise BadInput("Attention: " + "; ".join(faults) + ".")
         for name, value in zip(("tokens", "B", "V", "beta", "time"), (x, *matrices, *numbers), strict=True):
@@ -123,6 +132,20 @@ class Attention:
         )
 
 
+def _beyond(B: Array, V: Array, beta: float, time: float) -> list[str]:
+    """What no engine could follow: scores that are no numbers any more, and times far beyond V's own."""
+    faults = []
+    size = float(np.linalg.norm(V, 2))
+    if not math.isinf(beta) and beta > LARGEST**3 / max(abs(B).max(), 1.0):
+        faults.append(f"beta is {beta:g}: its products with B are no numbers any more; give inf for zero temperature")
+    if time * max(size, 1.0) > LONGEST:
+        faults.append(
+            f"time is {time:g} and V has the norm {size:.4g}: their product may be {LONGEST:g} at most, by which tokens "
+            "have gathered or turn for ever; give a shorter time, or divide V by its norm"
+        )
+    return faults
+
+
 def _matrix(values: ArrayLike, name: str, wanted: str, faults: list[str]) -> Array | None:
     try:
         matrix = np.array(values, dtype=float)
@@ -135,6 +158,9 @@ def _matrix(values: ArrayLike, name: str, wanted: str, faults: list[str]) -> Arr
     if not np.isfinite(matrix).all():
         i, j = np.argwhere(~np.isfinite(matrix))[0]
         faults.append(f"{name} has {matrix[i, j]} in row {i + 1}, column {j + 1}; give finite numbers")
+        return None
+    if abs(matrix).max() > LARGEST:
+        faults.append(f"{name} has {abs(matrix).max():g} as largest size; give numbers up to {LARGEST:g}")
         return None
     return matrix
 
@@ -165,7 +191,7 @@ def _square(values: ArrayLike, name: str, dimension: int | None, faults: list[st
 
 def _positive(value: Any, name: str, faults: list[str], *, infinite: bool) -> float:
     number = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
-    if not number or not value > 0 or (math.isinf(value) and not infinite):
+    if not number or not (0 < value <= sys.float_info.max or (infinite and value == math.inf)):
         use = "a positive inverse temperature" if infinite else "a positive, finite number of time constants"
         faults.append(f"{name} is {value!r}; give {use}")
         return math.nan

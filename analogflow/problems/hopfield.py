@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,9 @@ ACTIVATIONS = ("linear", "tanh")
 """Kinds of activation."""
 
 Array = NDArray[np.float64]
+
+LARGEST = 1e100
+"""Size up to which numbers are taken, and down to which a temperature: products of three of them are still numbers."""
 
 _SYMMETRY = 1e-9
 _MARGIN = 1e-9
@@ -92,8 +94,8 @@ class Hopfield:
         diagonal = activation == "tanh"
         G, F = _gain(gain_v, "gain_v", n, diagonal, faults), _gain(gain_h, "gain_h", m, diagonal, faults)
         number = isinstance(temperature, int | float | np.floating | np.integer) and not isinstance(temperature, bool)
-        if not number or not 0 <= temperature < math.inf:
-            faults.append(f"temperature is {temperature!r}; give a number, 0 or more")
+        if not number or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
+            faults.append(f"temperature is {temperature!r}; give 0, or a number from {1 / LARGEST:g} to {LARGEST:g}")
         if activation == "linear" and not faults and couplings is not None and G is not None and F is not None:
             largest = float(np.linalg.svd(root(G) @ couplings @ root(F), compute_uv=False)[0])
             if largest >= 1 - _MARGIN:
@@ -170,6 +172,9 @@ def _numbers(values: Any, name: str, dimensions: tuple[int, ...], wanted: str, f
             "row {}, column {}".format(*(place + 1)) if array.ndim == 2 else f"entry {place[-1] + 1 if len(place) else 1}"
         )
         faults.append(f"{name} has {array[tuple(place)]} in {where}; give finite numbers")
+        return None
+    if abs(array).max() > LARGEST:
+        faults.append(f"{name} has {abs(array).max():g} as largest size; give numbers up to {LARGEST:g}")
         return None
     return array
 

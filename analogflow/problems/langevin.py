@@ -21,6 +21,9 @@ __all__ = ["Langevin"]
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e100
+"""Size up to which numbers are taken, and down to which a temperature: products of three of them are still numbers."""
+
 _MOST_VARIABLES = 16
 
 _RADII = (30.0, 3e4, 3e7)
@@ -78,8 +81,9 @@ class Langevin:
             raise BadInput("Langevin: " + "; ".join(faults) + ".")
         expression = read_expression(energy, names, where="energy")
         gradient = tuple(derivative(expression, name, names) for name in names)
-        if not _is_number(temperature) or not 0 <= temperature < math.inf:
-            faults.append(f"temperature is {temperature!r}; give a number of 0 or more, in the energy's units")
+        if not _is_number(temperature) or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
+            allowed = f"0, or a number from {1 / LARGEST:g} to {LARGEST:g}"
+            faults.append(f"temperature is {temperature!r}; give {allowed}, in the energy's units")
         size = len(names)
         begin = _vector(np.zeros(size) if start is None else start, size, "start", faults)
         matrix, expressions = _mobility(mobility, names, faults)
@@ -166,8 +170,9 @@ def _mobility(value: Any, names: tuple[str, ...], faults: list[str]) -> tuple[Ar
     except (TypeError, ValueError, OverflowError):
         faults.append("mobility is neither a number, numbers, a matrix nor expressions")
         return np.eye(size), ()
-    if array.shape not in ((), (size,), (size, size)) or not np.isfinite(array).all():
-        faults.append(f"mobility has shape {array.shape}; give a finite number, {size} of them, or a matrix {(size, size)}")
+    if array.shape not in ((), (size,), (size, size)) or not (abs(array) <= LARGEST).all():
+        wanted = f"a number up to {LARGEST:g}, {size} of them, or a matrix {(size, size)}"
+        faults.append(f"mobility has shape {array.shape} and the largest size {abs(array).max(initial=0):g}; give {wanted}")
         return np.eye(size), ()
     matrix = array if array.ndim == 2 else np.diag(np.broadcast_to(array, (size,)))
     smallest = float(np.linalg.eigvalsh(0.5 * (matrix + matrix.T)).min())
@@ -212,8 +217,8 @@ def _vector(value: Any, size: int, name: str, faults: list[str]) -> Array:
         array = np.array(value, dtype=float)
     except (TypeError, ValueError, OverflowError):
         array = np.full(0, np.nan)
-    if array.shape != (size,) or not np.isfinite(array).all():
-        faults.append(f"{name} must hold {size} finite numbers, one for each variable")
+    if array.shape != (size,) or not (abs(array) <= LARGEST).all():
+        faults.append(f"{name} must hold {size} numbers up to {LARGEST:g}, one for each variable")
         return np.zeros(size)
     return array
 

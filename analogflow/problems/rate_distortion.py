@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,8 @@ class RateDistortion:
             faults.append(f"distortion is {d[i, j]:g} in row {i + 1}, column {j + 1}; it must not be negative")
         if p is not None and d is not None and len(p) != len(d):
             faults.append(f"distortion has {len(d)} rows and source has {len(p)} symbols; give one row for each")
-        if isinstance(beta, bool) or not isinstance(beta, int | float | np.floating | np.integer) or not 0 < beta < math.inf:
+        number = isinstance(beta, int | float | np.floating | np.integer) and not isinstance(beta, bool)
+        if not number or not 0 < beta <= sys.float_info.max:
             faults.append(f"beta is {beta!r}; give a positive number of nats per unit of distortion")
         if faults or p is None or d is None:
             raise BadInput("RateDistortion: " + "; ".join(faults) + ".")

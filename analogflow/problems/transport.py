@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -203,7 +204,7 @@ def _marginal(values: ArrayLike, name: str, length: int | None, faults: list[str
 
 def _positive(value: Any, name: str, faults: list[str]) -> float:
     number = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
+    if not number or not 0 < value <= sys.float_info.max:
         faults.append(f"{name} is {value!r}; give a positive number")
         return math.nan
     return float(value)

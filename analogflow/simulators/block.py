@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import Drive, Tolerances, VectorField, complete, integrate, march, method_for
+from analogflow.block_engine import IMPLICIT, Drive, Tolerances, VectorField, complete, integrate, march, method_for
 from analogflow.circuit import Circuit
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
@@ -23,6 +23,9 @@ _MOST_POINTS = 20_000
 
 _PATH_ACCURACY, _LAW_ACCURACY = 1e-7, 1e-5
 """Errors allowed per step, relative: where a law is averaged, its standard errors are far above either."""
+
+_SHORT_STEP = 1e-4
+"""τ: a circuit that asks for shorter steps is very stiff."""
 
 
 def run(
@@ -37,13 +40,18 @@ def run(
     """
     circuit, on_progress = deck.circuit, _within(time_limit, on_progress)
     end = (deck.end_time - circuit.release) / circuit.time_constant
-    if not circuit.ideal or circuit.noisy:
+    if not circuit.ideal or circuit.noisy or _very_stiff(circuit):
         # The march knows noise and stiffness; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
         return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)
     run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerance=tolerance, on_progress=on_progress)
     return dataclasses.replace(run, values=_in_flow_units(circuit, run.values), record=_record())
+
+
+def _very_stiff(circuit: Circuit) -> bool:
+    """Whether a rate is so fast that the method of order 8 would take its steps for stability alone, without end."""
+    return method_for(VectorField(circuit.graph), circuit.graph.initial()[None], _SHORT_STEP) is IMPLICIT
 
 
 def _within(time_limit: float, on_progress: Callable[[float], None] | None) -> Callable[[float], None]:

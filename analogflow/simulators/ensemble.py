@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -222,7 +223,7 @@ def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **posit
     if not circuit.ideal:
         raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
     for name, value in positive.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= sys.float_info.max:
             raise BadInput(f"{name}: {value!r} is not a positive number.")
     if positive["step_accuracy"] > 0.1:
         raise BadInput(f"step_accuracy: {positive['step_accuracy']!r} is not a relative error of 0.1 or less.")

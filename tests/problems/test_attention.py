@@ -46,6 +46,10 @@ BAD = {
     "beta nan": (dict(beta=math.nan), r"beta is nan; give a positive"),
     "time": (dict(time=math.inf), r"time is inf; give a positive, finite number of time constants"),
     "time no number": (dict(time=True), r"time is True; give a positive, finite"),
+    "beta beyond numbers": (dict(beta=1e308), r"beta is 1e\+308: its products with B are no numbers any more; give inf"),
+    "V beyond numbers": (dict(V=[[1e200, 0], [0, 1]]), r"V has 1e\+200 as largest size; give numbers up to 1e\+100"),
+    "too long": (dict(time=1e308), r"time is 1e\+308 and V has the norm 1: their product may be 3000 at most"),
+    "too fast": (dict(V=[[1e6, 0], [0, 1]]), r"time is 1 and V has the norm 1e\+06: their product may be 3000 at most"),
     "cold and singular": (dict(beta=math.inf, B=[[1, 0], [0, 0]]), r"B is singular, so that the zero-temperature equation"),
 }
 

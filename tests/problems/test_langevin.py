@@ -30,13 +30,15 @@ REFUSED = [
     ({"variables": "x"}, r"variables is 'x'; give a list of names"),
     ({"variables": ["x", "X"]}, r"a name is used twice"),
     ({"variables": ["exp"]}, r"'exp' is the name of a function"),
-    ({"temperature": -0.1}, r"temperature is -0.1; give a number of 0 or more"),
+    ({"temperature": -0.1}, r"temperature is -0.1; give 0, or a number from 1e-100 to 1e\+100"),
     ({"temperature": float("nan")}, r"temperature is nan"),
     ({"mobility": 0.0}, r"mobility must be positive definite, and its symmetric part has the eigenvalue 0"),
-    ({"mobility": [1.0, 2.0]}, r"mobility has shape \(2,\); give a finite number, 1 of them"),
+    ({"mobility": [1.0, 2.0]}, r"mobility has shape \(2,\) and the largest size 2; give a number up to 1e\+100, 1 of them"),
+    ({"mobility": 1e308}, r"mobility has shape \(\) and the largest size 1e\+308; give a number up to 1e\+100"),
+    ({"start": [1e308]}, r"start must hold 1 numbers up to 1e\+100"),
     ({"mobility": "x"}, r"mobility is not positive at"),
     ({"mobility": ["1", "2"]}, r"mobility has 2 expressions; give one"),
-    ({"start": [0.0, 1.0]}, r"start must hold 1 finite numbers"),
+    ({"start": [0.0, 1.0]}, r"start must hold 1 numbers up to"),
 ]
 
 

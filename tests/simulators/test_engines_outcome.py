@@ -39,10 +39,17 @@ def test_nothing_is_said_of_a_few_points():
     assert outcome_of(relax, 0.3) is Outcome.NOT_SETTLED
 
 
+def test_a_state_that_follows_another_at_once_is_no_endless_run():
+    circuit = compile(Flow(lambda x, y: (-1e9 * (x - np.sin(y)), 1.0 - y), {"x": np.zeros(1), "y": np.zeros(1)}))
+    run = simulate(netlist(circuit, time_constants=60.0), engine="block", tolerance=1e-9)
+    assert run.outcome is Outcome.SETTLED
+    assert run.final("x")[0] == pytest.approx(np.sin(1.0), abs=1e-7)
+
+
 @pytest.mark.parametrize("imperfect", [False, True])
 def test_a_run_whose_steps_are_too_short_to_end_is_stopped(imperfect):
-    """A rate of 1e9 takes an explicit method more steps than anybody waits for."""
-    circuit = compile(Flow(lambda x, y: (-1e9 * (x - np.sin(y)), 0.0 * x + 1.0), {"x": np.zeros(1), "y": np.zeros(1)}))
+    """An oscillation of 1e9 per τ takes any method more steps than anybody waits for."""
+    circuit = compile(Flow(lambda x, y: (1e9 * y, -1e9 * x), {"x": np.ones(1), "y": np.zeros(1)}))
     circuit = degrade(circuit, noise=Noise(1e-3, seed=1)) if imperfect else circuit
     with pytest.raises(SimulationFailed, match=r"block engine reached t = .* within the time limit of 0\.05 s"):
         simulate(netlist(circuit, time_constants=1e5), engine="block", time_limit=0.05)

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 _PIECE = 0.5
 """τ after which a Runge-Kutta run is brought back to the sphere."""
 
+_LEAST_RATE = 1e-140
+
 _COLUMNS = 8
 """Midpoint sequences of 2, 4, … 16 steps that are extrapolated to an order of 16."""
 
@@ -45,13 +47,15 @@ def by_runge_kutta(problem: Attention, time: float) -> tuple[Array, int]:
     shape = problem.tokens.shape
 
     def field(_: float, y: Array) -> Array:
-        return velocity(problem, _normalised(y.reshape(shape))).ravel()
+        rate = velocity(problem, _normalised(y.reshape(shape))).ravel()
+        # The solver squares its errors: those of smaller rates are 0 over 0.
+        return np.where(abs(rate) < _LEAST_RATE, 0.0, rate)
 
     x, evaluations, pieces = problem.tokens, 0, max(1, math.ceil(time / _PIECE))
     for _ in range(pieces):
         run = solve_ivp(field, (0, time / pieces), x.ravel(), method="DOP853", rtol=1e-12, atol=1e-14)
         if not run.success:
-            raise SimulationFailed(f"the reference integration of {problem!r} stopped: {run.message}.")
+            raise SimulationFailed(f"the reference integration of {problem!r} stopped: {run.message.rstrip('.')}.")
         x = _normalised(run.y[:, -1].reshape(shape))
         evaluations += int(run.nfev)
     return x, evaluations

@@ -89,7 +89,7 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Trajectory, toler
         wanted = float((precision * expected).sum())
         off = abs(float(shared.mean[0]) - wanted) / (float(shared.error[0]) * wanted / float(shared.mean[0]))
         detail = (
-            f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, {off:.2f} standard errors from {wanted:.4g} (at most {ALLOWED:g}); "
+            f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, {off:.3g} standard errors from {wanted:.4g} (at most {ALLOWED:g}); "
             f"effective sample size {shared.effective[0]:.0f}"
         )
         checks.append(Check("energy is shared equally", bool(off <= ALLOWED) or allowed > 0, detail))
