@@ -90,7 +90,7 @@ def noisy_ngspice() -> Ratio:
 
 
 def pot() -> Ratio:
-    """One 128×128 plan at ε = 0.05: ours to a violation of 1e-9, and POT's Sinkhorn, its fastest here, at a threshold of 1e-9."""
+    """One 128×128 plan at ε = 0.05: ours to a violation of 1e-9, and POT's Sinkhorn, its fastest, at a threshold of 1e-9."""
     import ot
 
     rng = np.random.default_rng(0)
