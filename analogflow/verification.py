@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
@@ -200,9 +199,7 @@ def _laws_agree(flow: Flow, *runs: Trajectory) -> Verdict:
     upper = np.triu_indices(len(one.mean))
     difference = np.r_[one.mean - other.mean, (one.covariance - other.covariance)[upper]]
     errors = np.r_[np.hypot(one.mean_error, other.mean_error), np.hypot(one.covariance_error, other.covariance_error)[upper]]
-    # Standard errors from few independent values are uncertain themselves, which Student's law allows for.
-    fewest = max(min(law.covariance_effective for law in laws) - 1, 1.0)
-    limit = -stdtrit(fewest, ndtr(-joint_limit(len(difference))))
+    limit = joint_limit(len(difference), samples=min(law.covariance_effective for law in laws))
     agree = bool((abs(difference) <= limit * errors).all())
     return Verdict("confirmed" if agree else "not settled", float(abs(difference).max()), float("nan"))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from analogflow.errors import BadInput
 from analogflow.trajectory import Trajectory
@@ -159,9 +159,14 @@ def average(values: Array) -> Average:
     return Average(mean, error, effective)
 
 
-def joint_limit(count: int, allowed: float = ALLOWED) -> float:
-    """Standard errors that the largest of `count` deviations exceeds as rarely as one alone exceeds `allowed`."""
-    return float(-ndtri(ndtr(-allowed) / count))
+def joint_limit(count: int, allowed: float = ALLOWED, samples: float = np.inf) -> float:
+    """Standard errors that the largest of `count` deviations exceeds as rarely as one normal number exceeds `allowed`.
+
+    An error that was itself estimated from `samples` independent values makes larger deviations as common, as Student's law
+    says; below two of them it says nothing.
+    """
+    rarity = ndtr(-allowed) / count
+    return float(-ndtri(rarity) if np.isinf(samples) else -stdtrit(max(samples - 1, 1.0), rarity))
 
 
 def _scale(covariance: Array) -> Array:
@@ -195,7 +200,7 @@ def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: flo
     samples = law.mean_effective, law.covariance_effective
     checks = []
     for name, o, e, n in zip(("mean", "covariance"), off, errors, samples, strict=True):
-        limit = joint_limit(o.size)
+        limit = joint_limit(o.size, samples=n)
         worst = float((np.maximum(o - allowed, 0.0) / np.maximum(e, np.finfo(float).tiny)).max())
         off_by = f"{worst:.2f}" if worst < 1e6 else f"{worst:.3g}"
         detail = (

@@ -46,6 +46,16 @@ def test_joint_limit():
     assert math.erfc(joint_limit(10) / math.sqrt(2)) == pytest.approx(math.erfc(3 / math.sqrt(2)) / 10)
 
 
+def test_joint_limit_of_errors_from_few_values():
+    """Of a mean's deviation over its own error from 12 values, P(beyond the limit) is that of 3 for a normal number."""
+    values = np.random.default_rng(0).normal(size=(400_000, 12))
+    off = abs(values.mean(axis=1)) / (values.std(axis=1, ddof=1) / np.sqrt(12))
+    expected = math.erfc(3 / math.sqrt(2))
+    found = (off > joint_limit(1, samples=12)).mean()
+    assert found == pytest.approx(expected, abs=4 * np.sqrt(expected / len(off)))
+    assert (off > joint_limit(1)).mean() > 3 * expected
+
+
 def run_of(flow, engine, seed=0):
     averaging = flow.averaging
     circuit = degrade(compile(flow), noise=Noise(0.0, seed, averaging.noise_step))

@@ -27,6 +27,9 @@ _POINTS = {1: (513, 65537), 2: (65, 1537), 3: (33, 129)}
 
 _AIM = 1e-12
 
+_TRIMS = 40
+"""How often a box is made narrower at most: each time by up to a factor of five."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BoltzmannLaw:
@@ -120,11 +123,39 @@ def box_of(problem: Langevin) -> tuple[Array, Array]:
     Minima are sought from starts up to 30 from the problem's own, so that a barrier hides no well from its neighbour.
     """
     minima = _minima(problem)
-    low, high = minima.min(axis=0) - 1.0, minima.max(axis=0) + 1.0
+    low, high = _grown(problem, minima, minima.min(axis=0) - 1.0, minima.max(axis=0) + 1.0)
+    for _ in range(_TRIMS):
+        width = high - low
+        low, high = _grown(problem, minima, *_trimmed(problem, minima, low, high))
+        if (high - low > 0.9 * width).all():
+            break
+    return low, high
+
+
+def _inside(problem: Langevin, minima: Array, low: Array, high: Array) -> NDArray[np.bool_]:
+    """Where on a grid over the box (E − E_min)/T is at most 60."""
+    energy = _on_grid(problem, low, high, 41 if problem.size < 3 else 21)
+    least = min(float(energy.min()), float(problem.energy_at(minima).min()))
+    return energy - least < _DEPTH * problem.temperature
+
+
+def _trimmed(problem: Langevin, minima: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """The box without what lies more than two cells beyond the minima and all points that count: cold laws are narrow."""
+    inside = _inside(problem, minima, low, high)
+    narrow_low, narrow_high = minima.min(axis=0), minima.max(axis=0)
+    for axis in range(problem.size):
+        places = np.linspace(low[axis], high[axis], inside.shape[axis])
+        rows = places[inside.any(axis=tuple(k for k in range(problem.size) if k != axis))]
+        cell = places[1] - places[0]
+        narrow_low[axis] = min([narrow_low[axis], *rows]) - 2 * cell
+        narrow_high[axis] = max([narrow_high[axis], *rows]) + 2 * cell
+    return np.maximum(low, narrow_low), np.minimum(high, narrow_high)
+
+
+def _grown(problem: Langevin, minima: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """The box, wide enough that no point that counts lies on its faces."""
     for _ in range(60):
-        energy = _on_grid(problem, low, high, 41 if problem.size < 3 else 21)
-        least = min(float(energy.min()), float(problem.energy_at(minima).min()))
-        inside = energy - least < _DEPTH * problem.temperature
+        inside = _inside(problem, minima, low, high)
         grown_low, grown_high = low.copy(), high.copy()
         for axis in range(problem.size):
             others = tuple(k for k in range(problem.size) if k != axis)

@@ -12,7 +12,7 @@ from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import HopfieldReference, energy, metric
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers.check import Check
-from analogflow.validation.stationary import ALLOWED, average, law_checks, law_of
+from analogflow.validation.stationary import ALLOWED, average, joint_limit, law_checks, law_of
 
 __all__ = ["certify_hopfield"]
 
@@ -88,11 +88,12 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Trajectory, toler
         precision = np.linalg.inv(reference.covariance)
         wanted = float((precision * expected).sum())
         off = abs(float(shared.mean[0]) - wanted) / (float(shared.error[0]) * wanted / float(shared.mean[0]))
+        limit = joint_limit(1, samples=float(shared.effective[0]))
         detail = (
-            f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, {off:.3g} standard errors from {wanted:.4g} (at most {ALLOWED:g}); "
+            f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, {off:.3g} standard errors from {wanted:.4g} (at most {limit:.2f}); "
             f"effective sample size {shared.effective[0]:.0f}"
         )
-        checks.append(Check("energy is shared equally", bool(off <= ALLOWED) or allowed > 0, detail))
+        checks.append(Check("energy is shared equally", bool(off <= limit) or allowed > 0, detail))
     return {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}, errors, tuple(checks)
 
 
