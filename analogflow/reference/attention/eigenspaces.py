@@ -74,8 +74,9 @@ def dominant_eigenspace(matrix: ArrayLike, *, by: str = "value") -> Eigenspace:
     basis, sizes, _ = np.linalg.svd(spanning, full_matrices=False)
     basis = basis[:, sizes > 1e-6 * sizes[0]]
     if basis.shape[1] != int(top.sum()):
+        largest = np.real_if_close(values[top])[0]
         raise BadInput(
-            f"the dominant eigenvalue {values[top][0]:.6g} has {int(top.sum())} copies and {basis.shape[1]} eigenvectors, "
+            f"the dominant eigenvalue {largest:.6g} has {int(top.sum())} copies and {basis.shape[1]} eigenvectors, "
             "so its eigenspace is not all that is dominant; give a matrix that can be diagonalised."
         )
     basis.setflags(write=False)
