@@ -19,6 +19,10 @@ from analogflow.trajectory import Trajectory
 __all__ = ["integrate"]
 
 
+_SHARPEST, _JITTER = 1e-12, 10.0
+"""Relative error per step down to which a run is sharpened, and change over that error which may be nothing else."""
+
+
 def integrate(
     graph: BlockGraph,
     time_constants: float,
@@ -71,10 +75,13 @@ def integrate(
             times.append(solver.t)
             states.append(solver.y.copy())
             moved, watched = watched, _joint(field, solver.y, rests)
-            length = times[-1] - times[-2]
-            if tolerance and length >= SHORTEST_REST and abs(watched - moved).max() <= tolerance * length:
+            length, change = times[-1] - times[-2], float(abs(watched - moved).max())
+            if tolerance and length >= SHORTEST_REST and change <= tolerance * length:
                 outcome = Outcome.SETTLED
                 break
+            if tolerance and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():
+                # What still moves may be the method's own error: large states would tremble about their rest for ever.
+                solver.rtol, solver.atol = 0.1 * solver.rtol, 0.1 * solver.atol
             if on_progress is not None:
                 on_progress(solver.t)
         values = field.observables(np.array(states))

@@ -59,6 +59,14 @@ def test_a_run_goes_on_until_the_hidden_states_rest(engine):
     assert found.settling_time == pytest.approx(np.log(1e6), abs=0.5)
 
 
+@engines
+def test_large_states_come_to_rest_too(engine):
+    """h rests at some 5e5, where an integrator's own error per step is larger than what counts as rest."""
+    found = solve(Hopfield([[0.5]], [1.0], 1e6, 1e-6), engine=engine)
+    assert found.passed, str(found.certificate)
+    assert abs(found.run.final("h")[0]) > 1e5
+
+
 def test_drift_of_a_saturating_network_has_ito_s_correction():
     """−½ B B' with B = √(2T/G) cosh(G v), by differences."""
     T, problem = 0.3, network("tanh", 0.3)

@@ -44,7 +44,7 @@ def test_tasks_are_shared_and_their_faults_are_theirs_alone() -> None:
         assert os.getpid() not in {number.result() for number in numbers}
         with pytest.raises(LookupError, match="there is none"):
             fault.result(60)
-        with pytest.raises(Exception, match="pickle|local object"):
+        with pytest.raises(Exception, match=r"pickle|local object"):
             lambda_.result(60)
         assert pool.submit(process).result(60) in {number.result() for number in numbers}
     with pytest.raises(RuntimeError, match="told to end"):
