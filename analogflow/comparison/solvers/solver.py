@@ -73,17 +73,17 @@ class Solver:
 
 def decades(problem: Any, finest: float) -> Sequence[float]:
     """Accuracies to aim at: 0.1, 0.01, … and last of all `finest`."""
-    aims, aim = [], 0.1
-    while aim > 1.001 * finest:
-        aims.append(aim)
-        aim /= 10
-    return (*aims, finest)
+    return _falling(0.1, 10, finest)
 
 
 def thirds(problem: Any, finest: float) -> Sequence[float]:
     """Errors that a sampler aims at, from 0.3 down to `finest`: each third costs nine times the samples."""
-    aims, aim = [], 0.3
+    return _falling(0.3, 3, finest)
+
+
+def _falling(first: float, ratio: float, finest: float) -> Sequence[float]:
+    aims, aim = [], first
     while aim > 1.001 * finest:
         aims.append(aim)
-        aim /= 3
+        aim /= ratio
     return (*aims, finest)
