@@ -1,6 +1,8 @@
 """Manifolds a flow stays on, each with what is needed to test a circuit for it and to mend one that leaves.
 
-A restoring term is written in the same language as a flow: NumPy operations that signals answer too.
+Each says too what of a state counts where two answers are compared (`comparable`), so that certificates and measures need
+not know which manifolds there are. A restoring term is written in the same language as a flow: NumPy operations that signals
+answer too.
 """
 
 from __future__ import annotations
@@ -40,6 +42,10 @@ class Simplex:
         """Σz − 1 over the last axis."""
         return z.sum(axis=-1) - 1
 
+    def comparable(self, z: np.ndarray) -> np.ndarray:
+        """The state as it stands, shape (..., size): an answer off the manifold differs from one on it."""
+        return z
+
     def restore(self, z: Any) -> Any:
         """Rate added to each element, for a return rate of 1 per τ: (1 − Σz)/n costs one summing node."""
         return (1 - z.sum()) / z.size
@@ -74,6 +80,10 @@ class CommonMode:
         """Common mode over the last axis."""
         weights = np.exp(u - u.max(axis=-1, keepdims=True))
         return (weights * u).sum(axis=-1) / weights.sum(axis=-1)
+
+    def comparable(self, u: np.ndarray) -> np.ndarray:
+        """The same points with a common mode of 0, shape (..., size): wherever a circuit holds it, the answer is one."""
+        return u - self.defect(u)[..., None]
 
     def restore(self, u: Any) -> Any:
         """Rate added to each element, for a return rate of 1 per τ: −Σ softmax(u) u."""
@@ -116,6 +126,10 @@ class Sphere:
         defects = (self._rows(x) ** 2).sum(axis=-1) - 1
         return np.take_along_axis(defects, abs(defects).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
+    def comparable(self, x: np.ndarray) -> np.ndarray:
+        """The state as it stands, shape (..., size)."""
+        return x
+
     def restore(self, x: Any) -> Any:
         """Rate added to each row, for a return rate of 1 per τ: ½(1 − ‖x_i‖²) x_i."""
         rows = x.reshape(-1, self.dimension)
@@ -153,6 +167,10 @@ class WeightedMean:
     def defect(self, x: np.ndarray) -> np.ndarray:
         """Mean over the last axis."""
         return x @ self._shares
+
+    def comparable(self, x: np.ndarray) -> np.ndarray:
+        """The same points with a mean of 0, shape (..., size): wherever a circuit holds it, the answer is one."""
+        return x - self.defect(x)[..., None]
 
     def restore(self, x: Any) -> Any:
         """Rate added to each element, for a return rate of 1 per τ: minus the mean, a crossbar of one row."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax, xlogy
 
-from analogflow.flows import Flow, WeightedMean
+from analogflow.flows import Flow
 from analogflow.outcome import Outcome
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import (
@@ -267,20 +267,16 @@ def _law(
 
 def _own(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], _: Any, end: float) -> dict[str, Array]:
     problem = flow if flow.problem is None else flow.problem
-    if isinstance(problem, Equations):
-        free, kept = {name for name, manifold in problem.manifolds.items() if manifold == "mean"}, set(problem.conserved)
-    else:
-        free, kept = {manifold.state for manifold in flow.keeps if isinstance(manifold, WeightedMean)}, set()
+    kept = problem.conserved if isinstance(problem, Equations) else ()
+    comparable = {manifold.state: manifold.comparable for manifold in flow.keeps}
     found: dict[str, Array] = {}
     for name, exact in _reference(problem, end).items():
         scale = np.maximum(1.0, _largest(paths[name]))
         if name in kept:
             found[name] = _largest(np.ptp(paths[name], axis=1)) / scale
             continue
-        wanted, value = np.ravel(exact), finals[name]
-        if name in free:
-            wanted, value = wanted - wanted.mean(), value - value.mean(axis=1, keepdims=True)
-        found[name] = _largest(value - wanted) / scale
+        shown = comparable.get(name, np.asarray)
+        found[name] = _largest(shown(finals[name]) - shown(np.ravel(exact))) / scale
     return {"states": np.max([value for name, value in found.items() if name not in kept], axis=0), **found}
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from analogflow.flows import Flow, WeightedMean
+from analogflow.flows import Flow, Invariant, custom
 from analogflow.problems import Equations
 from analogflow.reference import equations_reference, path_end
 from analogflow.trajectory import Trajectory
@@ -26,33 +26,34 @@ def certify_equations(problem: Equations, run: Trajectory, tolerance: float) -> 
     held against their noiseless path for information only: no check depends on it.
     """
     reference = equations_reference(problem, float(run.time[-1]))
-    free = {name for name, manifold in problem.manifolds.items() if manifold == "mean"}
     noisy = any(np.any(density) for density in problem.noise.values())
-    return _judged(run, reference.values, reference.gap, free, set(problem.conserved), noisy, tolerance)
+    return _judged(run, reference.values, reference.gap, custom(problem).keeps, problem.conserved, noisy, tolerance)
 
 
 def certify_flow(flow: Flow, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
     """The same for a flow given as a function: its states and observables, evaluated directly."""
     states, gap = path_end(lambda states: flow.rates(**states), flow.states, float(run.time[-1]))
     exact = {**states, **{name: flow.observe(name, **states) for name in flow.observables}}
-    free = {kept.state for kept in flow.keeps if isinstance(kept, WeightedMean)}
-    noisy = flow.noisy
-    return _judged(run, exact, gap, free, set(), noisy, tolerance)
+    return _judged(run, exact, gap, flow.keeps, (), flow.noisy, tolerance)
 
 
 def _judged(
     run: Trajectory,
     exact: Mapping[str, np.ndarray],
     gap: float,
-    free: set[str],
-    conserved: set[str],
+    keeps: Collection[Invariant],
+    conserved: Collection[str],
     noisy: bool,
     tolerance: float,
 ) -> tuple[Any, ...]:
-    """Judgement; the mean of the states in `free` means nothing, and circuits hold it at 0."""
-    exact = {name: value - value.mean() if name in free else value for name, value in exact.items()}
-    found = {name: run.final(name).reshape(value.shape) for name, value in exact.items()}
-    answer = {name: value - value.mean() if name in free else value for name, value in found.items()}
+    """Judgement; what the manifolds in `keeps` leave free means nothing, and circuits hold it where they like."""
+    comparable = {kept.state: kept.comparable for kept in keeps}
+
+    def shown(name: str, values: np.ndarray) -> np.ndarray:
+        return comparable.get(name, np.asarray)(np.ravel(values)).reshape(np.shape(exact[name]))
+
+    answer = {name: shown(name, run.final(name)) for name in exact}
+    exact = {name: shown(name, value) for name, value in exact.items()}
     full_scale = {name: max(1.0, float(abs(run.values[name]).max())) for name in answer}
     errors = {
         name: float(abs(answer[name] - exact[name]).max()) / full_scale[name] for name in answer if name not in conserved
@@ -70,5 +71,5 @@ def _judged(
         errors[name] = float(np.ptp(run.values[name])) / full_scale[name]
         if not noisy:
             checks.append(Check.at_most(f"{name} is conserved", errors[name], tolerance))
-    shown, wanted = ({name: value.tolist() for name, value in values.items()} for values in (answer, exact))
-    return shown, wanted, gap, errors, tuple(checks)
+    found, wanted = ({name: value.tolist() for name, value in values.items()} for values in (answer, exact))
+    return found, wanted, gap, errors, tuple(checks)
