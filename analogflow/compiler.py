@@ -101,7 +101,8 @@ def compile(
     elements = sum(len(group.elements) for group in realised.groups)
     note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
     history.append(Step(technology, note, len(realised.graph)))
-    return Circuit(flow=flow, technology=technology, history=tuple(history), **realised.fields())
+    noise = Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step)
+    return Circuit(flow=flow, technology=technology, history=tuple(history), noise=noise, **realised.fields())
 
 
 def scaled_brief(brief: Brief, *, unfold: bool) -> tuple[Brief, str]:
@@ -155,7 +156,7 @@ def degrade(
     BadInput
         The circuit is imperfect already, or the sample is not a whole number from 0.
     """
-    imperfections, noise = imperfections or Imperfections(), noise or Noise(0.0)
+    imperfections, noise = imperfections or Imperfections(), noise or circuit.noise
     if not circuit.ideal:
         raise BadInput(f"the circuit is imperfect already ({circuit.imperfections}); start from what compile returned.")
     sample = check_sample(sample)

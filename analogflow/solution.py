@@ -17,8 +17,9 @@ from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES, FAMILY_OF, Flow
 from analogflow.hardware.preferred import preferred
-from analogflow.netlister import LARGEST_STEP, Deck, netlist
+from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
+from analogflow.run_plan import run_plan
 from analogflow.simulators import default_engine, named_engine, simulate
 from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
@@ -30,36 +31,15 @@ __all__ = [
     "carried_form",
     "family_of",
     "noise_of",
-    "own_time",
-    "path_step",
     "plain",
-    "resting_speed",
-    "run_length",
     "solve",
     "versions",
 ]
 
-SPEED_TOLERANCE = 1e-9
-"""A run has settled when nothing that must rest moves by more than this per τ, in flow units."""
-
 SETTLING_BAND = 1e-6
 """The settling time is when all that must rest has come this near to its end for good, in flow units."""
 
-_LONGEST, _SETTLING_STEP = 5000.0, 1.0
-"""Longest run and largest step, in τ, where the user gives no time: runs stop where the answer settles."""
-
-_LONGEST_OF_PARTS = 1000.0
-"""Longest run of a circuit of parts, whose answer is not known well enough for more to be worth its while."""
-
-_NOISY_TIME, _PATH_TIME = 60.0, 200.0
-"""The same where there is noise, and where the path matters."""
-
 _IMPERFECT_ACCURACY = 0.05
-_PATH_STEP, _PATH_POINTS = 5e-4, 20_000
-"""Largest step in τ, and points at most, where the answer is a point on the way: tokens come to 4e-7 at t = 1."""
-
-_FOLLOWING_STEP = 1e-3
-"""Largest step in τ where the answer is where a path ends that must be followed: an isospectral one comes to 1e-6."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -194,29 +174,14 @@ def solve(
     )
     noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise, values=preferred)
-    longest = run_length(circuit, time_constants)
-    deck = netlist(circuit, time_constants=longest, largest_step=path_step(circuit, time_constants))
-    run = simulate(deck, engine=engine, tolerance=0.0 if flow.end_time else resting_speed(circuit), on_progress=on_progress)
+    plan = run_plan(circuit, time_constants)
+    deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
+    run = simulate(deck, engine=engine, tolerance=plan.resting_speed, on_progress=on_progress)
     run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
     allowed = accuracy if accuracy is not None else circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem
     return Solution(flow, circuit, deck, run, certify(judged, run, tolerance=allowed), engine, noise.seed)
-
-
-def run_length(circuit: Circuit, time_constants: float | None = None) -> float:
-    """End of a run in τ: as given, or what the answer asks for, or after which a run that has not settled is given up."""
-    flow = circuit.flow
-    given = own_time(flow) if time_constants is None else time_constants
-    if given is not None:
-        return given
-    longest = _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
-    return min(longest, _LONGEST_OF_PARTS) if circuit.parts else longest
-
-
-def resting_speed(circuit: Circuit) -> float:
-    """Speed below which the answer rests, flow units per τ: that of circuits of parts is known to their accuracy only."""
-    return 1e-3 * circuit.accuracy if circuit.parts else SPEED_TOLERANCE
 
 
 def carried_form(problem: Any, technology: str) -> str | None:
@@ -250,22 +215,6 @@ def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | No
     if isinstance(noise, str):
         return Noise.from_text(noise, unit=circuit.unit, time_constant=circuit.time_constant, seed=seed or 0, step=step)
     return Noise(0.0 if noise is None else noise, seed or 0, step)
-
-
-def own_time(flow: Flow) -> float | None:
-    """Length of a run in τ that the flow's answer asks for; None where the answer is where it settles."""
-    return flow.averaging.end if flow.averaging else flow.end_time
-
-
-def path_step(circuit: Circuit, time_constants: float | None) -> float | None:
-    """Largest step in τ that suits a run: small where the answer is a point on the way, None where noise decides."""
-    if circuit.noisy:
-        return None
-    if circuit.flow.end_time is not None:
-        return max(_PATH_STEP, (time_constants or circuit.flow.end_time) / _PATH_POINTS)
-    if circuit.flow.path_matters:
-        return _FOLLOWING_STEP
-    return _SETTLING_STEP if time_constants is None else LARGEST_STEP
 
 
 def family_of(problem: Any) -> str:

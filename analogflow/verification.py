@@ -19,8 +19,9 @@ from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.problems import Attention
+from analogflow.run_plan import run_plan
 from analogflow.simulators import Ensemble, ensemble, simulate
-from analogflow.solution import Solution, own_time, path_step, plain, solve
+from analogflow.solution import Solution, plain, solve
 from analogflow.technology import LOOP_DELAY
 from analogflow.trajectory import Trajectory
 from analogflow.validation.restart import DELTA, TOLERANCE, Verdict, judge, perturbed, worth
@@ -29,9 +30,6 @@ from analogflow.validation.stationary import joint_limit, law_of
 __all__ = ["Verification", "comes_back", "pushed", "restart", "restart_classes", "verify"]
 
 _FREEZING = 273.15
-_LONGEST, _LONGEST_OF_PARTS = 5000.0, 1000.0
-"""Time in τ after which a restart that has not come to rest is given up; in circuits of parts."""
-
 _SPEED = 1e-3
 """Share of the tolerance by which an answer may still move in one τ when a restart counts as ended."""
 
@@ -158,10 +156,8 @@ def restart(
     """
     flow = circuit.flow
     again = pushed(circuit, run, delta=delta, stabilise=stabilise, loop_delay=loop_delay)
-    given = time_constants or own_time(flow)
-    length = float(run.time[-1]) if circuit.noisy else given or _LONGEST
-    length = length if circuit.parts is None or given else min(length, _LONGEST_OF_PARTS)
-    deck = netlist(again, time_constants=length, largest_step=path_step(again, given))
+    plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
+    deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
     closeness = max(tolerance, circuit.accuracy)
     speed = 0.0 if flow.end_time or circuit.noisy else _SPEED * closeness
     second = simulate(deck, engine=engine, tolerance=speed, time_limit=time_limit, on_progress=on_progress)

@@ -19,7 +19,8 @@ from analogflow.circuit.parts import Tolerances
 from analogflow.hardware.components import capacity_crossbar, round_independently, round_jointly
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
-from analogflow.solution import carried_form, family_of, own_time
+from analogflow.run_plan import own_time
+from analogflow.solution import carried_form, family_of
 from analogflow.technology import spread
 
 DOCUMENT = Path(__file__).parents[1] / "docs/technologies.md"
@@ -51,6 +52,7 @@ def transistors() -> str:
     for temperature in (-40.0, 0.0, 27.0, 85.0, 125.0):
         circuit = af.compile(af.flows.capacity(PAPER), technology="translinear", temperature=temperature)
         exact, bought = run(circuit, 200.0), run(af.preferred(circuit), 200.0)
+        assert circuit.derived_from is not None
         field = VectorField(circuit.derived_from)
         path = solve_ivp(
             field, (0, exact.time[-1]), field.graph.initial(), "DOP853", exact.time, rtol=1e-11, atol=1e-13

@@ -21,7 +21,6 @@ from analogflow.flows.transport import FORMS as TRANSPORT_FORMS
 from analogflow.netlister import Deck
 from analogflow.problems.files import read_problem
 from analogflow.reference import boltzmann_law, expected_answer
-from analogflow.solution import path_step
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,8 +35,7 @@ def decks() -> Iterator[tuple[str, Deck]]:
     tokens = read_problem("attention", ROOT / "examples/data/attention_three_tokens.json")
     for form in ATTENTION_FORMS:
         circuit = compile(flows.attention(tokens, form=form))
-        step, expected = path_step(circuit, tokens.time), expected_answer(circuit.flow.problem)
-        deck = netlist(circuit, time_constants=tokens.time, largest_step=step, expected=expected)
+        deck = netlist(circuit, expected=expected_answer(circuit.flow.problem))
         yield f"attention-{form}-ideal.cir", deck
     for name, file in (("transport", "transport_three.json"), ("transport-adaptive", "transport_cooling.json")):
         plan = read_problem("transport", ROOT / "examples/data" / file)
@@ -48,8 +46,7 @@ def decks() -> Iterator[tuple[str, Deck]]:
     for file in sorted((ROOT / "examples/flows").glob("*.toml")):
         problem = read_problem(str(file))
         circuit = compile(flows.custom(problem))
-        time, step, expected = problem.time or 60.0, path_step(circuit, problem.time), expected_answer(problem)
-        deck = netlist(circuit, time_constants=time, largest_step=step, expected=expected)
+        deck = netlist(circuit, expected=expected_answer(problem))
         yield f"custom-{file.stem.replace('_', '-')}-ideal.cir", deck
     source = read_problem("rate-distortion", ROOT / "examples/data/rate_distortion_hamming.json")
     for form in RATE_DISTORTION_FORMS:

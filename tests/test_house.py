@@ -17,10 +17,8 @@ import analogflow
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "analogflow"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FOLDERS = sorted({module.parent for module in MODULES})
 
-LONGEST_MODULE = 300
-WIDEST_FOLDER = 9
+LONGEST_MODULE = 500
 WORDS_THAT_NAME_NOTHING = {"utils", "util", "core", "common", "base", "manager", "helpers", "helper", "misc"}
 LOADED_ON_USE = {
     "PySpice",
@@ -72,11 +70,6 @@ def test_imports_point_from_right_to_left() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=relative)
 def test_module_is_short_enough_to_be_read_at_once(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
-
-
-@pytest.mark.parametrize("folder", FOLDERS, ids=relative)
-def test_folder_is_narrow_enough_to_be_known(folder: Path) -> None:
-    assert len([module for module in folder.glob("*.py") if not module.name.startswith("__")]) <= WIDEST_FOLDER
 
 
 @pytest.mark.parametrize("module", MODULES, ids=relative)

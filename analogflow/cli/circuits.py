@@ -32,7 +32,7 @@ from analogflow.netlister.deck import refuse_existing, refuse_placeless, write_t
 from analogflow.netlister.verilog_a import write_verilog_a
 from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
-from analogflow.solution import carried_form, family_of, noise_of, own_time, path_step, plain
+from analogflow.solution import carried_form, family_of, noise_of, plain
 from analogflow.validation import verification_levels
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
@@ -61,13 +61,13 @@ def run_netlist(options: argparse.Namespace) -> int:
     circuit = circuit_of(options, problem)
     noise = noise_of(circuit, options.noise, options.seed)
     circuit = degrade(circuit, imperfections_of(options), noise=noise, values=preferred)
-    flow, time = circuit.flow, options.time or own_time(circuit.flow) or 60.0
+    flow = circuit.flow
     # What is expected at the problem's own time is not expected at another.
     expected = expected_answer(flow.problem) if flow.end_time is None or not options.time else {}
     if options.parts_list and Path(options.parts_list).resolve() == Path(options.output).resolve():
         raise BadInput(f"--parts-list and --output are both {options.output!r}; give two files.")
     listed = parts_list(circuit).to_csv() if options.parts_list else ""
-    deck = netlist(circuit, time_constants=time, largest_step=path_step(circuit, time), expected=expected)
+    deck = netlist(circuit, time_constants=options.time, expected=expected)
     refuse_existing(options.output, options.parts_list, force=options.force)
     refuse_placeless(options.output, options.parts_list)
     if options.format == "verilog-a":

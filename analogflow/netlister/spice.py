@@ -18,11 +18,9 @@ from analogflow.netlister.cards import card, macro_cards, model_card, vector_tex
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.noise_table import noise_table
 from analogflow.noise import Noise
+from analogflow.run_plan import LARGEST_STEP, run_plan
 
-__all__ = ["LARGEST_STEP", "netlist"]
-
-LARGEST_STEP = 0.5
-"""Default largest step in τ; truncation-error control takes smaller ones where the path bends."""
+__all__ = ["netlist"]
 
 _OPTIONS = ".options method=trap reltol=1e-6 vntol=1e-12 abstol=1e-12 chgtol=1e-18 itl4=100"
 
@@ -33,7 +31,7 @@ _PLAIN = re.compile(r"[vi]\([a-z0-9_]+\)")
 def netlist(
     circuit: Circuit,
     *,
-    time_constants: float = 60.0,
+    time_constants: float | None = None,
     largest_step: float | None = None,
     noise: Noise | None = None,
     expected: Mapping[str, float | Sequence[float]] | None = None,
@@ -43,11 +41,12 @@ def netlist(
     Parameters
     ----------
     circuit : Circuit
-    time_constants : float
-        Length of the transient analysis in τ.
+    time_constants : float, optional
+        Length of the transient analysis in τ; the problem's own, or 60, if not given.
     largest_step : float, optional
-        Largest step in τ; half a τ, or the distance of the noise's knots, if not given. It rules the accuracy of the path,
-        not of the settled answer: see docs/accuracy.md.
+        Largest step in τ; what the answer asks for if not given: half a τ where it rests, 0.001 τ and less where it is a
+        point on the way, the distance of the noise's knots where there is noise. It rules the accuracy of the path, not of
+        the settled answer: see docs/accuracy.md.
     noise : Noise, optional
         Noise at the integrators of an ideal circuit; an imperfect one comes with its own.
     expected : mapping, optional
@@ -62,7 +61,8 @@ def netlist(
         if value is not None and not 0 < value <= sys.float_info.max:
             raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
     circuit = circuit if noise is None else degrade(circuit, noise=noise)
-    flow = circuit.flow
+    flow, plan = circuit.flow, run_plan(circuit, time_constants, stops=False)
+    time_constants, largest_step = plan.end, plan.largest_step if largest_step is None else largest_step
     playing, tables = noise_table(circuit, time_constants)
     longest = circuit.noise.step if playing else LARGEST_STEP
     if playing and largest_step is not None and largest_step > longest:

@@ -90,7 +90,7 @@ def simulate(
     Parameters
     ----------
     deck : Deck or Circuit
-        A circuit is written as a deck of 60 τ first.
+        A circuit is written as a deck first, of the problem's own time or 60 τ.
     engine : {"ngspice", "vacask", "block", "spice"}
     tolerance : float
         Stop when nothing in the flow's `rests` moves by more than this per τ, in flow units; 0 runs to the end. With noise

@@ -23,8 +23,9 @@ from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
+from analogflow.run_plan import ALONE, own_time, resting_speed, run_plan
 from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, judged, simulate
-from analogflow.solution import SETTLING_BAND, own_time, path_step, resting_speed, run_length
+from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, answer_name, blank_rows, joined, rows_of, settling_times
@@ -40,7 +41,7 @@ _FLUCTUATING, _FOLLOWING = 1e-5, 1e-7
 _POINTS, _FIRST, _RATIO, _MOST_POINTS = 33, 0.02, 1.03, 20_000
 """Saved times: of a late mean; the first, in τ, and the ratio of neighbours, where a run settles; at most."""
 
-_SHOWN_TIME, _SHOWN_POINTS = 60.0, 601
+_SHOWN_POINTS = 601
 
 
 def prepare(study: Study) -> None:
@@ -86,7 +87,7 @@ def paths(study: Study, condition: Condition, count: int = 100) -> Ensemble:
         raise BadInput(
             f"paths: the block engine carries ideal blocks, not {condition.technology!r}; choose another condition."
         )
-    end = study.time_constants or own_time(circuit.flow) or _SHOWN_TIME
+    end = study.time_constants or own_time(circuit.flow) or ALONE
     return ensemble(
         circuit, min(count, study.samples), time_constants=end, imperfections=condition.imperfections,
         noise=degraded.noise, save=np.linspace(0.0, end, _SHOWN_POINTS),
@@ -138,7 +139,7 @@ def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows
 
 def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list[Rows]:
     circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
-    flow, end = circuit.flow, run_length(degraded, study.time_constants)
+    flow, end = circuit.flow, run_plan(degraded, study.time_constants).end
     asks = not degraded.noisy and flow.end_time is None and flow.averaging is None
     times = _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
     found = []
@@ -173,10 +174,11 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
 def _alone(study: Study, condition: Condition, number: int) -> Rows:
     """One sample through a deck; a simulator that breaks down is data."""
     circuit = _imperfect(study, condition, number)
-    flow, end = circuit.flow, run_length(circuit, study.time_constants)
+    flow, plan = circuit.flow, run_plan(circuit, study.time_constants)
+    end = plan.end
     asks = not circuit.noisy and flow.end_time is None and flow.averaging is None
-    deck = netlist(circuit, time_constants=end, largest_step=path_step(circuit, study.time_constants))
-    speed = resting_speed(circuit) if asks else 0.0
+    deck = netlist(circuit, time_constants=end, largest_step=plan.largest_step)
+    speed = plan.resting_speed if asks else 0.0
     try:
         run = simulate(deck, engine=study.engine, tolerance=speed, time_limit=study.time_limit)
     except SimulationFailed as fault:

@@ -1,0 +1,78 @@
+"""How long a circuit is run and in what steps: the same whoever asks, so that netlists are the same from everywhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from scipy.integrate import solve_ivp
+
+import analogflow as af
+from analogflow.cli import main
+from analogflow.flows import FAMILIES
+from analogflow.problems.files import read_problem
+from analogflow.reference import expected_answer
+from analogflow.run_plan import run_plan
+from analogflow.solution import carried_form, family_of
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+DATA = EXAMPLES / "data"
+SHIPPED = {
+    "capacity": ("capacity", DATA / "paper_channel.csv"),
+    "rate-distortion": ("rate-distortion", DATA / "rate_distortion_hamming.json"),
+    "transport": ("transport", DATA / "transport_three.json"),
+    "attention": ("attention", DATA / "attention_three_tokens.json"),
+    "hopfield": ("hopfield", DATA / "hopfield_rest.json"),
+    "hopfield law": ("hopfield", DATA / "hopfield_law.json"),
+    "langevin": ("langevin", DATA / "langevin_double_well.json"),
+    "custom, with an end": (str(EXAMPLES / "flows/lotka_volterra.toml"), None),
+    "custom, to its rest": (str(EXAMPLES / "flows/water_filling.toml"), None),
+}
+HENON_HEILES = af.Equations(
+    # Reduced Hénon–Heiles system, lucipy's example rhh.py: its orbit leaves the well, so that errors of a step grow.
+    name="henon-heiles",
+    states={"x": 0.1, "y": 0.1, "u": 0.0, "w": 0.0},
+    equations={"x": "u", "y": "w", "u": "x * y", "w": "-x ** 2 + 0.57 * y ** 2"},
+    time=30.0,
+)
+
+
+def test_every_family_is_here():
+    assert {name.split(",")[0].split(" ")[0] for name in SHIPPED} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("technology", ["ideal", "opamp"])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_python_and_the_command_line_write_the_same_bytes(name, technology, tmp_path):
+    words = [str(word) for word in SHIPPED[name] if word is not None]
+    problem = read_problem(*SHIPPED[name])
+    assert main(["netlist", *words, "-o", str(tmp_path / "a.cir"), "--technology", technology]) == 0
+    form = carried_form(problem, technology)
+    flow = FAMILIES[family_of(problem)](problem, **({"form": form} if form else {}))
+    circuit = af.degrade(af.compile(flow, technology=technology))
+    deck = af.netlist(af.preferred(circuit) if circuit.parts else circuit, expected=expected_answer(flow.problem))
+    assert deck.text == (tmp_path / "a.cir").read_text()
+
+
+def test_a_netlist_of_a_path_has_steps_that_follow_it():
+    deck = af.netlist(af.compile(af.flows.custom(HENON_HEILES)))
+    ((step, end),) = re.findall(r"^\.tran (\S+) (\S+)", deck.text, re.MULTILINE)
+    assert (float(end), float(step)) == pytest.approx((30.0, 30.0 / 20_000))
+
+
+@pytest.mark.ngspice
+def test_a_path_from_python_is_that_of_an_independent_integrator():
+    run = af.simulate(af.netlist(af.compile(af.flows.custom(HENON_HEILES))))
+
+    def rate(_, s):
+        return [s[2], s[3], s[0] * s[1], -(s[0] ** 2) + 0.57 * s[1] ** 2]
+
+    right = solve_ivp(rate, (0, 30.0), [0.1, 0.1, 0, 0], "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
+    assert [float(run.final(name)[0]) for name in "xyuw"] == pytest.approx(right, abs=1e-5)
+
+
+def test_solve_and_a_netlist_that_runs_alone_differ_in_when_they_stop_only():
+    rests, ends = (af.compile(af.flows.custom(read_problem(*SHIPPED[name]))) for name in list(SHIPPED)[-1:-3:-1])
+    assert run_plan(ends) == run_plan(ends, stops=False)
+    alone, stopped = run_plan(rests, stops=False), run_plan(rests)
+    assert alone.largest_step == stopped.largest_step
+    assert alone.end < stopped.end
