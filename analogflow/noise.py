@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from analogflow.checks import is_number
 from analogflow.errors import BadInput
 
 __all__ = ["DRAWS", "LARGEST_SAMPLE", "PARAMETERS", "RESTARTS", "Noise", "check_sample", "standard_normal"]
@@ -84,13 +85,13 @@ class Noise:
     def __post_init__(self) -> None:
         if self.chain not in (0, 1):
             raise BadInput(f"noise: there is no chain {self.chain!r}; give 0 or 1.")
-        if not _is_number(self.sigma) or not 0 <= self.sigma <= _LARGEST_SIGMA:
+        if not is_number(self.sigma) or not 0 <= self.sigma <= _LARGEST_SIGMA:
             raise BadInput(
                 f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, from 0 to {_LARGEST_SIGMA:g}."
             )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
             raise BadInput(f"noise: the seed {self.seed!r} is not a whole number from 0 to 2**63 − 1.")
-        if not _is_number(self.step) or not 0 < self.step < math.inf:
+        if not is_number(self.step) or not 0 < self.step < math.inf:
             raise BadInput(f"noise: the step {self.step!r} is not a positive number of time constants.")
 
     @classmethod
@@ -109,9 +110,9 @@ class Noise:
             τ in seconds.
         """
         for name, value in (("unit", unit), ("time_constant", time_constant)):
-            if not _is_number(value) or not 0 < value < math.inf:
+            if not is_number(value) or not 0 < value < math.inf:
                 raise BadInput(f"noise: {name} is {value!r}; give a positive number.")
-        if not _is_number(volts_per_root_hertz):
+        if not is_number(volts_per_root_hertz):
             raise BadInput(f"noise: a density of {volts_per_root_hertz!r} V/√Hz is no number.")
         # τ dy/dt = n/unit with two-sided density S/2 of n: in time t/τ the variance grows by S/(2 τ unit²).
         return cls(volts_per_root_hertz / (unit * math.sqrt(2 * time_constant)), seed=seed, step=step)
@@ -123,12 +124,7 @@ class Noise:
         Such an integrator turns white noise into an rms of σ/√2, so σ = √2 · full scale · 10^(−dB/20). Played from knots it
         is √`variance_share` of that: 0.977 of it at a step of 0.1 τ.
         """
-        if (
-            not _is_number(decibels)
-            or not abs(decibels) <= 400
-            or not _is_number(full_scale)
-            or not 0 < full_scale < math.inf
-        ):
+        if not is_number(decibels) or not abs(decibels) <= 400 or not is_number(full_scale) or not 0 < full_scale < math.inf:
             raise BadInput(
                 f"noise: an SNR of {decibels!r} dB on a full scale of {full_scale!r} is no noise; "
                 "give from −400 to 400 dB on a positive full scale."
@@ -219,10 +215,6 @@ def check_sample(sample: object) -> int:
     if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not 0 <= sample <= LARGEST_SAMPLE:
         raise BadInput(f"sample: {sample!r} is not a whole number from 0 to 2**39 − 1.")
     return int(sample)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) -> NDArray[np.float64]:

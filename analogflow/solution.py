@@ -89,6 +89,7 @@ class Solution:
             {
                 "flow": self.flow.family,
                 "form": self.flow.form,
+                "problem": getattr(self.flow.problem, "summary", "") or repr(self.flow.problem or self.flow),
                 "technology": self.circuit.technology,
                 "engine": self.engine,
                 "seed": self.seed,

@@ -13,6 +13,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import real_array
+
 __all__ = [
     "Array",
     "Block",
@@ -157,7 +159,7 @@ def _hashable(value: object) -> object:
 
 def frozen(values: object) -> Array:
     """Read-only copy of `values` as an array of floats."""
-    array = np.array(values, dtype=float)
+    array = real_array(values, "a block's parameter")
     array.setflags(write=False)
     return array
 

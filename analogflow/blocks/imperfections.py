@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from analogflow.blocks.block import Array, Block, Derivative, Diagonal, shown
+from analogflow.checks import is_number
 from analogflow.errors import BadInput
 
 __all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections", "OutputStage"]
@@ -68,7 +69,7 @@ class Imperfections:
         faults = []
         for name, (allowed, sentence) in _RANGES.items():
             value = getattr(self, name)
-            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            number = is_number(value)
             if not number or (isinstance(value, int) and abs(value) > sys.float_info.max) or not allowed(float(value)):
                 faults.append(f"{name} is {value!r}, but must be {sentence}")
         if faults:

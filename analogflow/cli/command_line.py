@@ -7,12 +7,13 @@ import contextlib
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
 from analogflow.cli import circuits, comparing, reporting, reproducing, solving, studying
-from analogflow.errors import AnalogflowError, BadInput
+from analogflow.errors import AnalogflowError, AssumptionWarning, BadInput
 
 __all__ = ["VERBS", "main"]
 
@@ -90,7 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
         options = _parser().parse_args(given, argparse.Namespace(arguments=given))
-        code = options.verb(options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", AssumptionWarning)
+            warnings.showwarning = _show
+            code = options.verb(options)
         sys.stdout.flush()
     except AnalogflowError as fault:
         return _said(str(fault), fault.exit_code)
@@ -108,6 +112,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # which may be what can not be written
         return _said(f"the system refused to go on: {fault.strerror or fault}{where}.", 1)
     return code
+
+
+def _show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """Show what was assumed as a sentence, and other warnings as Python does."""
+    if issubclass(category, AssumptionWarning):
+        _said(str(message), 0)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno), end="", file=sys.stderr)
 
 
 def _said(sentence: str, code: int) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analogflow.blocks import Imperfections
+from analogflow.checks import is_number
 from analogflow.circuit.parts import PartSet
 from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
@@ -184,7 +185,7 @@ def _effects(imperfections: Imperfections | None) -> tuple[str, ...]:
 
 
 def _positive(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if not is_number(value) or not 0 < value < math.inf:
         raise BadInput(f"{name} is {value!r}; give a positive number.")
     return float(value)
 

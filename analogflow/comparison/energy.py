@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from analogflow.checks import is_number
 from analogflow.comparison.solvers import Work
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
@@ -106,4 +107,4 @@ def _own() -> Prices:
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return is_number(value) and 0 < value < math.inf

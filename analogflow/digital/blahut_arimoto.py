@@ -142,6 +142,7 @@ def over_relaxed_blahut_arimoto(
 
 def _prepared(channel: Channel) -> tuple[Channel, Array, Array]:
     """Channel without unavailable inputs, its starting distribution, and Σ_j p_ij ln p_ij of its rows."""
+    channel.refuse_cost("Blahut and Arimoto's algorithm here")
     problem = channel.reduced()
     return problem, problem.start(), xlogy(problem.transition, problem.transition).sum(axis=1)
 

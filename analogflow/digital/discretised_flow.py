@@ -88,6 +88,7 @@ def discretised_flow(
     if isinstance(step, str) and step not in STEPS:
         raise BadInput(f"step {step!r} is not known; known are: {', '.join(STEPS)}, or a function.")
     rule = STEPS[step] if isinstance(step, str) else step
+    channel.refuse_cost("discretised_flow")
     problem = channel.reduced()
     P = problem.transition
     h = xlogy(P, P).sum(axis=1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.blocks import NoiseSource
+from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
@@ -106,7 +107,7 @@ class Flow:
     averaging: Averaging | None = None
 
     def __post_init__(self) -> None:
-        states = {name: np.array(value, dtype=float) for name, value in self.states.items()}
+        states = {name: real_array(value, f"Flow.states: {name!r}") for name, value in self.states.items()}
         if not states:
             raise BadInput("Flow.states: a flow needs at least one state with its initial value.")
         for name, value in states.items():
@@ -115,6 +116,9 @@ class Flow:
             if value.ndim == 0 or not np.isfinite(value).all():
                 raise BadInput(f"Flow.states: the initial value of {name!r} must be an array of finite numbers.")
             value.setflags(write=False)
+        for name, value in self.constants.items():
+            if isinstance(value, np.ndarray | complex | np.complexfloating):
+                real_array(value, f"Flow.constants: {name!r}")
         object.__setattr__(self, "states", states)
         object.__setattr__(self, "keeps", tuple(self.keeps))
         object.__setattr__(self, "answer", self.answer or next(iter(states)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from analogflow.blocks import Block, Constant, Integrator, NoiseSource
 from analogflow.blocks.block import frozen
+from analogflow.checks import real_array
 from analogflow.graph.block_graph import BlockGraph
 from analogflow.graph.signal import Signal
 from analogflow.graph.source_line import SourceLine, calling_line
@@ -70,7 +71,7 @@ class GraphBuilder:
 
     def constant(self, values: object, *, label: str = "") -> Signal:
         """Signal of fixed value; an array all of whose entries are equal becomes one scalar source."""
-        array = np.asarray(values, dtype=float)
+        array = real_array(values, "a constant")
         if array.size and (array == array.flat[0]).all() and not label:
             return self.place(Constant(size=1, values=frozen([array.flat[0]])), (), ())
         return self.place(Constant(size=array.size, values=frozen(array.ravel()), label=label), (), array.shape)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from analogflow.blocks import Block, Comparator, Log, Normaliser, Softmax, Switch
 from analogflow.blocks.block import frozen
+from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.graph.signal import Signal, refuse
 
@@ -37,8 +38,8 @@ def softmax(x: T, *, tail: ArrayLike | None = None, offsets: ArrayLike | None = 
     block = Softmax(
         size=_size(x),
         rows=rows,
-        tail=None if tail is None else frozen(np.broadcast_to(np.asarray(tail, dtype=float), (rows,))),
-        offsets=None if offsets is None else frozen(np.broadcast_to(np.asarray(offsets, dtype=float), x.shape).ravel()),
+        tail=None if tail is None else frozen(np.broadcast_to(real_array(tail, "tail"), (rows,))),
+        offsets=None if offsets is None else frozen(np.broadcast_to(real_array(offsets, "offsets"), x.shape).ravel()),
     )
     return _apply(block, x)
 
@@ -78,7 +79,7 @@ def white_noise(x: Any, density: ArrayLike = 1.0) -> Any:
     """
     shape = np.shape(x)
     try:
-        densities = np.array(np.broadcast_to(np.asarray(density, dtype=float), shape))
+        densities = np.array(np.broadcast_to(real_array(density, "density"), shape))
     except (TypeError, ValueError) as fault:
         raise BadInput(f"white_noise: the density must be a number or numbers of shape {shape}, not {density!r}.") from fault
     if not (np.isfinite(densities).all() and (densities >= 0).all()):
@@ -99,14 +100,14 @@ def _rows(x: Any) -> int:
 def _apply(block: Block, x: T) -> T:
     if isinstance(x, Signal):
         return x.builder.place(block, (x,), x.shape)
-    array = np.asarray(x, dtype=float)
+    array = real_array(x, "an operand")
     return block.relation(array.ravel()).reshape(array.shape)
 
 
 def _apply_two(make: Any, a: Any, b: Any, **parameters: Any) -> Any:
     builder = next((x.builder for x in (a, b) if isinstance(x, Signal)), None)
     if builder is None:
-        a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
+        a, b = np.broadcast_arrays(real_array(a, "an operand"), real_array(b, "an operand"))
         return make(size=a.size, **parameters).relation(a, b)
     a, b = (x if isinstance(x, Signal) else builder.constant(x) for x in (a, b))
     shape = np.broadcast_shapes(a.shape, b.shape)

@@ -24,6 +24,7 @@ from analogflow.blocks import (
     Tanh,
 )
 from analogflow.blocks.block import frozen
+from analogflow.checks import real_array
 from analogflow.graph.signal import Signal, refuse
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _weighted(*coefficients: float) -> Callable[..., Signal]:
 
 
 def _scaled(builder: GraphBuilder, x: Signal, factors: Any) -> Signal:
-    factors = np.asarray(factors, dtype=float)
+    factors = real_array(factors, "a constant factor")
     shape = np.broadcast_shapes(x.shape, factors.shape)
     size = int(np.prod(shape, dtype=int))
     coefficients = frozen(np.broadcast_to(factors, shape).ravel())
@@ -102,11 +103,11 @@ def _divide(builder: GraphBuilder, a: Any, b: Any) -> Signal:
         return _place(builder, Divider, a, b)
     if (np.asarray(b) == 0).any():
         refuse("a division by the constant 0")
-    return _scaled(builder, a, 1 / np.asarray(b, dtype=float))
+    return _scaled(builder, a, 1 / real_array(b, "a constant divisor"))
 
 
 def _power(builder: GraphBuilder, base: Any, exponent: Any) -> Signal:
-    power = math.nan if isinstance(exponent, Signal) or np.ndim(exponent) else float(exponent)
+    power = math.nan if isinstance(exponent, Signal) or np.ndim(exponent) else float(real_array(exponent, "an exponent"))
     if power != 0.5 and not (power.is_integer() and 1 <= abs(power) <= _LARGEST_POWER):
         refuse(
             f"only the powers 1/2, 1 to {_LARGEST_POWER} and −1 to −{_LARGEST_POWER} (whole ones) have blocks; "
@@ -141,8 +142,9 @@ def _matmul(builder: GraphBuilder, a: Any, b: Any) -> Signal:
     if isinstance(a, Signal) and isinstance(b, Signal):
         return _product_of_signals(builder, a, b)
     if isinstance(a, Signal):
-        return _crossbar(builder, np.asarray(b, dtype=float).T, a)
-    return _crossbar(builder, np.asarray(a, dtype=float), b) if b.ndim == 1 else _crossbar(builder, np.asarray(a), b.T).T
+        return _crossbar(builder, real_array(b, "a constant matrix").T, a)
+    weight = real_array(a, "a constant matrix")
+    return _crossbar(builder, weight, b) if b.ndim == 1 else _crossbar(builder, weight, b.T).T
 
 
 def _crossbar(builder: GraphBuilder, weight: np.ndarray, x: Signal) -> Signal:

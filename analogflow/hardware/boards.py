@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from analogflow.checks import is_number
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
 
@@ -160,7 +161,7 @@ def _figure(key: str, given: Any) -> tuple[Figure, str]:
     fault = "; ".join(_unknown(table, ("value", "source", "verified"), f"{key}."))
     value = table.get("value")
     whole = key not in ("largest_coefficient", "rate_per_second", "machine_unit_volts")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if not is_number(value) or not 0 <= value < math.inf:
         return Figure(0.0, "", False), f"is {value!r}, but must be a number of 0 or more"
     if whole and value != int(value):
         fault = f"is {value!r}, but must be a whole number"

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import LARGEST, is_number, numbers
 from analogflow.errors import BadInput
 
 __all__ = ["NORM_TOLERANCE", "Attention"]
 
 NORM_TOLERANCE = 1e-6
 """Largest departure of a token's length from 1 that is accepted, and divided out."""
-
-LARGEST = 1e100
-"""Size up to which numbers are taken: products of three of them are still numbers."""
 
 LONGEST = 3e3
 """Time, in units of what V takes to turn a token, up to which a run is followed."""
@@ -69,19 +67,19 @@ class Attention:
 
     def __init__(self, tokens: ArrayLike, B: ArrayLike, V: ArrayLike, beta: float, time: float = 1.0) -> None:
         faults: list[str] = []
-        x = _matrix(tokens, "tokens", "one row of coordinates for each token", faults)
+        x = numbers(tokens, "tokens", (2,), "one row of coordinates for each token", faults, largest=LARGEST)
         if x is not None:
             x = _on_sphere(x, faults)
         dimension = None if x is None else x.shape[1]
         matrices = [_square(value, name, dimension, faults) for value, name in ((B, "B"), (V, "V"))]
-        numbers = [_positive(beta, "beta", faults, infinite=True), _positive(time, "time", faults, infinite=False)]
-        if not faults and math.isinf(numbers[0]) and matrices[0] is not None and np.linalg.cond(matrices[0]) > 1e12:
+        scalars = [_positive(beta, "beta", faults, infinite=True), _positive(time, "time", faults, infinite=False)]
+        if not faults and math.isinf(scalars[0]) and matrices[0] is not None and np.linalg.cond(matrices[0]) > 1e12:
             faults.append("B is singular, so that the zero-temperature equation is not defined; give an invertible B")
         if not faults and x is not None and matrices[0] is not None and matrices[1] is not None:
-            faults += _beyond(matrices[0], matrices[1], *numbers)
+            faults += _beyond(matrices[0], matrices[1], *scalars)
         if faults or x is None:
             raise BadInput("Attention: " + "; ".join(faults) + ".")
-        for name, value in zip(("tokens", "B", "V", "beta", "time"), (x, *matrices, *numbers), strict=True):
+        for name, value in zip(("tokens", "B", "V", "beta", "time"), (x, *matrices, *scalars), strict=True):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
@@ -146,25 +144,6 @@ def _beyond(B: Array, V: Array, beta: float, time: float) -> list[str]:
     return faults
 
 
-def _matrix(values: ArrayLike, name: str, wanted: str, faults: list[str]) -> Array | None:
-    try:
-        matrix = np.array(values, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        faults.append(f"{name} is not a matrix of numbers; give {wanted}, all of the same length")
-        return None
-    if matrix.ndim != 2 or matrix.size == 0:
-        faults.append(f"{name} has shape {matrix.shape}; give {wanted}")
-        return None
-    if not np.isfinite(matrix).all():
-        i, j = np.argwhere(~np.isfinite(matrix))[0]
-        faults.append(f"{name} has {matrix[i, j]} in row {i + 1}, column {j + 1}; give finite numbers")
-        return None
-    if abs(matrix).max() > LARGEST:
-        faults.append(f"{name} has {abs(matrix).max():g} as largest size; give numbers up to {LARGEST:g}")
-        return None
-    return matrix
-
-
 def _on_sphere(tokens: Array, faults: list[str]) -> Array:
     if tokens.shape[1] < 2:
         faults.append("tokens have 1 coordinate, so that none can move; give two or more")
@@ -183,14 +162,14 @@ def _on_sphere(tokens: Array, faults: list[str]) -> Array:
 
 def _square(values: ArrayLike, name: str, dimension: int | None, faults: list[str]) -> Array | None:
     wanted = "one row and one column for each coordinate of a token" + ("" if dimension is None else f" ({dimension})")
-    matrix = _matrix(values, name, wanted, faults)
+    matrix = numbers(values, name, (2,), wanted, faults, largest=LARGEST)
     if matrix is not None and dimension is not None and matrix.shape != (dimension, dimension):
         faults.append(f"{name} has shape {matrix.shape} where tokens have {dimension} coordinates; give {wanted}")
     return matrix
 
 
 def _positive(value: Any, name: str, faults: list[str], *, infinite: bool) -> float:
-    number = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+    number = is_number(value)
     if not number or not (0 < value <= sys.float_info.max or (infinite and value == math.inf)):
         use = "a positive inverse temperature" if infinite else "a positive, finite number of time constants"
         faults.append(f"{name} is {value!r}; give {use}")

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import is_number, real_array
 from analogflow.errors import BadInput
-from analogflow.problems.tables import read_csv_matrix
+from analogflow.problems.tables import read_csv_table
 
 __all__ = ["ROW_SUM_TOLERANCE", "Channel"]
 
 ROW_SUM_TOLERANCE = 1e-9
 """Largest departure of a row's sum from 1 that is accepted, and divided out."""
+
+_SHOWN = 8
+"""Names that a summary shows."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,6 +40,8 @@ class Channel:
         Cost of sending each input, 0 or more, such as energy. Needs `cost_limit`.
     cost_limit : float, optional
         Largest mean cost Σ z_i cost_i; at least one available input must cost less.
+    input_names, output_names : sequence of str, optional
+        What people call the inputs and outputs; shown to people, and nowhere else.
 
     Raises
     ------
@@ -48,6 +54,8 @@ class Channel:
     unavailable: tuple[int, ...] = ()
     cost: NDArray[np.float64] | None = None
     cost_limit: float | None = None
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -56,6 +64,8 @@ class Channel:
         unavailable: Sequence[int] = (),
         cost: ArrayLike | None = None,
         cost_limit: float | None = None,
+        input_names: Sequence[str] = (),
+        output_names: Sequence[str] = (),
     ) -> None:
         matrix = _matrix(transition)
         _refuse(_faults_of_matrix(matrix))
@@ -65,6 +75,8 @@ class Channel:
         matrix = np.where(abs(sums - 1) <= 4 * np.finfo(float).eps, matrix, matrix / sums)
         start = None if initial is None else _distribution(initial, len(matrix), closed)
         costs, limit = _costs(cost, cost_limit, np.setdiff1d(np.arange(len(matrix)), closed), len(matrix))
+        for kind, names, size in (("input", input_names, len(matrix)), ("output", output_names, matrix.shape[1])):
+            object.__setattr__(self, f"{kind}_names", _names(names, kind, size))
         for array in (matrix, start, costs):
             if array is not None:
                 array.setflags(write=False)
@@ -76,8 +88,20 @@ class Channel:
 
     @classmethod
     def from_csv(cls, path: str | Path, **keywords: Any) -> Channel:
-        """Read a transition matrix from a CSV file: one row per input, one column per output, no header needed."""
-        return cls(read_csv_matrix(path), **keywords)
+        """Read a transition matrix from a CSV file: one row per input, one column per output; names may stand beside it.
+
+        Raises
+        ------
+        BadInput
+            As `Channel` does, and where the file can not be read or may be read in two ways.
+
+        Warns
+        -----
+        AssumptionWarning
+            Numbers that count up were taken as names.
+        """
+        table = read_csv_table(path)
+        return cls(table.values, **{"input_names": table.rows, "output_names": table.columns, **keywords})
 
     @property
     def inputs(self) -> int:
@@ -94,6 +118,23 @@ class Channel:
         """Indices of the inputs that may be used, ascending, shape (number available,)."""
         return np.setdiff1d(np.arange(self.inputs), self.unavailable)
 
+    @property
+    def summary(self) -> str:
+        """Size and names for a person, and what could be taken wrongly."""
+        parts = [f"{self.inputs} inputs × {self.outputs} outputs"]
+        for kind, names in (("inputs", self.input_names), ("outputs", self.output_names)):
+            if names:
+                parts.append(f"{kind} {', '.join(names[:_SHOWN])}" + (", …" if len(names) > _SHOWN else ""))
+        P = self.transition
+        if P.shape[0] == P.shape[1] and _distributions(P.T) and not np.array_equal(P, P.T):
+            parts.append("the columns sum to 1, too: rows were taken as inputs")
+        return "; ".join(parts)
+
+    def refuse_cost(self, by: str) -> None:
+        """Refuse a channel with a cost, which `by` would ignore."""
+        if self.cost is not None:
+            raise BadInput(f"{by} does not know the cost of inputs, and {self!r} has one; leave cost and cost_limit out.")
+
     def start(self) -> NDArray[np.float64]:
         """Input distribution a flow starts from, shape (n,); zero on unavailable inputs."""
         if self.initial is not None:
@@ -109,7 +150,10 @@ class Channel:
         rows = self.transition[self.available]
         initial = None if self.initial is None else self.initial[self.available]
         cost = None if self.cost is None else self.cost[self.available]
-        return Channel(rows[:, rows.sum(axis=0) > 0], initial, cost=cost, cost_limit=self.cost_limit)
+        used = rows.sum(axis=0) > 0
+        inputs = tuple(self.input_names[i] for i in self.available) if self.input_names else ()
+        outputs = tuple(np.array(self.output_names, dtype=object)[used]) if self.output_names else ()
+        return Channel(rows[:, used], initial, (), cost, self.cost_limit, inputs, outputs)
 
     @property
     def fingerprint(self) -> str:
@@ -127,8 +171,8 @@ class Channel:
 
 def _matrix(transition: ArrayLike) -> NDArray[np.float64]:
     try:
-        matrix = np.array(transition, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        matrix = real_array(transition, "Channel.transition", "probabilities between 0 and 1")
+    except BadInput:
         lengths = (
             [len(row) if isinstance(row, Sequence) else 1 for row in transition] if isinstance(transition, Sequence) else []
         )
@@ -138,7 +182,7 @@ def _matrix(transition: ArrayLike) -> NDArray[np.float64]:
                 f"Channel.transition: row {odd + 1} has {lengths[odd]} entries and row 1 has {lengths[0]}; "
                 "every row needs one probability for each output."
             ) from None
-        raise BadInput("Channel.transition: an entry is not a number; give probabilities between 0 and 1.") from None
+        raise
     if matrix.ndim != 2:
         raise BadInput(
             f"Channel.transition: given as {matrix.ndim}-dimensional, must be a matrix (rows: inputs, columns: outputs)."
@@ -162,6 +206,8 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
             "there is only one input symbol, so the capacity is 0 and there is nothing to compute; give at least two rows"
         )
     sums = matrix.sum(axis=1)
+    if not _distributions(matrix) and _distributions(matrix.T):
+        return ["the columns sum to 1 and the rows do not, so each column seems to be an input; give the transposed matrix"]
     for i in np.flatnonzero(abs(sums - 1) > ROW_SUM_TOLERANCE)[:3]:
         faults.append(
             f"row {i + 1} sums to {sums[i]:.12g}; rows must sum to 1 within {ROW_SUM_TOLERANCE:g}: divide each by its sum"
@@ -169,6 +215,16 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
     for j in np.flatnonzero(matrix.max(axis=0) == 0)[:3]:
         faults.append(f"output symbol {j + 1} is never produced (its column is all zeros); remove the column")
     return faults
+
+
+def _distributions(rows: NDArray[np.float64]) -> bool:
+    return bool((abs(rows.sum(axis=1) - 1) <= ROW_SUM_TOLERANCE).all())
+
+
+def _names(names: Sequence[str], kind: str, size: int) -> tuple[str, ...]:
+    if isinstance(names, str) or len(names) not in (0, size) or not all(isinstance(name, str) for name in names):
+        raise BadInput(f"Channel.{kind}_names: {names!r} are no names; give one text for each of the {size} {kind}s.")
+    return tuple(names)
 
 
 def _refuse(faults: list[str]) -> None:
@@ -189,10 +245,7 @@ def _indices(unavailable: Sequence[int], inputs: int) -> tuple[int, ...]:
 
 
 def _distribution(initial: ArrayLike, inputs: int, closed: tuple[int, ...]) -> NDArray[np.float64]:
-    try:
-        start = np.array(initial, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        raise BadInput("Channel.initial: an entry is not a number; give one probability for each input.") from None
+    start = real_array(initial, "Channel.initial", "one probability for each input")
     if start.shape != (inputs,):
         raise BadInput(f"Channel.initial: has shape {start.shape}, must have one entry for each of the {inputs} inputs.")
     if not np.isfinite(start).all() or (start < 0).any() or abs(start.sum() - 1) > ROW_SUM_TOLERANCE:
@@ -217,10 +270,10 @@ def _costs(
         raise BadInput("Channel: cost and cost_limit belong together; give both or neither.")
     if cost is None or limit is None:
         return None, None
-    try:
-        costs, bound = np.array(cost, dtype=float), float(limit)
-    except (TypeError, ValueError, OverflowError):
-        raise BadInput("Channel.cost: an entry of the costs or their limit is not a number.") from None
+    costs = real_array(cost, "Channel.cost", "one cost for each input")
+    if not is_number(limit):
+        raise BadInput(f"Channel.cost_limit: {limit!r} is not a number; give the largest mean cost.")
+    bound = float(limit)
     if costs.shape != (inputs,):
         raise BadInput(f"Channel.cost: has shape {costs.shape}, must have one entry for each of the {inputs} inputs.")
     if not np.isfinite(costs).all() or (costs < 0).any():

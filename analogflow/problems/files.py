@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from analogflow.problems.equations import Equations, Expression
 from analogflow.problems.hopfield import Hopfield
 from analogflow.problems.langevin import Langevin
 from analogflow.problems.rate_distortion import RateDistortion
-from analogflow.problems.tables import read_csv_matrix, read_npy_matrix
+from analogflow.problems.tables import read_npy_matrix
 from analogflow.problems.transport import Transport
 
 __all__ = ["keys_of", "problem_of_keys", "read_problem"]
@@ -28,7 +28,7 @@ __all__ = ["keys_of", "problem_of_keys", "read_problem"]
 class ProblemKind:
     """How a problem of one kind is read: its keys, those it can not do without, and whether a bare matrix is one."""
 
-    make: Callable[..., Any]
+    make: Any
     noun: str
     keys: tuple[str, ...]
     needed: Mapping[str, str]
@@ -135,7 +135,7 @@ def read_problem(flow: str, path: str | Path | None = None) -> Any:
     if suffix in (".json", ".toml"):
         return _from_keys(kind, read_keys(path), repr(str(path)))
     if kind.bare_matrix and suffix in (".csv", ".npy"):
-        return kind.make(read_csv_matrix(path) if suffix == ".csv" else read_npy_matrix(path))
+        return kind.make.from_csv(path) if suffix == ".csv" else kind.make(read_npy_matrix(path))
     allowed = ".csv, .npy, .json or .toml" if kind.bare_matrix else ".json or .toml"
     raise BadInput(f"{str(path)!r}: a file with {kind.noun} must end in {allowed}.")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import LARGEST, is_number, numbers
 from analogflow.errors import BadInput
 
 __all__ = ["ACTIVATIONS", "Hopfield"]
@@ -17,9 +18,6 @@ ACTIVATIONS = ("linear", "tanh")
 """Kinds of activation."""
 
 Array = NDArray[np.float64]
-
-LARGEST = 1e100
-"""Size up to which numbers are taken, and down to which a temperature: products of three of them are still numbers."""
 
 _SYMMETRY = 1e-9
 _MARGIN = 1e-9
@@ -83,7 +81,7 @@ class Hopfield:
         start: ArrayLike | None = None,
     ) -> None:
         faults: list[str] = []
-        couplings = _numbers(U, "U", (2,), "a matrix with a row for each visible state", faults)
+        couplings = numbers(U, "U", (2,), "a matrix with a row for each visible state", faults, largest=LARGEST)
         n, m = (None, None) if couplings is None else couplings.shape
         inputs = _vector(I, "I", n, "each row of U", faults)
         begin = _vector(
@@ -93,7 +91,7 @@ class Hopfield:
             faults.append(f"activation is {activation!r}; known are {', '.join(ACTIVATIONS)}")
         diagonal = activation == "tanh"
         G, F = _gain(gain_v, "gain_v", n, diagonal, faults), _gain(gain_h, "gain_h", m, diagonal, faults)
-        number = isinstance(temperature, int | float | np.floating | np.integer) and not isinstance(temperature, bool)
+        number = is_number(temperature)
         if not number or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
             faults.append(f"temperature is {temperature!r}; give 0, or a number from {1 / LARGEST:g} to {LARGEST:g}")
         if activation == "linear" and not faults and couplings is not None and G is not None and F is not None:
@@ -157,33 +155,11 @@ def root(gain: Array) -> Array:
     return (vectors * np.sqrt(values)) @ vectors.T
 
 
-def _numbers(values: Any, name: str, dimensions: tuple[int, ...], wanted: str, faults: list[str]) -> Array | None:
-    try:
-        array = np.array(values, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        faults.append(f"{name} does not consist of numbers in rows of one length; give {wanted}")
-        return None
-    if array.ndim not in dimensions or array.size == 0:
-        faults.append(f"{name} has shape {array.shape}; give {wanted}")
-        return None
-    if not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0]
-        where = (
-            "row {}, column {}".format(*(place + 1)) if array.ndim == 2 else f"entry {place[-1] + 1 if len(place) else 1}"
-        )
-        faults.append(f"{name} has {array[tuple(place)]} in {where}; give finite numbers")
-        return None
-    if abs(array).max() > LARGEST:
-        faults.append(f"{name} has {abs(array).max():g} as largest size; give numbers up to {LARGEST:g}")
-        return None
-    return array
-
-
 def _vector(values: Any, name: str, size: int | None, place: str, faults: list[str]) -> Array | None:
     if values is None:
         return None if size is None else np.zeros(size)
     wanted = f"one number for {place}" + ("" if size is None else f" ({size})")
-    vector = _numbers(values, name, (1,), wanted, faults)
+    vector = numbers(values, name, (1,), wanted, faults, largest=LARGEST)
     if vector is not None and size is not None and len(vector) != size:
         faults.append(f"{name} has {len(vector)} numbers; give {wanted}")
         return None
@@ -193,7 +169,7 @@ def _vector(values: Any, name: str, size: int | None, place: str, faults: list[s
 def _gain(values: Any, name: str, size: int | None, diagonal: bool, faults: list[str]) -> Array | None:
     side = {"gain_v": "row", "gain_h": "column"}[name]
     wanted = f"a number, or one for each {side} of U, or a symmetric matrix of them"
-    gain = _numbers(1.0 if values is None else values, name, (0, 1, 2), wanted, faults)
+    gain = numbers(1.0 if values is None else values, name, (0, 1, 2), wanted, faults, largest=LARGEST)
     if gain is None or size is None:
         return None
     if gain.ndim and gain.shape not in ((size,), (size, size)):

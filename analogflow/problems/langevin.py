@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import LARGEST, is_number, numbers, real_array
 from analogflow.errors import BadInput
 from analogflow.problems.equations import Expression, read_expression
 from analogflow.problems.equations.derivative import derivative
@@ -20,9 +21,6 @@ from analogflow.problems.equations.faults import name_faults
 __all__ = ["Langevin"]
 
 Array = NDArray[np.float64]
-
-LARGEST = 1e100
-"""Size up to which numbers are taken, and down to which a temperature: products of three of them are still numbers."""
 
 _MOST_VARIABLES = 16
 
@@ -81,7 +79,7 @@ class Langevin:
             raise BadInput("Langevin: " + "; ".join(faults) + ".")
         expression = read_expression(energy, names, where="energy")
         gradient = tuple(derivative(expression, name, names) for name in names)
-        if not _is_number(temperature) or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
+        if not is_number(temperature) or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
             allowed = f"0, or a number from {1 / LARGEST:g} to {LARGEST:g}"
             faults.append(f"temperature is {temperature!r}; give {allowed}, in the energy's units")
         size = len(names)
@@ -166,9 +164,9 @@ def _mobility(value: Any, names: tuple[str, ...], faults: list[str]) -> tuple[Ar
             read_expression(text, names, where=f"mobility of {name}") for text, name in zip(texts, names, strict=True)
         )
     try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        faults.append("mobility is neither a number, numbers, a matrix nor expressions")
+        array = real_array(value, "mobility", "a number, numbers, a matrix or expressions")
+    except BadInput as fault:
+        faults.append(str(fault).rstrip("."))
         return np.eye(size), ()
     if array.shape not in ((), (size,), (size, size)) or not (abs(array) <= LARGEST).all():
         wanted = f"a number up to {LARGEST:g}, {size} of them, or a matrix {(size, size)}"
@@ -213,12 +211,12 @@ def _not_confining(problem: Langevin) -> list[str]:
 
 
 def _vector(value: Any, size: int, name: str, faults: list[str]) -> Array:
-    try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        array = np.full(0, np.nan)
-    if array.shape != (size,) or not (abs(array) <= LARGEST).all():
-        faults.append(f"{name} must hold {size} numbers up to {LARGEST:g}, one for each variable")
+    wanted = f"{size} numbers up to {LARGEST:g}, one for each variable"
+    array = numbers(value, name, (1,), wanted, faults, largest=LARGEST)
+    if array is None:
+        return np.zeros(size)
+    if array.shape != (size,):
+        faults.append(f"{name} has {array.size} numbers; give {wanted}")
         return np.zeros(size)
     return array
 
@@ -226,7 +224,3 @@ def _vector(value: Any, size: int, name: str, faults: list[str]) -> Array:
 def _stacked(expressions: tuple[Expression, ...], values: Mapping[str, Array], x: Array) -> Array:
     parts = [np.broadcast_to(np.asarray(e.evaluate(values), dtype=float), x.shape[:-1]) for e in expressions]
     return np.stack(parts, axis=-1)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import sys
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import is_number, numbers
 from analogflow.errors import BadInput
 
 __all__ = ["SUM_TOLERANCE", "RateDistortion"]
@@ -47,8 +47,8 @@ class RateDistortion:
 
     def __init__(self, source: ArrayLike, distortion: ArrayLike, beta: float) -> None:
         faults: list[str] = []
-        p = _numbers(source, 1, "source", "one probability for each source symbol", faults)
-        d = _numbers(distortion, 2, "distortion", "a row for each source symbol, a column for each reproduction", faults)
+        p = numbers(source, "source", (1,), "one probability for each source symbol", faults)
+        d = numbers(distortion, "distortion", (2,), "a row for each source symbol, a column for each reproduction", faults)
         if p is not None:
             if (p <= 0).any():
                 faults.append("source: every probability must be positive; leave out symbols that do not occur")
@@ -61,7 +61,7 @@ class RateDistortion:
             faults.append(f"distortion is {d[i, j]:g} in row {i + 1}, column {j + 1}; it must not be negative")
         if p is not None and d is not None and len(p) != len(d):
             faults.append(f"distortion has {len(d)} rows and source has {len(p)} symbols; give one row for each")
-        number = isinstance(beta, int | float | np.floating | np.integer) and not isinstance(beta, bool)
+        number = is_number(beta)
         if not number or not 0 < beta <= sys.float_info.max:
             faults.append(f"beta is {beta!r}; give a positive number of nats per unit of distortion")
         if faults or p is None or d is None:
@@ -110,18 +110,3 @@ class RateDistortion:
             f"RateDistortion({self.symbols} symbols, {self.reproductions} reproductions, beta {self.beta:g}, "
             f"fingerprint {self.fingerprint})"
         )
-
-
-def _numbers(value: Any, axes: int, name: str, wanted: str, faults: list[str]) -> Array | None:
-    try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        faults.append(f"{name} is not an array of numbers; give {wanted}, all of the same length")
-        return None
-    if array.ndim != axes or array.size == 0:
-        faults.append(f"{name} has shape {array.shape}; give {wanted}")
-        return None
-    if not np.isfinite(array).all():
-        faults.append(f"{name} has an entry that is not finite")
-        return None
-    return array

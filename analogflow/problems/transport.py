@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import is_number, numbers
 from analogflow.errors import BadInput
 
 __all__ = ["MASS_TOLERANCE", "SCHEDULES", "Schedule", "Transport"]
@@ -162,25 +163,8 @@ class Transport:
         return f"Transport({self.rows} x {self.columns}, epsilon {self.epsilon:g}{cooling}, fingerprint {self.fingerprint})"
 
 
-def _numbers(values: ArrayLike, name: str, dimensions: int, wanted: str, faults: list[str]) -> Array | None:
-    try:
-        array = np.array(values, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        faults.append(f"{name} does not consist of numbers in rows of one length; give {wanted}")
-        return None
-    if array.ndim != dimensions or array.size == 0:
-        faults.append(f"{name} has shape {array.shape}; give {wanted}")
-        return None
-    if not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0]
-        where = "row {}, column {}".format(*(place + 1)) if dimensions == 2 else f"entry {place[0] + 1}"
-        faults.append(f"{name} has {array[tuple(place)]} in {where}; give finite numbers")
-        return None
-    return array
-
-
 def _cost(values: ArrayLike, faults: list[str]) -> Array | None:
-    cost = _numbers(values, "cost", 2, "a matrix with a row for each source and a column for each target", faults)
+    cost = numbers(values, "cost", (2,), "a matrix with a row for each source and a column for each target", faults)
     if cost is not None and min(cost.shape) < 2:
         faults.append(
             f"cost has shape {cost.shape}, so that only one plan fits the marginals; give two rows and columns or more"
@@ -191,7 +175,7 @@ def _cost(values: ArrayLike, faults: list[str]) -> Array | None:
 
 def _marginal(values: ArrayLike, name: str, length: int | None, faults: list[str]) -> Array | None:
     known = "" if length is None else f" ({length})"
-    masses = _numbers(values, name, 1, f"one mass for each {name} of the cost{known}", faults)
+    masses = numbers(values, name, (1,), f"one mass for each {name} of the cost{known}", faults)
     if masses is None:
         return None
     if length is not None and len(masses) != length:
@@ -203,7 +187,7 @@ def _marginal(values: ArrayLike, name: str, length: int | None, faults: list[str
 
 
 def _positive(value: Any, name: str, faults: list[str]) -> float:
-    number = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+    number = is_number(value)
     if not number or not 0 < value <= sys.float_info.max:
         faults.append(f"{name} is {value!r}; give a positive number")
         return math.nan

@@ -10,7 +10,7 @@ import numpy as np
 from analogflow.errors import BadInput
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference.attention import attention_reference
-from analogflow.reference.capacity import capacity_cost_reference, capacity_reference
+from analogflow.reference.capacity import capacity_reference
 from analogflow.reference.equations import equations_reference
 from analogflow.reference.hopfield import hopfield_reference
 from analogflow.reference.rate_distortion import rate_distortion_reference
@@ -34,7 +34,7 @@ def expected_answer(problem: Any) -> dict[str, Any]:
 
 
 def _capacity(channel: Channel) -> dict[str, Any]:
-    reference = capacity_reference(channel) if channel.cost is None else capacity_cost_reference(channel)
+    reference = capacity_reference(channel)
     return {"capacity_nats": reference.capacity_nats, "z": reference.input_distribution.tolist()}
 
 

@@ -19,7 +19,9 @@ __all__ = ["agreement_table", "budget_tables", "doctor_table", "history_table", 
 def solution_table(solution: Solution) -> Table:
     """What a run found, what it should be, and how far apart they are."""
     certificate, run = solution.certificate, solution.run
-    table = Table(title=f"{solution.flow.family}, form {solution.flow.form}, technology {solution.circuit.technology}")
+    title = f"{solution.flow.family}, form {solution.flow.form}, technology {solution.circuit.technology}"
+    # Names are the user's words: no markup is read in them.
+    table = Table(title=Text("\n".join(filter(None, [title, getattr(solution.flow.problem, "summary", "")]))))
     table.add_column("quantity")
     table.add_column("value", justify="right")
     table.add_column("unit")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine import IMPLICIT, Drive, March, Tolerances, VectorField, march, method_for
 from analogflow.blocks import Imperfections
+from analogflow.checks import is_number, real_array
 from analogflow.circuit import Circuit
 from analogflow.compiler import imperfect_graph
 from analogflow.errors import BadInput
@@ -175,7 +176,7 @@ def ensemble_chunks(
     Explicit or linearly implicit steps: the first sample decides for all, so that a sample run alone takes the same steps.
     """
     numbers = _numbers(samples)
-    times = np.asarray(save, dtype=float)
+    times = real_array(save, "save")
     noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
     _check(circuit, times, only, time_constants=time_constants, step_accuracy=step_accuracy, memory=memory)
     if not 0 <= tolerance < np.inf:
@@ -223,7 +224,7 @@ def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **posit
     if not circuit.ideal:
         raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
     for name, value in positive.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value <= sys.float_info.max:
+        if not is_number(value) or not 0 < value <= sys.float_info.max:
             raise BadInput(f"{name}: {value!r} is not a positive number.")
     if positive["step_accuracy"] > 0.1:
         raise BadInput(f"step_accuracy: {positive['step_accuracy']!r} is not a relative error of 0.1 or less.")
@@ -243,7 +244,7 @@ def _starts(circuit: Circuit, start: Mapping[str, Array] | None, samples: int) -
             raise BadInput(f"start: {name!r} is not a state; there are: {', '.join(circuit.flow.states)}.")
         size = circuit.flow.states[name].size
         try:
-            starts[name] = np.broadcast_to(np.asarray(values, dtype=float), (samples, size))
+            starts[name] = np.broadcast_to(real_array(values, f"start: {name!r}"), (samples, size))
         except ValueError:
             raise BadInput(
                 f"start: {name!r} has shape {np.shape(values)}, but needs {(samples, size)} or {(size,)}."

@@ -17,7 +17,7 @@ from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.problems.files import keys_of, problem_of_keys
 from analogflow.simulators import ENGINES
 from analogflow.solution import carried_form, family_of
-from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_number, names, numbers, sigma
+from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_finite_number, names, numbers, sigma
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import PART_SETS, TECHNOLOGIES
 
@@ -212,7 +212,7 @@ class Study:
             raise BadInput(f"study: engine {self.engine!r} is not known; {either(self.engine, ENGINES)}")
         for name in ("time_constants", "time_limit"):
             value = getattr(self, name)
-            if value is not None and (not is_number(value) or value <= 0):
+            if value is not None and (not is_finite_number(value) or value <= 0):
                 raise BadInput(f"study: {name} is {value!r}; give a positive number.")
         if not isinstance(self.verify, bool):
             raise BadInput(f"study: verify is {self.verify!r}; give true or false.")

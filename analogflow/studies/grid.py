@@ -9,10 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from analogflow.blocks.imperfections import EFFECTS, NOMINAL_TEMPERATURE, Imperfections
+from analogflow.checks import is_number
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 
-__all__ = ["GRID", "Chunk", "Condition", "distinct", "effect", "either", "is_number", "names", "numbers", "sigma"]
+__all__ = ["GRID", "Chunk", "Condition", "distinct", "effect", "either", "is_finite_number", "names", "numbers", "sigma"]
 
 GRID = ("problem", "form", "technology", "noise", "mismatch", "temperature")
 """Dimensions that every study has; those of further imperfections come after."""
@@ -107,16 +108,16 @@ def either(wrong: object, known: Collection[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}."
 
 
-def is_number(value: Any) -> bool:
+def is_finite_number(value: Any) -> bool:
     """Whether it is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number(value) and math.isfinite(value)
 
 
 def numbers(values: Any, name: str) -> tuple[float, ...]:
     """Values that are finite numbers."""
     items = distinct(values, name)
     for item in items:
-        if not is_number(item):
+        if not is_finite_number(item):
             raise BadInput(f"study: {name} has {item!r}, which is not a number.")
     return tuple(float(item) for item in items)
 

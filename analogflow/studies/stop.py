@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.studies.grid import either, is_number
+from analogflow.studies.grid import either, is_finite_number
 from analogflow.studies.statistics import Decision, Looks, plan_looks, stop_for_quantile, stop_for_yield
 
 __all__ = ["Stop", "stop_of"]
@@ -61,7 +61,7 @@ class Stop:
             raise BadInput("stop: target is a yield; it has no meaning with ratio.")
         for name in ("limit", "half_width", "target", "ratio", "quantile", "confidence"):
             value = getattr(self, name)
-            if value is not None and not is_number(value):
+            if value is not None and not is_finite_number(value):
                 raise BadInput(f"stop: {name} is {value!r}; give a number.")
         for name in ("first", "looks"):
             value = getattr(self, name)

@@ -16,7 +16,6 @@ from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevi
 from analogflow.reference import (
     attention_reference,
     boltzmann_law,
-    capacity_cost_reference,
     capacity_reference,
     equations_reference,
     hopfield_reference,
@@ -91,7 +90,7 @@ def primary_measure(flow: Flow) -> str:
 def _reference(problem: Any, time: float = 0.0) -> Any:
     """Reference of a problem; `time` where it depends on one."""
     if isinstance(problem, Channel):
-        return capacity_reference(problem) if problem.cost is None else capacity_cost_reference(problem)
+        return capacity_reference(problem)
     if isinstance(problem, Attention):
         return attention_reference(problem, time=time)
     if isinstance(problem, Equations):

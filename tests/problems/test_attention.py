@@ -24,8 +24,11 @@ I2 = np.eye(2)
 TOKENS = [[1, 0], [0.6, 0.8]]
 
 BAD = {
-    "not a matrix": (dict(tokens=[[1, 0], [1]]), r"tokens is not a matrix of numbers; give one row of coordinates"),
-    "text": (dict(B=[["a", 0], [0, 1]]), r"B is not a matrix of numbers"),
+    "not a matrix": (
+        dict(tokens=[[1, 0], [1]]),
+        r"tokens does not consist of numbers in rows of one length; give one row",
+    ),
+    "text": (dict(B=[["a", 0], [0, 1]]), r"B does not consist of numbers"),
     "vector": (dict(tokens=[1, 0]), r"tokens has shape \(2,\); give one row of coordinates for each token"),
     "empty": (dict(tokens=np.empty((0, 2))), r"tokens has shape \(0, 2\)"),
     "off the sphere": (

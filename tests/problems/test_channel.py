@@ -38,7 +38,7 @@ BAD_MATRICES = {
     "only one input symbol": [[0.5, 0.5]],
     "the matrix is empty": np.empty((0, 3)),
     "1-dimensional, must be a matrix": [0.5, 0.5],
-    "an entry is not a number": [["a", "b"], ["c", "d"]],
+    "does not consist of numbers": [["a", "b"], ["c", "d"]],
 }
 
 

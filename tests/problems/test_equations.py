@@ -26,7 +26,7 @@ REFUSED = [
     ({"states": {"é": 1.0}, "equations": {"é": "1"}}, r"'é' is no name"),
     ({"constants": {"X": 1.0}}, r"'X' is named under states and under constants"),
     ({"states": {"x": "one"}}, r"states.x: 'one' is neither a number nor an array"),
-    ({"states": {"x": [[1, 2], [3]]}}, r"states.x is neither a number nor an array"),
+    ({"states": {"x": [[1, 2], [3]]}}, r"states.x does not consist of numbers"),
     ({"states": {"x": [np.nan]}}, r"states.x must hold finite numbers"),
     ({"manifolds": {"y": "simplex"}}, r"manifolds.y is about no state; there are x"),
     ({"manifolds": {"x": "torus"}}, r"'torus' is not known; known are simplex, sphere, mean"),

@@ -81,7 +81,7 @@ def test_a_saturating_network_is_bounded_whatever_its_couplings():
         ({"gain_h": [[1.0, 0.5], [0.0, 1.0]]}, r"gain_h is not symmetric, so that its activation is no gradient"),
         ({"gain_h": [1.0, -1.0]}, r"gain_h has the eigenvalue -1; it must be positive definite"),
         ({"gain_v": 0.0}, r"gain_v has the eigenvalue 0"),
-        ({"gain_v": math.nan}, r"gain_v has nan in entry 1"),
+        ({"gain_v": math.nan}, r"gain_v has nan; give finite numbers"),
         ({"gain_h": [[1, 0.5], [0.5, 1]], "activation": "tanh"}, r"gain_h is not diagonal; with the activation 'tanh'"),
         ({"activation": "relu"}, r"activation is 'relu'; known are linear, tanh"),
         ({"temperature": -0.1}, r"temperature is -0\.1; give 0, or a number from 1e-100 to 1e\+100"),

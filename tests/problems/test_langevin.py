@@ -35,10 +35,10 @@ REFUSED = [
     ({"mobility": 0.0}, r"mobility must be positive definite, and its symmetric part has the eigenvalue 0"),
     ({"mobility": [1.0, 2.0]}, r"mobility has shape \(2,\) and the largest size 2; give a number up to 1e\+100, 1 of them"),
     ({"mobility": 1e308}, r"mobility has shape \(\) and the largest size 1e\+308; give a number up to 1e\+100"),
-    ({"start": [1e308]}, r"start must hold 1 numbers up to 1e\+100"),
+    ({"start": [1e308]}, r"start has 1e\+308 as largest size; give numbers up to 1e\+100"),
     ({"mobility": "x"}, r"mobility is not positive at"),
     ({"mobility": ["1", "2"]}, r"mobility has 2 expressions; give one"),
-    ({"start": [0.0, 1.0]}, r"start must hold 1 numbers up to"),
+    ({"start": [0.0, 1.0]}, r"start has 2 numbers; give 1 numbers up to"),
 ]
 
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import real_array
 from analogflow.errors import BadInput
 
 __all__ = ["Crossbar", "biases", "capacity_crossbar", "optimum_sensitivity"]
@@ -137,7 +138,7 @@ def biases(exact: Array, realised: Array, voltages: Array) -> Array:
 
 
 def _channel(transition: ArrayLike, distribution: ArrayLike) -> tuple[Array, Array]:
-    P, z = np.array(transition, dtype=float), np.array(distribution, dtype=float)
+    P, z = real_array(transition, "transition"), real_array(distribution, "distribution")
     if P.ndim != 2 or z.shape != P.shape[:1]:
         raise BadInput(f"a channel {P.shape} and a distribution {z.shape} do not fit; give shapes (n, m) and (n,).")
     if not (np.all(P >= 0) and np.all(z >= 0) and np.allclose([*P.sum(axis=1), z.sum()], 1, rtol=0, atol=1e-9)):

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.hardware.components.crossbar import biases
 
@@ -65,7 +66,7 @@ def checked(
     BadInput
         They are not finite, do not fit each other, or a row spans more than `largest_ratio`: the text names the row.
     """
-    W = np.array(weights, dtype=float)
+    W = real_array(weights, "weights")
     if W.ndim != 2 or not W.size or not np.all((W >= 0) & np.isfinite(W)) or not np.all(W.any(axis=1)):
         raise BadInput(
             f"weights of shape {W.shape} are no crossbar; give an (n, k) array of finite numbers of at least 0, with a "

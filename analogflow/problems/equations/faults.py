@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_number, real_array
 from analogflow.errors import BadInput
 from analogflow.problems.equations.expression import FUNCTIONS, NAME
 
@@ -54,9 +55,9 @@ def read_numbers(value: Any, where: str, faults: list[str]) -> Array:
         faults.append(f"{where}: {value!r} is neither a number nor an array of numbers")
         return np.zeros(())
     try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        faults.append(f"{where} is neither a number nor an array of numbers, with rows of one length")
+        array = real_array(value, where, "a number or an array of numbers")
+    except BadInput as fault:
+        faults.append(str(fault).rstrip("."))
         return np.zeros(())
     if array.ndim > 2 or array.size == 0 or not np.isfinite(array).all():
         faults.append(f"{where} must hold finite numbers: one, a row of them, or a matrix")
@@ -95,6 +96,6 @@ def misfits(
             faults.append(f"manifolds.{key}: the initial rows do not have length 1")
     if answer is not None and (not isinstance(answer, str) or answer not in {**starts, **tables["observables"]}):
         faults.append(f"answer: {answer!r} is neither a state nor an observable")
-    if time is not None and (isinstance(time, bool) or not isinstance(time, int | float) or not 0 < time < math.inf):
+    if time is not None and (not is_number(time) or not 0 < time < math.inf):
         faults.append(f"time is {time!r}; give a positive number of time constants")
     return faults

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import real_array
 from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems import Attention
 
@@ -63,7 +64,7 @@ def dominant_eigenspace(matrix: ArrayLike, *, by: str = "value") -> Eigenspace:
     """
     if by not in ("value", "magnitude"):
         raise BadInput(f"by {by!r} is not known; compare eigenvalues by 'value' or by 'magnitude'.")
-    a = np.asarray(matrix, dtype=float)
+    a = real_array(matrix, "matrix")
     symmetric = bool(abs(a - a.T).max() <= _EQUAL * abs(a).max())
     values, vectors = np.linalg.eigh((a + a.T) / 2) if symmetric else np.linalg.eig(a)
     rank = abs(values) if by == "magnitude" else np.real(values)

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import real_array
 from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems import Attention
 from analogflow.reference.attention.integration import velocity
@@ -30,13 +31,13 @@ def log_energy(problem: Attention, tokens: ArrayLike) -> float:
     Alcalde, Bungert, Riedl and Roith 2026: appendix C.3, corrected: the energy printed there has no β in its exponent, and
     is monotone for β = 1 only.
     """
-    scores = _scores(problem, np.asarray(tokens, dtype=float))
+    scores = _scores(problem, real_array(tokens, "tokens"))
     return _log_sum(scores) - 2 * math.log(len(scores))
 
 
 def log_energy_rate(problem: Attention, tokens: ArrayLike) -> float:
     """Rate of `log_energy` per τ as the tokens move by equation (1): of one sign where `energy_direction` is not 0."""
-    x = np.asarray(tokens, dtype=float)
+    x = real_array(tokens, "tokens")
     scores = _scores(problem, x)
     weights = np.exp(scores - _log_sum(scores))
     gradient = problem.beta * (weights @ x @ problem.B.T + weights.T @ x @ problem.B)

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.problems import Attention
 from analogflow.reference.attention.integration import by_extrapolation, by_runge_kutta
@@ -80,7 +81,7 @@ def attention_certificate(problem: Attention, tokens: ArrayLike, *, time: float 
     BadInput
         `tokens` do not fit the problem or `time` is not positive.
     """
-    found = np.asarray(tokens, dtype=float)
+    found = real_array(tokens, "tokens")
     if found.shape != problem.tokens.shape:
         raise BadInput(f"tokens have shape {found.shape}; the problem's have {problem.tokens.shape}.")
     reference = attention_reference(problem, time=time)

@@ -12,7 +12,7 @@ from analogflow.reference.capacity.closed_forms import (
     z_channel_capacity,
 )
 from analogflow.reference.capacity.convergence import Convergence, InputTypes, capacity_convergence, input_types
-from analogflow.reference.capacity.cost import CostReference, capacity_cost_reference, cost_certificate
+from analogflow.reference.capacity.cost import cost_certificate
 from analogflow.reference.capacity.solution import CapacityReference, capacity_reference
 
 __all__ = [
@@ -21,14 +21,12 @@ __all__ = [
     "CapacityReference",
     "ClosedForm",
     "Convergence",
-    "CostReference",
     "InputTypes",
     "binary_erasure_capacity",
     "binary_symmetric_capacity",
     "capacity_batch",
     "capacity_certificate",
     "capacity_convergence",
-    "capacity_cost_reference",
     "capacity_reference",
     "cost_certificate",
     "input_types",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import real_array
 from analogflow.errors import BadInput
 
 __all__ = ["CapacityBounds", "capacity_certificate", "divergences", "matrix_of", "negative_entropies"]
@@ -65,7 +66,7 @@ def capacity_certificate(transition: ArrayLike, z: ArrayLike) -> CapacityBounds:
     theorem 2. Equality is the condition by which Beretta and Pelillo, Entropy 27(4):362, 2025, section 6.1, sort inputs.
     """
     matrix = matrix_of(transition, dimensions=2)
-    weights = np.asarray(z, dtype=float)
+    weights = real_array(z, "z")
     if weights.shape != matrix.shape[:1]:
         raise BadInput(f"z has shape {weights.shape}; give one probability for each of the {len(matrix)} inputs.")
     positive = np.maximum(weights, 0)
@@ -86,7 +87,7 @@ def matrix_of(transition: ArrayLike, *, dimensions: int) -> NDArray[np.float64]:
     BadInput
         Wrong number of dimensions, an entry that is no probability, or a row that does not sum to 1.
     """
-    matrix = np.ascontiguousarray(transition, dtype=float)
+    matrix = np.ascontiguousarray(real_array(transition, "transition"))
     if matrix.ndim != dimensions or 0 in matrix.shape:
         shape = "(n, m)" if dimensions == 2 else "(k, n, m)"
         raise BadInput(f"the transition probabilities have shape {matrix.shape}; give an array of shape {shape}.")

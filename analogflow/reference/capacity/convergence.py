@@ -86,6 +86,7 @@ def input_types(
     ----------
     Beretta and Pelillo, Entropy 27(4):362, 2025, section 6.1.
     """
+    channel.refuse_cost("input_types")
     reference = reference or capacity_reference(channel)
     if tolerance is None:
         tolerance = 10 * math.sqrt(max(reference.gap, 1e-14))
@@ -123,6 +124,7 @@ def capacity_convergence(channel: Channel, reference: CapacityReference | None =
     ----------
     Beretta and Pelillo, Entropy 27(4):362, 2025: theorem 4 (M), theorem 5 (λ_max) and theorem 6 (Blahut-Arimoto).
     """
+    channel.refuse_cost("capacity_convergence")
     reference = reference or capacity_reference(channel)
     inputs = input_types(channel, reference)
     available = channel.available

@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from analogflow.checks import is_number
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Channel
 from analogflow.reference.capacity.certificate import capacity_certificate, divergences, negative_entropies
+from analogflow.reference.capacity.cost import cost_certificate, priced_distribution
 from analogflow.reference.capacity.screening import solve
 
 __all__ = ["CapacityReference", "allowed_gap", "capacity_reference", "single_thread", "without_idle_inputs"]
+
+_GAP, _GAP_WITH_COST = 1e-12, 1e-10
 
 _WORTH_LIMITING = 64 * 64
 """Entries of a matrix below which BLAS starts no second thread, so that looking for its thread pool is wasted time."""
@@ -32,11 +36,14 @@ class CapacityReference:
     input_distribution : array, shape (n,), read-only
         An optimal input distribution; exactly 0 on unavailable inputs and on those the optimum does not need.
     gap : float
-        max_i D(p_i‖q) − I(z) over the available inputs, nats, recomputed from `input_distribution`.
+        max_i (D(p_i‖q) − s e_i) + s E − I(z) over the available inputs, nats, recomputed from `input_distribution`; without
+        a cost s is 0.
     iterations : int
-        Newton iterations, and multiplicative steps where the method takes some.
+        Newton iterations, and multiplicative steps where the method takes some; not counted with a cost, and 0.
     method : str
         What found the distribution; the gap does not depend on it.
+    price : float
+        Multiplier s of the limit on the mean cost, nats per unit of cost: dC/dE. 0 where there is none or it does not bind.
     """
 
     capacity_nats: float
@@ -44,17 +51,19 @@ class CapacityReference:
     gap: float
     iterations: int
     method: str
+    price: float = 0.0
 
 
-def capacity_reference(channel: Channel, *, gap: float = 1e-12) -> CapacityReference:
+def capacity_reference(channel: Channel, *, gap: float | None = None) -> CapacityReference:
     """Capacity of `channel`, certified to `gap`.
 
     Parameters
     ----------
     channel : Channel, n inputs, m outputs
-        Inputs it declares unavailable keep probability 0, and the gap is over the others.
-    gap : float
-        Largest certified gap to accept, nats.
+        Inputs it declares unavailable keep probability 0, and the gap is over the others. With a cost, the capacity is that
+        of distributions whose mean cost keeps the limit.
+    gap : float, optional
+        Largest certified gap to accept, nats; 1e-12 if not given, and 1e-10 with a cost.
 
     Returns
     -------
@@ -77,22 +86,36 @@ def capacity_reference(channel: Channel, *, gap: float = 1e-12) -> CapacityRefer
     S. Mehrotra, SIAM J. Optim. 2 (1992) 575 (predictor and corrector). S. Arimoto, IEEE Trans. Inf. Theory 18 (1972) 14,
     and R. Blahut, the same volume, 460 (multiplicative steps, bounds).
     """
-    gap = allowed_gap(gap)
+    gap = allowed_gap(gap if gap is not None else _GAP if channel.cost is None else _GAP_WITH_COST)
+    if channel.cost is not None:
+        return _with_cost(channel, gap)
     W = channel.reduced().transition
     with single_thread(W.size):
         found = solve(W, aim=0.1 * gap)
         h = negative_entropies(W)
         z = without_idle_inputs(W[None], h[None], found.distribution[None], 0.1 * gap)[0]
         bounds = capacity_certificate(W, z)
-    if not bounds.gap <= gap:
-        raise SimulationFailed(
-            f"the capacity of {channel!r} is certified to {bounds.gap:.2g} nat only, not to the {gap:g} asked for; "
-            f"ask for a gap of {2 * bounds.gap:.1g} or more."
-        )
+    _refuse_wide(channel, bounds.gap, gap)
     distribution = np.zeros(channel.inputs)
     distribution[channel.available] = z
     distribution.setflags(write=False)
     return CapacityReference(bounds.lower, distribution, bounds.gap, found.iterations, found.method)
+
+
+def _with_cost(channel: Channel, gap: float) -> CapacityReference:
+    z, price = priced_distribution(channel)
+    lower, upper = cost_certificate(channel, z, price)
+    _refuse_wide(channel, upper - lower, gap)
+    z.setflags(write=False)
+    return CapacityReference(lower, z, max(upper - lower, 0.0), 0, "price of the cost", price)
+
+
+def _refuse_wide(channel: Channel, found: float, gap: float) -> None:
+    if not found <= gap:
+        raise SimulationFailed(
+            f"the capacity of {channel!r} is certified to {found:.2g} nat only, not to the {gap:g} asked for; "
+            f"ask for a gap of {2 * found:.1g} or more."
+        )
 
 
 def without_idle_inputs(
@@ -115,7 +138,7 @@ def without_idle_inputs(
 
 def allowed_gap(gap: float) -> float:
     """`gap` as a float, or BadInput where no solver could reach it."""
-    if isinstance(gap, bool) or not isinstance(gap, int | float | np.floating | np.integer) or not 0 < gap < math.inf:
+    if not is_number(gap) or not 0 < gap < math.inf:
         raise BadInput(
             f"gap {gap!r} is not a positive number of nats; 1e-12 is the default and 1e-9 is enough to rank solvers."
         )

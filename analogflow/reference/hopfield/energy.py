@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import real_array
 from analogflow.problems import Hopfield
 
 __all__ = ["curvature", "energy", "gradient", "metric", "rates"]
@@ -14,7 +15,7 @@ Array = NDArray[np.float64]
 
 def _parts(problem: Hopfield, state: ArrayLike) -> tuple[Array, Array, Array, Array]:
     """v, h, g(v), f(h)."""
-    x = np.asarray(state, dtype=float)
+    x = real_array(state, "state")
     v, h = x[: problem.visible], x[problem.visible :]
     g, f = problem.gain_v @ v, problem.gain_h @ h
     return (v, h, g, f) if problem.activation == "linear" else (v, h, np.tanh(g), np.tanh(f))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from analogflow.checks import real_array
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import RateDistortion
 
@@ -92,7 +93,7 @@ def rate_distortion_certificate(problem: RateDistortion, q: ArrayLike) -> RateDi
     R. E. Blahut, Computation of channel capacity and rate-distortion functions, IEEE Trans. Inf. Theory 18 (1972):
     Theorem 6.
     """
-    q = np.asarray(q, dtype=float)
+    q = real_array(q, "q")
     if q.shape != (problem.reproductions,) or not np.isfinite(q).all() or (q < 0).any() or not q.sum() > 0:
         raise BadInput(f"q must be a distribution over {problem.reproductions} reproduction symbols.")
     A = problem.gibbs

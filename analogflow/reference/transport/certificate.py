@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, xlogy
 
+from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.problems import Transport
 
@@ -64,12 +65,12 @@ def transport_certificate(problem: Transport, plan: ArrayLike, potential: ArrayL
     M. Cuturi and G. Peyré, SIAM J. Imaging Sci. 9 (2016) 320 (the semi-dual). J. Altschuler, J. Weed and P. Rigollet,
     Near-linear time approximation algorithms for optimal transport via Sinkhorn iteration, 2017, algorithm 2 (rounding).
     """
-    P = np.asarray(plan, dtype=float)
+    P = real_array(plan, "plan")
     if P.shape != problem.cost.shape:
         raise BadInput(f"plan has shape {P.shape}; give one entry for each of the {problem.cost.shape} costs.")
     if not np.isfinite(P).all() or not (P > 0).any():
         raise BadInput("plan is not finite or has no positive entry, so it moves nothing; give a settled answer.")
-    g = _potential_of(problem, P) if potential is None else np.asarray(potential, dtype=float)
+    g = _potential_of(problem, P) if potential is None else real_array(potential, "potential")
     if g.shape != problem.column.shape or not np.isfinite(g).all():
         raise BadInput(f"potential has shape {g.shape}; give one finite number for each of the {problem.columns} columns.")
     upper, lower = primal_value(problem, feasible(problem, P)), dual_value(problem, g)

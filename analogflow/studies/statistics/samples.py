@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import is_number, real_array
 from analogflow.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def losses(errors: ArrayLike, *, least: int = 1, name: str = "errors") -> Array:
         They are not one row of numbers, one is negative, or there are fewer than `least`.
     """
     try:
-        values = np.array(errors, dtype=float)
+        values = real_array(errors, "errors")
     except (TypeError, ValueError):
         raise BadInput(f"{name}: {errors!r} is not a row of numbers; give one error for each sample.") from None
     if values.ndim != 1:
@@ -67,7 +68,7 @@ def check_share(name: str, value: float) -> float:
     BadInput
         It is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
+    if not is_number(value) or not 0 < value < 1:
         raise BadInput(f"{name} is {value!r}; give a number between 0 and 1, such as 0.95.")
     return float(value)
 

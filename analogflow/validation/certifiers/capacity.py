@@ -9,9 +9,7 @@ import numpy as np
 from analogflow.problems import Channel
 from analogflow.reference import (
     CapacityReference,
-    CostReference,
     capacity_certificate,
-    capacity_cost_reference,
     capacity_reference,
     cost_certificate,
 )
@@ -23,7 +21,7 @@ __all__ = ["certify_capacity"]
 
 def certify_capacity(channel: Channel, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
     """Answer, reference, its gap, errors and checks of a run that carries "z" and "capacity_nats"."""
-    reference = capacity_reference(channel) if channel.cost is None else capacity_cost_reference(channel)
+    reference = capacity_reference(channel)
     z = _all_inputs(channel, run.final("z"))
     capacity = float(run.final("capacity_nats")[0])
     defect = float(abs(run.values["z"].sum(axis=1) - 1).max())
@@ -51,9 +49,9 @@ def certify_capacity(channel: Channel, run: Trajectory, tolerance: float) -> tup
     return answer, exact, reference.gap, errors, checks
 
 
-def _gap(channel: Channel, z: np.ndarray, reference: CapacityReference | CostReference) -> float:
+def _gap(channel: Channel, z: np.ndarray, reference: CapacityReference) -> float:
     """How much more than z any distribution can carry, nats; with a cost, at the price of the reference."""
-    if isinstance(reference, CostReference):
+    if channel.cost is not None:
         lower, upper = cost_certificate(channel, z, reference.price)
         return upper - lower
     return capacity_certificate(channel.transition[channel.available], z[channel.available]).gap

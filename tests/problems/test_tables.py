@@ -1,0 +1,123 @@
+"""Names of rows and columns are told from probabilities, or the file is refused: never is one read as the other silently."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+from analogflow.cli import main
+from analogflow.errors import AssumptionWarning, BadInput
+from analogflow.problems import Channel
+
+P3 = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
+P2 = "0.9,0.1\n0.2,0.8\n0.5,0.5\n"
+
+
+def _indexed(text, names, corner=None):
+    rows = [f"{name},{row}" for name, row in zip(names, text.splitlines(), strict=True)]
+    return "\n".join(rows if corner is None else [corner, *rows]) + "\n"
+
+
+NAMED = {
+    "none": (P3, (), ()),
+    "header": ("y0,y1,y2\n" + P3, (), ("y0", "y1", "y2")),
+    "header with a space": ("low , mid,high \n" + P3, (), ("low", "mid", "high")),
+    "header and index": (_indexed(P3, "abc", ",y0,y1,y2"), ("a", "b", "c"), ("y0", "y1", "y2")),
+    "header, index and a name in the corner": (_indexed(P3, "abc", "in,y0,y1,y2"), ("a", "b", "c"), ("y0", "y1", "y2")),
+    "index": (_indexed(P3, ["x0", "x1", "x2"]), ("x0", "x1", "x2"), ()),
+    "what pandas writes": (_indexed(P3, "012", ",0,1,2"), ("0", "1", "2"), ("0", "1", "2")),
+    "what pandas writes of an index with a name": (_indexed(P3, "012", "in,0,1,2"), ("0", "1", "2"), ("0", "1", "2")),
+    "what R writes": (_indexed(P3, "123", "0,1,2"), ("1", "2", "3"), ("0", "1", "2")),
+}
+
+COUNTED = {
+    "header of whole numbers": ("0,1,2\n" + P3, (), ("0", "1", "2")),
+    "header from 1": ("1,2,3\n" + P3, (), ("1", "2", "3")),
+    "header of levels": ("10,20,30\n" + P3, (), ("10", "20", "30")),
+    "index of whole numbers": (_indexed(P3, "012"), ("0", "1", "2"), ()),
+    "index from 1": (_indexed(P3, "123"), ("1", "2", "3"), ()),
+    "words above an index of whole numbers": (_indexed(P3, "012", "in,a,b,c"), ("0", "1", "2"), ("a", "b", "c")),
+}
+
+
+@pytest.mark.parametrize("case", [*NAMED, *COUNTED])
+def test_names_are_told_from_probabilities(case, tmp_path):
+    text, rows, columns = (NAMED | COUNTED)[case]
+    (tmp_path / "channel.csv").write_text(text)
+    with pytest.warns(AssumptionWarning, match="names of the") if case in COUNTED else contextlib.nullcontext():
+        channel = Channel.from_csv(tmp_path / "channel.csv")
+    assert channel.transition.tolist() == [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+    assert (channel.input_names, channel.output_names) == (rows, columns)
+
+
+AMBIGUOUS = {
+    "pandas, index=False, two outputs": "0,1\n" + P2,
+    "counting up, among whole numbers": "0,1\n1,0\n0.5,0.5\n",
+    "one hot, above fractions only": "1,0,0\n" + P3,
+}
+
+
+@pytest.mark.parametrize("case", AMBIGUOUS)
+def test_what_may_be_both_is_refused_with_both_readings(case, tmp_path, capsys):
+    path = tmp_path / "channel.csv"
+    path.write_text(AMBIGUOUS[case])
+    assert main(["solve", "capacity", str(path), "--engine", "block"]) == 2
+    said = capsys.readouterr().err
+    assert "may name the columns, or be an input that always gives output" in said
+    assert "delete it if it holds names, and write" in said
+    # Either way out leads to the reading that it promises.
+    first, rest = AMBIGUOUS[case].split("\n", 1)
+    path.write_text(rest)
+    without = Channel.from_csv(path)
+    path.write_text(",".join(f"{float(x)}" for x in first.split(",")) + "\n" + rest)
+    assert Channel.from_csv(path).inputs == without.inputs + 1
+
+
+@pytest.mark.parametrize("text", ["1,0\n0.2,0.8\n", "0,1\n0.2,0.8\n", "1,0,0\n0.1,0.9,0\n0,0,1\n", "0,1,0\n1,0,0\n0,0,1\n"])
+def test_a_noiseless_input_that_can_be_no_name_is_one(text, tmp_path):
+    (tmp_path / "channel.csv").write_text(text)
+    wanted = np.array([[float(x) for x in row.split(",")] for row in text.split()])
+    np.testing.assert_array_equal(Channel.from_csv(tmp_path / "channel.csv").transition, wanted)
+
+
+FAULTY = {
+    "the first row names 2 columns, and the rows below hold 3": "a,b\n" + P3,
+    "row 1, column 2: 'b' is not a number": "0.7,b,0.1\n" + P3,
+    "row 3, column 2: 'x' is not a number": "a,b,c\n0.5,0.25,0.25\n0.5,x,0.5\n",
+    "row 3, column 3: 'x' is not a number": "in,b,c\nu,0.5,0.5\nv,0.5,x\n",
+    "the columns sum to 1 and the rows do not, so each column seems to be an input": "0.8,0.5\n0.2,0.5\n",
+    "row 1 sums to 1.1; rows must sum to 1": "0.7,0.2,0.2\n0.1,0.8,0.1\n0.25,0.25,0.5\n",
+}
+
+
+@pytest.mark.parametrize("reason", FAULTY)
+def test_what_is_neither_is_refused(reason, tmp_path):
+    (tmp_path / "channel.csv").write_text(FAULTY[reason])
+    with pytest.raises(BadInput, match=reason):
+        Channel.from_csv(tmp_path / "channel.csv")
+
+
+def test_solve_says_what_it_read(tmp_path, capsys):
+    path = tmp_path / "channel.csv"
+    path.write_text("0,1,2\n" + P3)
+    assert main(["solve", "capacity", str(path), "--engine", "block"]) == 0
+    out, err = capsys.readouterr()
+    assert "3 inputs × 3 outputs; outputs 0, 1, 2" in " ".join(out.split())
+    assert "the first row (0, 1, 2) is taken as the names of the outputs, not as probabilities." in err
+    assert main(["solve", "capacity", str(path), "--engine", "block", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["problem"] == "3 inputs × 3 outputs; outputs 0, 1, 2"
+
+
+def test_a_matrix_that_is_stochastic_both_ways_says_how_it_was_read():
+    circulant = [[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]]
+    assert Channel(circulant).summary == "3 inputs × 3 outputs; the columns sum to 1, too: rows were taken as inputs"
+    assert Channel([[0.9, 0.1], [0.1, 0.9]]).summary == "2 inputs × 2 outputs"
+
+
+def test_names_follow_their_rows_and_columns():
+    P = [[0.5, 0.5, 0], [0, 0, 1], [0.2, 0.8, 0]]
+    channel = Channel(P, unavailable=[1], input_names=list("abc"), output_names=list("xyz"))
+    assert (channel.reduced().input_names, channel.reduced().output_names) == (("a", "c"), ("x", "y"))
+    with pytest.raises(BadInput, match=r"Channel.input_names: .* are no names; give one text for each of the 2 inputs"):
+        Channel([[1, 0], [0, 1]], input_names=["a"])
