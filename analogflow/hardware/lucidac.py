@@ -1,7 +1,8 @@
 """The configuration of a LUCIDAC, in the conventions of the vendor's own client, and what such a configuration computes.
 
 The carrier's JSON is what ``set_circuit`` of lucipy takes: the matrices U (an output for each lane), C (a coefficient for
-each lane), I (lanes for each input) and the block of integrators M0. REV1: integrators negate, multipliers do not.
+each lane), I (lanes for each input) and the block of integrators M0. REV1: integrators negate what drives them and their
+initial condition, so that an output starts at −ic; multipliers do not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = ["configuration", "machine"]
 Array = NDArray[np.float64]
 
 _LANES, _ENDS, _INTEGRATORS, _MULTIPLIERS, _CONVERTERS = 32, 16, 8, 4, 8
+_IDENTITIES = 4
 
 
 def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
@@ -36,13 +38,16 @@ def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
 
     References
     ----------
-    github.com/anabrid/lucipy (2025), circuits.py: ``Routing.generate``, ``MIntBlock.generate``, ``Circuit.generate``.
+    github.com/anabrid/lucipy (2025), circuits.py: ``Routing.generate``, ``MIntBlock.generate``, ``Circuit.generate``;
+    simulator.py: ``Simulation.rhs`` and ``Simulation.solve_ivp``, which start the output of an integrator at −ic.
     """
     routes = route(scaled, board)
     integrators = scaled.couplings.of("integrator")
     constant = any(ONE in form for ports in scaled.weights for form in ports)
-    starts = [*(float(scaled.initial[k]) for k in integrators), *[0.0] * (_INTEGRATORS - len(integrators))]
-    rate = int(board.rate_per_second.value)
+    # 0.0 − x, not −x: a start of 0 is written 0.0.
+    starts = [*(0.0 - float(scaled.initial[k]) for k in integrators), *[0.0] * (_INTEGRATORS - len(integrators))]
+    rate = board.rate_per_second.value
+    rate = int(rate) if rate.is_integer() else rate
     carrier: dict[str, Any] = {
         "/0": {
             "/U": {"outputs": _per_lane({r.lane: r.source for r in routes}, None), "constant": constant},
@@ -59,13 +64,21 @@ def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
     return carrier
 
 
-def machine(carrier: Mapping[str, Any], *, bits: int | None = None) -> Machine:
+def machine(carrier: Mapping[str, Any], *, rate_per_second: float = 10_000.0, bits: int | None = None) -> Machine:
     """What a carrier's configuration computes, with coefficients and starts of so many bits; exact if None.
+
+    Parameters
+    ----------
+    carrier : mapping
+        As `configuration` returns it or lucipy generates it.
+    rate_per_second : float
+        k0 that the machine's time is counted in; integrators with another k are so much faster or slower.
+    bits : int, optional
 
     Raises
     ------
     BadInput
-        A part of it is missing, or a matrix has another shape than the vendor's.
+        A part of it is missing, a matrix has another shape than the vendor's, or the front panel drives a lane.
     """
     try:
         cluster = carrier["/0"]
@@ -76,29 +89,39 @@ def machine(carrier: Mapping[str, Any], *, bits: int | None = None) -> Machine:
         raise BadInput(f"carrier: {fault} is missing; give what `configuration` returns or lucipy generates.") from fault
     if (len(sources), len(elements), len(upscaling), len(sinks)) != (_LANES, _LANES, _LANES, _ENDS):
         raise BadInput(f"carrier: U, C and I must have {_LANES} lanes and {_ENDS} inputs.")
+    if "external" in carrier.get("acl_select", ()):
+        raise BadInput(
+            "carrier: a lane is driven from the front panel, whose signal is not in the configuration; leave it out."
+        )
     matrix, constant = np.zeros((_ENDS, _ENDS)), np.zeros(_ENDS)
     level = float(cluster["/U"].get("constant") or 0.0)
     for sink, lanes in enumerate(sinks):
-        for lane in lanes:
+        for lane in lanes or ():
             weight = rounded(float(elements[lane]), bits) * (10.0 if upscaling[lane] else 1.0)
             if level and sources[lane] == CONSTANT_OUTPUTS[lane >= _LANES // 2]:
                 constant[sink] += weight * level
             elif sources[lane] is not None:
                 matrix[sink, sources[lane]] += weight
-    speeds = np.array([setting["k"] for setting in settings], dtype=float)
-    speeds = speeds / speeds.max()
+    speeds = np.array([setting["k"] for setting in settings], dtype=float) / rate_per_second
     products = slice(MULTIPLIER_OUTPUT, MULTIPLIER_OUTPUT + _MULTIPLIERS)
+    identities = slice(_ENDS - _IDENTITIES, _ENDS)
 
-    def rates(outputs: Array) -> Array:
+    def received(outputs: Array) -> Array:
         ends = np.zeros(_ENDS)
         ends[:_INTEGRATORS] = outputs
-        # Multipliers may follow one another, but not in a circle: after as many sweeps all have settled.
-        for _ in range(_MULTIPLIERS):
-            factors = (matrix @ ends + constant)[MULTIPLIER_OUTPUT:].reshape(_MULTIPLIERS, 2)
-            ends[products] = factors.prod(axis=1)
-        return -speeds * (matrix @ ends + constant)[:_INTEGRATORS]
+        # Products and identities may follow one another, but not in a circle: after as many sweeps all have settled.
+        for _ in range(_MULTIPLIERS + _IDENTITIES):
+            inputs = (matrix @ ends + constant)[MULTIPLIER_OUTPUT:]
+            before = ends.copy()
+            ends[products] = inputs.reshape(_MULTIPLIERS, 2).prod(axis=1)
+            # The other outputs of the block repeat its first inputs.
+            ends[identities] = inputs[:_IDENTITIES]
+            if np.array_equal(before, ends):
+                break
+        return matrix @ ends + constant
 
-    return Machine(np.array([rounded(float(setting["ic"]), bits) for setting in settings]), rates)
+    starts = np.array([0.0 - rounded(float(setting["ic"]), bits) for setting in settings])
+    return Machine(starts, lambda outputs: -speeds * received(outputs)[:_INTEGRATORS])
 
 
 def _element(lane: Route) -> float:

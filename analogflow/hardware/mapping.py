@@ -149,7 +149,7 @@ def read_back(board: Board, configuration: abc.Mapping[str, Any], *, exact: bool
     bits = None if exact else int(board.coefficient_bits.value)
     match board.kind:
         case "crossbar":
-            return lucidac.machine(configuration, bits=bits)
+            return lucidac.machine(configuration, rate_per_second=board.rate_per_second.value, bits=bits)
         case "patch":
             return that.machine(configuration, bits=bits)
     return parts.machine(configuration, bits=bits)

@@ -1,5 +1,7 @@
 """Elements, scales, lanes and cables: each step of a layout computes what the one before does, within the board's limits."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from board_zoo import FLOWS
@@ -138,7 +140,7 @@ def _fed_once(plan, name):
 
 
 def test_the_configuration_is_in_the_vendors_conventions():
-    carrier = map_flow(FLOWS["tanh"], "lucidac").configuration
+    carrier: Any = map_flow(FLOWS["tanh"], "lucidac").configuration
     cluster = carrier["/0"]
     assert set(cluster) == {"/U", "/C", "/I", "/M0", "/M1"}
     assert (len(cluster["/U"]["outputs"]), len(cluster["/C"]["elements"])) == (32, 32)
@@ -152,9 +154,10 @@ def test_the_configuration_is_in_the_vendors_conventions():
     assert carrier["adc_channels"][:2] == [0, 1]
 
 
-def harmonic():
+def harmonic() -> Any:
     """x' = y, y' = −x as one would write it by hand: integrators negate, so that the lanes are −1 and +1."""
-    outputs, sinks = [None] * 32, [[] for _ in range(16)]
+    outputs: list[Any] = [None] * 32
+    sinks: list[list[int]] = [[] for _ in range(16)]
     outputs[0], outputs[1] = 1, 0
     sinks[0], sinks[1] = [0], [1]
     elements = [-1.0, 1.0, *[0.0] * 30]
@@ -172,9 +175,14 @@ def test_a_configuration_written_by_hand_is_read():
     carrier = harmonic()
     machine = lucidac.machine(carrier)
     assert np.allclose(machine.rates(np.array([0.3, 0.2, 0, 0, 0, 0, 0, 0]))[:2], [0.2, -0.3])
-    assert machine.initial[0] == 0.5
+    assert machine.initial[0] == -0.5
     carrier["/0"]["/I"]["upscaling"][0] = True
     assert np.allclose(lucidac.machine(carrier).rates(np.eye(8)[1])[0], 10)
+    # The integrator of a k of 100 is a hundred times slower than k0, whatever the others are.
+    carrier["/0"]["/M0"]["elements"][0]["k"] = 100
+    assert np.allclose(lucidac.machine(carrier).rates(np.eye(8)[1])[0], 0.1)
+    assert np.allclose(lucidac.machine(carrier, rate_per_second=100.0).rates(np.eye(8)[1])[0], 10)
+    carrier["/0"]["/M0"]["elements"][0]["k"] = 10000
     carrier["/0"]["/C"]["elements"][0] = -0.3
     assert np.allclose(lucidac.machine(carrier, bits=4).rates(np.eye(8)[1])[0], 2.5)
     with pytest.raises(BadInput, match=r"carrier: '/I' is missing"):
@@ -182,6 +190,18 @@ def test_a_configuration_written_by_hand_is_read():
     carrier["/0"]["/C"]["elements"] = [1.0]
     with pytest.raises(BadInput, match=r"U, C and I must have 32 lanes and 16 inputs"):
         lucidac.machine(carrier)
+
+
+def test_an_identity_repeats_its_input_and_a_front_panel_is_refused():
+    # x drives the input of identity 1, which is that of the first multiplier too; its output drives y: y' = −0.5 x.
+    carrier = harmonic()
+    cluster = carrier["/0"]
+    cluster["/U"]["outputs"][:3] = [0, 13, None]
+    cluster["/I"]["outputs"] = [[], [1], *[[]] * 7, [0], *[[]] * 6]
+    cluster["/C"]["elements"][:2] = [1.0, 0.5]
+    assert lucidac.machine(carrier).rates(np.eye(8)[0])[:2].tolist() == [0.0, -0.5]
+    with pytest.raises(BadInput, match=r"a lane is driven from the front panel, whose signal is not in the configuration"):
+        lucidac.machine({**carrier, "acl_select": ["internal", "external"]})
 
 
 def test_a_patch_plan_written_by_hand_is_read():
