@@ -1,33 +1,23 @@
-"""Errors of many runs at once, under the names that a certificate has for one; each problem's reference is computed once."""
+"""Errors of many runs at once: what a certificate says of one, a study of all, and a restart of both its ends."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax, xlogy
 
-from analogflow.flows import Flow
+from analogflow.flows import Flow, custom, hopfield
 from analogflow.outcome import Outcome
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
-from analogflow.reference import (
-    attention_reference,
-    boltzmann_law,
-    capacity_reference,
-    equations_reference,
-    hopfield_reference,
-    path_end,
-    rate_distortion_reference,
-    transport_certificate,
-    transport_reference,
-)
+from analogflow.reference import transport_certificate
 from analogflow.trajectory import Trajectory
+from analogflow.validation.references import reference_of
 from analogflow.validation.stationary import law_of
 
-__all__ = ["measures", "primary_measure"]
+__all__ = ["Worth", "errors_of", "measures", "primary_measure", "worth_of"]
 
 Array = NDArray[np.float64]
 
@@ -40,7 +30,6 @@ _PRIMARY: dict[type, str] = {
     Langevin: "mean",
 }
 
-_REFERENCES = 64
 _TINY = float(np.finfo(float).tiny)
 
 
@@ -72,53 +61,24 @@ def measures(
     end : float, optional
         Time, in τ, at which runs ended, for answers that are a point of a path; the flow's own, or the last of `times`.
     """
+    when = end if end is not None else flow.end_time or (float(times[-1]) if times is not None and len(times) else 0.0)
+    return errors_of(flow if flow.problem is None else flow.problem, finals, paths, times, when)
+
+
+def errors_of(
+    problem: Any, finals: Mapping[str, Array], paths: Mapping[str, Array] | None, times: Array | None, end: float
+) -> dict[str, Array]:
+    """The same for what a flow solves: a problem, or a flow that has none."""
     finals = {name: np.asarray(value, dtype=float) for name, value in finals.items()}
     along = {name: value[:, None] for name, value in finals.items()} if paths is None else paths
-    when = end if end is not None else flow.end_time or (float(times[-1]) if times is not None and len(times) else 0.0)
-    measure = _MEASURES[type(flow.problem) if flow.problem is not None else Flow]
     with np.errstate(all="ignore"):
-        found = measure(flow, finals, along, times, when)
+        found = _MEASURES[type(problem)](problem, finals, along, times, end)
     return {name: np.asarray(value, dtype=float) for name, value in found.items()}
 
 
 def primary_measure(flow: Flow) -> str:
     """Name of the measure by which answers of `flow` are compared first."""
     return _PRIMARY.get(type(flow.problem), "states")
-
-
-@functools.lru_cache(maxsize=_REFERENCES)
-def _reference(problem: Any, time: float = 0.0) -> Any:
-    """Reference of a problem; `time` where it depends on one."""
-    if isinstance(problem, Channel):
-        return capacity_reference(problem)
-    if isinstance(problem, Attention):
-        return attention_reference(problem, time=time)
-    if isinstance(problem, Equations):
-        return equations_reference(problem, time).values
-    if isinstance(problem, Flow):
-        states, _ = path_end(lambda values: problem.rates(**values), problem.states, time)
-        return {**states, **{name: problem.observe(name, **states) for name in problem.observables}}
-    if isinstance(problem, Langevin):
-        return boltzmann_law(problem) if problem.temperature else _langevin_end(problem, time)
-    return _SIMPLE[type(problem)](problem)
-
-
-_SIMPLE: dict[type, Callable[[Any], Any]] = {
-    RateDistortion: rate_distortion_reference,
-    Transport: transport_reference,
-    Hopfield: hopfield_reference,
-}
-
-
-def _langevin_end(problem: Langevin, time: float) -> Array:
-    names = problem.variables
-
-    def rates(states: Mapping[str, Array]) -> dict[str, Array]:
-        x = np.concatenate([states[name] for name in names])
-        return dict(zip(names, (-problem.mobility_at(x) @ problem.gradient_at(x))[:, None], strict=True))
-
-    states, _ = path_end(rates, dict(zip(names, problem.start[:, None], strict=True)), time)
-    return np.concatenate([states[name] for name in names])
 
 
 def _largest(difference: Array) -> Array:
@@ -134,32 +94,69 @@ def _distribution(finals: Mapping[str, Array], name: str) -> Array:
     return positive / positive.sum(axis=1, keepdims=True)
 
 
-def _capacity(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], *_: Any) -> dict[str, Array]:
-    channel = flow.problem
-    reference = _reference(channel)
-    P = channel.transition[channel.available]
+def _capacity(channel: Channel, finals: Mapping[str, Array], paths: Mapping[str, Array], *_: Any) -> dict[str, Array]:
+    reference = reference_of(channel)
+    rows = channel.available
     z, size = finals["z"], channel.inputs
     full = z if z.shape[1] == size else np.zeros((len(z), size))
     if z.shape[1] != size:
-        full[:, channel.available] = z
+        full[:, rows] = z
     state = _distribution(finals, "z")
-    state = state if state.shape[1] == len(P) else state[:, channel.available]
-    found = {"state_nats": abs(_information(P, state)[0] - reference.capacity_nats)}
+    state = state if state.shape[1] == rows.sum() else state[:, rows]
+    found = {"state_nats": abs(_information(channel.transition[rows], state)[0] - reference.capacity_nats)}
     if "capacity_nats" in finals:
         found["capacity_nats"] = abs(finals["capacity_nats"][:, 0] - reference.capacity_nats)
+    if "capacity_readout" in finals:
+        found["capacity_readout_nats"] = abs(finals["capacity_readout"][:, 0] - reference.capacity_nats)
     found["input_distribution"] = _largest(full - reference.input_distribution)
-    shown = np.maximum(full[:, channel.available], 0)
-    information, divergences = _information(P, shown / shown.sum(axis=1, keepdims=True))
-    if channel.cost is None:
-        upper = divergences.max(axis=1)
-    else:
-        upper = (divergences - reference.price * channel.cost[channel.available]).max(axis=1)
-        upper = upper + reference.price * channel.cost_limit
+    if channel.cost is not None and channel.cost_limit is not None:
         found["cost"] = np.maximum(full @ channel.cost - channel.cost_limit, 0.0)
-    gap = upper - information
-    found["certified_gap_nats"] = np.maximum(gap, 0) if channel.cost is None else gap
+    found["certified_gap_nats"] = _capacity_worth(channel, z).gap
     found["simplex"] = abs(paths["z"].sum(axis=2) - 1).max(axis=1)
     return found
+
+
+class Worth(NamedTuple):
+    """What distributions are worth to a problem whose optimum is one.
+
+    Parameters
+    ----------
+    value : array, shape (samples,)
+        The greater the better, nats: I(z), less what its cost is worth at the optimum's price, or −Φ(q).
+    pressure : array, shape (samples, n)
+        How much more of each component would raise the value, nats: w_i − I(z), likewise, or ln Σ_x p_x K_x(y); at an
+        optimum none is above 0.
+    gap : array, shape (samples,)
+        By how much an optimum may be better: the largest pressure, and the price of what is not spent.
+    """
+
+    value: Array
+    pressure: Array
+    gap: Array
+
+
+def worth_of(problem: Any, distributions: Array) -> Worth | None:
+    """Worth of distributions, shape (samples, n): what is below 0 counts as 0, the rest is divided by its sum.
+
+    None for problems whose answer is no distribution. Inputs that are not available are left out of the pressure.
+    """
+    worth = _WORTH.get(type(problem))
+    with np.errstate(all="ignore"):
+        return None if worth is None else worth(problem, np.asarray(distributions, dtype=float))
+
+
+def _capacity_worth(channel: Channel, z: Array) -> Worth:
+    rows, reference = channel.available, reference_of(channel)
+    positive = np.maximum(z if z.shape[1] == rows.sum() else z[:, rows], 0)
+    shares = positive / positive.sum(axis=1, keepdims=True)
+    information, pressure = _information(channel.transition[rows], shares)
+    if channel.cost is None:
+        pressure = pressure - information[:, None]
+        return Worth(information, pressure, np.maximum(pressure.max(axis=1), 0))
+    dear = reference.price * channel.cost[rows]
+    value = information - shares @ dear
+    pressure = pressure - dear - value[:, None]
+    return Worth(value, pressure, pressure.max(axis=1) + reference.price * channel.cost_limit - shares @ dear)
 
 
 def _information(P: Array, z: Array) -> tuple[Array, Array]:
@@ -168,9 +165,10 @@ def _information(P: Array, z: Array) -> tuple[Array, Array]:
     return (z * divergences).sum(axis=1), divergences
 
 
-def _rate_distortion(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], *_: Any) -> dict[str, Array]:
-    problem = flow.problem
-    reference = _reference(problem)
+def _rate_distortion(
+    problem: RateDistortion, finals: Mapping[str, Array], paths: Mapping[str, Array], *_: Any
+) -> dict[str, Array]:
+    reference = reference_of(problem)
     optimum = reference.bounds.upper
     found = {"state_nats": abs(_lagrangian(problem, _distribution(finals, "q"))[0] - optimum)}
     for name, exact in (("rate_nats", reference.rate_nats), ("distortion", reference.distortion)):
@@ -179,25 +177,30 @@ def _rate_distortion(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str
     if "phi" in finals:
         found["lagrangian_nats"] = abs(finals["phi"][:, 0] - optimum)
     found["reproduction"] = _largest(finals["q"] - reference.reproduction)
-    shown = np.maximum(finals["q"], 0)
-    value, lower = _lagrangian(problem, shown / shown.sum(axis=1, keepdims=True))
-    usable = (finals["q"] >= 0).all(axis=1)
-    found["certified_gap_nats"] = np.where(usable, value - lower, np.nan)
+    found["certified_gap_nats"] = _rate_distortion_worth(problem, finals["q"]).gap
     found["simplex"] = abs(paths["q"].sum(axis=2) - 1).max(axis=1)
     return found
 
 
+def _rate_distortion_worth(problem: RateDistortion, q: Array) -> Worth:
+    positive = np.maximum(q, 0)
+    value, scores = _lagrangian(problem, positive / positive.sum(axis=1, keepdims=True))
+    pressure = np.log(scores)
+    return Worth(-value, pressure, pressure.max(axis=1))
+
+
 def _lagrangian(problem: RateDistortion, q: Array) -> tuple[Array, Array]:
-    """Φ(q) and the bound below its minimum that q proves, nats, each of shape (samples,)."""
+    """Φ(q), nats, shape (samples,), and c_y = Σ_x p_x A_xy/Z_x, shape (samples, m); Φ − ln max c_y is below the minimum."""
     A, p = problem.gibbs, problem.source
     partition = q @ A.T
-    value = problem.offset - np.log(partition) @ p
-    return value, value - np.log(((p / partition) @ A).max(axis=1))
+    return problem.offset - np.log(partition) @ p, (p / partition) @ A
 
 
-def _transport(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], *_: Any) -> dict[str, Array]:
-    problem = flow.problem
-    reference = _reference(problem)
+_WORTH: dict[type, Callable[[Any, Array], Worth]] = {Channel: _capacity_worth, RateDistortion: _rate_distortion_worth}
+
+
+def _transport(problem: Transport, finals: Mapping[str, Array], paths: Mapping[str, Array], *_: Any) -> dict[str, Array]:
+    reference = reference_of(problem)
     plan = finals["plan"].reshape(-1, *problem.cost.shape)
     found = {"plan": _largest(plan - reference.plan)}
     if "cost" in finals:
@@ -218,21 +221,23 @@ def _transport(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Arra
     return found
 
 
-def _attention(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], _: Any, end: float) -> dict[str, Array]:
-    problem = flow.problem
+def _attention(
+    problem: Attention, finals: Mapping[str, Array], paths: Mapping[str, Array], _: Any, end: float
+) -> dict[str, Array]:
     path = paths["x"].reshape(*paths["x"].shape[:2], *problem.tokens.shape)
     return {
-        "tokens": _largest(finals["x"] - _reference(problem, end).tokens.ravel()),
+        "tokens": _largest(finals["x"] - reference_of(problem, end).tokens.ravel()),
         "sphere": _largest(np.sqrt((path**2).sum(axis=3)) - 1),
     }
 
 
 def _hopfield(
-    flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], times: Array | None, end: float
+    problem: Hopfield, finals: Mapping[str, Array], paths: Mapping[str, Array], times: Array | None, end: float
 ) -> dict[str, Array]:
-    reference = _reference(flow.problem)
-    if flow.averaging is not None:
-        return _law(flow, ("v", "h"), reference, paths, times, min(flow.averaging.skipped, 0.2 * end))
+    reference = reference_of(problem)
+    averaging = hopfield(problem).averaging
+    if averaging is not None:
+        return _law(("v", "h"), reference, paths, times, min(averaging.skipped, 0.2 * end))
     found = {"mean": _largest(np.concatenate([finals["v"], finals["h"]], axis=1) - reference.mean)}
     if "energy" in finals:
         found["energy"] = abs(finals["energy"][:, 0] - reference.energy)
@@ -241,18 +246,17 @@ def _hopfield(
 
 
 def _langevin(
-    flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], times: Array | None, end: float
+    problem: Langevin, finals: Mapping[str, Array], paths: Mapping[str, Array], times: Array | None, end: float
 ) -> dict[str, Array]:
-    names = flow.problem.variables
-    if flow.averaging is not None:
-        return _law(flow, names, _reference(flow.problem), paths, times, min(0.05 * end, end))
+    names = problem.variables
+    if problem.temperature:
+        return _law(names, reference_of(problem), paths, times, min(0.05 * end, end))
     found = np.concatenate([finals[name] for name in names], axis=1)
-    return {"mean": _largest(found - _reference(flow.problem, end))}
+    exact = reference_of(problem, end).values
+    return {"mean": _largest(found - np.concatenate([exact[name] for name in names]))}
 
 
-def _law(
-    flow: Flow, names: Any, exact: Any, paths: Mapping[str, Array], times: Array | None, skipped: float
-) -> dict[str, Array]:
+def _law(names: Any, exact: Any, paths: Mapping[str, Array], times: Array | None, skipped: float) -> dict[str, Array]:
     """Errors of mean and covariance over the path of each sample."""
     assert times is not None, "a law is read off paths"
     errors = np.full((2, len(next(iter(paths.values())))), np.nan)
@@ -264,12 +268,11 @@ def _law(
     return {"mean": errors[0], "covariance": errors[1]}
 
 
-def _own(flow: Flow, finals: Mapping[str, Array], paths: Mapping[str, Array], _: Any, end: float) -> dict[str, Array]:
-    problem = flow if flow.problem is None else flow.problem
-    kept = problem.conserved if isinstance(problem, Equations) else ()
-    comparable = {manifold.state: manifold.comparable for manifold in flow.keeps}
+def _own(problem: Any, finals: Mapping[str, Array], paths: Mapping[str, Array], _: Any, end: float) -> dict[str, Array]:
+    keeps, kept = (custom(problem).keeps, problem.conserved) if isinstance(problem, Equations) else (problem.keeps, ())
+    comparable = {manifold.state: manifold.comparable for manifold in keeps}
     found: dict[str, Array] = {}
-    for name, exact in _reference(problem, end).items():
+    for name, exact in reference_of(problem, end).values.items():
         scale = np.maximum(1.0, _largest(paths[name]))
         if name in kept:
             found[name] = _largest(np.ptp(paths[name], axis=1)) / scale

@@ -8,10 +8,11 @@ import numpy as np
 
 from analogflow.flows import hopfield
 from analogflow.problems import Hopfield
-from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import HopfieldReference, energy, metric
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers.check import Check
+from analogflow.validation.judgement import judge_run
+from analogflow.validation.references import reference_of
 from analogflow.validation.stationary import ALLOWED, average, joint_limit, law_checks, law_of
 
 __all__ = ["certify_hopfield"]
@@ -20,12 +21,10 @@ _STATES = ("v", "h")
 _IDEAL = 1e-6
 """Tolerance up to which a circuit counts as ideal, so that its averages may differ by standard errors only."""
 
-_RISE = 1e-8
-
 
 def certify_hopfield(problem: Hopfield, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
     """Answer, reference, its gap, errors and checks of a run that carries "v", "h" and "energy"."""
-    reference = hopfield_reference(problem)
+    reference = reference_of(problem)
     judge = _law if problem.temperature > 0 else _rest
     answer, errors, checks = judge(problem, reference, run, tolerance)
     expected = {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
@@ -37,29 +36,10 @@ def _settled(run: Trajectory) -> Check:
 
 
 def _rest(problem: Hopfield, reference: HopfieldReference, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
+    judged = judge_run(problem, run, tolerance=tolerance)
     state = np.concatenate([run.final(name) for name in _STATES])
-    path = run.values["energy"][:, 0]
-    unit = max(1.0, float(abs(reference.mean).max()))
-    # Far down a slope rounding is relative to the height.
-    height = max(1.0, float(abs(path).max()))
-    errors = {
-        "mean": float(abs(state - reference.mean).max()),
-        "energy": abs(float(path[-1]) - reference.energy),
-        "rise": float(np.diff(path).max(initial=0.0)),
-    }
-    checks = (
-        _settled(run),
-        Check.at_most("the rest agrees with the reference", errors["mean"] / unit, tolerance),
-        Check.at_most("the energy agrees with the reference", errors["energy"] / height, tolerance),
-        Check.at_most("the energy never rises", errors["rise"] / height, max(_RISE, 1e-2 * tolerance)),
-        Check(
-            "the rest is a valley of the energy",
-            reference.valley > 0,
-            f"smallest curvature {reference.valley:.3g} over its gains (above 0); from another start the network goes on",
-        ),
-    )
     answer = {"mean": state.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}
-    return answer, errors, checks
+    return answer, judged.errors_of_one(), (_settled(run), *judged.checks())
 
 
 def _law(problem: Hopfield, reference: HopfieldReference, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
