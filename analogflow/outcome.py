@@ -15,8 +15,7 @@ class Outcome(enum.Enum):
     COMPLETED = "The run reached its end time; nobody asked whether the answer settles."
     NOT_SETTLED = "The state still moves at the end of the run: give it more time (--time) or check that the flow converges."
     ALGEBRAIC = (
-        "The answer is approached like 1/t, not exponentially, because an input symbol is of type II: "
-        "more time buys accuracy only in proportion."
+        "The answer is approached like 1/t, or a power of it, not exponentially: more time buys accuracy only in proportion."
     )
     BLEW_UP = (
         "A state ran away, beyond a million flow units: the flow repels from the manifold its answer lives on, or the "
@@ -40,3 +39,8 @@ class Outcome(enum.Enum):
     def ok(self) -> bool:
         """Whether the run ended as it was asked to."""
         return self in (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED)
+
+    @property
+    def creeps(self) -> bool:
+        """Whether the state still moves, which is no fault of an answer that can be judged as it stands."""
+        return self in (Outcome.NOT_SETTLED, Outcome.ALGEBRAIC)

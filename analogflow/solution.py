@@ -79,8 +79,18 @@ class Solution:
 
     @property
     def passed(self) -> bool:
-        """Whether the run settled and every check passed."""
+        """Whether every check passed; the state may still creep where they prove the answer as it stands."""
         return self.certificate.passed
+
+    @property
+    def run_time(self) -> float:
+        """How long the run was, in τ."""
+        return float(self.run.time[-1])
+
+    @property
+    def time_needed(self) -> float | None:
+        """How long it would have to be, in τ, for an answer that still creeps; None where it rests, or none can be told."""
+        return self.certificate.time_needed
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and names, as ``analogflow solve --json`` prints them; what is not finite becomes None."""
@@ -99,6 +109,8 @@ class Solution:
                 },
                 "settled": self.run.outcome.ok,
                 "settling_time": self.settling_time,
+                "run_time": self.run_time,
+                "time_needed": self.time_needed,
                 "answer": certificate.answer,
                 "reference": {"answer": certificate.reference, "gap": certificate.reference_gap},
                 "errors": certificate.errors,

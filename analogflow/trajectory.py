@@ -15,7 +15,35 @@ from analogflow.outcome import Outcome
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Trajectory"]
+__all__ = ["Creep", "Trajectory"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Creep:
+    """How the answer of a run that did not come to rest still moves at its end.
+
+    Parameters
+    ----------
+    speed : float
+        Flow units per τ.
+    left : float
+        How far the answer still has to go, flow units; infinite where no end of it can be seen.
+    rate : float
+        Of an exponential approach, per τ; 0 if it is none.
+    power : float
+        p of an approach like t^-p; 0 if it is none.
+    size : float
+        Largest magnitude on the path of what has to rest, flow units.
+    resting : float
+        Speed at which it would have counted as resting, flow units per τ; 0 if not known.
+    """
+
+    speed: float
+    left: float
+    rate: float = 0.0
+    power: float = 0.0
+    size: float = 1.0
+    resting: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,6 +62,8 @@ class Trajectory:
         What a person should know beyond the outcome, such as which state ran away and when; may be empty.
     record : mapping
         Engine, versions, seed and parameters: what is needed to repeat the run.
+    creep : Creep, optional
+        Of a run without noise that should have come to rest and did not.
     """
 
     time: NDArray[np.float64]
@@ -41,6 +71,7 @@ class Trajectory:
     outcome: Outcome
     detail: str = ""
     record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    creep: Creep | None = None
 
     def __post_init__(self) -> None:
         for array in (self.time, *self.values.values()):

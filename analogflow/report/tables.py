@@ -48,7 +48,8 @@ def solution_table(solution: Solution) -> Table:
     table.add_section()
     for check in certificate.checks:
         verdict = Text("passed", "green") if check.passed else Text("failed", "bold red")
-        table.add_row(check.name, verdict, "" if check.passed else check.detail)
+        told = not check.passed or (check is certificate.checks[0] and not run.outcome.ok)
+        table.add_row(check.name, verdict, check.detail if told else "")
     return table
 
 

@@ -1,11 +1,11 @@
 """Runs a deck and returns a trajectory, or an ensemble: one contract, engines that share no arithmetic."""
 
+from analogflow.simulators.ending import judged
 from analogflow.simulators.engines import (
     ENGINES,
     SPICE,
     default_engine,
     engine_versions,
-    judged,
     named_engine,
     simulate,
 )

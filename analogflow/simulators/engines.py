@@ -12,12 +12,13 @@ from analogflow.errors import BadInput, MissingProgram
 from analogflow.netlister import Deck, netlist
 from analogflow.outcome import Outcome
 from analogflow.simulators import block, ngspice, vacask
+from analogflow.simulators.ending import judged
 from analogflow.simulators.ngspice.library import find_library, require_library
 from analogflow.simulators.ngspice.session import default_session
 from analogflow.simulators.vacask.program import find_programs
 from analogflow.trajectory import Trajectory
 
-__all__ = ["ENGINES", "SPICE", "default_engine", "engine_versions", "judged", "named_engine", "simulate"]
+__all__ = ["ENGINES", "SPICE", "default_engine", "engine_versions", "named_engine", "simulate"]
 
 ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "vacask": vacask.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
@@ -27,8 +28,6 @@ SPICE = "spice"
 
 _FEWEST = 8
 """Points in a quarter of a run below which nothing is said of its mean."""
-
-_DEFECT, _IMPERFECT_DEFECT = 1e-3, 0.1
 
 
 def default_engine() -> str:
@@ -118,7 +117,7 @@ def simulate(
     run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and tolerance and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
-    return judged(deck.circuit, run)
+    return judged(deck.circuit, run, resting=rest)
 
 
 def _resting(circuit: Circuit, run: Trajectory) -> np.ndarray:
@@ -137,30 +136,3 @@ def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
     moved = abs(quarters[1].mean(axis=0) - quarters[0].mean(axis=0))
     spread = np.maximum(*(np.ptp(quarter, axis=0) for quarter in quarters))
     return Outcome.STATIONARY if (moved <= 0.5 * spread + 1e-12).all() else Outcome.NOT_SETTLED
-
-
-def judged(circuit: Circuit, run: Trajectory) -> Trajectory:
-    """The run with the outcome that its values show, beyond what an engine can know."""
-    if run.outcome is Outcome.SETTLED:
-        for kept in circuit.flow.keeps:
-            defect = float(kept.defect(run.final(kept.state)))
-            if kept.binding and abs(defect) > (_DEFECT if circuit.ideal and circuit.parts is None else _IMPERFECT_DEFECT):
-                detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
-                return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
-    if run.outcome is Outcome.NOT_SETTLED and _is_algebraic(run.time, _resting(circuit, run)):
-        return dataclasses.replace(run, outcome=Outcome.ALGEBRAIC)
-    return run
-
-
-def _is_algebraic(time: np.ndarray, values: np.ndarray) -> bool:
-    """Whether the last three octaves of `values` approach their limit like 1/t: each moves half as far as the one before.
-
-    An exponential approach moves less by a factor that is squared from one octave to the next.
-    """
-    if time[-1] < 100:
-        return False
-    marks = [values[np.searchsorted(time, time[-1] / 2**k, side="right") - 1] for k in range(4)]
-    moves = [float(abs(marks[k] - marks[k + 1]).max()) for k in range(3)]
-    if moves[0] <= 0 or moves[1] <= 0:
-        return False
-    return all(1.6 < moves[k + 1] / moves[k] < 2.4 for k in range(2))

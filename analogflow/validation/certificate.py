@@ -21,6 +21,7 @@ from analogflow.validation.certifiers import (
     certify_rate_distortion,
     certify_transport,
 )
+from analogflow.validation.ending import ending, time_needed
 
 __all__ = ["Certificate", "Check", "certify"]
 
@@ -40,6 +41,10 @@ class Certificate:
     errors : mapping of name to float
         Differences from the reference, and departures from what the answer must satisfy.
     checks : tuple of Check
+        The first says how the run ended. A state that still creeps is no fault where the other checks prove the answer.
+    time_needed : float, optional
+        Length of a run, in τ, after which an answer that still creeps would be right; None where it rests, or where that
+        can not be seen.
     """
 
     answer: Mapping[str, Any]
@@ -47,6 +52,7 @@ class Certificate:
     reference_gap: float
     errors: Mapping[str, float]
     checks: tuple[Check, ...]
+    time_needed: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -91,4 +97,6 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
     if certifier is None:
         known = ", ".join(kind.__name__ for kind in _CERTIFIERS)
         raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}; there is for: {known}.")
-    return Certificate(*certifier(problem, run, tolerance))
+    answer, reference, gap, errors, (ended, *others) = certifier(problem, run, tolerance)
+    checks = (ending(problem, run, ended, others, tolerance), *others)
+    return Certificate(answer, reference, gap, errors, checks, time_needed(problem, run, tolerance))

@@ -150,8 +150,11 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         outcomes = list(part.outcomes)
         for k, outcome in enumerate(outcomes):
             if outcome in (Outcome.SETTLED, Outcome.NOT_SETTLED):
-                values = {name: np.concatenate([part.values[name][k], part.final[name][k][None]]) for name in part.final}
-                run = Trajectory(np.append(times, max(times[-1], part.end[k])), values, outcome)
+                before = times < part.end[k]
+                values = {
+                    name: np.concatenate([part.values[name][k][before], part.final[name][k][None]]) for name in part.final
+                }
+                run = Trajectory(np.append(times[before], part.end[k]), values, outcome)
                 outcomes[k] = judged(degraded, run).outcome
         settled = (
             np.max([settling_times(times, part.values[name], part.final[name]) for name in flow.rests], axis=0)

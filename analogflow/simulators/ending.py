@@ -1,0 +1,95 @@
+"""How a run ended, by one rule for every engine and from its path alone: at rest, off its manifold, or still creeping."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from analogflow.circuit import Circuit
+from analogflow.outcome import Outcome
+from analogflow.trajectory import Creep, Trajectory
+
+__all__ = ["creep_of", "judged"]
+
+Array = NDArray[np.float64]
+
+_DEFECT, _IMPERFECT_DEFECT = 1e-3, 0.1
+
+_SHORTEST = 100.0
+"""τ below which nothing is said of how an approach goes on."""
+
+_OCTAVES = 3
+_SLOWEST_POWER, _ALIKE = 0.15, 0.15
+"""Least power of 1/t that is told from standing still, and relative difference of the powers of two octaves that is none."""
+
+_SEEN = 1e-6
+"""Distance from its limit, over its largest value, from which on an algebraic approach that came to rest counts as none."""
+
+_POINTS = 256
+_CLEAR, _FAINT = (0.02, 0.9), 0.999
+"""Ratios of two moves after one another from which a rate is read well, and up to which it is read at all."""
+
+
+def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajectory:
+    """The run with the outcome that its values show, beyond what an engine can know.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    run : Trajectory
+    resting : float
+        Speed, flow units per τ, at which the run was to stop.
+    """
+    if run.outcome is Outcome.SETTLED:
+        for kept in circuit.flow.keeps:
+            defect = float(kept.defect(run.final(kept.state)))
+            if kept.binding and abs(defect) > (_DEFECT if circuit.ideal and circuit.parts is None else _IMPERFECT_DEFECT):
+                detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
+                return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
+    if circuit.noisy or run.outcome not in (Outcome.SETTLED, Outcome.NOT_SETTLED) or len(run.time) < 2:
+        return run
+    values = np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
+    creep = dataclasses.replace(creep_of(run.time, values), size=float(abs(values).max()), resting=resting)
+    if creep.power and (run.outcome is Outcome.NOT_SETTLED or creep.left > _SEEN * creep.size):
+        return dataclasses.replace(run, outcome=Outcome.ALGEBRAIC, creep=creep)
+    return dataclasses.replace(run, creep=creep) if run.outcome is Outcome.NOT_SETTLED else run
+
+
+def creep_of(time: Array, values: Array) -> Creep:
+    """How `values`, shape (k, size), still move at their end, and how far they still have to go as far as that can be seen.
+
+    An approach like t^-p moves 2^p times as far in each octave of time as in the next; an exponential one moves less by a
+    factor that is squared from one octave to the next, and by the same factor from one stretch of time to the next.
+    """
+    end = float(time[-1])
+    wanted = np.concatenate([np.geomspace(end / 2 ** (_OCTAVES + 1), end, _POINTS // 2), np.linspace(0, end, _POINTS // 2)])
+    rows = np.unique([*np.searchsorted(time, wanted).clip(0, len(time) - 1), len(time) - 2, len(time) - 1])
+    rows = rows[np.diff(time[rows], prepend=-1.0) > 0]
+    with np.errstate(all="ignore"):  # slopes of what all but stands still
+        path = PchipInterpolator(time[rows], values[rows])
+
+    def move(first: float, last: float) -> float:
+        return float(abs(path(last) - path(first)).max())
+
+    span = max(0.01 * end, float(time[-1] - time[-2]))
+    speed = move(end - span, end) / span
+    octaves = [move(end / 2 ** (k + 1), end / 2**k) for k in range(_OCTAVES)]
+    if end >= _SHORTEST and all(octave > 0 for octave in octaves):
+        powers = np.log2([octaves[1] / octaves[0], octaves[2] / octaves[1]])
+        if powers.min() > _SLOWEST_POWER and np.ptp(powers) <= _ALIKE * powers.max():
+            return Creep(speed, float(octaves[0] / np.expm1(powers[0] * np.log(2))), power=float(powers[0]))
+    faint = Creep(speed, float("inf"))
+    for part in 2.0 ** -np.arange(2, 10):
+        stretch = part * end
+        last, before = move(end - stretch, end), move(end - 2 * stretch, end - stretch)
+        if before <= 0 or not last < _FAINT * before:
+            continue
+        ratio = last / before
+        found = Creep(speed, last * ratio / (1 - ratio), rate=float(-np.log(ratio) / stretch)) if ratio > 0 else faint
+        if _CLEAR[0] < ratio < _CLEAR[1]:
+            return found
+        faint = found if np.isinf(faint.left) else faint
+    return faint

@@ -1,0 +1,130 @@
+"""What a run that did not come to rest is worth: its answer where that is proved, and how long it would have had to be."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from analogflow.errors import AnalogflowError
+from analogflow.outcome import Outcome
+from analogflow.problems import Channel, Hopfield, RateDistortion, Transport
+from analogflow.reference import capacity_convergence, input_types, rate_distortion_relaxation, transport_reference
+from analogflow.reference.transport.spectrum import sinkhorn_spectrum
+from analogflow.trajectory import Trajectory
+from analogflow.validation.certifiers.check import Check
+
+__all__ = ["ending", "time_needed"]
+
+_NO_RATE = 1e-12
+"""Rate, per τ, below which a reference knows of none: several answers, or an approach like 1/t."""
+
+_LEAVING = 1e-4
+"""Rate, per τ, below which a reproduction letter is between coming into use and staying out."""
+
+_FAR = 10.0
+"""How far from right an answer is taken to be, in its own size, when nothing can be seen of its slowest rate."""
+
+_MARGIN = 1.25
+"""By which a time that was read off a path is longer: the rate behind it is no better known."""
+
+
+def ending(problem: Any, run: Trajectory, ended: Check, others: Sequence[Check], tolerance: float) -> Check:
+    """The check on how a run ended, given all other checks on it.
+
+    A deterministic run may still creep where the other checks say by themselves how far its answer is from right, as those
+    of some families do: both is said, and the answer is judged. Elsewhere it is said how fast it creeps, and for how long
+    it would have to run.
+
+    Parameters
+    ----------
+    problem : object
+    run : Trajectory
+    ended : Check
+        Whether the run ended as it was asked to.
+    others : sequence of Check
+    tolerance : float
+        Largest error that the checks let pass.
+    """
+    if run.creep is None or ended.passed:
+        return ended
+    why = _reason(problem) if run.outcome is Outcome.ALGEBRAIC else ""
+    creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
+    if type(problem) in _SLOWEST and all(check.passed for check in others):
+        return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {tolerance:g} as it stands.")
+    needed = time_needed(problem, run, tolerance)
+    seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
+    return dataclasses.replace(ended, detail=f"{ended.detail} It {creeps}; {why}{seen}.")
+
+
+def time_needed(problem: Any, run: Trajectory, tolerance: float) -> float | None:
+    """Length of a run in τ, to two digits, after which what moves here would be within `tolerance` of its limit.
+
+    The rate is the slowest that the problem's reference knows, or the one that the end of the path shows; None where there
+    is neither, or where the run came to rest.
+    """
+    creep, end = run.creep, float(run.time[-1])
+    if creep is None:
+        return None
+    aim = tolerance * creep.size
+    if creep.power:
+        return _rounded(end * max(creep.left / aim, 1.0) ** (1 / creep.power))
+    slowest = _slowest(problem)
+    if slowest > _NO_RATE:
+        # A path that has not come near its answer shows nothing of the slowest rate, nor how far it has to go.
+        return _rounded(end + math.log(_FAR / tolerance) / slowest)
+    if not creep.rate > 0 or not math.isfinite(creep.left):
+        return None
+    near = min(aim, creep.resting / creep.rate) if creep.resting else aim
+    return _rounded(end + _MARGIN * max(math.log(creep.left / near), 1.0) / creep.rate)
+
+
+def _slowest(problem: Any) -> float:
+    """Slowest rate at the answer, per τ, as far as a reference knows it; else 0."""
+    try:
+        rate = _SLOWEST.get(type(problem), lambda problem: 0.0)(problem)
+    except (AnalogflowError, np.linalg.LinAlgError):
+        return 0.0
+    return rate if math.isfinite(rate) else 0.0
+
+
+def _capacity(channel: Channel) -> float:
+    return 0.0 if channel.cost is not None else -capacity_convergence(channel).lambda_max
+
+
+def _transport(problem: Transport) -> float:
+    rate, cooling = sinkhorn_spectrum(transport_reference(problem).plan).gap, problem.schedule
+    if cooling is None:
+        return rate
+    return min(rate, cooling.rate * (problem.epsilon if cooling.kind == "quadratic" else 1.0))
+
+
+_SLOWEST: Mapping[type, Callable[[Any], float]] = {
+    Channel: _capacity,
+    RateDistortion: lambda problem: rate_distortion_relaxation(problem).slowest,
+    Transport: _transport,
+    Hopfield: lambda problem: 0.0,
+}
+"""Families whose checks hold an answer against its limit, not against the path, each with the slowest rate there."""
+
+
+def _reason(problem: Any) -> str:
+    """Why an answer is approached like a power of the time, where a family knows."""
+    if isinstance(problem, Channel) and problem.cost is None:
+        second = [str(k + 1) for k, kind in enumerate(input_types(problem).types) if kind == "II"]
+        if second:
+            return f"input {', '.join(second)} is of type II, unused and as good as those in use; "
+    if isinstance(problem, RateDistortion) and _slowest(problem) < _LEAVING:
+        return "at this β a reproduction letter is about to come into use; "
+    return ""
+
+
+def _rounded(time: float) -> float | None:
+    """The next time of two digits."""
+    if not math.isfinite(time):
+        return None
+    digit = 10.0 ** (math.floor(math.log10(time)) - 1)
+    return float(f"{math.ceil(time / digit) * digit:.2g}")
