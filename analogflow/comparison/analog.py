@@ -93,13 +93,17 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     except AnalogflowError as fault:
         return dataclasses.replace(empty, note=str(fault))
     circuit, run = solution.circuit, solution.run
+    if not (run.outcome.ok or run.outcome.creeps):
+        return dataclasses.replace(empty, note=f"{run.outcome.value} {run.detail}".strip())
     chip = prices.chip_power(_ideal_elements(flow, solution.circuit))
     ends = flow.end_time is not None
     times, errors = _errors(problem, flow, run, judge, only_last=ends)
     noisy = solution.noisy
     delivered = float(np.quantile(errors[times >= 0.5 * times[-1]], 0.95)) if noisy else float(errors[-1])
-    if not run.outcome.ok:
-        return dataclasses.replace(empty, note=f"{run.outcome.value} {run.detail}".strip())
+    if not math.isfinite(delivered):
+        return dataclasses.replace(empty, note=f"what it shows at its end is no answer: no {judge.measure} can be computed")
+    # The judge looks at the answer, whether or not a state behind it still creeps.
+    note = "read at the flow's own end" if ends else "" if run.outcome.ok else f"{run.outcome.value} {run.detail}".strip()
     tau = circuit.time_constant if circuit.parts else None
     bill = parts_list(circuit) if circuit.parts else None
     watts = bill.power if bill else None
@@ -115,7 +119,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         watts=watts,
         time_constant=tau,
         chip_watts=chip,
-        note="read at the flow's own end" if ends else "",
+        note=note,
     )
 
 
@@ -220,7 +224,7 @@ def _averaged(
     note = f"averages over time, root mean square error of {_SAMPLES} circuits"
     if settled is None and math.isfinite(delivered):
         # Errors of averages fall with the root of their length, once that is many relaxation times.
-        longer = averaging.skipped + (averaging.end - averaging.skipped) * (delivered / accuracy) ** 2
+        longer = averaging.skipped + (averaging.end - averaging.skipped) * np.square(delivered / accuracy)
         note += f"; as errors fall with the root of the time, {accuracy:g} would take about {longer:.1e} τ"
     return dataclasses.replace(
         empty,

@@ -21,7 +21,7 @@ from analogflow.comparison.digital import run_solver
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
-from analogflow.comparison.solvers import SOLVERS
+from analogflow.comparison.solvers import SOLVERS, Solver
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 from analogflow.solution import family_of
@@ -121,15 +121,18 @@ def compare(
     solvers = {solver.name: solver for solver in SOLVERS[family]}
     rows: list[Contender] = []
     for k, name in enumerate(named):
-        if name in solvers:
-            row = run_solver(
-                solvers[name], problem, judge, accuracy=accuracy, finest=finest, seconds=seconds, prices=table, seed=seed
-            )
-        else:
-            row = run_circuit(
-                name, problem, judge, accuracy=accuracy, prices=table, noise=noise, imperfections=imperfections, seed=seed,
-                parts=parts, temperature=temperature,
-            )  # fmt: skip
+        try:
+            if name in solvers:
+                row = run_solver(
+                    solvers[name], problem, judge, accuracy=accuracy, finest=finest, seconds=seconds, prices=table, seed=seed
+                )
+            else:
+                row = run_circuit(
+                    name, problem, judge, accuracy=accuracy, prices=table, noise=noise, imperfections=imperfections,
+                    seed=seed, parts=parts, temperature=temperature,
+                )  # fmt: skip
+        except Exception as fault:  # noqa: BLE001 - whatever befalls one contender, the other rows stand
+            row = _broken(name, solvers.get(name), fault)
         on_circuits: tuple[Any, ...] = () if name in solvers else (noise, imperfections, parts, temperature)
         command = _command(family, source, accuracy, name, energy, seed, seconds, *on_circuits)
         rows.append(_with_command(row, command))
@@ -139,6 +142,13 @@ def compare(
         family, repr(problem), accuracy, judge.bits(accuracy), judge.measure, judge.unit, tuple(rows), table, _machine(),
         f"{flaws or 'no noise, no deviations'}; parts of the set {part_set(parts).name}, {temperature:g} °C",
     )  # fmt: skip
+
+
+def _broken(name: str, solver: Solver | None, fault: Exception) -> Contender:
+    """Row of a contender that broke down."""
+    why = f"it broke down, which is a fault of this program: {type(fault).__name__}: {fault}"
+    kind, method = ("analog", "") if solver is None else ("digital", solver.method)
+    return Contender(name, kind, method, math.inf, 0.0, note=why)
 
 
 def _with_command(row: Contender, command: str) -> Contender:

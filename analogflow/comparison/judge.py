@@ -56,8 +56,10 @@ class Judge:
         return error if error >= 0 else 0.0 if error < 0 else math.inf
 
     def bits(self, error: float) -> float:
-        """Effective bits of an error; 0 at least, infinite for none."""
-        return math.inf if error == 0 else max(0.0, math.log2(self.full_scale / error))
+        """Effective bits of an error: infinite where there is none, 0 where it is as large as an answer, or infinite."""
+        if error == 0:
+            return math.inf
+        return math.log2(self.full_scale / error) if error < self.full_scale else 0.0
 
 
 def judge_of(problem: Any) -> Judge:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from analogflow.comparison.analog import RESTING_DELAY
@@ -155,7 +156,8 @@ class Comparison:
         asked = f"{self.accuracy:g} {self.unit}".strip()
         what = "circuit of parts" if side == "analog" else "digital solver"
         present = [c for c in rows if not c.name.startswith("ideal:")]
-        able = [c for c in rows if c.time_constant is not None] if side == "analog" else [c for c in rows if c.points]
+        able = [c for c in rows if c.points and (side == "digital" or c.time_constant is not None)]
+        able = [c for c in able if math.isfinite(c.delivered)]
         if not able and present:
             return f"no {what} could deliver anything, for the reasons given, so there is nothing to compare {measure} with."
         if not able:

@@ -1,5 +1,7 @@
 """What the path of a run says of its end: the same in every engine, with what is left of the way where that can be seen."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from analogflow.simulators.ending import creep_of
 ENGINES = ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)]
 
 
-def run_of(function, engine, time_constants=2000.0):
+def run_of(function: Any, engine: Any, time_constants: float = 2000.0) -> Any:
     deck = netlist(compile(Flow(function, {"x": np.array([1.0, 0.5])})), time_constants=time_constants, largest_step=1.0)
     return simulate(deck, engine=engine, tolerance=1e-9)
 

@@ -31,6 +31,10 @@ def ended(solution):
     return solution.certificate.checks[0]
 
 
+def needed(solution) -> float:
+    return solution.to_dict()["time_needed"]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_certified_answer_passes_though_its_state_creeps(engine):
     solution = solve(DUPLICATES, engine=engine)
@@ -79,7 +83,7 @@ def test_a_run_that_was_too_short_passes_once_it_is_as_long_as_it_says(problem):
     short = solve(problem, engine="block", time_constants=0.15 * whole.run_time)
     assert short.run.outcome is Outcome.NOT_SETTLED
     assert not short.passed
-    assert short.run_time < short.time_needed < 10 * whole.run_time
+    assert short.run_time < needed(short) < 10 * whole.run_time
     assert solve(problem, engine="block", time_constants=short.time_needed).passed
 
 
@@ -87,7 +91,7 @@ def test_a_flow_of_ones_own_is_told_the_time_from_its_path():
     flow = Flow(lambda x: 2e-3 * (1.0 - x), {"x": np.zeros(2)})
     short = solve(flow, engine="block", time_constants=1500.0)
     assert not short.passed  # where it goes is proved by nobody
-    assert 6000 < short.time_needed < 16000
+    assert 6000 < needed(short) < 16000
     assert solve(flow, engine="block", time_constants=short.time_needed).passed
 
 
@@ -114,4 +118,4 @@ def test_a_creeping_answer_off_the_limits_does_not_pass():
     run = solve(CASCADE, engine="block", time_constants=300.0).run
     assert not certify(CASCADE, run, tolerance=1e-6).passed
     assert certify(CASCADE, run, tolerance=1e-3).passed
-    assert time_needed(CASCADE, run, 1e-3) < time_needed(CASCADE, run, 1e-6)
+    assert (time_needed(CASCADE, run, 1e-3) or 0) < (time_needed(CASCADE, run, 1e-6) or 0)
