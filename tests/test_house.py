@@ -24,7 +24,6 @@ LOADED_ON_USE = {
     "PySpice",
     "matplotlib",
     "rich",
-    "schemdraw",
     "xarray",
     "pandas",
     "dask",

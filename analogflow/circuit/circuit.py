@@ -140,6 +140,12 @@ class Circuit:
         """All elements in order."""
         return tuple(element for group in self.groups for element in group.elements)
 
+    @property
+    def ammeters(self) -> frozenset[str]:
+        """Names of the voltage sources whose current is read: they measure, and are no parts."""
+        vectors = [vector for reading in self.readings.values() for vector in reading.vectors]
+        return frozenset(vector[3:-1] for vector in vectors if vector.startswith("i(v"))
+
     def variable(self, node: str) -> str | None:
         """Model variable that a node stands for, such as ``z[2]``; None if it is internal to a block."""
         for name, nodes in self.signals.items():

@@ -7,8 +7,19 @@ import dataclasses
 import io
 from collections import Counter
 
-from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Diode, Instance, Resistor, StepVoltage, Switch
-from analogflow.circuit import VoltageSource as Source
+from analogflow.circuit import (
+    Behavioural,
+    BipolarTransistor,
+    Capacitor,
+    Circuit,
+    Diode,
+    Instance,
+    NoiseVoltage,
+    Resistor,
+    StepVoltage,
+    Switch,
+    VoltageSource,
+)
 from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
 
@@ -70,7 +81,7 @@ class PartsList:
 
 
 def parts_list(circuit: Circuit) -> PartsList:
-    """List the parts of a circuit; ammeters and what holds the initial conditions for a simulation are not parts.
+    """List the parts of a circuit, all that its schematic shows but for ammeters: these only measure.
 
     Raises
     ------
@@ -98,8 +109,13 @@ def parts_list(circuit: Circuit) -> PartsList:
                 counts["analog switch", ""] += 1
             case StepVoltage():
                 counts["hold signal", ""] += 1
-            case Source() if element.nodes[1] == "0" and element.voltage:
-                counts["reference or rail", f"{element.voltage:g} V"] += 1
+            case VoltageSource() if element.name not in circuit.ammeters:
+                name = "reference or rail" if element.nodes[1] == "0" else "start voltage"
+                counts[name, f"{round(element.voltage, 9) + 0.0:.4g} V"] += 1
+            case Behavioural():
+                counts["limiter", ""] += 1
+            case NoiseVoltage():
+                counts["noise generator", f"{element.density:.3g} V/√τ"] += 1
             case _:
                 pass
     entries = tuple(

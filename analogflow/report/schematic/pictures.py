@@ -1,222 +1,263 @@
-"""Draws one stage at a place, and says how much room it takes."""
+"""How each kind of stage is drawn: where its symbols stand, and which wires join them."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 
-import schemdraw.elements as elm
-from schemdraw import Drawing
+from analogflow.circuit import BipolarTransistor, Circuit, Element, Instance
+from analogflow.report.schematic.picture import Picture, Placed, centred, text_width
+from analogflow.report.schematic.stages import GROUND, Amplifier, Array, Single, Stage, other
+from analogflow.report.schematic.symbols import LENGTH, RIGHT, UP, Point, Shape, Turn, shape_of, terminals, value_of
 
-from analogflow.circuit import BipolarTransistor
-from analogflow.report.schematic.stages import GROUND, Amplifier, Array, Box, Single
-from analogflow.report.schematic.symbols import LEG, NET, PITCH, SMALL, Point, between, net_name, value_of, width_of, wire
+__all__ = ["Drafting", "drafting_of", "draw_stage"]
 
-__all__ = ["draw_stage", "extent"]
+_PITCH = 0.95
+"""Between symbols above each other."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Drafting:
+    """What a stage's picture must know of the circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    stages_at : mapping of net to number of stages
+    """
+
+    circuit: Circuit
+    stages_at: Mapping[str, int]
+
+    @functools.cached_property
+    def ports(self) -> dict[str, tuple[str, ...]]:
+        """Ports of each macro-model."""
+        return {macro.name: macro.ports for macro in self.circuit.macros}
+
+    @functools.cached_property
+    def pnp(self) -> frozenset[str]:
+        """Names of PNP models."""
+        return frozenset(model.name for model in self.circuit.models if model.kind == "pnp")
+
+    @functools.cached_property
+    def ammeters(self) -> frozenset[str]:
+        """Names of sources that only measure."""
+        return self.circuit.ammeters
+
+    def terminals(self, element: Element) -> tuple[tuple[str, str], ...]:
+        """Terminals of an element with their nets."""
+        return terminals(element, self.ports.get(element.macro, ()) if isinstance(element, Instance) else ())
+
+    def leaves(self, net: str) -> bool:
+        """Whether a net goes on in another stage, where its name is all that joins the two."""
+        return net != GROUND and self.stages_at[net] > 1
+
+    def symbol(self, picture: Picture, element: Element, at: Point, turn: Turn = RIGHT) -> Placed:
+        """Place an element's symbol."""
+        assert self.circuit.parts is not None
+        metered = element.letter == "V" and element.name in self.ammeters
+        shape: Shape = shape_of(
+            element,
+            pnp=isinstance(element, BipolarTransistor) and element.model in self.pnp,
+            amplifier=self.circuit.parts.op_amp.name,
+            ports=self.ports.get(element.macro, ()) if isinstance(element, Instance) else (),
+            metered=metered,
+        )
+        return picture.place(element, shape, value_of(element, metered=metered), at, turn)
+
+    def between(self, picture: Picture, element: Element, net: str, start: Point, end: Point) -> None:
+        """Draw an element with two terminals from `start`, where its terminal at `net` is, to `end`."""
+        (_, first), _ = self.terminals(element)[:2]
+        if first != net:
+            start, end = end, start
+        at, turn, (a, b) = centred(start, end)
+        self.symbol(picture, element, at, turn)
+        picture.wire(start, a)
+        picture.wire(b, end)
+        if element.letter == "S":
+            control = picture.symbols[-1].pin("control")
+            picture.name(dict(self.terminals(element))["control"], control, "top" if control[1] > at[1] else "bottom")
+
+
+def drafting_of(circuit: Circuit, stages: list[Stage]) -> Drafting:
+    """What the pictures of a circuit's stages have in common."""
+    drafting = Drafting(circuit, {})
+    at: Counter[str] = Counter()
+    for stage in stages:
+        at.update({net for element in stage.elements for _, net in drafting.terminals(element)})
+    return Drafting(circuit, defaultdict(int, at))
 
 
 @functools.singledispatch
-def extent(stage: object) -> tuple[float, float, float, float]:
-    """Room that a stage takes around its origin: left, right, up, down."""
+def draw_stage(stage: object, drafting: Drafting) -> Picture:
+    """Picture of a stage, somewhere on the sheet."""
     raise TypeError(type(stage).__name__)
-
-
-@functools.singledispatch
-def draw_stage(stage: object, d: Drawing, origin: Point) -> None:
-    """Draw a stage so that its origin is at `origin`."""
-    raise TypeError(type(stage).__name__)
-
-
-@extent.register
-def _(stage: Amplifier) -> tuple[float, float, float, float]:
-    left = 1.75 + max(LEG + width_of(*(net for _, net in (*stage.inverting, *stage.straight))), width_of(*stage.nets[:2]))
-    right = 1.5 + (LEG if stage.drive else 0.3) + width_of(stage.nets[2])
-    up = 0.9 + max(PITCH * max(len(stage.inverting) - 1, 0), 0.75 + PITCH * (len(stage.feedback) or 1))
-    return left, right, up, 1.35 + PITCH * len(stage.straight)
 
 
 @draw_stage.register
-def _(stage: Amplifier, d: Drawing, origin: Point) -> None:
-    x, y = origin
-    d.add(elm.Opamp(leads=False).theta(0).scale(0.9).at(origin).anchor("center"))
-    d.add(elm.Label().theta(0).at((x + 0.02, y - 0.12)).label(stage.part.macro, fontsize=5.5, ofst=0))
-    minus, plus, out = (x - 0.974, y + 0.5625), (x - 0.974, y - 0.5625), (x + 0.974, y)
-    bus, right = x - 1.3, x + 1.35
-    straight, inverting, output = stage.nets
-    wire(d, minus, (bus, minus[1]))
-    wire(d, out, (right, y))
-    end = right
+def _(stage: Amplifier, drafting: Drafting) -> Picture:
+    picture, bus = Picture(), -1.5
+    _, inverting, output = stage.nets
+    part = drafting.symbol(picture, stage.part, (0, 0))
+    plus, minus, out = (part.pin(terminal) for terminal in ("p", "n", "o"))
+    join = (1.5, 0.0)
     if stage.drive:
-        end = right + LEG
-        between(d, stage.drive, (right, y), (end, y))
-    join = end
-    # Legs go up on the left of the bus, feedback on its right.
-    levels = [minus[1]]
-    for k, (element, net) in enumerate(stage.inverting):
-        level = minus[1] + k * PITCH
-        between(d, element, (bus - LEG, level), (bus, level))
-        net_name(d, net, (bus - LEG, level), "left")
-        levels.append(level)
-    for k, chain in enumerate(stage.feedback):
-        level = y + 1.5 + k * PITCH
-        levels.append(level)
-        if isinstance(chain[0], BipolarTransistor):
-            _feedback_transistor(d, chain[0], (bus, level), (join, level))
-        else:
-            marks = [bus + (join - bus) * i / len(chain) for i in range(len(chain) + 1)]
-            for element, (a, b) in zip(chain, itertools.pairwise(marks), strict=True):
-                between(d, element, (a, level), (b, level))
-    if not stage.feedback and inverting == output:
-        level = y + 1.5
-        levels.append(level)
-        wire(d, (bus, level), (join, level))
-    if len(levels) > 1:
-        wire(d, (bus, min(levels)), (bus, max(levels)))
-    if stage.feedback or inverting == output:
-        wire(d, (join, y), (join, y + 1.5 + PITCH * max(len(stage.feedback) - 1, 0)))
-    if not stage.inverting:
-        if inverting != output:
-            wire(d, (bus - 0.3, minus[1]), (bus, minus[1]))
-            net_name(d, inverting, (bus - 0.3, minus[1]), "left")
-    wire(d, (join, y), (join + 0.3, y))
-    net_name(d, output, (join + 0.3, y), "right")
-    if not stage.straight:
-        wire(d, plus, (bus, plus[1]))
-        if straight == GROUND:
-            wire(d, (bus, plus[1]), (bus, plus[1] - 0.25))
-            net_name(d, straight, (bus, plus[1] - 0.25), "bottom")
-        else:
-            wire(d, (bus - 0.3, plus[1]), (bus, plus[1]))
-            net_name(d, straight, (bus - 0.3, plus[1]), "left")
-        return
-    wire(d, plus, (bus, plus[1]), (bus, plus[1] - PITCH * (len(stage.straight) - 1)))
-    for k, (element, net) in enumerate(stage.straight):
-        level = plus[1] - k * PITCH
-        between(d, element, (bus - LEG, level), (bus, level))
-        net_name(d, net, (bus - LEG, level), "left")
-
-
-def _feedback_transistor(d: Drawing, element: BipolarTransistor, start: Point, end: Point) -> None:
-    """Transistor on its side with its base at ground: collector at `start`, emitter at `end`."""
-    kind = elm.BjtPnp if element.model == "qp" else elm.BjtNpn
-    middle = (start[0] + end[0]) / 2
-    placed = d.add(kind(circle=False).scale(0.6).theta(90).at((middle - 0.42, start[1])).anchor("collector"))
-    wire(d, start, tuple(placed.collector))
-    wire(d, tuple(placed.emitter), end)
-    d.add(elm.Ground().theta(0).scale(0.45).at(tuple(placed.base)))
-    text = value_of(element)
-    if text:
-        d.add(elm.Label().theta(0).at((middle, start[1] + 0.25)).label(text, fontsize=SMALL, ofst=0))
-
-
-@extent.register
-def _(stage: Array) -> tuple[float, float, float, float]:
-    nets = dict(stage.nets)
-    bases = width_of(*(nets[t.name][1] for t in stage.transistors))
-    pitch = _array_pitch(stage)
-    down = 1.4 + (1.9 if stage.tail else 0.0) + (1.7 if stage.below else 0.0)
-    return bases + 0.5, pitch * (len(stage.transistors) - 1) + 1.6, 1.5, down + 0.5
-
-
-def _array_pitch(stage: Array) -> float:
-    nets = dict(stage.nets)
-    bases = width_of(*(nets[t.name][1] for t in stage.transistors))
-    collectors = width_of(*(nets[t.name][0] for t in stage.transistors))
-    return max(1.5 + bases, collectors + 0.6)
-
-
-@draw_stage.register
-def _(stage: Array, d: Drawing, origin: Point) -> None:
-    x, y = origin
-    nets, pitch = dict(stage.nets), _array_pitch(stage)
-    emitters = []
-    for k, transistor in enumerate(stage.transistors):
-        collector, base, _ = nets[transistor.name]
-        emitters.append(_transistor(d, transistor, (x + k * pitch, y), base, collector))
-    level = y - 0.95
-    for point in emitters:
-        wire(d, point, (point[0], level))
-    if len(emitters) > 1:
-        wire(d, (emitters[0][0], level), (emitters[-1][0], level))
-    middle = emitters[len(emitters) // 2][0] if len(emitters) > 1 else emitters[0][0]
-    foot, name = (middle, level), nets[stage.transistors[0].name][2]
-    if stage.tail:
-        base = nets[stage.tail.name][1]
-        top = level - 1.1
-        point = _transistor(d, stage.tail, (middle - 0.45, top), base, "")
-        wire(d, (middle, level), (middle, top + 0.42))
-        net_name(d, name, (middle + 0.05, level - 0.3), "right")
-        foot, name = (middle, top - 0.42), nets[stage.tail.name][2]
-        wire(d, point, foot)
-    if stage.below:
-        _, resistor, rail = stage.below[0]
-        end = (foot[0], foot[1] - 1.5)
-        between(d, resistor, foot, end)
-        net_name(d, rail, end, "bottom")
+        join = (out[0] + LENGTH + 0.2, 0.0)
+        drafting.between(picture, stage.drive, stage.part.nodes[2], out, (out[0] + LENGTH, 0.0))
+        picture.wire((out[0] + LENGTH, 0.0), join, (join[0] + 0.3, 0.0))
     else:
-        wire(d, foot, (foot[0], foot[1] - 0.2))
-        net_name(d, name, (foot[0], foot[1] - 0.2), "bottom")
+        picture.wire(out, join, (join[0] + 0.3, 0.0))
+    picture.name(output, (join[0] + 0.3, 0.0), "right")
+    loops = _loops(stage, drafting, picture, bus, join)
+    legs = [
+        (element, net, minus[1] + k * _PITCH) for k, (element, net) in enumerate(stage.inverting, drafting.leaves(inverting))
+    ]
+    levels = [minus[1], *loops, *(level for _, _, level in legs)]
+    for element, net, level in legs:
+        _leg(picture, drafting, element, net, level, bus)
+    _spine(picture, bus, levels)
+    picture.wire(minus, (bus, minus[1]))
+    if inverting != output and (drafting.leaves(inverting) or inverting == GROUND or len(levels) == 1):
+        picture.wire((bus, minus[1]), (bus - 0.3, minus[1]))
+        picture.name(inverting, (bus - 0.3, minus[1]), "left")
+    _straight(stage, drafting, picture, bus, plus)
+    return picture
 
 
-def _transistor(d: Drawing, element: BipolarTransistor, base: Point, base_net: str, collector_net: str) -> Point:
-    """Upright transistor; returns where its emitter is."""
-    kind = elm.BjtPnp if element.model == "qp" else elm.BjtNpn
-    placed = d.add(kind(circle=False).theta(0).scale(0.6).at(base).anchor("base"))
-    net_name(d, base_net, base, "left") if base_net != GROUND else d.add(elm.Ground().theta(0).scale(0.45).at(base))
-    collector, emitter = tuple(placed.collector), tuple(placed.emitter)
-    if collector_net:
-        top = (collector[0], collector[1] + 0.25)
-        wire(d, collector, top)
-        net_name(d, collector_net, top, "top")
-    text = value_of(element)
-    if text:
-        d.add(elm.Label().theta(0).at((collector[0] + 0.12, base[1])).label(text, fontsize=SMALL, halign="left", ofst=0))
-    return emitter
+def _leg(picture: Picture, drafting: Drafting, element: Element, net: str, level: float, bus: float) -> None:
+    drafting.between(picture, element, net, (bus - LENGTH - 0.2, level), (bus, level))
+    picture.name(net, (bus - LENGTH - 0.2, level), "left")
 
 
-@extent.register
-def _(stage: Box) -> tuple[float, float, float, float]:
-    return (
-        1.1 + width_of(*stage.nets[:-1]),
-        1.3 + width_of(stage.nets[-1]),
-        0.5 * len(stage.nets) / 2 + 0.7,
-        0.25 * len(stage.nets) + 0.5,
-    )
+def _spine(picture: Picture, x: float, levels: list[float]) -> None:
+    """Upright wire with an end at every level, so that none crosses another's middle."""
+    picture.wire(*((x, level) for level in sorted(set(levels))))
 
 
-@draw_stage.register
-def _(stage: Box, d: Drawing, origin: Point) -> None:
-    x, y = origin
-    inputs, height = len(stage.nets) - 1, 0.5 * (len(stage.nets) - 1)
-    wire(d, (x - 0.8, y - height / 2), (x + 0.8, y - height / 2), (x + 0.8, y + height / 2), (x - 0.8, y + height / 2),
-          (x - 0.8, y - height / 2))  # fmt: skip
-    d.add(elm.Label().theta(0).at((x + 0.1, y)).label(stage.part.macro.split("_")[0], fontsize=SMALL, ofst=0))
-    for k, (port, net) in enumerate(zip(stage.ports[:-1], stage.nets[:-1], strict=True)):
-        level = y + height / 2 - 0.5 * (k + 0.5) * height / (0.5 * inputs)
-        wire(d, (x - 1.0, level), (x - 0.8, level))
-        label = elm.Label().theta(0).at((x - 0.75, level)).label(port, fontsize=5.5, halign="left", valign="center", ofst=0)
-        d.add(label)
-        if net == GROUND:
-            d.add(
-                elm.Label()
-                .theta(0)
-                .at((x - 1.1, level))
-                .label("gnd", fontsize=SMALL, color=NET, halign="right", valign="center", ofst=0)
-            )
+def _loops(stage: Amplifier, drafting: Drafting, picture: Picture, bus: float, join: Point) -> list[float]:
+    """Draw what leads back from the output to the inverting input, one level above the other; return the levels."""
+    _, inverting, output = stage.nets
+    levels, top = [], 1.0
+    for chain in stage.feedback:
+        first, nets = chain[0], [inverting, output]
+        if isinstance(first, BipolarTransistor):
+            level = top + 1.35
+            placed = drafting.symbol(picture, first, ((bus + join[0]) / 2, level - 0.8), UP)
+            picture.wire((bus, level), placed.pin("collector"))
+            picture.wire(placed.pin("emitter"), (join[0], level))
+            picture.name(GROUND, placed.pin("base"), "bottom")
         else:
-            net_name(d, net, (x - 1.0, level), "left")
-    wire(d, (x + 0.8, y), (x + 1.0, y))
-    net_name(d, stage.nets[-1], (x + 1.0, y), "right")
+            level = top + 0.35
+            if len(stage.inverting) > 1:  # half-way between the levels of the legs
+                level = _PITCH * math.ceil((level - 0.975) / _PITCH) + 0.975
+            nets = list(itertools.accumulate(chain, lambda net, element: other(element, net), initial=inverting))
+            marks = [bus + (join[0] - bus) * i / len(chain) for i in range(len(chain) + 1)]
+            for element, net, (a, b) in zip(chain, nets[:-1], itertools.pairwise(marks), strict=True):
+                drafting.between(picture, element, net, (a, level), (b, level))
+            for net, x in zip(nets[1:-1], marks[1:-1], strict=True):
+                if drafting.leaves(net):
+                    picture.wire((x, level), (x, level + 0.5))
+                    picture.name(net, (x, level + 0.5), "top")
+        levels.append(level)
+        tapped = any(drafting.leaves(net) for net in nets[1:-1])
+        top = level + (1.0 if tapped or any(e.letter == "S" for e in chain) else 0.6)
+    if inverting == output:
+        levels.append(1.35)
+        picture.wire((bus, 1.35), (join[0], 1.35))
+    if levels:
+        _spine(picture, join[0], [join[1], *levels])
+    return levels
 
 
-@extent.register
-def _(stage: Single) -> tuple[float, float, float, float]:
-    return 1.2 + width_of(stage.nets[0]), 1.2 + width_of(stage.nets[1]), 0.8, 0.8
+def _straight(stage: Amplifier, drafting: Drafting, picture: Picture, bus: float, plus: Point) -> None:
+    net = stage.nets[0]
+    picture.wire(plus, (bus, plus[1]))
+    levels = [plus[1] - k * _PITCH for k in range(len(stage.straight))]
+    for (element, end), level in zip(stage.straight, levels, strict=True):
+        _leg(picture, drafting, element, end, level, bus)
+    if levels and not drafting.leaves(net):
+        _spine(picture, bus, [plus[1], *levels])
+        return
+    foot = plus[1] - _PITCH * len(levels)
+    _spine(picture, bus, [plus[1], *levels, foot])
+    if net == GROUND:
+        picture.wire((bus, foot), (bus, foot - 0.25))
+        picture.name(net, (bus, foot - 0.25), "bottom")
+    else:
+        picture.wire((bus, foot), (bus - 0.3, foot))
+        picture.name(net, (bus - 0.3, foot), "left")
 
 
 @draw_stage.register
-def _(stage: Single, d: Drawing, origin: Point) -> None:
-    x, y = origin
-    between(d, stage.part, (x - 0.9, y), (x + 0.9, y))
-    net_name(d, stage.nets[0], (x - 0.9, y), "left")
-    net_name(d, stage.nets[1], (x + 0.9, y), "right")
+def _(stage: Array, drafting: Drafting) -> Picture:
+    picture = Picture()
+    bases = max(text_width(t.nodes[1]) for t in stage.transistors)
+    tops = [stage.meters[t.name].nodes[0] if t.name in stage.meters else t.nodes[0] for t in stage.transistors]
+    areas = max(text_width(value_of(t)) for t in stage.transistors)
+    pitch = max(1.5 + bases + areas, max(map(text_width, tops)) + 0.4)
+    emitter, level, emitters = stage.transistors[0].nodes[2], -1.1, []
+    for k, (transistor, net) in enumerate(zip(stage.transistors, tops, strict=True)):
+        placed = drafting.symbol(picture, transistor, (k * pitch, 0.0))
+        picture.name(transistor.nodes[1], placed.pin("base"), "left")
+        top = placed.pin("collector")
+        if transistor.name in stage.meters:
+            above = (top[0], top[1] + LENGTH + 0.2)
+            drafting.between(picture, stage.meters[transistor.name], net, above, top)
+            top = above
+        else:
+            picture.wire(top, (top[0], top[1] + 0.2))
+            top = (top[0], top[1] + 0.2)
+        picture.name(net, top, "top")
+        picture.wire(placed.pin("emitter"), (placed.pin("emitter")[0], level))
+        emitters.append(placed.pin("emitter")[0])
+    foot = (emitters[len(emitters) // 2], level)
+    picture.wire(*((x, level) for x in emitters))
+    shown = drafting.leaves(emitter)
+    if stage.tail:
+        if shown:
+            picture.wire((emitters[-1], level), (emitters[-1] + 0.4, level))
+            picture.name(emitter, (emitters[-1] + 0.4, level), "right")
+        placed = drafting.symbol(picture, stage.tail, (foot[0] - 0.8, level - 1.15))
+        picture.wire(foot, placed.pin("collector"))
+        picture.name(stage.tail.nodes[1], placed.pin("base"), "left")
+        foot = placed.pin("emitter")
+        emitter = stage.tail.nodes[2]
+    if stage.below:
+        net, end = other(stage.below, emitter), (foot[0], foot[1] - LENGTH - 0.2)
+        drafting.between(picture, stage.below, emitter, foot, end)
+        picture.name(net, end, "bottom")
+    else:
+        picture.wire(foot, (foot[0], foot[1] - 0.2))
+        picture.name(emitter, (foot[0], foot[1] - 0.2), "bottom")
+    return picture
+
+
+@draw_stage.register
+def _(stage: Single, drafting: Drafting) -> Picture:
+    picture, nets = Picture(), drafting.terminals(stage.part)
+    if isinstance(stage.part, Instance):
+        placed = drafting.symbol(picture, stage.part, (0, 0))
+        for terminal, net in nets:
+            x, y = placed.pin(terminal)
+            side = "right" if terminal == nets[-1][0] else "left"
+            if net == GROUND:  # a little aside, so that grounds below each other stay apart
+                picture.wire((x, y), (x - 0.1, y))
+                x -= 0.1
+            picture.name(net, (x, y), side)
+        return picture
+    (_, first), (_, second) = nets[:2]
+    if GROUND in (first, second) and stage.part.letter in "VA":
+        # Upright, over its ground.
+        net = second if first == GROUND else first
+        drafting.between(picture, stage.part, net, (0.0, LENGTH), (0.0, 0.0))
+        picture.name(net, (0.0, LENGTH), "top")
+        picture.name(GROUND, (0.0, 0.0), "bottom")
+        return picture
+    drafting.between(picture, stage.part, first, (0.0, 0.0), (LENGTH, 0.0))
+    picture.name(first, (0.0, 0.0), "left")
+    picture.name(second, (LENGTH, 0.0), "right")
+    return picture

@@ -1,23 +1,22 @@
 """Finds the stages that a circuit consists of: amplifiers with what surrounds them, arrays of transistors, and the rest.
 
-Every element belongs to exactly one stage, whatever technology placed it; only ammeters are left out, which are wires.
+Every element belongs to exactly one stage, whatever technology placed it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from analogflow.circuit import BipolarTransistor, Circuit, Element, Instance, Resistor, VoltageSource
+from analogflow.circuit import BipolarTransistor, Circuit, Diode, Element, Instance, Resistor, VoltageSource
 from analogflow.circuit.circuit import Group
 
-__all__ = ["GROUND", "Amplifier", "Array", "Box", "Single", "Stage", "is_ammeter", "signature", "stages_of"]
+__all__ = ["GROUND", "Amplifier", "Array", "Single", "Stage", "other", "stages_of"]
 
 GROUND = "0"
 """Name of the ground node."""
 
-Net = Callable[[str], str]
 Nodes = Mapping[str, list[Element]]
 
 
@@ -56,42 +55,35 @@ class Amplifier:
 
 @dataclasses.dataclass(frozen=True)
 class Array:
-    """Transistors with one emitter node, the transistor that draws their tail current, and resistors to a rail.
+    """Transistors with one emitter node, and what hangs on it.
 
-    ``below`` maps a transistor's name to the resistor at its emitter and the net at the other end.
+    Parameters
+    ----------
+    transistors : tuple of BipolarTransistor
+    meters : mapping of a transistor's name to VoltageSource
+        Ammeters in collectors.
+    tail : BipolarTransistor, optional
+        Draws the current of all of them.
+    below : Resistor, optional
+        From the emitter of the tail, or without a tail from the emitter node.
     """
 
     transistors: tuple[BipolarTransistor, ...]
+    meters: Mapping[str, VoltageSource]
     tail: BipolarTransistor | None
-    below: tuple[tuple[str, Resistor, str], ...]
-    nets: tuple[tuple[str, tuple[str, str, str]], ...]
+    below: Resistor | None
 
     @property
     def elements(self) -> tuple[Element, ...]:
         """All of them."""
-        return (*self.transistors, *([self.tail] if self.tail else []), *(resistor for _, resistor, _ in self.below))
-
-
-@dataclasses.dataclass(frozen=True)
-class Box:
-    """A part with several ports that has no symbol of its own, with the nets at its ports."""
-
-    part: Instance
-    ports: tuple[str, ...]
-    nets: tuple[str, ...]
-
-    @property
-    def elements(self) -> tuple[Element, ...]:
-        """The part."""
-        return (self.part,)
+        return (*self.transistors, *self.meters.values(), *filter(None, (self.tail, self.below)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Single:
-    """An element between two nets."""
+    """An element that stands alone."""
 
     part: Element
-    nets: tuple[str, str]
 
     @property
     def elements(self) -> tuple[Element, ...]:
@@ -99,133 +91,98 @@ class Single:
         return (self.part,)
 
 
-Stage = Amplifier | Array | Box | Single
+Stage = Amplifier | Array | Single
 """What is drawn as one picture."""
 
 
 def stages_of(circuit: Circuit) -> tuple[tuple[Group, tuple[Stage, ...]], ...]:
     """Stages of every group of `circuit`, in its order."""
-    elements = [element for group in circuit.groups for element in group.elements]
-    wires = {e.nodes[1]: e.nodes[0] for e in elements if is_ammeter(e)}
-
-    def net(node: str) -> str:
-        while node in wires:
-            node = wires[node]
-        return node
-
+    elements = circuit.elements
     at: dict[str, list[Element]] = defaultdict(list)
     for element in elements:
-        if not is_ammeter(element):
-            for node in dict.fromkeys(map(net, element.nodes)):
-                at[node].append(element)
+        for node in dict.fromkeys(element.nodes):
+            at[node].append(element)
     amplifier = circuit.parts.op_amp.name if circuit.parts else ""
-    ports = {macro.name: macro.ports for macro in circuit.macros}
     taken: set[Element] = set()
     found: dict[Element, Stage] = {}
     for group in circuit.groups:
         own = set(group.elements)
         for element in group.elements:
             if isinstance(element, Instance) and element.macro == amplifier:
-                stage = _amplifier(element, own, at, taken, net)
-                taken.update(stage.elements)
-                found[element] = stage
+                found[element] = _amplifier(element, own, at, taken)
+                taken.update(found[element].elements)
+    meters = circuit.ammeters
     for element in elements:
         if isinstance(element, BipolarTransistor) and element not in taken:
-            stage = _array(element, at, taken, net)
-            taken.update(stage.elements)
+            stage = _array(element, at, taken, meters)
             found[stage.transistors[0]] = stage
-    for element in elements:
-        if element in taken or is_ammeter(element):
-            continue
-        nets = tuple(map(net, element.nodes))
-        stage: Stage = Single(element, (nets[0], nets[1]))
-        if isinstance(element, Instance):
-            stage = Box(element, ports[element.macro], nets)
-        taken.update(stage.elements)
-        found[element] = stage
+            taken.update(stage.elements)
+    found |= {element: Single(element) for element in elements if element not in taken}
     return tuple((group, tuple(found[e] for e in group.elements if e in found)) for group in circuit.groups)
 
 
-def is_ammeter(element: Element) -> bool:
-    """Whether an element only measures: a source of no volts between two nodes of the circuit."""
-    return isinstance(element, VoltageSource) and element.voltage == 0 and GROUND not in element.nodes
+def _amplifier(part: Instance, own: set[Element], at: Nodes, taken: set[Element]) -> Amplifier:
+    straight, inverting, output = part.nodes
 
+    def free(node: str) -> Iterator[Element]:
+        """Elements with two terminals that the stage may have."""
+        for element in at[node]:
+            if element in own and element not in taken and len(element.nodes) == 2 and not isinstance(element, Instance):
+                yield element
 
-def _amplifier(part: Instance, own: set[Element], at: Nodes, taken: set[Element], net: Net) -> Amplifier:
-    straight, inverting, output = map(net, part.nodes)
-
-    def free(node: str, kind: type = Element) -> Iterator[Element]:
-        return (e for e in at[node] if e in own and e not in taken and e is not part and isinstance(e, kind))
-
-    ends = {other(e, inverting, net) for e in free(inverting)} - {output}
-    drive = next(
-        (e for e in free(output, Resistor) if other(e, output, net) in ends and _is_driven(e, output, at, net)), None
-    )
-    stage_output = other(drive, output, net) if drive else output
+    # A follower's inverting input is its output, and what hangs there is what it drives.
+    around = [*free(inverting)] if inverting not in (GROUND, output) else []
+    ends = {other(e, inverting) for e in around} - {output}
+    drives = [e for e in free(output) if isinstance(e, Resistor) and len(at[output]) == 2 and other(e, output) in ends]
+    drive = drives[0] if drives else None
+    stage_output = other(drive, output) if drive else output
     used: set[Element] = {drive} if drive else set()
-    feedback, legs = [], []
-    for element in [e for e in free(inverting) if e not in used]:
-        if isinstance(element, Instance):
+    feedback: list[tuple[Element, ...]] = [
+        (e,) for e in at[inverting] if isinstance(e, BipolarTransistor) and e in own and e not in taken
+        and e.nodes == (inverting, GROUND, stage_output) and inverting != GROUND
+    ]  # fmt: skip
+    legs = []
+    for element in around:
+        if element in used:
             continue
-        if isinstance(element, BipolarTransistor):
-            if net(element.nodes[2]) == stage_output:
-                feedback.append((element,))
-                used.add(element)
-            continue
-        end = other(element, inverting, net)
+        used.add(element)
+        end = other(element, inverting)
         if end == stage_output:
             feedback.append((element,))
-            used.add(element)
             continue
-        second = [e for e in free(end) if e not in used and e is not element and other(e, end, net) == stage_output]
-        if len(at[end]) == 2 and second:
+        second = [e for e in free(end) if e not in used and other(e, end) == stage_output]
+        if second and (len(at[end]) == 2 or isinstance(second[0], Diode)):
             feedback.append((element, second[0]))
-            used.update((element, second[0]))
-            continue
-        legs.append((element, end))
-        used.add(element)
+            used.add(second[0])
+        else:
+            legs.append((element, end))
     straight_legs = []
-    if straight != GROUND:
-        for element in free(straight, Resistor):
-            if element not in used and _belongs(straight, part):
-                straight_legs.append((element, other(element, straight, net)))
+    # A node between resistors is the amplifier's own; what else is at an input comes from another stage.
+    if straight != GROUND and all(e is part or isinstance(e, Resistor) for e in at[straight]):
+        straight_legs = [(e, other(e, straight)) for e in free(straight) if e not in used]
     nets = (straight, inverting, stage_output)
-    kept = drive if isinstance(drive, Resistor) else None
-    return Amplifier(part, tuple(legs), tuple(straight_legs), tuple(feedback), kept, nets)
+    return Amplifier(part, tuple(legs), tuple(straight_legs), tuple(feedback), drive, nets)
 
 
-def _is_driven(resistor: Element, output: str, at: Nodes, net: Net) -> bool:
-    """Whether a resistor is all that hangs on an op-amp's output."""
-    return len(at[output]) == 2 and output in map(net, resistor.nodes)
+def _array(first: BipolarTransistor, at: Nodes, taken: set[Element], ammeters: frozenset[str]) -> Array:
+    emitter = first.nodes[2]
+    free = [e for e in at[emitter] if isinstance(e, BipolarTransistor) and e not in taken]
+    fellows = tuple(e for e in free if e.nodes[2] == emitter)
+    tails = [e for e in free if e.nodes[0] == emitter and e not in fellows]
+    tail = tails[0] if len(tails) == 1 else None
+    foot = tail.nodes[2] if tail else emitter
+    resistors = [e for e in at[foot] if isinstance(e, Resistor) and e not in taken]
+    below = resistors[0] if len(at[foot]) == 2 and resistors else None
+    meters = {
+        t.name: e
+        for t in fellows
+        for e in at[t.nodes[0]]
+        if isinstance(e, VoltageSource) and e.name in ammeters and e.nodes[1] == t.nodes[0] and len(at[t.nodes[0]]) == 2
+    }
+    return Array(fellows, meters, tail, below)
 
 
-def _belongs(node: str, part: Instance) -> bool:
-    """Whether a node is named after the amplifier that it is an input of."""
-    return node.startswith(part.name.removesuffix("_amp"))
-
-
-def _array(first: BipolarTransistor, at: Nodes, taken: set[Element], net: Net) -> Array:
-    emitter = net(first.nodes[2])
-    fellows = [e for e in at[emitter] if isinstance(e, BipolarTransistor) and e not in taken and net(e.nodes[2]) == emitter]
-    tails = [e for e in at[emitter] if isinstance(e, BipolarTransistor) and e not in taken and net(e.nodes[0]) == emitter]
-    tail = tails[0] if len(tails) == 1 and tails[0] not in fellows else None
-    below = []
-    for transistor in (tail,) if tail else fellows[:1]:
-        node = net(transistor.nodes[2])
-        resistors = [e for e in at[node] if isinstance(e, Resistor) and e not in taken]
-        if len(at[node]) == 2 and resistors:
-            below.append((transistor.name, resistors[0], other(resistors[0], node, net)))
-    members = (*fellows, *((tail,) if tail else ()))
-    nets = tuple((t.name, tuple(map(net, t.nodes))) for t in members)
-    return Array(tuple(fellows), tail, tuple(below), nets)  # pyright: ignore[reportArgumentType]
-
-
-def other(element: Element, node: str, net: Net) -> str:
-    """Net at the other end of a two-terminal element (of its first two terminals)."""
-    first, second = (net(n) for n in element.nodes[:2])
+def other(element: Element, node: str) -> str:
+    """Node at the other end of an element with two terminals."""
+    first, second = element.nodes
     return second if first == node else first
-
-
-def signature(stages: Sequence[Stage]) -> tuple:
-    """What two groups of stages must share to be drawn once: kinds and numbers of elements, whatever their values."""
-    return tuple((type(stage).__name__, *(type(e).__name__ for e in stage.elements)) for stage in stages)
