@@ -70,7 +70,8 @@ def read_drawing(svg):
     """The drawing in the text of an .svg file."""
     parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
     root = ElementTree.fromstring(svg, parser=parser)
-    parts, wires, dots, grounds, ends, texts = defaultdict(lambda: defaultdict(dict)), [], [], [], {}, {}
+    wires, dots, grounds, ends, texts = [], [], [], {}, {}
+    parts: dict[tuple, dict] = defaultdict(lambda: {"pins": {}, "fills": {}, "signs": {}, "value": ""})
     for group in root.iter(f"{SVG}g"):
         name = group.get("id", "")
         match name.split("."):
@@ -100,7 +101,7 @@ def read_drawing(svg):
     components = {
         key: Component(
             found["kind"], found["body"], dict(found["pins"]), tuple(found["fills"].values()), dict(found["signs"]),
-            found["value"] or "",
+            found["value"],
         )
         for key, found in parts.items()
     }  # fmt: skip
@@ -199,7 +200,7 @@ def read_netlist(text, amplifier):
         head = head[0]
         letter, name = head[:1], head[1:]
         if letter == "a":
-            driven = re.search(r"\[(.*?)\]", line)[1].split()
+            driven = line.partition("[")[2].partition("]")[0].split()
             parts |= {("A", node): Part("noise", {"plus": node, "minus": "0"}, ()) for node in driven[::2]}
         elif letter == "X":
             macro = next(word for word in rest if word in ports)
@@ -296,6 +297,7 @@ PREFIX = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M
 def number_of(text):
     """Number at the beginning of a text, with the prefix of its unit."""
     found = re.match(r"×?(-?[0-9.]+(?:e[-+]?\d+)?)\s?([fpnµmkMG]?)", text)
+    assert found, text
     return float(found[1]) * PREFIX.get(found[2], 1.0)
 
 

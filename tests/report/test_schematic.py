@@ -44,7 +44,7 @@ FORMS = [
     ("transport", "scaling"),
 ]
 EXAMPLES = sorted((*DATA.glob("data/*.*"), *DATA.glob("flows/*.toml")))
-FAMILY_OF_EXAMPLE = {"paper": "capacity", "rate": "rate_distortion"}
+FAMILY_OF_EXAMPLE: dict[str, str] = {"paper": "capacity", "rate": "rate_distortion"}
 
 
 @functools.cache
@@ -108,8 +108,8 @@ def test_a_drawing_of_any_form_read_back_is_the_netlist(family, form):
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_with_preferred_values_read_back_is_the_netlist(path, technology):
-    first = path.stem.split("_")[0]
-    family = "custom" if path.suffix == ".toml" else FAMILY_OF_EXAMPLE.get(first, first)
+    first = str(path.stem).split("_")[0]
+    family = "custom" if path.suffix == ".toml" else FAMILY_OF_EXAMPLE.get(first) or first
     problem = read_problem(str(path)) if family == "custom" else read_problem(family.replace("_", "-"), path)
     form = {"rate_distortion": "logarithmic", "transport": "scaling"}.get(family) if technology == "translinear" else None
     flow = getattr(af.flows, family)(problem, **({"form": form} if form else {}))
@@ -212,6 +212,7 @@ def test_stages_are_what_an_engineer_would_call_them():
     assert log.drive is not None
     assert {type(chain[0]).__name__ for chain in log.feedback} == {"BipolarTransistor", "Capacitor"}
     (row,) = stages["u0"]
+    assert isinstance(row, Amplifier)
     assert {net for _, net in row.inverting} == {"v0", "v1", "va"}
     assert {type(chain[0]).__name__ for chain in row.feedback} == {"Capacitor", "Switch"}
 

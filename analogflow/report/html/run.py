@@ -62,7 +62,7 @@ def circuit_sections(solution: Solution, plot: Any) -> list[Section]:
     described = f"Block diagram of {len(circuit.graph)} blocks: {', '.join(circuit.graph)}."
     sections.append(Section("Block diagram", "blocks", (Picture(diagram.svg, described, diagram.caption),)))
     if circuit.parts is not None:
-        drawn = picture_of(draw_circuit(circuit), "schematic", "Schematic: every part once; of a very large circuit, alike stages once.")
+        drawn = picture_of(draw_circuit(circuit), "schematic", "Schematic: every part, or once for all that are alike.")
         about = f"Schematic of {len(circuit.elements)} elements in {len(circuit.groups)} groups."
         bill = grid_of(parts_table(parts_list(circuit), title=f"Parts, set {circuit.parts.name}."), folded=True)
         sections.append(Section("Schematic and parts", "schematic", (Picture(drawn.svg, about, drawn.caption), bill)))
