@@ -125,7 +125,8 @@ def scaled_brief(brief: Brief, *, unfold: bool) -> tuple[Brief, str]:
         raise AnalogflowError(f"the pass 'scale' changed the flow by {moved:.2g}: a fault of analogflow to be reported.")
     graph = unfolded(scaling.graph) if unfold else scaling.graph
     note = f"{scaling.note}; the rates agree within {moved:.1g}"
-    return dataclasses.replace(brief, graph=graph, scales=scales, source=source, used=scaling.used), note
+    scaled = {"used": scaling.used, "fastest": scaling.fastest, "covered": scaling.covered}
+    return dataclasses.replace(brief, graph=graph, scales=scales, source=source, **scaled), note
 
 
 def degrade(

@@ -29,7 +29,10 @@ class Outcome(enum.Enum):
         "The state settled off the manifold its answer lives on, so the answer is not one: "
         "compile it with stabilisation, or take another form."
     )
-
+    MET_RAIL = (
+        "A signal met the rail of its amplifier, beyond which the circuit no longer follows its equations: "
+        "end the run earlier, or give the flow the time that it is to be run for, from which its ranges are chosen."
+    )
     FAILED = (
         "The simulator crashed, hung, ran out of memory or found no solution; the reason says which: "
         "repeat the run alone, with a smaller largest step, another form, or the block engine."

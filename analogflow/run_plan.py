@@ -7,7 +7,7 @@ import dataclasses
 from analogflow.circuit import Circuit
 from analogflow.flows import Flow
 
-__all__ = ["ALONE", "LARGEST_STEP", "SPEED_TOLERANCE", "RunPlan", "own_time", "resting_speed", "run_plan"]
+__all__ = ["ALONE", "LARGEST_STEP", "SPEED_TOLERANCE", "RunPlan", "longest_run", "own_time", "resting_speed", "run_plan"]
 
 SPEED_TOLERANCE = 1e-9
 """A run has settled when nothing that must rest moves by more than this per τ, in flow units."""
@@ -65,8 +65,7 @@ def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bo
     given = own_time(flow) if time_constants is None else time_constants
     if given is None and not stops:
         given = ALONE
-    longest = _NOISY_TIME if circuit.noisy else _PATH_TIME if flow.path_matters else _LONGEST
-    longest = min(longest, _LONGEST_OF_PARTS) if circuit.parts else longest
+    longest = longest_run(flow, noisy=circuit.noisy, parts=circuit.parts is not None)
     if circuit.noisy:
         step = None
     elif flow.end_time is not None:
@@ -76,6 +75,12 @@ def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bo
     else:
         step = _SETTLING_STEP if time_constants is None and stops else LARGEST_STEP
     return RunPlan(longest if given is None else given, step, 0.0 if flow.end_time else resting_speed(circuit))
+
+
+def longest_run(flow: Flow, *, noisy: bool = False, parts: bool = False) -> float:
+    """Time in τ after which a run of a flow without a time of its own is given up."""
+    longest = _NOISY_TIME if noisy else _PATH_TIME if flow.path_matters else _LONGEST
+    return min(longest, _LONGEST_OF_PARTS) if parts else longest
 
 
 def own_time(flow: Flow) -> float | None:

@@ -19,12 +19,13 @@ from analogflow.flows import FAMILIES, FAMILY_OF, Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
+from analogflow.outcome import Outcome
 from analogflow.run_plan import run_plan
 from analogflow.simulators import default_engine, named_engine, simulate
 from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
-from analogflow.validation import Certificate, certify
+from analogflow.validation import Certificate, Check, certify
 
 __all__ = [
     "Solution",
@@ -194,7 +195,11 @@ def solve(
     allowed = accuracy if accuracy is not None else circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem
-    return Solution(flow, circuit, deck, run, certify(judged, run, tolerance=allowed), engine, noise.seed)
+    certificate = certify(judged, run, tolerance=allowed)
+    if circuit.parts is not None and circuit.scales:
+        rails = Check("no amplifier meets its rail", run.outcome is not Outcome.MET_RAIL, run.detail)
+        certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))
+    return Solution(flow, circuit, deck, run, certificate, engine, noise.seed)
 
 
 def carried_form(problem: Any, technology: str) -> str | None:

@@ -40,8 +40,14 @@ def test_every_family_is_here():
     assert {name.split(",")[0].split(" ")[0] for name in SHIPPED} == set(FAMILIES)
 
 
-@pytest.mark.parametrize("technology", ["ideal", "opamp"])
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    ("name", "technology"),
+    [
+        pytest.param(name, technology, marks=pytest.mark.slow if (name, technology) == ("langevin", "opamp") else ())
+        for name in SHIPPED
+        for technology in ("ideal", "opamp")
+    ],
+)
 def test_python_and_the_command_line_write_the_same_bytes(name, technology, tmp_path):
     words = [str(word) for word in SHIPPED[name] if word is not None]
     problem = read_problem(*SHIPPED[name])

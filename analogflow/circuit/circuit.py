@@ -94,6 +94,8 @@ class Circuit:
         Error that these parts are made for, in the units of the flow: what checks let pass by default.
     parts : PartSet, optional
         What the circuit is built from; None where it is built from ideal elements.
+    covered : float
+        Time in τ for which its signals were followed when their ranges were chosen.
     """
 
     flow: Flow
@@ -119,6 +121,7 @@ class Circuit:
     temperature: float = NOMINAL_TEMPERATURE
     accuracy: float = 1e-6
     parts: PartSet | None = None
+    covered: float = np.inf
 
     @property
     def signals(self) -> dict[str, tuple[str, ...]]:

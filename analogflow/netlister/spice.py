@@ -110,6 +110,11 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
         f"length:    {time_constants:g} time constants"
         + (f" after {circuit.release:g} s with the integrators held at their start" if circuit.release else ""),
         *(
+            [f"range:     signals were followed for {circuit.covered:g} time constants; later one may meet its rail"]
+            if time_constants > circuit.covered
+            else []
+        ),
+        *(
             f"signal:    {name} is {'read from ' if reading.gain.ndim > 1 or reading.shares else ''}"
             f"{', '.join(map(vector_text, reading.vectors[:8]))}{', ...' if len(reading.vectors) > 8 else ''}"
             + (f", 1 flow unit is {reading.resolution:.4g} V" if reading.gain.ndim == 1 and circuit.scales else "")

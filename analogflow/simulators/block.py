@@ -40,8 +40,9 @@ def run(
     """
     circuit, on_progress = deck.circuit, _within(time_limit, on_progress)
     end = (deck.end_time - circuit.release) / circuit.time_constant
-    if not circuit.ideal or circuit.noisy or _very_stiff(circuit):
-        # The march knows noise and stiffness; an ideal circuit alone is followed more sharply by a method of order 8.
+    if not circuit.ideal or circuit.noisy or circuit.parts is not None or _very_stiff(circuit):
+        # The march knows noise and stiffness, and shows all of the path, of which no peak may be missed where there are
+        # rails; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
         return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)

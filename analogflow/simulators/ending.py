@@ -10,6 +10,7 @@ from scipy.interpolate import PchipInterpolator
 
 from analogflow.circuit import Circuit
 from analogflow.outcome import Outcome
+from analogflow.simulators.rails import rail_met
 from analogflow.trajectory import Creep, Trajectory
 
 __all__ = ["creep_of", "judged"]
@@ -17,6 +18,9 @@ __all__ = ["creep_of", "judged"]
 Array = NDArray[np.float64]
 
 _DEFECT, _IMPERFECT_DEFECT = 1e-3, 0.1
+
+_REACHED = (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED, Outcome.NOT_SETTLED)
+"""Outcomes of runs that went where they were to go, as far as their engine knows."""
 
 _SHORTEST = 100.0
 """τ below which nothing is said of how an approach goes on."""
@@ -43,6 +47,9 @@ def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajec
     resting : float
         Speed, flow units per τ, at which the run was to stop.
     """
+    met = rail_met(circuit, run) if run.outcome in _REACHED else ""
+    if met:
+        return dataclasses.replace(run, outcome=Outcome.MET_RAIL, detail=met)
     if run.outcome is Outcome.SETTLED:
         for kept in circuit.flow.keeps:
             defect = float(kept.defect(run.final(kept.state)))

@@ -47,6 +47,10 @@ class Brief:
         The graph in flow units with all observables, where the one to be built is scaled.
     used : mapping of node to float
         Machine units that each node of a scaled graph reaches.
+    fastest : float
+        Largest rate on the path of a scaled graph, per τ.
+    covered : float
+        Time in τ that the ranges of a scaled graph hold for.
     loop_delay : float
         Part of the fastest time constant of the flow that the delays of the longest path of blocks may be.
     """
@@ -59,6 +63,8 @@ class Brief:
     scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
     source: BlockGraph | None = None
     used: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    fastest: float = 1.0
+    covered: float = np.inf
     loop_delay: float = LOOP_DELAY
 
 
@@ -86,6 +92,7 @@ class Realisation:
     options: str = ""
     temperature: float = NOMINAL_TEMPERATURE
     accuracy: float = 1e-6
+    covered: float = np.inf
     parts: PartSet | None = None
     note: str = ""
 

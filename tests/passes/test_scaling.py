@@ -6,7 +6,7 @@ import pytest
 import analogflow as af
 from analogflow.block_engine import VectorField, integrate, march, method_for
 from analogflow.passes import pruned, rescaled, scale, unfolded
-from analogflow.passes.scaling import FILL, amplitudes, ensemble_starts, intervals
+from analogflow.passes.scaling import FILL, ensemble_starts, intervals, reach
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
@@ -89,7 +89,7 @@ def test_intervals_hold_along_random_states_and_amplitudes_are_never_beyond_them
     for node, (low, high) in bounds.items():
         assert (values[node] >= low - 1e-12).all(), node
         assert (values[node] <= high + 1e-12).all(), node
-    largest, _ = amplitudes(graph, flow)
+    largest = reach(graph, flow).largest
     for node, (low, high) in bounds.items():
         assert largest[node] <= np.maximum(abs(low), abs(high)).max() + 1e-12
 

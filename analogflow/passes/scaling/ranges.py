@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,13 @@ from analogflow.blocks import (
     Tanh,
     Wire,
 )
+from analogflow.errors import BadInput
 from analogflow.flows import Flow, Simplex, Sphere
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
+from analogflow.run_plan import longest_run
 
-__all__ = ["MARGIN", "amplitudes", "ensemble_starts", "intervals"]
+__all__ = ["MARGIN", "Reach", "ensemble_starts", "intervals", "reach"]
 
 Array = NDArray[np.float64]
 Interval = tuple[Array, Array]
@@ -42,10 +45,17 @@ Interval = tuple[Array, Array]
 MARGIN = 1.2
 """What the largest value of the ensemble is multiplied by, since other starts go further."""
 
-_STARTS, _TIME, _POINTS = 96, 40.0, 160
+_STARTS, _POINTS = 96, 160
+_PATH_POINTS = 4000
+"""Points of the flow's own path, on which its peaks and its fastest rate are looked for."""
+
+_RESTING = 1e-6
+"""Flow units per τ below which a start of the ensemble has come to rest."""
+
 _NOISY_TIME = 60.0
-_LATE = 200.0
-"""τ for which the state of a softmax is followed: one that dies out goes on and on."""
+
+_MOST_ENTRIES = 4_000_000
+"""Entries of all Jacobians that the fastest rate is looked for in."""
 
 _CLAMP = 1.1
 """Part of its range at which the state of a softmax is clamped: beyond what it needs, within what it has."""
@@ -54,8 +64,33 @@ _LARGEST_LOGARITHM = 12.0
 """Nats beyond which the state of a softmax no longer matters: its share is 6e-6 and below."""
 
 
-def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[str, float]]:
-    """Largest magnitude of every node in flow units, and the limits of states that are to be clamped there.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reach:
+    """How far and how fast the signals of a graph go in a whole run.
+
+    Parameters
+    ----------
+    largest : mapping of node to float
+        Largest magnitude, flow units.
+    clamped : mapping of node to float
+        Limits of the states that are to be clamped there.
+    fastest : float
+        Largest magnitude of an eigenvalue of the Jacobian on the flow's own path, per τ, or 1.
+    covered : float
+        Time in τ that this holds for; infinite where every start came to rest, and where noise decides.
+    growing : tuple of str
+        States whose magnitude is largest where the time covered ends.
+    """
+
+    largest: Mapping[str, float]
+    clamped: Mapping[str, float]
+    fastest: float
+    covered: float
+    growing: tuple[str, ...] = ()
+
+
+def reach(graph: BlockGraph, flow: Flow) -> Reach:
+    """Largest magnitude of every node in flow units, and what else a run of `flow` asks of its circuit.
 
     Parameters
     ----------
@@ -63,33 +98,38 @@ def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[st
     flow : Flow
         Whose manifolds, end and averaging say where the states go.
 
+    Raises
+    ------
+    BadInput
+        The flow's own path runs away before the run's end, so that there is no range that holds it.
+
     Notes
     -----
     The state of a softmax may run to −∞, as an input that dies out does; it is clamped where its share no longer matters.
     """
     field = VectorField(graph)
+    noisy = bool(len(field.streams))
+    end = flow.end_time or longest_run(flow, parts=True)
+    own, settled = _own_path(field, flow, end)
     starts = ensemble_starts(graph, flow)
-    logarithmic = any(_drives_softmax(graph, node) for node in graph.states.values())
-    longest = _LATE if logarithmic else _TIME
-    end = min(flow.end_time or longest, longest)
-    drive = None
-    if len(field.streams):
-        end = min(flow.averaging.end if flow.averaging else _NOISY_TIME, _NOISY_TIME)
+    drive, until = None, end
+    if noisy:
+        until = flow.end_time or min(flow.averaging.end if flow.averaging else _NOISY_TIME, _NOISY_TIME)
         step = flow.averaging.noise_step if flow.averaging else Noise.step
-        drive = Drive(field, Noise(1.0, 1, step), range(len(starts)), end)
-    times = end * np.linspace(0.0, 1.0, _POINTS) ** 3  # most of them early, where the fast modes are
+        drive = Drive(field, Noise(1.0, 1, step), range(len(starts)), until)
+    times = until * np.linspace(0.0, 1.0, _POINTS) ** 3  # most of them early, where the fast modes are
     with np.errstate(all="ignore"):
         walked = march(
             field,
             starts,
             times,
-            end,
+            until,
             method_for(field, starts, np.inf if drive is None else drive.step),
             drive=drive,
-            tolerances=Tolerances(1e-5, 1e-8),
+            rests=flow.rests,
+            tolerances=Tolerances(1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING),
         )
-    states = walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)
-    states = starts if not len(states) else states
+    states = np.concatenate([own, walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)])
     clamped = {}
     for label in graph.states:
         node = graph.states[label]
@@ -115,7 +155,47 @@ def amplitudes(graph: BlockGraph, flow: Flow) -> tuple[dict[str, float], dict[st
         seen = float(abs(values[node]).max()) * (1.0 if isinstance(graph.block(node), Constant) else MARGIN)
         low, high = bounds.get(node, (np.array(-np.inf), np.array(np.inf)))
         found[node] = min(seen, float(np.maximum(abs(low), abs(high)).max()))
-    return found, clamped
+    covered = np.inf if noisy or settled else end
+    growing = (
+        ()
+        if np.isinf(covered)
+        else tuple(name for name, x in field.unpack(own).items() if graph.states[name] not in clamped and _grows(x))
+    )
+    return Reach(found, clamped, _fastest(field, own), covered, growing)
+
+
+def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
+    """States on the noiseless path from the flow's own start to the run's end, and whether it came to rest before."""
+    own = field.graph.initial()[None]
+    spread = np.linspace(0.0, 1.0, _PATH_POINTS)
+    times = np.union1d(end * spread, end * spread[:: _PATH_POINTS // _POINTS] ** 3)
+    with np.errstate(all="ignore"):
+        walked = march(
+            field, own, times, end, method_for(field, own, np.inf), rests=flow.rests,
+            tolerances=Tolerances(1e-6, 1e-9, 0.0 if flow.end_time else _RESTING),
+        )  # fmt: skip
+    if walked.failed[0]:
+        raise BadInput(
+            f"the flow runs away at t = {walked.end[0]:.4g} τ, so no range of a circuit holds its signals for {end:g} τ; "
+            "end it earlier, take another form, or the technology 'ideal'."
+        )
+    return walked.states[0, times <= walked.end[0]], bool(walked.settled[0])
+
+
+def _fastest(field: VectorField, path: Array) -> float:
+    """Largest magnitude of an eigenvalue of the Jacobian along `path`, or 1."""
+    fewer = path[:: max(1, len(path) * field.size**2 // _MOST_ENTRIES)]
+    with np.errstate(all="ignore"):
+        jacobians = field.jacobian(fewer)
+    finite = jacobians[np.isfinite(jacobians).all(axis=(1, 2))]
+    return max(1.0, float(abs(np.linalg.eigvals(finite)).max())) if len(finite) else 1.0
+
+
+def _grows(path: Array) -> bool:
+    """Whether the magnitude of a state is largest in the last hundredth of its path, and clearly above that before."""
+    size = abs(path).max(axis=-1)
+    before = float(size[: max(1, int(0.9 * len(size)))].max())
+    return float(size[-max(1, len(size) // 100) :].max()) > 1.05 * before
 
 
 def ensemble_starts(graph: BlockGraph, flow: Flow, seed: int = 20) -> Array:

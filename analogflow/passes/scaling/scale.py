@@ -28,7 +28,7 @@ from analogflow.blocks import (
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
-from analogflow.passes.scaling.ranges import amplitudes
+from analogflow.passes.scaling.ranges import reach
 from analogflow.passes.scaling.rescale import rescaled
 
 __all__ = ["FILL", "Scaling", "scale"]
@@ -64,6 +64,10 @@ class Scaling:
         Part of a machine unit that each node fills at its largest.
     limits : mapping of node to float
         Flow units at which integrators are clamped.
+    fastest : float
+        Largest rate on the flow's own path, per τ.
+    covered : float
+        Time in τ that the ranges hold for.
     tightest : str
         Node whose signal fills least of its range, constants and wires left out.
     note : str
@@ -74,6 +78,8 @@ class Scaling:
     scales: Mapping[str, float]
     used: Mapping[str, float]
     limits: Mapping[str, float]
+    fastest: float
+    covered: float
     tightest: str
     note: str
 
@@ -93,13 +99,17 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
     AnalogflowError
         No scales keep all signals in range.
     """
-    largest, clamped = amplitudes(graph, flow)
+    found = reach(graph, flow)
+    largest, clamped = dict(found.largest), found.clamped
     # What is zero but for rounding has no size that a scale could follow.
     largest = {node: value if value > _ROUNDING else 0.0 for node, value in largest.items()}
     for node in graph.order():
         # A signal that should be zero, such as what restores a manifold, needs room for what it is there for.
         pairs = zip(_largest_gains(graph.block(node)), graph.inputs(node), strict=False)
         largest[node] = max(largest[node], _ROOM * sum(gain * largest[origin] for gain, origin in pairs))
+    for state, node in graph.states.items():
+        # A rate that is zero for good leaves its integrator a gain near 1, and not whatever the programme is free to take.
+        largest[graph.rate(state)] = largest[graph.rate(state)] or largest[node]
     nodes = [node for node in graph.order() if not isinstance(graph.block(node), Wire)]
     nodes = [*(n for n in graph.states.values() if n not in nodes), *nodes]
     column = {node: k for k, node in enumerate(nodes)}
@@ -169,8 +179,10 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         f"{used[tightest]:.3g}"
         + (f"; {gains} of {len(tens)} multipliers with a gain of {GAIN:g}" if tens else "")
         + (f"; clamped: {', '.join(clamped)}" if clamped else "")
+        + (f"; ranges hold for {found.covered:g} τ" if math.isfinite(found.covered) else "")
+        + (f", where {', '.join(found.growing)} still grows: beyond, its amplifier meets a rail" if found.growing else "")
     )
-    return Scaling(rescaled(graph, scales, clamped), scales, used, clamped, tightest, note)
+    return Scaling(rescaled(graph, scales, clamped), scales, used, clamped, found.fastest, found.covered, tightest, note)
 
 
 def _minus(columns: list[int]) -> dict[int, float]:

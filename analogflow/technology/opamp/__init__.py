@@ -64,7 +64,7 @@ def realise(brief: Brief) -> Realisation:
     parts, graph = brief.parts, brief.graph
     assert parts is not None
     _check_supply(brief, parts)
-    tau = time_constant(graph, parts, brief.loop_delay)
+    tau = time_constant(graph, parts, brief.loop_delay, brief.fastest)
     bench = Bench(parts, _junction_voltage(parts), tau, flipped_nodes(graph))
     release = max(0.1 * tau, _HOLD)
     supplies = (
@@ -121,6 +121,7 @@ def realise(brief: Brief) -> Realisation:
         options=_OPTIONS,
         temperature=brief.temperature,
         accuracy=1e-2,
+        covered=brief.covered,
         parts=parts,
         note=note,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from analogflow.block_engine import VectorField
 from analogflow.blocks import (
     Block,
     Comparator,
@@ -62,7 +61,7 @@ def delays(graph: BlockGraph, parts: PartSet) -> dict[str, float]:
 
 
 def _delay(block: Block, parts: PartSet) -> float:
-    inner, _, _ = scales(block)
+    inner, output, inputs = scales(block)
     amplifier, multiplier = pole(parts.op_amp.bandwidth), pole(parts.multiplier.bandwidth)
     match inner:
         case Sum():
@@ -81,7 +80,10 @@ def _delay(block: Block, parts: PartSet) -> float:
             return _JUNCTION_DELAY + 32 * amplifier
         case Exp() | Softmax() | Tanh():
             return _JUNCTION_DELAY + 4 * amplifier
-        case PositivePart() | Comparator():
+        case PositivePart():
+            # Its rectifier has the gain of the scales, and crosses from one diode to the other in about as long again.
+            return amplifier * (2 + 2 * noise_gain([-output / inputs[0]]))
+        case Comparator():
             return 4 * amplifier
         case Normaliser():
             return 10 * pole(parts.divider.bandwidth) + 8 * amplifier
@@ -90,12 +92,10 @@ def _delay(block: Block, parts: PartSet) -> float:
     return 0.0
 
 
-def time_constant(graph: BlockGraph, parts: PartSet, loop_delay: float) -> float:
-    """τ in seconds, one, two or five times a power of ten: the shortest at which delays are `loop_delay` of the fastest."""
+def time_constant(graph: BlockGraph, parts: PartSet, loop_delay: float, fastest: float) -> float:
+    """τ in seconds, one, two or five times a power of ten: the shortest at which delays are `loop_delay` of 1/`fastest`."""
     slowest = delays(graph, parts)
     longest = max((slowest[graph.rate(state)] for state in graph.states), default=0.0) + pole(parts.op_amp.bandwidth)
-    jacobian = VectorField(graph).jacobian(graph.initial())
-    rate = max(1.0, float(abs(np.linalg.eigvals(jacobian)).max())) if np.isfinite(jacobian).all() else 1.0
-    wanted = longest * rate / loop_delay
+    wanted = longest * fastest / loop_delay
     decade = 10.0 ** np.floor(np.log10(wanted))
     return float(next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= wanted * (1 - 1e-9)))

@@ -1,0 +1,103 @@
+"""Ranges and speed of op-amp circuits: they hold for the whole run, and a run that leaves them says so."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.block_engine import VectorField
+from analogflow.circuit import Capacitor
+from analogflow.errors import BadInput
+from analogflow.outcome import Outcome
+from analogflow.passes.scaling import reach
+from analogflow.problems.files import read_problem
+
+ODE = Path(__file__).parents[1] / "data/ode"
+WORST = {"ramp": 1e-4, "epor": 1e-3, "bouncing": 2e-2, "vdp": 1e-2, "massspring": 1e-2, "pid": 2e-2}
+"""Largest error at the end, of the peak, by flow: 0.18, 0.27, 1.6, 0.025, 0.0041 and 0.0094 when ranges ended at 40 τ."""
+
+
+def flow_of(name):
+    return af.flows.custom(read_problem(str(ODE / f"{name}.toml")))
+
+
+def peaks(circuit, run):
+    states = np.concatenate([run.values[name] * circuit.scales[name] for name in circuit.graph.states], axis=-1)
+    return {node: float(abs(value).max()) for node, value in VectorField(circuit.graph).signals(states).items()}
+
+
+@pytest.mark.parametrize("name", ["ramp", "epor", "bouncing", "vdp", "henon_heiles", "jerk"])
+def test_no_signal_leaves_its_range_before_the_end_of_the_run(name):
+    circuit = af.compile(flow_of(name), technology="opamp")
+    run = af.simulate(af.netlist(circuit), engine="block")
+    assert run.outcome is Outcome.COMPLETED
+    assert run.time[-1] == pytest.approx(circuit.flow.end_time)
+    assert max(peaks(circuit, run).values()) <= 1.0
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", WORST)
+def test_paths_end_where_an_integrator_of_high_order_says(name):
+    flow = flow_of(name)
+    run = af.simulate(af.netlist(af.compile(flow, technology="opamp")))
+    assert run.outcome is Outcome.COMPLETED
+    if name == "ramp":
+        assert run.final("y")[0] == pytest.approx(1.0, abs=WORST[name])
+        return
+    right = np.load(ODE / "paths.npz")[f"{name}.y"]
+    found = np.concatenate([run.final(state) for state in flow.states])
+    assert (abs(found - right[:, -1]) / abs(right).max(axis=1)).max() < WORST[name]
+
+
+def test_the_fastest_rate_is_that_of_the_path():
+    flow = flow_of("bouncing")
+    # In contact ÿ = −300 y − …, which the start, in free fall, does not show.
+    assert reach(flow.graph(), flow).fastest == pytest.approx(np.sqrt(300.0), rel=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_a_run_that_meets_a_rail_names_the_signal_and_the_time(engine):
+    solution = af.solve(flow_of("ramp").problem, technology="opamp", engine=engine, time_constants=300.0)
+    assert solution.run.outcome is Outcome.MET_RAIL
+    unit = 10.0 * solution.circuit.scales["y"][0]
+    (when,) = re.findall(r"y met ±13 V at t = ([\d.]+) τ", solution.run.detail)
+    assert float(when) == pytest.approx(0.99 * 13.0 / unit / 0.01, rel=2e-3)
+    assert "its range was chosen for 100 τ" in solution.run.detail
+    (check,) = [check for check in solution.certificate.checks if check.name == "no amplifier meets its rail"]
+    assert not check.passed
+    assert "y met" in check.detail
+    assert not solution.passed
+
+
+def test_a_run_within_its_range_passes_the_check_of_rails():
+    solution = af.solve(flow_of("ramp").problem, technology="opamp", engine="block")
+    assert [check.passed for check in solution.certificate.checks if "rail" in check.name] == [True]
+
+
+def test_compile_and_netlist_say_how_long_the_ranges_hold():
+    circuit = af.compile(flow_of("ramp"), technology="opamp")
+    (said,) = [step.note for step in circuit.history if step.name == "scale"]
+    assert "ranges hold for 100 τ, where y still grows" in said
+    assert "* range:" not in af.netlist(circuit).text
+    assert "* range:     signals were followed for 100 time constants" in af.netlist(circuit, time_constants=300).text
+
+
+def test_a_flow_without_an_end_is_followed_as_long_as_it_is_run():
+    ramp = af.Equations(name="ramp", states={"y": 0.0}, equations={"y": "0.01"})
+    circuit = af.compile(af.flows.custom(ramp), technology="opamp")
+    run = af.simulate(af.netlist(circuit, time_constants=200), engine="block")
+    assert circuit.covered == 200
+    assert run.outcome is Outcome.COMPLETED
+
+
+def test_a_flow_that_runs_away_is_refused():
+    runaway = af.Equations(name="runaway", states={"x": 1.0}, equations={"x": "x * x"}, time=2.0)
+    with pytest.raises(BadInput, match="runs away at t = 1 τ, so no range"):
+        af.compile(af.flows.custom(runaway), technology="opamp")
+
+
+def test_a_rate_that_is_zero_for_good_asks_for_no_capacitor_that_nobody_sells():
+    circuit = af.compile(flow_of("ramp"), technology="opamp")
+    assert max(e.capacitance for e in circuit.elements if isinstance(e, Capacitor)) <= 1e-5
