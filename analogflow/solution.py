@@ -162,7 +162,8 @@ def solve(
     seed : int
         Decides the noise and the deviations of the blocks; recorded with the result. 0, or that of the noise, if not given.
     accuracy : float, optional
-        Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one.
+        Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one. For a law
+        also the error that they must be able to find, in standard deviations; 0.25 if not given.
     stabilise : bool
         If false, a manifold that repels is left as it is.
     parts : PartSet or str
@@ -193,9 +194,11 @@ def solve(
     run = simulate(deck, engine=engine, tolerance=plan.resting_speed, on_progress=on_progress)
     run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
     allowed = accuracy if accuracy is not None else circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
+    if flow.averaging is not None and circuit.ideal:
+        allowed = circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem
-    certificate = certify(judged, run, tolerance=allowed)
+    certificate = certify(judged, run, tolerance=allowed, accuracy=accuracy)
     if circuit.parts is not None and circuit.scales:
         rails = Check("no amplifier meets its rail", run.outcome is not Outcome.MET_RAIL, run.detail)
         certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))

@@ -9,11 +9,11 @@ recalled = af.solve(af.Hopfield([[2.0, 0.5], [0.5, -1.5]], activation="tanh", st
 print("rest      ", np.round(recalled.certificate.answer["mean"], 6), "energy", recalled.run.final("energy"))
 assert recalled.passed
 
-law = af.solve(af.Hopfield([[0.6]], I=[0.5], temperature=0.2), seed=1, time_constants=400.0)
+law = af.solve(af.Hopfield([[0.6]], I=[0.5], temperature=0.2), seed=1, time_constants=400.0, accuracy=0.5)
 print("covariance", np.round(law.certificate.answer["covariance"], 4).tolist(), "found")
 print("          ", np.round(law.certificate.reference["covariance"], 4).tolist(), "exact")
 for check in law.certificate.checks:
-    print(check.name, check.passed, check.detail)
+    print(check.name, "-", check.verdict, "-", check.detail)
 assert law.passed
 
 pair = af.Hopfield([[0.3]], temperature=1.0)

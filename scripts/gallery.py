@@ -109,7 +109,11 @@ PICTURES = {
             "attention examples/data/attention_three_tokens.json",
         ),
         solve("hopfield-run.svg", "Hopfield: a network comes to rest", "hopfield examples/data/hopfield_rest.json"),
-        solve("langevin-run.png", "Langevin: jumps between two wells", "langevin examples/data/langevin_double_well.json"),
+        solve(
+            "langevin-run.png",
+            "Langevin: jumps between two wells",
+            "langevin examples/data/langevin_double_well.json --accuracy 2",
+        ),
         solve("custom-run.svg", "Prey and predator, and what they conserve", "examples/flows/lotka_volterra.toml"),
     ),
     "Studies and comparisons": (

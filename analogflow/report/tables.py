@@ -12,6 +12,7 @@ from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
 from analogflow.solution import Solution
 from analogflow.validation import Agreement, Budget
+from analogflow.validation.certifiers import FAILED, PASSED, UNDECIDED
 
 __all__ = ["agreement_table", "budget_tables", "doctor_table", "history_table", "solution_table"]
 
@@ -47,9 +48,8 @@ def solution_table(solution: Solution) -> Table:
     table.add_row("points simulated", str(len(run.time)), "")
     table.add_section()
     for check in certificate.checks:
-        verdict = Text("passed", "green") if check.passed else Text("failed", "bold red")
         told = not check.passed or (check is certificate.checks[0] and not run.outcome.ok)
-        table.add_row(check.name, verdict, check.detail if told else "")
+        table.add_row(check.name, Text(check.verdict, _COLOURS[check.verdict]), check.detail if told else "")
     return table
 
 
@@ -92,6 +92,8 @@ def budget_tables(budget: Budget) -> tuple[Table, ...]:
         tables.append(table)
     return tuple(tables)
 
+
+_COLOURS = {PASSED: "green", FAILED: "bold red", UNDECIDED: "bold yellow"}
 
 _EXACT = 1e-12
 _MOST_BITS = 24.0

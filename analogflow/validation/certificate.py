@@ -11,6 +11,8 @@ from analogflow.flows import Flow
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers import (
+    FAILED,
+    UNDECIDED,
     Check,
     certify_attention,
     certify_capacity,
@@ -61,8 +63,17 @@ class Certificate:
 
     def __str__(self) -> str:
         errors = ", ".join(f"{name} {value:.2g}" for name, value in self.errors.items())
-        failed = [check.name for check in self.checks if not check.passed]
-        return f"{errors}; {'all checks passed' if not failed else 'failed: ' + ', '.join(failed)}"
+        return f"{errors}; {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """All checks in a line: those that failed, and those that could not tell, by their names."""
+        said = [
+            f"{verdict}: {', '.join(names)}"
+            for verdict in (FAILED, UNDECIDED)
+            if (names := [check.name for check in self.checks if check.verdict == verdict])
+        ]
+        return "; ".join(said) or "all checks passed"
 
 
 _CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
@@ -77,7 +88,11 @@ _CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
 }
 
 
-def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certificate:
+_LAWS = (Langevin, Hopfield)
+"""Kinds whose answer may be a law, which a run knows to its standard errors only."""
+
+
+def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6, accuracy: float | None = None) -> Certificate:
     """Hold the end of `run` against the exact reference of `problem`.
 
     Parameters
@@ -87,6 +102,9 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
     run : Trajectory
     tolerance : float
         Largest error a check lets pass, in nats, in probability and in coordinates.
+    accuracy : float, optional
+        Of a law: the error that its checks must be able to find, in standard deviations, or "too few samples to tell"; a
+        quarter if not given.
 
     Raises
     ------
@@ -97,6 +115,7 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6) -> Certif
     if certifier is None:
         known = ", ".join(kind.__name__ for kind in _CERTIFIERS)
         raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}; there is for: {known}.")
-    answer, reference, gap, errors, (ended, *others) = certifier(problem, run, tolerance)
+    asked = (accuracy,) if accuracy is not None and isinstance(problem, _LAWS) else ()
+    answer, reference, gap, errors, (ended, *others) = certifier(problem, run, tolerance, *asked)
     checks = (ending(problem, run, ended, others, tolerance), *others)
     return Certificate(answer, reference, gap, errors, checks, time_needed(problem, run, tolerance))

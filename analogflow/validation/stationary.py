@@ -17,10 +17,14 @@ from analogflow.errors import BadInput
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers.check import Check
 
-__all__ = ["ALLOWED", "Average", "Law", "average", "joint_limit", "law_checks", "law_of"]
+__all__ = ["ACCURACY", "ALLOWED", "Average", "Law", "average", "joint_limit", "law_checks", "law_of", "power_check"]
 
 ALLOWED = 3.0
 """Standard errors that one number may be off; one in 370 right numbers is farther."""
+
+ACCURACY = 0.25
+"""Error that the checks of a law must be able to find where no accuracy is asked for: of a mean over its standard deviation,
+of a covariance over the product of two. A run whose limits are wider tells too little to pass."""
 
 Array = NDArray[np.float64]
 
@@ -28,6 +32,8 @@ _POINTS = 200_000
 """Points at most that a run is sampled at: closer ones repeat each other."""
 
 _FEWEST = 100
+
+_UNITS = {"mean": "the standard deviation", "covariance": "the variances"}
 
 _EVEN = 1e-6
 """Relative difference of steps that count as equal: such points are not interpolated, which would cost variance."""
@@ -112,6 +118,11 @@ def law_of(run: Trajectory, states: Sequence[str], *, skipped: float) -> Law:
     if kept > _POINTS or np.ptp(steps) > _EVEN * steps.mean():
         times = np.linspace(skipped, end, min(kept, _POINTS))
         values = np.stack([np.interp(times, run.time, signal) for signal in signals.T], axis=1)
+    return _law(values, end - skipped)
+
+
+def _law(values: Array, length: float) -> Law:
+    """Law of values at equal distances in time, shape (points, n)."""
     means = average(values)
     centred = values - means.mean
     rows, columns = np.triu_indices(values.shape[1])
@@ -122,7 +133,7 @@ def law_of(run: Trajectory, states: Sequence[str], *, skipped: float) -> Law:
         covariance[i, j] = covariance[j, i] = pair.mean[0]
         error[i, j] = error[j, i] = pair.error[0]
     effective = min(float(pair.effective[0]) for pair in pairs)
-    return Law(means.mean, means.error, covariance, error, float(means.effective.min()), effective, end - skipped, values)
+    return Law(means.mean, means.error, covariance, error, float(means.effective.min()), effective, length, values)
 
 
 def average(values: Array) -> Average:
@@ -175,8 +186,17 @@ def _scale(covariance: Array) -> Array:
     return np.hypot(np.outer(deviations, deviations), covariance)  # squares of variances would vanish at low temperatures
 
 
-def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: float = 0.0) -> tuple[Check, ...]:
-    """Whether the mean and the covariance are right within their standard errors.
+def law_checks(
+    law: Law,
+    mean: ArrayLike,
+    covariance: ArrayLike,
+    *,
+    accuracy: float = ACCURACY,
+    allowed: float = 0.0,
+    gaps: tuple[ArrayLike, ArrayLike] = (0.0, 0.0),
+    unseen: str = "",
+) -> tuple[Check, ...]:
+    """Whether the mean and the covariance are right within their standard errors, or whether too little was seen to tell.
 
     Parameters
     ----------
@@ -184,29 +204,125 @@ def law_checks(law: Law, mean: ArrayLike, covariance: ArrayLike, *, allowed: flo
     mean : array, shape (n,)
     covariance : array, shape (n, n)
         What they should be; for the covariance after what the noise's knots take from it.
+    accuracy : float
+        Error that must be found, in standard deviations and their products: where the limits are wider, nothing passes.
     allowed : float
-        Absolute difference that passes whatever the standard errors are: what else is known to be inexact.
+        Difference in the same unit that passes beside the limits: what else is known to be inexact.
+    gaps : tuple of array
+        How far `mean` and `covariance` may themselves be off.
+    unseen : str
+        What of the law the run never met, as a sentence; such a run does not know its own errors, and nothing is concluded.
     """
     size = len(law.mean)
+    wanted, exact = np.asarray(covariance, dtype=float), np.asarray(mean, dtype=float)
+    widths = np.sqrt(np.diag(wanted))
     # At a temperature so low that its noise is below the rounding of the states, nothing can be said of a law.
-    fixed = np.flatnonzero((np.diag(law.covariance) == 0) & (np.diag(np.asarray(covariance)) > 0))
+    fixed = np.flatnonzero((np.diag(law.covariance) == 0) & (np.diag(wanted) > 0))
     if len(fixed):
         detail = f"state {fixed[0] + 1} of {size} does not fluctuate: its noise is below the rounding of its value"
         return (Check("the run fluctuates", False, detail),)
-    # A run that happens to fluctuate too little thinks too well of itself: errors count as large as the reference has them.
-    larger = _scale(np.asarray(covariance)) / np.maximum(_scale(law.covariance), np.finfo(float).tiny)
-    off = abs(law.mean - np.asarray(mean)), abs(law.covariance - np.asarray(covariance))[np.triu_indices(size)]
-    errors = law.mean_error * np.sqrt(np.diag(larger)), (law.covariance_error * larger)[np.triu_indices(size)]
-    samples = law.mean_effective, law.covariance_effective
+    upper = np.triu_indices(size)
+    seen = unseen or _apart(law, wanted)
     checks = []
-    for name, o, e, n in zip(("mean", "covariance"), off, errors, samples, strict=True):
-        limit = joint_limit(o.size, samples=n)
-        worst = float((np.maximum(o - allowed, 0.0) / np.maximum(e, np.finfo(float).tiny)).max())
-        off_by = f"{worst:.2f}" if worst < 1e6 else f"{worst:.3g}"
-        detail = (
-            f"largest of {o.size} deviations: {off_by} standard errors (at most {limit:.2f}, as rare as "
-            f"{ALLOWED:g} for one); "
-            f"effective sample size {n:.0f}"
-        )
-        checks.append(Check(f"{name} agrees with the reference", bool(worst <= limit), detail))
+    for name, found, right, unit, error, gap, n in (
+        ("mean", law.mean, exact, widths, law.mean_error, gaps[0], law.mean_effective),
+        ("covariance", law.covariance, wanted, np.outer(widths, widths), law.covariance_error, gaps[1],
+         law.covariance_effective),
+    ):  # fmt: skip
+        errors = error * _wider(law, wanted, name)
+        parts = [np.broadcast_to(part, found.shape) for part in (abs(found - right), errors, unit, np.asarray(gap))]
+        off, errors, unit, known = parts if found.ndim == 1 else [part[upper] for part in parts]
+        checks.append(
+            power_check(
+                f"{name} agrees with the reference", off, errors, unit, samples=n, length=law.length,
+                accuracy=accuracy, allowed=allowed, gap=known, seen=seen, of=_UNITS[name],
+            )
+        )  # fmt: skip
     return tuple(checks)
+
+
+def power_check(
+    name: str,
+    off: Array,
+    errors: Array,
+    unit: Array,
+    *,
+    samples: float,
+    length: float,
+    accuracy: float = ACCURACY,
+    allowed: float = 0.0,
+    gap: ArrayLike = 0.0,
+    seen: str = "",
+    of: str = "what it should be",
+) -> Check:
+    """Check of deviations by their standard errors that does not pass where it could not have failed.
+
+    Parameters
+    ----------
+    name : str
+    off, errors, unit : array, shape (k,)
+        Sizes of the deviations, their standard errors, and what `accuracy` and `allowed` are relative to.
+    samples, length : float
+        Effective sample size, and the time in τ it took.
+    accuracy, allowed, gap
+        As for `law_checks`.
+    seen : str
+        Why nothing can be concluded, as a sentence; empty if it can.
+    of : str
+        What errors are relative to, in words.
+    """
+    limit, gap = joint_limit(off.size, samples=samples), np.asarray(gap, dtype=float)
+    worst = float((np.maximum(off - allowed * unit - gap, 0.0) / np.maximum(errors, np.finfo(float).tiny)).max())
+    off_by = f"{worst:.2f}" if worst < 1e6 else f"{worst:.3g}"
+    detail = (
+        f"largest of {off.size} deviations: {off_by} standard errors (at most {limit:.2f}, as rare as {ALLOWED:g} for one); "
+        f"effective sample size {samples:.0f}"
+    )
+    if seen:
+        return Check.undecided(name, seen)
+    if not worst <= limit:
+        return Check(name, False, detail)
+    statistical, known = float((limit * errors / unit).max()), float((gap / unit).max())
+    if known > 0.5 * accuracy:
+        return Check.undecided(
+            name, f"the reference itself is known to {known:.2g} of {of} only, and {accuracy:g} is asked for"
+        )
+    if not statistical + known <= accuracy:
+        needed = length * (statistical / (accuracy - known)) ** 2
+        return Check.undecided(
+            name,
+            f"errors up to {statistical:.2g} of {of} would pass, and {accuracy:g} is asked for: "
+            f"effective sample size {samples:.0f} in {length:.0f} τ; about {float(f'{1.1 * needed:.2g}'):.0f} τ would tell",
+        )
+    return Check(name, True, detail)
+
+
+def _wider(law: Law, covariance: Array, name: str) -> Array:
+    """Factors by which errors grow where a law fluctuates less than it should: such a run thinks too well of itself."""
+    larger = np.maximum(_scale(covariance) / np.maximum(_scale(law.covariance), np.finfo(float).tiny), 0.0)
+    return np.sqrt(np.diag(larger)) if name == "mean" else larger
+
+
+def _apart(law: Law, covariance: Array) -> str:
+    """Whether the two halves of a run contradict each other, as a sentence: it has not seen its law yet."""
+    half = len(law.values) // 2
+    if half < _FEWEST // 2:
+        return ""
+    one, other = (_law(values, 0.5 * law.length) for values in (law.values[:half], law.values[half:]))
+    upper = np.triu_indices(len(law.mean))
+    off, errors = [], []
+    for name, index in (("mean", slice(None)), ("covariance", upper)):
+        found = [
+            (getattr(part, name), getattr(part, f"{name}_error") * _wider(part, covariance, name)) for part in (one, other)
+        ]
+        off.append(abs(found[0][0] - found[1][0])[index])
+        errors.append(np.hypot(found[0][1], found[1][1])[index])
+    apart = np.concatenate(off) / np.maximum(np.concatenate(errors), np.finfo(float).tiny)
+    samples = min(part.covariance_effective for part in (one, other))
+    limit = joint_limit(apart.size, samples=samples)
+    if apart.max() <= limit:
+        return ""
+    return (
+        f"the two halves of the run contradict each other by {apart.max():.1f} standard errors (at most {limit:.2f}): "
+        f"it has not seen all of its law in {law.length:.0f} τ; several times as long may tell"
+    )

@@ -21,7 +21,7 @@ def relaxation(x, rates, density):
 
 def autoregressive(seed, correlation, shape):
     noise = np.random.default_rng(seed).normal(size=shape)
-    return lfilter([math.sqrt(1 - correlation**2)], [1.0, -correlation], noise, axis=0)
+    return np.asarray(lfilter([math.sqrt(1 - correlation**2)], [1.0, -correlation], noise, axis=0))
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, -0.5])
@@ -76,12 +76,13 @@ def test_law_of_a_run_is_that_of_the_process(engine):
     for rate, variance in zip(RATES, np.diag(covariance - lost), strict=True):
         exact = 0.4**2 / (2 * rate) * Noise(1.0, 0, STEP).variance_share(1 / rate)
         assert exact == pytest.approx(variance, rel=1e-3)
-    assert all(check.passed for check in law_checks(law, [0.0, 0.0], covariance - lost))
+    assert all(check.passed for check in law_checks(law, [0.0, 0.0], covariance - lost, accuracy=0.4))
     # A squared Ornstein-Uhlenbeck process forgets at twice its rate.
     assert law.covariance_effective == pytest.approx(400 * 0.5, rel=0.5)
     assert not all(check.passed for check in law_checks(law, [0.0, 0.0], 2 * covariance))
     assert not all(check.passed for check in law_checks(law, [0.0, 0.2], covariance))
-    assert all(check.passed for check in law_checks(law, [0.0, 0.2], covariance, allowed=0.2))
+    off = 0.2 / math.sqrt(covariance[1, 1])
+    assert all(check.passed for check in law_checks(law, [0.0, 0.2], covariance, accuracy=0.4, allowed=off))
 
 
 def test_too_short_a_run_is_refused():

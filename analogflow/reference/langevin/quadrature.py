@@ -1,34 +1,25 @@
-"""Moments and free energy of a Boltzmann law by the trapezoidal rule, which converges faster than any power here."""
+"""Moments and free energy of a Boltzmann law, each with a bound on its error: in closed form, or integrated."""
 
 from __future__ import annotations
 
 import ast
 import dataclasses
-import itertools
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
+from analogflow.problems.equations.derivative import derivative
+from analogflow.reference.langevin.cubature import MOST_VARIABLES, integrals
 
 __all__ = ["BoltzmannLaw", "boltzmann_law", "box_of", "conditional_free_energy"]
 
 Array = NDArray[np.float64]
 
-_DEPTH = 60.0
-"""(E − E_min)/T beyond which nothing is counted."""
-
-_POINTS = {1: (513, 65537), 2: (65, 1537), 3: (33, 129)}
-"""Points along each axis at first and at most, by the number of variables."""
-
-_AIM = 1e-12
-
-_TRIMS = 40
-"""How often a box is made narrower at most: each time by up to a factor of five."""
+_EPSILON = 4 * float(np.finfo(float).eps)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,19 +33,25 @@ class BoltzmannLaw:
     free_energy : float
         −T ln Z.
     gap : float
-        Largest change of any of them when the grid was last refined.
+        Bound on the error of any of them; infinite where none is known.
+    mean_gap, covariance_gap : array, shapes (n,) and (n, n)
+        Bounds on the errors of each number: differences of two rules, what was left out, and rounding.
+    sample : array, shape (k, n)
+        Points that stand for the law, each for as much of it; none where it is Gaussian.
     """
 
     mean: Array
     covariance: Array
     free_energy: float
     gap: float
+    mean_gap: Array
+    covariance_gap: Array
+    sample: Array
 
 
+@functools.lru_cache(maxsize=16)
 def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
-    """Moments of the stationary law of `problem`, by grids refined until nothing changes by more than 1e-12.
-
-    Where the largest grid is reached before, the gap says what still changed.
+    """Moments of the stationary law of `problem`, with what bounds their errors.
 
     Raises
     ------
@@ -66,21 +63,34 @@ def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
     quadratic = _quadratic(problem)
     if quadratic is not None:
         return quadratic
-    if problem.size not in _POINTS:
+    if problem.size > MOST_VARIABLES:
         raise BadInput(
-            f"boltzmann_law: {problem.size} variables are too many for quadrature; up to 3 can be integrated, more if the "
-            "energy is quadratic."
+            f"boltzmann_law: {problem.size} variables are too many for quadrature; up to {MOST_VARIABLES} can be "
+            "integrated, more if the energy is quadratic."
         )
-    low, high = box_of(problem)
-    points, most = _POINTS[problem.size]
-    before = _moments(problem, low, high, points)
-    while True:
-        points = 2 * points - 1
-        after = _moments(problem, low, high, points)
-        gap = float(max(abs(a - b).max() for a, b in zip(before, after, strict=True)))
-        if gap <= _AIM or 2 * points - 1 > most:
-            return BoltzmannLaw(after[0], after[1], float(after[2]), gap)
-        before = after
+    found = integrals(problem)
+    n, T = problem.size, problem.temperature
+    total = found.values[0]
+    shares, errors = found.values / total, found.errors / total
+    away, second = shares[1 : 1 + n], shares[1 + n :].reshape(n, n)
+    covariance = second - np.outer(away, away)
+    mean = found.origin + away
+    off = errors[0] + _EPSILON * abs(found.least) / T  # energies that are large beside T are known to their rounding
+    lost = off if off < 0.5 else np.inf
+    width = np.sqrt(np.maximum(np.diag(second), 0.0))
+    mean_gap = errors[1 : 1 + n] + width * lost + _EPSILON * abs(mean)
+    covariance_gap = errors[1 + n :].reshape(n, n) + np.outer(width, width) * (lost + _EPSILON)
+    covariance_gap = covariance_gap + np.outer(abs(away), mean_gap) + np.outer(mean_gap, abs(away) + mean_gap)
+    free_energy = found.least - T * float(np.log(total))
+    free_gap = T * lost + _EPSILON * abs(free_energy)
+    gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
+    return BoltzmannLaw(mean, covariance, free_energy, gap, mean_gap, covariance_gap, found.sample)
+
+
+def box_of(problem: Langevin) -> tuple[Array, Array]:
+    """Corners, shape (n,) each, of a box outside of which the law of `problem` is negligible."""
+    found = integrals(problem)
+    return found.low, found.high
 
 
 def conditional_free_energy(problem: Langevin, given: Mapping[str, float]) -> float:
@@ -117,120 +127,25 @@ class _Held(ast.NodeTransformer):
         return ast.UnaryOp(ast.USub(), size) if value < 0 else size
 
 
-def box_of(problem: Langevin) -> tuple[Array, Array]:
-    """Corners, shape (n,) each, of a box that holds every minimum found, outside of which (E − E_min)/T is beyond 60.
-
-    Minima are sought from starts up to 30 from the problem's own, so that a barrier hides no well from its neighbour.
-    """
-    minima = _minima(problem)
-    low, high = _grown(problem, minima, minima.min(axis=0) - 1.0, minima.max(axis=0) + 1.0)
-    for _ in range(_TRIMS):
-        width = high - low
-        low, high = _grown(problem, minima, *_trimmed(problem, minima, low, high))
-        if (high - low > 0.9 * width).all():
-            break
-    return low, high
-
-
-def _inside(problem: Langevin, minima: Array, low: Array, high: Array) -> NDArray[np.bool_]:
-    """Where on a grid over the box (E − E_min)/T is at most 60."""
-    energy = _on_grid(problem, low, high, 41 if problem.size < 3 else 21)
-    least = min(float(energy.min()), float(problem.energy_at(minima).min()))
-    return energy - least < _DEPTH * problem.temperature
-
-
-def _trimmed(problem: Langevin, minima: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """The box without what lies more than two cells beyond the minima and all points that count: cold laws are narrow."""
-    inside = _inside(problem, minima, low, high)
-    narrow_low, narrow_high = minima.min(axis=0), minima.max(axis=0)
-    for axis in range(problem.size):
-        places = np.linspace(low[axis], high[axis], inside.shape[axis])
-        rows = places[inside.any(axis=tuple(k for k in range(problem.size) if k != axis))]
-        cell = places[1] - places[0]
-        narrow_low[axis] = min([narrow_low[axis], *rows]) - 2 * cell
-        narrow_high[axis] = max([narrow_high[axis], *rows]) + 2 * cell
-    return np.maximum(low, narrow_low), np.minimum(high, narrow_high)
-
-
-def _grown(problem: Langevin, minima: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """The box, wide enough that no point that counts lies on its faces."""
-    for _ in range(60):
-        inside = _inside(problem, minima, low, high)
-        grown_low, grown_high = low.copy(), high.copy()
-        for axis in range(problem.size):
-            others = tuple(k for k in range(problem.size) if k != axis)
-            rows = np.atleast_1d(inside.any(axis=others))
-            width = high[axis] - low[axis]
-            if rows[0]:
-                grown_low[axis] -= 0.25 * width
-            if rows[-1]:
-                grown_high[axis] += 0.25 * width
-        if (grown_low == low).all() and (grown_high == high).all():
-            return low, high
-        low, high = grown_low, grown_high
-    raise BadInput("boltzmann_law: the energy rises too slowly for a box that holds all of its law.")
-
-
-def _minima(problem: Langevin) -> Array:
-    """Minima that count, shape (found, n): those within 60 T of the lowest."""
-    rng = np.random.default_rng(0)
-    offsets = np.concatenate([scale * rng.normal(size=(16, problem.size)) for scale in (0.3, 1.0, 3.0, 10.0)])
-    offsets = np.clip(np.vstack([np.zeros((1, problem.size)), offsets]), -30, 30)
-    # A search in a few variables takes a second thread of the linear algebra library for nothing, and waits for it.
-    with np.errstate(all="ignore"), threadpool_limits(limits=1):
-        ends = [
-            minimize(
-                lambda x: float(problem.energy_at(x)), problem.start + offset, jac=problem.gradient_at, method="L-BFGS-B"
-            ).x
-            for offset in offsets
-        ]
-        points = np.array(ends)
-        energy = np.atleast_1d(problem.energy_at(points))
-    finite = np.flatnonzero(np.isfinite(energy))
-    near = energy[finite] - energy[finite].min() < _DEPTH * problem.temperature
-    return points[finite[near]]
-
-
-def _on_grid(problem: Langevin, low: Array, high: Array, points: int) -> Array:
-    axes = [np.linspace(a, b, points) for a, b in zip(low, high, strict=True)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    with np.errstate(over="ignore"):
-        return problem.energy_at(grid)
-
-
-def _moments(problem: Langevin, low: Array, high: Array, points: int) -> tuple[Array, Array, Array]:
-    axes = [np.linspace(a, b, points) for a, b in zip(low, high, strict=True)]
-    energy = _on_grid(problem, low, high, points)
-    least = energy.min()
-    weight = np.exp(-(energy - least) / problem.temperature)
-    total = weight.sum()
-    cell = float(np.prod([axis[1] - axis[0] for axis in axes]))
-    size = problem.size
-    mean, second = np.empty(size), np.empty((size, size))
-    for k in range(size):
-        marginal = weight.sum(axis=tuple(j for j in range(size) if j != k)) / total
-        mean[k] = marginal @ axes[k]
-        second[k, k] = marginal @ (axes[k] - mean[k]) ** 2
-    for j, k in itertools.combinations(range(size), 2):
-        joint = weight.sum(axis=tuple(i for i in range(size) if i not in (j, k))) / total
-        second[j, k] = second[k, j] = (axes[j] - mean[j]) @ joint @ (axes[k] - mean[k])
-    return mean, second, np.array(least - problem.temperature * np.log(total * cell))
-
-
 def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
-    """The Gaussian law of a quadratic energy; None if the energy is none."""
-    size, rng = problem.size, np.random.default_rng(1)
-    origin = np.zeros(size)
-    with np.errstate(all="ignore"):
-        slope = problem.gradient_at(origin)
-        hessian = np.stack([problem.gradient_at(e) - slope for e in np.eye(size)], axis=-1)
-        elsewhere = rng.normal(size=(8, size)) * 3
-        exact = problem.gradient_at(elsewhere)
-    if not np.allclose(exact, slope + elsewhere @ hessian.T, rtol=1e-12, atol=1e-12):
+    """The Gaussian law of a quadratic energy; None where second derivatives are not plain numbers."""
+    n, T, names = problem.size, problem.temperature, problem.variables
+    slopes = [[derivative(slope, name, names) for name in names[: k + 1]] for k, slope in enumerate(problem.gradient)]
+    if any(slope.names for row in slopes for slope in row):
         return None
+    hessian = np.zeros((n, n))
+    for k, row in enumerate(slopes):
+        hessian[k, : k + 1] = hessian[: k + 1, k] = [float(slope.evaluate({})) for slope in row]
+    slope = problem.gradient_at(np.zeros(n))
     mean = np.asarray(-np.linalg.solve(hessian, slope), dtype=float)
-    covariance = np.asarray(problem.temperature * np.linalg.inv(hessian), dtype=float)
+    covariance = np.asarray(T * np.linalg.inv(hessian), dtype=float)
+    # What is left of H C = T and H m = −∇E(0), with the rounding of both, brought back through H⁻¹.
+    back = abs(covariance) / T
+    left = abs(hessian @ covariance - T * np.eye(n)) + n * _EPSILON * abs(hessian) @ abs(covariance)
+    covariance_gap = back @ left
+    mean_gap = back @ (abs(hessian @ mean + slope) + n * _EPSILON * (abs(hessian) @ abs(mean) + abs(slope)))
+    volume = 0.5 * T * (n * np.log(2 * np.pi * T) - np.linalg.slogdet(hessian)[1])
     energy = float(problem.energy_at(mean))
-    volume = 0.5 * problem.temperature * (size * np.log(2 * np.pi * problem.temperature) - np.linalg.slogdet(hessian)[1])
-    gap = float(abs(hessian @ covariance - problem.temperature * np.eye(size)).max())
-    return BoltzmannLaw(mean, covariance, energy - float(volume), gap)
+    free_gap = float(np.trace(left)) + float(mean_gap @ abs(hessian) @ mean_gap) + _EPSILON * (abs(energy) + abs(volume))
+    gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
+    return BoltzmannLaw(mean, covariance, energy - float(volume), gap, mean_gap, covariance_gap, np.empty((0, n)))

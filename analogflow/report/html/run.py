@@ -37,8 +37,7 @@ def run_page(solution: Solution, plot: Any, *, budget: Budget | None = None, com
         What repeats the run.
     """
     flow, certificate = solution.flow, solution.certificate
-    wrong = [check.name for check in certificate.checks if not check.passed]
-    verdict = "Every check passed." if not wrong else f"Failed: {', '.join(wrong)}."
+    verdict = "Every check passed." if certificate.passed else f"{certificate.verdict[0].upper()}{certificate.verdict[1:]}."
     sections = [
         *circuit_sections(solution, plot),
         Section("Certificate", "certificate", (grid_of(solution_table(solution)),)),
@@ -48,7 +47,7 @@ def run_page(solution: Solution, plot: Any, *, budget: Budget | None = None, com
         sections.append(Section("Error budget", "budget", tables))
     sections.append(record_section(commands, [("seed", solution.seed), ("engine", solution.engine)]))
     title = f"{flow.family}, form {flow.form}, technology {solution.circuit.technology}"
-    return Page(title, verdict, not wrong, tuple(sections))
+    return Page(title, verdict, certificate.passed, tuple(sections))
 
 
 def circuit_sections(solution: Solution, plot: Any) -> list[Section]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers.check import Check
 from analogflow.validation.judgement import judge_run
 from analogflow.validation.references import reference_of
-from analogflow.validation.stationary import ALLOWED, average, joint_limit, law_checks, law_of
+from analogflow.validation.stationary import ACCURACY, average, law_checks, law_of, power_check
 
 __all__ = ["certify_hopfield"]
 
@@ -21,12 +22,20 @@ _STATES = ("v", "h")
 _IDEAL = 1e-6
 """Tolerance up to which a circuit counts as ideal, so that its averages may differ by standard errors only."""
 
+_KNOTS = 7 / 15
+"""Share of a variance that noise lacks which is linear between knots, per knot in τ, to first order."""
 
-def certify_hopfield(problem: Hopfield, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
-    """Answer, reference, its gap, errors and checks of a run that carries "v", "h" and "energy"."""
+
+def certify_hopfield(problem: Hopfield, run: Trajectory, tolerance: float, accuracy: float = ACCURACY) -> tuple[Any, ...]:
+    """Answer, reference, its gap, errors and checks of a run that carries "v", "h" and "energy".
+
+    At a temperature above 0, `accuracy` is what the checks must be able to find, in standard deviations.
+    """
     reference = reference_of(problem)
-    judge = _law if problem.temperature > 0 else _rest
-    answer, errors, checks = judge(problem, reference, run, tolerance)
+    if problem.temperature > 0:
+        answer, errors, checks = _law(problem, reference, run, tolerance, accuracy)
+    else:
+        answer, errors, checks = _rest(problem, reference, run, tolerance)
     expected = {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
     return answer, expected, reference.gap, errors, checks
 
@@ -42,19 +51,27 @@ def _rest(problem: Hopfield, reference: HopfieldReference, run: Trajectory, tole
     return answer, judged.errors_of_one(), (_settled(run), *judged.checks())
 
 
-def _law(problem: Hopfield, reference: HopfieldReference, run: Trajectory, tolerance: float) -> tuple[Any, ...]:
+def _law(
+    problem: Hopfield, reference: HopfieldReference, run: Trajectory, tolerance: float, accuracy: float
+) -> tuple[Any, ...]:
     averaging = hopfield(problem).averaging
     assert averaging is not None  # a flow with noise has it
     skipped = min(averaging.skipped, 0.2 * float(run.time[-1]))
     law = law_of(run, _STATES, skipped=skipped)
     knots = float(run.record.get("noise_step", averaging.noise_step))
-    allowed = tolerance * max(1.0, float(abs(reference.covariance).max())) if tolerance > _IDEAL else 0.0
+    allowed = tolerance if tolerance > _IDEAL else 0.0
     expected = np.array(reference.covariance)
     if problem.activation == "linear":
         # Noise that is linear between knots lacks power: (7/30) NT B Bᵀ, with B Bᵀ = 2T K.
         mobility = np.linalg.inv(metric(problem, np.zeros(problem.size)))
-        expected -= 7 / 15 * knots * problem.temperature * mobility
-    checks = [_settled(run), *law_checks(law, reference.mean, expected, allowed=allowed + reference.gap * ALLOWED)]
+        expected -= _KNOTS * knots * problem.temperature * mobility
+    else:
+        allowed += _KNOTS * knots
+    gaps = reference.gap, reference.gap
+    checks = [
+        _settled(run),
+        *law_checks(law, reference.mean, expected, accuracy=accuracy, allowed=allowed, gaps=gaps),
+    ]
     errors = {
         "mean": float(abs(law.mean - reference.mean).max()),
         "covariance": float(abs(law.covariance - reference.covariance).max()),
@@ -65,15 +82,15 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Trajectory, toler
     if problem.activation == "linear":
         quadratic = 2 * (_energies(problem, law.values) - energy(problem, reference.mean)) / problem.temperature
         shared = average(quadratic[:, None])
-        precision = np.linalg.inv(reference.covariance)
-        wanted = float((precision * expected).sum())
-        off = abs(float(shared.mean[0]) - wanted) / (float(shared.error[0]) * wanted / float(shared.mean[0]))
-        limit = joint_limit(1, samples=float(shared.effective[0]))
-        detail = (
-            f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, {off:.3g} standard errors from {wanted:.4g} (at most {limit:.2f}); "
-            f"effective sample size {shared.effective[0]:.0f}"
-        )
-        checks.append(Check("energy is shared equally", bool(off <= limit) or allowed > 0, detail))
+        wanted = float((np.linalg.inv(reference.covariance) * expected).sum())
+        off = abs(shared.mean - wanted)
+        error = shared.error * wanted / shared.mean
+        check = power_check(
+            "energy is shared equally", off, error, np.array([wanted]), samples=float(shared.effective[0]),
+            length=law.length, accuracy=accuracy, allowed=allowed,
+        )  # fmt: skip
+        said = f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, and should be {wanted:.4g}: {check.detail}"
+        checks.append(dataclasses.replace(check, detail=said))
     return {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}, errors, tuple(checks)
 
 

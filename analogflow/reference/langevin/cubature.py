@@ -1,0 +1,302 @@
+"""Integrals of e^{−E/T} over all space, on boxes that are halved until each is resolved, with a bound on what they miss.
+
+Interval arithmetic says of every box how little the energy can be in it, so that no valley is passed over, however bent
+or far away, and boxes are left out only where what they hold is known to be negligible.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
+
+from analogflow.problems import Langevin
+from analogflow.reference.langevin.intervals import range_of
+
+__all__ = ["MOST_VARIABLES", "Integrals", "integrals"]
+
+Array = NDArray[np.float64]
+
+_RULES = {1: (20, 16), 2: (10, 8), 3: (7, 5)}
+"""Points of Gauss's rule along each side of a box, and of the coarser one it is compared with, by their number."""
+
+MOST_VARIABLES = max(_RULES)
+"""Variables at most that are integrated over."""
+
+_VARIATION = 3.0
+"""Largest range of E/T along a side of a box that is integrated over as it is: more could be missed by both rules alike. It
+may be larger where the box holds less: by e for each `_LIGHTER` that the logarithm of its share is lower."""
+
+_LIGHTER = 16.0
+
+_NEGLIGIBLE = {1: -41.0, 2: -41.0, 3: -32.0}
+"""Logarithm of a box's share of any moment below which it is left out."""
+
+_SHARE, _ROUNDING = {1: 1e-15, 2: 1e-15, 3: 1e-13}, 5e-14
+"""Difference of the two rules, over the whole integral or over the box's own, that ends the halving."""
+
+_POINTS, _BOXES, _CHUNK = 30_000_000, 1_000_000, 400_000
+"""Points of energy and boxes at most, and points handled at a time."""
+
+_FIRST, _LAST, _DEEP = 2.0**27, 2.0**60, 100.0
+"""Half the width of the first box, and of the largest: until the energy rises by that many T."""
+
+_EPSILON = 4 * float(np.finfo(float).eps)
+"""Rounding of a box's integrals, besides that of its energy."""
+
+_SAMPLE = 200
+"""Points that stand for the law."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Integrals:
+    """∫ of e^{−(E−E₀)/T} times 1, x − x₀ and their products, with bounds on their errors.
+
+    Parameters
+    ----------
+    origin : array, shape (n,)
+        x₀.
+    least : float
+        E₀.
+    values, errors : array, shape (1 + n + n²,)
+        Integrals, and bounds on their errors.
+    low, high : array, shape (n,)
+        Corners of a box outside of which everything is negligible.
+    sample : array, shape (k, n)
+        Middles of boxes, each box as often as its share of the law.
+    """
+
+    origin: Array
+    least: float
+    values: Array
+    errors: Array
+    low: Array
+    high: Array
+    sample: Array
+
+
+def integrals(problem: Langevin) -> Integrals:
+    """Integrals of the law of `problem`, to the accuracy that some seconds allow; the errors say which that is."""
+    with np.errstate(all="ignore"):
+        point = problem.start
+        while True:
+            search = _Search(problem, _lowest(problem, point))
+            lower = search.searched()
+            if lower is None:
+                return search.integrated()
+            point = lower
+
+
+def _lowest(problem: Langevin, point: Array) -> Array:
+    """The lower of a point and the minimum below it."""
+    with threadpool_limits(limits=1):
+        found = minimize(lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B").x
+    better = np.isfinite(found).all() and problem.energy_at(found) <= problem.energy_at(point)
+    return np.asarray(found if better else point, dtype=float)
+
+
+class _Search:
+    def __init__(self, problem: Langevin, minimum: Array) -> None:
+        self.problem, self.T, self.origin = problem, problem.temperature, minimum
+        self.n = problem.size
+        self.least = float(problem.energy_at(minimum))
+        self.widths = self._widths()
+        # A box in which E has risen by n² T at most: less than all of Z.
+        self.log_z = float(np.log(2 * self.widths).sum()) - self.n**2
+        self.values, self.errors = np.zeros((2, 1 + self.n + self.n**2))
+        self.low, self.high = minimum.copy(), minimum.copy()
+        self.shells = np.zeros(2)
+        self.reach = self._reach()
+        self.points, self.boxes = 0, 0
+        self.flat: tuple[Array, ...] = ()
+        self.parts: list[tuple[Array, Array]] = []
+
+    def _energy(self, x: Array) -> Array:
+        """(E − E₀)/T; what is not defined has no weight."""
+        energy = (self.problem.energy_at(x) - self.least) / self.T
+        return np.where(np.isnan(energy), np.inf, energy)
+
+    def _widths(self) -> Array:
+        """How far from the minimum E rises by T along each axis, within a factor of two."""
+        widths = np.ones(self.n)
+        for k, axis in enumerate(np.eye(self.n)):
+            width = 2.0**60
+            for _ in range(450):
+                if max(self._energy(self.origin + width * axis), self._energy(self.origin - width * axis)) <= 1:
+                    break
+                width /= 2
+            widths[k] = width
+        return widths
+
+    def _reach(self) -> float:
+        """Half the width of the first box."""
+        directions = np.concatenate([np.eye(self.n), -np.eye(self.n)])
+        reach = _FIRST
+        while reach < _LAST and (self._energy(self.problem.start + reach * directions) < _DEEP).any():
+            reach *= 2
+        return reach
+
+    def searched(self) -> Array | None:
+        """Halve boxes until each is left out or flat enough for a rule; or a point that lies lower by more than T."""
+        start = self.problem.start
+        low, high = start[None] - self.reach, start[None] + self.reach
+        flat: list[tuple[Array, Array]] = []
+        while len(low):
+            self.boxes += len(low)
+            middle = 0.5 * (low + high)
+            here = self._energy(middle)
+            if here.min() < -1:
+                return middle[here.argmin()]
+            slopes, bound, width = self._judged(low, high, here)
+            far = (self._far(low, high) / self.widths).max(axis=1)
+            share = bound + 2 * np.log1p(far) - self.log_z
+            kept = ~(share < _NEGLIGIBLE[self.n])
+            self._lose(low[~kept], high[~kept], bound[~kept])
+            allowed = _VARIATION * self.n * np.exp(np.maximum(-share, 0) / _LIGHTER)
+            unresolved = kept & ~(width <= allowed)
+            if self.boxes > _BOXES:
+                # What is not known to be flat may hold as much as its bound says.
+                self._lose(low[unresolved], high[unresolved], bound[unresolved])
+                unresolved[:] = False
+            ready = kept & ~unresolved
+            flat.append((low[ready], high[ready]))
+            low, high = _halved(low[unresolved], high[unresolved], slopes[unresolved])
+        self.flat = tuple(np.concatenate(ends) for ends in zip(*flat, strict=True))
+        return None
+
+    def integrated(self) -> Integrals:
+        """Integrate over what was found, and bound the rest."""
+        low, high = self.flat
+        self._add(low, high)
+        self._beyond()
+        if len(low):
+            self.low, self.high = low.min(axis=0), high.max(axis=0)
+        return Integrals(self.origin, self.least, self.values, self.errors, self.low, self.high, self._sampled())
+
+    def _sampled(self) -> Array:
+        """Middles of boxes in even steps of the law's share."""
+        middles, shares = (np.concatenate(parts) for parts in zip(*self.parts, strict=True))
+        total = np.cumsum(np.maximum(shares, 0.0))
+        places = np.searchsorted(total, (np.arange(_SAMPLE) + 0.5) / _SAMPLE * total[-1])
+        return middles[np.minimum(places, len(middles) - 1)]
+
+    def _judged(self, low: Array, high: Array, here: Array) -> tuple[Array, Array, Array]:
+        """How much E/T changes along each half side at most, the logarithm of what a box can hold, and the range of E/T."""
+        half = 0.5 * (high - low)
+        energy, names = self.problem.energy, self.problem.variables
+        natural = range_of(energy, names, low, high)
+        slopes = np.empty_like(low)
+        for k, slope in enumerate(self.problem.gradient):
+            steep = range_of(slope, names, low, high)
+            slopes[:, k] = np.maximum(-steep.low, steep.high) * half[:, k] / self.T
+        slopes = np.where(np.isnan(slopes), np.inf, slopes)
+        change = slopes.sum(axis=1)
+        floor = np.fmax((natural.low - self.least) / self.T, here - change)
+        width = np.fmin((natural.high - natural.low) / self.T, 2 * change)
+        return slopes, np.log(2 * half).sum(axis=1) - floor, width
+
+    def _far(self, low: Array, high: Array) -> Array:
+        """Largest distance from the origin along each axis, shape (boxes, n)."""
+        return np.maximum(abs(low - self.origin), abs(high - self.origin))
+
+    def _lose(self, low: Array, high: Array, bound: Array) -> None:
+        """Count boxes that are left out with what they hold at most."""
+        far = self._far(low, high)
+        held = np.where(bound > -700, np.exp(bound), 0.0)
+        some = held > 0
+        self._count(self.errors, held[some], far[some])
+
+    def _count(self, into: Array, held: Array, far: Array) -> None:
+        n = self.n
+        into[0] += held.sum()
+        into[1 : 1 + n] += held @ far
+        into[1 + n :] += (far.T @ (held[:, None] * far)).ravel()
+
+    def _add(self, low: Array, high: Array) -> None:
+        """Integrate over boxes by two rules, and halve those where they differ."""
+        nodes = [_tensor(points, self.n) for points in _RULES[self.n]]
+        size = sum(len(weights) for _, weights in nodes)
+        scales = np.concatenate([[1.0], self.widths, np.outer(self.widths, self.widths).ravel()])
+        step = max(1, _CHUNK // size)
+        total = 0.0
+        while len(low):
+            again: list[tuple[Array, Array]] = []
+            for first in range(0, len(low), step):
+                a, b = low[first : first + step], high[first : first + step]
+                middle, half = 0.5 * (a + b), 0.5 * (b - a)
+                self.points += len(a) * size
+                found, coarse = (self._by_rule(middle, half, *rule) for rule in nodes)
+                off = abs(found - coarse)
+                total = max(total, float(found[:, 0].sum()), float(self.values[0]))
+                worst, own = (off / scales).max(axis=1), (abs(found) / scales).max(axis=1)
+                good = (worst <= np.maximum(_SHARE[self.n] * total, _ROUNDING * own)) | (self.points > _POINTS)
+                self.values += found[good].sum(axis=0)
+                self.errors += off[good].sum(axis=0) + _EPSILON * abs(found[good]).sum(axis=0)
+                self.parts.append((middle[good], found[good, 0]))
+                self._in_shells(a[good], b[good], found[good])
+                if not good.all():
+                    again.append(_halved(a[~good], b[~good], self._changes(middle[~good], half[~good])))
+            low, high = (np.concatenate([part[k] for part in again]) if again else low[:0] for k in (0, 1))
+
+    def _by_rule(self, middle: Array, half: Array, offsets: Array, weights: Array) -> Array:
+        """Integrals of 1, x − x₀ and products over each box, shape (boxes, 1 + n + n²)."""
+        n, count = self.n, len(middle)
+        energy = self._energy(middle[:, None] + half[:, None] * offsets)
+        share = np.exp(-energy) * weights * half.prod(axis=1)[:, None]
+        products = (offsets[:, :, None] * offsets[:, None, :]).reshape(-1, n * n)
+        # About a box's own middle moments are sums of one matrix; then they are moved to the origin.
+        mass, first, second = share.sum(axis=1), (share @ offsets) * half, (share @ products).reshape(-1, n, n)
+        second = second * half[:, :, None] * half[:, None, :]
+        away = middle - self.origin
+        cross = away[:, :, None] * first[:, None, :]
+        second = second + cross + np.swapaxes(cross, 1, 2) + mass[:, None, None] * away[:, :, None] * away[:, None, :]
+        return np.concatenate([mass[:, None], first + mass[:, None] * away, second.reshape(count, -1)], axis=1)
+
+    def _changes(self, middle: Array, half: Array) -> Array:
+        """How much E/T changes from the middle of a box to its faces, each way, shape (boxes, n)."""
+        here = self._energy(middle)
+        moves = half[:, None, :] * np.eye(self.n)
+        ahead, behind = (self._energy(middle[:, None, :] + sign * moves) for sign in (1, -1))
+        changes = abs(ahead - here[:, None]) + abs(behind - here[:, None])
+        return np.where(np.isfinite(changes), changes, np.inf) + 1e-9 * half / self.widths
+
+    def _in_shells(self, low: Array, high: Array, found: Array) -> None:
+        """Mass times the square of its distance in the last octaves of the first box: what is beyond goes on like it."""
+        far = np.maximum(abs(low - self.problem.start), abs(high - self.problem.start)).max(axis=1)
+        for k in range(2):
+            outside = (far > self.reach / 2 ** (2 - k)) & (far <= self.reach / 2 ** (1 - k) * (1 + 1e-9))
+            self.shells[k] += (found[outside, 0] * far[outside] ** 2).sum()
+
+    def _beyond(self) -> None:
+        """Add what lies outside the first box, if it goes on as it came."""
+        inner, outer = self.shells[:2]
+        if outer > 0:
+            ratio = outer / inner if inner > 0 else np.inf
+            beyond = outer * ratio / (1 - ratio) if ratio < 1 else np.inf
+            self._count(self.errors, np.array([beyond / self.reach**2]), np.full((1, self.n), self.reach))
+
+
+def _halved(low: Array, high: Array, changes: Array) -> tuple[Array, Array]:
+    """Both halves of each box, cut where `changes`, shape (boxes, n), is largest: across the longest side of several."""
+    if not len(low):
+        return low, high
+    longest = np.where(changes >= changes.max(axis=1, keepdims=True) * (1 - 1e-9), high - low, -1.0)
+    longest = np.where(np.isinf(changes), np.maximum(longest, high - low), longest)
+    axis = longest.argmax(axis=1)
+    rows = np.arange(len(low))
+    middle = 0.5 * (low + high)[rows, axis]
+    left, right = high.copy(), low.copy()
+    left[rows, axis] = middle
+    right[rows, axis] = middle
+    return np.concatenate([low, right]), np.concatenate([left, high])
+
+
+def _tensor(points: int, n: int) -> tuple[Array, Array]:
+    """Gauss's rule on [−1, 1]ⁿ: places, shape (pointsⁿ, n), and weights."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    grid = np.stack(np.meshgrid(*[nodes] * n, indexing="ij"), axis=-1).reshape(-1, n)
+    product = np.prod(np.stack(np.meshgrid(*[weights] * n, indexing="ij"), axis=-1), axis=-1).ravel()
+    return grid, product

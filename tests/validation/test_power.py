@@ -1,0 +1,131 @@
+"""Checks of laws that could not have failed do not pass, and chains that did not see their law do not conclude."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from analogflow import Hopfield, Langevin, Outcome, Trajectory, certify, solve
+from analogflow.cli import main
+from analogflow.validation.certifiers import FAILED, PASSED, UNDECIDED, Check
+from analogflow.validation.stationary import law_checks, law_of
+
+DATA = Path(__file__).parents[2] / "examples" / "data"
+WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
+DEEP = Langevin("10*(x**2 - 1)**2", ["x"], 0.5)
+
+
+def chain(effective, *, mean=0.0, deviation=1.0, seed=0, points=20_000):
+    """A run of an autoregressive process whose mean has about that many effective samples."""
+    correlation = (points / effective - 1) / (points / effective + 1)
+    noise = np.random.default_rng(seed).normal(size=points)
+    series = np.asarray(lfilter([np.sqrt(1 - correlation**2)], [1.0, -correlation], noise))
+    values = {"x": (mean + deviation * series)[:, None]}
+    return Trajectory(np.linspace(0.0, 100.0, points), values, Outcome.STATIONARY, "")
+
+
+def verdicts(run, problem, **options):
+    return {check.name: check for check in certify(problem, run, **options).checks}
+
+
+def test_three_verdicts_and_passed_stays_a_bool():
+    found = [Check("a", True, ""), Check("a", False, ""), Check.undecided("a", "")]
+    assert [check.verdict for check in found] == [PASSED, FAILED, UNDECIDED]
+    assert [check.passed for check in found] == [True, False, False]
+
+
+@pytest.mark.parametrize("effective", [10, 30, 100, 3000])
+def test_a_check_passes_only_where_an_error_of_the_accuracy_would_not(effective):
+    """Thirty right chains each, and thirty off by a quarter and by half a standard deviation: none of these passes.
+
+    The limit is passed by one right number in 370; of thirty chains of two numbers one would fail in one of six sets.
+    """
+    problem = Langevin("0.5*x**2", ["x"], 1.0)
+    right = [certify(problem, chain(effective, seed=seed)).checks for seed in range(30)]
+    off = [certify(problem, chain(effective, mean=0.55, seed=seed)).checks for seed in range(30)]
+    assert not any(all(check.passed for check in checks) for checks in off)
+    passed = sum(all(check.passed for check in checks) for checks in right)
+    assert passed == 0 if effective < 300 else passed >= 28
+    if effective < 300:
+        said = [check for check in right[0] if check.verdict == UNDECIDED]
+        assert said
+        assert all("0.25 is asked for" in check.detail and "τ would tell" in check.detail for check in said)
+
+
+def test_time_that_would_tell_is_in_proportion_to_the_square_of_the_error():
+    problem = Langevin("0.5*x**2", ["x"], 1.0)
+    run = chain(100, seed=1)
+    needed = {}
+    for accuracy in (0.2, 0.1, 0.05):
+        said = verdicts(run, problem, accuracy=accuracy)["mean agrees with the reference"].detail
+        needed[accuracy] = float(said.split("about ")[1].split()[0])
+    assert needed[0.1] / needed[0.2] == pytest.approx(4, rel=0.1)
+    assert needed[0.05] / needed[0.1] == pytest.approx(4, rel=0.1)
+
+
+def test_the_shipped_double_well_is_not_passed_on_thirty_samples(capsys):
+    assert main(["solve", "langevin", str(DATA / "langevin_double_well.json"), "--engine", "block", "--json"]) == 1
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    assert {check["verdict"] for check in checks if not check["passed"]} == {UNDECIDED}
+    assert main(["solve", "langevin", str(DATA / "langevin_double_well.json"), "--engine", "block"]) == 1
+    assert "too few samples" in " ".join(capsys.readouterr().out.split())
+
+
+def test_shipped_laws_with_samples_enough_pass():
+    assert main(["solve", "langevin", str(DATA / "langevin_coupled.json"), "--engine", "block", "--json"]) == 0
+    assert main(["solve", "hopfield", str(DATA / "hopfield_law.json"), "--engine", "block", "--json"]) == 0
+
+
+@pytest.mark.parametrize("start", [1.0, -1.0])
+def test_a_run_that_never_crosses_neither_passes_nor_fails_by_its_own_errors(start):
+    """Some 500 effective samples of one valley of two: 22 standard errors off, and it knows of nothing."""
+    run = chain(500, mean=start, deviation=0.08)
+    found = verdicts(run, DEEP)
+    for name in ("mean", "covariance"):
+        check = found[f"{name} agrees with the reference"]
+        assert check.verdict == UNDECIDED
+        assert "the run was never in the valley at x = " in check.detail
+        assert "50%" in check.detail
+
+
+def test_a_real_circuit_that_never_crosses():
+    found = solve(Langevin("10*(x**2 - 1)**2", ["x"], 0.5, start=[1.0]), engine="block", time_constants=5.0)
+    assert {check.verdict for check in found.certificate.checks if not check.passed} == {UNDECIDED}
+
+
+def test_halves_that_contradict_each_other_tell_nothing():
+    """One crossing in the middle: each half is sure of itself."""
+    one, other = (chain(500, mean=mean, deviation=0.08, seed=seed, points=10_000) for seed, mean in enumerate((1.0, -1.0)))
+    values = {"x": np.concatenate([one.values["x"], other.values["x"]])}
+    run = Trajectory(np.linspace(0, 100, 20_000), values, Outcome.STATIONARY, "")
+    checks = law_checks(law_of(run, ["x"], skipped=0.0), [0.0], [[1.0]])
+    assert [check.verdict for check in checks] == [UNDECIDED, UNDECIDED]
+    assert "two halves of the run contradict each other" in checks[0].detail
+
+
+def test_a_wrong_law_of_one_valley_still_fails():
+    run = chain(1000, mean=0.0, deviation=1.0)
+    assert verdicts(run, Langevin("0.5*(x - 2)**2", ["x"], 1.0))["mean agrees with the reference"].verdict == FAILED
+    assert (
+        verdicts(run, Langevin("0.5*x**2 + 1e-9*x**4", ["x"], 5.0))["covariance agrees with the reference"].verdict == FAILED
+    )
+
+
+def test_a_reference_that_is_not_known_well_enough_is_not_passed():
+    law = law_of(chain(3000), ["x"], skipped=0.0)
+    for gaps in (([0.2], [[0.0]]), ([0.0], [[0.2]])):
+        checks = law_checks(law, [0.0], [[1.0]], gaps=gaps)
+        assert [check.verdict for check in checks].count(UNDECIDED) == 1
+        assert any("the reference itself is known to 0.2 of" in check.detail for check in checks)
+
+
+def test_imperfections_of_a_cold_network_are_relative_to_its_fluctuations():
+    """Beside fluctuations of a millionth, an offset of 0.01 is no small error: it was let pass as absolute."""
+    cold = Hopfield([[0.5]], [1.0], temperature=1e-12)
+    right = solve(cold, engine="block", time_constants=200.0, seed=3)
+    moved = {name: value + 0.01 for name, value in right.run.values.items()}
+    run = Trajectory(right.run.time, moved, right.run.outcome, right.run.detail, right.run.record)
+    failed = [check for check in certify(cold, run, tolerance=0.05).checks if check.verdict == FAILED]
+    assert "mean agrees with the reference" in [check.name for check in failed]
