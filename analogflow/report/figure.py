@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 from analogflow.problems.contents import whole_file
@@ -22,6 +25,7 @@ __all__ = [
     "check_writable",
     "describe",
     "new_figure",
+    "plot_lines",
     "save_figure",
     "style",
 ]
@@ -34,6 +38,9 @@ INK = "#222222"
 
 MUTED = "#777777"
 """Colour of axes and remarks."""
+
+_LABELLED = 8
+"""Most lines of one kind that have an entry in the legend each."""
 
 FORMATS = (".svg", ".png", ".pdf")
 """Endings a figure may have."""
@@ -62,6 +69,20 @@ def new_figure(width: float, height: float) -> Figure:
     """Empty figure of the given size in inches, in the shared style."""
     with style():
         return Figure(figsize=(width, height), layout="constrained")
+
+
+def plot_lines(axes: Axes, x: NDArray[np.float64], columns: NDArray[np.float64], name: str, **way: Any) -> None:
+    """Draw a line for each column, shape (len(x), n), with an entry of the legend for each, or one for all of many.
+
+    As in all our figures, a line without an entry has the label of the one that stands for it, after an underscore.
+    """
+    count = columns.shape[1]
+    every = f"{name} 1 to {count}"
+    for k in range(count):
+        label = f"{name} {k + 1}" if count > 1 else name
+        if count > _LABELLED:
+            label = f"_{every}" if k else every
+        axes.plot(x, columns[:, k], color=PALETTE[k % len(PALETTE)], label=label, **way)
 
 
 def describe(figure: Figure, text: str) -> None:

@@ -33,7 +33,7 @@ def plot_reproduction(reproduction: Reproduction) -> Figure:
     panels = reproduction.panels
     columns = 2 if len(panels) == 2 * (_ABREAST - 1) else min(len(panels), _ABREAST)
     rows = -(-len(panels) // columns)
-    entries = max(len([curve for curve in panel.curves if curve.style != "faint"]) for panel in panels)
+    entries = max(len([curve for curve in panel.curves if curve.style != "faint"]) + 1 for panel in panels)
     with style():
         figure = new_figure(_WIDTH * columns, rows * (_HEIGHT + _LEGEND_LINE * (entries // 2)))
         cells = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -48,13 +48,16 @@ def plot_reproduction(reproduction: Reproduction) -> Figure:
 
 def _draw(axes: Axes, panel: Panel) -> None:
     colours: dict[str, str] = {}
+    # One entry says what all faint lines are: what their labels add to those of the lines they belong to.
+    faint = "faint: " + ", ".join(dict.fromkeys(c.label.partition(", ")[2] for c in panel.curves if c.style == "faint"))
     for curve in panel.curves:
         # A line and the points beside it that begin with the same word belong together.
         word = curve.label.split(",")[0]
         colour = colours.setdefault(word, PALETTE[len(colours) % (len(PALETTE) - 2)])
-        label = "_" if curve.style == "faint" else curve.label
-        axes.plot(curve.x, curve.y, color=MUTED if curve.style == "dotted" else colour, label=label,
-                  **_STYLES[curve.style])  # fmt: skip
+        label = f"_{faint}" if curve.style == "faint" else curve.label
+        axes.plot(curve.x, curve.y, color=MUTED if curve.style == "dotted" else colour, label=label, **_STYLES[curve.style])
+    if any(curve.style == "faint" for curve in panel.curves):
+        axes.plot([], [], color=MUTED, label=faint, **_STYLES["faint"])
     axes.set(xlabel=panel.x, ylabel=panel.y, title=panel.title)
     axes.set_xscale("log" if panel.log_x else "linear")
     axes.set_yscale("log" if panel.log_y else "linear")

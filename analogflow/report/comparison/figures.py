@@ -43,7 +43,7 @@ def plot_comparison(comparison: Comparison) -> Figure:
         errors = [p.error for c in drawn for p in c.points]
         least = max(min(errors, default=_FLOOR), _FLOOR)
         for panel, label in zip(axes, ("time (s)", "energy (J)", "work (operations)"), strict=True):
-            panel.axhline(comparison.accuracy, color=INK, lw=0.8, ls=":")
+            panel.axhline(comparison.accuracy, color=INK, lw=0.8, ls=":", label="accuracy asked for")
             panel.set(xscale="log", yscale="log", xlabel=label, ylim=(least / 3, None))
             _decades(panel)
         cut = f", at least {_FLOOR:g}" if any(error < _FLOOR for error in errors) else ""
@@ -79,7 +79,7 @@ def _line(axes, contender: Contender, quantity: str, k: int) -> None:
     colour = PALETTE[k % (len(PALETTE) - 2)]
     if contender.kind == "analog":
         axes.plot(x, y, color=colour, lw=1.6, ls=_DASHES[k % len(_DASHES)], label=contender.name)
-        axes.plot(x[-1], y[-1], "|", color=colour, ms=8, mew=1.6)
+        axes.plot(x[-1], y[-1], "|", color=colour, ms=8, mew=1.6, label=f"_{contender.name}")
     else:
         axes.plot(x, y, color=colour, lw=0.7, ls="--", marker=_MARKERS[k % len(_MARKERS)], ms=3.5, mec=MUTED, mew=0.3,
                   label=contender.name)  # fmt: skip

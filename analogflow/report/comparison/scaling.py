@@ -35,12 +35,14 @@ def plot_scaling(scalings: Sequence[Scaling]) -> Figure:
         settling, parts, time, energy = figure.subplots(2, 2).ravel()
         for colour, scaling in zip(PALETTE, scalings, strict=False):
             n = [p.inputs for p in scaling.points]
-            settling.plot(n, [p.settling for p in scaling.points], color=colour, marker="o", ms=3.5)
-            parts.plot(n, [p.parts for p in scaling.points], color=colour, marker="o", ms=3.5)
-            for side, _, dashes, marker in _SIDES:
+            settling.plot(
+                n, [p.settling for p in scaling.points], color=colour, marker="o", ms=3.5, label=f"_{scaling.kind}"
+            )
+            parts.plot(n, [p.parts for p in scaling.points], color=colour, marker="o", ms=3.5, label=f"_{scaling.kind}")
+            for side, what, dashes, marker in _SIDES:
                 for panel, unit in ((time, "seconds"), (energy, "joules")):
                     values = [getattr(p, f"{side}_{unit}") for p in scaling.points]
-                    panel.plot(n, values, color=colour, ls=dashes, marker=marker, ms=3.5, lw=1.2)
+                    panel.plot(n, values, color=colour, ls=dashes, marker=marker, ms=3.5, lw=1.2, label=f"_{what}")
         sizes = sorted({p.inputs for scaling in scalings for p in scaling.points})
         labels = ("settling time (τ)", "parts, transistors", "time (s)", "energy (J)")
         for panel, label in zip((settling, parts, time, energy), labels, strict=True):

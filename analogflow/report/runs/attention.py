@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from analogflow.report.figure import PALETTE, new_figure, style
+from analogflow.report.figure import PALETTE, new_figure, plot_lines, style
 from analogflow.solution import Solution
 
 __all__ = ["plot_attention"]
@@ -22,12 +22,11 @@ def plot_attention(solution: Solution) -> Figure:
     speed = np.linalg.norm(np.diff(path, axis=0), axis=2) / np.diff(time)[:, None]
     off = abs(np.linalg.norm(path, axis=2) - 1).max(axis=1).clip(1e-17)
     with style():
-        figure = new_figure(7.2, 2.9)
+        figure = new_figure(7.2, 3.1)
         left, middle, right = figure.subplots(1, 3)
-        for i in range(path.shape[1]):
-            colour = PALETTE[i % len(PALETTE)]
-            left.plot(time, path[:, i, 0], color=colour, lw=1.2)
-            middle.plot(middle_times, speed[:, i], color=colour, lw=1.0)
+        plot_lines(left, time, path[:, :, 0], "token", lw=1.2)
+        plot_lines(middle, middle_times, speed, "token", lw=1.0)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=8, fontsize=8)
         left.set(ylabel="first coordinate of each token", ylim=(-1.05, 1.05))
         middle.set(ylabel="speed of each token (1/τ)", ylim=(0, None))
         right.semilogy(time, off, color=PALETTE[1], lw=1.2)

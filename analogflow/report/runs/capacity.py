@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, style
+from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, plot_lines, style
 from analogflow.solution import Solution
 
 __all__ = ["plot_capacity"]
-
-_LABELLED = 8
 
 
 def plot_capacity(solution: Solution) -> Figure:
@@ -22,16 +20,15 @@ def plot_capacity(solution: Solution) -> Figure:
     with style():
         figure = new_figure(7.2, 2.9)
         left, middle, right = figure.subplots(1, 3)
-        for k in range(z.shape[1]):
-            left.plot(run.time, z[:, k], color=PALETTE[k % len(PALETTE)], lw=1.4)
-            if z.shape[1] <= _LABELLED:
-                left.annotate(f"$z_{k + 1}$", (1.01, z[-1, k]), xycoords=("axes fraction", "data"), va="center")
+        plot_lines(left, run.time, z, "input", lw=1.4)
+        left.legend(fontsize=7.5)
         left.set(ylabel="input distribution $z$", ylim=(min(0, z.min()), None))
-        middle.plot(run.time, information, color=PALETTE[0], lw=1.4)
-        middle.axhline(capacity, color=MUTED, lw=0.8, ls="--")
-        middle.annotate(f"C = {capacity:.6f}", (0.98, capacity), xycoords=("axes fraction", "data"), ha="right", va="top",
+        name, limit = "mutual information $I(z)$ (nat)", f"C = {capacity:.6f}"
+        middle.plot(run.time, information, color=PALETTE[0], lw=1.4, label=name)
+        middle.axhline(capacity, color=MUTED, lw=0.8, ls="--", label=limit)
+        middle.annotate(limit, (0.98, capacity), xycoords=("axes fraction", "data"), ha="right", va="top",
                         xytext=(0, -3), textcoords="offset points", color=INK)  # fmt: skip
-        middle.set(ylabel="mutual information $I(z)$ (nat)")
+        middle.set(ylabel=name)
         right.semilogy(run.time, abs(information - capacity).clip(1e-17), color=PALETTE[1], lw=1.2)
         right.set(ylabel="$|I(z) - C|$ (nat)")
         for axis in (left, middle, right):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -24,7 +26,12 @@ def plot_law(solution: Solution) -> Figure:
         figure = new_figure(7.2, 2.9)
         left, middle, right = figure.subplots(1, 3)
         for k, name in enumerate(solution.flow.states):
-            left.plot(run.time[shown], run.values[name][shown], color=PALETTE[k % len(PALETTE)], lw=0.8)
+            way: dict[str, Any] = {"color": PALETTE[k % len(PALETTE)], "lw": 0.8}
+            first, *others = run.values[name][shown].T
+            left.plot(run.time[shown], first, label=name, **way)
+            for path in others:
+                left.plot(run.time[shown], path, label=f"_{name}", **way)
+        left.legend(fontsize=7.5)
         left.set(xlabel="time (τ)", ylabel=", ".join(solution.flow.states), xlim=(0, end))
         if "energy" in run.values:
             middle.plot(run.time[shown], run.values["energy"][shown, 0], color=PALETTE[0], lw=0.8)
@@ -32,7 +39,7 @@ def plot_law(solution: Solution) -> Figure:
         for k, name in enumerate(("mean", "covariance") if stationary else ("mean",)):
             exact, found = (np.ravel(part[name]) for part in (certificate.reference, certificate.answer))
             right.plot(exact, found, "o", ms=3, color=PALETTE[k], label=name)
-        right.axline((0, 0), slope=1, color=MUTED, lw=0.8, ls="--")
+        right.axline((0, 0), slope=1, color=MUTED, lw=0.8, ls="--", label="equal")
         right.set(xlabel="reference", ylabel="run")
         right.legend(frameon=False)
         figure.suptitle(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from analogflow.report.figure import PALETTE, new_figure, style
+from analogflow.report.figure import PALETTE, new_figure, plot_lines, style
 from analogflow.solution import Solution
 
 __all__ = ["plot_paths"]
@@ -22,15 +23,20 @@ def plot_paths(solution: Solution) -> Figure:
     with style():
         figure = new_figure(7.2, 0.5 + 2.2 * rows)
         axes = figure.subplots(rows, min(len(names), _COLUMNS), squeeze=False).ravel()
+        dots: list[Line2D] = []
         for axis, name in zip(axes, names, strict=False):
             path = run.values[name]
-            for k in range(path.shape[1]):
-                axis.plot(run.time, path[:, k], color=PALETTE[k % len(PALETTE)], lw=1.2)
+            plot_lines(axis, run.time, path, name, lw=1.2)
             exact = certificate.reference.get(name)
+            if path.shape[1] > 1:
+                axis.legend(fontsize=7.5)
             if exact is not None and name in certificate.errors and path.shape[1] == 1:
                 value = exact[0] if isinstance(exact, list) else exact
-                axis.plot(min(end, run.time[-1]), value, "o", color=PALETTE[0], ms=4, mfc="none", clip_on=False)
+                dots = axis.plot(min(end, run.time[-1]), value, "o", color=PALETTE[0], ms=4, mfc="none", clip_on=False,
+                                 label="reference")  # fmt: skip
             axis.set(xlabel="time (τ)", ylabel=name, xlim=(0, end))
+        if dots:
+            figure.legend(handles=dots, loc="outside lower right", fontsize=7.5)
         for axis in axes[len(names) :]:
             axis.set_visible(False)
         figure.suptitle(

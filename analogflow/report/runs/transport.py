@@ -29,14 +29,19 @@ def plot_transport(solution: Solution) -> Figure:
         left.locator_params(integer=True)
         middle.semilogy(run.time, off, color=PALETTE[1], lw=1.2)
         middle.set(ylabel=r"$\sum_j |\sum_i P_{ij} - b_j|$")
-        right.plot(run.time, run.values["cost"][:, 0], color=PALETTE[0], lw=1.4)
-        right.axhline(solution.certificate.reference["cost"], color=MUTED, lw=0.8, ls="--")
+        right.plot(run.time, run.values["cost"][:, 0], color=PALETTE[0], lw=1.4, label="cost")
+        right.axhline(solution.certificate.reference["cost"], color=MUTED, lw=0.8, ls="--", label="exact cost")
+        shown = right.get_lines()
         right.set(ylabel="cost")
         if "epsilon" in run.values:
             twin = right.twinx()
-            twin.semilogy(run.time, np.maximum(run.values["epsilon"][:, 0], 1e-17), color=PALETTE[2], lw=1.2)
+            twin.semilogy(
+                run.time, np.maximum(run.values["epsilon"][:, 0], 1e-17), color=PALETTE[2], lw=1.2, label="temperature ε"
+            )
+            shown = [*shown, *twin.get_lines()]
             twin.set(ylabel="temperature ε")
             twin.spines.right.set_visible(True)
+        right.legend(handles=shown, fontsize=7.5)
         for axis in (middle, right):
             axis.set(xlabel="time (τ)", xlim=(0, end))
         figure.suptitle(

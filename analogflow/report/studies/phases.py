@@ -72,7 +72,8 @@ def plot_phases(
             elif max(share.shape) <= _MOST_WRITTEN:
                 axes.text(j + 0.5, i + 0.5, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=7,
                           color="white" if share[i, j] < _DARK else INK)  # fmt: skip
-        _outline(axes, share > 0.5)
+        if _outline(axes, share > 0.5):
+            figure.legend(loc="outside upper center", fontsize=7.5)
         for axis, name, count in ((axes.xaxis, across, columns), (axes.yaxis, up, rows)):
             step = -(-count // _MOST_WRITTEN)
             axis.set_ticks((np.arange(count) + 0.5)[::step], [f"{level:g}" for level in summary[name].values[::step]])
@@ -94,9 +95,10 @@ def plot_phases(
     return figure
 
 
-def _outline(axes: Any, inside: np.ndarray) -> None:
-    """A line along every edge between a cell inside and one outside."""
+def _outline(axes: Any, inside: np.ndarray) -> bool:
+    """Draw a line along every edge between a cell inside and one outside; whether there is any."""
     rows, columns = inside.shape
+    name, drawn = "more than half", False
     for i, j in zip(*np.nonzero(inside), strict=True):
         for other, ends in (
             ((i - 1, j), ([j, j + 1], [i, i])),
@@ -105,4 +107,6 @@ def _outline(axes: Any, inside: np.ndarray) -> None:
             ((i, j + 1), ([j + 1, j + 1], [i, i + 1])),
         ):
             if 0 <= other[0] < rows and 0 <= other[1] < columns and not inside[other]:
-                axes.plot(*ends, color="#D55E00", lw=2, solid_capstyle="round")
+                axes.plot(*ends, color="#D55E00", lw=2, solid_capstyle="round", label=f"_{name}" if drawn else name)
+                drawn = True
+    return drawn

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_quantiles"]
 
+_OUTER = "5%, 95%"
+
 
 def plot_quantiles(
     dataset: xarray.Dataset,
@@ -68,9 +70,9 @@ def plot_quantiles(
                 drawn = np.where(np.isfinite(value), value, np.nan)
                 axes.fill_between(levels, bottom, top, where=np.isfinite(value), color=way["color"], alpha=alpha, lw=0)
                 if quantile == 0.5:
-                    axes.plot(levels, drawn, **way, lw=1.3, ms=4)
+                    axes.plot(levels, drawn, **way, lw=1.3, ms=4, label=f"_{name}")
                 else:
-                    axes.plot(levels, drawn, color=way["color"], lw=0.9, ls=":")
+                    axes.plot(levels, drawn, color=way["color"], lw=0.9, ls=":", label=f"_{_OUTER}")
                 for level in levels[np.isinf(value)]:
                     axes.annotate(
                         "▲", (level, 1.0), xycoords=axes.get_xaxis_transform(),
@@ -82,7 +84,7 @@ def plot_quantiles(
         range_axis(axes)
         level_axis(axes, levels)
         axes.set(xlabel=label(part, along), ylabel=label(part, variable))
-        series.append(Line2D([], [], color=MUTED, lw=0.8, ls=":", label="5%, 95%"))
+        series.append(Line2D([], [], color=MUTED, lw=0.8, ls=":", label=_OUTER))
         if failures:
             series.append(Line2D([], [], color=INK, ls="", marker="^", ms=4, label="among failures"))
         figure.legend(handles=series, loc="outside upper center", ncols=2, fontsize=7.5)

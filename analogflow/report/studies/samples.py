@@ -59,7 +59,9 @@ def plot_histogram(
             axes.stairs(counts, edges, color=way["color"], lw=1.2, ls=way["ls"], label=shown)
             middle = np.quantile(errors, 0.5, method="inverted_cdf")
             if np.isfinite(middle):
-                axes.plot(middle, 0, "^", color=way["color"], mec="white", ms=7, clip_on=False, zorder=5)
+                axes.plot(middle, 0, "^", color=way["color"], mec="white", ms=7, clip_on=False, zorder=5,
+                          label="_median")  # fmt: skip
+        axes.plot([], [], "^", color=MUTED, mec="white", ms=7, label="median")
         if logarithmic:
             axes.set_xscale("log")
         axes.set(xlabel=label(part, variable), ylabel="samples", ylim=(0, None))
@@ -110,7 +112,8 @@ def plot_sample_paths(
         figure = new_figure(COLUMN, 2.6)
         axes = figure.subplots()
         for k in range(min(shown, len(paths))):
-            axes.plot(time, paths[k], color=MUTED if ok[k] else PALETTE[1], lw=0.5, ls="-" if ok[k] else "--", alpha=0.7)
+            axes.plot(time, paths[k], color=MUTED if ok[k] else PALETTE[1], lw=0.5, ls="-" if ok[k] else "--", alpha=0.7,
+                      label="_samples" if ok[k] else "_failed")  # fmt: skip
         axes.plot([], [], color=MUTED, lw=0.5, label="samples")
         if not ok[:shown].all():
             axes.plot([], [], color=PALETTE[1], lw=0.7, ls="--", label="failed")

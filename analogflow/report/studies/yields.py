@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_tolerance", "plot_yields"]
 
 _POINTS = 120
+_OUTSIDE, _OPEN = "outside the grid", "interval is open"
 _SPREAD = 0.18
 """Inches over which the bars of all series at one level are spread."""
 
@@ -73,9 +74,7 @@ def plot_yields(
             axes.fill_between(places, 100 * curve.low, 100 * curve.high, color=way["color"], alpha=0.2, lw=0)
             axes.plot(places, 100 * curve.yields, **way, lw=1.3, label=f"{name} ({curve.failed} of {curve.samples} failed)")
         if mark is not None:
-            axes.axvline(mark, color=MUTED, lw=0.8, ls=":")
-            axes.annotate(f"{mark:g}", (mark, 0.0), xycoords=("data", "axes fraction"), xytext=(-2, 1), fontsize=7.5,
-                          textcoords="offset points", ha="right", va="bottom")  # fmt: skip
+            axes.axvline(mark, color=MUTED, lw=0.8, ls=":", label=f"limit {mark:g}")
         axes.set_xscale("log")
         share_axis(axes)
         axes.set(xlabel=f"limit of the {label(part, variable)}", ylabel="yield (%)", xlim=(places[0], places[-1]))
@@ -131,6 +130,7 @@ def plot_tolerance(
         figure = new_figure(COLUMN, 2.9)
         axes = figure.subplots()
         names = part[by].values
+        unbound = False
         apart = min(_SPREAD / len(names), 0.08)
         for k, name in enumerate(names):
             row = found.sel({by: name})
@@ -139,23 +139,26 @@ def plot_tolerance(
             at_ = np.where(where == "below", levels[0], np.where(where == "above", levels[-1], value))
             open_low, open_high = np.isnan(low) & (where != "below"), np.isinf(high) & (where != "above")
             low, high = np.where(np.isnan(low), levels[0], low), np.where(np.isinf(high), levels[-1], high)
-            way = look(k)
+            way, unbound = look(k), unbound or bool(open_low.any() or open_high.any())
             beside = axes.transData + ScaledTranslation(apart * (k - (len(names) - 1) / 2), 0, figure.dpi_scale_trans)
             axes.vlines(places, low, high, color=way["color"], lw=3.5, alpha=0.3, transform=beside)
             for unbounded, level, marker in ((open_low, levels[0], CARETDOWNBASE), (open_high, levels[-1], CARETUPBASE)):
                 axes.plot(places[unbounded], np.full(unbounded.sum(), level), ls="", marker=marker, ms=6, alpha=0.5,
-                          color=way["color"], transform=beside)  # fmt: skip
-            axes.plot(places, at_, color=way["color"], ls=way["ls"], lw=1.0, transform=beside)
+                          color=way["color"], transform=beside, label=f"_{_OPEN}")  # fmt: skip
+            axes.plot(places, at_, color=way["color"], ls=way["ls"], lw=1.0, transform=beside, label=f"_{name}")
             for state, marker in (("inside", way["marker"]), ("below", "v"), ("above", "^")):
+                entry = name if state == "inside" else _OUTSIDE
                 here = where == state
                 axes.plot(places[here], at_[here], ls="", marker=marker, color=way["color"], ms=5,
-                          mfc="white" if state != "inside" else None, transform=beside)  # fmt: skip
+                          mfc="white" if state != "inside" else None, transform=beside, label=f"_{entry}")  # fmt: skip
             axes.plot([], [], **way, lw=1.0, ms=5, label=str(name))
         level_axis(axes, levels, "y")
         level_axis(axes, places, margin=0.08)
         axes.set(xlabel=label(part, against), ylabel=f"tolerated {label(part, along)}")
         if (found["where"] != "inside").any():
-            axes.plot([], [], ls="", marker="v", mfc="white", color=MUTED, ms=5, label="outside the grid")
+            axes.plot([], [], ls="", marker="v", mfc="white", color=MUTED, ms=5, label=_OUTSIDE)
+        if unbound:
+            axes.plot([], [], ls="", marker=CARETUPBASE, color=MUTED, alpha=0.5, ms=6, label=_OPEN)
         figure.legend(loc="outside upper center", ncols=2, fontsize=7.5)
         fixed = held(dataset, (along, against, by), condition)
         aim = f"{target:.0%} of samples within {limit:g} {part[variable].attrs.get('units', '')}".strip()
