@@ -45,6 +45,19 @@ def test_map_says_what_binds_and_exits_with_1(channel, capsys):
     assert found["needs"]["multipliers"] > found["has"]["multipliers"]
 
 
+def test_map_refuses_what_comes_out_too_coarse_unless_more_is_allowed(channel, tmp_path, capsys):
+    (tmp_path / "spikes.toml").write_text(
+        'name = "spikes"\ntime = 100.0\n[states]\nv = -1.0\nw = 1.0\n[equations]\n'
+        'v = "v - v ** 3 / 3 - w + 0.5"\nw = "0.08 * (v + 0.7 - 0.8 * w)"\n'
+    )
+    assert main(["map", "spikes.toml", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["binding"][0].startswith("resolution: with coefficients of 12 bits v is ")
+    assert found["followed"]["rounded"]["relative"] > found["limit"] == 0.01
+    assert main(["map", "spikes.toml", "--limit", "0.2"]) == 0
+    assert "fits" in capsys.readouterr().out
+
+
 def test_map_writes_the_configuration_where_it_fits(channel, tmp_path, capsys):
     (tmp_path / "rest.json").write_text(
         json.dumps({"U": [[0.3, 0.1], [0.1, 0.2]], "I": [0.5, -0.5], "gain_v": [[1, 0], [0, 1]], "gain_h": [[1, 0], [0, 1]],

@@ -24,7 +24,7 @@ from analogflow.cli.progress import fraction_bar
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES
-from analogflow.hardware import BOARDS, map_flow
+from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
@@ -113,6 +113,13 @@ def about_map(parser: argparse.ArgumentParser) -> None:
     """Options of ``analogflow map``: a board has its own parts."""
     about_problem(parser)
     parser.add_argument("--board", default="lucidac", metavar="NAME", help=f"{', '.join(BOARDS)}, or a TOML file (lucidac)")
+    parser.add_argument(
+        "--limit",
+        type=positive,
+        default=RESOLUTION,
+        metavar="SHARE",
+        help="largest distance from the flow, over its peak, that the board's coarse coefficients may cause (0.01)",
+    )
     about_json(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write the configuration of the board (.json)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
@@ -122,7 +129,7 @@ def run_map(options: argparse.Namespace) -> int:
     """Lay the flow out on a board; 1 where it does not fit."""
     problem = read_problem(options.flow, options.problem)
     refuse_existing(options.output, force=options.force)
-    mapping = map_flow(flow_of(options, problem), options.board)
+    mapping = map_flow(flow_of(options, problem), options.board, limit=options.limit)
     if options.json:
         print(json.dumps(plain(mapping.to_dict()), indent=2))
     else:

@@ -1,6 +1,6 @@
 """Boards: what analog computers one can buy hold, and whether a flow fits."""
 
 from analogflow.hardware.boards import BOARDS, Board, Figure, load_board
-from analogflow.hardware.mapping import Mapping, Readout, map_flow, read_back
+from analogflow.hardware.mapping import RESOLUTION, Mapping, Readout, map_flow, read_back
 
-__all__ = ["BOARDS", "Board", "Figure", "Mapping", "Readout", "load_board", "map_flow", "read_back"]
+__all__ = ["BOARDS", "RESOLUTION", "Board", "Figure", "Mapping", "Readout", "load_board", "map_flow", "read_back"]

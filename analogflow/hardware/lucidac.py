@@ -120,8 +120,14 @@ def machine(carrier: Mapping[str, Any], *, rate_per_second: float = 10_000.0, bi
                 break
         return matrix @ ends + constant
 
+    def signals(outputs: Array) -> dict[str, float]:
+        factors = received(outputs)[MULTIPLIER_OUTPUT:]
+        found = {f"INT{k}": float(value) for k, value in enumerate(outputs)}
+        found |= {f"MUL{k // 2}.{'ab'[k % 2]}": float(value) for k, value in enumerate(factors)}
+        return found | {f"MUL{k}": float(factors[2 * k] * factors[2 * k + 1]) for k in range(_MULTIPLIERS)}
+
     starts = np.array([0.0 - rounded(float(setting["ic"]), bits) for setting in settings])
-    return Machine(starts, lambda outputs: -speeds * received(outputs)[:_INTEGRATORS])
+    return Machine(starts, lambda outputs: -speeds * received(outputs)[:_INTEGRATORS], signals)
 
 
 def _element(lane: Route) -> float:

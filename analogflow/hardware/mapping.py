@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import abc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analogflow.errors import AnalogflowError, UnstableManifold
+from analogflow.block_engine import VectorField
+from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
 from analogflow.flows import FAMILIES, Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware import lucidac, parts, that
 from analogflow.hardware.boards import BOARDS, Board, load_board
-from analogflow.hardware.fitting.machine import Machine, final
-from analogflow.hardware.fitting.nominal import Nominal, nominal_run
+from analogflow.hardware.fitting.finer import finer
+from analogflow.hardware.fitting.following import Followed, Growth, compare, growth_of, horizon, overload
+from analogflow.hardware.fitting.machine import Machine, path
+from analogflow.hardware.fitting.nominal import Nominal, nominal_path, nominal_run
 from analogflow.hardware.fitting.scaling import Scaled, scale, unscaled
 from analogflow.hardware.fitting.smaller import size, smaller
 from analogflow.hardware.fitting.taken import Readout, Taken, take_apart, value_at
 from analogflow.hardware.needs import count_needs, shortages
 from analogflow.passes import fuse, stabilise
 
-__all__ = ["TOLERANCE", "Mapping", "Readout", "map_flow", "read_back"]
+__all__ = ["RESOLUTION", "TOLERANCE", "Mapping", "Readout", "map_flow", "read_back"]
 
 TOLERANCE = 1e-4
-"""Largest distance, in flow units, from the flow's answer at which what a configuration computes counts as the flow."""
+"""Largest distance from the flow, over the peak of what is compared, at which exact coefficients count as the flow."""
+
+RESOLUTION = 1e-2
+"""The same for coefficients and starts of the board's resolution, unless another limit is asked for."""
+
+_FINE = 0.1
+"""Share of the limit up to which coarse coefficients are left as they are."""
+
+_POINTS = 801
+"""Times at which the paths of a machine and its flow are compared."""
+
+_EXACT = 1e-9
+"""Relative size of what the integration of exact equations perturbs them by."""
 
 _MANY_SIGNALS = 2500
 """Scalar signals of a graph that is taken apart in about a second."""
@@ -54,9 +70,15 @@ class Mapping:
         Seconds of the machine for one τ of the flow.
     errors : mapping of str to float
         "ideal" and "rounded": distance of what the configuration computes from the flow's answer, flow units, with exact
-        coefficients and with those of the board's resolution; NaN where it left the machine.
+        coefficients and with those of the board's resolution; NaN where it left the machine. The largest along the path
+        where the flow is one of motion, else that at rest.
+    followed : mapping of str to Followed
+        Of the same two: the largest distance of the answer and, in a motion, of all states, relative to their peaks, and
+        until when was compared: to the end, or as far as the paths of a chaotic flow can be.
+    limit : float
+        Largest relative distance of the rounded coefficients at which it fits.
     note : str
-        What was lifted.
+        What was lifted, and whether the flow is chaotic.
     """
 
     board: Board
@@ -69,6 +91,8 @@ class Mapping:
     readout: tuple[Readout, ...] = ()
     seconds_per_time_constant: float | None = None
     errors: abc.Mapping[str, float] = dataclasses.field(default_factory=dict)
+    followed: abc.Mapping[str, Followed] = dataclasses.field(default_factory=dict)
+    limit: float = RESOLUTION
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +105,11 @@ class Mapping:
             "has": dict(self.has),
             "suggestions": list(self.suggestions),
             "errors": {name: error if np.isfinite(error) else None for name, error in self.errors.items()},
+            "followed": {
+                name: {k: v if isinstance(v, str) or np.isfinite(v) else None for k, v in dataclasses.asdict(found).items()}
+                for name, found in self.followed.items()
+            },
+            "limit": self.limit,
             "seconds_per_time_constant": self.seconds_per_time_constant,
             "readout": [dataclasses.asdict(entry) for entry in self.readout],
             "configuration": self.configuration,
@@ -91,7 +120,7 @@ class Mapping:
         return f"Mapping({self.board.name}: {'fits' if self.fits else '; '.join(self.binding)})"
 
 
-def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
+def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float = RESOLUTION) -> Mapping:
     """Hold `flow` against `board`; one that does not fit is an answer, not an exception.
 
     Parameters
@@ -99,20 +128,26 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
     flow : Flow
     board : str, path or Board
         As `load_board` takes it.
+    limit : float
+        Largest distance from the flow that coefficients of the board's resolution may cause, relative to the peak of what is
+        compared: of the answer at rest or, where the flow has an end or its path matters, of every state along the path.
 
     Raises
     ------
     BadInput
-        There is no such board, or its file is not one.
+        There is no such board, its file is not one, or `limit` is not positive.
     Untraceable
         The flow has no graph.
 
     Notes
     -----
     Where there is room, the flow is stabilised as `compile` does it, run in the block engine, scaled so that its largest
-    values fill 80% of a machine unit, and laid out. The layout is then read back into differential equations, which have
-    to end where the flow does.
+    values fill 80% of a machine unit, and laid out. The layout is then read back into differential equations, exactly and
+    with the board's resolution, which have to stay within the machine and close to the flow. Where paths that start next to
+    each other part, they are compared until a perturbation has grown to the limit.
     """
+    if not 0 < limit < np.inf:
+        raise BadInput(f"limit is {limit!r}; give a positive number: the largest distance from the flow over its peak.")
     board = board if isinstance(board, Board) else load_board(board)
     graph = fuse(flow.graph())[0]
     if _hopeless(graph, board):
@@ -141,7 +176,19 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac") -> Mapping:
     short = shortages(needs, board)
     if short:
         return _misfit(flow, graph, board, needs, short, taken.note)
-    return _laid_out(flow, graph, board, taken, scaled, run, needs)
+    judge = functools.partial(_judged, flow, graph, fuse(mended)[0], run=run, limit=limit)
+    found = judge(_lay_out(board, taken, scaled), needs=needs)
+    if "rounded" not in found.followed or found.followed["rounded"].relative <= _FINE * limit or board.kind == "patch":
+        return found
+    scaled = finer(taken.couplings, states, most, int(board.coefficient_bits.value))
+    needs = count_needs(scaled, board)
+    if shortages(needs, board):
+        return found
+    again = judge(_lay_out(board, taken, scaled), needs=needs)
+    if "rounded" not in again.followed or again.fits < found.fits:
+        return found
+    closer = again.followed["rounded"].relative < found.followed["rounded"].relative
+    return again if closer or again.fits > found.fits else found
 
 
 def read_back(board: Board, configuration: abc.Mapping[str, Any], *, exact: bool = True) -> Machine:
@@ -155,9 +202,28 @@ def read_back(board: Board, configuration: abc.Mapping[str, Any], *, exact: bool
     return parts.machine(configuration, bits=bits)
 
 
-def _laid_out(
-    flow: Flow, graph: BlockGraph, board: Board, taken: Taken, scaled: Scaled, run: Nominal, needs: dict[str, int]
-) -> Mapping:
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Laid:
+    """A flow laid out on a board: how it is set and how it is read."""
+
+    board: Board
+    taken: Taken
+    scaled: Scaled
+    configuration: dict[str, Any]
+    readout: tuple[Readout, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of the machine for one τ."""
+        return 1 / (self.board.rate_per_second.value * self.scaled.slowing)
+
+    @property
+    def precision(self) -> str:
+        """What its coefficients are, in words."""
+        return f"coefficients of {self.board.coefficient_bits.value:g} bits"
+
+
+def _lay_out(board: Board, taken: Taken, scaled: Scaled) -> _Laid:
     couplings = scaled.couplings
     held = couplings.of("integrator")
     signs: tuple[int, ...] = (1,) * len(held)
@@ -174,26 +240,96 @@ def _laid_out(
         Readout(state, index, order[element], float(scaled.scales[element + 1]) * signs[order[element]])
         for (state, index), element in couplings.places.items()
     )
-    expected = value_at(graph, flow.answer, nominal_run(graph, run.end).states[-1])
-    errors = {}
-    for name in ("ideal", "rounded"):
-        outputs = final(read_back(board, configuration, exact=name == "ideal"), run.end / scaled.slowing)
-        reached = value_at(taken.graph, flow.answer, taken.state(readout, outputs))
-        errors[name] = float(abs(reached - expected).max())
-    fits = errors["ideal"] <= TOLERANCE
-    binding = () if fits else (f"re-simulation: what was laid out ends {errors['ideal']:.2g} from the flow's answer",)
+    return _Laid(board, taken, scaled, configuration, readout)
+
+
+def _judged(
+    flow: Flow, graph: BlockGraph, mended: BlockGraph, laid: _Laid, *, run: Nominal, needs: dict[str, int], limit: float
+) -> Mapping:
+    """Read the layout back, and hold what it computes against the flow."""
+    board, taken, end, slowing = laid.board, laid.taken, run.end, laid.scaled.slowing
+    moving = flow.end_time is not None or (flow.path_matters and not run.resting)
+    times = np.linspace(0.0, end, _POINTS)
+    peaks = nominal_run(graph, end).peaks
+    nominal = nominal_path(graph, peaks, times)
+    held = {entry.state for entry in laid.readout}
+    compared = [flow.answer, *(state for state in flow.states if moving and state in held and state != flow.answer)]
+    expected = {name: value_at(graph, name, nominal) for name in compared}
+    machines = {"ideal": read_back(board, laid.configuration), "rounded": read_back(board, laid.configuration, exact=False)}
+    growth: Growth | None = None
+    followed: dict[str, Followed] = {}
+    binding: list[str] = []
+    notes = [taken.note] if taken.note else []
+    if flow.end_time is None and not run.resting:
+        notes.append(f"it is not at rest after {end:g} τ, until when it is followed")
+    machine_times = times / slowing
+    ideal = path(machines["ideal"].rates, machines["ideal"].initial, machine_times)
+    for name, machine in machines.items():
+        outputs = ideal if name == "ideal" else path(machine.rates, machine.initial, machine_times)
+        states = taken.state(laid.readout, outputs)
+        found = {quantity: value_at(taken.graph, quantity, states) for quantity in compared}
+        most, what = (TOLERANCE, "exact coefficients") if name == "ideal" else (limit, laid.precision)
+        hold = functools.partial(compare, expected, found, times, flow.answer, most)
+        followed[name] = hold((0.0 if moving else end, end))
+        if moving and not followed[name].relative <= most:
+            if growth is None:
+                field = VectorField(mended)
+                growth = growth_of(functools.partial(field, 0.0), mended.initial(), peaks, times)
+            if growth.chaotic:
+                start, drive = (_EXACT, np.zeros(_POINTS)) if name == "ideal" else _apart(machines, ideal, slowing)
+                until = horizon(growth, start, drive, most)
+                followed[name] = hold((0.0, until))
+                notes.append(
+                    f"chaotic: paths that start together part e-fold every {1 / growth.exponent:.2g} τ, so that {what} are "
+                    f"compared until {until:.3g} of {end:g} τ"
+                )
+        left = overload(machine.signals, outputs, times)
+        kind = "re-simulation" if name == "ideal" else "resolution"
+        if left:
+            binding.append(f"range: with {what} {left}")
+        elif not followed[name].relative <= most:
+            binding.append(f"{kind}: with {what} {_too_far(followed[name], most, moving)}")
+        elif growth is not None and growth.chaotic and followed[name].until < 1 / growth.exponent:
+            binding.append(
+                f"{kind}: with {what} a path may be {most:g} of its peak off after {followed[name].until:.2g} τ, sooner "
+                f"than paths that start together part e-fold ({1 / growth.exponent:.2g} τ), so that nothing can be told"
+            )
+        if binding:
+            # Coarse coefficients of a layout that is wrong with exact ones say nothing.
+            break
+    suggestions = _suggestions(flow, graph, board, finer=True) if binding else []
     return Mapping(
         board,
-        fits,
-        binding,
+        not binding,
+        tuple(binding),
         needs,
         board.has,
-        configuration=configuration,
-        readout=readout,
-        seconds_per_time_constant=1 / (board.rate_per_second.value * scaled.slowing),
-        errors=errors,
-        note=taken.note,
+        suggestions=tuple(suggestions),
+        configuration=laid.configuration,
+        readout=laid.readout,
+        seconds_per_time_constant=laid.seconds,
+        errors={name: found.error for name, found in followed.items()},
+        followed=followed,
+        limit=limit,
+        note="; ".join(notes),
     )
+
+
+def _too_far(found: Followed, limit: float, moving: bool) -> str:
+    if not moving:
+        where = f"{found.where} comes to rest {found.relative:.2g} of its peak, {found.peak:.3g}, from where the flow does"
+        return f"{where}, more than {limit:g}"
+    return (
+        f"{found.where} is {found.relative:.2g} of its peak, {found.peak:.3g}, from the flow's path at {found.at:.3g} τ, "
+        f"more than {limit:g}; it is closer until {found.within:.3g} τ"
+    )
+
+
+def _apart(machines: abc.Mapping[str, Machine], outputs: np.ndarray, slowing: float) -> tuple[float, np.ndarray]:
+    """How far rounding turns the start, and the rates along `outputs`, shape (points,): machine units, and those per τ."""
+    exact, rounded = machines["ideal"], machines["rounded"]
+    turned = np.array([np.linalg.norm(rounded.rates(y) - exact.rates(y)) for y in outputs])
+    return float(np.linalg.norm(rounded.initial - exact.initial)), turned / slowing
 
 
 def _settled(needs: abc.Mapping[str, int], board: Board) -> dict[str, int]:
@@ -208,8 +344,15 @@ def _misfit(flow: Flow, graph: BlockGraph, board: Board, needs: dict[str, int], 
     )
 
 
-def _suggestions(flow: Flow, graph: BlockGraph, board: Board) -> list[str]:
+def _suggestions(flow: Flow, graph: BlockGraph, board: Board, *, finer: bool = False) -> list[str]:
     others = [other for name in BOARDS if name != board.name and _has_room(flow, graph, other := load_board(name))]
+    if finer:
+        bits = board.coefficient_bits.value
+        return [
+            f"{other.title} has enough of each unit and coefficients of {other.coefficient_bits.value:g} bits: map it there"
+            for other in others
+            if other.coefficient_bits.value > bits
+        ]
     found = [f"{other.title} has enough of each unit: map it there" for other in others]
     if flow.family in FAMILIES and flow.problem is not None:
         low, high = 1, size(flow.problem)

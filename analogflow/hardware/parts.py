@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from analogflow.hardware.boards import Board
 from analogflow.hardware.fitting import FUNCTIONS, ONE
-from analogflow.hardware.fitting.machine import Machine, rounded
+from analogflow.hardware.fitting.machine import Machine, decade, rounded
 from analogflow.hardware.fitting.scaling import Scaled
 
 __all__ = ["configuration", "machine"]
@@ -46,30 +45,36 @@ def machine(plan: Mapping[str, Any], *, bits: int | None = None) -> Machine:
     number = {_CONSTANT: ONE} | {entry["name"]: k + 1 for k, entry in enumerate(listed)}
     ports = [
         [
-            [(number[c["from"]], rounded(c["coefficient"], bits, _decade(c["coefficient"]))) for c in terms]
+            [(number[c["from"]], rounded(c["coefficient"], bits, decade(c["coefficient"]))) for c in terms]
             for terms in entry["inputs"]
         ]
         for entry in listed
     ]
     held = [k for k, entry in enumerate(listed) if entry["kind"] == "integrator"]
 
-    def rates(outputs: Array) -> Array:
+    def valued(outputs: Array) -> tuple[Array, dict[str, float]]:
+        """Every output, and every signal at an input of a multiplier, by where it is."""
         values = np.zeros(len(listed) + 1)
         values[ONE] = 1.0
         values[[k + 1 for k in held]] = outputs
+        received: dict[str, float] = {}
         for k, entry in enumerate(listed):
             if entry["kind"] == "integrator":
                 continue
             inputs = [sum(w * values[s] for s, w in terms) for terms in ports[k]]
             if entry["kind"] == "multiplier":
                 values[k + 1] = inputs[0] * inputs[1]
+                received |= {f"an input of {entry['name']}": max(inputs, key=abs)}
             elif entry["kind"] in FUNCTIONS:
                 values[k + 1] = FUNCTIONS[entry["kind"]](entry["input_scale"] * inputs[0]) / entry["output_scale"]
+        return values, received
+
+    def rates(outputs: Array) -> Array:
+        values, _ = valued(outputs)
         return np.array([sum(w * values[s] for s, w in ports[k][0]) for k in held])
 
-    return Machine(np.array([rounded(listed[k]["initial"], bits) for k in held]), rates)
+    def signals(outputs: Array) -> dict[str, float]:
+        values, received = valued(outputs)
+        return {**received, **{entry["name"]: float(values[k + 1]) for k, entry in enumerate(listed)}}
 
-
-def _decade(coefficient: float) -> float:
-    """Full scale of the range a coefficient is set in: 1, 10, 100, ..."""
-    return 10.0 ** max(0, math.ceil(math.log10(max(abs(coefficient), 1.0))))
+    return Machine(np.array([rounded(listed[k]["initial"], bits) for k in held]), rates, signals)

@@ -241,5 +241,14 @@ def machine(plan: Mapping[str, Any], *, bits: int | None = None) -> Machine:
         values = {**rails, **dict(zip(names, outputs.tolist(), strict=True))}
         return np.array([summed(name, values) for name in names])
 
+    elements = sorted({name.partition(":")[0] for name in feeding if not name.startswith(("INT", "COEFF"))})
+
+    def signals(outputs: Array) -> dict[str, float]:
+        values = dict(zip(names, outputs.tolist(), strict=True))
+        for name in elements:
+            output(name, known := {**rails, **values})
+            values[name] = known[name]
+        return values
+
     starts = [-output(feeding[f"{name}:IC"], dict(rails)) if f"{name}:IC" in feeding else 0.0 for name in names]
-    return Machine(np.array(starts), rates)
+    return Machine(np.array(starts), rates, signals)

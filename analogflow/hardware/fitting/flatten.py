@@ -47,7 +47,7 @@ def flatten(graph: BlockGraph, *, functions: bool = False, drop: Collection[str]
     functions : bool
         Whether logarithms and their like become elements; if not they are refused.
     drop : collection of str
-        States that are left out where no other state and not the answer reads them.
+        States that are left out where no rate and not the answer reads them.
     answer : str
         State or observable that is read.
 
@@ -116,7 +116,7 @@ class _Flat:
         return Couplings(elements, places)
 
     def _needed(self, ports: Mapping[int, tuple[Form, ...]], read: set[int], drop: set[str]) -> set[int]:
-        """Sources that are kept: states, but for those to be dropped that only they themselves read, and what they need."""
+        """Sources that are kept: states, but for those to be dropped that no rate reads, and what they need."""
         states = {k + 1 for k, owner in enumerate(self.owners) if owner is not None}
         loose = {k for k in states if (owner := self.owners[k - 1]) is not None and owner[0] in drop}
         while True:
@@ -126,7 +126,7 @@ class _Flat:
             if not loose & states - read:
                 return {*needed, *states}
             readers = {k: self._upstream(ports[k], set()) for k in states}
-            unread = {k for k in loose & states - read if not any(k in readers[other] for other in states if other != k)}
+            unread = {k for k in loose & states - read if not any(k in readers[other] for other in states)}
             if not unread:
                 return {*needed, *states}
             states -= unread

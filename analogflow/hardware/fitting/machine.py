@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-__all__ = ["Machine", "final", "rounded"]
+__all__ = ["Machine", "decade", "final", "path", "rounded"]
 
 Array = NDArray[np.float64]
 
-_FAR = 1e3
+_FAR = 10.0
 """Machine units at which a state has left the machine."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Machine:
-    """Rates of integrators, read off a configuration.
+    """Rates and signals of integrators and what is between them, read off a configuration.
 
     Parameters
     ----------
@@ -28,26 +29,39 @@ class Machine:
         Machine units.
     rates : callable
         Outputs of the integrators in, their rates out, both of shape (integrators,); machine units per 1/k0.
+    signals : callable
+        Outputs of the integrators in, every signal that must not pass a machine unit out, by where it is.
     """
 
     initial: Array
     rates: Callable[[Array], Array]
+    signals: Callable[[Array], Mapping[str, float]]
 
 
 def final(machine: Machine, duration: float) -> Array:
     """Outputs after `duration`, in units of 1/k0; NaN where they leave the machine."""
+    return path(machine.rates, machine.initial, np.array([0.0, duration]))[-1]
+
+
+def path(
+    rates: Callable[[Array], Array], initial: Array, times: Array, *, accuracy: float = 1e-11, far: float = _FAR
+) -> Array:
+    """Path of ẏ = rates(y) at `times`, shape (points, size), of states of size 1; NaN from where one is `far`."""
 
     def leaving(time: float, y: Array) -> float:
-        return _FAR - float(abs(y).max())
+        return min(far, 1e300) - float(abs(y).max())
 
     leaving.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
+    found = np.full((len(times), len(initial)), np.nan)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run = solve_ivp(
-            lambda time, y: machine.rates(y), (0.0, duration), machine.initial,
-            method="LSODA", rtol=1e-9, atol=1e-11, events=leaving,
+            lambda time, y: rates(y), (float(times[0]), float(times[-1])), initial,
+            method="LSODA", rtol=accuracy, atol=1e-2 * accuracy, t_eval=times, events=leaving,
         )  # fmt: skip
-    return run.y[:, -1] if run.status == 0 else np.full(machine.initial.shape, np.nan)
+    if np.size(run.y):
+        found[: run.y.shape[1]] = run.y.T
+    return found
 
 
 def rounded(value: float, bits: int | None, full_scale: float = 1.0) -> float:
@@ -56,3 +70,8 @@ def rounded(value: float, bits: int | None, full_scale: float = 1.0) -> float:
         return value
     step = full_scale * 2.0 ** (1 - bits)
     return round(value / step) * step
+
+
+def decade(coefficient: float) -> float:
+    """Full scale of the range a coefficient is set in: 1, 10, 100, ..."""
+    return 10.0 ** max(0, math.ceil(math.log10(max(abs(coefficient), 1.0))))

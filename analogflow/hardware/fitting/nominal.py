@@ -11,8 +11,9 @@ from scipy.integrate import solve_ivp
 
 from analogflow.block_engine import RUNAWAY, VectorField
 from analogflow.graph import BlockGraph
+from analogflow.hardware.fitting.machine import path
 
-__all__ = ["Nominal", "nominal_run"]
+__all__ = ["Nominal", "nominal_path", "nominal_run"]
 
 Array = NDArray[np.float64]
 
@@ -20,7 +21,7 @@ _STRETCHES = (5.0, 15.0, 40.0)
 """τ: how long is integrated before it is looked whether the state rests."""
 
 _AT_REST = 1e-7
-"""Rate of the state per τ, flow units, at which it rests."""
+"""Rate of each state per τ, relative to its peak, at which it rests."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,33 +36,48 @@ class Nominal:
         Length in τ.
     finished : bool
         False where the run went out of every range or would take no steps.
+    resting : bool
+        Whether it has come to rest.
     """
 
     states: Array
     end: float
     finished: bool
+    resting: bool
+
+    @property
+    def peaks(self) -> Array:
+        """Largest |value| of each state, shape (size,); where a state is but rounding beside the largest, that rounding."""
+        peaks = abs(self.states).max(axis=0)
+        return np.maximum(peaks, 1e-9 * (peaks.max(initial=0.0) or 1.0))
 
 
 def nominal_run(graph: BlockGraph, end_time: float | None = None) -> Nominal:
     """Follow `graph` in the block engine to `end_time`, in τ, or until it rests, at most 60 τ."""
     field = VectorField(graph)
-    y, end, finished = graph.initial(), 0.0, True
+    far = RUNAWAY * max(1.0, float(abs(graph.initial()).max(initial=0.0)))
+
+    def leaving(time: float, y: Array) -> float:
+        return far - float(abs(y).max())
+
+    leaving.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
+    y, end, finished, resting = graph.initial(), 0.0, True, False
     points = [y[None]]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for stretch in (end_time,) if end_time else _STRETCHES:
-            leaving = _leaving
-            run = solve_ivp(field, (0.0, stretch), y, method="LSODA", rtol=1e-9, atol=1e-12, events=leaving)
+            run = solve_ivp(field, (0.0, stretch), y, method="LSODA", rtol=1e-9, atol=1e-14, events=leaving)
             y, end = run.y[:, -1], end + float(run.t[-1])
             points.append(run.y.T)
             finished = run.status == 0 and bool(np.isfinite(y).all())
-            if not finished or abs(field(0.0, y)).max() < _AT_REST:
+            peaks = np.max([abs(part).max(axis=0) for part in points], axis=0)
+            resting = finished and bool((abs(field(0.0, y)) <= _AT_REST * np.maximum(peaks, 1e-9 * peaks.max())).all())
+            if not finished or resting:
                 break
-    return Nominal(np.concatenate(points), end, finished)
+    return Nominal(np.concatenate(points), end, finished, resting)
 
 
-def _leaving(time: float, y: Array) -> float:
-    return RUNAWAY - float(abs(y).max())
-
-
-_leaving.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
+def nominal_path(graph: BlockGraph, peaks: Array, times: Array) -> Array:
+    """States of `graph` at `times`, in τ, shape (points, size), followed closely in units of their `peaks`."""
+    field = VectorField(graph)
+    return peaks * path(lambda y: field(0.0, y * peaks) / peaks, graph.initial() / peaks, times)

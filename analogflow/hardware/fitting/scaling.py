@@ -25,8 +25,8 @@ MARGIN = 0.8
 _TENS_OF_INTEGRATOR, _TENS_OF_SUMMER = 2, 3
 """Inputs of weight 10 where coefficients are patched: no more coefficients of a sum may exceed 1."""
 
-_SMALLEST = 1e-6
-"""Flow units: a signal that stays below is scaled as if it reached this."""
+_SMALLEST = 1e-9
+"""Share of the largest state: a signal that stays below is what rounding left of 0, and scaled as if it reached this."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,6 +71,7 @@ def scale(
     *,
     whole: bool = False,
     stretch: Mapping[int, float] | None = None,
+    speed: float = 1.0,
 ) -> Scaled:
     """Scale `couplings` along nominal `states`, shape (points, integrators).
 
@@ -86,21 +87,24 @@ def scale(
         of an integrator is from 1 to `largest_coefficient`.
     stretch : mapping of element to number of 1 or more, optional
         By how much an integrator's scale is larger than its range asks for.
+    speed : float
+        By how much the machine is faster than it would be; slower if less than 1.
     """
     values = couplings.values(states)
+    smallest = _SMALLEST * (float(abs(states).max(initial=0.0)) or 1.0)
     scales = np.ones(len(couplings.elements) + 1)
     spans: list[tuple[float, ...]] = []
     weights: list[tuple[Form, ...]] = []
     for k, element in enumerate(couplings.elements):
         if element.kind == "integrator":
-            scales[k + 1] = _reach(values[k + 1]) / MARGIN * (stretch or {}).get(k, 1.0)
+            scales[k + 1] = _reach(values[k + 1], smallest) / MARGIN * (stretch or {}).get(k, 1.0)
     for k, element in enumerate(couplings.elements):
         if element.kind == "integrator":
             spans.append((scales[k + 1],))
             continue
-        ports = tuple(_span(form, scales, values, largest_coefficient, whole) for form in element.ports)
+        ports = tuple(_span(form, scales, values, largest_coefficient, whole, smallest) for form in element.ports)
         spans.append(ports)
-        scales[k + 1] = float(np.prod(ports)) if element.kind == "multiplier" else _reach(values[k + 1]) / MARGIN
+        scales[k + 1] = float(np.prod(ports)) if element.kind == "multiplier" else _reach(values[k + 1], smallest) / MARGIN
     for element, ports in zip(couplings.elements, spans, strict=True):
         weights.append(
             tuple(
@@ -108,7 +112,7 @@ def scale(
             )
         )
     driving = [sorted((abs(w) for w in weights[k][0].values()), reverse=True) for k in couplings.of("integrator")]
-    slowing = _slowing(driving, largest_coefficient, whole)
+    slowing = speed * _slowing(driving, largest_coefficient, whole)
     for k in couplings.of("integrator"):
         weights[k] = ({s: slowing * w for s, w in weights[k][0].items()},)
         spans[k] = (spans[k][0] / slowing,)
@@ -126,14 +130,14 @@ def unscaled(couplings: Couplings) -> Scaled:
     return Scaled(couplings, ones, spans, ports, initial, 1.0, ones)
 
 
-def _reach(values: Array) -> float:
-    return max(float(abs(values).max()), _SMALLEST)
+def _reach(values: Array, smallest: float) -> float:
+    return max(float(abs(values).max()), smallest)
 
 
-def _span(form: Form, scales: Array, values: list[Array], most: float, whole: bool) -> float:
+def _span(form: Form, scales: Array, values: list[Array], most: float, whole: bool, smallest: float) -> float:
     """Scale of a port: signals fill their range, and no coefficient is above `most`."""
     reached = [abs(c) * scales[source] for source, c in form.items()]
-    least = max([_reach(value_of(form, values)) / MARGIN, *(part / most for part in reached)])
+    least = max([_reach(value_of(form, values), smallest) / MARGIN, *(part / most for part in reached)])
     if not whole:
         return least
     least = max([least, *sorted(reached, reverse=True)[_TENS_OF_SUMMER:]])

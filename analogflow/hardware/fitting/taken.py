@@ -51,20 +51,21 @@ class Taken:
 
     def columns(self) -> list[int]:
         """Place of each integrator of the couplings in the state vector of the graph."""
-        offsets: dict[str, int] = {}
-        total = 0
-        for state, node in self.graph.states.items():
-            offsets[state] = total
-            total += self.graph.block(node).size
+        offsets = self._offsets()
         places = {element: offsets[state] + index for (state, index), element in self.couplings.places.items()}
         return [places[element] for element in self.couplings.of("integrator")]
 
     def state(self, readout: tuple[Readout, ...], outputs: Array) -> Array:
-        """State vector of the graph from the outputs of a machine; states that were left out are where they started."""
-        states = {state: np.array(self.graph.integrator(node).initial) for state, node in self.graph.states.items()}
+        """State vectors of the graph from outputs of a machine, (…, integrators); left-out states are where they started."""
+        states = np.broadcast_to(self.graph.initial(), (*outputs.shape[:-1], self.graph.size)).copy()
         for entry in readout:
-            states[entry.state][entry.index] = outputs[entry.integrator] * entry.unit
-        return np.concatenate(list(states.values()))
+            states[..., self._offsets()[entry.state] + entry.index] = outputs[..., entry.integrator] * entry.unit
+        return states
+
+    def _offsets(self) -> dict[str, int]:
+        """Place of the first component of each state in the state vector of the graph."""
+        sizes = [self.graph.block(node).size for node in self.graph.states.values()]
+        return dict(zip(self.graph.states, np.cumsum([0, *sizes]).tolist(), strict=False))
 
 
 def take_apart(graph: BlockGraph, answer: str, functions: bool) -> Taken:
@@ -90,7 +91,7 @@ def take_apart(graph: BlockGraph, answer: str, functions: bool) -> Taken:
     except (NoCell, BadInput) as fault:
         return Taken(graph, _with_functions(graph), "", str(fault))
     fused = fuse(lifted)[0]
-    # Lifting may leave a state without a reader: u, where softmax(u) has become a state.
+    # Lifting may leave a state without a reader: u, where softmax(u) has become a state. One that had none is kept.
     read = {state for state, node in graph.states.items() if graph.network.out_degree(node)}
     return Taken(fused, flatten(fused, drop=read, answer=answer), note)
 

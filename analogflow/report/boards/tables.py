@@ -29,8 +29,9 @@ def mapping_table(mapping: Mapping) -> Table:
     if mapping.seconds_per_time_constant is not None:
         table.add_row("τ on the machine", f"{mapping.seconds_per_time_constant:.3g} s", "")
     for name, error in mapping.errors.items():
-        shown = f"{error:.1e}" if np.isfinite(error) else "left the machine"
-        table.add_row(f"distance from the answer, {name} coefficients", shown, "")
+        found = mapping.followed[name]
+        shown = f"{error:.1e}, {100 * found.relative:.2g}% of a peak" if np.isfinite(error) else "left the machine"
+        table.add_row(f"distance from the flow until {found.until:.3g} τ, {name} coefficients", shown, "")
     return table
 
 
