@@ -26,6 +26,8 @@ from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
+from analogflow.validation.references import require_reference
+from analogflow.validation.stationary import ACCURACY
 
 __all__ = [
     "Solution",
@@ -187,6 +189,9 @@ def solve(
     circuit = compile(
         flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature, loop_delay=loop_delay
     )
+    # A form may solve a problem of its own, such as the one at zero temperature.
+    judged = flow if flow.problem is None else flow.problem
+    require_reference(judged, accuracy=accuracy or ACCURACY, end=flow.end_time and (time_constants or flow.end_time))
     noise = noise_of(circuit, noise, seed)
     circuit = degrade(circuit, imperfections, noise=noise, values=preferred)
     plan = run_plan(circuit, time_constants)
@@ -196,8 +201,6 @@ def solve(
     allowed = accuracy if accuracy is not None else circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
     if flow.averaging is not None and circuit.ideal:
         allowed = circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
-    # A form may solve a problem of its own, such as the one at zero temperature.
-    judged = flow if flow.problem is None else flow.problem
     certificate = certify(judged, run, tolerance=allowed, accuracy=accuracy)
     if circuit.parts is not None and circuit.scales:
         rails = Check("no amplifier meets its rail", run.outcome is not Outcome.MET_RAIL, run.detail)

@@ -19,6 +19,7 @@ from analogflow.reference import (
     rate_distortion_certificate,
     transport_certificate,
 )
+from analogflow.validation.references import known_to
 
 __all__ = ["Judge", "judge_of"]
 
@@ -124,9 +125,7 @@ def _attention(problem: Attention) -> Judge:
 
 def _hopfield(problem: Hopfield) -> Judge:
     if problem.temperature > 0:
-        law = hopfield_reference(problem)
-        assert law.covariance is not None  # above temperature 0 it has one
-        return _of_law(law.mean, law.covariance, law.gap)
+        return _of_law(hopfield_reference(problem))
     reference = hopfield_reference(problem)
     scale = max(1.0, float(abs(reference.mean).max()))
 
@@ -139,12 +138,12 @@ def _hopfield(problem: Hopfield) -> Judge:
 def _langevin(problem: Langevin) -> Judge:
     if problem.temperature == 0:
         raise BadInput("compare: a Langevin problem at temperature 0 has no law to compare; give it a temperature above 0.")
-    law = boltzmann_law(problem)
-    return _of_law(law.mean, law.covariance, law.gap)
+    return _of_law(boltzmann_law(problem))
 
 
-def _of_law(exact: Any, spread: Any, gap: float) -> Judge:
+def _of_law(law: Any) -> Judge:
     """Judge of (mean, covariance) against those of a reference."""
+    exact, spread, gap = law.mean, law.covariance, known_to(law)
     widths = np.sqrt(np.diag(spread))
 
     def error(answer: Any) -> float:

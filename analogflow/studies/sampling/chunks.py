@@ -30,6 +30,8 @@ from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, answer_name, blank_rows, joined, rows_of, settling_times
 from analogflow.trajectory import Trajectory
+from analogflow.validation.references import require_reference
+from analogflow.validation.stationary import ACCURACY
 from analogflow.verification import comes_back, restart, restart_classes
 
 __all__ = ["compute", "paths", "prepare", "sample_alone"]
@@ -45,11 +47,15 @@ _SHOWN_POINTS = 601
 
 
 def prepare(study: Study) -> None:
-    """Compile a circuit for every form, technology and temperature, so that what can not be built is refused early."""
-    name = next(iter(study.problems))
+    """Compile a circuit for every form, technology and temperature, so that what can not be built is refused early.
+
+    So is what has no reference.
+    """
+    name, problem = next(iter(study.problems.items()))
     for condition in study.conditions:
         if condition.problem == name:
             _imperfect(study, condition, 0)
+    require_reference(problem, accuracy=ACCURACY)
 
 
 def compute(text: str, chunk: Chunk) -> Rows:

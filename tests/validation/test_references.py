@@ -1,0 +1,68 @@
+"""What a reference refuses is refused before anything is simulated."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from analogflow import Channel, Hopfield, Langevin, Study, solution, solve
+from analogflow.errors import AnalogflowError, BadInput
+from analogflow.studies import run_study
+from analogflow.validation import references
+from analogflow.validation.references import known_to, reference_of, require_reference
+
+FOUR = Langevin("a**4 + b**4 + c**4 + d**4", list("abcd"), 1.0)
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch):
+    def simulate(*_, **__):
+        raise AssertionError("something was simulated")
+
+    monkeypatch.setattr(solution, "simulate", simulate)
+
+
+@pytest.mark.usefixtures("nothing_runs")
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_four_variables_are_refused_before_a_run(engine):
+    with pytest.raises(BadInput, match=r"4 variables are too many for quadrature; up to 3 can be integrated"):
+        solve(FOUR, engine=engine)
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_so_is_a_rest_at_the_edge(monkeypatch):
+    monkeypatch.setattr("analogflow.reference.hopfield.rest._LONGEST", 100.0)
+    with pytest.raises(BadInput, match=r"no rest is reached"):
+        solve(Hopfield([[1.0]], activation="tanh", start=[1.0, 1.0]), engine="block")
+
+
+@pytest.mark.usefixtures("nothing_runs")
+@pytest.mark.parametrize("problem", [Channel(np.eye(2)), FOUR], ids=lambda problem: type(problem).__name__)
+def test_whatever_a_reference_says_is_said_before_a_run(problem, monkeypatch):
+    def refuse(*_):
+        raise AnalogflowError("not known")
+
+    monkeypatch.setitem(references._REFERENCES, type(problem), refuse)
+    reference_of.cache_clear()
+    with pytest.raises(AnalogflowError, match="not known"):
+        solve(problem, engine="block")
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_a_law_that_is_known_too_roughly_is_refused(monkeypatch):
+    problem = Langevin("x**4", ["x"], 1.0)
+    rough = dataclasses.replace(reference_of(problem), mean_gap=np.array([0.1]))
+    assert known_to(rough) == pytest.approx(0.1 / 0.33798912**0.5, rel=1e-6)
+    monkeypatch.setitem(references._REFERENCES, Langevin, lambda *_: rough)
+    reference_of.cache_clear()
+    with pytest.raises(
+        BadInput, match=r"the reference knows the law of .* to 0\.17 of its standard deviation only, and 0\.25"
+    ):
+        solve(problem, engine="block")
+    require_reference(problem, accuracy=0.5)
+
+
+def test_a_study_without_a_reference_is_refused_before_a_sample(tmp_path):
+    study = Study({"four": FOUR}, samples=2)
+    with pytest.raises(BadInput, match=r"4 variables are too many for quadrature"):
+        run_study(study, tmp_path / "study", workers=1)
