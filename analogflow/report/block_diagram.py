@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
+from analogflow.blocks import Block, Sum
 from analogflow.graph import BlockGraph
 from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, style
 
@@ -43,7 +44,11 @@ _APART = 0.12
 
 
 def draw_blocks(graph: BlockGraph, *, title: str = "") -> Figure:
-    """Diagram of `graph`: one box for each block with its size, one line for each (vector) signal."""
+    """Diagram of `graph`: a box for each block, a line for each port that a (vector) signal drives, with its sign or name.
+
+    Every piece of ink has a name in an .svg file: ``block.NODE``, ``edge.ORIGIN.TARGET.PORT``, ``port.NODE.PORT``, and
+    ``rate.NODE`` for what leads back to an integrator.
+    """
     column = _columns(graph)
     routes = _routes(graph, column)
     centres = _centres(graph, column, routes)
@@ -125,8 +130,12 @@ def _draw_block(axes: Axes, graph: BlockGraph, node: str, centre: tuple[float, f
     kind = block.kind()
     colour = {"integrator": PALETTE[0], "constant": MUTED}.get(kind, INK)
     box = FancyBboxPatch((x - _WIDTH / 2, y - _HEIGHT / 2), _WIDTH, _HEIGHT, boxstyle="round,pad=0,rounding_size=0.1",
-                         fc="white", ec=colour, lw=1.6 if kind == "integrator" else 1.0, zorder=3)  # fmt: skip
+                         fc="white", ec=colour, lw=1.6 if kind == "integrator" else 1.0, zorder=3,
+                         gid=f"block.{node}")  # fmt: skip
     axes.add_patch(box)
+    for port in range(len(graph.inputs(node)) if len(graph.inputs(node)) > 1 else 0):
+        axes.text(x - _WIDTH / 2 + 0.05, _port(graph, node, port, {node: centre})[1], _port_name(block, port), ha="left",
+                  va="center", fontsize=5.5, zorder=4, color=MUTED, gid=f"port.{node}.{port}")  # fmt: skip
     label = _SYMBOLS.get(kind, kind)
     detail = block.parameters() if kind in ("crossbar", "sum", "integrator") or getattr(block, "label", "") else ""
     if kind in ("constant", "gain") and block.size == 1:
@@ -147,18 +156,34 @@ def _draw_signals(
     centres: dict[object, tuple[float, float]],
     routes: dict[tuple[str, str], list[tuple[str, int]]],
 ) -> None:
-    for (origin, target), stops in routes.items():
+    integrators = set(graph.states.values())
+    edges = [edge for edge in graph.network.edges(keys=True) if edge[1] not in integrators]
+    for origin, target, port in edges:
+        stops = routes[origin, target]
         x1, y1 = centres[origin]
-        x2, y2 = centres[target]
+        x2, y2 = _port(graph, target, port, centres)
         points = [(x1 + _WIDTH / 2, y1)]
         for stop in stops:
             x, y = centres[stop]
             points += [(x - _WIDTH / 2, y), (x + _WIDTH / 2, y)]
-        points.append((x2 - _WIDTH / 2 - 0.02, y2))
+        points.append((x2 - 0.02, y2))
         width = 1.5 if graph.block(origin).size > 1 else 0.8
         arrow = FancyArrowPatch(path=_smooth(points), arrowstyle="-|>", mutation_scale=8, color=INK, lw=width, fill=False)
-        arrow.set_zorder(2)
+        arrow.set(zorder=2, gid=f"edge.{origin}.{target}.{port}")
         axes.add_patch(arrow)
+
+
+def _port(graph: BlockGraph, node: str, port: int, centres: dict[object, tuple[float, float]]) -> tuple[float, float]:
+    """Where a port is on the left side of its block: the first on top."""
+    (x, y), count = centres[node], len(graph.inputs(node))
+    return x - _WIDTH / 2, y + 0.8 * _HEIGHT * (0.5 - (port + 0.5) / count)
+
+
+def _port_name(block: Block, port: int) -> str:
+    """Sign of a sum's port, which its coefficient has; the name of any other."""
+    if isinstance(block, Sum):
+        return "+" if block.coefficients[port] >= 0 else "−"
+    return block.ports[port]
 
 
 def _smooth(points: list[tuple[float, float]]) -> Path:
@@ -177,7 +202,8 @@ def _draw_feedback(axes: Axes, graph: BlockGraph, centres: dict[object, tuple[fl
         (x1, y1), (x2, y2) = centres[graph.rate(state)], centres[graph.states[state]]
         apart = _APART * k
         level, out, back = feedback - apart, x1 + _WIDTH / 2 + 0.22 + apart, x2 - _WIDTH / 2 - 0.3 - apart
-        axes.plot([x1 + _WIDTH / 2, out, out, back, back], [y1, y1, level, level, y2], color=PALETTE[0], lw=1.5, zorder=1)
+        axes.plot([x1 + _WIDTH / 2, out, out, back, back], [y1, y1, level, level, y2], color=PALETTE[0], lw=1.5, zorder=1,
+                  gid=f"rate.{graph.states[state]}")  # fmt: skip
         ends += [out, back]
         axes.annotate(
             "",
