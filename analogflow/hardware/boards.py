@@ -26,6 +26,7 @@ KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "crossbar": ("integrators", "multipliers", "lanes"),
         "patch": (
             "integrators", "multipliers", "summers", "inverters", "potentiometers",
+            "comparators",
             "inputs_of_integrator", "inputs_of_summer",
         ),
         "chip": ("integrators", "multipliers", "fanouts", "tables"),
@@ -33,6 +34,9 @@ KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 """How a board is wired, and what is counted on one of that kind."""
+
+_OPTIONAL = {"comparators": 0.0}
+"""Units that a file need not name, and how many there are then."""
 
 _NUMBERS = ("largest_coefficient", "coefficient_bits", "rate_per_second", "machine_unit_volts")
 _CROSSBAR = {"integrators": 8, "multipliers": 4, "lanes": 32}
@@ -94,6 +98,11 @@ class Board:
         """Whether it holds functions of a signal other than products."""
         return "tables" in self.units
 
+    @property
+    def comparators(self) -> bool:
+        """Whether it holds comparators, which pass one of two signals."""
+        return self.has.get("comparators", 0) > 0
+
     def figures(self) -> dict[str, Figure]:
         """Every number by name."""
         return {**self.units, **{name: getattr(self, name) for name in _NUMBERS}}
@@ -140,6 +149,9 @@ def _board(name: str, table: Mapping[str, Any], where: str) -> Board:
     figures: dict[str, Figure] = {}
     for group, names, prefix in ((units, KINDS[kind], "units."), (table, _NUMBERS, "")):
         for key in names:
+            if key not in group and key in _OPTIONAL:
+                figures[key] = Figure(_OPTIONAL[key], "not given in the file", False)
+                continue
             if key not in group:
                 faults.append(f"{prefix}{key} is missing")
                 continue

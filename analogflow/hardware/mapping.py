@@ -153,7 +153,7 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float 
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
         return _misfit(flow, graph, board, needs, shortages(needs, board), "too large to be counted further")
-    taken = take_apart(graph, flow.answer, board.functions)
+    taken = take_apart(graph, flow.answer, board.functions, board.comparators)
     needs = count_needs(unscaled(taken.couplings), board)
     # What scaling decides is counted after it.
     short = [*([taken.refusal] if taken.refusal else []), *shortages(_settled(needs, board), board)]
@@ -161,7 +161,7 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float 
         return _misfit(flow, graph, board, needs, short, taken.note)
     try:
         mended, _ = stabilise(graph, flow.keeps, gauge=flow.gauge, mend=flow.mend, end_time=flow.end_time)
-        taken = take_apart(fuse(mended)[0], flow.answer, board.functions)
+        taken = take_apart(fuse(mended)[0], flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
         return _misfit(flow, graph, board, needs, [str(fault)], taken.note)
     run = nominal_run(taken.graph, flow.end_time)
@@ -387,6 +387,6 @@ def _hopeless(graph: BlockGraph, board: Board) -> bool:
 def _has_room(flow: Flow, graph: BlockGraph, board: Board) -> bool:
     if _hopeless(graph, board):
         return False
-    taken = take_apart(graph, flow.answer, board.functions)
+    taken = take_apart(graph, flow.answer, board.functions, board.comparators)
     needs = count_needs(unscaled(taken.couplings), board)
     return not taken.refusal and not shortages({**needs, "potentiometers": 0, "inverters": 0}, board)

@@ -55,8 +55,12 @@ def count_needs(scaled: Scaled, board: Board) -> dict[str, int]:
             held = set(couplings.of("integrator"))
             counts["summers"] = len(chosen.inverted) + sum(k not in held for k, _ in chosen.sums)
             counts["summers"] += sum(abs(float(weight) - 1) > _SAME for _, weight in chosen.wires.values())
-    if couplings.functions or board.functions:
-        counts["tables"] = len(couplings.functions)
+    tables = len(couplings.functions)
+    if board.kind == "patch":
+        tables -= counts["comparators"]
+        counts |= {} if counts["comparators"] else {"comparators": 0}
+    if tables or board.functions:
+        counts["tables"] = tables
     noises = len(couplings.of("noise"))
     return counts | ({"noise_sources": noises} if noises else {})
 

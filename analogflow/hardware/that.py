@@ -1,8 +1,10 @@
 """The patch plan of THE ANALOG THING: which cable goes where, how potentiometers are set, and what such a plan computes.
 
 Jacks: ``INT2:1a`` is an input of weight 1 of the second integrator, ``INT2:10b`` one of weight 10, ``INT2:IC`` its initial
-condition; ``MUL1:X``, ``INV1:1``, ``COEFF3`` as a target is the input of a potentiometer. A source is the element's name,
-``+1`` or ``-1``. An input takes one cable, an output any number. Integrators, summers, inverters and IC inputs invert.
+condition; ``MUL1:X``, ``INV1:1``, ``COEFF3`` as a target is the input of a potentiometer. ``CMP1:A`` and ``CMP1:B`` are what
+a comparator adds: if that is positive it delivers what is at ``CMP1:>0``, else what is at ``CMP1:<0``. A source is the
+element's name, ``+1`` or ``-1``. An input takes one cable, an output any number. Integrators, summers, inverters and IC
+inputs invert.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.hardware.fitting import ONE, Couplings, Form
+from analogflow.hardware.fitting import DECISIONS, ONE, Couplings, Form
 from analogflow.hardware.fitting.machine import Machine, rounded
 from analogflow.hardware.fitting.polarity import polarity
 from analogflow.hardware.fitting.scaling import Scaled, scale
@@ -118,6 +120,8 @@ class _Panel:
         self.names = {k + 1: f"INT{i}" for i, k in enumerate(held, 1)} | {
             k + 1: f"MUL{i}" for i, k in enumerate(products, 1)
         }
+        self.decided = scaled.couplings.of(*DECISIONS)
+        self.names |= {k + 1: f"CMP{i}" for i, k in enumerate(self.decided, 1)}
         summing = sum(k not in held for k, _ in self.chosen.sums)
         spare = (f"SUM{summing + i}:1a" for i in itertools.count(1))
         own = (f"INV{i}:1" for i in range(1, inverters + 1))
@@ -134,13 +138,13 @@ class _Panel:
             else:
                 sums += 1
                 target = f"SUM{sums}"
-                self.cables.append((target, f"{self.names.get(k + 1, 'function')}:{'XY'[port]}"))
+                self._into(target, k, port)
             widest[target[:3]] = max(widest[target[:3]], len(form))
             self._sum(target, form)
         for (k, port), (source, weight) in self.chosen.wires.items():
             name = self.names.get(source, "function")
             origin = name if abs(weight - 1) < _SAME else self._potentiometer(name, weight)
-            self.cables.append((origin, f"{self.names.get(k + 1, 'function')}:{'XY'[port]}"))
+            self._into(origin, k, port)
         for source, jack in self.inverters.items():
             self.cables.append((self.names.get(source, "function"), jack))
         for k in self.held:
@@ -150,12 +154,23 @@ class _Panel:
             "multipliers": len(self.scaled.couplings.of("multiplier")),
             "summers": sums,
             "inverters": len(self.inverters),
+            "comparators": len(self.decided),
             "potentiometers": len(self.potentiometers),
             "inputs_of_integrator": widest["INT"],
             "inputs_of_summer": widest["SUM"],
         }
         signs = tuple(self.chosen.outputs[k + 1] for k in self.held)
         return Patch(tuple(self.cables), self.potentiometers, signs, needs)
+
+    def _into(self, origin: str, k: int, port: int) -> None:
+        """Wire a port of an element that is no integrator; of a negated signal a comparator passes the negative part."""
+        name = self.names.get(k + 1, "function")
+        if k not in self.decided:
+            self.cables.append((origin, f"{name}:{'XY'[port]}"))
+            return
+        sign = self.chosen.outputs[k + 1]
+        passed = origin if self.scaled.couplings.elements[k].kind == "positive_part" else ("+1" if sign > 0 else "-1")
+        self.cables += [(origin, f"{name}:A"), (passed, f"{name}:{'>0' if sign > 0 else '<0'}")]
 
     def _sum(self, target: str, form: Form) -> None:
         ones, tens = (self._free(target[:3], weight) for weight in ("1", "10"))
@@ -227,6 +242,10 @@ def machine(plan: Mapping[str, Any], *, bits: int | None = None) -> Machine:
                 values[name] = settings[name] * output(feeding[name], values)
             elif name.startswith("MUL"):
                 values[name] = output(feeding[f"{name}:X"], values) * output(feeding[f"{name}:Y"], values)
+            elif name.startswith("CMP"):
+                compared = sum(output(feeding[jack], values) for jack in (f"{name}:A", f"{name}:B") if jack in feeding)
+                passed = f"{name}:>0" if compared > 0 else f"{name}:<0"
+                values[name] = output(feeding[passed], values) if passed in feeding else 0.0
             else:
                 values[name] = summed(name, values)
         return values[name]

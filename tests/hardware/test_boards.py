@@ -36,6 +36,7 @@ def test_every_number_of_a_board_has_a_source(name):
 def test_known_counts():
     assert load_board("lucidac").has == {"integrators": 8, "multipliers": 4, "lanes": 32}
     that = load_board("that").has
+    assert that["comparators"] == 2
     assert (that["integrators"], that["multipliers"], that["summers"], that["potentiometers"]) == (5, 2, 4, 8)
 
 
@@ -75,6 +76,26 @@ def test_a_file_that_is_no_board_is_refused(tmp_path, before, after, message):
     path.write_text(OWN.replace(before, after, 1), encoding="utf-8")
     with pytest.raises(BadInput, match=message):
         load_board(path)
+
+
+def test_a_patch_panel_may_say_nothing_of_comparators(tmp_path):
+    path = tmp_path / "panel.toml"
+    units = (
+        "integrators",
+        "multipliers",
+        "summers",
+        "inverters",
+        "potentiometers",
+        "inputs_of_integrator",
+        "inputs_of_summer",
+    )
+    text = OWN.replace('"crossbar"', '"patch"').replace("broken_lanes = [0, 3]", "")
+    text = text.replace("integrators = 2, multipliers = 1, lanes = 5", ", ".join(f"{unit} = 4" for unit in units))
+    path.write_text(text, encoding="utf-8")
+    assert load_board(path).has["comparators"] == 0
+    assert not load_board(path).comparators
+    path.write_text(text.replace("summers = 4", "comparators = 1, summers = 4"), encoding="utf-8")
+    assert load_board(path).comparators
 
 
 def test_an_unknown_name_gets_the_nearest():

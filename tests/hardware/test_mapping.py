@@ -145,10 +145,15 @@ def test_noise_and_comparators_bind_where_a_board_has_none():
     noisy = langevin(Langevin("x**4/4", ["x"], temperature=0.3))
     assert map_flow(noisy, "lucidac").binding == ("noise sources: 1 needed, 0 there",)
     decides = Flow(lambda x: comparator(x, 0.5) - x, {"x": np.array([0.2])})
-    mapping = map_flow(decides, "that")
+    mapping = map_flow(decides, "lucidac")
     assert "comparator" in mapping.binding[0]
     assert "not smooth" in mapping.binding[0]
     assert map_flow(decides, "hcdcv2").fits
+    patched = map_flow(decides, "that")
+    assert patched.fits
+    assert patched.needs["comparators"] == 1
+    three = Flow(lambda x: np.maximum(x, 0) + np.maximum(x - 1, 0) + np.maximum(x - 2, 0) - 3 * x, {"x": np.array([0.2])})
+    assert "comparators: 3 needed, 2 there" in map_flow(three, "that").binding
 
 
 def test_a_flow_that_runs_away_does_not_fit():

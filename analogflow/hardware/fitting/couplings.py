@@ -9,7 +9,7 @@ import numpy as np
 
 from analogflow.hardware.fitting.forms import Form, value_of
 
-__all__ = ["FUNCTIONS", "Couplings", "Element"]
+__all__ = ["DECISIONS", "FUNCTIONS", "Couplings", "Element"]
 
 FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "log": lambda x: np.log(np.maximum(x, 1e-12)),
@@ -23,6 +23,9 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "clip": lambda x: np.clip(x, 0.0, 1.0),
 }
 """What a table or a function generator can hold, by the kind of its element."""
+
+DECISIONS = ("positive_part", "step")
+"""Functions that a comparator computes which passes one signal or another; its step has no width."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

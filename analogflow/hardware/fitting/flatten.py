@@ -143,7 +143,7 @@ class _Flat:
         return found
 
     def _element(self, kind: str, node: str, *forms: dict[int, float], key: object = None) -> dict[int, float]:
-        key = key or (kind, *sorted(tuple((s, float(f"{c:.12g}")) for s, c in sorted(form.items())) for form in forms))
+        key = key or (kind, *sorted(_rounded(form) for form in forms))
         if key not in self.shared:
             self.elements.append(Element(kind, f"{node}.{len(self.elements)}", forms))
             self.owners.append(None)
@@ -169,7 +169,18 @@ class _Flat:
     def _function(self, kind: str, node: str, form: dict[int, float], width: float = 1.0) -> dict[int, float]:
         if not form.keys() - {ONE}:
             return {ONE: float(FUNCTIONS[kind](np.array(form.get(ONE, 0.0) / width)))}
+        if kind == "positive_part":
+            return self._positive(node, form)
         return self._element(kind, node, added([(1 / width, form)]))
+
+    def _positive(self, node: str, form: dict[int, float]) -> dict[int, float]:
+        """Positive part, shared up to a factor; that of −f is that of f less f, where the latter is there, as in |f|."""
+        size = abs(form[max(form)])
+        normal = added([(1 / size, form)])
+        opposite = added([(-1.0, normal)])
+        if ("positive_part", _rounded(opposite)) in self.shared:
+            return added([(size, self._element("positive_part", node, opposite)), (-size, opposite)])
+        return added([(size, self._element("positive_part", node, normal))])
 
     def _formed(self, node: str, block: Block, inputs: list[list[dict[int, float]]]) -> list[dict[int, float]]:
         size = block.size
@@ -242,3 +253,7 @@ class _Flat:
             inverse = self._function("reciprocal", node, added([(1.0, form) for form in group]))
             shares += [added([(float(tail[r]), self._product(node, form, inverse))]) for form in group]
         return shares
+
+
+def _rounded(form: Mapping[int, float]) -> tuple[tuple[int, float], ...]:
+    return tuple((source, float(f"{c:.12g}")) for source, c in sorted(form.items()))

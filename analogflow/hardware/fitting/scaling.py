@@ -104,7 +104,11 @@ def scale(
             continue
         ports = tuple(_span(form, scales, values, largest_coefficient, whole, smallest) for form in element.ports)
         spans.append(ports)
-        scales[k + 1] = float(np.prod(ports)) if element.kind == "multiplier" else _reach(values[k + 1], smallest) / MARGIN
+        # A comparator that is patched passes what it receives, or a whole machine unit.
+        if element.kind == "multiplier" or (whole and element.kind == "positive_part"):
+            scales[k + 1] = float(np.prod(ports))
+        else:
+            scales[k + 1] = 1.0 if whole and element.kind == "step" else _reach(values[k + 1], smallest) / MARGIN
     for element, ports in zip(couplings.elements, spans, strict=True):
         weights.append(
             tuple(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput, NoCell
 from analogflow.graph import BlockGraph
-from analogflow.hardware.fitting.couplings import Couplings
+from analogflow.hardware.fitting.couplings import DECISIONS, Couplings
 from analogflow.hardware.fitting.flatten import flatten
 from analogflow.passes import fuse, lift
 
@@ -68,7 +68,7 @@ class Taken:
         return dict(zip(self.graph.states, np.cumsum([0, *sizes]).tolist(), strict=False))
 
 
-def take_apart(graph: BlockGraph, answer: str, functions: bool) -> Taken:
+def take_apart(graph: BlockGraph, answer: str, functions: bool, comparators: bool = False) -> Taken:
     """Elements of `graph`; where it can not be lifted, its elements with the functions it would take.
 
     Parameters
@@ -78,6 +78,8 @@ def take_apart(graph: BlockGraph, answer: str, functions: bool) -> Taken:
         State or observable that is read: other observables are left out.
     functions : bool
         Whether functions of a signal are there, so that nothing is lifted.
+    comparators : bool
+        Whether there is what passes one signal or another by the sign of a third.
 
     Raises
     ------
@@ -89,7 +91,10 @@ def take_apart(graph: BlockGraph, answer: str, functions: bool) -> Taken:
     try:
         lifted, note = lift(graph, observables=[answer] if answer in graph.observables else [])
     except (NoCell, BadInput) as fault:
-        return Taken(graph, _with_functions(graph), "", str(fault))
+        couplings = _with_functions(graph)
+        if comparators and {couplings.elements[k].kind for k in couplings.functions} <= set(DECISIONS):
+            return Taken(graph, couplings, "what decides is a comparator")
+        return Taken(graph, couplings, "", str(fault))
     fused = fuse(lifted)[0]
     # Lifting may leave a state without a reader: u, where softmax(u) has become a state. One that had none is kept.
     read = {state for state, node in graph.states.items() if graph.network.out_degree(node)}
