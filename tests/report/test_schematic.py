@@ -105,6 +105,7 @@ def test_a_drawing_of_any_form_read_back_is_the_netlist(family, form):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_with_preferred_values_read_back_is_the_netlist(path, technology):
