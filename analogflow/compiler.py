@@ -17,7 +17,8 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, pruned, scale, stabilise, unfolded
-from analogflow.technology import LOOP_DELAY, TECHNOLOGIES, Brief, matched_parts, part_set, spread
+from analogflow.technology import DEFAULT_PARTS, LOOP_DELAY, TECHNOLOGIES, Brief, matched_parts, part_set, spread
+from analogflow.technology.options import kelvin_of, refuse_idle
 
 __all__ = ["PASSES", "compile", "degrade", "imperfect_graph"]
 
@@ -43,10 +44,10 @@ def compile(
     *,
     technology: str = "ideal",
     stabilise: bool = True,
-    parts: PartSet | str = "precision",
-    temperature: float = 27.0,
+    parts: PartSet | str | None = None,
+    temperature_celsius: float | None = None,
     scaled: bool = False,
-    loop_delay: float = LOOP_DELAY,
+    loop_delay: float | None = None,
 ) -> Circuit:
     """Circuit of `flow`: trace, check, then every pass with a check after it, then the technology's cells.
 
@@ -56,20 +57,21 @@ def compile(
     technology : {"ideal", "translinear", "opamp"}
     stabilise : bool
         If false, manifolds that repel or are neutral are reported but not mended.
-    parts : PartSet or str
-        Parts of a technology that has any: "precision", "general", "fast", or the path of a TOML file.
-    temperature : float
-        Of those parts, °C.
+    parts : PartSet or str, optional
+        Parts of a technology that has any: "precision" if not given, "general", "fast", or the path of a TOML file.
+    temperature_celsius : float, optional
+        Of those parts, from -100 to 200 °C; 27 if not given.
     scaled : bool
         Whether the ideal technology builds the graph in machine units too, as 'opamp' does.
-    loop_delay : float
-        For 'opamp': part of the flow's fastest time constant that the delays of a loop may be, from 1e-4 to 0.25. τ goes
-        with its inverse. The path suffers from it; where the circuit comes to rest does not.
+    loop_delay : float, optional
+        For 'opamp': part of the flow's fastest time constant that the delays of a loop may be, from 1e-4 to 0.25; 0.005 if
+        not given. τ goes with its inverse. The path suffers from it; where the circuit comes to rest does not.
 
     Raises
     ------
     BadInput
-        The technology is not known, the delay is out of range, or the graph is not a circuit.
+        The technology is not known, it does not heed an option that was given, a number is out of range, or the graph is
+        not a circuit.
     Untraceable
         The flow's function did something no block realises.
     UnstableManifold
@@ -77,6 +79,11 @@ def compile(
     """
     if technology not in TECHNOLOGIES:
         raise BadInput(f"technology {technology!r} is not known; known are: {', '.join(TECHNOLOGIES)}.")
+    refuse_idle(
+        technology,
+        {"parts": parts, "temperature_celsius": temperature_celsius, "loop_delay": loop_delay, "scaled": scaled},
+    )
+    loop_delay = LOOP_DELAY if loop_delay is None else loop_delay
     if isinstance(loop_delay, bool) or not _SHORTEST_DELAY <= loop_delay <= _LONGEST_DELAY:
         raise BadInput(f"loop_delay is {loop_delay!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
     graph = flow.graph()
@@ -93,7 +100,7 @@ def compile(
             )
         history.append(Step(name, f"{note}; on the manifold the rates agree within {moved:.1g}", len(changed)))
         graph = changed
-    brief = Brief(flow, graph, part_set(parts), temperature + 273.15, loop_delay=loop_delay)
+    brief = Brief(flow, graph, part_set(parts or DEFAULT_PARTS), kelvin_of(temperature_celsius), loop_delay=loop_delay)
     if scaled or technology == "opamp":
         brief, said = scaled_brief(brief, unfold=technology != "opamp")
         history.append(Step("scale", said, len(brief.graph)))
@@ -192,12 +199,12 @@ def _with_spread_parts(
     if foreign or circuit.parts is None or circuit.derived_from is None:
         raise BadInput(
             f"imperfection {foreign[0]!r}: the technology {circuit.technology!r} takes its imperfections from its "
-            "parts; choose those with --parts, their temperature with --temperature, and let them deviate with mismatch."
+            "parts; choose those with parts, their temperature with temperature_celsius, and let them deviate with mismatch."
         )
     sigma, source = noise.sigma, circuit.derived_from
     parts = circuit.parts
     if sigma:
-        graph = degrade_graph(source, Imperfections(), sigma=sigma, seed=noise.seed, samples=sample)
+        graph = degrade_graph(source, Imperfections(), sigma=noise.by_state(source.states), seed=noise.seed, samples=sample)
         brief = Brief(circuit.flow, graph, circuit.parts, circuit.temperature, sigma)
         if circuit.technology == "opamp":
             brief, _ = scaled_brief(brief, unfold=False)
@@ -226,7 +233,7 @@ def imperfect_graph(
     return degrade_graph(
         circuit.graph,
         imperfections,
-        sigma=noise.sigma,
+        sigma=noise.by_state(circuit.graph.states),
         seed=noise.seed,
         samples=samples,
         full_scale=circuit.machine_unit / circuit.unit,

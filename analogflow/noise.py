@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,8 @@ class Noise:
         The same seed gives the same noise, for any number of processes.
     step : float
         Distance NT of the knots in τ. Between knots the noise is linear.
+    shares : tuple of (state, share), optional
+        Part of σ that the integrators of a state get whose input has another unit; 1 where a state is missing.
     chain : {0, 1}
         Which of two independent noises of the same seed: the same parts, with the same deviations, in another night.
 
@@ -81,6 +83,7 @@ class Noise:
     seed: int = 0
     step: float = 0.1
     chain: int = 0
+    shares: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.chain not in (0, 1):
@@ -96,7 +99,13 @@ class Noise:
 
     @classmethod
     def from_density(
-        cls, volts_per_root_hertz: float, *, unit: float, time_constant: float, seed: int = 0, step: float = 0.1
+        cls,
+        volts_per_root_hertz: float,
+        *,
+        unit: float | Mapping[str, float],
+        time_constant: float,
+        seed: int = 0,
+        step: float = 0.1,
     ) -> Noise:
         """Noise of a one-sided voltage density at every integrator's input.
 
@@ -104,18 +113,21 @@ class Noise:
         ----------
         volts_per_root_hertz : float
             V/√Hz, one-sided, as datasheets give it.
-        unit : float
-            Volts per flow unit.
+        unit : float or mapping of state to float
+            Volts per flow unit at an integrator's input.
         time_constant : float
             τ in seconds.
         """
-        for name, value in (("unit", unit), ("time_constant", time_constant)):
+        units = unit if isinstance(unit, Mapping) else {"": unit}
+        for name, value in (*(("unit", value) for value in units.values()), ("time_constant", time_constant)):
             if not is_number(value) or not 0 < value < math.inf:
                 raise BadInput(f"noise: {name} is {value!r}; give a positive number.")
         if not is_number(volts_per_root_hertz):
             raise BadInput(f"noise: a density of {volts_per_root_hertz!r} V/√Hz is no number.")
         # τ dy/dt = n/unit with two-sided density S/2 of n: in time t/τ the variance grows by S/(2 τ unit²).
-        return cls(volts_per_root_hertz / (unit * math.sqrt(2 * time_constant)), seed=seed, step=step)
+        least = min(units.values())
+        shares = tuple((state, least / value) for state, value in units.items() if value != least)
+        return cls(volts_per_root_hertz / (least * math.sqrt(2 * time_constant)), seed=seed, step=step, shares=shares)
 
     @classmethod
     def from_snr(cls, decibels: float, *, full_scale: float = 1.0, seed: int = 0, step: float = 0.1) -> Noise:
@@ -133,7 +145,13 @@ class Noise:
 
     @classmethod
     def from_text(
-        cls, text: str, *, unit: float = 1.0, time_constant: float = 1.0, seed: int = 0, step: float = 0.1
+        cls,
+        text: str,
+        *,
+        unit: float | Mapping[str, float] = 1.0,
+        time_constant: float = 1.0,
+        seed: int = 0,
+        step: float = 0.1,
     ) -> Noise:
         """Noise as people write it: ``0.01`` (σ per √τ), ``40dB`` (SNR), ``5e-9V/rtHz`` (one-sided density)."""
         match = _TEXT.fullmatch(text.strip())
@@ -148,6 +166,11 @@ class Noise:
         if match[2]:
             return cls.from_density(value, unit=unit, time_constant=time_constant, seed=seed, step=step)
         return cls(value, seed=seed, step=step)
+
+    def by_state(self, states: Iterable[str]) -> dict[str, float]:
+        """σ at the integrators of every state."""
+        shares = dict(self.shares)
+        return {state: self.sigma * shares.get(state, 1.0) for state in states}
 
     def knot_times(self, time_constants: float) -> NDArray[np.float64]:
         """Times of the knots in τ, shape (knots,): multiples of the step, two at least, the last at or after the end.

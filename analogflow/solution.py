@@ -22,7 +22,6 @@ from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.run_plan import run_plan
 from analogflow.simulators import default_engine, named_engine, simulate
-from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
@@ -139,9 +138,9 @@ def solve(
     seed: int | None = None,
     accuracy: float | None = None,
     stabilise: bool = True,
-    parts: PartSet | str = "precision",
-    temperature: float = 27.0,
-    loop_delay: float = LOOP_DELAY,
+    parts: PartSet | str | None = None,
+    temperature_celsius: float | None = None,
+    loop_delay: float | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Solution:
     """Compile the flow that solves `problem`, simulate its circuit, and hold the answer against the reference.
@@ -168,11 +167,9 @@ def solve(
         also the error that they must be able to find, in standard deviations; 0.25 if not given.
     stabilise : bool
         If false, a manifold that repels is left as it is.
-    parts : PartSet or str
-        Parts of the technologies 'opamp' and 'translinear': "precision", "general", "fast", or the path of a TOML file.
-    temperature : float
-        Of those parts, °C.
-    loop_delay : float
+    parts, temperature_celsius
+        As `compile` takes them.
+    loop_delay : float, optional
         As `compile` takes it: a longer one makes a circuit of op-amps faster, and its path less exact.
     on_progress : callable, optional
         Called with the time reached, in τ.
@@ -187,7 +184,12 @@ def solve(
     engine = default_engine() if engine is None else named_engine(engine)
     flow = _flow_of(problem, form or carried_form(problem, technology))
     circuit = compile(
-        flow, technology=technology, stabilise=stabilise, parts=parts, temperature=temperature, loop_delay=loop_delay
+        flow,
+        technology=technology,
+        stabilise=stabilise,
+        parts=parts,
+        temperature_celsius=temperature_celsius,
+        loop_delay=loop_delay,
     )
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem
@@ -237,7 +239,8 @@ def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | No
         return noise
     step = circuit.flow.averaging.noise_step if circuit.flow.averaging else Noise.step
     if isinstance(noise, str):
-        return Noise.from_text(noise, unit=circuit.unit, time_constant=circuit.time_constant, seed=seed or 0, step=step)
+        units = circuit.input_units or dict.fromkeys(circuit.graph.states, circuit.unit)
+        return Noise.from_text(noise, unit=units, time_constant=circuit.time_constant, seed=seed or 0, step=step)
     return Noise(0.0 if noise is None else noise, seed or 0, step)
 
 

@@ -22,14 +22,13 @@ from analogflow.problems import Attention
 from analogflow.run_plan import run_plan
 from analogflow.simulators import Ensemble, ensemble, simulate
 from analogflow.solution import Solution, plain, solve
-from analogflow.technology import LOOP_DELAY
+from analogflow.technology.options import celsius_of
 from analogflow.trajectory import Trajectory
 from analogflow.validation.restart import DELTA, TOLERANCE, Verdict, judge, perturbed, worth
 from analogflow.validation.stationary import joint_limit, law_of
 
 __all__ = ["Verification", "comes_back", "pushed", "restart", "restart_classes", "verify"]
 
-_FREEZING = 273.15
 _SPEED = 1e-3
 """Share of the tolerance by which an answer may still move in one τ when a restart counts as ended."""
 
@@ -70,8 +69,8 @@ def verify(
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
     technology: str = "ideal",
-    parts: PartSet | str = "precision",
-    temperature: float = 27.0,
+    parts: PartSet | str | None = None,
+    temperature_celsius: float | None = None,
     imperfections: Imperfections | None = None,
     on_progress: Callable[[float], None] | None = None,
     **options: Any,
@@ -80,7 +79,7 @@ def verify(
 
     Parameters
     ----------
-    problem, technology, parts, temperature, imperfections, on_progress
+    problem, technology, parts, temperature_celsius, imperfections, on_progress
         As for `solve`, as are the other options.
     delta : float
         Share of the way to the middle of the manifold, from 0 to 1.
@@ -99,7 +98,7 @@ def verify(
         δ or an argument of `solve` is out of range, or the answer is a point of a path.
     """
     solution = solve(
-        problem, technology=technology, parts=parts, temperature=temperature, imperfections=imperfections,
+        problem, technology=technology, parts=parts, temperature_celsius=temperature_celsius, imperfections=imperfections,
         on_progress=on_progress, **options,
     )  # fmt: skip
     if not comes_back(solution.flow):
@@ -107,7 +106,7 @@ def verify(
     run, verdict = restart(
         solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
         time_constants=options.get("time_constants"), stabilise=options.get("stabilise", True),
-        loop_delay=options.get("loop_delay", LOOP_DELAY), on_progress=on_progress,
+        loop_delay=options.get("loop_delay"), on_progress=on_progress,
     )  # fmt: skip
     return Verification(solution, run, verdict)
 
@@ -126,7 +125,7 @@ def restart(
     engine: str = "ngspice",
     time_constants: float | None = None,
     stabilise: bool = True,
-    loop_delay: float = LOOP_DELAY,
+    loop_delay: float | None = None,
     time_limit: float = 600.0,
     on_progress: Callable[[float], None] | None = None,
 ) -> tuple[Trajectory, Verdict]:
@@ -169,7 +168,7 @@ def restart(
     return second, Verdict(name, float(abs(after - before).max()), gain)
 
 
-def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, loop_delay: float) -> Circuit:
+def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, loop_delay: float | None) -> Circuit:
     """The same circuit, built again to start at the perturbed end of a run."""
     flow = circuit.flow
     ends = {name: run.final(name)[None] for name in flow.states}
@@ -179,8 +178,8 @@ def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, 
     )
     noise = circuit.noise if flow.averaging is None else dataclasses.replace(circuit.noise, chain=1)
     again = compile(
-        moved, technology=circuit.technology, stabilise=stabilise, parts=circuit.parts or "precision",
-        temperature=circuit.temperature - _FREEZING, loop_delay=loop_delay,
+        moved, technology=circuit.technology, stabilise=stabilise, parts=circuit.parts, loop_delay=loop_delay,
+        temperature_celsius=None if circuit.parts is None else celsius_of(circuit.temperature),
     )  # fmt: skip
     return degrade(again, circuit.imperfections, noise=noise, sample=circuit.sample, values=preferred)
 

@@ -50,7 +50,7 @@ def transistors() -> str:
     """The paper's channel against temperature: exact values and E96 values, one Gummel-Poon model."""
     reference, rows = capacity_reference(PAPER), []
     for temperature in (-40.0, 0.0, 27.0, 85.0, 125.0):
-        circuit = af.compile(af.flows.capacity(PAPER), technology="translinear", temperature=temperature)
+        circuit = af.compile(af.flows.capacity(PAPER), technology="translinear", temperature_celsius=temperature)
         exact, bought = run(circuit, 200.0), run(af.preferred(circuit), 200.0)
         assert circuit.derived_from is not None
         field = VectorField(circuit.derived_from)

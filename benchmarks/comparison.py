@@ -176,8 +176,9 @@ def hardware() -> str:
     body = []
     for name in ("translinear", "opamp"):
         for delay in (0.05, 0.005) if name == "opamp" else (0.05,):
-            circuit = af.compile(af.flows.capacity(channel), technology=name, loop_delay=delay)
-            solution = af.solve(channel, technology=name, loop_delay=delay)
+            heeded: dict[str, Any] = {"loop_delay": delay} if name == "opamp" else {}
+            circuit = af.compile(af.flows.capacity(channel), technology=name, **heeded)
+            solution = af.solve(channel, technology=name, **heeded)
             judge = af.comparison.judge_of(channel)
             run, z = solution.run, np.asarray(solution.certificate.reference["input_distribution"])
             errors = np.array([judge.error(one) for one in run.values["z"]])

@@ -94,6 +94,8 @@ class Circuit:
         Error that these parts are made for, in the units of the flow: what checks let pass by default.
     parts : PartSet, optional
         What the circuit is built from; None where it is built from ideal elements.
+    input_units : mapping of state to float
+        Volts per flow unit of a rate at the inputs of a state's integrators; `unit` for all of them if empty.
     covered : float
         Time in τ for which its signals were followed when their ranges were chosen.
     """
@@ -122,6 +124,7 @@ class Circuit:
     accuracy: float = 1e-6
     parts: PartSet | None = None
     covered: float = np.inf
+    input_units: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def signals(self) -> dict[str, tuple[str, ...]]:

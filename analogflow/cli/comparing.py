@@ -31,8 +31,8 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, default=_SECONDS, metavar="S", help="for each digital solver (3)")
     parser.add_argument("--energy", metavar="FILE", help="TOML file of what operations cost")
     about_conditions(parser)
-    parser.add_argument("--parts", default="precision", metavar="SET", help="precision, general, fast or a TOML file")
-    parser.add_argument("--temperature", type=celsius, default=27.0, metavar="C", help="of the parts, °C (27)")
+    parser.add_argument("--parts", metavar="SET", help="precision, general, fast or a TOML file (precision)")
+    parser.add_argument("--temperature", type=celsius, metavar="C", help="of the parts, °C (27)")
     parser.add_argument("--json", action="store_true", help="print one object and nothing else")
     parser.add_argument("--figure", metavar="FILE", help="draw error against time and energy")
     parser.add_argument("--force", action="store_true", help="replace an existing figure")
@@ -57,7 +57,7 @@ def run_compare(options: argparse.Namespace) -> int:
         found = compare(
             problem, accuracy=options.accuracy, only=options.only, seconds=options.seconds, energy=options.energy,
             noise=options.noise, imperfections=imperfections_of(options), seed=options.seed, parts=options.parts,
-            temperature=options.temperature, source=options.problem or "", on_progress=on_progress,
+            temperature_celsius=options.temperature, source=options.problem or "", on_progress=on_progress,
         )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
@@ -74,7 +74,7 @@ def _scaling(options: argparse.Namespace) -> int:
         raise BadInput(f"--scaling is measured for capacity alone, not for {options.flow!r}.")
     given = {"PROBLEM": options.problem, "--only": options.only, "--list": options.list, "--mismatch": options.mismatch,
              "--imperfect": options.imperfect, "--noise": options.noise != "0", "--seconds": options.seconds != _SECONDS,
-             "--parts": options.parts != "precision", "--temperature": options.temperature != 27.0}  # fmt: skip
+             "--parts": options.parts is not None, "--temperature": options.temperature is not None}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(
             f"--scaling makes its own channels and has its own circuits and times; leave out {' and '.join(wrong)}."

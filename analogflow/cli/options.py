@@ -46,8 +46,8 @@ def about_flow(parser: argparse.ArgumentParser) -> None:
     """FLOW, PROBLEM, and what decides the circuit."""
     about_problem(parser)
     parser.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
-    parser.add_argument("--parts", default="precision", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file")
-    parser.add_argument("--temperature", type=celsius, default=27.0, metavar="C", help="of the parts, °C (27)")
+    parser.add_argument("--parts", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file (precision)")
+    parser.add_argument("--temperature", type=celsius, metavar="C", help="of the parts, °C (27)")
 
 
 def about_conditions(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +81,7 @@ def circuit_of(options: argparse.Namespace, problem: Any) -> Any:
     """The circuit that the options ask for, compiled, with perfect blocks."""
     refuse_idle_parts(options)
     flow = flow_of(options, problem, options.technology)
-    return compile(flow, technology=options.technology, parts=options.parts, temperature=options.temperature)
+    return compile(flow, technology=options.technology, parts=options.parts, temperature_celsius=options.temperature)
 
 
 def refuse_idle_parts(options: argparse.Namespace) -> None:
@@ -92,7 +92,7 @@ def refuse_idle_parts(options: argparse.Namespace) -> None:
     BadInput
         The technology is ideal, and a set of parts or a temperature was given.
     """
-    given = {"--parts": options.parts != "precision", "--temperature": options.temperature != 27.0}
+    given = {"--parts": options.parts is not None, "--temperature": options.temperature is not None}
     if options.technology == "ideal" and any(given.values()):
         names = " and ".join(name for name, value in given.items() if value)
         raise BadInput(f"{names}: the technology 'ideal' has no parts; leave it out, or take 'opamp' or 'translinear'.")

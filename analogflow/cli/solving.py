@@ -100,7 +100,7 @@ def run_solve(options: argparse.Namespace) -> int:
         solution = solve(
             problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
             noise=options.noise, imperfections=imperfections, seed=options.seed, accuracy=options.accuracy,
-            parts=options.parts, temperature=options.temperature, on_progress=on_progress,
+            parts=options.parts, temperature_celsius=options.temperature, on_progress=on_progress,
         )  # fmt: skip
     if options.json:
         print(report.solution_json(solution, budget))
@@ -141,7 +141,7 @@ def run_verify(options: argparse.Namespace) -> int:
             problem, delta=options.delta, tolerance=options.tolerance, form=options.form, technology=options.technology,
             engine=options.engine or default_engine(), time_constants=options.time, noise=options.noise, seed=options.seed,
             imperfections=imperfections_of(options), accuracy=options.accuracy, parts=options.parts,
-            temperature=options.temperature, on_progress=on_progress,
+            temperature_celsius=options.temperature, on_progress=on_progress,
         )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))

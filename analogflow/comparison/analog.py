@@ -23,7 +23,6 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel, Hopfield, Langevin, Transport
 from analogflow.simulators import default_engine, ensemble
 from analogflow.solution import family_of, noise_of, solve
-from analogflow.technology import LOOP_DELAY
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 
@@ -68,7 +67,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     name : str
         Technology and form, such as "opamp:logdomain".
     conditions
-        ``noise``, ``seed``, ``imperfections``, ``parts`` and ``temperature`` as `solve` takes them.
+        ``noise``, ``seed``, ``imperfections``, ``parts`` and ``temperature_celsius`` as `solve` takes them.
 
     Notes
     -----
@@ -88,8 +87,10 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         flow = FAMILIES[family_of(problem)](problem, form=form)
         if flow.averaging is not None:
             return _averaged(empty, problem, flow, judge, accuracy, prices, **conditions)
-        delay = LOOP_DELAY if flow.end_time is not None or flow.path_matters else RESTING_DELAY
-        solution = solve(flow, technology=technology, engine=engine, loop_delay=delay, **conditions)
+        if technology == "opamp" and flow.end_time is None and not flow.path_matters:
+            conditions["loop_delay"] = RESTING_DELAY
+        heeded = {name: value for name, value in conditions.items() if technology != "ideal" or name not in _OF_PARTS}
+        solution = solve(flow, technology=technology, engine=engine, **heeded)
     except AnalogflowError as fault:
         return dataclasses.replace(empty, note=str(fault))
     circuit, run = solution.circuit, solution.run
@@ -122,6 +123,9 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         note=note,
     )
 
+
+_OF_PARTS = ("parts", "temperature_celsius")
+"""Conditions that circuits of parts alone heed."""
 
 _METHODS = {
     "ideal": "the flow by mathematics in the block engine; no parts, so neither seconds nor joules",

@@ -25,7 +25,8 @@ from analogflow.comparison.solvers import SOLVERS, Solver
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 from analogflow.solution import family_of
-from analogflow.technology import part_set
+from analogflow.technology import DEFAULT_PARTS, part_set
+from analogflow.technology.options import celsius_of, kelvin_of
 
 __all__ = ["compare", "contenders_of"]
 
@@ -57,8 +58,8 @@ def compare(
     noise: float | str | None = None,
     imperfections: Imperfections | None = None,
     seed: int = 0,
-    parts: PartSet | str = "precision",
-    temperature: float = 27.0,
+    parts: PartSet | str | None = None,
+    temperature_celsius: float | None = None,
     source: str = "PROBLEM",
     on_progress: Callable[[float], None] | None = None,
 ) -> Comparison:
@@ -83,7 +84,7 @@ def compare(
         What else is wrong with the circuits.
     seed : int
         Of noise and deviations, and of samplers.
-    parts, temperature
+    parts, temperature_celsius
         Of circuits of parts, as `solve` takes them.
     source : str
         Path of the problem's file, for the command that repeats a row.
@@ -116,6 +117,13 @@ def compare(
     flaws = _flaws(noise, imperfections)
     if flaws and only and all(name in {solver.name for solver in SOLVERS[family]} for name in only):
         raise BadInput(f"only: no circuit takes part, so {flaws} would change nothing; leave that out, or name a circuit.")
+    said = [name for name, value in (("parts", parts), ("temperature_celsius", temperature_celsius)) if value is not None]
+    if said and only and not any(name.startswith(("opamp:", "translinear:")) for name in only):
+        raise BadInput(
+            f"only: no circuit of parts takes part, so {' and '.join(said)} would change nothing; "
+            "leave that out, or name one."
+        )
+    degrees = celsius_of(kelvin_of(temperature_celsius))
     table = energy if isinstance(energy, Prices) else prices(energy)
     named = [name for name in known if not only or name in only]
     solvers = {solver.name: solver for solver in SOLVERS[family]}
@@ -129,18 +137,18 @@ def compare(
             else:
                 row = run_circuit(
                     name, problem, judge, accuracy=accuracy, prices=table, noise=noise, imperfections=imperfections,
-                    seed=seed, parts=parts, temperature=temperature,
+                    seed=seed, parts=parts, temperature_celsius=temperature_celsius,
                 )  # fmt: skip
         except Exception as fault:  # noqa: BLE001 - whatever befalls one contender, the other rows stand
             row = _broken(name, solvers.get(name), fault)
-        on_circuits: tuple[Any, ...] = () if name in solvers else (noise, imperfections, parts, temperature)
+        on_circuits: tuple[Any, ...] = () if name in solvers else (noise, imperfections, parts, temperature_celsius)
         command = _command(family, source, accuracy, name, energy, seed, seconds, *on_circuits)
         rows.append(_with_command(row, command))
         if on_progress is not None:
             on_progress((k + 1) / len(named))
     return Comparison(
         family, repr(problem), accuracy, judge.bits(accuracy), judge.measure, judge.unit, tuple(rows), table, _machine(),
-        f"{flaws or 'no noise, no deviations'}; parts of the set {part_set(parts).name}, {temperature:g} °C",
+        f"{flaws or 'no noise, no deviations'}; parts of the set {part_set(parts or DEFAULT_PARTS).name}, {degrees:g} °C",
     )  # fmt: skip
 
 
@@ -157,7 +165,7 @@ def _with_command(row: Contender, command: str) -> Contender:
 
 def _command(
     family: str, source: str, accuracy: float, name: str, energy: Any, seed: int, seconds: float, noise: Any = None,
-    imperfections: Imperfections | None = None, parts: Any = "precision", temperature: float = 27.0,
+    imperfections: Imperfections | None = None, parts: Any = None, temperature_celsius: float | None = None,
 ) -> str:  # fmt: skip
     """The one command that repeats a row; what is as usual is left out."""
     words = ["analogflow", "compare", family, source, "--accuracy", repr(accuracy), "--only", name]
@@ -166,8 +174,8 @@ def _command(
         ("--noise", noise if _is_noise(noise) else None),
         *(("--imperfect", f"{effect}={getattr(imperfections, effect)!r}") for effect in _effects(imperfections)),
         ("--seed", seed or None),
-        ("--parts", parts if isinstance(parts, str) and parts != "precision" else None),
-        ("--temperature", None if temperature == 27.0 else repr(temperature)),
+        ("--parts", parts if isinstance(parts, str) else None),
+        ("--temperature", None if temperature_celsius is None else repr(temperature_celsius)),
         ("--seconds", None if seconds == 3.0 else repr(seconds)),
     )
     for option, value in given:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def degrade_graph(
     graph: BlockGraph,
     imperfections: Imperfections,
     *,
-    sigma: float = 0.0,
+    sigma: float | Mapping[str, float] = 0.0,
     seed: int = 0,
     samples: Sequence[int] | int = 0,
     full_scale: float = 1.0,
@@ -52,7 +52,7 @@ def degrade_graph(
     ----------
     graph : BlockGraph
     imperfections : Imperfections
-    sigma : float
+    sigma : float or mapping of state to float
         White noise at every integrator's input, flow units per √τ.
     seed : int
         Decides every deviation, together with the sample's number, the block and the element: a block's deviations do not
@@ -143,7 +143,7 @@ class _Work:
             output = self._pole(node, self._stage(node, output, warm, deviates))
         self.delivered[node] = output
 
-    def finish(self, offsets: dict[str, Array], sigma: float) -> BlockGraph:
+    def finish(self, offsets: dict[str, Array], sigma: float | Mapping[str, float]) -> BlockGraph:
         """Close the loops; `offsets` at the inputs of the imperfect integrators, `sigma` at those of all."""
         rates = {}
         for label, node in self.graph.states.items():
@@ -151,7 +151,8 @@ class _Work:
             terms = [self.delivered[self.graph.rate(label)]]
             if label in offsets and self.offset:
                 terms.append(self._place(node, Constant(size=size, values=frozen(offsets[label]))))
-            density = math.hypot(sigma, self.density if label in offsets else 0.0)
+            own = sigma.get(label, 0.0) if isinstance(sigma, Mapping) else sigma
+            density = math.hypot(own, self.density if label in offsets else 0.0)
             if density:
                 terms.append(self._noise(node, density))
             summed = (

@@ -20,6 +20,7 @@ from analogflow.solution import carried_form, family_of
 from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_finite_number, names, numbers, sigma
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import PART_SETS, TECHNOLOGIES
+from analogflow.technology.options import kelvin_of
 
 __all__ = ["Study", "study_of"]
 
@@ -108,6 +109,8 @@ class Study:
         _set(self, "noise", tuple(sigma(value) for value in distinct(self.noise, "noise")))
         for name in ("mismatch", "temperature"):
             _set(self, name, numbers(getattr(self, name), name))
+        for degrees in self.temperature:
+            kelvin_of(degrees)
         further = self.imperfections.items()
         _set(self, "imperfections", MappingProxyType({effect(name): numbers(value, name) for name, value in further}))
         self._check_scalars()

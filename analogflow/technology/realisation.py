@@ -93,6 +93,7 @@ class Realisation:
     temperature: float = NOMINAL_TEMPERATURE
     accuracy: float = 1e-6
     covered: float = np.inf
+    input_units: Mapping[str, float] = dataclasses.field(default_factory=dict)
     parts: PartSet | None = None
     note: str = ""
 

@@ -1,4 +1,5 @@
 """Transistor circuits: where they settle, the path they take, what cancels in them and what does not."""
+# pyright: reportOptionalMemberAccess=false, reportArgumentType=false, reportAttributeAccessIssue=false
 
 import dataclasses
 
@@ -39,7 +40,7 @@ def exact_path(circuit, trajectory, name):
 @pytest.mark.ngspice
 @pytest.mark.parametrize("temperature", [-40.0, 0.0, 27.0, 85.0, 125.0])
 def test_capacity_settles_at_the_optimum_along_the_exact_path_at_every_temperature(temperature):
-    circuit = compiled(PAPER, temperature=temperature)
+    circuit = compiled(PAPER, temperature_celsius=temperature)
     trajectory = run(circuit)
     reference = capacity_reference(PAPER)
     assert abs(trajectory.final("z") - reference.input_distribution).max() < 2e-4
@@ -73,14 +74,14 @@ def test_a_start_and_a_zero_and_an_unavailable_input_are_kept():
 def test_rate_distortion_and_transport_follow_their_flows(temperature):
     rng = np.random.default_rng(5)
     source = RateDistortion(source=[0.5, 0.3, 0.2], distortion=rng.random((3, 4)), beta=3.0)
-    circuit = compiled(source, temperature=temperature)
+    circuit = compiled(source, temperature_celsius=temperature)
     trajectory = run(circuit, 300.0)
     assert abs(trajectory.values["q"] - exact_path(circuit, trajectory, "q")).max() < 5e-3
     assert af.certify(source, trajectory, tolerance=2e-3).passed
     plan = Transport(
         cost=rng.random((4, 5)), row=rng.dirichlet(np.ones(4) * 3), column=[0.3, 0.25, 0.2, 0.15, 0.1], epsilon=0.2
     )
-    circuit = compiled(plan, temperature=temperature)
+    circuit = compiled(plan, temperature_celsius=temperature)
     trajectory = run(circuit)
     exact = exact_path(circuit, trajectory, "plan")
     assert abs(trajectory.values["plan"] - exact).max() < 5e-3

@@ -109,7 +109,9 @@ def _study(text: str) -> Study:
 @functools.lru_cache(maxsize=64)
 def _circuit(study: Study, problem: str, form: str, technology: str, temperature: float) -> Circuit:
     flow = FAMILIES[study.flow](study.problems[problem], form=form)
-    return compile(flow, technology=technology, parts=study.parts, temperature=temperature)
+    if technology == "ideal":
+        return compile(flow)
+    return compile(flow, technology=technology, parts=study.parts, temperature_celsius=temperature)
 
 
 def _circuit_of(study: Study, condition: Condition) -> Circuit:

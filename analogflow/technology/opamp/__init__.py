@@ -38,6 +38,18 @@ def _junction_voltage(parts: PartSet) -> float:
     return v_t * model.get("nf", 1.0) * (1 + (v_t / (reverse - _DROP) if reverse > _DROP else 0.0))
 
 
+def _input_units(brief: Brief) -> dict[str, float]:
+    """Volts per flow unit of a rate: an integrator's gain is the ratio of its own scale to that of its input."""
+    source = brief.source or brief.graph
+    return {
+        label: MACHINE_UNIT
+        * float(brief.scales[label][0])
+        * float(np.max(source.integrator(source.states[label]).gain))
+        / float(np.max(brief.graph.integrator(node).gain))
+        for label, node in brief.graph.states.items()
+    }
+
+
 def _check_supply(brief: Brief, parts: PartSet) -> None:
     """Raise if an amplifier can not reach what its node is scaled to."""
     node = max(brief.used, key=brief.used.__getitem__, default="")
@@ -122,6 +134,7 @@ def realise(brief: Brief) -> Realisation:
         temperature=brief.temperature,
         accuracy=1e-2,
         covered=brief.covered,
+        input_units=_input_units(brief),
         parts=parts,
         note=note,
     )

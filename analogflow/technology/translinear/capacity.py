@@ -75,7 +75,7 @@ def capacity(brief: Brief) -> Realisation:
             frozen([math.log(outputs) - entropy.min()]),
         ),
     }
-    return assembled(brief, groups, readings, bias, bias.time_constant)
+    return assembled(brief, groups, readings, bias, bias.time_constant, v_t)
 
 
 def _common_mode(P: np.ndarray, start: np.ndarray, legs: np.ndarray, brief: Brief, bias: Bias) -> float:

@@ -68,7 +68,7 @@ def rate_distortion(brief: Brief) -> Realisation:
         "u": Reading(tuple(bases), frozen((np.eye(size) - 1 / size) / v_t)),
         "q": Reading(tuple(f"i(vq{y})" for y in range(size)), frozen(np.ones(size)), shares=bias.tail),
     }
-    return assembled(brief, groups, readings, bias, bias.time_constant)
+    return assembled(brief, groups, readings, bias, bias.time_constant, v_t)
 
 
 def _common_mode(kernel: np.ndarray, source: np.ndarray, start: np.ndarray, brief: Brief, bias: Bias) -> float:

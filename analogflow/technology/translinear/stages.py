@@ -178,7 +178,12 @@ def reset(release: float) -> Iterator[Element]:
 
 
 def assembled(
-    brief: Brief, groups: Sequence[Group], readings: Mapping[str, Reading], bias: Bias, time_constant: float
+    brief: Brief,
+    groups: Sequence[Group],
+    readings: Mapping[str, Reading],
+    bias: Bias,
+    time_constant: float,
+    input_volts: float,
 ) -> Realisation:
     """Realisation of stages that stand: with rails, the reset, models and what a simulator needs to know.
 
@@ -211,6 +216,7 @@ def assembled(
         options=_OPTIONS,
         temperature=brief.temperature,
         accuracy=1e-3,
+        input_units=dict.fromkeys(brief.graph.states, input_volts),
         parts=parts,
     )
 

@@ -89,7 +89,7 @@ def transport(brief: Brief) -> Realisation:
         "scaled": Reading(tuple(bases), frozen(column[:, None] * mean / v_t), frozen(column * offset)),
         "plan": Reading(plan, frozen(np.ones(rows * columns)), shares=bias.tail),
     }
-    return assembled(brief, groups, readings, bias, bias.time_constant * v_t / _FULL)
+    return assembled(brief, groups, readings, bias, bias.time_constant * v_t / _FULL, _FULL)
 
 
 def _tails(row: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
