@@ -66,6 +66,8 @@ class Flow:
         Called as `function` is.
     answer : str
         State or observable that is the answer. The first state if not given.
+    shows : str
+        State or observable that people take for the answer, and studies keep. The answer if not given.
     rests : sequence of str
         States and observables that no longer move once a run has settled. The answer if not given.
     gauge : str
@@ -95,6 +97,7 @@ class Flow:
     constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     observables: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
     answer: str = ""
+    shows: str = ""
     rests: tuple[str, ...] = ()
     gauge: str = ""
     mend: bool = True
@@ -124,10 +127,12 @@ class Flow:
         object.__setattr__(self, "answer", self.answer or next(iter(states)))
         if self.answer not in states and self.answer not in self.observables:
             raise BadInput(f"Flow.answer: {self.answer!r} is neither a state nor an observable of this flow.")
+        object.__setattr__(self, "shows", self.shows or self.answer)
         object.__setattr__(self, "rests", tuple(self.rests) or (self.answer,))
-        for name in self.rests:
-            if name not in states and name not in self.observables:
-                raise BadInput(f"Flow.rests: {name!r} is neither a state nor an observable of this flow.")
+        for field, names in (("shows", (self.shows,)), ("rests", self.rests)):
+            for name in names:
+                if name not in states and name not in self.observables:
+                    raise BadInput(f"Flow.{field}: {name!r} is neither a state nor an observable of this flow.")
         if self.end_time is not None and not 0 < self.end_time < np.inf:
             raise BadInput(f"Flow.end_time: {self.end_time!r} is not a positive number of time constants.")
         for kept in self.keeps:

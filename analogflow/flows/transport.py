@@ -176,6 +176,7 @@ def transport(problem: Transport, *, form: str = "potential") -> Flow:
         constants,
         observables,
         answer="scaled",
+        shows="plan",
         family="transport",
         form=form,
         equations=equations,

@@ -22,7 +22,6 @@ from analogflow.solution import SETTLING_BAND
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
-from analogflow.studies.sampling import answer_name
 from analogflow.studies.store import Corrupt, Store, read_manifest
 
 if TYPE_CHECKING:
@@ -227,7 +226,7 @@ def _place(chunk: Chunk) -> tuple[int, int, int]:
 
 
 def _signal(study: Study, condition: Condition) -> str:
-    return answer_name(FAMILIES[study.flow](study.problems[condition.problem], form=condition.form))
+    return FAMILIES[study.flow](study.problems[condition.problem], form=condition.form).shows
 
 
 def _room(answers: dict[str, NDArray[np.float64]], name: str, shape: tuple[int, int, int]) -> None:

@@ -273,6 +273,8 @@ def _own(problem: Any, finals: Mapping[str, Array], paths: Mapping[str, Array], 
     comparable = {manifold.state: manifold.comparable for manifold in keeps}
     found: dict[str, Array] = {}
     for name, exact in reference_of(problem, end).values.items():
+        if name not in finals:
+            continue
         scale = np.maximum(1.0, _largest(paths[name]))
         if name in kept:
             found[name] = _largest(np.ptp(paths[name], axis=1)) / scale

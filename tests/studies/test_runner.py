@@ -10,15 +10,17 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
 import xarray
+from study_zoo import AtOnce
 
 import analogflow as af
+from analogflow.problems import Equations
 from analogflow.studies import Progress, dask_workers, export_study, read_experiment, run_study, write_experiment
 from analogflow.studies.runner import repeat_sample
 
@@ -26,18 +28,6 @@ PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 STUDY = af.Study(
     af.Channel(PAPER), forms=("logdomain", "replicator"), noise=(0.01, 0.1), samples=12, seed=3, time_constants=20.0
 )
-
-
-class AtOnce(Executor):
-    """Computes where it is called."""
-
-    def submit(self, function, /, *arguments, **keywords):
-        future: Future = Future()
-        try:
-            future.set_result(function(*arguments, **keywords))
-        except Exception as fault:  # noqa: BLE001
-            future.set_exception(fault)
-        return future
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -53,6 +43,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study") / "results"
     run_study(STUDY, folder, AtOnce())
     return folder
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_a_study_of_several_states_keeps_the_declared_answer(noise, tmp_path):
+    """The answer is what the file says, whatever an observable is called, and every state and observable counts."""
+    problem = Equations(
+        states={"x": 1.0, "y": 0.5}, equations={"x": "y - x", "y": "0.25 - y"},
+        observables={"plan": "x*x", "double": "2*x"}, answer="double",
+    )  # fmt: skip
+    study = af.Study({"chain": problem}, noise=(noise,), samples=3, verify=False, time_constants=40.0)
+    data = af.run_study(study, tmp_path / "study", AtOnce())
+    assert data["double"].dims[-1] == "double_component"
+    assert "plan" not in data
+    np.testing.assert_allclose(data["double"].values.ravel(), 0.5, atol=1e-6 if noise == 0 else 0.3)
+    assert np.isfinite(data["error"]).all()
+    if noise:
+        # The mean of ten τ of a state with σ² / 2 of variance and a rate of 1 per τ.
+        assert 0 < float(data["error_time_average"].max()) < 0.3
+        assert float(data["error_time_average"].mean()) < float(data["error"].mean())
 
 
 def test_one_process_two_processes_and_threads_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Sampling: what one chunk of a study computes, and the rows that come of it."""
 
 from analogflow.studies.sampling.chunks import compute, paths, prepare, sample_alone
-from analogflow.studies.sampling.rows import LATE, Rows, answer_name
+from analogflow.studies.sampling.rows import LATE, Rows
 
-__all__ = ["LATE", "Rows", "answer_name", "compute", "paths", "prepare", "sample_alone"]
+__all__ = ["LATE", "Rows", "compute", "paths", "prepare", "sample_alone"]

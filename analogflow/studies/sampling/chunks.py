@@ -28,7 +28,7 @@ from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, judged, s
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
-from analogflow.studies.sampling.rows import LATE, Rows, answer_name, blank_rows, joined, rows_of, settling_times
+from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, rows_of, settling_times
 from analogflow.trajectory import Trajectory
 from analogflow.validation.references import require_reference
 from analogflow.validation.stationary import ACCURACY
@@ -231,7 +231,7 @@ def _restarted(study: Study, circuit: Circuit, run: Trajectory) -> tuple[str, st
 
 
 def _answer_size(circuit: Circuit) -> int:
-    graph, name = circuit.derived_from or circuit.graph, answer_name(circuit.flow)
+    graph, name = circuit.derived_from or circuit.graph, circuit.flow.shows
     return graph.block({**graph.states, **graph.observables}[name]).size
 
 

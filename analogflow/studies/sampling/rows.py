@@ -13,7 +13,7 @@ from analogflow.outcome import Outcome
 from analogflow.solution import SETTLING_BAND
 from analogflow.validation import measures, primary_measure
 
-__all__ = ["LATE", "Rows", "answer_name", "blank_rows", "joined", "rows_of", "settling_times"]
+__all__ = ["LATE", "Rows", "blank_rows", "joined", "rows_of", "settling_times"]
 
 Array = NDArray[np.float64]
 
@@ -25,11 +25,6 @@ LATE = 0.75
 
 _BROKEN = (Outcome.BLEW_UP, Outcome.STUCK, Outcome.FAILED)
 _SHOWN = {"capacity_nats": "reading"}
-
-
-def answer_name(flow: Flow) -> str:
-    """Signal that a study keeps as the answer: that which settles, but for transport the plan in units of mass."""
-    return "plan" if "plan" in flow.observables else flow.answer
 
 
 def settling_times(times: Array, path: Array, final: Array) -> Array:
@@ -93,9 +88,9 @@ def rows_of(
     first = primary_measure(flow)
     rows |= {f"error_{_SHOWN.get(name, name)}": value for name, value in found.items() if name != first}
     rows["error"] = found[first]
-    if noisy and flow.averaging is None:
+    if noisy and flow.averaging is None and flow.end_time is None:
         rows["error_time_average"] = measures(flow, _averages(flow, paths, times), paths=paths, times=times, end=end)[first]
-    rows["answer"] = np.array(finals[answer_name(flow)])
+    rows["answer"] = np.array(finals[flow.shows])
     for name, values in rows.items():
         if name == "answer" or name.startswith("error"):
             rows[name] = np.where(broken[:, None] if values.ndim == 2 else broken, np.nan, values)
@@ -103,10 +98,15 @@ def rows_of(
 
 
 def _averages(flow: Flow, paths: Mapping[str, Array], times: Array) -> dict[str, Array]:
-    """Means over the last quarter of the run of everything but states that are not the answer, shape (samples, size)."""
+    """Means over the last quarter of the run, shape (samples, size).
+
+    A state of which a part is free, as the common mode of logarithms, is no answer, and its mean is that of none: where the
+    answer is an observable of it, it is left out.
+    """
     late = times >= LATE * times[-1]
     span = times[late]
-    wanted = {name: values for name, values in paths.items() if name not in flow.states or name == flow.answer}
+    free = {kept.state for kept in flow.keeps if (kept.comparable(np.ones(flow.states[kept.state].size)) != 1).any()}
+    wanted = {name: values for name, values in paths.items() if name not in free or name in (flow.answer, *flow.rests)}
     if len(span) < 2:
         return {name: values[:, -1] for name, values in wanted.items()}
     return {name: np.trapezoid(values[:, late], span, axis=1) / (span[-1] - span[0]) for name, values in wanted.items()}

@@ -1,0 +1,173 @@
+"""Every verb for every problem, form, technology and engine: a result or a refusal in one sentence, never a traceback.
+
+The matrix is made from the registries; a family, technology, engine or verb without a place in it fails. What runs without
+``--slow`` has every family, form and verb on ideal blocks in the block engine, and drawings in every technology;
+the verbs that take longest run for the first problem of each family.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+
+import pytest
+from study_zoo import AtOnce
+
+from analogflow.cli import main, studying
+from analogflow.cli.command_line import VERBS
+from analogflow.errors import BadInput
+from analogflow.flows import FAMILIES
+from analogflow.problems.files import problem_of_keys
+from analogflow.simulators import ENGINES
+from analogflow.technology import TECHNOLOGIES
+
+TWO = [[0.0, 1.0], [1.0, 0.0]]
+PROBLEMS = {
+    "capacity": {
+        "channel": {"transition": [[0.9, 0.1], [0.2, 0.8]]},
+        "channel with a cost": {"transition": [[0.9, 0.1], [0.2, 0.8]], "cost": [0, 1], "cost_limit": 0.3},
+        "channel with an unavailable input": {"transition": [[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], "unavailable": [2]},
+    },
+    "rate-distortion": {"two symbols": {"source": [0.6, 0.4], "distortion": TWO, "beta": 2.0}},
+    "transport": {
+        "two by two": {"cost": TWO, "row": [0.6, 0.4], "column": [0.5, 0.5], "epsilon": 0.5},
+        "cold": {"cost": [[0.2, 1.0], [0.0, 0.3]], "row": [0.3, 0.7], "column": [0.7, 0.3], "epsilon": 0.01},
+        "cooling": {
+            "cost": TWO, "row": [0.6, 0.4], "column": [0.5, 0.5], "epsilon": 0.2,
+            "schedule": {"kind": "exponential", "start": 1.0, "rate": 1.0},
+        },
+        "adaptive cooling": {
+            "cost": TWO, "row": [0.6, 0.4], "column": [0.5, 0.5], "epsilon": 0.2,
+            "schedule": {"kind": "adaptive", "start": 1.0, "rate": 1.0, "k_safe": 0.5},
+        },
+    },
+    "attention": {
+        "two tokens": {"tokens": [[1, 0], [0.6, 0.8]], "B": [[1, 0], [0, 1]], "V": [[1, 0], [0, 1]], "beta": 1, "time": 0.5},
+    },
+    "hopfield": {
+        "rest": {"U": [[0.3]], "I": [0.5], "activation": "tanh"},
+        "law": {"U": [[0.3]], "I": [0.5], "temperature": 0.2},
+        "law of a saturating network": {"U": [[0.3]], "I": [0.5], "activation": "tanh", "temperature": 0.2},
+    },
+    "langevin": {
+        "rest": {"energy": "x**2 + y**2 + x", "variables": ["x", "y"], "temperature": 0},
+        "law": {"energy": "x**2/2", "variables": ["x"], "temperature": 0.5},
+        "law of four variables": {
+            "energy": "(a**2 + b**2 + c**2 + d**2)/2", "variables": ["a", "b", "c", "d"], "temperature": 0.5
+        },
+    },
+    "custom": {
+        "rest of two states": {"states": {"x": 1.0, "y": [0.5, 0.2]}, "equations": {"x": "-x", "y": "x - y"}},
+        "motion": {"states": {"x": 1.0, "v": 0.0}, "equations": {"x": "v", "v": "-x"}, "time": 3.0},
+        "an observable called plan": {
+            "states": {"x": 1.0, "y": 0.0}, "equations": {"x": "y - x", "y": "-y"},
+            "observables": {"plan": "x*x", "double": "2*x"}, "answer": "double",
+        },
+        "a state of common mode": {
+            "states": {"u": [0.3, -0.1]}, "manifolds": {"u": "mean"}, "equations": {"u": "mean(u) - u"},
+        },
+        "noise of its own": {"states": {"x": 1.0}, "equations": {"x": "-x"}, "noise": {"x": 0.1}},
+        "one that runs away": {"states": {"x": 1.0}, "equations": {"x": "x*x"}},
+    },
+}  # fmt: skip
+"""Smallest problems of each family, one for each kind of answer."""
+
+SHOWING = ("netlist", "explain", "draw", "map")
+RUNNING = ("solve", "verify", "budget", "compare", "study with noise", "study with mismatch", "report")
+VERBS_OF_PROBLEMS = (*SHOWING, *RUNNING)
+
+
+def forms(family, problem):
+    """Forms of a family, as it names them where it is asked for another."""
+    with pytest.raises(BadInput, match=r"is not known; (known are|there is only): ") as refusal:
+        FAMILIES[family](problem, form="none of these")
+    return str(refusal.value).rpartition(": ")[2].rstrip(".").split(", ")
+
+
+def cells():
+    for family, problems in PROBLEMS.items():
+        for name, keys in problems.items():
+            own = forms(family, problem_of_keys(family, keys, name))
+            for form in own:
+                for technology in TECHNOLOGIES:
+                    for engine in ENGINES:
+                        for verb in VERBS_OF_PROBLEMS:
+                            yield family, name, form, technology, engine, verb, form == own[0]
+
+
+COSTLY = ("budget", "compare", "report", "study with mismatch")
+
+
+def cell(family, name, form, technology, engine, verb, first):
+    single = name == next(iter(PROBLEMS[family]))
+    ideal = technology == "ideal" and (first or verb in SHOWING or verb == "solve") and (single or verb not in COSTLY)
+    quick = engine == "block" and (ideal or (first and single and verb == "draw"))
+    # What only shows a circuit has no engine, and comparing chooses forms, technologies and engines itself.
+    idle = (engine != "block" and verb in SHOWING) or (
+        verb in ("map", "compare") and (technology, engine) != ("ideal", "block")
+    )
+    if idle or (verb == "compare" and not first):
+        return None
+    marks = [pytest.mark.slow] if not quick else []
+    marks += [getattr(pytest.mark, engine)] if engine in ("ngspice", "vacask") else []
+    return pytest.param(
+        family, name, form, technology, engine, verb, marks=marks, id=f"{family}-{name}-{form}-{technology}-{engine}-{verb}"
+    )
+
+
+CELLS = [made for made in (cell(*place) for place in cells()) if made is not None]
+
+
+def commands(family, path, form, technology, engine, verb):
+    """Command lines, the last of which is judged."""
+    flow = [str(path)] if family == "custom" else [family, str(path)]
+    chosen = ["--form", form, "--technology", technology]
+    run = [*chosen, "--engine", engine]
+    study = ["study", *flow, *run, "-o", "study", "--samples", "2", "--time", "3"]
+    return {
+        "solve": [["solve", *flow, *run, "--json"]],
+        "verify": [["verify", *flow, *run, "--json", "--noise", "0.01", "--time", "5"]],
+        "budget": [["solve", *flow, *run, "--json", "--budget", "--samples", "2", "--mismatch", "0.01", "--time", "5"]],
+        "compare": [["compare", *flow, "--seconds", "0.02", "--accuracy", "0.05", "--json"]],
+        "netlist": [["netlist", *flow, *chosen, "-o", "a.cir", "--noise", "0.01", "--mismatch", "0.01"]],
+        "explain": [["explain", *flow, *chosen]],
+        "draw": [["draw", *flow, *chosen, "-o", "a.svg"]],
+        "map": [["map", *flow, "--form", form, "--json"]],
+        "study with noise": [[*study, "--noise", "0,0.01"]],
+        "study with mismatch": [[*study, "--mismatch", "0.01"]],
+        "report": [[*study, "--noise", "0.01"], ["report", "study"]],
+    }[verb]
+
+
+@pytest.mark.parametrize(("family", "name", "form", "technology", "engine", "verb"), CELLS)
+def test_every_cell_ends_with_a_result_or_a_sentence(
+    family, name, form, technology, engine, verb, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studying, "_executor", lambda address: contextlib.nullcontext(AtOnce()))
+    path = tmp_path / "problem.json"
+    path.write_text(json.dumps(PROBLEMS[family][name]))
+    for command in commands(family, path, form, technology, engine, verb):
+        capsys.readouterr()
+        code = main(command)
+    out, err = capsys.readouterr()
+    assert code in (0, 1, 2), err
+    if code == 2:
+        said = [line for line in err.splitlines() if not line.startswith("\r")]
+        assert len(said) == 1, err
+        assert re.match(r"analogflow: .*\.$", said[0]), err
+        assert len(said[0]) < 1000
+        assert "Traceback" not in err
+    elif "--json" in command and out:
+        assert json.loads(out)
+    else:
+        assert out.strip() or (code == 1 and re.search(r"analogflow: .*\.$", err)), err
+
+
+def test_every_family_technology_and_verb_has_a_place():
+    assert set(PROBLEMS) == set(FAMILIES)
+    assert {"ngspice", "vacask", "block"} == set(ENGINES)
+    named = {verb.partition(" ")[0] for verb in VERBS_OF_PROBLEMS}
+    # `doctor` and `reproduce` take no problem; a budget is an option of `solve`.
+    assert set(VERBS) - {"doctor", "reproduce"} == named - {"budget"}
