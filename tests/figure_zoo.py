@@ -2,10 +2,10 @@
 
 import functools
 
-from analogflow.reproduction import Reproduction, reproduce
+from analogflow.reproduction import Line, Reproduction, reproduce
 from analogflow.reproduction.result import Curve
 
-__all__ = ["curve", "found", "verdict"]
+__all__ = ["curve", "found", "line", "verdict"]
 
 
 @functools.cache
@@ -14,10 +14,15 @@ def found(name: str) -> Reproduction:
     return reproduce(name)
 
 
+def line(name: str, part: str) -> Line:
+    """The one line whose claim holds `part`."""
+    (one,) = [line for line in found(name).lines if part in line.claim]
+    return one
+
+
 def verdict(name: str, part: str) -> str:
-    """Verdict of the one finding whose claim holds `part`."""
-    (one,) = [finding for finding in found(name).findings if part in finding.claim]
-    return one.verdict
+    """Verdict of the one line whose claim holds `part`."""
+    return line(name, part).verdict
 
 
 def curve(name: str, panel: str, label: str) -> Curve:

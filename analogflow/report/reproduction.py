@@ -1,4 +1,4 @@
-"""Figure of a reproduction, and its findings as a table."""
+"""Figure of a reproduction, and its lines as a table."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from rich.text import Text
 
 from analogflow.report.figure import MUTED, PALETTE, describe, new_figure, style
 from analogflow.reproduction import Panel, Reproduction
+from analogflow.reproduction.result import AGREES, DIFFERS, ERRATUM, HEAD, UNJUDGED
 
-__all__ = ["findings_table", "plot_reproduction"]
+__all__ = ["lines_table", "plot_reproduction"]
 
 _WIDTH, _HEIGHT, _ABREAST = 3.4, 3.0, 3
 _STYLES = {
@@ -41,7 +42,7 @@ def plot_reproduction(reproduction: Reproduction) -> Figure:
             _draw(axes, panel)
         for axes in cells[len(panels) :]:
             axes.set_axis_off()
-    found = "; ".join(f"{f.claim}: {f.verdict}" for f in reproduction.findings)
+    found = "; ".join(f"{line.claim}: {line.verdict}" for line in reproduction.lines)
     describe(figure, f"{reproduction.title} ({reproduction.source}). {found}.")
     return figure
 
@@ -67,12 +68,13 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, markerscale=1.5)
 
 
-def findings_table(reproduction: Reproduction) -> Table:
-    """What the paper says, what we find, the difference, and whether they agree."""
+def lines_table(reproduction: Reproduction) -> Table:
+    """What the paper says, what we find, the difference, what is allowed, and the verdict."""
     table = Table(title=f"{reproduction.title} · {reproduction.source}", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("claim", "paper says", "we find", "difference", "verdict"):
+    for name in HEAD:
         table.add_column(name, overflow="fold")
-    colour = {"agrees": "green", "differs": "bold red", "cannot be reproduced": "yellow"}
-    for f in reproduction.findings:
-        table.add_row(f.claim, f.paper, f.found, f.difference, Text(f.verdict, colour[f.verdict]))
+    colour = {AGREES: "green", ERRATUM: "cyan", DIFFERS: "bold red", UNJUDGED: "yellow"}
+    for line in reproduction.lines:
+        *cells, verdict = line.cells()
+        table.add_row(*cells, Text(verdict, colour[verdict]))
     return table

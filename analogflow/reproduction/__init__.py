@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from analogflow.errors import BadInput
 from analogflow.reproduction import attention, capacity, rate_distortion, relaxation, transport
-from analogflow.reproduction.result import Curve, Finding, Panel, Reproduction
+from analogflow.reproduction.result import Curve, Line, Panel, Reproduction
 
-__all__ = ["FIGURES", "Curve", "Finding", "Panel", "Reproduction", "figure_named", "reproduce"]
+__all__ = ["FIGURES", "Curve", "Line", "Panel", "Reproduction", "figure_named", "reproduce"]
 
 FIGURES: dict[str, Callable[[], Reproduction]] = {
     **capacity.FIGURES,

@@ -1,17 +1,33 @@
-"""What a reproduction is: curves that were computed, and what the paper says beside what we find. It draws nothing."""
+"""What a reproduction is: curves, and lines of what the paper says beside what we find. It draws nothing.
+
+A verdict is computed from two numbers and a tolerance, by `Line.verdict` and nowhere else.
+"""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Curve", "Finding", "Panel", "Reproduction", "agreement", "largest"]
+__all__ = [
+    "AGREES",
+    "DIFFERS",
+    "ERRATUM",
+    "HEAD",
+    "UNJUDGED",
+    "VERDICTS",
+    "Curve",
+    "Line",
+    "Panel",
+    "Reproduction",
+    "largest",
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,26 +66,96 @@ class Panel:
     equal: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One claim.
+AGREES, ERRATUM, DIFFERS, UNJUDGED = "agrees", "differs, as docs/errata.md says", "differs", "cannot be judged"
+VERDICTS = (AGREES, ERRATUM, DIFFERS, UNJUDGED)
+"""The second is the expected one on a claim that is wrong, and is computed like the others."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Line:
+    """One claim: what the paper says and what we find, in numbers, and how far apart they may be.
 
     Parameters
     ----------
     claim : str
         What it is about, in our words.
-    paper, found : str
-        What the paper says, and what we find.
-    difference : str
-        How far they are apart, in a number where there is one.
-    verdict : {"agrees", "differs", "cannot be reproduced"}
+    paper, found : array or float
+        Number or numbers of the paper, or the bound that it claims, and ours, which no formula of the paper went into.
+        In a check of our own (a circuit against an independent integration) `paper` is the other computation.
+    tolerance : float
+        Largest difference of a component at which they agree.
+    relation : {"=", "≤", "≥"}
+        What `found` is said to be to `paper`.
+    says, shown : str
+        Words beside the numbers: the paper's, with the place, and ours.
+    corrected : array or float, optional
+        What docs/errata.md gives in the place of a wrong claim.
+    corrected_relation : {"=", "≤", "≥"}
+        What `found` has to be to `corrected`.
+    row : str
+        Where in the paper the row of docs/errata.md says that it is wrong; needed with `corrected`.
+    why : str
+        Why there is nothing to judge; then there are no numbers.
     """
 
     claim: str
-    paper: str
-    found: str
-    difference: str
-    verdict: str
+    paper: NDArray[np.float64] | float
+    found: NDArray[np.float64] | float
+    tolerance: float = 0.0
+    relation: str = "="
+    says: str = ""
+    shown: str = ""
+    corrected: NDArray[np.float64] | float | None = None
+    corrected_relation: str = "="
+    row: str = ""
+    why: str = ""
+
+    @classmethod
+    def unjudged(cls, claim: str, says: str, why: str) -> Line:
+        """A claim that no number here can decide, and why."""
+        return cls(claim, math.nan, math.nan, says=says, why=why)
+
+    @property
+    def apart(self) -> float:
+        """Largest amount by which `found` breaks the claim; negative where a bound is kept with room."""
+        return _broken(self.found, self.paper, self.relation)
+
+    @property
+    def verdict(self) -> str:
+        """One of `AGREES`, `ERRATUM`, `DIFFERS`, `UNJUDGED`; a number that is none differs."""
+        if self.why:
+            return UNJUDGED
+        if self.apart <= self.tolerance:
+            return AGREES
+        if self.corrected is not None and _broken(self.found, self.corrected, self.corrected_relation) <= self.tolerance:
+            return ERRATUM
+        return DIFFERS
+
+    def cells(self) -> tuple[str, str, str, str, str, str]:
+        """Claim, what the paper says, what we find, the difference, what is allowed, and the verdict, to be read."""
+        if self.why:
+            return self.claim, self.says, self.why, "", "", self.verdict
+        sign = "" if self.relation == "=" else f"{self.relation} "
+        paper = f"{self.says}: {sign}{_written(self.paper)}" if self.says else f"{sign}{_written(self.paper)}"
+        found = _written(self.found) + (f", {self.shown}" if self.shown else "")
+        if self.corrected is not None:
+            sign = "" if self.corrected_relation == "=" else f"{self.corrected_relation} "
+            found += f" (corrected: {sign}{_written(self.corrected)})"
+        return self.claim, paper, found, f"{self.apart:.2g}", f"{self.tolerance:.2g}", self.verdict
+
+
+def _broken(found: ArrayLike, expected: ArrayLike, relation: str) -> float:
+    off = np.asarray(found, dtype=float) - np.asarray(expected, dtype=float)
+    return float(np.max({"=": np.abs(off), "≤": off, "≥": -off}[relation]))
+
+
+def _written(values: ArrayLike) -> str:
+    """A number, or the first four of several."""
+    numbers = np.asarray(values, dtype=float)
+    if numbers.ndim == 0:
+        return f"{float(numbers):.6g}"
+    shown = ", ".join(f"{value:.4g}" for value in numbers[:4])
+    return f"({shown}{', …' if numbers.size > 4 else ''})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +171,7 @@ class Reproduction:
         The paper and its figure or table.
     panels : tuple of Panel
         Empty for a table.
-    findings : tuple of Finding
+    lines : tuple of Line
     table : tuple of rows
         Of a table: the head first.
     """
@@ -94,7 +180,7 @@ class Reproduction:
     title: str
     source: str
     panels: tuple[Panel, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    lines: tuple[Line, ...] = ()
     table: tuple[tuple[Any, ...], ...] = ()
 
     def to_csv(self) -> str:
@@ -112,18 +198,14 @@ class Reproduction:
         return text.getvalue()
 
     def to_markdown(self) -> str:
-        """What the paper says, what we find, and the difference."""
-        rows = [("claim", "paper says", "we find", "difference", "verdict"), ("---",) * 5]
-        rows += [(f.claim, f.paper, f.found, f.difference, f.verdict) for f in self.findings]
+        """What the paper says, what we find, the difference, and what is allowed."""
+        rows = [HEAD, ("---",) * len(HEAD), *(line.cells() for line in self.lines)]
         body = "\n".join(f"| {' | '.join(cell.replace('|', '∣') for cell in row)} |" for row in rows)
         return f"# {self.title}\n\n{self.source}\n\n{body}\n"
 
 
-def agreement(claim: str, paper: float, found: float, *, allowed: float, digits: int = 6) -> Finding:
-    """Finding on a number: it agrees within `allowed`, absolute."""
-    difference = found - paper
-    verdict = "agrees" if abs(difference) <= allowed else "differs"
-    return Finding(claim, f"{paper:.{digits}g}", f"{found:.{digits}g}", f"{difference:.2g}", verdict)
+HEAD = ("claim", "paper says", "we find", "difference", "allowed", "verdict")
+"""Of a table of lines."""
 
 
 def largest(values: Sequence[float] | NDArray[np.float64]) -> float:

@@ -257,3 +257,54 @@ def test_update_of_the_channels_that_fills_water(power):
         mended *= power / mended.sum()
     np.testing.assert_allclose(mended, water_filling(h, power), atol=1e-6)
     assert abs(printed - water_filling(h, power)).max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("beta", "rho", "printed", "best"), [(2.0, 0.5, 0.697, 0.727), (4.0, 0.8, 0.719, 0.839), (2.0, 0.8, 0.0, 0.55)]
+)
+def test_flow_with_side_information_needs_what_the_decoder_knows(beta, rho, printed, best):
+    """10.6 keeps the standard flow with d_WZ in the place of d; the objective is I(X;U) − I(Y;U) + βD, σ² = 1."""
+
+    def objective(s, *, seen=True):
+        distortion = (1 - s) * (1 - rho**2) / (1 - rho**2 * s)
+        known = -0.5 * math.log(1 - rho**2 * s) if seen else 0.0
+        return -0.5 * math.log(1 - s) - known + beta * distortion
+
+    s = 0.999
+    for _ in range(4000):
+        s = float(mapped_variance(s, wyner_ziv_beta(beta, 1.0, s, rho)))
+    assert s == pytest.approx(printed, abs=2e-3)
+    grid = np.linspace(1e-4, 0.999, 20_000)
+    found = grid[np.argmin([objective(v) for v in grid])]
+    assert found == pytest.approx(best, abs=1e-3)
+    # Wyner and Ziv's rate at the distortion of that slope, ½ ln (1 − ρ²)/D at D = 1/(2β), is the least there is.
+    rate = 0.5 * math.log((1 - rho**2) * 2 * beta)
+    assert objective(found) == pytest.approx(rate + 0.5, abs=1e-6)
+    assert objective(max(s, 1e-9)) > objective(found) + 1e-3
+    if printed == 0:
+        assert rate == pytest.approx(0.182, abs=5e-4)
+
+
+@pytest.mark.parametrize(("strongest", "rate"), [(4.0, 0.443), (400.0, 0.411)])
+def test_slowest_of_parallel_channels_is_the_weakest_that_is_used(strongest, rate):
+    """10.5 and Figure 7: the mode with the largest gain is the bottleneck, and ill-conditioned channels are slow."""
+    h, power = np.array([strongest, 2.0, 1.0]), 3.0
+    q = water_filling(h, power)
+    level = q[0] + 1 / h[0]
+    # Near the optimum δq̇ = −q δq/ν + q δc/c, Σδq̇ = 0: rates are roots of Σ q²/(q/ν − r) = 0 between neighbours of q/ν.
+    speeds = np.sort(q / level)
+    slow = np.linspace(speeds[0] + 1e-9, speeds[1] - 1e-9, 200_001)
+    weight = np.array([(v * level) for v in speeds])
+    balance = (weight[:, None] / (speeds[:, None] - slow)).sum(axis=0)
+    found = slow[np.flatnonzero(np.diff(np.sign(balance)))[0]]
+    assert found == pytest.approx(rate, abs=1e-3)
+    assert speeds[0] == pytest.approx(q[2] / level)  # the weakest sets the scale
+    assert 1 / (h * level).max() < 0.4 * found  # 1 − max α as printed, noise 1/h in the place of 1/(2β)
+
+
+def test_gap_of_two_points_does_not_vanish_at_the_edges():
+    """Figure 5: largest near α = ½, vanishing as α → 0, 1. Outside the interior the dying symbol's rate takes over."""
+    rates = {a: rate_distortion_relaxation(RateDistortion([a, 1 - a], 1 - np.eye(2), 2.0)).slowest for a in (0.02, 0.5)}
+    assert rates[0.02] == pytest.approx(0.72, abs=2e-3)
+    assert rates[0.5] == pytest.approx(0.58, abs=1e-3)
+    assert rates[0.02] == pytest.approx(two_point(0.02, 2.0)[1], abs=1e-6)

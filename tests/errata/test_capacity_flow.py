@@ -155,3 +155,18 @@ def test_inputs_of_type_two_die_out_algebraically():
         y /= y.sum()
     assert 1000 * y[2] == pytest.approx(1, abs=0.02)
     assert capacity_convergence(SECOND).lambda_max == 0
+
+
+def test_small_steps_stand_still_near_the_rounding_of_doubles():
+    """Figure 5(b): off the theoretical line from t = 32 on, near 10⁻¹⁴."""
+    z = np.array([0.7, 0.2, 0.1])
+    distance = {}
+    for step in range(1, 4001):
+        z = z * np.exp(-0.01 * np.log(z))  # D(p_i‖q) of the noiseless channel is −ln z_i
+        z = z / z.sum()
+        distance[step] = np.linalg.norm(z - 1 / 3)
+    line = 0.464934657988 * 3**-0.5
+    assert distance[2000] == pytest.approx(distance[1000] * math.exp(-10), rel=0.1)
+    assert line > 0.2
+    assert 1e-16 < distance[4000] < 3e-14
+    assert distance[4000] > 5 * distance[1000] * math.exp(-30)

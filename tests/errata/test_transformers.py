@@ -1,12 +1,15 @@
 """The paper on mean-field transformers: a time and a temperature that follow from a bound in need of a factor."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
+from analogflow.digital import attention_steps
 from analogflow.problems import Attention
 from analogflow.problems.named.attention import random_diagonal, two_phases
+from analogflow.problems.named.token_clouds import uniform_tokens
 from analogflow.reference.attention import (
     alignment,
     attraction_space,
@@ -84,3 +87,24 @@ def test_time_of_figure_4_is_too_short_for_some_of_its_problems():
     assert alignment(early, E) > 0.98
     assert alignment(early, F) < 0.3
     assert alignment(late, F) > 0.999
+
+
+def overtaken(count, draws, beta):
+    """Time from 3 on at which the mean alignment with F is above that with E; 15 if it is not before."""
+    problem = random_diagonal(count, beta=beta, seed=1)
+    E, F = attraction_space(problem), value_space(problem)
+    clouds = [uniform_tokens(count, 10, seed=seed) for seed in range(draws)]
+    for time in np.arange(0.5, 15.1, 0.5):
+        moved = [dataclasses.replace(problem, tokens=tokens, time=0.5) for tokens in clouds]
+        clouds = [attention_steps(one, 0.1).tokens for one in moved]
+        if time > 3 and np.mean([alignment(x, F) for x in clouds]) > np.mean([alignment(x, E) for x in clouds]):
+            return time
+    return 15.0
+
+
+@pytest.mark.parametrize(("count", "draws", "times"), [(80, 6, (7.5, 5.5)), (500, 1, (10.0, 15.0))])
+def test_larger_beta_delays_the_second_phase_of_many_tokens_and_not_of_few(count, draws, times):
+    """Figure 4 has 500 tokens, and there it is true; 80 have the contrary."""
+    found = [overtaken(count, draws, beta) for beta in (10.0, 1000.0)]
+    assert found == pytest.approx(times, abs=1.0)
+    assert (found[1] > found[0]) == (count == 500)

@@ -4,37 +4,51 @@ import csv
 
 import numpy as np
 import pytest
+from figure_zoo import curve, found, line
 
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.report import alt_text, plot_reproduction
 from analogflow.reproduction import FIGURES, reproduce
-
-
-def verdicts(name):
-    return {finding.claim: finding.verdict for finding in reproduce(name).findings}
+from analogflow.reproduction.result import AGREES, ERRATUM
 
 
 @pytest.mark.parametrize("name", ["capacity-figure-3", "capacity-figure-4", "capacity-figure-5"])
 def test_the_paper_on_the_capacity_flow_is_reproduced(name):
-    assert set(verdicts(name).values()) == {"agrees"}
+    assert {one.verdict for one in found(name).lines} == {AGREES}
 
 
-def test_slopes_and_rates_of_figure_5():
-    found = {finding.claim: finding for finding in reproduce("capacity-figure-5").findings}
-    for channel, rate in (("P(1)", -0.1778), ("P(2)", -1.0)):
-        assert float(found[f"λ_max of {channel}"].found) == pytest.approx(rate, abs=1e-4)
-        assert float(found[f"slope of the distance of {channel}, fitted"].found) == pytest.approx(rate, rel=0.02)
+def test_the_optimum_of_figure_3_is_not_the_end_of_a_run():
+    best = line("capacity-figure-3", "optimal input of P(1)")
+    np.testing.assert_allclose(best.found, [0.3645015452, 0.4168658487, 0.2186326061], atol=1e-10)
+    assert best.tolerance == 5e-5
+
+
+@pytest.mark.parametrize(("channel", "rate"), [("P(1)", -0.1778), ("P(2)", -1.0)])
+def test_slopes_and_rates_of_figure_5(channel, rate):
+    assert line("capacity-figure-5", f"λ_max of {channel}").found == pytest.approx(rate, abs=5e-5)
+    assert line("capacity-figure-5", f"distance on {channel}, fitted").found == pytest.approx(rate, rel=0.002)
 
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if name.startswith("rate-distortion")])
-def test_printed_formulas_differ_and_corrected_ones_agree(name):
-    found = verdicts(name)
-    corrected = [verdict for claim, verdict in found.items() if "corrected" in claim]
-    printed = [verdict for claim, verdict in found.items() if "as printed" in claim or "printed ≈" in claim]
-    assert set(corrected) <= {"agrees"}
-    assert set(printed) <= {"differs"}
-    assert "differs" in found.values()
+def test_what_is_wrong_in_the_paper_on_the_blahut_arimoto_flow_is_found(name):
+    assert ERRATUM in {one.verdict for one in found(name).lines}
+
+
+def test_the_printed_flow_with_side_information_is_drawn_as_such():
+    right = curve("rate-distortion-figure-8", "variance equation, β = 2", "ρ = 0.8")
+    printed = curve("rate-distortion-figure-8", "variance equation, β = 2", "ρ = 0.8, printed (no −I(Y; U))")
+    assert right.x[np.flatnonzero(np.diff(np.sign(right.y)))[-1]] == pytest.approx(0.55, abs=0.02)
+    assert (printed.y[1:] < 0).all()  # no code at all
+    assert printed.style != right.style
+
+
+def test_the_printed_gap_of_two_points_stands_beside_the_right_one():
+    right = curve("rate-distortion-figure-5", "over the source", "βd = 2")
+    printed = curve("rate-distortion-figure-5", "over the source", "βd = 2, printed")
+    middle = abs(printed.x - 0.5).argmin()
+    assert printed.y[middle] == pytest.approx(0.5 * np.tanh(1) ** 2)
+    assert right.y[abs(right.x - 0.5).argmin()] == pytest.approx(np.tanh(1) ** 2)
 
 
 def test_the_command_writes_figure_data_and_findings(tmp_path, capsys):
@@ -69,4 +83,4 @@ def test_bad_input_is_a_sentence(tmp_path, capsys):
 
 
 def test_every_figure_has_a_text():
-    assert "agrees" in alt_text(plot_reproduction(reproduce("rate-distortion-figure-8")))
+    assert AGREES in alt_text(plot_reproduction(reproduce("rate-distortion-figure-8")))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,15 +11,14 @@ from analogflow.reference.attention import dominant_eigenspace, value_space
 from analogflow.reproduction.attention.paths import (
     SOURCE,
     alignment_path,
-    circuit_finding,
+    circuit_line,
     circuit_path,
     digital_path,
     drawn_anew,
     first_tokens,
-    verdict,
 )
 from analogflow.reproduction.attention.views import sphere
-from analogflow.reproduction.result import Finding, Panel, Reproduction
+from analogflow.reproduction.result import Line, Panel, Reproduction
 
 __all__ = ["figure_5"]
 
@@ -42,18 +39,18 @@ def figure_5() -> Reproduction:
     at_E, at_F = alignment_path(straight, E), alignment_path(straight, F)
     root = float(np.sqrt(2))
     first = int(np.argmax(at_E[times < 6]))
-    findings = (
+    lines = (
         _eigenvalues("V₁B₁ᵀ", turning.attraction, "±i, −2", [1j, -1j, -2]),
         _eigenvalues("V₁", turning.V, "±i, −2", [1j, -1j, -2]),
         _eigenvalues("V₂B₂ᵀ", two.attraction, "1 ± √2, −2", [1 + root, 1 - root, -2]),
         _eigenvalues("V₂", two.V, "±1, −2", [1, -1, -2]),
-        Finding("V₁, B₁: tokens go on turning about the sphere", "rotation, no clear alignment",
-                f"half of the tokens make {np.median(turns):.2f} turns or more in the plane of ±i from t = 9 to 20", "",
-                verdict(np.median(turns) > 0.5)),
-        Finding("V₂, B₂: first E, then F", "as in the symmetric case",
-                f"E {at_E[first]:.3f} at t = {times[first]:.1f}, F {at_F[-1]:.3f} at t = 20", "",
-                verdict(at_E[first] > 0.85 and at_F[-1] > 0.95)),
-        _on_circuit("V₁, B₁", turning), _on_circuit("V₂, B₂", two),
+        Line("V₁, B₁: turns of the median token in the plane of ±i from t = 9 to 20", 0.5, float(np.median(turns)),
+             relation="≥", says="trajectories rotate, C.2: half a turn at least"),
+        Line("V₂, B₂: largest alignment with E before t = 6", 0.85, float(at_E[first]), relation="≥",
+             says="initial alignment with E, Figure 5", shown=f"at t = {times[first]:.1f}"),
+        Line("V₂, B₂: alignment with F at t = 20", 0.95, float(at_F[-1]), relation="≥",
+             says="then with F, Figure 5"),
+        _on_circuit("V₁, B₁: ", turning), _on_circuit("V₂, B₂: ", two),
         drawn_anew("number of tokens, β and seed not given", f"{_TOKENS} uniform tokens, β = 100, seed 0"),
     )  # fmt: skip
     panels: list[Panel] = []
@@ -66,7 +63,7 @@ def figure_5() -> Reproduction:
             panels.append(sphere(f"{name}, t from {a:g} to {b:g}", chosen[:: max(1, len(chosen) // 20), :50], spaces,
                                  label="paths"))  # fmt: skip
     return Reproduction(
-        "attention-figure-5", "Tokens where VBᵀ is not symmetric", f"{SOURCE}, Figure 5", tuple(panels), findings
+        "attention-figure-5", "Tokens where VBᵀ is not symmetric", f"{SOURCE}, Figure 5", tuple(panels), lines
     )
 
 
@@ -76,14 +73,15 @@ def _turns(plane: Array) -> Array:
     return abs(angle[-1] - angle[0]) / (2 * np.pi)
 
 
-def _eigenvalues(name: str, matrix: Array, printed: str, values: list[complex]) -> Finding:
-    order = np.sort_complex(np.round(np.asarray(np.linalg.eigvals(matrix), dtype=complex), 12))
-    off = float(abs(order - np.sort_complex(np.round(np.array(values, dtype=complex), 12))).max())
-    found = ", ".join(f"{value.real + 0.0:.4f}{value.imag:+.4f}i" if value.imag else f"{value.real:.4f}" for value in order)
-    return Finding(f"eigenvalues of {name}", printed, found, f"{off:.1g}", verdict(off < 1e-9))
+def _eigenvalues(name: str, matrix: Array, printed: str, values: list[complex]) -> Line:
+    """Real parts, then imaginary parts, in one order."""
+    found, paper = (
+        np.sort_complex(np.round(np.asarray(some, dtype=complex), 12)) for some in (np.linalg.eigvals(matrix), values)
+    )
+    return Line(f"eigenvalues of {name}: real parts, then imaginary ones", np.concatenate([paper.real, paper.imag]),
+                np.concatenate([found.real, found.imag]) + 0.0, 1e-9, says=f"{printed}, C.2")  # fmt: skip
 
 
-def _on_circuit(name: str, problem: Attention) -> Finding:
+def _on_circuit(name: str, problem: Attention) -> Line:
     few = first_tokens(problem, _CIRCUIT, 4.0)
-    finding = circuit_finding(few, circuit_path(few, np.linspace(0, few.time, 3)))
-    return dataclasses.replace(finding, claim=f"{finding.claim}, {name}")
+    return circuit_line(few, circuit_path(few, np.linspace(0, few.time, 3)), name)

@@ -13,7 +13,7 @@ from analogflow.flows import hopfield
 from analogflow.noise import Noise
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import drift, energy, from_hessian, gradient, metric, rates
-from analogflow.reproduction.result import Curve, Finding, Panel, Reproduction, agreement
+from analogflow.reproduction.result import Curve, Line, Panel, Reproduction
 from analogflow.simulators import ensemble
 
 __all__ = ["algorithm_14", "definition_15", "theorem_16"]
@@ -36,39 +36,18 @@ def definition_15() -> Reproduction:
     slope = np.array([_slope(network, x, rates(network, x)) for x in states])
     x, n = states[5], network.visible
     numeric = np.array([_slope(network, x, e) for e in np.eye(network.size)])
-    right = float(abs(gradient(network, x) - numeric).max())
     # The proof writes −[U f + v − I] ∂²L_v and −[Uᵀ g + h] ∂²L_h.
     signs = rates(network, x) + 2 * x - 2 * np.concatenate([network.I, np.zeros(network.size - n)])
-    wrong = float(abs(-metric(network, x) @ signs - numeric).max())
     off = float(abs(slope - descent).max())
-    falls = bool((np.diff(levels) <= 1e-9).all())
-    findings = (
-        Finding(
-            "circuit against an independent integration",
-            "",
-            "at most 1e-6 apart",
-            f"{apart:.1g}",
-            "agrees" if apart <= 1e-6 else "differs",
-        ),
-        Finding("energy along the circuit", "falls", "falls" if falls else "rises", "", "agrees" if falls else "differs"),
-        Finding(
-            "dE/dt = −v̇ᵀ∂²L_v v̇ − ḣᵀ∂²L_h ḣ", "(implied)", "the same", f"{off:.1g}", "agrees" if off < 1e-6 else "differs"
-        ),
-        Finding(
-            "∂E by the proof of Theorem 16, as printed",
-            "−(U f + v − I) ∂²L_v",
-            "signs of v and h are wrong",
-            f"{wrong:.2g}",
-            "agrees" if wrong < 1e-6 else "differs",
-        ),
-        Finding(
-            "∂E = −(U f − v + I) ∂²L_v, −(Uᵀ g − h) ∂²L_h, corrected",
-            "",
-            "the numeric gradient",
-            f"{right:.1g}",
-            "agrees" if right < 1e-7 else "differs",
-        ),
-    )
+    lines = (
+        Line("circuit against an independent integration", 0.0, apart, 1e-6, says="our check"),
+        Line("largest rise of the energy from sample to sample along the circuit", 0.0, float(np.diff(levels).max()), 1e-9,
+             "≤", says="falls"),
+        Line("largest difference of −v̇ᵀ∂²L_v v̇ − ḣᵀ∂²L_h ḣ from numeric dE/dt", 0.0, off, 1e-6, says="our check"),
+        Line("numeric gradient of E", -metric(network, x) @ signs, numeric, 1e-6,
+             says="−(U f + v − I) ∂²L_v, −(Uᵀg + h) ∂²L_h, proof of Theorem 16", corrected=gradient(network, x),
+             row="proof of Theorem 16"),
+    )  # fmt: skip
     panels = (
         Panel("energy", "time (τ)", "E", (Curve.of("circuit", time, levels),)),
         Panel(
@@ -79,7 +58,7 @@ def definition_15() -> Reproduction:
         ),
     )
     return Reproduction(
-        "hopfield-definition-15", "Descent of a Hopfield network's energy", f"{_SOURCE}, Definition 15", panels, findings
+        "hopfield-definition-15", "Descent of a Hopfield network's energy", f"{_SOURCE}, Definition 15", panels, lines
     )
 
 
@@ -116,45 +95,25 @@ def theorem_16() -> Reproduction:
     found = np.cov(states[:, -1].T)
     # Five standard errors of a variance, and what noise that is linear between knots lacks.
     allowed = 5 * np.sqrt(2 / _SAMPLES) * np.diag(law).max() + 7 / 30 * 0.05 * 2 * T * K.max()
-    off, far = float(abs(found - law).max()), float(abs(found - printed).max())
-    three = float(abs(solve_continuous_lyapunov(A, -2 * T * K) - law).max())
     # Twice the couplings: G and F are as positive as before.
     crossed = -2 * network.gain_v @ network.U @ network.gain_h
     lowest = float(np.linalg.eigvalsh(np.block([[network.gain_v, crossed], [crossed.T, network.gain_h]]))[0])
-    findings = (
-        Finding(
-            "covariance with the prefactors K on the drift, as printed",
-            "T H⁻¹",
-            f"{far:.2g} from the circuit's",
-            f"{float(abs(printed - law).max()):.2g} from T H⁻¹",
-            "agrees" if far < allowed else "differs",
-        ),
-        Finding(
-            "covariance of the circuit without them, corrected",
-            "T H⁻¹",
-            f"within {allowed:.2g}, five standard errors",
-            f"{off:.2g}",
-            "agrees" if off < allowed else "differs",
-        ),
-        Finding(
-            "Lyapunov equation of the drift without them, corrected",
-            "T H⁻¹",
-            "the same",
-            f"{three:.1g}",
-            "agrees" if three < 1e-12 else "differs",
-        ),
-        Finding(
-            "condition: Hessians of L_v and L_h positive",
-            "is enough",
-            "not with couplings twice as large: needs σ_max(√G U √F) < 1",
-            f"curvature {lowest:.2g}",
-            "differs" if lowest < 0 else "agrees",
-        ),
-    )
+    scale = [np.sqrt(np.diag(gain)) for gain in (network.gain_v, network.gain_h)]
+    singular = float(np.linalg.svd(2 * scale[0][:, None] * network.U * scale[1], compute_uv=False)[0])
+    left = [M @ law + law @ M.T + 2 * T * K for M in (K @ A, A)]
+    lines = (
+        Line("what the law T H⁻¹ lacks to be stationary with the prefactors K on the drift, largest entry", 0.0,
+             float(abs(left[0]).max()), 1e-9, says="nothing, Theorem 16", corrected=0.1, corrected_relation="≥",
+             row="Theorem 16"),
+        Line("the same without them", 0.0, float(abs(left[1]).max()), 1e-9, says="our check: nothing"),
+        Line("covariance of the circuit, which has no prefactors", law.ravel(), found.ravel(), allowed,
+             says="T H⁻¹, Theorem 16", shown=f"from {_SAMPLES} samples; five standard errors are allowed"),
+        Line("lowest curvature of E with couplings twice as large, Hessians of L_v and L_h positive", 0.0, lowest,
+             relation="≥", says="their being positive is enough, Theorem 16", corrected=-0.1, corrected_relation="≤",
+             shown=f"where σ_max(√G U √F) is {singular:.2f}", row="Theorem 16"),
+    )  # fmt: skip
     panel = Panel("noisy linear circuit", "time (τ)", "variance", tuple(curves))
-    return Reproduction(
-        "hopfield-theorem-16", "Law of a noisy Hopfield network", f"{_SOURCE}, Theorem 16", (panel,), findings
-    )
+    return Reproduction("hopfield-theorem-16", "Law of a noisy Hopfield network", f"{_SOURCE}, Theorem 16", (panel,), lines)
 
 
 def algorithm_14() -> Reproduction:
@@ -174,20 +133,16 @@ def algorithm_14() -> Reproduction:
     step, theta = 1e-5, 0.4
     log_z = [0.5 * np.log(1 - (theta + way * step) ** 2) for way in (1, -1)]
     lemma = (log_z[0] - log_z[1]) / (2 * step)
-    findings = (
-        Finding(
-            "learning from what is recalled alone (Remark 17), as printed",
-            "free energy becomes smaller and smaller",
-            f"runs away: U = {alone.couplings[-1, 0, 0]:.3f} after {alone.lost} steps, no law left",
-            "",
-            "differs" if alone.lost is not None else "agrees",
-        ),
-        Finding(
-            "its course against U ← U + η U/(1 − U²)", "", "the same", f"{off:.1g}", "agrees" if off < 1e-12 else "differs"
-        ),
-        agreement("coupling learned with the negative phase, corrected", teacher, end, allowed=1e-4),
-        agreement("∂(−T ln Z)/∂U = ⟨∂E/∂U⟩ (Lemma 13), U = 0.4", -theta / (1 - theta**2), float(lemma), allowed=1e-8),
-    )
+    # ∂E/∂U = −g f, whose mean under the law is the covariance of the reference.
+    mean = -float(from_hessian(Hopfield([[theta]], temperature=1.0))[0, 1])
+    lines = (
+        Line("largest singular value of √G U √F after learning from what is recalled alone", 1.0, float(alone.norms[-1]),
+             1e-3, "≤", says="free energy becomes smaller and smaller, Remark 17: a law remains, so 1 at most",
+             shown=f"after {alone.lost} steps", corrected=1.175, row="Algorithm 14, Remark 17"),
+        Line("its course against U ← U + η U/(1 − U²), largest difference", 0.0, float(off), 1e-12, says="our check"),
+        Line("coupling learned with the negative phase", teacher, end, 1e-4, says="our check: the teacher's"),
+        Line("∂(−T ln Z)/∂U at U = 0.4, numerically", mean, float(lemma), 1e-8, says="⟨∂E/∂U⟩, Lemma 13"),
+    )  # fmt: skip
     curves = (
         Curve.of("without negative phase", np.arange(len(alone.norms)), alone.norms),
         Curve.of("with it", np.arange(61), both.norms[:61]),
@@ -195,5 +150,5 @@ def algorithm_14() -> Reproduction:
     )
     panel = Panel("recall and learn, η = 0.05", "step", "largest singular value of √G U √F", curves)
     return Reproduction(
-        "hopfield-algorithm-14", "Recall and learn", f"{_SOURCE}, Algorithm 14, Remark 17 and Lemma 13", (panel,), findings
+        "hopfield-algorithm-14", "Recall and learn", f"{_SOURCE}, Algorithm 14, Remark 17 and Lemma 13", (panel,), lines
     )

@@ -1,0 +1,222 @@
+"""Figures 7 and 8 of the paper on the Blahut-Arimoto flow: parallel Gaussian channels, and side information."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+from scipy.optimize import minimize_scalar, root_scalar
+
+from analogflow.reference import rate_distortion_reference
+from analogflow.reference.rate_distortion.closed_forms import GaussianGrid, water_filling, wyner_ziv_beta
+from analogflow.reproduction.gaussian_source import mapped_variance
+from analogflow.reproduction.result import Curve, Line, Panel, Reproduction
+
+__all__ = ["figure_7", "figure_8"]
+
+Array = NDArray[np.float64]
+
+_SOURCE = "the paper on the Blahut-Arimoto flow and its relaxation kernel"
+_POWER, _OTHERS = 3.0, (2.0, 1.0)
+"""Budget of the channels, and the gains of the second and the third."""
+
+
+def figure_7() -> Reproduction:
+    """Parallel channels: power and speed of each, and whether the strongest is the bottleneck."""
+    first = np.geomspace(2.0, 400.0, 24)
+    gains = [np.array([h, *_OTHERS]) for h in first]
+    slowest, printed = np.array([_slow_mode(h)[0] for h in gains]), np.array([_printed_gap(h) for h in gains])
+    h = np.array([4.0, *_OTHERS])
+    power, (rate, shape) = water_filling(h, _POWER), _slow_mode(h)
+    times, fitted = np.linspace(0, 40, 81), _fitted_rate(h)
+    update = np.full(3, _POWER / 3)
+    for _ in range(4000):
+        update = 1 / (h + 1 / update)
+        update *= _POWER / update.sum()
+    worse = np.array([400.0, *_OTHERS])
+    row = "10.5, Figure 7"
+    lines = (
+        Line("slowest rate at gains (4, 2, 1), fitted to a run of the flow", _printed_gap(h), fitted, 2e-3,
+             says="1 − max α, α = q/(q + 1/h), 10.5", corrected=0.443, row=row),
+        Line("slowest rate at gains (400, 2, 1), fitted to a run of the flow", _printed_gap(worse), _fitted_rate(worse),
+             2e-3, says="the same: shrinks with the condition number", corrected=0.411, row=row),
+        Line("gain of the channel that moves most in the slowest mode, of 4, 2 and 1", 4.0, float(h[abs(shape).argmax()]),
+             says="the largest, 10.5", corrected=1.0, row=row),
+        Line("gain of the channel with the most power, of 4, 2 and 1", 4.0, float(h[power.argmax()]),
+             says="the largest, 10.5"),
+        Line("where the printed update settles at gains (4, 2, 1)", power, update, 1e-6, says="water-filling, 10.5",
+             corrected=_POWER / h / (1 / h).sum(), row="10.5"),
+        Line.unjudged("axes and curves of the figure", "Fig. 7", "the text that names it gives neither caption nor numbers"),
+    )  # fmt: skip
+    path = _powers(h, times)
+    index = np.arange(1, 4)
+    panels = (
+        Panel("power, gains (4, 2, 1)", "channel", "power", (
+            Curve.of("water-filling", index, power, "points"),
+            Curve.of("printed update", index, update, "crosses"),
+        )),
+        Panel("way to water-filling", "time (τ)", "distance", (
+            Curve.of("flow", times[1:40], np.linalg.norm(path - power, axis=1)[1:40]),
+            Curve.of("slowest rate", times[1:40], np.linalg.norm(path[1] - power) * np.exp(-rate * (times[1:40] - times[1])),
+                     "dotted"),
+        ), log_y=True),
+        Panel("slowest rate, gains (h, 2, 1)", "condition number h", "rate (1/τ)", (
+            Curve.of("flow", first, slowest), Curve.of("1 − max α, printed", first, printed, "dashed"),
+        ), log_x=True, log_y=True),
+    )  # fmt: skip
+    return Reproduction("rate-distortion-figure-7", "Parallel Gaussian channels", f"{_SOURCE}, Figure 7", panels, lines)
+
+
+def _channel_flow(q: Array, h: Array) -> Array:
+    """q̇_i = q_i(c h_i/(1 + h_i q_i) − 1), c such that the power stays: the continuous form of the step that fills water."""
+    gained = h * q / (1 + h * q)
+    return q.sum() / gained.sum() * gained - q
+
+
+def _powers(h: Array, times: Array) -> Array:
+    run = solve_ivp(lambda _, q: _channel_flow(q, h), (0, times[-1]), _START, "DOP853", times, rtol=1e-12, atol=1e-14)
+    return np.asarray(run.y.T)
+
+
+_START = _POWER * np.array([0.2, 0.3, 0.5])
+
+
+def _fitted_rate(h: Array) -> float:
+    """Slope of the logarithm of the distance from where a run ends."""
+    times = np.linspace(0, 80, 161)
+    path = _powers(h, times)
+    late = slice(28, 44)
+    distance = np.linalg.norm(path - path[-1], axis=1)
+    return -float(np.polyfit(times[late], np.log(distance[late]), 1)[0])
+
+
+def _slow_mode(h: Array) -> tuple[float, Array]:
+    """Slowest rate at water-filling among changes that keep the power, and the change itself, by differences."""
+    q, step = water_filling(h, _POWER), 1e-6
+    J = np.array([(_channel_flow(q + step * e, h) - _channel_flow(q - step * e, h)) / (2 * step) for e in np.eye(3)]).T
+    basis = np.linalg.svd(np.ones((1, 3)))[2][1:]
+    values, vectors = np.linalg.eig(basis @ J @ basis.T)
+    rates = -np.real(values)
+    slow = int(np.argmin(rates))
+    return float(rates[slow]), np.real(basis.T @ vectors[:, slow])
+
+
+def _printed_gap(h: Array) -> float:
+    """1 − max α with 1/h in the place of (2β)⁻¹, the noise that a channel's power is compared with."""
+    return float((1 / (1 + h * water_filling(h, _POWER))).min())
+
+
+def figure_8() -> Reproduction:
+    """Wyner-Ziv: effective temperature, rate gap, and the variance equation with side information, right and printed."""
+    rho, beta = np.linspace(0.0, 0.99, 100), 2.0
+    star = 1 - 1 / (2 * beta)
+    ratio = np.array([wyner_ziv_beta(beta, 1.0, star, float(r)) / beta for r in rho])
+    gap = -0.5 * np.log1p(-(rho**2))
+    s = np.linspace(0.01, 1.0, 100)
+    curves = []
+    for r in (0.0, 0.5, 0.8):
+        curves.append(Curve.of(f"ρ = {r:g}", s, [_side_variance(float(v), beta, r) - v for v in s]))
+        if r:  # without side information both are the standard one
+            printed = [_printed_variance(float(v), beta, r) for v in s]
+            curves.append(Curve.of(f"ρ = {r:g}, printed (no −I(Y; U))", s, printed, "dashed"))
+    seen = _curvature_of_the_distortion(star, 0.5)
+    lines = [
+        Line("β_eff/β at |ρ| = 0.5, s = 0.75, by sums over both variables", wyner_ziv_beta(1.0, 1.0, star, 0.5), seen, 1e-6,
+             says="(1 − ρ²)²/(1 − ρ²s)², 10.6"),
+        Line("temperature over the effective one there", 1.0, seen, says="cooling: above, 10.6", relation="≥",
+             corrected=wyner_ziv_beta(1.0, 1.0, star, 0.5), row="10.6", tolerance=1e-6),
+        Line("rate without side information less that with it, |ρ| = 0.5, β = 2, nats, from two optima on grids",
+             0.5 * math.log(4 / 3), _rate_nats(1.0, beta) - _rate_nats(0.75, beta), 2e-3, says="½ ln 1/(1 − ρ²), 10.6"),
+    ]  # fmt: skip
+    for warmth, r, corrected in ((2.0, 0.5, 0.727), (4.0, 0.8, 0.839), (2.0, 0.8, 0.55)):
+        best = _least_objective(warmth, r)
+        lines += [
+            Line(f"variance of the best code, β = {warmth:g}, ρ = {r:g}, by minimising I(X;U) − I(Y;U) + βD",
+                 _printed_root(warmth, r), best, 2e-3, says="where the flow with d_WZ alone settles, 10.6",
+                 corrected=corrected, row="10.6, Figure 8"),
+            Line(f"where the variance equation with −I(Y;U) settles, β = {warmth:g}, ρ = {r:g}", best,
+                 _settled(warmth, r), 1e-5, says="our check: the minimiser"),
+        ]  # fmt: skip
+    lines.append(
+        Line.unjudged("dynamical cost of adapting to side information", "a solid line in the middle panel",
+                      "the paper defines it nowhere; the dashed line is drawn")
+    )  # fmt: skip
+    panels = (
+        Panel("effective temperature", "correlation |ρ|", "β_eff/β", (Curve.of("β = 2, s = s*", rho, ratio),)),
+        Panel("rate gap", "correlation |ρ|", "I(X; Y) (nat)", (Curve.of("½ ln 1/(1 − ρ²)", rho, gap, "dashed"),)),
+        Panel("variance equation, β = 2", "variance s", "ds/dt (1/τ)", tuple(curves)),
+    )
+    return Reproduction("rate-distortion-figure-8", "Wyner-Ziv", f"{_SOURCE}, Figure 8", panels, tuple(lines))
+
+
+def _printed_variance(s: float, beta: float, rho: float) -> float:
+    """ds/dt of the printed flow: the standard one with d_WZ in the place of d."""
+    return float(mapped_variance(s, wyner_ziv_beta(beta, 1.0, s, rho))) - s
+
+
+def _printed_root(beta: float, rho: float) -> float:
+    """Where the printed flow settles from a variance of 1; 0 where it falls without end."""
+    run = solve_ivp(lambda _, s: [_printed_variance(max(float(s[0]), 1e-12), beta, rho)], (0, 4000), [0.999], "LSODA",
+                    rtol=1e-10, atol=1e-12)  # fmt: skip
+    return float(run.y[0, -1])
+
+
+def _side_variance(s: float, beta: float, rho: float) -> float:
+    """Variance after one step of Dupuis, Yu and Willems on Gaussian codes, σ² = 1, from one of variance s with E[X|U] = U.
+
+    The step minimises Σ p(x, y) q(u|x) ln q(u|x)/Q(u|y) + β E d_WZ over q, where Q is the posterior of the code before:
+    ln q(u|x) = E[ln Q(u|Y) | x] − β d_WZ(x, u) + constant. Without E ln Q it would be the printed one.
+    """
+    spread = s - rho**2 * s**2  # of U given Y
+    pull = 2 * beta * ((1 - rho**2) / (1 - rho**2 * s)) ** 2
+    precision = 1 / spread + pull
+    gain = (rho**2 * s / spread + pull) / precision
+    return gain**2 + 1 / precision
+
+
+def _settled(beta: float, rho: float) -> float:
+    """Root of the variance equation in (0, 1)."""
+    return float(root_scalar(lambda s: _side_variance(s, beta, rho) - s, bracket=(0.02, 1 - 1e-9)).root)
+
+
+def _least_objective(beta: float, rho: float) -> float:
+    """Variance s of U that minimises I(X;U) − I(Y;U) + βD, from determinants of the covariance of (X, Y, U)."""
+
+    def objective(s: float) -> float:
+        C = np.array([[1.0, rho, s], [rho, 1.0, rho * s], [s, rho * s, s]])
+
+        def information(i: int) -> float:
+            return -0.5 * math.log(np.linalg.det(C[np.ix_([i, 2], [i, 2])]) / (C[i, i] * C[2, 2]))
+
+        D = np.linalg.det(C) / np.linalg.det(C[1:, 1:])  # of X given Y and U
+        return information(0) - information(1) + beta * float(D)
+
+    found: Any = minimize_scalar(objective, bounds=(1e-6, 1 - 1e-6), method="bounded", options={"xatol": 1e-10})
+    return float(found.x)
+
+
+def _curvature_of_the_distortion(s: float, rho: float) -> float:
+    """Coefficient of (x − u)² in E[(x − x̂(u, Y))² | x], x̂ the mean of X given u and Y, all by sums over grids; σ² = 1."""
+    x = np.linspace(-9, 9, 721)
+    noise = math.sqrt(1 - rho**2)
+
+    def density(y: Array, given: Array) -> Array:
+        return np.exp(-((y - rho * given) ** 2) / (2 * noise**2))
+
+    y, u = np.linspace(-12, 12, 721), 0.3
+    prior = np.exp(-((x - u) ** 2) / (2 * (1 - s)))  # X given u
+    joint = density(y[:, None], x) * prior
+    guess = joint @ x / joint.sum(axis=1)
+    apart, costs = np.linspace(-1.5, 1.5, 7), []
+    for d in apart:
+        weight = density(y, np.array(u + d))
+        costs.append(float(weight @ (u + d - guess) ** 2 / weight.sum()))
+    return float(np.polyfit(apart, costs, 2)[0])
+
+
+def _rate_nats(variance: float, beta: float) -> float:
+    """Rate of the optimum on a grid."""
+    return rate_distortion_reference(GaussianGrid(variance, beta, 81, 5.0).problem()).rate_nats
