@@ -9,9 +9,13 @@ from __future__ import annotations
 import math
 import re
 
+from analogflow.digits import KEPT, significant
 from analogflow.errors import BadInput
 
-__all__ = ["comment", "identifier", "number"]
+__all__ = ["FINE", "comment", "identifier", "number"]
+
+FINE = 15
+"""Digits of times, of which two may lie 10 ns apart."""
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,60}")
 # Names ngspice reads as something else: its ground aliases, the sweep variables and the constants of B expressions.
@@ -40,8 +44,10 @@ def identifier(name: str) -> str:
     return name
 
 
-def number(value: float) -> str:
-    """Shortest text that reads back as the same float; never a unit suffix (``1M`` would be milli).
+def number(value: float, digits: int = KEPT) -> str:
+    """Shortest text of `value` with so many significant digits; never a unit suffix (``1M`` would be milli).
+
+    Twelve digits are the same on every processor where the last bits of sums and logarithms are not.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def number(value: float) -> str:
     value = float(value)
     if not math.isfinite(value):
         raise BadInput(f"{value!r} can not stand in a netlist; every component value must be a finite number.")
-    return repr(value)
+    return repr(significant(value, digits))
 
 
 def comment(text: str, *, width: int = 110) -> str:

@@ -82,21 +82,17 @@ def test_a_place_whose_source_is_gone_is_refused(measured, place, fault):
         measured["copied"](found)
 
 
-NUMBER = re.compile(r"(?<![\w.])[-+]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
-
-
-def likeness(text: str) -> tuple[str, list[float]]:
-    """A netlist without its numbers, and these; line numbers of sources left out."""
-    plain = re.sub(r"\.py:\d+\)", ".py)", text)
-    return NUMBER.sub("#", plain), [float(found) for found in NUMBER.findall(plain)]
+def without_lines(text: str) -> str:
+    """A netlist without the line numbers of equations, which move when another line of a source does."""
+    return re.sub(r"\.py:\d+\)", ".py)", text)
 
 
 def test_the_netlists_are_fresh():
-    """Resistors of a series may be the neighbours on another machine, where rounding falls the other way."""
+    """To the byte, on every machine; `tests/processors` shows it under other kernels."""
     generated = runpy.run_path(str(ROOT / "scripts/generate.py"))
     names = set()
     for name, deck in generated["decks"]():
-        words, numbers = likeness((ROOT / "netlists" / name).read_text(encoding="ascii"))
-        assert likeness(deck.text) == (words, pytest.approx(numbers, rel=0.05, abs=1e-9)), "run: python scripts/generate.py"
+        written = (ROOT / "netlists" / name).read_text(encoding="ascii")
+        assert without_lines(deck.text) == without_lines(written), "run: python scripts/generate.py"
         names |= {name, *deck.tables}
     assert names == {path.name for path in (ROOT / "netlists").iterdir()}

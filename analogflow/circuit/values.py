@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.digits import SAME
 from analogflow.errors import BadInput
 
 __all__ = ["SERIES", "Code", "check_bits", "check_series", "code", "largest_error", "nearest", "neighbours"]
@@ -25,6 +26,9 @@ SERIES = {"E12": _E12, "E24": _E24, "E96": _E192[::2], "E192": _E192}
 
 _SMALLEST, _LARGEST = 1e-20, 1e20
 _MOST_BITS = 24
+_MIDWAY = 1e-8
+"""Steps of a converter below which a value is midway between two codes: the rounding of its quotient at 24 bits."""
+
 # Up to 1e22 these floats are exact, so that a preferred value is the float its decimal literal is.
 _TENS = np.array([float(f"1e{exponent}") for exponent in range(25)])
 
@@ -61,7 +65,7 @@ def largest_error(series: str) -> float:
 
 
 def neighbours(value: ArrayLike, series: str) -> tuple[Array, Array]:
-    """Preferred values on both sides of each value; a value that is preferred is its own neighbour on both.
+    """Preferred values on both sides of each value; one that is preferred, but for rounding, is its own on both sides.
 
     Parameters
     ----------
@@ -73,7 +77,7 @@ def neighbours(value: ArrayLike, series: str) -> tuple[Array, Array]:
     Returns
     -------
     below, above : arrays of the same shape
-        Largest preferred value ≤ `value`, smallest preferred value ≥ `value`, in its unit.
+        Largest preferred value ≤ `value`, smallest preferred value ≥ `value`, in its unit, where 1e-12 is no difference.
 
     Raises
     ------
@@ -85,16 +89,17 @@ def neighbours(value: ArrayLike, series: str) -> tuple[Array, Array]:
     exponent = np.floor(np.log10(values)).astype(int)
     within = np.searchsorted(decade, values / _power(exponent) * 100, side="right") - 1
     index = exponent * len(decade) + within
-    # The logarithm and the quotient are rounded: the comparison with the values themselves has the last word.
-    index += _preferred(decade, index + 1) <= values
-    index -= _preferred(decade, index) > values
+    # The logarithm and the quotient are rounded: the comparison with the values themselves has the last word. A value that
+    # is preferred but for its last bits is preferred, or its neighbours would be others on another processor.
+    index += _preferred(decade, index + 1) <= values * (1 + SAME)
+    index -= _preferred(decade, index) > values * (1 + SAME)
     below = _preferred(decade, index)
-    above = np.where(below == values, below, _preferred(decade, index + 1))
+    above = np.where(below >= values * (1 - SAME), below, _preferred(decade, index + 1))
     return below[()], above[()]
 
 
 def nearest(value: ArrayLike, series: str) -> Array:
-    """Preferred value nearest to each value in ratio; the border between two is their geometric mean.
+    """Preferred value nearest to each value in ratio; the border between two is their geometric mean, and the lower one's.
 
     Parameters
     ----------
@@ -115,7 +120,7 @@ def nearest(value: ArrayLike, series: str) -> Array:
     """
     below, above = neighbours(value, series)
     values = np.asarray(value, dtype=float)
-    return np.where(values / below <= above / values, below, above)[()]
+    return np.where(values / below <= above / values * (1 + SAME), below, above)[()]
 
 
 class Code(NamedTuple):
@@ -140,8 +145,8 @@ def code(value: ArrayLike, bits: int, full_scale: float = 1.0) -> Code:
     Returns
     -------
     Code
-        At most half a step away. The last half step below `full_scale` has no code; it gets the largest, which is
-        at most a step away.
+        At most half a step away, midway the lower one. The last half step below `full_scale` has no code; it gets the
+        largest, which is at most a step away.
 
     Raises
     ------
@@ -158,7 +163,8 @@ def code(value: ArrayLike, bits: int, full_scale: float = 1.0) -> Code:
             f"a converter with full scale {full_scale:g} has no code for {wrong:g}; give values from 0 to {full_scale:g}, "
             f"or raise the full scale."
         )
-    codes = np.minimum(np.rint(values / full_scale * levels), levels - 1).astype(np.int64)
+    steps = values / full_scale * levels
+    codes = np.clip(np.ceil(steps - 0.5 - _MIDWAY), 0, levels - 1).astype(np.int64)
     return Code(codes[()], (full_scale * codes / levels)[()])
 
 

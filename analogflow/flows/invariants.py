@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.digits import quiet
 from analogflow.graph import softmax
 
 __all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean"]
@@ -66,7 +67,7 @@ class CommonMode:
 
     def project(self, u: np.ndarray) -> np.ndarray:
         """Same point with a common mode of 0."""
-        return u - softmax(u) @ u
+        return quiet(u - softmax(u) @ u, abs(u).max(initial=0.0))
 
     def transverse(self, u: np.ndarray) -> np.ndarray:
         """The common direction."""

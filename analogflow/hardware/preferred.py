@@ -34,6 +34,9 @@ _REFINED = 4
 
 _SWEEPS = 8
 
+_DECIMALS = 9
+"""Of an error, below which two are the same; then what was tried first is taken, which is what lies nearest in scale."""
+
 _STEP = {"E12": 0.21, "E24": 0.1, "E96": 0.024, "E192": 0.012}
 """One step of a series, relative."""
 
@@ -49,6 +52,9 @@ _LARGEST = 1e12
 _TOO_SMALL = "set the problem's smallest coefficients (or probabilities) to 0, or take the technology 'ideal'."
 
 _CAPACITORS = "E12"
+
+_SETTLED = 8
+"""Decimals of the answer that the crossbar is rounded for; the further ones hang on the steps of the run."""
 
 _EXTINCT = 1e-6
 """Probability below which an input counts as one that dies out."""
@@ -126,7 +132,7 @@ def _amplifier(amplifier: Instance, resistors: dict[str, Resistor], series: str)
     def error(n_values: Array, p_values: Array) -> Array:
         off = (_gains(n_values, p_values) - wanted)[..., signal]
         common = abs(off.sum(axis=-1)) / allowed.max(initial=1e-300)
-        return (abs(off) / allowed).max(axis=-1, initial=0.0) + _COMMON * common
+        return np.round((abs(off) / allowed).max(axis=-1, initial=0.0) + _COMMON * common, _DECIMALS)
 
     def closed(values: Array) -> Array:
         return values[..., :1] / values[..., 1:]
@@ -137,7 +143,7 @@ def _amplifier(amplifier: Instance, resistors: dict[str, Resistor], series: str)
     n_values = _candidates(below, closed, series)
     p_values = _candidates(above, shares, series) if second else np.zeros((1, 0))
     errors = error(n_values[:, None, :], p_values[None, :, :])
-    pairs = np.unravel_index(np.argsort(errors, axis=None)[:_REFINED], errors.shape)
+    pairs = np.unravel_index(np.argsort(errors, axis=None, kind="stable")[:_REFINED], errors.shape)
     best = [np.concatenate([n_values[i], p_values[j]]) for i, j in zip(*pairs, strict=True)]
 
     def total(values: Array) -> float:
@@ -150,14 +156,15 @@ def _amplifier(amplifier: Instance, resistors: dict[str, Resistor], series: str)
 def _candidates(exact: Array, ratios: Callable[[Array], Array], series: str) -> Array:
     """Preferred values of one network, shape (candidates, legs), whose ratios are near those of the exact ones."""
     rng = np.random.default_rng(len(exact))  # the same choice on every machine
-    scaled = exact * np.exp(np.linspace(-0.3, 1.0, _SCALES) * np.log(10))[:, None]
+    decades = np.linspace(-0.3, 1.0, _SCALES)
+    scaled = exact * 10.0 ** decades[np.argsort(abs(decades), kind="stable")][:, None]
     low, high = neighbours(scaled, series)
     up = rng.random((_CHOICES, len(exact))) < 0.5
     if 2 ** len(exact) <= _CHOICES:
         up = (np.arange(2 ** len(exact))[:, None] >> np.arange(len(exact))) & 1 > 0
     tried = np.where(up, high[:, None, :], low[:, None, :]).reshape(-1, len(exact))
     wanted = ratios(exact)
-    off = abs(ratios(tried) / wanted - 1).max(axis=-1, initial=0.0)
+    off = np.round(abs(ratios(tried) / wanted - 1).max(axis=-1, initial=0.0), _DECIMALS)
     return tried[np.argsort(off, kind="stable")[:_KEPT]]
 
 
@@ -200,7 +207,7 @@ def _ratios(legs: list[Resistor], series: str) -> dict[str, float]:
 
     def error(values: Array) -> Array:
         shares = (1 / values) / (1 / values).sum(axis=-1, keepdims=True)
-        return abs(shares / wanted - 1).max(axis=-1)
+        return np.round(abs(shares / wanted - 1).max(axis=-1), _DECIMALS)
 
     values = _candidates(exact, lambda v: (1 / v) / (1 / v).sum(axis=-1, keepdims=True), series)
     best = _refined(values[int(error(values).argmin())], lambda v: float(error(v)), series)
@@ -213,7 +220,7 @@ def _crossbar_rows(circuit: Circuit, resistors: dict[str, Resistor], series: str
     if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
         return {}
     transition = np.asarray(circuit.flow.constants["P"])
-    settled = integrate(circuit.graph, 5000.0, rests=["z"], tolerance=1e-9).final("z")
+    settled = np.round(integrate(circuit.graph, 5000.0, rests=["z"], tolerance=1e-9).final("z"), _SETTLED)
     # An input that dies out has no say in the answer.
     used = np.where(settled > _EXTINCT, settled, 0.0)
     try:

@@ -23,7 +23,7 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.errors import BadInput
-from analogflow.names import comment, identifier, number
+from analogflow.names import FINE, comment, identifier, number
 
 __all__ = ["EDGE", "card", "macro_cards", "model_card", "vector_text"]
 
@@ -65,7 +65,7 @@ def card(element: Element) -> str:
             return f"{head} {number(element.voltage)}"
         case StepVoltage():
             points = ((0.0, element.before), (element.time, element.before), (element.time + EDGE, element.after))
-            return f"{head} pwl({' '.join(f'{number(time)} {number(volts)}' for time, volts in points)})"
+            return f"{head} pwl({' '.join(f'{number(time, FINE)} {number(volts)}' for time, volts in points)})"
         case BipolarTransistor():
             return f"{head} {identifier(element.model)} area={number(element.area)}"
         case Diode():

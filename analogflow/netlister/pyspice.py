@@ -14,6 +14,7 @@ from analogflow.circuit import (
     Transconductance,
     VoltageSource,
 )
+from analogflow.digits import significant
 from analogflow.errors import BadInput
 from analogflow.names import identifier
 
@@ -43,15 +44,15 @@ def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
         part, (plus, minus) = element.name, (*element.nodes, "0")[:2]
         match element:
             case Resistor():
-                sub.R(part, plus, minus, element.resistance)
+                sub.R(part, plus, minus, significant(element.resistance))
             case Capacitor():
-                sub.C(part, plus, minus, element.capacitance, initial_condition=element.initial)
+                sub.C(part, plus, minus, significant(element.capacitance), initial_condition=significant(element.initial))
             case Transconductance():
-                sub.VCCS(part, plus, minus, element.control, "0", transconductance=element.gain)
+                sub.VCCS(part, plus, minus, element.control, "0", transconductance=significant(element.gain))
             case CurrentSource():
-                sub.I(part, plus, minus, element.current)
+                sub.I(part, plus, minus, significant(element.current))
             case VoltageSource():
-                sub.V(part, plus, minus, element.voltage)
+                sub.V(part, plus, minus, significant(element.voltage))
             case Behavioural():
                 sub.B(part, plus, minus, current_expression=re.sub(" ", "", element.expression))
             case _:

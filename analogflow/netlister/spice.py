@@ -22,6 +22,9 @@ from analogflow.run_plan import LARGEST_STEP, run_plan
 
 __all__ = ["netlist"]
 
+START = 9
+"""Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
+
 _OPTIONS = ".options method=trap reltol=1e-6 vntol=1e-12 abstol=1e-12 chgtol=1e-18 itl4=100"
 
 
@@ -81,7 +84,7 @@ def netlist(
         body.append(f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}")
         body += [card(element) for element in group.elements if not isinstance(element, NoiseVoltage)]
     body += playing
-    started = [f"v({identifier(node)})={number(volts)}" for node, volts in circuit.start.items()]
+    started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
     body += [circuit.options or _OPTIONS]
     if circuit.temperature != NOMINAL_TEMPERATURE:

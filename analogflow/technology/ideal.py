@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -48,7 +48,9 @@ from analogflow.circuit.elements import (
     Transconductance,
 )
 from analogflow.circuit.reading import direct
+from analogflow.digits import quiet
 from analogflow.errors import NoCell
+from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
 from analogflow.technology.realisation import Brief, Realisation, Site, locate
 
@@ -79,7 +81,7 @@ def realise(brief: Brief) -> Realisation:
         located = [locate(graph, node, k) for k in range(graph.block(node).size)]
         readings[name] = direct(tuple(f"{origin}_{k}" for origin, k in located), brief.scales.get(name, 1.0))
     built = {group.block for group in groups}
-    values = field.signals(graph.initial())
+    values = _quiet_signals(graph, field.signals(graph.initial()))
     start = {
         f"{node}_{k}": float(value)
         for node in graph.order()
@@ -87,6 +89,15 @@ def realise(brief: Brief) -> Realisation:
         for k, value in enumerate(values[node])
     }
     return Realisation(tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph, scales=brief.scales)
+
+
+def _quiet_signals(graph: BlockGraph, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Signals with zeros where only the rounding of what they are computed from is left."""
+    reach: dict[str, float] = {}
+    for node in graph.order():
+        before = () if isinstance(graph.block(node), Integrator) else graph.inputs(node)
+        reach[node] = max([float(abs(values[node]).max(initial=0.0)), *(reach[origin] for origin in before)])
+    return {node: quiet(values[node], reach[node]) for node in reach}
 
 
 @functools.singledispatch

@@ -11,6 +11,9 @@ from analogflow.hardware.components.search import combine, scale_grid
 
 __all__ = ["round_codes", "round_codes_independently"]
 
+_SAME = 1e-8
+"""Steps of a converter by which a value may miss a code and still be it: rounding, which differs between processors."""
+
 
 def round_codes_independently(
     weights: ArrayLike,
@@ -71,7 +74,7 @@ def round_codes(
         grid = scale_grid(1 / (1 + r), min(1 + r, (levels - 1) * step / exact.max()))
         wanted = grid[:, None] * exact[legs] / step
         # A leg is never dropped: its code is at least 1.
-        below, above = np.maximum(np.floor(wanted), 1), np.clip(np.ceil(wanted), 1, levels - 1)
+        below, above = np.maximum(np.floor(wanted + _SAME), 1), np.clip(np.ceil(wanted - _SAME), 1, levels - 1)
         index, upper = combine(exact[legs], levers(exact, V)[legs], grid, step * below, step * above, tolerance)
         codes[row, legs] = np.where(upper, above[index], below[index])
     return rounding_of(codes, step * codes, W, V, S)

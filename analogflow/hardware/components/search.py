@@ -6,6 +6,7 @@ It knows neither resistors nor converters: each leg comes with two realisable we
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,12 @@ Array = NDArray[np.float64]
 _FREE_LEGS = 16
 """Legs that are decided by search; 2^16 combinations of E24 reach 1e-6 nat, and two sorted halves of 2^8 cover them all."""
 _SCALES = 301
+
+_QUANTUM = 1e-3
+"""Part of the tolerance in whole numbers of which biases are counted, so that sums of them are exact and ties are ties."""
+
+_DECIMALS = 9
+"""Of a distance, below which two are the same."""
 
 
 def scale_grid(smallest: float, largest: float) -> Array:
@@ -42,7 +49,8 @@ def combine(
         The two realisable weights beside ``scale * exact``, for each scale.
     tolerance : float
         Nats below which two combinations are equally good; then the one nearer to the exact weights is taken, its
-        distance being the sum of squares in units of ``high - low``.
+        distance being the sum of squares in units of ``high - low``. Of combinations equal in that too the first is taken:
+        that of the scale preferred.
 
     Returns
     -------
@@ -74,14 +82,16 @@ def _combine_at(
 ) -> tuple[tuple[float, float], NDArray[np.bool_]]:
     step = high - low
     position = np.divide(wanted - low, step, out=np.zeros_like(step), where=step > 0)
-    upper = position > 0.5
-    moves = step * lever
+    upper = position > 0.5 + 10.0**-_DECIMALS
+    # Whole numbers: their sums do not depend on the order in which a processor adds.
+    quantum = _QUANTUM * tolerance
+    moves = np.round(step * lever / quantum)
     free = np.flatnonzero(moves)
     if len(free) > _FREE_LEGS:
         ranked = free[np.argsort(abs(moves[free]), kind="stable")]
         free = ranked[np.linspace(0, len(ranked) - 1, _FREE_LEGS).astype(int)]
     upper[free] = False
-    rest = np.where(upper, high, low) @ lever
+    rest = np.round(math.fsum(np.where(upper, high, low) * lever) / quantum)
     fixed_distance = np.square(upper - position).sum()
     # Distance of the upper choice less that of the lower: (1 − p)² − p².
     farther = 1 - 2 * position
@@ -91,12 +101,13 @@ def _combine_at(
     order = np.argsort(right_sums, kind="stable")
     place = np.searchsorted(right_sums[order], -rest - left_sums)
     partners = order[np.clip(np.stack([place - 1, place]), 0, len(order) - 1)]
-    bias = np.maximum(abs(rest + left_sums + right_sums[partners]), tolerance)
+    bias = np.maximum(abs(rest + left_sums + right_sums[partners]), 1 / _QUANTUM)
     distance = fixed_distance + left_bits @ farther[left] + (right_bits @ farther[right])[partners]
+    distance = np.round(distance, _DECIMALS)
     side, row = np.unravel_index(np.lexsort((distance.ravel(), bias.ravel()))[0], bias.shape)
     upper[left] = left_bits[row] > 0
     upper[right] = right_bits[partners[side, row]] > 0
-    return (float(bias[side, row]), float(distance[side, row])), upper
+    return (quantum * float(bias[side, row]), float(distance[side, row])), upper
 
 
 @functools.lru_cache(maxsize=_FREE_LEGS)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.digits import quiet, significant
 from analogflow.hardware.fitting.couplings import Couplings
 from analogflow.hardware.fitting.forms import ONE, Form, value_of
 
@@ -24,6 +25,11 @@ MARGIN = 0.8
 
 _TENS_OF_INTEGRATOR, _TENS_OF_SUMMER = 2, 3
 """Inputs of weight 10 where coefficients are patched: no more coefficients of a sum may exceed 1."""
+
+_DIGITS = 6
+"""Of the size of a signal, rounded up: the further ones of a run hang on its steps and on the processor."""
+
+_UPWARDS = 0.5 * 10.0 ** (1 - _DIGITS)
 
 _SMALLEST = 1e-9
 """Share of the largest state: a signal that stays below is what rounding left of 0, and scaled as if it reached this."""
@@ -112,15 +118,17 @@ def scale(
     for element, ports in zip(couplings.elements, spans, strict=True):
         weights.append(
             tuple(
-                {s: c * scales[s] / span for s, c in form.items()} for form, span in zip(element.ports, ports, strict=True)
+                {s: significant(c * scales[s] / span) for s, c in form.items()}
+                for form, span in zip(element.ports, ports, strict=True)
             )
         )
     driving = [sorted((abs(w) for w in weights[k][0].values()), reverse=True) for k in couplings.of("integrator")]
     slowing = speed * _slowing(driving, largest_coefficient, whole)
     for k in couplings.of("integrator"):
-        weights[k] = ({s: slowing * w for s, w in weights[k][0].items()},)
+        weights[k] = ({s: significant(slowing * w) for s, w in weights[k][0].items()},)
         spans[k] = (spans[k][0] / slowing,)
-    initial = np.array([element.initial for element in couplings.elements]) / scales[1:]
+    starts = quiet([element.initial for element in couplings.elements], scales[1:]) / scales[1:]
+    initial = np.array([significant(start) for start in starts])
     largest = np.array([float(abs(value).max()) for value in values]) / scales
     return Scaled(couplings, scales, tuple(spans), tuple(weights), initial, slowing, largest)
 
@@ -135,7 +143,7 @@ def unscaled(couplings: Couplings) -> Scaled:
 
 
 def _reach(values: Array, smallest: float) -> float:
-    return max(float(abs(values).max()), smallest)
+    return max(significant(float(abs(values).max()) * (1 + _UPWARDS), _DIGITS), smallest)
 
 
 def _span(form: Form, scales: Array, values: list[Array], most: float, whole: bool, smallest: float) -> float:

@@ -25,6 +25,7 @@ from analogflow.blocks import (
     Switch,
     Wire,
 )
+from analogflow.digits import significant
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
@@ -40,6 +41,8 @@ GAIN = 11.0
 """Gain that a product may get: 1 + 10, which two resistors of one decade make exactly."""
 
 _ROUNDING = 1e-12
+_DIGITS = 4
+"""Of the size of a signal."""
 _ROOM = 0.05
 """Part of the sum of its inputs' ranges that a sum has at least."""
 
@@ -100,9 +103,10 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         No scales keep all signals in range.
     """
     found = reach(graph, flow)
-    largest, clamped = dict(found.largest), found.clamped
-    # What is zero but for rounding has no size that a scale could follow.
-    largest = {node: value if value > _ROUNDING else 0.0 for node, value in largest.items()}
+    # What is zero but for rounding has no size that a scale could follow. A run's size is the same on every processor to
+    # some digits only, and what is chosen below must not hang on the others.
+    largest = {n: significant(value, _DIGITS) if value > _ROUNDING else 0.0 for n, value in found.largest.items()}
+    clamped = {n: significant(value, _DIGITS) for n, value in found.clamped.items()}
     for node in graph.order():
         # A signal that should be zero, such as what restores a manifold, needs room for what it is there for.
         pairs = zip(_largest_gains(graph.block(node)), graph.inputs(node), strict=False)
@@ -166,7 +170,7 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
             f"no scales keep all signals within {FILL:g} machine units ({solved.message}); a product is far smaller than "
             "its factors. Scale the problem, or take the technology 'ideal'."
         )
-    scales = {node: float(10 ** solved.x[column[node]]) for node in nodes}
+    scales = {node: significant(10 ** solved.x[column[node]]) for node in nodes}
     for node in graph.order():
         if isinstance(graph.block(node), Wire):
             scales[node] = scales[nodes[source(node)]]
@@ -179,10 +183,11 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         f"{used[tightest]:.3g}"
         + (f"; {gains} of {len(tens)} multipliers with a gain of {GAIN:g}" if tens else "")
         + (f"; clamped: {', '.join(clamped)}" if clamped else "")
-        + (f"; ranges hold for {found.covered:g} τ" if math.isfinite(found.covered) else "")
+        + (f"; ranges hold for {found.covered:.4g} τ" if math.isfinite(found.covered) else "")
         + (f", where {', '.join(found.growing)} still grows: beyond, its amplifier meets a rail" if found.growing else "")
     )
-    return Scaling(rescaled(graph, scales, clamped), scales, used, clamped, found.fastest, found.covered, tightest, note)
+    fastest, covered = significant(found.fastest, _DIGITS), significant(found.covered, _DIGITS)
+    return Scaling(rescaled(graph, scales, clamped), scales, used, clamped, fastest, covered, tightest, note)
 
 
 def _minus(columns: list[int]) -> dict[int, float]:

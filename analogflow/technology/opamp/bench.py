@@ -14,6 +14,7 @@ from analogflow.blocks.block import Block
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, VoltageSource
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.values import nearest
+from analogflow.digits import significant
 from analogflow.technology.realisation import Site
 
 __all__ = ["MACHINE_UNIT", "Bench", "Term", "noise_gain"]
@@ -63,6 +64,7 @@ class Bench:
 
         Positive terms enter at the non-inverting input, negative ones at the inverting; a resistor to ground balances them.
         """
+        terms = [(significant(g), node) for g, node in terms]
         positive = [(g, node) for g, node in terms if g > _NEGLIGIBLE]
         negative = [(-g, node) for g, node in terms if g < -_NEGLIGIBLE]
         if not positive and not negative:

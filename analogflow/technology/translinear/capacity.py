@@ -21,6 +21,7 @@ from analogflow.blocks.block import frozen
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.circuit.reading import Reading
+from analogflow.digits import quiet
 from analogflow.technology.realisation import Brief, Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, assembled
@@ -46,7 +47,7 @@ def capacity(brief: Brief) -> Realisation:
     inputs, outputs = P.shape
     bias = Bias.of(max(inputs, outputs))
     entropy = -xlogy(P, P).sum(axis=1)
-    legs = (entropy - entropy.min()) / math.log(ENTROPY_RATIO)
+    legs = quiet(entropy - entropy.min(), entropy.max()) / math.log(ENTROPY_RATIO)
     v_t = stages.thermal_voltage(brief.temperature)
     groups = [
         Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),

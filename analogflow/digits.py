@@ -1,0 +1,36 @@
+"""The same numbers on every machine: decimals in which the last bits of a processor's arithmetic do not show.
+
+Sums of linear algebra and vectorised logarithms end in other bits on another processor. What a choice rests on, and what is
+written into a file, is therefore rounded here first: a choice is made between rounded numbers, ties by a rule that is stated
+where the choice is made, and a sum that should be zero is zero.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["KEPT", "SAME", "quiet", "significant"]
+
+KEPT = 12
+"""Significant decimal digits of a number that is written: a thousand times coarser than rounding errors of short sums."""
+
+SAME = 1e-12
+"""Relative distance at which two numbers count as one."""
+
+_SILENT = 1e-13
+"""Part of what was added and subtracted below which the rest of a sum is rounding error."""
+
+
+def significant(value: float, digits: int = KEPT) -> float:
+    """`value` with so many significant decimal digits; never −0.0."""
+    value = float(value)
+    return float(f"{value:.{digits}g}") + 0.0 if math.isfinite(value) else value
+
+
+def quiet(values: ArrayLike, scale: ArrayLike) -> NDArray[np.float64]:
+    """`values` with zeros where less is left than the rounding errors of sums whose terms are as large as `scale`."""
+    values = np.asarray(values, dtype=float)
+    return np.where(abs(values) <= _SILENT * np.asarray(scale), 0.0, values)
