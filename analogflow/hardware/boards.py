@@ -39,8 +39,13 @@ _OPTIONAL = {"comparators": 0.0}
 """Units that a file need not name, and how many there are then."""
 
 _NUMBERS = ("largest_coefficient", "coefficient_bits", "rate_per_second", "machine_unit_volts")
-_CROSSBAR = {"integrators": 8, "multipliers": 4, "lanes": 32}
-"""Most of each that the configuration of a crossbar has room for."""
+_ROOM: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "crossbar": {"integrators": 8, "multipliers": 4, "lanes": 32, "largest_coefficient": 10},
+        "patch": {"inputs_of_integrator": 5, "inputs_of_summer": 7, "largest_coefficient": 10},
+    }
+)
+"""Most of each that the configuration of a board of that kind has room for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +163,13 @@ def _board(name: str, table: Mapping[str, Any], where: str) -> Board:
             figure, fault = _figure(key, group[key])
             figures[key] = figure
             faults += [f"{prefix}{key} {fault}"] if fault else []
+    for key, most in _ROOM.get(kind, {}).items():
+        if key in figures and figures[key].value > most:
+            where_it_is = "" if key in _NUMBERS else "units."
+            article = "a crossbar" if kind == "crossbar" else "a patch panel"
+            faults.append(
+                f"{where_it_is}{key} is {figures[key].value:g}, but the configuration of {article} has room for {most}"
+            )
     broken, fault = _lanes(table.get("broken_lanes", []), kind, figures)
     faults += [fault] if fault else []
     if faults:
@@ -189,9 +201,6 @@ def _figure(key: str, given: Any) -> tuple[Figure, str]:
 def _lanes(given: Any, kind: str, figures: Mapping[str, Figure]) -> tuple[tuple[int, ...], str]:
     if kind != "crossbar":
         return (), "broken_lanes is for a crossbar only" if given else ""
-    for name, most in _CROSSBAR.items():
-        if name in figures and figures[name].value > most:
-            return (), f"units.{name} is {figures[name].value:g}, but the configuration of a crossbar has room for {most}"
     lanes = int(figures["lanes"].value) if "lanes" in figures else 0
     good = (
         isinstance(given, list) and all(type(k) is int and 0 <= k < lanes for k in given) and len(set(given)) == len(given)

@@ -62,6 +62,7 @@ def test_a_board_of_your_own(tmp_path):
         ("lanes = 5", "lanes = 5.5", r"units\.lanes is 5\.5, but must be a whole number"),
         ("lanes = 5", "lanes = -5", r"units\.lanes is -5, but must be a number of 0 or more"),
         ("lanes = 5", "lanes = 64", r"units\.lanes is 64, but the configuration of a crossbar has room for 32"),
+        ("value = 10,", "value = 100,", r"largest_coefficient is 100, but the configuration of a crossbar has room for 10"),
         ("coefficient_bits = 12", "coefficient_bits = 99", r"coefficient_bits is 99, but must be from 1 to 52"),
         ("machine_unit_volts = 1", "machine_unit_volts = 0", r"machine_unit_volts is 0, but must be positive"),
         ("[0, 3]", "[0, 9]", r"broken_lanes is \[0, 9\], but must list lanes from 0 to 4 once each"),
@@ -94,7 +95,12 @@ def test_a_patch_panel_may_say_nothing_of_comparators(tmp_path):
     path.write_text(text, encoding="utf-8")
     assert load_board(path).has["comparators"] == 0
     assert not load_board(path).comparators
-    path.write_text(text.replace("summers = 4", "comparators = 1, summers = 4"), encoding="utf-8")
+    path.write_text(text.replace("inputs_of_summer = 4", "inputs_of_summer = 9"), encoding="utf-8")
+    with pytest.raises(
+        BadInput, match=r"units.inputs_of_summer is 9, but the configuration of a patch panel has room for 7"
+    ):
+        load_board(path)
+    path.write_text(text.replace("multipliers = 4, summers", "multipliers = 4, comparators = 1, summers"), encoding="utf-8")
     assert load_board(path).comparators
 
 

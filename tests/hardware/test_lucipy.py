@@ -120,6 +120,40 @@ def test_the_emulated_device_measures_the_same(name, capsys, monkeypatch):
     assert (abs(found[:, -1] - states[:, -1]) <= max(FLOWS[name][1], 1e-4) * abs(states).max(axis=1)).all()
 
 
+@pytest.mark.parametrize(
+    "name, rate, largest, broken",
+    [
+        ("massspring", 100, 1, []),
+        ("pend", 100, 10, [0, 3]),
+        ("fhn", 10_000, 10, list(range(16))),  # constants on the other half of the lanes, where they come from output 14
+        ("heat1d", 10_000, 1, list(range(16))),
+        ("lorenz", 10_000, 1, list(range(21))),
+    ],
+)
+def test_boards_of_ones_own_are_set_right_too(name, rate, largest, broken, tmp_path, capsys):
+    (tmp_path / "own.toml").write_text(
+        f"""
+        kind = "crossbar"
+        units = {{ integrators = 8, multipliers = 4, lanes = 32 }}
+        largest_coefficient = {largest}
+        coefficient_bits = 12
+        rate_per_second = {rate}
+        machine_unit_volts = 1
+        broken_lanes = {broken}
+        """
+    )
+    flow = custom(read_problem(str(DATA / f"{name}.toml")))
+    mapping: Any = map_flow(flow, tmp_path / "own.toml")
+    circuit = circuit_of(mapping.configuration)
+    assert {route.lane for route in circuit.routes}.isdisjoint(broken)
+    assert max(abs(route.coeff) for route in circuit.routes) <= largest * (1 + 1e-12)
+    times, states = right(name, FLOWS[name][0])
+    seconds = times * mapping.seconds_per_time_constant
+    run = lucipy.Simulation(circuit, realtime=True).solve_ivp(seconds[-1], t_eval=seconds, **EXACT)
+    assert capsys.readouterr().out == ""
+    assert farthest(states_of(flow, mapping.readout, run.y), states) <= FLOWS[name][1]
+
+
 def oscillator_with_a_product():
     """ẋ = y, ẏ = −x + (1/4 − y²)·y + 1/10 and a slow integrator, by the vendor's API, its starts included."""
     circuit: Any = lucipy.Circuit()
