@@ -30,7 +30,9 @@ from analogflow.validation.stationary import ACCURACY
 
 __all__ = [
     "Solution",
+    "allowed_error",
     "carried_form",
+    "certificate_of",
     "family_of",
     "noise_of",
     "plain",
@@ -200,14 +202,27 @@ def solve(
     deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
     run = simulate(deck, engine=engine, tolerance=plan.resting_speed, on_progress=on_progress)
     run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
-    allowed = accuracy if accuracy is not None else circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
-    if flow.averaging is not None and circuit.ideal:
-        allowed = circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
-    certificate = certify(judged, run, tolerance=allowed, accuracy=accuracy)
+    return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, noise.seed)
+
+
+def certificate_of(circuit: Circuit, run: Trajectory, accuracy: float | None = None) -> Certificate:
+    """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
+    flow = circuit.flow
+    problem = flow if flow.problem is None else flow.problem
+    certificate = certify(problem, run, tolerance=allowed_error(circuit, accuracy), accuracy=accuracy)
     if circuit.parts is not None and circuit.scales:
         rails = Check("no amplifier meets its rail", run.outcome is not Outcome.MET_RAIL, run.detail)
         certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))
-    return Solution(flow, circuit, deck, run, certificate, engine, noise.seed)
+    return certificate
+
+
+def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
+    """Largest error that checks of a run of `circuit` let pass: as given, or its own accuracy, or that of imperfect ones."""
+    if circuit.flow.averaging is not None and circuit.ideal:
+        return circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
+    if accuracy is not None:
+        return accuracy
+    return circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
 
 
 def carried_form(problem: Any, technology: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,24 +13,25 @@ from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.circuit.parts import PartSet
 from analogflow.compiler import compile, degrade
-from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.problems import Attention
+from analogflow.outcome import Outcome
+from analogflow.problems import Attention, Equations
 from analogflow.run_plan import run_plan
 from analogflow.simulators import Ensemble, ensemble, simulate
-from analogflow.solution import Solution, plain, solve
+from analogflow.solution import Solution, allowed_error, certificate_of, plain, solve
 from analogflow.technology.options import celsius_of
 from analogflow.trajectory import Trajectory
-from analogflow.validation.restart import DELTA, TOLERANCE, Verdict, judge, perturbed, worth
+from analogflow.validation import Certificate
+from analogflow.validation.certifiers.check import FAILED, UNDECIDED
+from analogflow.validation.ending import ends_well
+from analogflow.validation.judgement import Judgement, judge_runs
+from analogflow.validation.restart import DELTA, PASSES, TOLERANCE, Ends, Verdict, judge, lost_support, perturbed, worth
 from analogflow.validation.stationary import joint_limit, law_of
 
-__all__ = ["Verification", "comes_back", "pushed", "restart", "restart_classes", "verify"]
-
-_SPEED = 1e-3
-"""Share of the tolerance by which an answer may still move in one τ when a restart counts as ended."""
+__all__ = ["Verification", "pushed", "restart", "restart_classes", "silence", "verify"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,19 +41,22 @@ class Verification:
     Parameters
     ----------
     solution : Solution
-    run : Trajectory
-        The second run.
+    run : Trajectory, optional
+        The second run; None where there is nothing to come back to.
     verdict : Verdict
     """
 
     solution: Solution
-    run: Trajectory
+    run: Trajectory | None
     verdict: Verdict
 
     @property
     def passed(self) -> bool:
-        """Whether the answer stands: confirmed, or one of several of the same value."""
-        return self.verdict.passed
+        """Whether the answer stands: it passes its checks, and is confirmed or one of several of the same value.
+
+        Where a restart says nothing ("not applicable"), the checks alone decide, as they do for `solve`.
+        """
+        return self.solution.passed and (self.verdict.passed or self.verdict.name == "not applicable")
 
     def to_dict(self) -> dict[str, Any]:
         """The solution's object, and ``restart`` with the verdict, the distance of the two answers and the gain in value."""
@@ -90,30 +94,39 @@ def verify(
     -------
     Verification
         A flow whose answer is a law is run a second time from another start and with other noise; it is confirmed where
-        mean and covariance agree within what two chains differ by as rarely as one normal number by 3 standard errors.
+        mean and covariance agree within what two chains differ by as rarely as one normal number by 3 standard errors. An
+        answer that fails its checks is never confirmed.
 
     Raises
     ------
     BadInput
-        δ or an argument of `solve` is out of range, or the answer is a point of a path.
+        δ or an argument of `solve` is out of range.
     """
     solution = solve(
         problem, technology=technology, parts=parts, temperature_celsius=temperature_celsius, imperfections=imperfections,
         on_progress=on_progress, **options,
     )  # fmt: skip
-    if not comes_back(solution.flow):
-        raise BadInput("verify: the answer is where a path ends, not where it rests; there is nothing to come back to.")
+    if why := silence(solution.flow):
+        return Verification(solution, None, Verdict("not applicable", float("nan"), float("nan"), why))
     run, verdict = restart(
         solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
         time_constants=options.get("time_constants"), stabilise=options.get("stabilise", True),
-        loop_delay=options.get("loop_delay"), on_progress=on_progress,
+        loop_delay=options.get("loop_delay"), accuracy=options.get("accuracy"), certificate=solution.certificate,
+        on_progress=on_progress,
     )  # fmt: skip
     return Verification(solution, run, verdict)
 
 
-def comes_back(flow: Flow) -> bool:
-    """Whether an answer of `flow`, pushed away, should come back: not where it is a point of a path, but for clusters."""
-    return flow.end_time is None or isinstance(flow.problem, Attention)
+def silence(flow: Flow) -> str:
+    """Why a restart would say nothing about an answer of `flow`; empty where it says something.
+
+    Tokens are a point of a path too, but one at which clusters may have formed, which come back.
+    """
+    if flow.end_time is not None and not isinstance(flow.problem, Attention):
+        return "It is where a path ends, not where it rests: there is nothing to come back to."
+    if isinstance(flow.problem, Equations) and flow.problem.conserved:
+        return f"A push would change {', '.join(flow.problem.conserved)}, which the flow conserves, and so where it rests."
+    return ""
 
 
 def restart(
@@ -126,6 +139,8 @@ def restart(
     time_constants: float | None = None,
     stabilise: bool = True,
     loop_delay: float | None = None,
+    accuracy: float | None = None,
+    certificate: Certificate | None = None,
     time_limit: float = 600.0,
     on_progress: Callable[[float], None] | None = None,
 ) -> tuple[Trajectory, Verdict]:
@@ -143,6 +158,10 @@ def restart(
         As the run was made with: see `solve`.
     time_constants : float, optional
         That the run was given, in τ.
+    accuracy : float, optional
+        Largest error that the checks of both runs let pass; that of `solve` if not given.
+    certificate : Certificate, optional
+        Of the first run, held to that accuracy; made if not given.
     time_limit : float
         As for `simulate`.
 
@@ -158,14 +177,66 @@ def restart(
     plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
     deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
     closeness = max(tolerance, circuit.accuracy)
-    speed = 0.0 if flow.end_time or circuit.noisy else _SPEED * closeness
+    speed = 0.0 if circuit.noisy else plan.resting_speed
     second = simulate(deck, engine=engine, tolerance=speed, time_limit=time_limit, on_progress=on_progress)
+    problem, limit = flow if flow.problem is None else flow.problem, allowed_error(circuit, accuracy)
+    first = certificate or certificate_of(circuit, run, accuracy)
     if flow.averaging is not None:
-        return second, _laws_agree(flow, run, second)
-    before, after = (r.final(flow.answer)[None] for r in (run, second))
-    name = str(judge(flow, before, after, np.array([run.outcome.ok and second.outcome.ok]), tolerance=closeness)[0])
-    gain = float((worth(flow, after) - worth(flow, before))[0])
-    return second, Verdict(name, float(abs(after - before).max()), gain)
+        return second, _laws_agree(flow, (run, first), (second, certificate_of(circuit, second, accuracy)))
+    answers = [r.values[flow.answer][-1:] for r in (run, second)]
+    judged = _judged(flow, _finals(second), limit, paths={name: value[None] for name, value in second.values.items()},
+                     times=second.time, end=float(run.time[-1]), starts=again.flow.states)  # fmt: skip
+    before = Ends(answers[0], np.array([run.outcome.ok or first.passed]), np.array([first.passed]))
+    after = _ends(problem, answers[1], [second.outcome], judged.passed)
+    moved = abs(second.values[flow.answer][:1] - answers[0]).max(axis=1)
+    name = str(judge(flow, before, after, limit=limit, tolerance=closeness, moved=moved)[0])
+    gain = float((worth(flow, answers[1]) - worth(flow, answers[0]))[0])
+    why = _why(name, first, judged, np.flatnonzero(lost_support(flow, answers[0], limit)[0]), flow)
+    return second, Verdict(name, float(abs(answers[1] - answers[0]).max()), gain, why)
+
+
+def _ends(problem: Any, answers: NDArray[np.float64], outcomes: Sequence[Outcome], passed: NDArray[np.bool_]) -> Ends:
+    ok = np.array([ends_well(problem, outcome, bool(held)) for outcome, held in zip(outcomes, passed, strict=True)])
+    return Ends(answers, ok, passed)
+
+
+def _finals(run: Trajectory) -> dict[str, NDArray[np.float64]]:
+    return {name: value[-1:] for name, value in run.values.items()}
+
+
+def _judged(
+    flow: Flow,
+    finals: Mapping[str, NDArray[np.float64]],
+    limit: float,
+    *,
+    starts: Mapping[str, NDArray[np.float64]] | None = None,
+    **path: Any,
+) -> Judgement:
+    """Judgement of ends; `starts`, of one sample, where the answer is a point of a path that started elsewhere."""
+    problem = flow if flow.problem is None else flow.problem
+    if isinstance(problem, Attention) and starts is not None:
+        problem = dataclasses.replace(problem, tokens=starts["x"].reshape(problem.tokens.shape))
+    return judge_runs(problem, finals, tolerance=limit, **path)
+
+
+def _why(name: str, first: Certificate, second: Judgement, lost: NDArray[np.intp], flow: Flow) -> str:
+    """What a person should know beyond the verdict."""
+    failed = [check.name for check in first.checks if not check.passed]
+    if name == "support lost":
+        whose = f"component {', '.join(str(k + 1) for k in lost)}" if len(lost) else "the one that came back"
+        return f"It is {whose}{'; failed: ' + ', '.join(failed) if failed else ''}."
+    if name == "not applicable":
+        attention = isinstance(flow.problem, Attention)
+        return _NO_CLUSTERS if attention else "The push is within the distance at which two answers count as one."
+    if failed:
+        return f"Failed: {', '.join(failed)}."
+    return f"The second run failed: {', '.join(second.failed(0))}." if name not in PASSES and second.failed(0) else ""
+
+
+_NO_CLUSTERS = (
+    "The clusters in which the two paths end are compared, and none has formed: give the tokens more time, or take the "
+    "answer by its checks alone."
+)
 
 
 def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, loop_delay: float | None) -> Circuit:
@@ -184,19 +255,29 @@ def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, 
     return degrade(again, circuit.imperfections, noise=noise, sample=circuit.sample, values=preferred)
 
 
-def _laws_agree(flow: Flow, *runs: Trajectory) -> Verdict:
-    """Two chains with independent noise: their means and covariances, in joint standard errors."""
+def _laws_agree(flow: Flow, *runs: tuple[Trajectory, Certificate]) -> Verdict:
+    """Two chains with independent noise: each right by itself, and their means and covariances in joint standard errors."""
     assert flow.averaging is not None
-    if not all(run.outcome.ok for run in runs):
+    if not all(run.outcome.ok for run, _ in runs):
         return Verdict("not settled", float("nan"), float("nan"))
-    laws = [law_of(run, list(flow.states), skipped=flow.averaging.skipped) for run in runs]
+    laws = [law_of(run, list(flow.states), skipped=flow.averaging.skipped) for run, _ in runs]
     one, other = laws
     upper = np.triu_indices(len(one.mean))
     difference = np.r_[one.mean - other.mean, (one.covariance - other.covariance)[upper]]
     errors = np.r_[np.hypot(one.mean_error, other.mean_error), np.hypot(one.covariance_error, other.covariance_error)[upper]]
     limit = joint_limit(len(difference), samples=min(law.covariance_effective for law in laws))
     agree = bool((abs(difference) <= limit * errors).all())
-    return Verdict("confirmed" if agree else "not settled", float(abs(difference).max()), float("nan"))
+    failed = [[check.name for check in certificate.checks if not check.passed] for _, certificate in runs]
+    told = [any(check.verdict == FAILED for check in certificate.checks) for _, certificate in runs]
+    if told[0]:
+        name = "wrong answer"
+    elif told[1] or not agree:
+        name = "not settled"
+    else:
+        name = UNDECIDED if any(failed) else "confirmed"
+    which = "Not passed by the second run" if not failed[0] else "Not passed"
+    why = f"{which}: {', '.join(failed[0] or failed[1])}." if any(failed) else ""
+    return Verdict(name, float(abs(difference).max()), float("nan"), why)
 
 
 def restart_classes(
@@ -208,6 +289,7 @@ def restart_classes(
     noise: Noise | None = None,
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
+    accuracy: float | None = None,
     resting_speed: float = 0.0,
     step_accuracy: float = 1e-7,
 ) -> NDArray[np.str_]:
@@ -224,6 +306,8 @@ def restart_classes(
         As for `ensemble`.
     delta, tolerance : float
         As for `verify`.
+    accuracy : float, optional
+        Largest error that the checks of both ends let pass; that of `solve` if not given.
     resting_speed : float
         Restarts end where their answers move by less than this per τ; 0 runs all to the end.
     step_accuracy : float
@@ -245,13 +329,32 @@ def restart_classes(
         noise = dataclasses.replace(noise, chain=1)
     again = ensemble(
         circuit, numbers, time_constants=time_constants, imperfections=imperfections, noise=noise, start=safe,
-        save=() if flow.averaging is None else runs.time, tolerance=resting_speed, step_accuracy=step_accuracy,
+        save=(0.0,) if flow.averaging is None else runs.time, tolerance=resting_speed, step_accuracy=step_accuracy,
     )  # fmt: skip
+    problem = flow if flow.problem is None else flow.problem
+    degraded = degrade(circuit, imperfections, noise=noise, values=preferred)
+    limit = allowed_error(degraded, accuracy)
     if flow.averaging is not None:
-        pairs = zip(_paths(flow, runs), _paths(flow, again), strict=True)
-        return np.array([_laws_agree(flow, *pair).name for pair in pairs])
-    ok = runs.ok & again.ok & finite
-    return judge(flow, runs.final[flow.answer], again.final[flow.answer], ok, tolerance=tolerance)
+        sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))
+        return np.array([_laws_agree(flow, *pair).name for pair in zip(*sets, strict=True)])
+    end, answers = float(runs.end.max()), runs.final[flow.answer]
+    first = _judged(flow, runs.final, limit, paths=runs.values if len(runs.time) else None, times=runs.time, end=end)
+    if isinstance(flow.problem, Attention):
+        each = [{name: value[k] for name, value in safe.items()} for k in range(len(numbers))]
+        passed = [
+            bool(
+                _judged(
+                    flow, {name: value[k : k + 1] for name, value in again.final.items()}, limit, end=end, starts=start
+                ).passed[0]
+            )
+            for k, start in enumerate(each)
+        ]
+    else:
+        passed = _judged(flow, again.final, limit, end=end).passed
+    before = _ends(problem, answers, runs.outcomes, first.passed & finite)
+    after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed))
+    moved = abs(again.values[flow.answer][:, 0] - answers).max(axis=1)
+    return judge(flow, before, after, limit=limit, tolerance=tolerance, moved=moved)
 
 
 def _paths(flow: Flow, runs: Ensemble) -> list[Trajectory]:

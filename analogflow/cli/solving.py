@@ -147,7 +147,8 @@ def run_verify(options: argparse.Namespace) -> int:
         print(json.dumps(found.to_dict(), indent=2))
     else:
         report.print_solution(found.solution, None)
-        Console().print(f"{found.verdict} The two answers differ by {found.verdict.distance:.2g}.", highlight=False)
+        apart = f" The two answers differ by {found.verdict.distance:.2g}." if found.run is not None else ""
+        Console().print(f"{found.verdict}{apart}", highlight=False)
     if options.figure:
         report.save_figure(report.PLOTS[family_of(problem)](found.solution), options.figure, force=options.force)
     return 0 if found.passed else 1

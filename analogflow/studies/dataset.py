@@ -44,7 +44,7 @@ _MEANING = {
     "error": "error of the state at the end of the run",
     "error_time_average": "error of the answer's mean over the last quarter of a run with noise",
     "settling_time": f"time from which all that must rest stays within {SETTLING_BAND:g} of its end; of runs without noise",
-    "verdict": "class of a perturbed restart; empty where none was asked for or the answer is a point of a path",
+    "verdict": "class of a perturbed restart; empty where none was asked for",
     "condition": "number of the condition, for analogflow study --repeat",
 }
 _FAMILY_UNITS = {

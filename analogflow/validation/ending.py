@@ -17,7 +17,7 @@ from analogflow.reference.transport.spectrum import sinkhorn_spectrum
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers.check import Check
 
-__all__ = ["ending", "time_needed"]
+__all__ = ["ending", "ends_well", "time_needed"]
 
 _NO_RATE = 1e-12
 """Rate, per τ, below which a reference knows of none: several answers, or an approach like 1/t."""
@@ -53,11 +53,16 @@ def ending(problem: Any, run: Trajectory, ended: Check, others: Sequence[Check],
         return ended
     why = _reason(problem) if run.outcome is Outcome.ALGEBRAIC else ""
     creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
-    if type(problem) in _SLOWEST and all(check.passed for check in others):
+    if ends_well(problem, run.outcome, all(check.passed for check in others)):
         return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {tolerance:g} as it stands.")
     needed = time_needed(problem, run, tolerance)
     seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
     return dataclasses.replace(ended, detail=f"{ended.detail} It {creeps}; {why}{seen}.")
+
+
+def ends_well(problem: Any, outcome: Outcome, passed: bool) -> bool:
+    """Whether an outcome is no fault of a run all of whose other checks `passed`, or failed: the rule of `ending`."""
+    return outcome.ok or (outcome.creeps and passed and type(problem) in _SLOWEST)
 
 
 def time_needed(problem: Any, run: Trajectory, tolerance: float) -> float | None:

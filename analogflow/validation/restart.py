@@ -1,8 +1,8 @@
 """Perturb and restart: a circuit that rests at its answer comes back when it is pushed away, one in a wrong place does not.
 
-A run is repeated from its own end, moved by a share δ towards the middle of the manifold that the state lives on, under the
-same noise and the same deviations. A flow that contracts forgets where it started, so the two ends meet; what differs then
-is not the noise.
+A run is repeated from its own end, moved by a share δ into the manifold that the state lives on, under the same noise and
+the same deviations. A flow that contracts forgets where it started, so the two ends meet; what differs then is not the
+noise. Two ends may meet in a wrong place: an answer stands only where both pass what one run is judged by (`judgement`).
 """
 
 from __future__ import annotations
@@ -12,24 +12,32 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, softmax, xlogy
+from scipy.special import ndtr, softmax
 
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, Simplex, Sphere
 from analogflow.noise import RESTARTS, standard_normal
-from analogflow.problems import Attention, Channel, RateDistortion
+from analogflow.problems import Attention, Channel
+from analogflow.validation.certifiers.check import UNDECIDED
+from analogflow.validation.measures import worth_of
 
-__all__ = ["DELTA", "TOLERANCE", "VERDICTS", "Verdict", "judge", "perturbed", "worth"]
+__all__ = ["DELTA", "PASSES", "TOLERANCE", "VERDICTS", "Ends", "Verdict", "judge", "lost_support", "perturbed", "worth"]
 
 Array = NDArray[np.float64]
 
 VERDICTS: dict[str, str] = {
-    "confirmed": "Pushed away, the circuit came back to the same answer.",
-    "support lost": "Pushed away, the circuit found a better answer with a component that had died out: it was lost.",
-    "other optimum": "Pushed away, the circuit came to rest at another answer of the same value.",
-    "not settled": "Pushed away, the circuit went elsewhere or did not come to rest: its first answer was none.",
+    "confirmed": "Pushed away, the circuit came back to the same answer, and both pass their checks.",
+    "support lost": "A component that has died out would make the answer better: it was lost.",
+    "other optimum": "Pushed away, the circuit came to another answer of the same value, and both pass their checks.",
+    "not settled": "Pushed away, the circuit went elsewhere or did not come to rest: its answer does not stand.",
+    "wrong answer": "The answer fails its own checks, wherever the circuit goes when it is pushed away.",
+    UNDECIDED: "Two chains agree, but each is too short to find an error of the size that is asked for.",
+    "not applicable": "Pushing the circuit away says nothing about this answer.",
 }
 """What a restart may find, and the sentence that says it."""
+
+PASSES = ("confirmed", "other optimum")
+"""Verdicts with which an answer stands."""
 
 DELTA = 0.05
 """Share of the way to the middle of the manifold: far beyond any noise that leaves an answer, near enough to come back."""
@@ -49,10 +57,11 @@ def perturbed(
 ) -> dict[str, Array]:
     r"""Starts of restarts: the ends of runs, moved along the manifold of `flow`.
 
-    A distribution z, or the softmax of a state, becomes :math:`(1 - \delta) z + \delta/n`, n the components that start
-    above 0. Points on a sphere start where they started, turned towards a random direction by δ; potentials of a transport
-    problem start anew, at random, and what it cools with where it started. Other states move by δ of their size, or of 1
-    where that is more.
+    A distribution z, or the softmax of a state, becomes :math:`(1 - \delta) z + \delta r`, r a random distribution over the
+    components that start above 0: the middle itself would be no push for an answer that lies there. Points on a sphere are
+    turned towards a random direction by δ: from where they rest, or from where they started if the answer is a point of a
+    path; potentials of a transport problem start anew, at random, and what it cools with where it started. Other states move
+    by δ of their size, or of 1 where that is more.
 
     Parameters
     ----------
@@ -82,19 +91,19 @@ def perturbed(
         direction = drawn[:, first : first + start.size]
         end = np.asarray(ends[name], dtype=float)
         own = np.broadcast_to(start.ravel(), end.shape)
-        kept, n = on.get(name), start.size
+        kept = on.get(name)
         if isinstance(kept, Simplex):
             whole = np.clip(end, 0.0, None)
             whole = whole / np.where(whole.sum(1, keepdims=True) > 0, whole.sum(1, keepdims=True), 1.0)
             used = np.broadcast_to(start.ravel() > 0, end.shape)  # an input that is not available stays out
-            starts[name] = (1 - delta) * whole + delta * used / used.sum(1, keepdims=True)
+            starts[name] = (1 - delta) * whole + delta * softmax(np.where(used, direction, -np.inf), axis=1)
             starts[name] /= starts[name].sum(1, keepdims=True)
         elif shares and name == "u":
-            logs = np.log((1 - delta) * softmax(end, axis=1) + delta / n)
+            logs = np.log((1 - delta) * softmax(end, axis=1) + delta * softmax(direction, axis=1))
             starts[name] = logs - logs.mean(1, keepdims=True)
         elif isinstance(kept, Sphere):
-            # The answer is where a path ends, so it is the path's start that is turned.
-            turned = own + delta * direction / np.sqrt(kept.dimension)
+            # Where the answer is a point of a path, it is the path's start that is turned.
+            turned = (end if flow.end_time is None else own) + delta * direction / np.sqrt(kept.dimension)
             starts[name] = np.stack([np.ravel(kept.project(row.reshape(start.shape))) for row in turned])
         elif flow.family == "transport" and name in ("g", "u"):
             scale = float(np.ptp(flow.constants["C"])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
@@ -108,52 +117,89 @@ def perturbed(
 
 def worth(flow: Flow, answers: Array) -> Array:
     """Value of answers, shape (samples,), the greater the better: I(z) or −Φ(q), nats; NaN where a family has none."""
-    z = np.clip(answers, 0.0, None)
-    z = z / np.where(z.sum(1, keepdims=True) > 0, z.sum(1, keepdims=True), 1.0)
-    problem = flow.problem
-    with np.errstate(all="ignore"):
-        if isinstance(problem, Channel) and problem.cost is None:
-            P = np.asarray(flow.constants["P"])
-            q = z @ P
-            return (z * xlogy(P, P).sum(1)).sum(1) - xlogy(q, q).sum(1)
-        if isinstance(problem, RateDistortion):
-            return np.log(z @ np.asarray(flow.constants["A"]).T) @ np.asarray(flow.constants["p"])
-    return np.full(len(answers), np.nan)
+    found = worth_of(flow.problem, answers)
+    return np.full(len(answers), np.nan) if found is None else found.value
+
+
+def lost_support(flow: Flow, answers: Array, limit: float) -> NDArray[np.bool_]:
+    """Which components have died out, or are below 0, although more of them would raise the value by more than `limit`.
+
+    Shape (samples, size): w_i > I(z) + limit for a channel, less what costs are worth; ln Σ_x p_x K_x(y) > limit for
+    rate-distortion. Elsewhere nothing is lost.
+    """
+    lost, found = np.zeros(answers.shape, dtype=bool), worth_of(flow.problem, answers)
+    if found is None:
+        return lost
+    used = np.ones(answers.shape[1], dtype=bool)
+    if isinstance(flow.problem, Channel) and found.pressure.shape[1] < answers.shape[1]:
+        used = flow.problem.available
+    with np.errstate(invalid="ignore"):
+        lost[:, used] = (answers[:, used] < _DEAD / answers.shape[1]) & (found.pressure > limit)
+    return lost
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ends:
+    """Ends of some runs, as restarts compare them.
+
+    Parameters
+    ----------
+    answers : array, shape (samples, size)
+        Flow units.
+    ok : array of bool, shape (samples,)
+        Which ended as they were asked to.
+    passed : array of bool, shape (samples,)
+        Which pass what one run is judged by.
+    """
+
+    answers: Array
+    ok: NDArray[np.bool_]
+    passed: NDArray[np.bool_]
 
 
 def judge(
-    flow: Flow, before: Array, after: Array, ok: NDArray[np.bool_], *, tolerance: float = TOLERANCE
+    flow: Flow, before: Ends, after: Ends, *, limit: float, tolerance: float = TOLERANCE, moved: Array | None = None
 ) -> NDArray[np.str_]:
     """Name of the verdict on each pair of ends.
 
     Parameters
     ----------
     flow : Flow
-    before, after : array, shape (samples, size)
-        Answers of the runs and of their restarts.
-    ok : array of bool, shape (samples,)
-        Whether both ended well.
+    before, after : Ends
+        Of runs and of their restarts.
+    limit : float
+        Largest error that the runs are let pass.
     tolerance : float
-        Of the answer, flow units. A value is better from the square of this on, since a smooth optimum is flat, and equal
-        within this itself.
+        Distance of two answers, flow units, within which they are one. A value is better from the square of this on, since
+        a smooth optimum is flat, and equal within this itself.
+    moved : array, shape (samples,), optional
+        How far from its end the answer was when the restart began; within the tolerance a return says nothing.
 
     Returns
     -------
     array of str, shape (samples,)
     """
-    if isinstance(flow.problem, Attention):
-        same = np.array([_clusters(a, flow) == _clusters(b, flow) for a, b in zip(before, after, strict=True)])
-        return np.where(~ok, "not settled", np.where(same, "confirmed", "other optimum"))
+    first, second = before.answers, after.answers
+    gain = worth(flow, second) - worth(flow, first)
+    fair = _DEAD / first.shape[1]
     with np.errstate(invalid="ignore"):
-        distance = abs(after - before).max(axis=1)
-    same = ok & (distance <= tolerance)
-    gain = worth(flow, after) - worth(flow, before)
-    fair = _DEAD / before.shape[1]
-    revived = ((before < fair) & (after > np.maximum(fair, before + tolerance))).any(axis=1)
-    better = gain > tolerance**2
-    lost = ok & ~same & revived & better
-    equal = ok & ~same & ~lost & (abs(gain) <= tolerance)
-    return np.select([same, lost, equal], ["confirmed", "support lost", "other optimum"], "not settled")
+        same = abs(second - first).max(axis=1) <= tolerance
+        equal = abs(gain) <= tolerance
+        revived = ((first < fair) & (second > np.maximum(fair, first + tolerance))).any(axis=1)
+    lost = lost_support(flow, first, limit).any(axis=1) | (after.ok & ~same & revived & (gain > tolerance**2))
+    idle = np.zeros(len(first), dtype=bool) if moved is None else ~(moved > tolerance)
+    if isinstance(flow.problem, Attention):
+        pairs = [(_clusters(a, flow), _clusters(b, flow)) for a, b in zip(first, second, strict=True)]
+        (start,) = (_clusters(value.ravel(), flow) for value in flow.states.values())
+        alone = tuple(range(len(start)))
+        idle = np.array([a == start or alone in (a, b) for a, b in pairs])
+        same = np.array([a == b for a, b in pairs])
+        equal = ~same
+    return np.select(
+        [~before.ok, lost, ~before.passed, idle, ~(after.ok & after.passed), same, equal],
+        ["not settled", "support lost", "wrong answer", "not applicable", "not settled", "confirmed", "other optimum"],
+        "not settled",
+    )
 
 
 def _clusters(tokens: Array, flow: Flow) -> tuple[int, ...]:
@@ -177,16 +223,19 @@ class Verdict:
         Largest difference of the two answers, flow units.
     gain : float
         By how much the restart's answer is better, nats; NaN where the family has no value.
+    why : str
+        What a person should know beyond the verdict: what failed, what was lost, why nothing is said; may be empty.
     """
 
     name: str
     distance: float
     gain: float
+    why: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the first answer stands."""
-        return self.name in ("confirmed", "other optimum")
+        """Whether the restart shows that the first answer stands."""
+        return self.name in PASSES
 
     def __str__(self) -> str:
-        return f"{self.name}: {VERDICTS[self.name]}"
+        return f"{self.name}: {VERDICTS[self.name]}{self.why and ' ' + self.why}"

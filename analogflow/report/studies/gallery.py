@@ -83,7 +83,7 @@ def study_figures(dataset: xarray.Dataset, *, limit: float | None = None) -> dic
         draw("tolerance", plot_tolerance, limit, along=along, against=against, by=series, **others(along, against, series))
     if len(levels) > 1 and "verdicts" in summary:
         across, up = levels[:2]
-        for verdict in ("support lost", "not settled"):
+        for verdict in ("support lost", "wrong answer", "not settled"):
             if (summary["verdicts"].sel(verdict=verdict) > 0).any():
                 for name in dataset[series].values:
                     shown = {**others(across, up, series), series: name}

@@ -32,7 +32,7 @@ from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, row
 from analogflow.trajectory import Trajectory
 from analogflow.validation.references import require_reference
 from analogflow.validation.stationary import ACCURACY
-from analogflow.verification import comes_back, restart, restart_classes
+from analogflow.verification import restart, restart_classes, silence
 
 __all__ = ["compute", "paths", "prepare", "sample_alone"]
 
@@ -171,7 +171,9 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         )
         reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
         rows = rows_of(flow, part.final, part.values, times, end, outcomes, reasons, part.end, settled, noisy=degraded.noisy)
-        if study.verify and comes_back(flow):
+        if study.verify and silence(flow):
+            rows["verdict"] = np.full(len(outcomes), "not applicable")
+        elif study.verify:
             rows["verdict"] = restart_classes(
                 circuit, dataclasses.replace(part, outcomes=tuple(outcomes)), time_constants=end,
                 imperfections=condition.imperfections, noise=degraded.noise,
@@ -205,8 +207,8 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
         return {**blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
     settled = run.settling_time(flow.rests, SETTLING_BAND) if asks else None
     verdict = ""
-    if study.verify and comes_back(flow):
-        verdict, fault = _restarted(study, circuit, run)
+    if study.verify:
+        verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)
         reason = reason or fault
     finals = {name: values[-1:] for name, values in run.values.items()}
     paths = {name: values[None] for name, values in run.values.items()}

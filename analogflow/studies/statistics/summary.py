@@ -11,13 +11,14 @@ from analogflow.errors import BadInput
 from analogflow.studies.statistics.intervals import quantile_estimate
 from analogflow.studies.statistics.samples import check_share, check_variable, conditions, losses, was_run
 from analogflow.studies.statistics.yields import check_limit, yield_at
+from analogflow.validation.restart import VERDICTS as SENTENCES
 
 if TYPE_CHECKING:
     import xarray
 
 __all__ = ["VERDICTS", "summarise"]
 
-VERDICTS = ("confirmed", "support lost", "other optimum", "not settled")
+VERDICTS = tuple(SENTENCES)
 """What a sample's answer may be found to be; an empty verdict is not counted."""
 
 
