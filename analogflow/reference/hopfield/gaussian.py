@@ -9,9 +9,12 @@ from scipy.linalg import cho_factor, cho_solve, solve_continuous_lyapunov
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield.energy import curvature, metric
 
-__all__ = ["drift", "from_hessian", "from_lyapunov", "from_spectrum", "gaussian_law", "linear_rest"]
+__all__ = ["ROUNDING", "drift", "from_hessian", "from_lyapunov", "from_spectrum", "gaussian_law", "linear_rest"]
 
 Array = NDArray[np.float64]
+
+ROUNDING = float(np.finfo(float).eps)
+"""Rounding of a sum, per term."""
 
 
 def drift(problem: Hopfield) -> Array:
@@ -23,10 +26,12 @@ def drift(problem: Hopfield) -> Array:
     return A
 
 
-def linear_rest(problem: Hopfield) -> Array:
-    """Where the linear rates vanish, shape (n + m,): the mean of the law, and the rest at temperature 0."""
-    inputs = np.concatenate([problem.I, np.zeros(problem.hidden)])
-    return np.asarray(np.linalg.solve(drift(problem), -inputs), dtype=float)
+def linear_rest(problem: Hopfield) -> tuple[Array, float]:
+    """Where the linear rates vanish, shape (n + m,): the mean of the law, and the rest at temperature 0; and its error."""
+    inputs, A = np.concatenate([problem.I, np.zeros(problem.hidden)]), drift(problem)
+    rest = np.asarray(np.linalg.solve(A, -inputs), dtype=float)
+    left = abs(A @ rest + inputs) + problem.size * ROUNDING * (abs(A) @ abs(rest) + abs(inputs))
+    return rest, float((abs(np.linalg.inv(A)) @ left).max())
 
 
 def from_hessian(problem: Hopfield) -> Array:
@@ -65,7 +70,16 @@ def from_spectrum(problem: Hopfield) -> Array:
 
 
 def gaussian_law(problem: Hopfield) -> tuple[Array, Array, float]:
-    """Mean, covariance T H⁻¹, and the largest difference of the three covariances from each other."""
+    """Mean, covariance T H⁻¹, and a bound on the error of any of their numbers.
+
+    The bound is what is left of H C = T, with its rounding, brought back through H⁻¹; or the largest difference of the three
+    covariances from each other, if that is larger; or the bound of the mean.
+    """
     found = [way(problem) for way in (from_hessian, from_lyapunov, from_spectrum)]
-    gap = max(float(abs(found[k] - found[k - 1]).max()) for k in range(3))
-    return linear_rest(problem), found[0], gap
+    apart = max(float(abs(found[k] - found[k - 1]).max()) for k in range(3))
+    hessian, size = curvature(problem, np.zeros(problem.size)), problem.size
+    left = abs(hessian @ found[0] - problem.temperature * np.eye(size))
+    left = left + size * ROUNDING * (abs(hessian) @ abs(found[0]))
+    back = abs(found[0]) / problem.temperature
+    mean, gap = linear_rest(problem)
+    return mean, found[0], max(apart, gap, float((back @ left).max()))

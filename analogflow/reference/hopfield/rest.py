@@ -9,10 +9,14 @@ from scipy.integrate import solve_ivp
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield.energy import metric, rates
+from analogflow.reference.hopfield.gaussian import ROUNDING
 
 __all__ = ["jacobian", "saturating_rest"]
 
 Array = NDArray[np.float64]
+
+_BEND = 0.77
+"""Largest second derivative of tanh, 4/√27, rounded up."""
 
 _SLOW, _LONGEST, _NEWTON = 1e-7, 2.0**16, 30
 
@@ -25,7 +29,10 @@ def jacobian(problem: Hopfield, state: Array) -> Array:
 
 
 def saturating_rest(problem: Hopfield) -> tuple[Array, float]:
-    """The rest that is reached from the problem's start, and a bound on its error to first order, |J⁻¹ rates|.
+    """The rest that is reached from the problem's start, and a bound on its error.
+
+    The bound is Kantorovich's: 2 |J⁻¹ rates|, where |J⁻¹| K |J⁻¹ rates| ≤ 1/2 with a Lipschitz constant K of J. At the edge
+    of a second rest, where that does not hold, none is known, and the gap is infinite.
 
     Raises
     ------
@@ -47,4 +54,16 @@ def saturating_rest(problem: Hopfield) -> tuple[Array, float]:
         if size >= gap:
             break
         state, gap = state + step, size
-    return state, gap
+    return state, _bound(problem, state)
+
+
+def _bound(problem: Hopfield, state: Array) -> float:
+    """Distance within which the rates are sure to vanish once."""
+    U, G, F = problem.U, np.diag(problem.gain_v), np.diag(problem.gain_h)
+    back = np.linalg.inv(jacobian(problem, state))
+    size = abs(U).sum(axis=1).max() + 1, abs(U).sum(axis=0).max() + 1
+    rounding = problem.size * ROUNDING * (max(size) + float(abs(state).max()) + float(abs(problem.I).max()))
+    left = float((abs(back) @ (abs(rates(problem, state)) + rounding)).max())
+    lipschitz = _BEND * max(float((abs(U) @ F**2).max()), float((G**2 @ abs(U)).max()))
+    certain = abs(back).sum(axis=1).max() * lipschitz * left <= 0.5
+    return 2 * left if certain else np.inf

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analogflow.problems import Hopfield
 from analogflow.problems.hopfield import root
 from analogflow.reference.hopfield.energy import energy, metric
-from analogflow.reference.hopfield.gaussian import drift, gaussian_law, linear_rest
+from analogflow.reference.hopfield.gaussian import gaussian_law, linear_rest
 from analogflow.reference.hopfield.rest import saturating_rest
 from analogflow.reference.hopfield.saturating import LARGEST_LAYER, by_quadrature, by_sampling
 
@@ -30,8 +30,10 @@ class HopfieldReference:
     covariance : array, shape (n + m, n + m)
         0 at temperature 0.
     gap : float
-        Largest difference of three ways of computing (linear), change of a quadrature when its step is halved, or error of
-        Newton's last step; for "sampling" the largest standard error, a statistical statement.
+        Bound on the error of any number: what is left of the equations brought back through their derivative, or a larger
+        difference of three ways of computing (linear); the change of a quadrature when its step is halved, and what its
+        table lacks; for "sampling" a statistical statement, five standard errors or the difference of chains from two
+        starts.
     method : {"rest", "lyapunov", "quadrature", "sampling"}
     energy : float
         E at the mean.
@@ -62,9 +64,7 @@ def hopfield_reference(problem: Hopfield) -> HopfieldReference:
     if problem.temperature == 0:
         covariance = np.zeros((problem.size, problem.size))
         if problem.activation == "linear":
-            mean = linear_rest(problem)
-            inputs = np.concatenate([problem.I, np.zeros(problem.hidden)])
-            gap = float(abs(np.linalg.solve(drift(problem), drift(problem) @ mean + inputs)).max())
+            mean, gap = linear_rest(problem)
         else:
             mean, gap = saturating_rest(problem)
         method = "rest"

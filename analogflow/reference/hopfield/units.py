@@ -84,6 +84,12 @@ class Table:
     half: Array
     series: Array
 
+    @property
+    def lacks(self) -> tuple[float, float]:
+        """What the series leave out at most: of all logarithms of Z together, and of any mean or mean square."""
+        last = abs(self.series[:, -4:]).max(axis=1) * np.sqrt(self.series.shape[1])
+        return float(last[0].sum()), float(last[1:].max())
+
     def __call__(self, fields: Array) -> tuple[Array, Array, Array]:
         """Logarithm of Z, mean and mean square at fields of shape (points, k)."""
         t = ((fields - self.inputs) / np.maximum(self.half, np.finfo(float).tiny)).clip(-1, 1)

@@ -38,7 +38,7 @@ _NEGLIGIBLE = {1: -41.0, 2: -41.0, 3: -32.0}
 _SHARE, _ROUNDING = {1: 1e-15, 2: 1e-15, 3: 1e-13}, 5e-14
 """Difference of the two rules, over the whole integral or over the box's own, that ends the halving."""
 
-_POINTS, _BOXES, _CHUNK = 30_000_000, 1_000_000, 400_000
+_POINTS, _BOXES, _CHUNK = 30_000_000, 2_000_000, 400_000
 """Points of energy and boxes at most, and points handled at a time."""
 
 _FIRST, _LAST, _DEEP = 2.0**27, 2.0**60, 100.0

@@ -24,6 +24,8 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+_ROUNDING = 8 * float(np.finfo(float).eps)
+
 _AIM, _ENOUGH, _STEPS, _POLISH, _JITTER = 1e-13, 1e-10, 100, 1000, 1e-14
 
 
@@ -66,8 +68,8 @@ class RateDistortionReference:
 
     @property
     def gap(self) -> float:
-        """Certified width of the interval that holds R + βD, nats."""
-        return self.bounds.gap
+        """Certified width of the interval that holds R + βD, with the rounding of its ends, nats."""
+        return self.bounds.gap + _ROUNDING * max(1.0, abs(self.bounds.upper))
 
 
 @dataclasses.dataclass(frozen=True)
