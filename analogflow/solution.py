@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 SETTLING_BAND = 1e-6
-"""The settling time is when all that must rest has come this near to its end for good, in flow units."""
+"""The settling time is when all that must rest has come this near to its end for good, over its size."""
 
 _IMPERFECT_ACCURACY = 0.05
 
@@ -76,10 +76,11 @@ class Solution:
 
     @property
     def settling_time(self) -> float | None:
-        """Time in τ from which all that must rest stays within 1e-6 of its end; None if it does not, or was not to."""
+        """Time in τ from which all that must rest stays within 1e-6 of its size; None if it does not, or need not."""
         if self.noisy or self.flow.end_time is not None:
             return None
-        return self.run.settling_time(self.flow.rests, SETTLING_BAND)
+        largest = max(float(abs(self.run.values[name]).max()) for name in self.flow.rests)
+        return self.run.settling_time(self.flow.rests, SETTLING_BAND * self.flow.resting_size(largest))
 
     @property
     def passed(self) -> bool:

@@ -15,7 +15,15 @@ from analogflow.outcome import Outcome
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Creep", "Trajectory"]
+__all__ = ["Creep", "Trajectory", "usual"]
+
+_ORDINARY = (1e-2, 1e2)
+"""Sizes that count as 1: tolerances hold for them as they are."""
+
+
+def usual(size: float) -> float:
+    """The size itself where it is far from 1, or 1 where it is within two decades of it, or is none."""
+    return size if 0 < size < np.inf and not _ORDINARY[0] <= size <= _ORDINARY[1] else 1.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.methods import Method, Rows, Step
 from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
+from analogflow.trajectory import usual
 
 __all__ = ["RUNAWAY", "SHORTEST_REST", "March", "Tolerances", "march"]
 
@@ -34,12 +35,15 @@ _LOOK, _LEAST_PROGRESS = 5000, 1e-3
 class Tolerances:
     """Relative and absolute error allowed per step, and the change of the answer per τ at which a sample has settled.
 
-    With a ``settled`` of 0 every sample runs to the end.
+    With a ``settled`` of 0 every sample runs to the end. What settles is measured by its ``size``, or if that is None
+    by the largest value on the way; a sample has run away where a state is beyond ``runaway``. All in flow units.
     """
 
     relative: float = 1e-7
     absolute: float = 1e-10
     settled: float = 0.0
+    size: float | None = 1.0
+    runaway: float = RUNAWAY
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -146,6 +150,7 @@ class _Walk:
         self.resting = [named[name] for name in rests or [next(iter(named))]]
         self.rate = field(0.0, self.y, self._noise(0.0, np.zeros(samples)))
         self.watched = self._watch() if tolerances.settled else np.zeros((samples, 1))
+        self.largest = abs(self.watched).max(axis=-1)
         self.h = self._first_step()
         self._keep(self.time, lambda rows, theta: self.y[rows], self.y, np.ones(samples, dtype=bool))
 
@@ -192,7 +197,7 @@ class _Walk:
     def _advance(self, moved: Step, h: Array, accepted: Flags, on_limit: Flags, limit: Array) -> None:
         before = self.time
         arrived = np.where(on_limit, limit, before + h)
-        wild = accepted & ~_all(abs(moved.end) < RUNAWAY)
+        wild = accepted & ~_all(abs(moved.end) < self.tolerances.runaway)
         good = accepted & ~wild
         self._keep(np.where(good, arrived, before), moved.inside, moved.end, good)
         if good.all():
@@ -207,7 +212,8 @@ class _Walk:
         self._stop(wild, failed=True)
         if self.tolerances.settled:
             watched = self._watch()
-            rest = (abs(watched - self.watched).max(axis=-1) <= self.tolerances.settled * h) & (h >= SHORTEST_REST)
+            moved_by = abs(watched - self.watched).max(axis=-1)
+            rest = (moved_by <= self.tolerances.settled * self._sizes(watched) * h) & (h >= SHORTEST_REST)
             self._stop(good & rest & self.active, settled=True)
             self.watched = watched
         self._stop(self.active & (self.time >= self.end))
@@ -258,6 +264,13 @@ class _Walk:
     def _noise(self, fraction: float, h: Array) -> Array | None:
         start, change = self._segment_noise()
         return None if start is None or change is None else start + self._position(fraction * h)[:, None] * change
+
+    def _sizes(self, watched: Array) -> Array | float:
+        """Size of what has to settle, of each sample."""
+        if self.tolerances.size is not None:
+            return self.tolerances.size
+        self.largest = np.maximum(self.largest, abs(watched).max(axis=-1))
+        return np.vectorize(usual, otypes=[float])(self.largest)
 
     def _watch(self) -> Array:
         """What has to settle, of each sample, shape (samples, size of it)."""

@@ -14,7 +14,7 @@ from analogflow.block_engine.vector_field import VectorField
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.outcome import Outcome
-from analogflow.trajectory import Trajectory
+from analogflow.trajectory import Trajectory, usual
 
 __all__ = ["integrate"]
 
@@ -31,6 +31,9 @@ def integrate(
     tolerance: float = 0.0,
     rtol: float = 1e-9,
     atol: float = 1e-12,
+    size: float | None = 1.0,
+    scale: float = 1.0,
+    runaway: float = RUNAWAY,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
     """Follow the graph's states from their start.
@@ -43,9 +46,15 @@ def integrate(
     rests : sequence of str
         States and observables that have to settle; the first state if none is named.
     tolerance : float
-        The run has settled when none of them moves by as much as this per τ; 0 runs to the end.
+        The run has settled when none of them moves by as much as this times `size` per τ; 0 runs to the end.
     rtol, atol : float
-        Relative and absolute error allowed per step.
+        Relative error allowed per step, and absolute error over `scale`.
+    size : float, optional
+        Of what has to settle, flow units; None for the largest value on the way, where that is far from 1.
+    scale : float
+        Of the states, flow units.
+    runaway : float
+        Flow units at which a state has run away.
     on_progress : callable, optional
         Called with the time reached, in τ.
 
@@ -61,12 +70,13 @@ def integrate(
     outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol)
+        solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol * scale)
         times, states = [0.0], [solver.y.copy()]
         watched = _joint(field, solver.y, rests)
+        largest = float(abs(watched).max())
         while solver.status == "running":
             message = solver.step()
-            if solver.status == "failed" or not abs(solver.y).max() < RUNAWAY:
+            if solver.status == "failed" or not abs(solver.y).max() < runaway:
                 outcome, detail = (
                     Outcome.BLEW_UP,
                     f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ. {message or ''}",
@@ -76,7 +86,8 @@ def integrate(
             states.append(solver.y.copy())
             moved, watched = watched, _joint(field, solver.y, rests)
             length, change = times[-1] - times[-2], float(abs(watched - moved).max())
-            if tolerance and length >= SHORTEST_REST and change <= tolerance * length:
+            largest = max(largest, float(abs(watched).max()))
+            if tolerance and length >= SHORTEST_REST and change <= tolerance * (size or usual(largest)) * length:
                 outcome = Outcome.SETTLED
                 break
             if tolerance and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():

@@ -14,6 +14,7 @@ from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
+from analogflow.trajectory import usual
 
 __all__ = ["Averaging", "Flow"]
 
@@ -82,6 +83,12 @@ class Flow:
         Time, in τ, at which the answer is read; if not given, the answer is where the flow settles.
     path_matters : bool
         Whether where it settles depends on the path, so that engines must follow it closely; so it does with an `end_time`.
+    size : float, optional
+        Size, in flow units, of what has to rest: it rests where it moves by a small share of this. If not given, the largest
+        value on the path, where that is far from 1.
+    scale : float, optional
+        Size of the states, from which absolute errors and a runaway are measured; that of their start, or of what they move
+        in the first τ, where that is far from 1, if not given.
     averaging : Averaging, optional
         Given where the answer is no point, but the stationary law of a state that the flow's own noise moves.
 
@@ -108,6 +115,8 @@ class Flow:
     end_time: float | None = None
     path_matters: bool = False
     averaging: Averaging | None = None
+    size: float | None = None
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         states = {name: real_array(value, f"Flow.states: {name!r}") for name, value in self.states.items()}
@@ -162,6 +171,34 @@ class Flow:
         """Direct evaluation of observable `name` at `states` (by name; the initial ones where not given)."""
         arguments = [np.asarray(states.get(state, value), dtype=float) for state, value in self.states.items()]
         return np.asarray(self.observables[name](*arguments, **self.constants))
+
+    def resting_size(self, largest: float) -> float:
+        """Size of what has to rest, in flow units, where `largest` is its largest value on a path."""
+        return usual(largest) if self.size is None else self.size
+
+    @property
+    def state_scale(self) -> float:
+        """Size of the states at their start, flow units; where that is 0, of what they move in the first τ, or 1 at most.
+
+        It is 1 where it is within two decades of 1. A stiff flow moves by far less than its first rate times τ, so that no
+        error larger than usual is allowed for that.
+        """
+        if self.scale is not None:
+            return self.scale
+        start, moved = self._start_and_move
+        return usual(start or min(moved, 1.0))
+
+    @property
+    def reach(self) -> float:
+        """How far states may go, in flow units, before they count as running far: not less than 1."""
+        return max(1.0, usual(max(self._start_and_move)) if self.scale is None else self.scale)
+
+    @property
+    def _start_and_move(self) -> tuple[float, float]:
+        """Largest magnitude of the states at their start, and of what they would move in one τ from there."""
+        with np.errstate(all="ignore"):
+            start, rates = (max(float(abs(v).max(initial=0.0)) for v in s.values()) for s in (self.states, self.rates()))
+        return start, rates if np.isfinite(rates) else 0.0
 
     @property
     def noisy(self) -> bool:

@@ -106,6 +106,8 @@ def rate_distortion(problem: RateDistortion, *, form: str = "logdomain") -> Flow
         constants,
         observables,
         answer="q",
+        size=1.0,
+        scale=1.0,
         family="rate-distortion",
         form=form,
         equations=f"{_EQUATIONS[form]};  {_SCORE_TEXT}",

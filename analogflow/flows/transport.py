@@ -16,6 +16,7 @@ from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import WeightedMean
 from analogflow.graph import comparator, softmax, switch
 from analogflow.problems import Transport
+from analogflow.trajectory import usual
 
 __all__ = ["BRAKE_RATE", "FORMS", "transport"]
 
@@ -181,6 +182,8 @@ def transport(problem: Transport, *, form: str = "potential") -> Flow:
         form=form,
         equations=equations,
         problem=problem,
+        size=problem.mass,
+        scale=usual(max(problem.span, problem.epsilon)) if form == "potential" else 1.0,
     )
 
 

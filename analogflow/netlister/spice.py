@@ -25,7 +25,8 @@ __all__ = ["netlist"]
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
 
-_OPTIONS = ".options method=trap reltol=1e-6 vntol=1e-12 abstol=1e-12 chgtol=1e-18 itl4=100"
+_OPTIONS = ".options method=trap reltol=1e-6 vntol={0!r} abstol={0!r} chgtol={1!r} itl4=100"
+"""Of ideal elements, whose voltages and currents are as small as the flow's states."""
 
 
 _PLAIN = re.compile(r"[vi]\([a-z0-9_]+\)")
@@ -86,7 +87,8 @@ def netlist(
     body += playing
     started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
-    body += [circuit.options or _OPTIONS]
+    scale = min(flow.state_scale, 1.0)
+    body += [circuit.options or _OPTIONS.format(1e-12 * scale, 1e-18 * scale)]
     if circuit.temperature != NOMINAL_TEMPERATURE:
         body.append(f".temp {number(circuit.temperature - 273.15)}")
     body += [f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)]

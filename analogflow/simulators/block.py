@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import IMPLICIT, Drive, Tolerances, VectorField, complete, integrate, march, method_for
+from analogflow.block_engine import IMPLICIT, RUNAWAY, Drive, Tolerances, VectorField, complete, integrate, march, method_for
 from analogflow.circuit import Circuit
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
 from analogflow.trajectory import Trajectory
 
-__all__ = ["follow", "run"]
+__all__ = ["follow", "run", "tolerances_of"]
 
 _MOST_POINTS = 20_000
 
@@ -46,8 +46,32 @@ def run(
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
         return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)
-    run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerance=tolerance, on_progress=on_progress)
+    run = integrate(
+        circuit.graph, end, rests=circuit.flow.rests, tolerance=tolerance, size=size_of(circuit), scale=scale_of(circuit),
+        runaway=runaway_of(circuit), on_progress=on_progress,
+    )  # fmt: skip
     return dataclasses.replace(run, values=_in_flow_units(circuit, run.values), record=_record())
+
+
+def size_of(circuit: Circuit) -> float | None:
+    """Size of what has to rest in the units of the circuit's graph: its own is about 1 where a pass has scaled it."""
+    return 1.0 if circuit.scales else circuit.flow.size
+
+
+def scale_of(circuit: Circuit) -> float:
+    """Size of the states in the units of the circuit's graph."""
+    return 1.0 if circuit.scales else circuit.flow.state_scale
+
+
+def runaway_of(circuit: Circuit) -> float:
+    """Where a state has run away, in the units of the circuit's graph."""
+    return RUNAWAY * (1.0 if circuit.scales else circuit.flow.reach)
+
+
+def tolerances_of(circuit: Circuit, step_accuracy: float, settled: float) -> Tolerances:
+    """Errors allowed per step, relative, and a hundredth of it absolute, and when a circuit rests or runs away."""
+    absolute = 1e-2 * step_accuracy * scale_of(circuit)
+    return Tolerances(step_accuracy, absolute, settled, size_of(circuit), runaway_of(circuit))
 
 
 def _very_stiff(circuit: Circuit) -> bool:
@@ -106,11 +130,12 @@ def follow(
     longest = np.inf if drive is None else circuit.noise.step
     walked = march(
         field, start, times, end, method_for(field, start, longest), drive=drive, rests=circuit.flow.rests,
-        tolerances=Tolerances(step_accuracy, 1e-2 * step_accuracy, tolerance), on_progress=on_progress,
+        tolerances=tolerances_of(circuit, step_accuracy, tolerance), on_progress=on_progress,
     )  # fmt: skip
-    reached = times <= walked.end[0]
-    noise = None if drive is None else np.concatenate([drive.at(time) for time in times[reached]])
-    values = field.observables(walked.states[0, reached], noise)
+    reached = times < walked.end[0]
+    reported, states = np.append(times[reached], walked.end[0]), np.append(walked.states[0, reached], walked.final, axis=0)
+    noise = None if drive is None else np.concatenate([drive.at(time) for time in reported])
+    values = field.observables(states, noise)
     outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
     if walked.failed[0]:
         largest = field.unpack(abs(walked.final[0]))
@@ -120,7 +145,7 @@ def follow(
         outcome, detail = Outcome.STUCK, f"That was at t = {walked.end[0]:.4g} τ."
     elif walked.settled[0]:
         outcome = Outcome.SETTLED
-    return Trajectory(times[reached], _in_flow_units(circuit, values), outcome, detail, _record())
+    return Trajectory(reported, _in_flow_units(circuit, values), outcome, detail, _record())
 
 
 def _record() -> dict[str, Any]:

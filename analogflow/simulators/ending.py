@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from analogflow.block_engine import VectorField
 from analogflow.circuit import Circuit
 from analogflow.outcome import Outcome
 from analogflow.simulators.rails import rail_met
@@ -31,6 +32,12 @@ _SLOWEST_POWER, _ALIKE = 0.15, 0.15
 
 _SEEN = 1e-6
 """Distance from its limit, over its largest value, from which on an algebraic approach that came to rest counts as none."""
+
+_FAR = 1e-3
+"""Distance from where a state goes by its linearisation, over the largest value, from which on it does not rest."""
+
+_RANK, _MOST_STATES = 1e-12, 256
+"""Relative size below which a direction moves nothing; states beyond which the matrix is not looked at."""
 
 _POINTS = 256
 _CLEAR, _FAINT = (0.02, 0.9), 0.999
@@ -56,13 +63,45 @@ def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajec
             if kept.binding and abs(defect) > (_DEFECT if circuit.ideal and circuit.parts is None else _IMPERFECT_DEFECT):
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
-    if circuit.noisy or run.outcome not in (Outcome.SETTLED, Outcome.NOT_SETTLED) or len(run.time) < 2:
+        if not circuit.noisy:
+            run = _far_from_rest(circuit, run, resting)
+    if (
+        circuit.noisy
+        or run.creep is not None
+        or run.outcome not in (Outcome.SETTLED, Outcome.NOT_SETTLED)
+        or len(run.time) < 2
+    ):
         return run
     values = np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
     creep = dataclasses.replace(creep_of(run.time, values), size=float(abs(values).max()), resting=resting)
     if creep.power and (run.outcome is Outcome.NOT_SETTLED or creep.left > _SEEN * creep.size):
         return dataclasses.replace(run, outcome=Outcome.ALGEBRAIC, creep=creep)
     return dataclasses.replace(run, creep=creep) if run.outcome is Outcome.NOT_SETTLED else run
+
+
+def _far_from_rest(circuit: Circuit, run: Trajectory, resting: float) -> Trajectory:
+    """The run itself, or, where it moved slowly enough to be stopped and yet is far from where it goes, one that says so."""
+    flow, field = circuit.flow, VectorField(circuit.graph)
+    if flow.size is not None or not set(flow.rests) <= set(flow.states):
+        return run  # a state behind the answer may run on for ever, as the logarithm of what dies out does
+    if circuit.parts or circuit.scales or set(field.graph.states) != set(flow.states) or field.size > _MOST_STATES:
+        return run
+    state = field.pack({name: run.final(name) for name in flow.states})
+    with np.errstate(all="ignore"):
+        speeds, matrix = field(0.0, state), field.jacobian(state)
+        if not (np.isfinite(speeds).all() and np.isfinite(matrix).all()):
+            return run
+        distances = field.unpack(abs(np.asarray(np.linalg.lstsq(matrix, speeds, rcond=_RANK)[0], dtype=np.float64)))
+    far = max(float(distances[name].max()) for name in flow.rests)
+    size = max(float(abs(run.values[name]).max()) for name in flow.rests)
+    if not far > _FAR * size:
+        return run
+    detail = (
+        f"It moves by {float(abs(speeds).max()):.2g} per τ only and is still about {far:.2g} from where it goes: "
+        "the flow's rates are small beside 1/τ; write them for a larger unit of time."
+    )
+    creep = Creep(float(abs(speeds).max()), far, size=size, resting=resting)
+    return dataclasses.replace(run, outcome=Outcome.NOT_SETTLED, detail=detail, creep=creep)
 
 
 def creep_of(time: Array, values: Array) -> Creep:

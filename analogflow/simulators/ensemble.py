@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import IMPLICIT, Drive, March, Tolerances, VectorField, march, method_for
+from analogflow.block_engine import IMPLICIT, Drive, March, VectorField, march, method_for
 from analogflow.blocks import Imperfections
 from analogflow.checks import is_number, real_array
 from analogflow.circuit import Circuit
@@ -19,6 +19,7 @@ from analogflow.errors import BadInput
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.outcome import Outcome
 from analogflow.passes import pole_label
+from analogflow.simulators.block import tolerances_of
 
 if TYPE_CHECKING:
     import xarray
@@ -200,7 +201,7 @@ def ensemble_chunks(
         walked = march(
             field, _initial(circuit, field, starts, slice(first, first + len(some))), times, time_constants, method,
             drive=drive, rests=circuit.flow.rests,
-            tolerances=Tolerances(step_accuracy, 1e-2 * step_accuracy, tolerance), on_progress=progress,
+            tolerances=tolerances_of(circuit, step_accuracy, tolerance), on_progress=progress,
         )  # fmt: skip
         yield _result(field, drive, walked, np.array(some), times, asked=bool(tolerance), record=record)
 

@@ -34,11 +34,13 @@ def settle_of(deck: Deck, tolerance: float) -> Settle | None:
     if not tolerance:
         return None
     limits: dict[str, float] = {}
+    # Parts have a range of their own; ideal elements carry whatever size the flow has.
+    size = 1.0 if deck.circuit.parts else deck.circuit.flow.size
     for reading in (deck.readings[name] for name in deck.circuit.flow.rests):
-        limit = tolerance * reading.resolution / deck.circuit.time_constant
+        limit = tolerance * (size or 1.0) * reading.resolution / deck.circuit.time_constant
         for vector in reading.vectors:
             limits[vector] = min(limit, limits.get(vector, limit))
-    return Settle(tuple(limits), tuple(limits.values()))
+    return Settle(tuple(limits), tuple(limits.values()), 0.0 if size else deck.circuit.unit or 1.0)
 
 
 def window_of(deck: Deck) -> float:
@@ -53,7 +55,8 @@ def states_of(deck: Deck) -> tuple[str, ...]:
 
 def limit_of(deck: Deck) -> float:
     """Volts beyond which a state has run away."""
-    return RUNAWAY * (deck.circuit.unit or 1.0)
+    reach = 1.0 if deck.circuit.parts else deck.circuit.flow.reach
+    return RUNAWAY * reach * (deck.circuit.unit or 1.0)
 
 
 def trajectory(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bool) -> Trajectory:

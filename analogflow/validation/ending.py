@@ -51,6 +51,8 @@ def ending(problem: Any, run: Trajectory, ended: Check, others: Sequence[Check],
     """
     if run.creep is None or ended.passed:
         return ended
+    if run.detail:  # it was stopped while it still had far to go, and says so
+        return ended
     why = _reason(problem) if run.outcome is Outcome.ALGEBRAIC else ""
     creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
     if ends_well(problem, run.outcome, all(check.passed for check in others)):

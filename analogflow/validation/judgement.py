@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from analogflow.flows import Flow
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
-from analogflow.trajectory import Trajectory
+from analogflow.trajectory import Trajectory, usual
 from analogflow.validation.certifiers.check import Check
-from analogflow.validation.measures import errors_of
+from analogflow.validation.measures import errors_of, full_scales
 from analogflow.validation.references import reference_of
 
 __all__ = ["Held", "Judgement", "judge_run", "judge_runs"]
@@ -38,6 +38,12 @@ _AGREEMENT, _OWN_AGREEMENT = 1e-11, 1e-7
 
 _RISE = 1e-8
 """Rise of the energy, over its height, that rounding explains."""
+
+_RANK = 1e-9
+"""Curvature, over the largest, below which a direction is flat: there is nowhere to go along it."""
+
+_NO_CURVATURE = 1e-9
+"""Curvature that may be the rounding of slopes."""
 
 _STEP, _FLAT = 1e-4, 1e-6
 """Step of the differences of slopes, and how far below 0 their rounding may carry the curvature of a flat floor."""
@@ -234,9 +240,11 @@ def _attention(
 def _hopfield(problem: Hopfield, errors: Mapping[str, Array], finals: Any, paths: Any, *rest: Any) -> list[Held]:
     *_, tolerance = rest
     reference = reference_of(problem)
-    unit = max(1.0, float(abs(reference.mean).max()))
+    size = max(float(abs(reference.mean).max()), float(abs(problem.I).max(initial=0.0)))
+    unit = size if size > 1 else usual(size)
     # Far down a slope rounding is relative to the height.
-    height = np.maximum(1.0, abs(paths["energy"]).max(axis=(1, 2))) if "energy" in paths else 1.0
+    heights = abs(paths["energy"]).max(axis=(1, 2)) if "energy" in paths else np.zeros(1)
+    height = np.maximum(unit**2 if unit < 1 else 1.0, heights)
     return [
         *_asked(
             errors,
@@ -257,12 +265,14 @@ def _hopfield(problem: Hopfield, errors: Mapping[str, Array], finals: Any, paths
 def _langevin(problem: Langevin, errors: Mapping[str, Array], finals: Mapping[str, Array], *rest: Any) -> list[Held]:
     *_, tolerance = rest
     found = np.concatenate([finals[name] for name in problem.variables], axis=1)
-    speed = abs((problem.mobility_at(found) @ problem.gradient_at(found)[..., None])[..., 0]).max(axis=1)
+    paths = rest[0]
+    size = usual(max(float(abs(paths[name]).max()) for name in problem.variables))
+    away = np.array([_away(problem, x) for x in found]) / size
     curvature = np.array([least_curvature(problem, x) for x in found])
     return [
-        # A run may stop when one variable has come to rest; all must have.
-        Held("every variable rests", speed, tolerance, "per τ"),
-        *_asked(errors, tolerance, ("mean", "the end agrees with the reference", "")),
+        # A run may stop where all that moves is slow; that is no rest where the valley is flat.
+        Held("every variable rests", away, tolerance, "away from it"),
+        *_asked(errors, tolerance, ("mean", "the end agrees with the reference", "", size)),
         Held(
             "the end is a valley of the energy",
             -curvature,
@@ -272,19 +282,34 @@ def _langevin(problem: Langevin, errors: Mapping[str, Array], finals: Mapping[st
     ]
 
 
+def _away(problem: Langevin, x: Array) -> float:
+    """How far `x` is from rest: the length of Newton's step to where the energy has no slope."""
+    curvatures = _curvatures(problem, x)
+    if not np.isfinite(curvatures).all():
+        return float("nan")
+    return float(abs(np.linalg.lstsq(curvatures, problem.gradient_at(x), rcond=_RANK)[0]).max())
+
+
 def least_curvature(problem: Langevin, x: Array) -> float:
-    """Smallest eigenvalue of the energy's Hessian at `x`, over 1 or the largest in size."""
-    moves = _STEP * max(1.0, float(abs(x).max())) * np.eye(problem.size)
+    """Smallest eigenvalue of the energy's Hessian at `x`, over the largest in size, or 1 where all are rounding."""
+    curvatures = _curvatures(problem, x)
+    if not np.isfinite(curvatures).all():
+        return float("nan")
+    values = np.linalg.eigvalsh(curvatures)
+    largest = float(abs(values).max())
+    return float(values[0] / (largest if largest > _NO_CURVATURE else 1.0))
+
+
+def _curvatures(problem: Langevin, x: Array) -> Array:
+    """The energy's Hessian at `x`, from differences of slopes."""
+    moves = _STEP * (float(abs(x).max()) if abs(x).max() > 1 else usual(float(abs(x).max()))) * np.eye(problem.size)
     with np.errstate(all="ignore"):
         rows = (problem.gradient_at(x + moves) - problem.gradient_at(x - moves)) / (2 * np.diag(moves)[:, None])
-    if not np.isfinite(rows).all():
-        return float("nan")
-    values = np.linalg.eigvalsh(0.5 * (rows + rows.T))
-    return float(values[0] / max(1.0, float(abs(values).max())))
+    return 0.5 * (rows + rows.T)
 
 
 def _own(problem: Any, errors: Mapping[str, Array], finals: Any, paths: Any, end: float, tolerance: float) -> list[Held]:
-    scale = np.max([np.maximum(1.0, abs(value).max(axis=(1, 2))) for value in paths.values()], axis=0)
+    scale = np.max(list(full_scales(reference_of(problem, end).values, paths).values()), axis=0)
     held = [Held("the reference's two integrations agree", reference_of(problem, end).gap / scale, _OWN_AGREEMENT)]
     equations = isinstance(problem, Equations)
     if any(np.any(density) for density in problem.noise.values()) if equations else problem.noisy:

@@ -17,7 +17,7 @@ from analogflow.trajectory import Trajectory
 from analogflow.validation.references import reference_of
 from analogflow.validation.stationary import law_of
 
-__all__ = ["Worth", "errors_of", "measures", "primary_measure", "worth_of"]
+__all__ = ["Worth", "errors_of", "full_scales", "measures", "primary_measure", "worth_of"]
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,9 @@ _PRIMARY: dict[type, str] = {
 }
 
 _TINY = float(np.finfo(float).tiny)
+
+_SMALL_BESIDE = 1e-3
+"""Part of the largest full scale that every other one is at least."""
 
 
 def measures(
@@ -268,14 +271,29 @@ def _law(names: Any, exact: Any, paths: Mapping[str, Array], times: Array | None
     return {"mean": errors[0], "covariance": errors[1]}
 
 
+def full_scales(reference: Mapping[str, Array], paths: Mapping[str, Array]) -> dict[str, Array]:
+    """Full scale of every quantity of one's own equations, shape (samples,): its largest magnitude on a run, or at its end.
+
+    A quantity that is far smaller than the others, or nothing, counts as a thousandth of the largest.
+    """
+    sizes = {
+        name: np.maximum(_largest(paths[name]), abs(exact).max(initial=0.0))
+        for name, exact in reference.items()
+        if name in paths
+    }
+    whole = np.max(list(sizes.values()), axis=0)
+    least = np.where(whole > 0, _SMALL_BESIDE * whole, 1.0)
+    return {name: np.maximum(size, least) for name, size in sizes.items()}
+
+
 def _own(problem: Any, finals: Mapping[str, Array], paths: Mapping[str, Array], _: Any, end: float) -> dict[str, Array]:
     keeps, kept = (custom(problem).keeps, problem.conserved) if isinstance(problem, Equations) else (problem.keeps, ())
     comparable = {manifold.state: manifold.comparable for manifold in keeps}
     found: dict[str, Array] = {}
-    for name, exact in reference_of(problem, end).values.items():
-        if name not in finals:
-            continue
-        scale = np.maximum(1.0, _largest(paths[name]))
+    reference = {name: exact for name, exact in reference_of(problem, end).values.items() if name in finals}
+    scales = full_scales(reference, paths)
+    for name, exact in reference.items():
+        scale = scales[name]
         if name in kept:
             found[name] = _largest(np.ptp(paths[name], axis=1)) / scale
             continue

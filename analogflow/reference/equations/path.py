@@ -58,6 +58,9 @@ def path_end(
 ) -> tuple[dict[str, Array], float]:
     """States at `time` under `rates`, by DOP853 at a relative tolerance of 1e-12, and how far Radau at 1e-10 ends from them.
 
+    Absolute tolerances are a hundredth of these, times the size of the states at the start; where they start at 0, of what
+    they move in one τ, or 1 at most.
+
     Raises
     ------
     SimulationFailed
@@ -74,8 +77,13 @@ def path_end(
         return np.concatenate([np.ravel(rate[name]) for name in states])
 
     start, ends = np.concatenate([value.ravel() for value in states.values()]), []
+    size = float(abs(start).max()) or min(float(abs(field(0.0, start)).max()), 1.0)
+    size = size if 0 < size < np.inf else 1.0
     for method, tolerance in (("DOP853", 1e-12), ("Radau", 1e-10)):
-        run = solve_ivp(field, (0.0, time), start, method=method, rtol=tolerance, atol=1e-2 * tolerance, t_eval=[time])
+        with np.errstate(all="ignore"):
+            run = solve_ivp(
+                field, (0.0, time), start, method=method, rtol=tolerance, atol=1e-2 * tolerance * size, t_eval=[time]
+            )
         if not run.success or not np.size(run.y) or not np.isfinite(run.y).all():
             raise SimulationFailed(f"the reference integration by {method} stopped before {time:g} τ: {run.message}")
         ends.append(run.y[:, -1])

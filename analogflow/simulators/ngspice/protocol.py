@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
+from analogflow.trajectory import usual
 
 __all__ = ["Reply", "Request", "Settle", "for_version", "vector_key"]
 
@@ -47,10 +48,14 @@ class Settle:
         Some of the request's vectors.
     tolerances : tuple of float
         One for each vector, in volts (or amperes) per second, positive.
+    unit : float
+        Volts of one flow unit, where tolerances are for values of about this size, and go with the largest value on the way
+        where that is far from it; 0 where they hold as they are.
     """
 
     vectors: tuple[str, ...]
     tolerances: tuple[float, ...]
+    unit: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", tuple(self.vectors))
@@ -69,7 +74,8 @@ class Settle:
         if len(clock) < 2 or clock[-1] < window:
             return False
         start = max(int(np.searchsorted(clock, clock[-1] - window, side="right")) - 1, 0)
-        bands = (tolerance * window for tolerance in self.tolerances)
+        size = usual(max(float(abs(value).max()) for value in values) / self.unit) if self.unit else 1.0
+        bands = (tolerance * size * window for tolerance in self.tolerances)
         return all(float(np.ptp(value[start:])) <= band for value, band in zip(values, bands, strict=True))
 
 

@@ -164,8 +164,9 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
                 }
                 run = Trajectory(np.append(times[before], part.end[k]), values, outcome)
                 outcomes[k] = judged(degraded, run).outcome
+        size = flow.resting_size(max(float(np.nanmax(abs(part.values[name]))) for name in flow.rests))
         settled = (
-            np.max([settling_times(times, part.values[name], part.final[name]) for name in flow.rests], axis=0)
+            np.max([settling_times(times, part.values[name], part.final[name], size) for name in flow.rests], axis=0)
             if asks
             else np.full(len(outcomes), np.nan)
         )
@@ -205,7 +206,8 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     )
     if not run.values:
         return {**blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
-    settled = run.settling_time(flow.rests, SETTLING_BAND) if asks else None
+    size = flow.resting_size(max(float(abs(run.values[name]).max()) for name in flow.rests))
+    settled = run.settling_time(flow.rests, SETTLING_BAND * size) if asks else None
     verdict = ""
     if study.verify:
         verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)

@@ -27,16 +27,17 @@ _BROKEN = (Outcome.BLEW_UP, Outcome.STUCK, Outcome.FAILED)
 _SHOWN = {"capacity_nats": "reading"}
 
 
-def settling_times(times: Array, path: Array, final: Array) -> Array:
+def settling_times(times: Array, path: Array, final: Array, size: float = 1.0) -> Array:
     """Time in τ from which each sample stays within the band of its last value, between saved times by their logarithm."""
     away = abs(path - final[:, None]).max(axis=2)
-    outside = away > SETTLING_BAND
+    band = SETTLING_BAND * size
+    outside = away > band
     last = np.where(outside.any(axis=1), outside.shape[1] - 1 - outside[:, ::-1].argmax(axis=1), -1)
     after = np.minimum(last + 1, len(times) - 1)
     rows = np.arange(len(path))
-    high, low = away[rows, last], np.maximum(away[rows, after], 1e-3 * SETTLING_BAND)
+    high, low = away[rows, last], np.maximum(away[rows, after], 1e-3 * band)
     with np.errstate(all="ignore"):
-        share = np.clip(np.log(high / SETTLING_BAND) / np.log(high / low), 0, 1)
+        share = np.clip(np.log(high / band) / np.log(high / low), 0, 1)
     return np.where(last < 0, 0.0, times[last] + np.where(after > last, share, 0.0) * (times[after] - times[last]))
 
 
