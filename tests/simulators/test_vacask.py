@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from analogflow.compiler import compile, degrade
+from analogflow.doctor import examine
 from analogflow.errors import MissingProgram, SimulationFailed
 from analogflow.flows import FAMILIES, Flow, capacity
 from analogflow.netlister import netlist
@@ -245,3 +246,13 @@ def test_spice_is_vacask_where_there_is_no_ngspice(monkeypatch):
     run = simulate(netlist(compile(capacity(CHANNEL)), time_constants=5), engine="spice")
     assert run.record["engine"] == "vacask"
     assert run.record["versions"]["vacask"] == find_programs().version
+
+
+@pytest.mark.vacask
+def test_without_a_linker_the_message_and_the_doctor_say_what_to_install(monkeypatch):
+    """The compiler's own words are that it did not take the modules, which have no fault."""
+    monkeypatch.setattr(program.shutil, "which", lambda name: None)
+    with pytest.raises(MissingProgram, match=r"needs the linker 'ld' and finds none\. .*apt-get install binutils"):
+        find_programs()
+    (finding,) = [finding for finding in examine() if finding.name.startswith("VACASK")]
+    assert (finding.found, finding.remedy) == (False, "apt-get install binutils")

