@@ -1,7 +1,7 @@
 # `make demo` and `make test` each set up what they need; nothing has to be done before.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint docs wheel benchmark lock clean
+.PHONY: help demo test elsewhere coverage lint docs wheel benchmark lock clean
 
 BIN := .venv/bin
 CHANNEL := examples/data/paper_channel.csv
@@ -28,6 +28,10 @@ coverage: lint ## The same tests, and which lines and branches they take: it fai
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --ngspice=$${NGSPICE_TESTS:-$$(sh scripts/setup.sh policy)} \
 		--cov=analogflow --cov-branch --cov-report=term:skip-covered $(PYTEST_FLAGS)
 	@$(BIN)/python scripts/branch_coverage.py 90
+
+# SYSTEMS=bookworm for one of them, KERNELS="Haswell Prescott" for other kernels too, TESTS and ELSEWHERE_DIR: scripts/elsewhere.sh.
+elsewhere: ## As root: make demo and make test in bare Debian 12 and 13, made for it; the result goes into docs/compatibility.md
+	@WRITE=$${WRITE-1} bash scripts/elsewhere.sh $(SYSTEMS)
 
 lint: ## Check style, types and the direction of imports
 	@sh scripts/setup.sh dev

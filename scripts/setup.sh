@@ -98,6 +98,12 @@ need_browser() {
     apt_install chromium || say "Chromium could not be installed: reports are not opened in a browser."
 }
 
+# OpenVAF, which comes with the packages for tests, links what it compiles. Without a linker its tests are skipped.
+need_linker() {
+    command -v ld >/dev/null 2>&1 && return 0
+    apt_install binutils || say "There is no linker: run 'apt-get install binutils' as root; until then VACASK is not tried."
+}
+
 # --- Python ------------------------------------------------------------------------------------------------------------
 
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
@@ -185,7 +191,10 @@ case "${1:-}" in
 run | dev)
     need_venv "$1"
     need_ngspice
-    if [ "$1" = dev ]; then need_browser; fi
+    if [ "$1" = dev ]; then
+        need_linker
+        need_browser
+    fi
     ;;
 policy)
     if [ -n "${CI:-}" ] || missing_ngspice >/dev/null; then echo required; else echo if-available; fi

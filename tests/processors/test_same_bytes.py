@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,23 +16,7 @@ from analogflow.hardware.components import round_jointly
 
 ROOT = Path(__file__).parents[2]
 
-OLD = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR AVX2 FMA3 AVX512F AVX512CD AVX512_SKX"
-"""Names of what NumPy may take from a processor, newer and older ones; it heeds those it knows."""
-
-KERNELS = {
-    "Haswell": {
-        "OPENBLAS_CORETYPE": "Haswell",
-        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512F AVX512_SKX",
-    },
-    "Zen": {"OPENBLAS_CORETYPE": "Zen"},
-    "SkylakeX": {"OPENBLAS_CORETYPE": "SkylakeX"},
-    # A processor without AVX: for OpenBLAS, for NumPy, and for the logarithms of the C library.
-    "Prescott": {
-        "OPENBLAS_CORETYPE": "Prescott",
-        "NPY_DISABLE_CPU_FEATURES": OLD,
-        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4,-AVX512F",
-    },
-}
+KERNELS = runpy.run_path(str(ROOT / "tests/processors/kernels.py"))["KERNELS"]
 
 RARER = ("Zen", "SkylakeX")
 
