@@ -132,7 +132,7 @@ def scaled_brief(brief: Brief, *, unfold: bool) -> tuple[Brief, str]:
         raise AnalogflowError(f"the pass 'scale' changed the flow by {moved:.2g}: a fault of analogflow to be reported.")
     graph = unfolded(scaling.graph) if unfold else scaling.graph
     note = f"{scaling.note}; the rates agree within {moved:.1g}"
-    scaled = {"used": scaling.used, "fastest": scaling.fastest, "covered": scaling.covered}
+    scaled = {"used": scaling.used, "fastest": scaling.fastest, "covered": scaling.covered, "exponents": scaling.exponents}
     return dataclasses.replace(brief, graph=graph, scales=scales, source=source, **scaled), note
 
 

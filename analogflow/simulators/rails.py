@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analogflow.block_engine import VectorField
-from analogflow.blocks import Constant, Multiplier, Scaled, Wire
+from analogflow.blocks import Block, Comparator, Constant, Multiplier, Scaled, Wire
 from analogflow.circuit import Circuit
 from analogflow.names import comment
 from analogflow.trajectory import Trajectory
@@ -24,13 +24,13 @@ def rail_met(circuit: Circuit, run: Trajectory) -> str:
     states = np.concatenate([run.values[name] * circuit.scales[name] for name in graph.states], axis=-1)
     with np.errstate(all="ignore"):
         values = VectorField(graph).signals(states)
+    decided = _decided(circuit)
     first, where, limit = len(run.time), ("", 0), 0.0
     for node, value in values.items():
         block = graph.block(node)
-        inner = block.block if isinstance(block, Scaled) else block
-        if isinstance(block, Constant | Wire):
+        if isinstance(block, Constant | Wire) or node in decided:
             continue
-        swing = min(parts.swing, parts.multiplier.limit) if isinstance(inner, Multiplier) else parts.swing
+        swing = min(parts.swing, parts.multiplier.limit) if _plain(block) is Multiplier else parts.swing
         met = np.broadcast_to(abs(value) * circuit.machine_unit >= _AT * swing, (len(run.time), block.size))
         at = np.flatnonzero(met.any(axis=1))
         if len(at) and at[0] < first:
@@ -39,6 +39,20 @@ def rail_met(circuit: Circuit, run: Trajectory) -> str:
         return ""
     followed = f"; its range was chosen for {circuit.covered:g} τ" if np.isfinite(circuit.covered) else ""
     return f"{_named(circuit, *where)} met ±{limit:g} V at t = {run.time[first]:.4g} τ{followed}."
+
+
+def _decided(circuit: Circuit) -> set[str]:
+    """Signals that comparators alone read: what is beyond the threshold may stand at a rail."""
+    graph, found = circuit.graph, set[str]()
+    for node in reversed(graph.order()):
+        readers = list(graph.network.successors(node))
+        if readers and all(reader in found or _plain(graph.block(reader)) is Comparator for reader in readers):
+            found.add(node)
+    return found - set(graph.states.values())
+
+
+def _plain(block: Block) -> type[Block]:
+    return type(block.block) if isinstance(block, Scaled) else type(block)
 
 
 def _named(circuit: Circuit, node: str, index: int) -> str:

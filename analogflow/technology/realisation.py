@@ -51,6 +51,8 @@ class Brief:
         Largest rate on the path of a scaled graph, per τ.
     covered : float
         Time in τ that the ranges of a scaled graph hold for.
+    exponents : mapping of node to float
+        Largest exponent of every softmax of a scaled graph, nats above the middle of its offsets.
     loop_delay : float
         Part of the fastest time constant of the flow that the delays of the longest path of blocks may be.
     """
@@ -65,6 +67,7 @@ class Brief:
     used: Mapping[str, float] = dataclasses.field(default_factory=dict)
     fastest: float = 1.0
     covered: float = np.inf
+    exponents: Mapping[str, float] = dataclasses.field(default_factory=dict)
     loop_delay: float = LOOP_DELAY
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analogflow.block_engine import Drive, Tolerances, VectorField, march, method_for
 from analogflow.blocks import (
     Block,
+    Comparator,
     Constant,
     Crossbar,
     Divider,
@@ -78,6 +79,8 @@ class Reach:
         Largest magnitude of an eigenvalue of the Jacobian on the flow's own path, per τ, or 1.
     covered : float
         Time in τ that this holds for; infinite where every start came to rest, and where noise decides.
+    exponents : mapping of node to float
+        Largest exponent of every softmax on the flow's own path, nats above the middle of its offsets.
     growing : tuple of str
         States whose magnitude is largest where the time covered ends.
     """
@@ -86,6 +89,7 @@ class Reach:
     clamped: Mapping[str, float]
     fastest: float
     covered: float
+    exponents: Mapping[str, float]
     growing: tuple[str, ...] = ()
 
 
@@ -155,13 +159,27 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
         seen = float(abs(values[node]).max()) * (1.0 if isinstance(graph.block(node), Constant) else MARGIN)
         low, high = bounds.get(node, (np.array(-np.inf), np.array(np.inf)))
         found[node] = min(seen, float(np.maximum(abs(low), abs(high)).max()))
+        if isinstance(graph.block(node), Comparator):
+            found[node] = 1.0  # which it will be once it has decided, whether or not the ensemble came to that
     covered = np.inf if noisy or settled else end
     growing = (
         ()
         if np.isinf(covered)
         else tuple(name for name, x in field.unpack(own).items() if graph.states[name] not in clamped and _grows(x))
     )
-    return Reach(found, clamped, _fastest(field, own), covered, growing)
+    return Reach(found, clamped, _fastest(field, own), covered, _exponents(graph, values, len(own)), growing)
+
+
+def _exponents(graph: BlockGraph, values: Mapping[str, Array], count: int) -> dict[str, float]:
+    found = {}
+    for node in graph:
+        block = graph.block(node)
+        if isinstance(block, Softmax):
+            given = values[graph.inputs(node)[0]]
+            given = given[:count] if given.ndim > 1 else given[None]
+            offsets = (np.zeros(block.size) if block.offsets is None else block.offsets).reshape(block.rows, -1)
+            found[node] = float((given.reshape(-1, *offsets.shape) - (offsets - offsets.mean(axis=1, keepdims=True))).max())
+    return found
 
 
 def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:

@@ -71,6 +71,8 @@ class Scaling:
         Largest rate on the flow's own path, per τ.
     covered : float
         Time in τ that the ranges hold for.
+    exponents : mapping of node to float
+        Largest exponent of every softmax, nats above the middle of its offsets.
     tightest : str
         Node whose signal fills least of its range, constants and wires left out.
     note : str
@@ -83,6 +85,7 @@ class Scaling:
     limits: Mapping[str, float]
     fastest: float
     covered: float
+    exponents: Mapping[str, float]
     tightest: str
     note: str
 
@@ -187,7 +190,8 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         + (f", where {', '.join(found.growing)} still grows: beyond, its amplifier meets a rail" if found.growing else "")
     )
     fastest, covered = significant(found.fastest, _DIGITS), significant(found.covered, _DIGITS)
-    return Scaling(rescaled(graph, scales, clamped), scales, used, clamped, fastest, covered, tightest, note)
+    graph = rescaled(graph, scales, clamped)
+    return Scaling(graph, scales, used, clamped, fastest, covered, found.exponents, tightest, note)
 
 
 def _minus(columns: list[int]) -> dict[int, float]:

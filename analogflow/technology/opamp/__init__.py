@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from analogflow.blocks import Constant, Integrator
@@ -16,6 +18,7 @@ from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp
 from analogflow.technology.opamp import junctions  # noqa: F401  registers cells
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
 from analogflow.technology.opamp.cells import DIODE, cell
+from analogflow.technology.opamp.junctions import FULL_CURRENT
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
 from analogflow.technology.realisation import Brief, Realisation, Site, locate
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset, thermal_voltage
@@ -63,6 +66,20 @@ def _check_supply(brief: Brief, parts: PartSet) -> None:
         )
 
 
+def _check_junctions(brief: Brief, parts: PartSet) -> None:
+    """Raise if the bases of an emitter-coupled array go so high that its transistors saturate: their collectors are at 0 V.
+
+    A junction from base to collector then takes a thousandth of the full current.
+    """
+    most = math.log(1e-3 * FULL_CURRENT / dict(parts.npn.parameters)["is"])
+    nats = max(brief.exponents.values(), default=0.0)
+    if nats > most:
+        raise BadInput(
+            f"a softmax has exponents of {nats:.3g} nats above the middle of its constants, but its transistors saturate "
+            f"beyond {most:.3g}; take a larger temperature (epsilon, 1/beta), or the technology 'ideal'."
+        )
+
+
 def realise(brief: Brief) -> Realisation:
     """Build every block of the scaled graph.
 
@@ -76,6 +93,7 @@ def realise(brief: Brief) -> Realisation:
     parts, graph = brief.parts, brief.graph
     assert parts is not None
     _check_supply(brief, parts)
+    _check_junctions(brief, parts)
     tau = time_constant(graph, parts, brief.loop_delay, brief.fastest)
     bench = Bench(parts, _junction_voltage(parts), tau, flipped_nodes(graph))
     release = max(0.1 * tau, _HOLD)
