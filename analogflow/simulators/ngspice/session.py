@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ __all__ = ["NgspiceSession", "default_session"]
 
 _START_SECONDS = 120.0
 _GIBIBYTE = 2**30
+_UNREAD = re.compile(r"no such function|syntax error|circuit not parsed")
 
 
 class NgspiceSession:
@@ -176,7 +178,9 @@ class NgspiceSession:
 
     def _judged(self, header: dict[str, Any], arrays: dict[str, NDArray[np.float64]], versions: Mapping[str, str]) -> Reply:
         kind, detail = header.get("kind"), str(header.get("detail"))
-        if header.get("exiting") or kind == "memory":
+        # ngspice 44 ends after a formula that it can not read, where 39 refuses the deck and lives on.
+        unread = kind == "rejected" and _UNREAD.search(detail) is not None
+        if (header.get("exiting") and not unread) or kind == "memory":
             raise SimulationFailed(
                 f"ngspice gave up ({detail or 'it did not say why'}); its memory limit is "
                 f"{self.memory_limit / _GIBIBYTE:.3g} GiB. Raise memory_limit, shorten the run, or take larger steps."

@@ -46,6 +46,7 @@ _CHATTER = re.compile(
     re.IGNORECASE,
 )
 _FAULT = re.compile(r"^\s*(pt)?error|fatal|can't find model|unknown subckt", re.IGNORECASE)
+_LAST_WORDS = re.compile(r"awaits to be (reset or )?detached")
 _NODE = re.compile(r'trouble with node "([^"]+)"')
 _INSTANCE = re.compile(r"trouble with \S+instance (\S+)")
 _ELEMENT = re.compile(r"^in line (\S+)$")
@@ -105,7 +106,7 @@ class Simulator(NgSpiceShared):
         except OSError as fault:
             raise Rejected(f"a noise table can not be written: {fault.strerror}") from None
         except NameError as fault:  # what PySpice raises for a return code
-            said = [line for line in self.messages if "awaits to be detached" not in line]
+            said = [line for line in self.messages if not _LAST_WORDS.search(line)]
             raise Rejected(" / ".join(said[-4:]) or str(fault)) from None
         finally:
             for name in request.tables:
