@@ -167,7 +167,10 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float 
     run = nominal_run(taken.graph, flow.end_time)
     if not run.finished:
         return _misfit(flow, graph, board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
-    states, most = run.states[:, taken.columns()], board.largest_coefficient.value
+    # At times that do not depend on a solver's steps, so that the same flow is laid out the same way everywhere.
+    times = np.unique([*np.linspace(0.0, run.end, _POINTS), *np.geomspace(1e-6 * run.end, run.end, _POINTS // 4)])
+    states = nominal_path(taken.graph, run.peaks, times)[:, taken.columns()]
+    most = board.largest_coefficient.value
     if board.kind == "patch":
         scaled = that.fewest_potentiometers(taken.couplings, states, most, enough=board.has["potentiometers"])
     else:

@@ -44,7 +44,7 @@ def set_coarsely(configuration):
     return coarse
 
 
-@pytest.mark.parametrize("name, fits", [("epor", True), ("mathieu", True), ("massspring", True), ("fhn", False)])
+@pytest.mark.parametrize("name, fits", [("epor", True), ("mathieu", True), ("massspring", True), ("jerk", False)])
 def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):
     flow, mapping = written(name), map_flow(written(name), "lucidac")
     assert mapping.fits == fits
@@ -65,14 +65,14 @@ def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):
 
 
 def test_a_setting_that_is_too_coarse_is_said_with_numbers():
-    mapping = map_flow(written("fhn"), "lucidac")
-    assert mapping.binding[0].startswith("resolution: with coefficients of 12 bits v is 0.0")
+    mapping = map_flow(written("fhn"), "that")
+    assert mapping.binding[0].startswith("resolution: with coefficients of 10 bits v is 0.")
     assert "of its peak, 1.97, from the flow's path at" in mapping.binding[0]
-    assert "more than 0.01; it is closer until 2" in mapping.binding[0]
+    assert "more than 0.01; it is closer until " in mapping.binding[0]
     assert mapping.configuration is not None
-    assert map_flow(written("fhn"), "lucidac", limit=0.2).fits
+    assert map_flow(written("fhn"), "that", limit=0.5).fits
     with pytest.raises(BadInput, match=r"limit is 0; give a positive number: the largest distance"):
-        map_flow(written("fhn"), "lucidac", limit=0)
+        map_flow(written("fhn"), "that", limit=0)
 
 
 def test_a_setting_that_leaves_the_machine_does_not_fit():

@@ -138,7 +138,8 @@ def test_broken_lanes_are_not_used_and_small_coefficients_slow_the_machine(tmp_p
     slow: Any = map_flow(FLOWS["lorenz"], board_with(tmp_path, largest=1))
     assert slow.fits
     assert max(abs(c) for c in slow.configuration["/0"]["/C"]["elements"]) <= 1 + 1e-12
-    assert slow.seconds_per_time_constant > 5 * mapping.seconds_per_time_constant
+    # Speeds are searched for both, the quick one's among slower ones too.
+    assert slow.seconds_per_time_constant > 2 * mapping.seconds_per_time_constant
 
 
 def test_noise_and_comparators_bind_where_a_board_has_none():

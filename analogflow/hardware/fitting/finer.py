@@ -22,6 +22,9 @@ _TRIALS = 240
 _WIDEST = 1.3
 """By how much an amplitude may be larger than the signal asks for."""
 
+_BETTER = 1e-6
+"""By how much a trial has to be better: rounding must not decide."""
+
 _SEEN = 60
 """Points of the nominal run at which rates are compared."""
 
@@ -39,7 +42,7 @@ def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits:
     for trial in (float(wanted) / fastest for wanted in speeds):
         scaled = scale(couplings, states, largest_coefficient, speed=trial)
         cost = turned(scaled, seen, bits)
-        if cost < least * (1 - 1e-9):
+        if cost < least * (1 - _BETTER):
             best, least, speed = scaled, cost, trial
     random = np.random.default_rng(1)
     stretch = dict.fromkeys(couplings.of("integrator"), 1.0)
@@ -48,7 +51,7 @@ def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits:
         trial = speed * float(random.uniform(0.8, 1.25))
         scaled = scale(couplings, states, largest_coefficient, stretch=chosen, speed=trial)
         cost = turned(scaled, seen, bits)
-        if abs(scaled.coefficients()).max(initial=0.0) <= largest_coefficient * (1 + 1e-12) and cost < least * (1 - 1e-9):
+        if abs(scaled.coefficients()).max(initial=0.0) <= largest_coefficient * (1 + 1e-12) and cost < least * (1 - _BETTER):
             best, least, speed, stretch = scaled, cost, trial, chosen
     return best
 
