@@ -14,7 +14,7 @@ from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.trajectory import usual
 
-__all__ = ["RUNAWAY", "SHORTEST_REST", "March", "Tolerances", "march"]
+__all__ = ["LOOK", "RUNAWAY", "SHORTEST_REST", "March", "Tolerances", "least_progress", "march"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -27,8 +27,20 @@ SHORTEST_REST = 1e-3
 
 _SMALLEST, _LARGEST_CHANGE, _SAFETY = 0.2, 5.0, 0.9
 _SHORTEST = 1e-13
-_LOOK, _LEAST_PROGRESS = 5000, 1e-3
-"""Steps between two looks at a sample's progress, and how far, in τ, it must have come."""
+LOOK = 2000
+"""Steps between two looks at a run's progress."""
+
+_LEAST_PROGRESS, _LEAST_SHARE = 0.02, 0.005
+"""Least progress between two looks, in τ, and as a share of a run that is shorter than some τ."""
+
+
+def least_progress(end: float) -> float:
+    """How far a run to `end` must come between two looks, both in τ; one that does not stands still.
+
+    At the zero of a divisor the field may press from both sides: steps do not shrink to nothing then, but so far that the
+    run would not end.
+    """
+    return min(_LEAST_PROGRESS, _LEAST_SHARE * end)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,8 +193,8 @@ class _Walk:
         self.h = np.where(self.active, np.where(accepted & reaches, np.maximum(self.h, h * growth), h * growth), self.h)
         self._advance(moved, h, accepted, accepted & reaches, limit)
         stuck = self.active & ~accepted & (self.h < _SHORTEST * np.maximum(1.0, self.time))
-        if self.steps % _LOOK == 0:
-            stuck |= self.active & (self.time - self.looked < _LEAST_PROGRESS)
+        if self.steps % LOOK == 0:
+            stuck |= self.active & (self.time - self.looked < least_progress(self.end))
             self.looked = self.time
         self.stuck = self.stuck | stuck
         self.active = self.active & ~stuck

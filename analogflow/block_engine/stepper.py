@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.integrate import DOP853
 
-from analogflow.block_engine.march import RUNAWAY, SHORTEST_REST
+from analogflow.block_engine.march import LOOK, RUNAWAY, SHORTEST_REST, least_progress
 from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.errors import BadInput
@@ -71,16 +71,19 @@ def integrate(
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol * scale)
-        times, states = [0.0], [solver.y.copy()]
+        times, states, looked, halts = [0.0], [solver.y.copy()], 0.0, False
         watched = _joint(field, solver.y, rests)
         largest = float(abs(watched).max())
         while solver.status == "running":
-            message = solver.step()
-            if solver.status == "failed" or not abs(solver.y).max() < runaway:
-                outcome, detail = (
-                    Outcome.BLEW_UP,
-                    f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ. {message or ''}",
-                )
+            solver.step()
+            if not abs(solver.y).max() < runaway:
+                outcome = Outcome.BLEW_UP
+                detail = f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ."
+                break
+            if len(times) % LOOK == 0:
+                halts, looked = solver.t - looked < least_progress(time_constants), solver.t
+            if solver.status == "failed" or halts:  # it fails where its step is shorter than the spacing of numbers
+                outcome, detail = Outcome.STUCK, f"That was at t = {solver.t:.4g} τ."
                 break
             times.append(solver.t)
             states.append(solver.y.copy())
@@ -96,7 +99,7 @@ def integrate(
             if on_progress is not None:
                 on_progress(solver.t)
         values = field.observables(np.array(states))
-    return Trajectory(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail.strip())
+    return Trajectory(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail)
 
 
 def _joint(field: VectorField, y: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -5,12 +5,14 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from analogflow.block_engine import EXPLICIT, IMPLICIT, Drive, Tolerances, VectorField, march, method_for
+from analogflow.block_engine import EXPLICIT, IMPLICIT, Drive, Tolerances, VectorField, integrate, march, method_for
 from analogflow.block_engine.methods import Method
 from analogflow.blocks import Imperfections
-from analogflow.flows import Flow
+from analogflow.flows import Flow, rate_distortion
 from analogflow.noise import Noise
+from analogflow.outcome import Outcome
 from analogflow.passes import degrade_graph
+from analogflow.problems import RateDistortion
 
 METHODS = {"explicit": EXPLICIT, "implicit": IMPLICIT}
 
@@ -148,3 +150,39 @@ def test_no_sample_depends_on_its_neighbours():
     together = march(field, np.full((5, 2), 0.3), np.empty(0), 5.0, EXPLICIT, drive=Drive(field, noise, range(5), 5.0))
     alone = march(field, np.full((1, 2), 0.3), np.empty(0), 5.0, EXPLICIT, drive=Drive(field, noise, [3], 5.0))
     np.testing.assert_allclose(together.final[3], alone.final[0], rtol=1e-13)
+
+
+def pressed(x):
+    """ẋ = x/(x + 1/20) presses towards −1/20, where it has no value, from both sides."""
+    return x / (x + 0.05)
+
+
+def test_a_sample_pressed_to_where_the_field_has_no_value_ends_without_holding_the_others():
+    """Its slope changes sign there without a limit: steps are taken across it, to and fro, and the time stands still."""
+    field = field_of(pressed, x=[-0.01])
+    found = march(field, np.array([[-0.01], [0.2]]), np.array([]), 2.0, EXPLICIT, tolerances=Tolerances(1e-5, 1e-7))
+    assert found.stuck.tolist() == [True, False]
+    assert found.end[0] == pytest.approx(0.05 * np.log(5) - 0.04, abs=1e-3)  # t = x₀ − x + ln(x₀/x)/20
+    assert found.end[1] == 2.0
+    assert found.steps < 10_000
+
+
+def test_the_single_engine_tells_a_field_without_a_value_from_a_state_that_runs_away():
+    graph = Flow(pressed, {"x": np.array([-0.01])}).graph()
+    run = integrate(graph, 20.0)
+    assert run.outcome is Outcome.STUCK
+    assert run.time[-1] == pytest.approx(0.05 * np.log(5) - 0.04, abs=1e-6)
+    assert len(run.time) < 10_000
+    assert "0.04047 τ" in run.detail
+
+
+def test_noisy_reproductions_pushed_below_0_do_not_hold_their_ensemble():
+    """A letter with a weight below 0 is pressed to where a divisor of T(q) is 0, and is kept there."""
+    problem = RateDistortion([0.4, 0.3, 0.2, 0.1], 1 - np.eye(4), 3.0)
+    graph = degrade_graph(rate_distortion(problem, form="gibbs").graph(), Imperfections(), sigma=0.1)
+    field = VectorField(graph)
+    noise, start = Drive(field, Noise(0.1), range(4), 6.0), np.tile(graph.initial(), (4, 1))
+    found = march(field, start, np.array([]), 6.0, EXPLICIT, drive=noise, tolerances=Tolerances(1e-5, 1e-7))
+    assert found.stuck.any()
+    assert found.steps < 20_000
+    assert (found.end[~found.stuck] == 6.0).all()
