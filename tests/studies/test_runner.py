@@ -1,17 +1,16 @@
 """Running a study: the same bytes from any workers, after any kill, and what a person is told when it stops."""
 
 import contextlib
-import gc
 import hashlib
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +29,7 @@ from analogflow.studies.runner import repeat_sample
 
 PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 STUDY = af.Study(
-    af.Channel(PAPER),
+    af.Channel(PAPER),  # pyright: ignore
     forms=("logdomain", "replicator"),
     noise=(0.01, 0.1),
     samples=12,
@@ -83,20 +82,37 @@ def test_one_process_two_processes_and_threads_give_the_same_bytes(finished: Pat
 
 
 @contextlib.contextmanager
+def running_loop() -> Iterator[Any]:
+    """A loop for Dask in a thread of its own, running: Dask gives up after ten seconds, which a busy machine may exceed."""
+    import asyncio
+
+    from tornado.ioloop import IOLoop  # pyright: ignore
+
+    made: queue.Queue[Any] = queue.Queue()
+
+    async def run() -> None:
+        ended = asyncio.Event()
+        made.put((IOLoop.current(), ended))
+        await ended.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="loop for Dask", daemon=True)
+    thread.start()
+    loop, ended = made.get()
+    try:
+        yield loop
+    finally:
+        loop.add_callback(ended.set)
+        thread.join()
+
+
+@contextlib.contextmanager
 def local_cluster(workers: int) -> Iterator[Any]:
-    """A Dask cluster here; Dask waits only some seconds for its own thread, which on a busy machine comes later."""
+    """A Dask cluster on a loop that runs already."""
     distributed = pytest.importorskip("distributed")
-    for _ in range(10):
-        with contextlib.suppress(RuntimeError, TimeoutError):
-            made = distributed.LocalCluster(workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
-            break
-        with warnings.catch_warnings():  # what is left of it warns here, not in another test
-            warnings.simplefilter("ignore")
-            gc.collect()
-    else:
-        pytest.skip("Dask's scheduler did not start in ten attempts: the machine is too busy.")
-    with made:
-        yield made
+    with running_loop() as loop:
+        settings = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None, "loop": loop}
+        with distributed.LocalCluster(n_workers=workers, **settings) as cluster:
+            yield cluster
 
 
 @pytest.mark.filterwarnings("ignore")
