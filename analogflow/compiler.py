@@ -20,7 +20,7 @@ from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, pruned,
 from analogflow.technology import DEFAULT_PARTS, LOOP_DELAY, TECHNOLOGIES, Brief, matched_parts, part_set, spread
 from analogflow.technology.options import kelvin_of, refuse_idle
 
-__all__ = ["PASSES", "compile", "degrade", "imperfect_graph"]
+__all__ = ["PASSES", "compile", "degrade", "imperfect_graph", "require_blocks"]
 
 Pass = Callable[[BlockGraph, Flow, bool], tuple[BlockGraph, str]]
 
@@ -222,6 +222,21 @@ def _with_spread_parts(
     )
 
 
+def require_blocks(circuit: Circuit) -> None:
+    """Refuse a circuit of parts, which have deviations of their own and no graph that shows them.
+
+    Raises
+    ------
+    BadInput
+        It is one.
+    """
+    if circuit.parts is not None:
+        raise BadInput(
+            f"ensembles and budgets are of ideal blocks, and this circuit is of parts ({circuit.technology}): compile it "
+            "with the technology 'ideal', or run samples of it one after another, as a study does."
+        )
+
+
 def imperfect_graph(
     circuit: Circuit,
     imperfections: Imperfections,
@@ -229,7 +244,14 @@ def imperfect_graph(
     samples: Sequence[int] | int,
     only: Collection[str] | None = None,
 ) -> BlockGraph:
-    """Graph of `circuit` with imperfections in its machine unit and time constant; the parameters are those of the pass."""
+    """Graph of `circuit` with imperfections in its machine unit and time constant; the parameters are those of the pass.
+
+    Raises
+    ------
+    BadInput
+        As `require_blocks` does.
+    """
+    require_blocks(circuit)
     return degrade_graph(
         circuit.graph,
         imperfections,

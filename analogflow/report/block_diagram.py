@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from analogflow.blocks import Block, Sum
+from analogflow.blocks import Block, Scaled, Sum
 from analogflow.graph import BlockGraph
 from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, style
 
@@ -181,6 +181,8 @@ def _port(graph: BlockGraph, node: str, port: int, centres: dict[object, tuple[f
 
 def _port_name(block: Block, port: int) -> str:
     """Sign of a sum's port, which its coefficient has; the name of any other."""
+    if isinstance(block, Scaled):
+        return _port_name(block.block, port)
     if isinstance(block, Sum):
         return "+" if block.coefficients[port] >= 0 else "−"
     return block.ports[port]

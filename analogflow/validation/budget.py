@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
 from analogflow.circuit import Circuit
+from analogflow.compiler import require_blocks
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
@@ -132,8 +133,9 @@ def error_budget(
     Raises
     ------
     BadInput
-        Nothing is wrong with the circuit, its ideal run does not settle, or its answer is a law.
+        The circuit is of parts, nothing is wrong with it, its ideal run does not settle, or its answer is a law.
     """
+    require_blocks(circuit)
     noise = noise or Noise(0.0)
     causes = [*imperfections.effects, *(["noise"] if noise.sigma else [])]
     if circuit.flow.averaging is not None:

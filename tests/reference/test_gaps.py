@@ -24,7 +24,8 @@ from analogflow.reference import (
     transport_reference,
 )
 
-NUMBERS = [*range(20), *(pytest.param(k, marks=pytest.mark.slow) for k in range(20, 200))]
+SWEEP = (pytest.mark.slow, pytest.mark.sweep)
+NUMBERS = [*range(20), *(pytest.param(k, marks=SWEEP) for k in range(20, 200))]
 each = pytest.mark.parametrize("number", NUMBERS)
 mpmath.mp.dps = 40
 
@@ -305,7 +306,7 @@ def independent(parts, T):
 
 
 @pytest.mark.parametrize("family", [rosenbrock, banana, wells, flat, tails], ids=lambda family: family.__name__)
-@pytest.mark.parametrize("number", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 40))])
+@pytest.mark.parametrize("number", [*range(3), *(pytest.param(k, marks=SWEEP) for k in range(3, 40))])
 def test_boltzmann_laws(family, number):
     problem, mean, covariance = family(np.random.default_rng([10, number]), number)
     law = boltzmann_law(problem)
