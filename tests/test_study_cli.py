@@ -4,12 +4,14 @@ import csv
 from pathlib import Path
 
 import pytest
+from study_zoo import AtOnce
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.studies import Stop
+from analogflow.studies import Stop, failed_samples
 from analogflow.studies.statistics import stop_for_yield
 from analogflow.studies.statistics.stopping import Looks
+from analogflow.studies.store import read_manifest
 
 ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 
@@ -65,6 +67,22 @@ def test_samples_that_fail_are_said_with_how_to_repeat_them(folder: Path, capsys
     assert all(row["reason"].startswith("A state ran away") for row in listed)
     assert main(["study", "--repeat", "out", "0", "0"]) == 1
     assert "BLEW_UP" in capsys.readouterr().out
+
+
+def test_samples_that_creep_by_a_right_answer_are_no_failures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "alike.csv").write_text("0.8,0.15,0.05\n0.799999,0.150001,0.05\n0.1,0.2,0.7\n")
+    command = ["study", "capacity", "alike.csv", "-o", "out", "--samples", "2", "--workers", "1", "--no-verify"]
+    assert main([*command, "--limit", "1e-6"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert not (folder / "out/failures.csv").exists()
+    dataset = af.open_study("out")
+    assert set(dataset["outcome"].values.ravel()) == {"NOT_SETTLED"}
+    assert not failed_samples(dataset).any()
+    assert main(["study", "--repeat", "out", "0", "1"]) == 0
+    seen = []
+    af.run_study(read_manifest("out")[0], "out", AtOnce(), on_progress=seen.append)
+    assert (seen[-1].done, seen[-1].failed) == (2, 0)
 
 
 @pytest.mark.ngspice

@@ -18,7 +18,6 @@ from analogflow import report
 from analogflow.cli.options import celsius, count, nonempty, number, positive, seed
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
-from analogflow.outcome import Outcome
 from analogflow.problems.contents import read_keys
 from analogflow.simulators import ENGINES
 from analogflow.studies import (
@@ -33,6 +32,7 @@ from analogflow.studies import (
     run_study,
 )
 from analogflow.studies.experiment import read_experiment, study_from
+from analogflow.studies.sampling import ended_badly
 
 __all__ = ["about_study", "run_studying"]
 
@@ -198,7 +198,7 @@ def _repeat(options: argparse.Namespace) -> int:
     for name, values in rows.items():
         table.add_row(name, Text(str(values[0])))
     Console().print(table)
-    return 0 if Outcome[str(rows["outcome"][0])].ok else 1
+    return 1 if ended_badly(rows["outcome"], rows["reason"])[0] else 0
 
 
 def _failures(dataset: Any, folder: str) -> int:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.flows import FAMILIES
-from analogflow.outcome import Outcome
 from analogflow.problems.contents import whole_file
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
+from analogflow.studies.sampling import ended_badly
 from analogflow.studies.store import Corrupt, Store, read_manifest
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _MEANING = {
     "noise": "standard deviation of white noise at every integrator's input, flow units per root of a time constant",
     "mismatch": "standard deviation of every coefficient, or part, relative to its value",
     "outcome": "how the run ended, a name of analogflow.Outcome; empty where it has not been computed",
-    "reason": "why a run failed; empty where it did not",
+    "reason": "why a run failed; empty where it did not, as where it still creeps and its answer is proved as it stands",
     "error": "error of the state at the end of the run",
     "error_time_average": "error of the answer's mean over the last quarter of a run with noise",
     "settling_time": f"time from which all that must rest stays within {SETTLING_BAND:g} of its end; of runs without noise",
@@ -144,9 +144,8 @@ def check_export(path: str | Path, *, force: bool = False) -> Path:
 
 
 def failed_samples(dataset: xarray.Dataset) -> NDArray[np.bool_]:
-    """Which samples did not end as they were asked to, in the shape of the outcomes; none that was not run."""
-    good = ["", *(outcome.name for outcome in Outcome if outcome.ok)]
-    return ~np.isin(dataset["outcome"].values.astype(str), good)
+    """Which samples failed, in the shape of the outcomes: as `solve` has it of one run, and none that was not run."""
+    return ended_badly(dataset["outcome"].values, dataset["reason"].values)
 
 
 def list_failures(dataset: xarray.Dataset, folder: str | Path) -> Path | None:

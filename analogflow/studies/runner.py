@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analogflow.errors import AnalogflowError, BadInput, StudyStopped
-from analogflow.outcome import Outcome
 from analogflow.simulators import Ensemble, engine_versions
 from analogflow.solution import versions
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.dataset import open_study
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
-from analogflow.studies.sampling import compute, paths, prepare, sample_alone
+from analogflow.studies.sampling import compute, ended_badly, paths, prepare, sample_alone
 from analogflow.studies.store import Corrupt, Store, opened, read_manifest
 from analogflow.studies.workers import local_workers
 
@@ -214,8 +213,7 @@ class _Job:
 
     def _count(self, chunk: Chunk, rows: dict[str, np.ndarray], *, kept: bool = False) -> None:
         size = chunk.last - chunk.first
-        names, counts = np.unique(rows["outcome"], return_counts=True)
-        failed = sum(int(count) for name, count in zip(names, counts, strict=True) if not Outcome[name].ok)
+        failed = int(ended_badly(rows["outcome"], rows["reason"]).sum())
         self.errors[chunk.number] = rows["error"]
         before = self.progress
         self.progress = Progress(

@@ -10,7 +10,7 @@ from analogflow.problems.files import read_problem
 from analogflow.simulators import engines
 from analogflow.studies import sampling
 from analogflow.studies.grid import Chunk
-from analogflow.studies.sampling import compute, sample_alone
+from analogflow.studies.sampling import compute, ended_badly, sample_alone
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"
@@ -176,3 +176,18 @@ def test_laws_are_confirmed_by_a_second_chain_of_the_same_parts() -> None:
 
 def test_paths_that_end_have_no_verdict_and_a_study_may_do_without() -> None:
     assert rows_of(af.Study(CHANNEL, noise=(0.01,), samples=2, verify=False))["verdict"].tolist() == ["", ""]
+
+
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+@pytest.mark.parametrize(("apart", "passes"), [(1e-6, True), (1e-4, False)])
+def test_a_sample_that_creeps_fails_where_solve_fails_it(engine: str, apart: float, passes: bool) -> None:
+    """Two inputs so alike that their shares creep on and on: the capacity is right long before, or is not yet."""
+    channel = af.Channel([[0.8, 0.15, 0.05], [0.8 - apart, 0.15 + apart, 0.05], [0.1, 0.2, 0.7]])
+    study = af.Study(channel, samples=1, engine=engine)
+    rows, solution = rows_of(study), af.solve(channel, engine=engine)
+    assert solution.passed is passes
+    assert rows["outcome"][0] == solution.run.outcome.name == "NOT_SETTLED"
+    assert ended_badly(rows["outcome"], rows["reason"]).tolist() == [not passes]
+    assert rows["reason"][0] == ("" if passes else af.Outcome.NOT_SETTLED.value)
+    assert rows["verdict"][0] == ("other optimum" if passes else "not settled")
+    assert af.verify(channel, engine=engine).verdict.name == rows["verdict"][0]

@@ -25,7 +25,7 @@ from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.run_plan import ALONE, own_time, resting_speed, run_plan
 from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, judged, simulate
-from analogflow.solution import SETTLING_BAND
+from analogflow.solution import SETTLING_BAND, allowed_error
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, rows_of, settling_times
@@ -171,7 +171,10 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
             else np.full(len(outcomes), np.nan)
         )
         reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
-        rows = rows_of(flow, part.final, part.values, times, end, outcomes, reasons, part.end, settled, noisy=degraded.noisy)
+        rows = rows_of(
+            flow, part.final, part.values, times, end, outcomes, reasons, part.end, settled, noisy=degraded.noisy,
+            limit=allowed_error(degraded),
+        )  # fmt: skip
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
         elif study.verify:
@@ -208,22 +211,21 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
         return {**blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
     size = flow.resting_size(max(float(abs(run.values[name]).max()) for name in flow.rests))
     settled = run.settling_time(flow.rests, SETTLING_BAND * size) if asks else None
-    verdict = ""
+    verdict = fault = ""
     if study.verify:
         verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)
-        reason = reason or fault
     finals = {name: values[-1:] for name, values in run.values.items()}
     paths = {name: values[None] for name, values in run.values.items()}
     rows = rows_of(
         flow, finals, paths, run.time, end, [run.outcome], [reason], run.time[-1:],
-        np.array([np.nan if settled is None else settled]), noisy=circuit.noisy,
+        np.array([np.nan if settled is None else settled]), noisy=circuit.noisy, limit=allowed_error(circuit),
     )  # fmt: skip
-    return {**rows, "verdict": np.array([verdict])}
+    return {**rows, "reason": np.array([str(rows["reason"][0]) or fault]), "verdict": np.array([verdict])}
 
 
 def _restarted(study: Study, circuit: Circuit, run: Trajectory) -> tuple[str, str]:
     """Verdict on a run that has values, and what went wrong where its restart broke down."""
-    if not run.outcome.ok:
+    if not (run.outcome.ok or run.outcome.creeps):
         return "not settled", ""
     try:
         _, verdict = restart(

@@ -12,8 +12,10 @@ from analogflow.flows import Flow
 from analogflow.outcome import Outcome
 from analogflow.solution import SETTLING_BAND
 from analogflow.validation import measures, primary_measure
+from analogflow.validation.ending import ends_well
+from analogflow.validation.judgement import judge_runs
 
-__all__ = ["LATE", "Rows", "blank_rows", "joined", "rows_of", "settling_times"]
+__all__ = ["LATE", "Rows", "blank_rows", "ended_badly", "joined", "rows_of", "settling_times"]
 
 Array = NDArray[np.float64]
 
@@ -25,6 +27,16 @@ LATE = 0.75
 
 _BROKEN = (Outcome.BLEW_UP, Outcome.STUCK, Outcome.FAILED)
 _SHOWN = {"capacity_nats": "reading"}
+
+
+def ended_badly(outcomes: NDArray[Any], reasons: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which samples failed, by their texts: they did not end as they were asked to, and that is a fault.
+
+    It is none where the state still creeps and the answer is proved as it stands: there is no reason then.
+    """
+    outcomes, proved = outcomes.astype(str), reasons.astype(str) == ""
+    good = np.isin(outcomes, ["", *(outcome.name for outcome in Outcome if outcome.ok)])
+    return ~good & ~(proved & np.isin(outcomes, [outcome.name for outcome in Outcome if outcome.creeps]))
 
 
 def settling_times(times: Array, path: Array, final: Array, size: float = 1.0) -> Array:
@@ -67,6 +79,7 @@ def rows_of(
     settled: Array,
     *,
     noisy: bool,
+    limit: float,
 ) -> Rows:
     """Rows of some samples that ran.
 
@@ -82,10 +95,18 @@ def rows_of(
         Times reached and settling times, in τ.
     noisy : bool
         Whether the answer fluctuates, so that its mean over the last quarter says more than its last value.
+    limit : float
+        Largest error that one run is let pass: an answer that still creeps and is within it loses its reason.
     """
     ok, broken = np.array([o.ok for o in outcomes]), np.array([o in _BROKEN for o in outcomes])
+    reached = end if flow.end_time or noisy else float(ends.max())
+    if any(outcome.creeps for outcome in outcomes):
+        problem = flow if flow.problem is None else flow.problem
+        passed = judge_runs(problem, finals, tolerance=limit, paths=paths, times=times, end=reached).passed
+        minded = [not (o.creeps and ends_well(problem, o, bool(p))) for o, p in zip(outcomes, passed, strict=True)]
+        reasons = [reason if minds else "" for reason, minds in zip(reasons, minded, strict=True)]
     rows = blank_rows(outcomes, reasons)
-    found = measures(flow, finals, paths=paths, times=times, end=end if flow.end_time or noisy else float(ends.max()))
+    found = measures(flow, finals, paths=paths, times=times, end=reached)
     first = primary_measure(flow)
     rows |= {f"error_{_SHOWN.get(name, name)}": value for name, value in found.items() if name != first}
     rows["error"] = found[first]
