@@ -21,7 +21,7 @@ from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.run_plan import run_plan
-from analogflow.simulators import default_engine, named_engine, simulate
+from analogflow.simulators import engine_for, simulate
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
@@ -184,7 +184,7 @@ def solve(
     MissingProgram, SimulationFailed
         The engine is not installed, or broke down.
     """
-    engine = default_engine() if engine is None else named_engine(engine)
+    engine = engine_for(technology, engine)
     flow = _flow_of(problem, form or carried_form(problem, technology))
     circuit = compile(
         flow,

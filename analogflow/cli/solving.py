@@ -29,7 +29,7 @@ from analogflow.doctor import examine
 from analogflow.errors import BadInput
 from analogflow.hardware.preferred import preferred
 from analogflow.problems.files import read_problem
-from analogflow.simulators import ENGINES, SPICE, default_engine
+from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import family_of, noise_of, solve
 from analogflow.validation import cross_check, error_budget
 from analogflow.validation.restart import DELTA, TOLERANCE
@@ -84,7 +84,7 @@ def run_solve(options: argparse.Namespace) -> int:
     report.check_writable(options.figure, force=options.force)
     if options.report:
         report.check_page(Path(options.report), force=options.force)
-    engine = options.engine or default_engine()
+    engine = engine_for(options.technology, options.engine)
     if options.engine is None and engine == "block":
         print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
     imperfections = imperfections_of(options)
@@ -136,10 +136,11 @@ def run_verify(options: argparse.Namespace) -> int:
         return _compare_engines(options, problem)
     refuse_idle_parts(options)
     report.check_writable(options.figure, force=options.force)
+    engine = engine_for(options.technology, options.engine)
     with time_counter(options.json) as on_progress:
         found = verify(
             problem, delta=options.delta, tolerance=options.tolerance, form=options.form, technology=options.technology,
-            engine=options.engine or default_engine(), time_constants=options.time, noise=options.noise, seed=options.seed,
+            engine=engine, time_constants=options.time, noise=options.noise, seed=options.seed,
             imperfections=imperfections_of(options), accuracy=options.accuracy, parts=options.parts,
             temperature_celsius=options.temperature, on_progress=on_progress,
         )  # fmt: skip

@@ -17,11 +17,11 @@ from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
 from analogflow.comparison.judge import Judge
 from analogflow.compiler import compile
-from analogflow.errors import AnalogflowError
+from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.flows import FAMILIES, Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel, Hopfield, Langevin, Transport
-from analogflow.simulators import default_engine, ensemble
+from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import family_of, noise_of, solve
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
@@ -78,11 +78,10 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     technology, _, form = name.partition(":")
     method = _METHODS[technology]
     empty = Contender(name, "analog", method, math.inf, 0.0)
-    engine = "block" if technology == "ideal" else default_engine()
-    if technology != "ideal" and engine == "block":
-        return dataclasses.replace(
-            empty, note="ngspice is not installed, and a circuit of parts needs it; see analogflow doctor"
-        )
+    try:
+        engine = "block" if technology == "ideal" else engine_for(technology)
+    except MissingProgram as missing:
+        return dataclasses.replace(empty, note=str(missing))
     try:
         flow = FAMILIES[family_of(problem)](problem, form=form)
         if flow.averaging is not None:

@@ -18,7 +18,7 @@ from analogflow.simulators.ngspice.session import default_session
 from analogflow.simulators.vacask.program import find_programs
 from analogflow.trajectory import Trajectory
 
-__all__ = ["ENGINES", "SPICE", "default_engine", "engine_versions", "named_engine", "simulate"]
+__all__ = ["ENGINES", "SPICE", "default_engine", "engine_for", "engine_versions", "named_engine", "simulate"]
 
 ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "vacask": vacask.run, "block": block.run}
 """Engine by name: a deck and how to end it in, a trajectory out."""
@@ -33,6 +33,29 @@ _FEWEST = 8
 def default_engine() -> str:
     """Name of the engine that is used where none is asked for: ngspice where its library is found, else block."""
     return "ngspice" if find_library() is not None else "block"
+
+
+def engine_for(technology: str, engine: str | None = None) -> str:
+    """Name of the engine that runs circuits of `technology`: the one asked for, or the default.
+
+    The block engine integrates the equations of a circuit, whatever it is built of: it would ignore the parts.
+
+    Raises
+    ------
+    BadInput
+        The engine is not known, or it is the block engine and the technology has parts.
+    MissingProgram
+        There are parts, no engine is asked for, and no circuit simulator is installed.
+    """
+    if engine is None:
+        return default_engine() if technology == "ideal" else named_engine(SPICE)
+    found = named_engine(engine)
+    if found == "block" and technology != "ideal":
+        raise BadInput(
+            f"the block engine integrates equations and knows no parts, so it would ignore what {technology!r} is built of; "
+            "take the engine ngspice or vacask, or the technology 'ideal'."
+        )
+    return found
 
 
 def named_engine(engine: str) -> str:
@@ -107,12 +130,14 @@ def simulate(
     Raises
     ------
     BadInput
-        The engine is not known.
+        The engine is not known, or it is the block engine and the parts of the circuit have deviations.
     MissingProgram, SimulationFailed
         The simulator is not installed, crashed, ran past its time limit or found no solution.
     """
     engine = named_engine(engine)
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
+    if deck.circuit.parts is not None and not deck.circuit.ideal:
+        engine = engine_for(deck.circuit.technology, engine)
     rest = 0.0 if deck.tables else tolerance  # with noise the answer never rests
     run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and tolerance and run.outcome is Outcome.COMPLETED:

@@ -15,7 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import FAMILIES
 from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.problems.files import keys_of, problem_of_keys
-from analogflow.simulators import ENGINES
+from analogflow.simulators import ENGINES, engine_for
 from analogflow.solution import carried_form, family_of
 from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_finite_number, names, numbers, sigma
 from analogflow.studies.stop import Stop, stop_of
@@ -244,10 +244,8 @@ class Study:
                 f"study: the technology {with_parts[0]!r} takes its imperfections from its parts, so "
                 f"{next(iter(self.imperfections))!r} can not be varied there; leave it out, or take 'ideal' alone."
             )
-        if with_parts and self.engine == "block" and any(self.mismatch):
-            raise BadInput(
-                f"study: the block engine knows no parts, so mismatch has no effect on {with_parts[0]!r}; take ngspice."
-            )
+        for technology in with_parts:
+            engine_for(technology, self.engine)
 
 
 def study_of(keys: Mapping[str, Any]) -> Study:

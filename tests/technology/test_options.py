@@ -51,6 +51,21 @@ def test_verbs_refuse_what_an_ideal_circuit_would_ignore(verb, name):
         verb(PAPER, engine="block", **{name: OTHER[name]})
 
 
+@pytest.mark.parametrize("technology", ["opamp", "translinear"])
+def test_the_block_engine_takes_no_circuit_of_parts(technology):
+    """It integrates the equations: with deviations of 30 % the answer was that of perfect parts, and passed."""
+    for verb in (af.solve, af.verify):
+        with pytest.raises(BadInput, match=f"would ignore what '{technology}' is built of; take the engine ngspice"):
+            verb(PAPER, technology=technology, engine="block")
+    circuit = af.compile(af.flows.capacity(PAPER), technology=technology)
+    real = af.Imperfections(mismatch=0.3)
+    with pytest.raises(BadInput, match="the block engine integrates equations and knows no parts"):
+        af.simulate(af.netlist(af.degrade(circuit, real), time_constants=5), engine="block")
+    for study in (lambda: af.ensemble(circuit, 2, imperfections=real), lambda: af.error_budget(circuit, real, samples=2)):
+        with pytest.raises(BadInput, match="ensembles and budgets are of ideal blocks, and this circuit is of parts"):
+            study()
+
+
 @pytest.mark.parametrize("name", ["parts", "temperature_celsius"])
 def test_a_comparison_without_circuits_of_parts_refuses_what_is_said_of_parts(name):
     with pytest.raises(BadInput, match=f"no circuit of parts takes part, so {name}"):

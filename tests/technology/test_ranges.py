@@ -71,8 +71,9 @@ def test_a_run_that_meets_a_rail_names_the_signal_and_the_time(engine):
     assert not solution.passed
 
 
+@pytest.mark.ngspice
 def test_a_run_within_its_range_passes_the_check_of_rails():
-    solution = af.solve(flow_of("ramp").problem, technology="opamp", engine="block")
+    solution = af.solve(flow_of("ramp").problem, technology="opamp", engine="ngspice")
     assert [check.passed for check in solution.certificate.checks if "rail" in check.name] == [True]
 
 

@@ -77,8 +77,9 @@ def test_circuits_of_parts_come_back_too(technology):
     assert af.verify(PAPER, technology=technology).verdict.name == "confirmed"
 
 
+@pytest.mark.ngspice
 def test_the_circuit_that_is_pushed_has_the_speed_of_the_one_that_ran():
-    found = af.solve(PAPER, technology="opamp", engine="block", loop_delay=0.05, time_constants=5)
+    found = af.solve(PAPER, technology="opamp", engine="ngspice", loop_delay=0.05, time_constants=5)
     taus = [
         pushed(found.circuit, found.run, delta=0.05, stabilise=True, loop_delay=delay).time_constant
         for delay in (0.05, 0.005)

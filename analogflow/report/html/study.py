@@ -17,7 +17,7 @@ from analogflow.report.html.page import Page
 from analogflow.report.html.run import circuit_sections, record_section
 from analogflow.report.studies import folder_figures, study_table
 from analogflow.report.tables import budget_tables, solution_table
-from analogflow.simulators import default_engine
+from analogflow.simulators import engine_for
 from analogflow.solution import Solution, solve
 from analogflow.studies import Study, failed_samples, open_study
 from analogflow.studies.experiment import experiment_text
@@ -101,9 +101,9 @@ def _failures(dataset: Any, failed: np.ndarray, folder: str | Path) -> tuple[Any
 def _nominal(study: Study) -> Solution | str:
     """The first problem without noise or deviations, or why there is no such run."""
     technology = study.technologies[0]
-    engine = "block" if technology == "ideal" else default_engine()
     problem = next(iter(study.problems.values()))
     try:
+        engine = "block" if technology == "ideal" else engine_for(technology)
         return solve(
             problem, form=study.forms[0], technology=technology, parts=study.parts, engine=engine,
             time_constants=study.time_constants,
