@@ -159,8 +159,8 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
         seen = float(abs(values[node]).max()) * (1.0 if isinstance(graph.block(node), Constant) else MARGIN)
         low, high = bounds.get(node, (np.array(-np.inf), np.array(np.inf)))
         found[node] = min(seen, float(np.maximum(abs(low), abs(high)).max()))
-        if isinstance(graph.block(node), Comparator):
-            found[node] = 1.0  # which it will be once it has decided, whether or not the ensemble came to that
+    for node, size in _decided(graph).items():
+        found[node] = max(found[node], size)
     covered = np.inf if noisy or settled else end
     growing = (
         ()
@@ -168,6 +168,31 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
         else tuple(name for name, x in field.unpack(own).items() if graph.states[name] not in clamped and _grows(x))
     )
     return Reach(found, clamped, _fastest(field, own), covered, _exponents(graph, values, len(own)), growing)
+
+
+def _decided(graph: BlockGraph) -> dict[str, float]:
+    """How far comparators take themselves and the sums they enter once they decide, whether or not the ensemble came to that.
+
+    A circuit decides for good, and with its own errors, where the flow's comparator is still between its two values.
+    """
+    found: dict[str, float] = {}
+    for node in graph.order():
+        block, given = graph.block(node), [found.get(origin, 0.0) for origin in graph.inputs(node)]
+        size = 0.0
+        match block:
+            case Comparator():
+                size = 1.0
+            case Wire():
+                size = given[0]
+            case Sum():
+                size = sum(abs(c) * of for c, of in zip(block.coefficients, given, strict=True))
+            case Gain():
+                size = float(abs(block.coefficients).max()) * given[0]
+            case Crossbar():
+                size = float(abs(block.weight).sum(axis=-1).max()) * given[0]
+        if size:
+            found[node] = size
+    return found
 
 
 def _exponents(graph: BlockGraph, values: Mapping[str, Array], count: int) -> dict[str, float]:
