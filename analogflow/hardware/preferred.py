@@ -8,7 +8,7 @@ are chosen so that the errors cancel at the answer (`analogflow.hardware.compone
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from analogflow.circuit.values import check_series, nearest, neighbours
 from analogflow.errors import BadInput
 from analogflow.hardware.components import capacity_crossbar, round_jointly
 from analogflow.problems import Channel
+from analogflow.technology.accuracy import rounding_error
 from analogflow.technology.translinear.capacity import ENTROPY_RATIO
 
 __all__ = ["preferred"]
@@ -42,6 +43,9 @@ _STEP = {"E12": 0.21, "E24": 0.1, "E96": 0.024, "E192": 0.012}
 
 _SMALL = 0.1
 """Part of an amplifier's largest gain below which a gain need not be as exact, relative to itself."""
+
+_MIRRORED = (-0.1, 0.4)
+"""Decades by which the emitter resistors of current sinks may be scaled: the voltage across them is 0.16 to 0.5 V then."""
 
 _COMMON = 1.0
 """Weight of an error that all legs share: junctions are told apart by millivolts on top of 0.6 V."""
@@ -88,7 +92,10 @@ def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
     chosen = {name: float(value) for name, value in _all_nearest(resistors, series).items()}
     for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
         chosen |= _amplifier(amplifier, resistors, series)
-    chosen |= _crossbar_rows(circuit, resistors, series)
+    mirrors, left = _mirrored(circuit, resistors, series)
+    chosen |= mirrors
+    rows, shift = _crossbar_rows(circuit, resistors, series, chosen)
+    chosen |= rows
     moved = max((abs(np.log(chosen[name] / e.resistance)) for name, e in resistors.items()), default=0.0)
 
     def changed(element: Element) -> Element:
@@ -100,7 +107,9 @@ def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
 
     groups = tuple(dataclasses.replace(g, elements=tuple(map(changed, g.elements))) for g in circuit.groups)
     note = f"resistors of {series}, capacitors of {_CAPACITORS}; a value moved by {100 * moved:.2g}% at most"
-    return dataclasses.replace(circuit, groups=groups, history=(*circuit.history, Step("values", note, len(circuit.graph))))
+    accuracy = circuit.accuracy + (left if shift is None else shift)
+    history = (*circuit.history, Step("values", note, len(circuit.graph)))
+    return dataclasses.replace(circuit, groups=groups, accuracy=accuracy, history=history)
 
 
 def _all_nearest(resistors: dict[str, Resistor], series: str) -> dict[str, Array]:
@@ -153,11 +162,13 @@ def _amplifier(amplifier: Instance, resistors: dict[str, Resistor], series: str)
     return dict(zip((e.name for e in (*first, *second)), values.tolist(), strict=True))
 
 
-def _candidates(exact: Array, ratios: Callable[[Array], Array], series: str) -> Array:
+def _candidates(
+    exact: Array, ratios: Callable[[Array], Array], series: str, decades: tuple[float, float] = (-0.3, 1.0)
+) -> Array:
     """Preferred values of one network, shape (candidates, legs), whose ratios are near those of the exact ones."""
     rng = np.random.default_rng(len(exact))  # the same choice on every machine
-    decades = np.linspace(-0.3, 1.0, _SCALES)
-    scaled = exact * 10.0 ** decades[np.argsort(abs(decades), kind="stable")][:, None]
+    factors = np.linspace(*decades, _SCALES)
+    scaled = exact * 10.0 ** factors[np.argsort(abs(factors), kind="stable")][:, None]
     low, high = neighbours(scaled, series)
     up = rng.random((_CHOICES, len(exact))) < 0.5
     if 2 ** len(exact) <= _CHOICES:
@@ -198,7 +209,7 @@ def _gains(below: Array, above: Array) -> Array:
     return np.concatenate(parts, axis=-1)
 
 
-def _ratios(legs: list[Resistor], series: str) -> dict[str, float]:
+def _ratios(legs: list[Resistor], series: str, decades: tuple[float, float] = (-0.3, 1.0)) -> dict[str, float]:
     """Values whose ratios are nearest, for the legs of an integrator: a common factor only changes its rate."""
     if len(legs) < 2:
         return {}
@@ -209,16 +220,38 @@ def _ratios(legs: list[Resistor], series: str) -> dict[str, float]:
         shares = (1 / values) / (1 / values).sum(axis=-1, keepdims=True)
         return np.round(abs(shares / wanted - 1).max(axis=-1), _DECIMALS)
 
-    values = _candidates(exact, lambda v: (1 / v) / (1 / v).sum(axis=-1, keepdims=True), series)
+    values = _candidates(exact, lambda v: (1 / v) / (1 / v).sum(axis=-1, keepdims=True), series, decades)
     best = _refined(values[int(error(values).argmin())], lambda v: float(error(v)), series)
     return dict(zip((e.name for e in legs), best.tolist(), strict=True))
 
 
-def _crossbar_rows(circuit: Circuit, resistors: dict[str, Resistor], series: str) -> dict[str, float]:
-    """Values of the crossbar of a capacity circuit in transistors, rounded so that their errors cancel at its answer."""
+def _mirrored(circuit: Circuit, resistors: dict[str, Resistor], series: str) -> tuple[dict[str, float], float]:
+    """Values of the emitter resistors of current sinks, and the largest relative error of two currents that they leave.
+
+    Ratios to that of the reference are the shares of a tail. What a common scale adds to the reference's voltage is taken
+    from the resistor that sets its current.
+    """
+    legs = [e for e in resistors.values() if "vlow" in e.nodes]
+    chosen = _ratios(legs, series, _MIRRORED)
+    if circuit.technology != "translinear" or not chosen:
+        return {}, rounding_error(series)
+    factors = np.array([chosen[e.name] / e.resistance for e in legs])
+    base = legs[0].name.removesuffix("_e")
+    setting = resistors[f"{base}_set"].resistance + legs[0].resistance - chosen[legs[0].name]
+    return {**chosen, f"{base}_set": float(nearest(setting, series))}, float(np.ptp(factors) / factors.min())
+
+
+def _crossbar_rows(
+    circuit: Circuit, resistors: dict[str, Resistor], series: str, chosen: Mapping[str, float]
+) -> tuple[dict[str, float], float | None]:
+    """Values of the crossbar of a capacity circuit in transistors, and the shift of its answer that they leave.
+
+    They are rounded so that their errors cancel at the answer; what `chosen` values make of the currents that its last two
+    columns stand for shifts it too. Empty and None for every other circuit.
+    """
     channel = circuit.flow.problem
     if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
-        return {}
+        return {}, None
     transition = np.asarray(circuit.flow.constants["P"])
     settled = np.round(integrate(circuit.graph, 5000.0, rests=["z"], tolerance=1e-9).final("z"), _SETTLED)
     # An input that dies out has no say in the answer.
@@ -226,7 +259,7 @@ def _crossbar_rows(circuit: Circuit, resistors: dict[str, Resistor], series: str
     try:
         crossbar = capacity_crossbar(transition, used / used.sum(), ENTROPY_RATIO)
     except BadInput:  # several distributions are optimal, so none is to be kept
-        return {}
+        return {}, None
     legs = [*(f"v{j}" for j in range(transition.shape[1])), "va", "vb"]
     names = [[f"u{i}_{leg}" for leg in legs] for i in range(len(transition))]
     units = (
@@ -240,9 +273,12 @@ def _crossbar_rows(circuit: Circuit, resistors: dict[str, Resistor], series: str
     except BadInput as fault:
         given = str(fault).partition(";")[0]
         raise BadInput(f"the channel's crossbar in transistors: {given}; {_TOO_SMALL}") from None
-    return {
+    tail, *others = (chosen[f"{name}_e"] / resistors[f"{name}_e"].resistance for name in ("tail_sink", "sink_a", "sink_b"))
+    moved = crossbar.sensitivity @ (crossbar.weights[:, -2:] @ np.log(np.array(others) / tail))
+    values = {
         name: float(value)
         for row, values in zip(names, rounding.parts, strict=True)
         for name, value in zip(row, values, strict=True)
         if name in resistors and np.isfinite(value)
     }
+    return values, float((abs(rounding.shift) + abs(moved)).max())

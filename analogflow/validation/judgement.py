@@ -208,7 +208,8 @@ def _transport(problem: Transport, errors: Mapping[str, Array], *rest: Any) -> l
     # Costs count in units of their range, or of their size where they are all alike, and plans in units of the mass.
     largest = float(abs(problem.cost).max())
     unit = max((problem.span if problem.span > _ALIKE * largest else largest) * problem.mass, np.finfo(float).tiny)
-    rows = ROW_LIMIT if tolerance <= _SHARP else 0.2 * tolerance
+    # In a circuit of parts the sum of a row is one ratio of two of them, relative to the row.
+    rows = ROW_LIMIT if tolerance <= _SHARP else tolerance * float(problem.row.max())
     return [
         *_asked(
             errors,

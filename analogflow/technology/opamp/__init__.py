@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from analogflow.blocks import Constant, Integrator
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.circuit.circuit import Group
-from analogflow.circuit.elements import Instance, VoltageSource
+from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.reading import direct
 from analogflow.errors import BadInput
 from analogflow.names import comment
+from analogflow.technology.accuracy import junction_error, products_error
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp import junctions  # noqa: F401  registers cells
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
@@ -26,6 +28,9 @@ from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset, th
 __all__ = ["realise"]
 
 _OPTIONS = ".options method=trap reltol=1e-5 vntol=1e-7 abstol=1e-13 gmin=1e-14 itl4=100"
+
+_FINEST = 1e-4
+"""Error of a circuit of amplifiers and resistors of exact values alone: finite gain, and steps of the simulator."""
 
 _DROP = 0.6
 """Volts across a junction, near enough."""
@@ -78,6 +83,17 @@ def _check_junctions(brief: Brief, parts: PartSet) -> None:
             f"a softmax has exponents of {nats:.3g} nats above the middle of its constants, but its transistors saturate "
             f"beyond {most:.3g}; take a larger temperature (epsilon, 1/beta), or the technology 'ideal'."
         )
+
+
+def _accuracy(brief: Brief, parts: PartSet, elements: Sequence[Element]) -> float:
+    """What exact values leave: junctions at full scale, the products, and the delays of loops where the path is the answer."""
+    macros = [e.macro for e in elements if isinstance(e, Instance)]
+    error = products_error(parts, macros.count(parts.multiplier.name))
+    if any(isinstance(e, BipolarTransistor) for e in elements):
+        error += junction_error(parts, FULL_CURRENT, brief.temperature)
+    if brief.flow.end_time is not None:
+        error += brief.loop_delay
+    return max(error, _FINEST)
 
 
 def realise(brief: Brief) -> Realisation:
@@ -150,7 +166,7 @@ def realise(brief: Brief) -> Realisation:
         step=0.1,
         options=_OPTIONS,
         temperature=brief.temperature,
-        accuracy=1e-2,
+        accuracy=_accuracy(brief, parts, elements),
         covered=brief.covered,
         input_units=_input_units(brief),
         parts=parts,

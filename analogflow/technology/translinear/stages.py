@@ -25,6 +25,7 @@ from analogflow.circuit.models import Model
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.reading import Reading
 from analogflow.errors import BadInput
+from analogflow.technology.accuracy import junction_error
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.realisation import Brief, Realisation
 
@@ -215,7 +216,7 @@ def assembled(
         step=0.05,
         options=_OPTIONS,
         temperature=brief.temperature,
-        accuracy=1e-3,
+        accuracy=junction_error(parts, bias.tail, brief.temperature),
         input_units=dict.fromkeys(brief.graph.states, input_volts),
         parts=parts,
     )

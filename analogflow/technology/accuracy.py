@@ -1,0 +1,37 @@
+"""How near circuits of nominal parts come: what their junctions, products and preferred values are off, added up."""
+
+from __future__ import annotations
+
+import math
+
+from analogflow.circuit.parts import PartSet
+from analogflow.circuit.values import SERIES
+
+__all__ = ["junction_error", "products_error", "rounding_error"]
+
+_BOLTZMANN_PER_CHARGE = 8.617333262e-5
+
+
+def junction_error(parts: PartSet, current: float, temperature: float) -> float:
+    """Nats that a junction is off its logarithm where `current` is the largest: what its resistances add, over kT/q.
+
+    Currents go from 0 to there, and what is common to all junctions cancels, so that half of it counts; of the two
+    polarities the larger. The resistance of the base is divided by the current gain.
+    """
+    models = [dict(model.parameters) for model in (parts.npn, parts.pnp)]
+    ohms = max(model.get("re", 0.0) + model.get("rb", 0.0) / model.get("bf", 100.0) for model in models)
+    return current / 2 * ohms / (_BOLTZMANN_PER_CHARGE * temperature)
+
+
+def products_error(parts: PartSet, count: int) -> float:
+    """Machine units that `count` multipliers are off together: their nonlinearity, with signs of their own."""
+    return parts.multiplier.nonlinearity * math.sqrt(count)
+
+
+def rounding_error(series: str) -> float:
+    """Relative error of a ratio of preferred values: values are spread evenly over the step between two neighbours.
+
+    A leg of a crossbar that is off by a part in a hundred moves an exponent by a hundredth of a nat, so that it is one of the
+    answer's nats or shares too.
+    """
+    return math.log(10.0) / len(SERIES[series]) / math.sqrt(12.0)

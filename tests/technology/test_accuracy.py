@@ -1,0 +1,108 @@
+"""What circuits of parts are held to: it follows from their parts, lets sound ones pass, and finds planted faults."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.circuit.elements import BipolarTransistor, Resistor
+from analogflow.problems.files import read_problem
+from analogflow.solution import certificate_of, solve
+from analogflow.technology.accuracy import junction_error, products_error, rounding_error
+
+DATA = Path(__file__).parents[2] / "examples/data"
+FILES = {"capacity": "paper_channel.csv", "rate-distortion": "rate_distortion_hamming.json"}
+FORMS = {"capacity": "logdomain", "rate-distortion": "logarithmic"}
+
+
+def circuit_of(family, technology, parts="precision"):
+    form = {"form": FORMS[family]} if technology == "translinear" else {}
+    flow = getattr(af.flows, family.replace("-", "_"))(read_problem(family, str(DATA / FILES[family])), **form)
+    return af.compile(flow, technology=technology, parts=parts)
+
+
+def planted(circuit, name, factor):
+    """The circuit with one resistance or one area off; a name that nothing has is a fault of the test."""
+
+    def changed(element):
+        if element.name != name or not isinstance(element, Resistor | BipolarTransistor):
+            return element
+        field = "resistance" if isinstance(element, Resistor) else "area"
+        return dataclasses.replace(element, **{field: getattr(element, field) * factor})
+
+    groups = tuple(dataclasses.replace(g, elements=tuple(map(changed, g.elements))) for g in circuit.groups)
+    assert groups != circuit.groups
+    return dataclasses.replace(circuit, groups=groups)
+
+
+def verdict(circuit):
+    return certificate_of(circuit, af.simulate(af.netlist(circuit, time_constants=100.0)))
+
+
+@pytest.mark.parametrize(("family", "technology"), [(f, t) for f in FILES for t in ("translinear", "opamp")])
+def test_values_that_are_sold_add_what_they_leave(family, technology):
+    exact = circuit_of(family, technology)
+    coarse, fine = (af.preferred(exact, series).accuracy for series in ("E24", "E192"))
+    assert exact.accuracy < fine < coarse
+    assert af.preferred(exact, "").accuracy == exact.accuracy
+
+
+def test_the_errors_are_those_of_the_data_sheets():
+    parts = circuit_of("capacity", "translinear").parts
+    pnp = dict(parts.pnp.parameters)
+    # Half of what 30 µA drop in the emitter's resistance and in that of the base, over kT/q at 27 °C.
+    drop = 15e-6 * (pnp["re"] + pnp["rb"] / pnp["bf"])
+    assert junction_error(parts, 30e-6, 300.15) == pytest.approx(drop / 0.025865, rel=1e-4)
+    assert products_error(parts, 9) == pytest.approx(3 * parts.multiplier.nonlinearity)
+    # A value between two neighbours of E96 is nowhere likelier than elsewhere: a step over the root of twelve.
+    steps = np.random.default_rng(0).uniform(-0.5, 0.5, 100_000) * np.log(10) / 96
+    assert rounding_error("E96") == pytest.approx(steps.std(), rel=0.01)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("family", "technology"), [(f, t) for f in FILES for t in ("translinear", "opamp")])
+@pytest.mark.parametrize("parts", ["precision", "general"])
+def test_sound_circuits_pass_with_values_that_are_sold(family, technology, parts):
+    found = verdict(af.preferred(circuit_of(family, technology, parts)))
+    assert [check.name for check in found.checks if not check.passed] == []
+
+
+FAULTS = [
+    ("rate-distortion", "translinear", "sink1_e", 1.1),
+    ("rate-distortion", "translinear", "u1_lq1", 1.1),
+    ("rate-distortion", "translinear", "t12", 0.5),
+    ("rate-distortion", "translinear", "lq0_log", 0.5),
+    ("capacity", "translinear", "u0_v0", 1.1),
+    ("capacity", "translinear", "sink_a_e", 1.1),
+    ("capacity", "translinear", "split0_1", 0.5),
+    ("capacity", "translinear", "va_log", 0.5),
+]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("family", "technology", "name", "factor"), FAULTS)
+def test_one_part_that_is_wrong_fails(family, technology, name, factor):
+    assert not verdict(planted(af.preferred(circuit_of(family, technology)), name, factor)).passed
+
+
+@pytest.mark.ngspice
+def test_current_sinks_are_rounded_together():
+    exact = circuit_of("rate-distortion", "translinear")
+    gaps = [dict(verdict(c).errors)["certified_gap_nats"] for c in (exact, af.preferred(exact))]
+    assert gaps[1] < 1e-3  # 2.7e-3 with each resistor rounded by itself
+    values = {e.name: e.resistance for e in af.preferred(exact).elements if isinstance(e, Resistor)}
+    wanted = {e.name: e.resistance for e in exact.elements if isinstance(e, Resistor)}
+    factors = [values[name] / wanted[name] for name in wanted if name.endswith("_e")]
+    assert max(factors) / min(factors) < 1.003
+
+
+@pytest.mark.ngspice
+def test_a_decision_that_a_circuit_takes_by_itself_has_room():
+    """The brake's comparator stays open in the flow, but a circuit with errors of its own may decide it."""
+    problem = read_problem("transport", str(DATA / "transport_cooling.json"))
+    found = solve(problem, technology="opamp")
+    assert found.passed, [check for check in found.certificate.checks if not check.passed]
+    (rails,) = [check for check in found.certificate.checks if "rail" in check.name]
+    assert rails.passed
