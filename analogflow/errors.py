@@ -47,6 +47,8 @@ class UnstableManifold(AnalogflowError):
 class NoCell(AnalogflowError):
     """A technology has no cell for a block; the text names block, source line and technologies that have one."""
 
+    exit_code = 2
+
 
 class SimulationFailed(AnalogflowError):
     """A simulation broke down (crash, time limit, no convergence); the text names cause and model variable."""

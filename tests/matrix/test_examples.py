@@ -1,0 +1,70 @@
+"""Every shipped example in every technology, by default: it passes, or is refused in one sentence before anything runs."""
+
+from pathlib import Path
+
+import pytest
+
+from analogflow.cli import main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FAMILY = {
+    "attention_three_tokens.json": "attention",
+    "hopfield_law.json": "hopfield",
+    "hopfield_rest.json": "hopfield",
+    "langevin_coupled.json": "langevin",
+    "langevin_double_well.json": "langevin",
+    "paper_channel.csv": "capacity",
+    "rate_distortion_hamming.json": "rate-distortion",
+    "transport_cooling.json": "transport",
+    "transport_three.json": "transport",
+}
+FEW = {"langevin_double_well.json"}
+"""Laws whose document says that a default run has too few samples to tell."""
+
+LAWS = {"hopfield_law.json", "langevin_coupled.json", "langevin_double_well.json"}
+CASES = [
+    (given, technology)
+    for given in (*sorted(path.name for path in (EXAMPLES / "data").iterdir()),
+                  *sorted(path.name for path in (EXAMPLES / "flows").glob("*.toml")))
+    for technology in ("ideal", "opamp", "translinear")
+]  # fmt: skip
+
+
+def solved(given, technology, engine, capsys):
+    words = [FAMILY[given], str(EXAMPLES / "data" / given)] if given in FAMILY else [str(EXAMPLES / "flows" / given)]
+    code = main(["solve", *words, "--technology", technology, "--engine", engine])
+    said = capsys.readouterr()
+    if code == 2:
+        assert not said.out
+        assert said.err.startswith("analogflow: ")
+        assert said.err.strip().endswith(".")
+        assert len(said.err.strip().splitlines()) == 1
+    elif code == 1 and given in FEW:
+        assert "too few" in said.out
+        assert "failed" not in said.out
+    else:
+        assert code == 0, said.out + said.err
+    return code
+
+
+def test_every_example_is_tried():
+    assert set(FAMILY) <= {given for given, _ in CASES}
+    assert all(given in FAMILY or given.endswith(".toml") for given, _ in CASES)
+
+
+@pytest.mark.parametrize(("given", "technology"), [case for case in CASES if case[0] not in LAWS])
+def test_an_example_works_on_the_block_engine_or_is_refused(given, technology, capsys):
+    assert solved(given, technology, "block", capsys) == 0 or technology != "ideal"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("given", "technology"), [case for case in CASES if case[0] in LAWS])
+def test_the_law_of_an_example_is_told_on_the_block_engine_or_refused(given, technology, capsys):
+    assert solved(given, technology, "block", capsys) in ({0, 1} if technology == "ideal" else {0, 1, 2})
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("given", "technology"), CASES)
+def test_an_example_works_in_ngspice_or_is_refused(given, technology, capsys):
+    solved(given, technology, "ngspice", capsys)
