@@ -31,7 +31,7 @@ def products_error(parts: PartSet, count: int) -> float:
 def rounding_error(series: str) -> float:
     """Relative error of a ratio of preferred values: values are spread evenly over the step between two neighbours.
 
-    A leg of a crossbar that is off by a part in a hundred moves an exponent by a hundredth of a nat, so that it is one of the
-    answer's nats or shares too.
+    A leg of a crossbar that is off by a part in a hundred moves an exponent by a hundredth of a nat, and the answer
+    by about as many nats or shares.
     """
     return math.log(10.0) / len(SERIES[series]) / math.sqrt(12.0)

@@ -171,7 +171,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
 
 
 def _decided(graph: BlockGraph) -> dict[str, float]:
-    """How far comparators take themselves and the sums they enter once they decide, whether or not the ensemble came to that.
+    """How far comparators take themselves and the sums they enter once they decide, which the ensemble may not come to.
 
     A circuit decides for good, and with its own errors, where the flow's comparator is still between its two values.
     """

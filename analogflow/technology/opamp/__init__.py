@@ -86,7 +86,7 @@ def _check_junctions(brief: Brief, parts: PartSet) -> None:
 
 
 def _accuracy(brief: Brief, parts: PartSet, elements: Sequence[Element]) -> float:
-    """What exact values leave: junctions at full scale, the products, and the delays of loops where the path is the answer."""
+    """What exact values leave: junctions at full scale, products, and delays of loops where the path is the answer."""
     macros = [e.macro for e in elements if isinstance(e, Instance)]
     error = products_error(parts, macros.count(parts.multiplier.name))
     if any(isinstance(e, BipolarTransistor) for e in elements):
