@@ -11,11 +11,11 @@ from analogflow.studies import read_experiment
 from analogflow.studies.statistics import errors_at, quantile_estimate
 
 EXPERIMENT = Path(__file__).with_suffix(".toml")
-HEAD = ("temperature", "mismatch", "error of the mean", "error of the covariance / T", "chains that agree")
+HEAD = ("temperature", "mismatch", "error of the mean", "error of the covariance / T", "confirmed")
 
 
 def laws(study, dataset):
-    """Rows of the median errors of mean and covariance, the latter over the temperature, and of restarts that agree."""
+    """Rows of the median errors of mean and covariance, the latter over the temperature, and of laws confirmed."""
     rows = []
     for name, problem in study.problems.items():
         for delta in study.mismatch:
