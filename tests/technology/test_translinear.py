@@ -88,6 +88,22 @@ def test_rate_distortion_and_transport_follow_their_flows(temperature):
     assert abs(trajectory.final("plan") - exact[-1]).max() < 2e-4
 
 
+@pytest.mark.ngspice
+def test_masses_that_do_not_sum_to_1_make_the_same_circuit_and_their_own_plan():
+    cost, row, column = [[1, 2, 3], [2, 1, 2]], np.array([0.5, 0.5]), np.array([0.2, 0.3, 0.5])
+    one, ten = (compiled(Transport(cost=cost, row=m * row, column=m * column, epsilon=0.5)) for m in (1.0, 10.0))
+    path, larger = run(one, 30.0), run(ten, 30.0)
+    for name, factor in (("u", 1.0), ("scaled", 10.0), ("plan", 10.0)):
+        np.testing.assert_allclose(larger.values[name][-1], factor * path.values[name][-1], rtol=1e-6, atol=1e-6)
+    assert abs(larger.values["plan"] - exact_path(ten, larger, "plan")).max() < 5e-2
+    # Sinkhorn's own iteration, at the masses as they are given.
+    kernel, v = np.exp(-np.array(cost) / 0.5), np.ones(3)
+    for _ in range(1000):
+        u = 10 * row / (kernel @ v)
+        v = 10 * column / (kernel.T @ u)
+    assert float(larger.final("cost")[0]) == pytest.approx(np.sum(u[:, None] * kernel * v * cost), rel=1e-3)
+
+
 def sensitivity():
     z = capacity_reference(PAPER).input_distribution
     P = PAPER.transition

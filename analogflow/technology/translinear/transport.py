@@ -55,6 +55,8 @@ def transport(brief: Brief) -> Realisation:
     if "epsilon" in flow.states:
         raise NoCell("the technology 'translinear' holds ε in the areas of its transistors; take 'opamp' for a schedule.")
     C, row, column = (np.asarray(flow.constants[name]) for name in ("C", "a", "b"))
+    mass = float(row.sum())
+    row, column = row / mass, column / mass
     kernel = np.exp(-(C - C.min(axis=1, keepdims=True)) / float(flow.constants["epsilon"]))
     check_areas(kernel, "the row", "the cost over epsilon")
     if column.max() / column.min() > _WIDEST:
@@ -81,13 +83,13 @@ def transport(brief: Brief) -> Realisation:
         )
         groups.append(Group(f"u{j}", f"sum and integrator of column {j}", elements))
     groups.append(Group("loop", "common mode", tuple(_mass_loop(parts))))
-    mean = np.eye(columns) - column / column.sum()
+    mean = np.eye(columns) - column
     offset = float(column @ start)
     plan = tuple(f"i(vp{i}_{j})" for i in range(rows) for j in range(columns))
     readings = {
         "u": Reading(tuple(bases), frozen(mean / v_t), frozen(np.full(columns, offset))),
-        "scaled": Reading(tuple(bases), frozen(column[:, None] * mean / v_t), frozen(column * offset)),
-        "plan": Reading(plan, frozen(np.ones(rows * columns)), shares=bias.tail),
+        "scaled": Reading(tuple(bases), frozen(mass * column[:, None] * mean / v_t), frozen(mass * column * offset)),
+        "plan": Reading(plan, frozen(np.full(rows * columns, mass)), shares=bias.tail),
     }
     return assembled(brief, groups, readings, bias, bias.time_constant * v_t / _FULL, _FULL)
 
