@@ -5,6 +5,7 @@ import pytest
 
 import analogflow as af
 from analogflow.block_engine import VectorField, integrate, march, method_for
+from analogflow.errors import AnalogflowError
 from analogflow.passes import pruned, rescaled, scale, unfolded
 from analogflow.passes.scaling import FILL, ensemble_starts, intervals, reach
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
@@ -120,3 +121,15 @@ def test_units_of_ones_choice_change_nothing():
     same = rescaled(graph, scales, {})
     states = graph.initial() + 0.1
     np.testing.assert_array_equal(VectorField(same)(0.0, states), VectorField(graph)(0.0, states))
+
+
+def test_masses_that_no_scale_carries_are_to_be_divided_by_their_sum():
+    cost, row, column = [[1, 2, 3], [2, 1, 2]], np.array([0.5, 0.5]), np.array([0.2, 0.3, 0.5])
+    with pytest.raises(
+        AnalogflowError, match=r"machine units: a signal .*; scale the problem \(masses: divide each by their"
+    ):
+        heavy = Transport(cost=cost, row=1e7 * row, column=1e7 * column, epsilon=0.5)
+    with pytest.raises(
+        AnalogflowError, match=r"machine units: a signal .*; scale the problem \(masses: divide each by their"
+    ):
+        af.compile(af.flows.transport(heavy), technology="opamp")

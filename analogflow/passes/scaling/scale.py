@@ -169,9 +169,11 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         options={"time_limit": 20.0, "mip_rel_gap": 1e-3},
     )
     if solved.x is None:
+        why = "" if solved.status == 2 else f" ({solved.message})"
         raise AnalogflowError(
-            f"no scales keep all signals within {FILL:g} machine units ({solved.message}); a product is far smaller than "
-            "its factors. Scale the problem, or take the technology 'ideal'."
+            f"no scales keep all signals within {FILL:g} machine units{why}: a signal is too large or too small, or a "
+            "product far smaller than its factors; scale the problem (masses: divide each by their sum), or take the "
+            "technology 'ideal'."
         )
     scales = {node: significant(10 ** solved.x[column[node]]) for node in nodes}
     for node in graph.order():
