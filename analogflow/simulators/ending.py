@@ -39,6 +39,9 @@ _FAR = 1e-3
 _RANK, _MOST_STATES = 1e-12, 256
 """Relative size below which a direction moves nothing; states beyond which the matrix is not looked at."""
 
+_UNDAMPED = 0.98
+"""Share of its extent in one quarter of a run that a swing keeps in the next if it does not die down."""
+
 _POINTS = 256
 _CLEAR, _FAINT = (0.02, 0.9), 0.999
 """Ratios of two moves after one another from which a rate is read well, and up to which it is read at all."""
@@ -111,6 +114,10 @@ def creep_of(time: Array, values: Array) -> Creep:
     factor that is squared from one octave to the next, and by the same factor from one stretch of time to the next.
     """
     end = float(time[-1])
+    if _swings(time, values):
+        span = time >= 0.75 * end
+        slopes = np.diff(values[span], axis=0) / np.diff(time[span])[:, None]
+        return Creep(float(abs(slopes).max()), float("inf"))
     wanted = np.concatenate([np.geomspace(end / 2 ** (_OCTAVES + 1), end, _POINTS // 2), np.linspace(0, end, _POINTS // 2)])
     rows = np.unique([*np.searchsorted(time, wanted).clip(0, len(time) - 1), len(time) - 2, len(time) - 1])
     rows = rows[np.diff(time[rows], prepend=-1.0) > 0]
@@ -139,3 +146,15 @@ def creep_of(time: Array, values: Array) -> Creep:
             return found
         faint = found if np.isinf(faint.left) else faint
     return faint
+
+
+def _swings(time: Array, values: Array) -> bool:
+    """Whether something turns back twice in the last quarter of a run, and moves as far there as in the quarter before."""
+    ends = np.searchsorted(time, [0.5 * time[-1], 0.75 * time[-1]])
+    before, last = values[ends[0] : ends[1]], values[ends[1] :]
+    if len(before) < 3 or len(last) < 4:
+        return False
+    turns = (np.diff(np.sign(np.diff(last, axis=0)), axis=0) != 0).sum(axis=0)
+    return bool(
+        ((turns >= 2) & (np.ptp(last, axis=0) >= _UNDAMPED * np.ptp(before, axis=0)) & (np.ptp(last, axis=0) > 0)).any()
+    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from analogflow.errors import AnalogflowError
 from analogflow.outcome import Outcome
-from analogflow.problems import Channel, Hopfield, RateDistortion, Transport
+from analogflow.problems import Channel, Equations, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_convergence, input_types, rate_distortion_relaxation, transport_reference
 from analogflow.reference.transport.spectrum import sinkhorn_spectrum
 from analogflow.trajectory import Trajectory
@@ -59,6 +59,8 @@ def ending(problem: Any, run: Trajectory, ended: Check, others: Sequence[Check],
         return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {tolerance:g} as it stands.")
     needed = time_needed(problem, run, tolerance)
     seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
+    if needed is None and isinstance(problem, Equations):
+        seen += "; if its path is the answer, give it an end time (time = …)"
     return dataclasses.replace(ended, detail=f"{ended.detail} It {creeps}; {why}{seen}.")
 
 

@@ -6,7 +6,7 @@ import pytest
 from analogflow import Channel, Flow, Transport, certify, solve
 from analogflow.cli import main
 from analogflow.outcome import Outcome
-from analogflow.problems import Hopfield, RateDistortion
+from analogflow.problems import Equations, Hopfield, RateDistortion
 from analogflow.validation.ending import time_needed
 
 CASCADE = Channel([[1.0, 0.0], [0.99978388517686712, 0.00021611482313288466]])
@@ -93,6 +93,19 @@ def test_a_flow_of_ones_own_is_told_the_time_from_its_path():
     assert not short.passed  # where it goes is proved by nobody
     assert 6000 < needed(short) < 16000
     assert solve(flow, engine="block", time_constants=short.time_needed).passed
+
+
+@pytest.mark.parametrize("damping", [0.0, 2e-3])
+def test_what_swings_for_ever_is_told_no_time_but_how_to_end_it(damping):
+    swing = Equations(states={"x": 1.0, "v": 0.0}, equations={"x": "v", "v": f"-x - {damping}*v"})
+    solution = solve(swing, engine="block", time_constants=500.0)
+    assert not solution.passed
+    if damping:  # the twin: it dies down by a factor of e in 1000 τ, and is told when
+        assert "give it an end time" not in ended(solution).detail
+        return
+    assert solution.time_needed is None
+    assert "still creeps at 1 per τ" in ended(solution).detail
+    assert "no end of that can be seen; if its path is the answer, give it an end time (time = …)" in ended(solution).detail
 
 
 def test_time_for_an_approach_like_a_power_follows_it():
