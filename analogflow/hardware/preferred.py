@@ -273,8 +273,11 @@ def _crossbar_rows(
     except BadInput as fault:
         given = str(fault).partition(";")[0]
         raise BadInput(f"the channel's crossbar in transistors: {given}; {_TOO_SMALL}") from None
-    tail, *others = (chosen[f"{name}_e"] / resistors[f"{name}_e"].resistance for name in ("tail_sink", "sink_a", "sink_b"))
-    moved = crossbar.sensitivity @ (crossbar.weights[:, -2:] @ np.log(np.array(others) / tail))
+    # A column of reference that no row needs has no sink.
+    sinks = [f"{name}_e" for name in ("tail_sink", "sink_a", "sink_b")]
+    tail, *others = (chosen[name] / resistors[name].resistance if name in resistors else 1.0 for name in sinks)
+    off = [np.log(other / tail) if name in resistors else 0.0 for name, other in zip(sinks[1:], others, strict=True)]
+    moved = crossbar.sensitivity @ (crossbar.weights[:, -2:] @ np.array(off))
     values = {
         name: float(value)
         for row, values in zip(names, rounding.parts, strict=True)

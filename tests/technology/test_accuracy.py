@@ -106,3 +106,9 @@ def test_a_decision_that_a_circuit_takes_by_itself_has_room():
     assert found.passed, [check for check in found.certificate.checks if not check.passed]
     (rails,) = [check for check in found.certificate.checks if "rail" in check.name]
     assert rails.passed
+
+
+def test_a_channel_that_needs_no_reference_column_gets_its_values():
+    for transition in ([[0.9, 0.1], [0.2, 0.8]], [[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]):
+        circuit = af.compile(af.flows.capacity(af.Channel(transition), form="logdomain"), technology="translinear")
+        assert af.preferred(circuit).accuracy >= circuit.accuracy
