@@ -63,12 +63,13 @@ def test_sound_answers_are_confirmed(family, engine):
 
 
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
-def test_two_chains_of_a_double_well_and_of_coupled_variables_agree(engine):
+def test_two_short_chains_that_agree_are_not_confirmed(engine):
     double = Langevin(energy="(x**2 - 1)**2", variables=["x"], temperature=0.5)
     coupled = Langevin(energy="x**2 + y**2 + x*y", variables=["x", "y"], temperature=0.3)
     for problem in (double, coupled):
         found = af.verify(problem, engine=engine, seed=1, time_constants=150)
-        assert found.verdict.name == "confirmed"
+        assert found.verdict.name == "too few samples to tell"
+        assert not found.passed
 
 
 @pytest.mark.ngspice
