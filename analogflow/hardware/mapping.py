@@ -150,23 +150,29 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float 
         raise BadInput(f"limit is {limit!r}; give a positive number: the largest distance from the flow over its peak.")
     board = board if isinstance(board, Board) else load_board(board)
     graph = fuse(flow.graph())[0]
+    found = _held(flow, graph, board, limit)
+    return found if found.fits else dataclasses.replace(found, suggestions=tuple(_suggestions(flow, graph, board, limit)))
+
+
+def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
+    """What `map_flow` finds, without what would fit instead."""
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
-        return _misfit(flow, graph, board, needs, shortages(needs, board), "too large to be counted further")
+        return _misfit(board, needs, shortages(needs, board), "too large to be counted further")
     taken = take_apart(graph, flow.answer, board.functions, board.comparators)
     needs = count_needs(unscaled(taken.couplings), board)
     # What scaling decides is counted after it.
     short = [*([taken.refusal] if taken.refusal else []), *shortages(_settled(needs, board), board)]
     if short:
-        return _misfit(flow, graph, board, needs, short, taken.note)
+        return _misfit(board, needs, short, taken.note)
     try:
         mended, _ = stabilise(graph, flow.keeps, gauge=flow.gauge, mend=flow.mend, end_time=flow.end_time)
         taken = take_apart(fuse(mended)[0], flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
-        return _misfit(flow, graph, board, needs, [str(fault)], taken.note)
+        return _misfit(board, needs, [str(fault)], taken.note)
     run = nominal_run(taken.graph, flow.end_time)
     if not run.finished:
-        return _misfit(flow, graph, board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
+        return _misfit(board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
     # At times that do not depend on a solver's steps, so that the same flow is laid out the same way everywhere.
     times = np.unique([*np.linspace(0.0, run.end, _POINTS), *np.geomspace(1e-6 * run.end, run.end, _POINTS // 4)])
     states = nominal_path(taken.graph, run.peaks, times)[:, taken.columns()]
@@ -178,7 +184,7 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float 
     needs = count_needs(scaled, board)
     short = shortages(needs, board)
     if short:
-        return _misfit(flow, graph, board, needs, short, taken.note)
+        return _misfit(board, needs, short, taken.note)
     judge = functools.partial(_judged, flow, graph, fuse(mended)[0], run=run, limit=limit)
     found = judge(_lay_out(board, taken, scaled), needs=needs)
     if "rounded" not in found.followed or found.followed["rounded"].relative <= _FINE * limit or board.kind == "patch":
@@ -300,14 +306,12 @@ def _judged(
         if binding:
             # Coarse coefficients of a layout that is wrong with exact ones say nothing.
             break
-    suggestions = _suggestions(flow, graph, board, finer=True) if binding else []
     return Mapping(
         board,
         not binding,
         tuple(binding),
         needs,
         board.has,
-        suggestions=tuple(suggestions),
         configuration=laid.configuration,
         readout=laid.readout,
         seconds_per_time_constant=laid.seconds,
@@ -341,42 +345,34 @@ def _settled(needs: abc.Mapping[str, int], board: Board) -> dict[str, int]:
     return {unit: count for unit, count in needs.items() if unit not in scaled}
 
 
-def _misfit(flow: Flow, graph: BlockGraph, board: Board, needs: dict[str, int], binding: list[str], note: str) -> Mapping:
-    return Mapping(
-        board, False, tuple(binding), needs, board.has, suggestions=tuple(_suggestions(flow, graph, board)), note=note
-    )
+def _misfit(board: Board, needs: dict[str, int], binding: list[str], note: str) -> Mapping:
+    return Mapping(board, False, tuple(binding), needs, board.has, note=note)
 
 
-def _suggestions(flow: Flow, graph: BlockGraph, board: Board, *, finer: bool = False) -> list[str]:
-    others = [other for name in BOARDS if name != board.name and _has_room(flow, graph, other := load_board(name))]
-    if finer:
-        bits = board.coefficient_bits.value
-        return [
-            f"{other.title} has enough of each unit and coefficients of {other.coefficient_bits.value:g} bits: map it there"
-            for other in others
-            if other.coefficient_bits.value > bits
-        ]
-    found = [f"{other.title} has enough of each unit: map it there" for other in others]
+def _suggestions(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> list[str]:
+    """Other boards that the flow does fit, and the largest smaller problem that fits this one: each was tried."""
+    others = [load_board(name) for name in BOARDS if name != board.name]
+    found = [f"{other.title}: it fits there (--board {other.name})" for other in others if _fits(flow, graph, other, limit)]
     if flow.family in FAMILIES and flow.problem is not None:
         low, high = 1, size(flow.problem)
         name = ""
         # Needs grow with the size, so that the largest that fits is found by halving.
         while high - low > 1:
             middle = (low + high) // 2
-            fitting = _smaller_fits(flow, board, middle)
+            fitting = _smaller_fits(flow, board, middle, limit)
             low, high, name = (middle, high, fitting) if fitting else (low, middle, name)
-        found += [f"{name} would have room"] if name else []
+        found += [f"{name} would fit"] if name else []
     return found
 
 
-def _smaller_fits(flow: Flow, board: Board, count: int) -> str:
-    """Name of the smaller problem if there is room for its flow; else nothing."""
+def _smaller_fits(flow: Flow, board: Board, count: int, limit: float) -> str:
+    """Name of the smaller problem if its flow fits; else nothing."""
     try:
         part = smaller(flow.problem, count)
         if part is None:
             return ""
         reduced = FAMILIES[flow.family](part[0], form=flow.form)
-        return part[1] if _has_room(reduced, fuse(reduced.graph())[0], board) else ""
+        return part[1] if _fits(reduced, fuse(reduced.graph())[0], board, limit) else ""
     except AnalogflowError:
         return ""
 
@@ -387,9 +383,8 @@ def _hopeless(graph: BlockGraph, board: Board) -> bool:
     return signals > _MANY_SIGNALS and graph.size > board.has["integrators"]
 
 
-def _has_room(flow: Flow, graph: BlockGraph, board: Board) -> bool:
-    if _hopeless(graph, board):
+def _fits(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> bool:
+    try:
+        return _held(flow, graph, board, limit).fits
+    except AnalogflowError:
         return False
-    taken = take_apart(graph, flow.answer, board.functions, board.comparators)
-    needs = count_needs(unscaled(taken.couplings), board)
-    return not taken.refusal and not shortages({**needs, "potentiometers": 0, "inverters": 0}, board)

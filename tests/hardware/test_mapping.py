@@ -98,8 +98,32 @@ def test_what_binds_is_named_with_numbers(name, board, unit, count):
 
 def test_what_would_fit_is_said():
     mapping = map_flow(FLOWS["hopfield of eight"], "lucidac")
-    assert "a network of 3 visible and 3 hidden states would have room" in mapping.suggestions
+    assert "a network of 3 visible and 3 hidden states would fit" in mapping.suggestions
     assert any(sentence.startswith("HCDCv2") for sentence in mapping.suggestions)
+
+
+def written(equations, **start) -> Flow:
+    return Flow(equations, {name: np.array([value]) for name, value in start.items()}, end_time=20.0)
+
+
+def van_der_pol(x, y):
+    return y, 5 * (1 - x * x) * y - x
+
+
+def chua(x, y, z):
+    # Matsumoto, IEEE Trans. Circuits Syst. 31 (1984) 1055, with the constants of the double scroll.
+    diode = -0.714 * x - 0.2145 * (abs(x + 1) - abs(x - 1))
+    return 15.6 * (y - x - diode), x - y + z, -28 * y
+
+
+def test_a_board_is_suggested_only_where_the_flow_fits():
+    # The double scroll has room on two boards and fits none; Van der Pol's relaxations fit one, and the other three say so.
+    double_scroll = written(chua, x=0.7, y=0.0, z=0.0)
+    relaxing = written(van_der_pol, x=0.5, y=0.0)
+    for flow, fitting in ((double_scroll, []), (relaxing, ["(--board lucidac)"])):
+        mapping = map_flow(flow, "that")
+        assert not mapping.fits
+        assert [sentence[sentence.index("(--board") :] for sentence in mapping.suggestions] == fitting
 
 
 def board_with(tmp_path, **units) -> Any:
