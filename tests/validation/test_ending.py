@@ -95,16 +95,16 @@ def test_a_flow_of_ones_own_is_told_the_time_from_its_path():
     assert solve(flow, engine="block", time_constants=short.time_needed).passed
 
 
-@pytest.mark.parametrize("damping", [0.0, 2e-3])
+@pytest.mark.parametrize("damping", [0.0, 2e-2])
 def test_what_swings_for_ever_is_told_no_time_but_how_to_end_it(damping):
     swing = Equations(states={"x": 1.0, "v": 0.0}, equations={"x": "v", "v": f"-x - {damping}*v"})
-    solution = solve(swing, engine="block", time_constants=500.0)
+    solution = solve(swing, engine="block", time_constants=100.0)
     assert not solution.passed
-    if damping:  # the twin: it dies down by a factor of e in 1000 τ, and is told when
+    if damping:  # the twin: it dies down by a factor of e in 100 τ
         assert "give it an end time" not in ended(solution).detail
         return
     assert solution.time_needed is None
-    assert "still creeps at 1 per τ" in ended(solution).detail
+    assert 0.95 < solution.run.creep.speed < 1.001
     assert "no end of that can be seen; if its path is the answer, give it an end time (time = …)" in ended(solution).detail
 
 
