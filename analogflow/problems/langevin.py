@@ -27,6 +27,9 @@ _MOST_VARIABLES = 16
 _RADII = (30.0, 3e4, 3e7)
 """Distances from the start between which, and twice them, an energy must rise."""
 
+_SHELL = np.geomspace(1.0, 1.25, 257)
+"""Distances, over each of these, at which the least counts: an energy that swings may lie higher at one by chance."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Langevin:
@@ -188,7 +191,11 @@ def _not_confining(problem: Langevin) -> list[str]:
     near = problem.start + np.linspace(0, 3, 13)[:, None, None] * directions
     with np.errstate(all="ignore"):
         energy, mobility = problem.energy_at(near), np.einsum("...ii->...i", problem.mobility_at(near))
-        pairs = [[problem.energy_at(problem.start + radius * directions) for radius in (r, 2 * r)] for r in _RADII]
+        shells = _SHELL[:, None, None] * directions
+        pairs = [
+            [np.fmin.reduce(problem.energy_at(problem.start + radius * shells), axis=0) for radius in (r, 2 * r)]
+            for r in _RADII
+        ]
     if not np.isfinite(energy).all():
         x = near[~np.isfinite(energy)][0]
         return [f"energy is not finite at {dict(zip(problem.variables, x.round(3).tolist(), strict=True))}"]

@@ -25,6 +25,8 @@ REFUSED = [
     ({"energy": "tanh(x)**2 + 1e-30*x"}, r"energy does not confine"),
     ({"energy": "0.2*log(1 + x**2)", "temperature": 1.0}, r"energy does not confine: .* and farther out"),
     ({"energy": "0.0*x"}, r"energy does not confine"),
+    ({"energy": "1 - cos(x)"}, r"energy does not confine"),
+    ({"energy": "sin(x)**2", "temperature": 0.1}, r"energy does not confine"),
     ({"energy": "log(x) + x**2"}, r"energy is not finite at \{'x': "),
     ({"variables": []}, r"there are 0 variables; give from 1 to 16"),
     ({"variables": "x"}, r"variables is 'x'; give a list of names"),
