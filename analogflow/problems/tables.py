@@ -201,8 +201,21 @@ def _is_number(cell: str) -> bool:
 def _cell(cell: str, path: Path, row: int, column: int) -> float:
     # float() also takes '1_0', which no spreadsheet means as ten, and the digits of every script.
     if "_" in cell or not _is_number(cell):
-        raise BadInput(f"{str(path)!r}, row {row}, column {column}: {cell[:40]!r} is not a number.")
+        raise BadInput(f"{str(path)!r}, row {row}, column {column}: {cell[:40]!r} is not a number; {_remedy(cell)}.")
     return float(cell)
+
+
+def _remedy(cell: str) -> str:
+    """What to write in place of a cell that is no number."""
+    if not cell:
+        return "write 0 for a probability of zero, and delete a comma at the end of the row"
+    if ";" in cell or "\t" in cell:
+        return "write commas between the cells and points in the numbers, as in 0.9,0.1"
+    if cell.endswith("%") and _is_number(share := cell[:-1].strip()):
+        return f"write the share of 1: {float(share) / 100:g}"
+    if _is_number(point := cell.replace(",", ".")):
+        return f"write it with a point: {point}"
+    return "write a plain number such as 0.25"
 
 
 def read_npy_matrix(path: str | Path) -> NDArray[np.float64]:
