@@ -208,6 +208,11 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
     sums = matrix.sum(axis=1)
     if not _distributions(matrix) and _distributions(matrix.T):
         return ["the columns sum to 1 and the rows do not, so each column seems to be an input; give the transposed matrix"]
+    totals = [f"{name} {k + 1}" for name, lines in (("column", matrix.T), ("row", matrix)) for k in _totals(lines)]
+    if totals and not _distributions(matrix):
+        holds, them = ("holds", "it") if len(totals) == 1 else ("hold", "them")
+        said = f"{' and '.join(totals)} {holds} the sums of the others, as totals do: delete {them}, then divide each row"
+        return [f"{said} by its sum"]
     for i in np.flatnonzero(abs(sums - 1) > ROW_SUM_TOLERANCE)[:3]:
         faults.append(
             f"row {i + 1} sums to {sums[i]:.12g}; rows must sum to 1 within {ROW_SUM_TOLERANCE:g}: divide each by its sum"
@@ -215,6 +220,12 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
     for j in np.flatnonzero(matrix.max(axis=0) == 0)[:3]:
         faults.append(f"output symbol {j + 1} is never produced (its column is all zeros); remove the column")
     return faults
+
+
+def _totals(lines: NDArray[np.float64]) -> list[int]:
+    """Which of these, if it is one only, is the sum of all others; of two it can not be told."""
+    found = np.flatnonzero((abs(lines.sum(axis=0) - 2 * lines) <= ROW_SUM_TOLERANCE * lines.max()).all(axis=1))
+    return found.tolist() if len(lines) > 2 and len(found) == 1 else []
 
 
 def _distributions(rows: NDArray[np.float64]) -> bool:

@@ -48,6 +48,20 @@ def test_bad_matrix_is_refused(reason):
         Channel(BAD_MATRICES[reason])
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([[7, 3, 10], [2, 8, 10]], "column 3 holds the sums of the others, as totals do: delete it, then divide each row"),
+        ([[7, 3], [2, 8], [9, 11]], "row 3 holds the sums of the others"),
+        ([[7, 3, 10], [2, 8, 10], [9, 11, 20]], "column 3 and row 3 hold the sums of the others, .*: delete them, then"),
+        ([[7, 3, 5], [2, 8, 5]], "row 1 sums to 15; rows must sum to 1 within 1e-09: divide each by its sum"),
+    ],
+)
+def test_totals_of_a_cross_table_are_to_be_deleted(counts, said):
+    with pytest.raises(BadInput, match=said):
+        Channel(counts)
+
+
 BAD_FILES = {
     ("a.csv", "row 2, column 3: 'maybe' is not a number"): "0.5,0.25,0.25\n0.5,0.25,maybe\n",
     ("a.csv", "row 3: 2 entries where the first row has 3"): "0.5,0.25,0.25\n0.5,0.25,0.25\n1,0\n",
