@@ -332,3 +332,13 @@ def test_laws_of_people():
     right = math.gamma(0.5) / math.gamma(1 / 6) * 2000 ** (-1 / 3)
     assert abs(law.covariance[0, 0] - right) <= law.gap <= 1e-12
     assert boltzmann_law(Langevin("5000*x**2", ["x"], 1.0)).covariance[0, 0] == pytest.approx(1e-4, rel=1e-14)
+
+
+def test_where_a_solution_ends_is_said():
+    """x = 1/(1 − t) runs away at 1, and h = (1 − t/2)² is no solution beyond 2 that a formula with a root can follow."""
+    with pytest.raises(SimulationFailed, match=r"^the solution runs away near t = 1 τ, .* before it in place of 2 τ"):
+        path_end(lambda s: {"x": s["x"] ** 2}, {"x": np.ones(1)}, 2.0)
+    with pytest.raises(
+        SimulationFailed, match=r"^the solution runs away or stops being a real number near t = (2|1\.99\d*) τ"
+    ):
+        path_end(lambda s: {"h": -np.sqrt(s["h"])}, {"h": np.ones(1)}, 5.0)

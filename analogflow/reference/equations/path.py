@@ -16,6 +16,9 @@ __all__ = ["EquationsReference", "equations_reference", "path_end"]
 
 Array = NDArray[np.float64]
 
+_AWAY = 1e6
+"""Size of a state, over that at the start, from which on a solution that can not be followed runs away."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EquationsReference:
@@ -71,12 +74,17 @@ def path_end(
         parts = np.split(y, np.cumsum([value.size for value in states.values()])[:-1])
         return {name: part.reshape(value.shape) for (name, value), part in zip(states.items(), parts, strict=True)}
 
-    def field(_: float, y: Array) -> Array:
+    start, ends = np.concatenate([value.ravel() for value in states.values()]), []
+    reached = [0.0, 0.0]  # the last time at which the rates were finite, and the largest state there
+
+    def field(t: float, y: Array) -> Array:
         with np.errstate(all="ignore"):
             rate = rates(unpacked(y))
-        return np.concatenate([np.ravel(rate[name]) for name in states])
+        together = np.concatenate([np.ravel(rate[name]) for name in states])
+        if np.isfinite(together).all():
+            reached[:] = t, float(abs(y).max())
+        return together
 
-    start, ends = np.concatenate([value.ravel() for value in states.values()]), []
     size = float(abs(start).max()) or min(float(abs(field(0.0, start)).max()), 1.0)
     size = size if 0 < size < np.inf else 1.0
     for method, tolerance in (("DOP853", 1e-12), ("Radau", 1e-10)):
@@ -85,6 +93,10 @@ def path_end(
                 field, (0.0, time), start, method=method, rtol=tolerance, atol=1e-2 * tolerance * size, t_eval=[time]
             )
         if not run.success or not np.size(run.y) or not np.isfinite(run.y).all():
-            raise SimulationFailed(f"the reference integration by {method} stopped before {time:g} τ: {run.message}")
+            away = "runs away" if reached[1] > _AWAY * size else "runs away or stops being a real number"
+            raise SimulationFailed(
+                f"the solution {away} near t = {reached[0]:.4g} τ, where the reference integration by {method} stopped: "
+                f"give an end time before it in place of {time:g} τ, or mend the equations."
+            )
         ends.append(run.y[:, -1])
     return unpacked(ends[0]), float(abs(ends[0] - ends[1]).max())
