@@ -266,7 +266,7 @@ def test_a_worker_that_is_killed_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_the_design_names_its_condition_before_anything_is_written(tmp_path: Path) -> None:
-    study = af.Study(af.Channel(PAPER), forms=("accelerated",), technologies=("translinear",))  # pyright: ignore
+    study = af.Study(af.Channel(PAPER), forms=("accelerated",), technologies=("translinear",), engine="ngspice")  # pyright: ignore
     with pytest.raises(af.AnalogflowError, match="accelerated"):
         run_study(study, tmp_path / "a", AtOnce())
     assert not (tmp_path / "a").exists()
