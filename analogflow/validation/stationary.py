@@ -195,6 +195,7 @@ def law_checks(
     allowed: float = 0.0,
     gaps: tuple[ArrayLike, ArrayLike] = (0.0, 0.0),
     unseen: str = "",
+    heavy: str = "",
 ) -> tuple[Check, ...]:
     """Whether the mean and the covariance are right within their standard errors, or whether too little was seen to tell.
 
@@ -212,6 +213,8 @@ def law_checks(
         How far `mean` and `covariance` may themselves be off.
     unseen : str
         What of the law the run never met, as a sentence; such a run does not know its own errors, and nothing is concluded.
+    heavy : str
+        Why a covariance has no standard error, as a sentence; nothing is concluded of it then.
     """
     size = len(law.mean)
     wanted, exact = np.asarray(covariance, dtype=float), np.asarray(mean, dtype=float)
@@ -235,7 +238,8 @@ def law_checks(
         checks.append(
             power_check(
                 f"{name} agrees with the reference", off, errors, unit, samples=n, length=law.length,
-                accuracy=accuracy, allowed=allowed, gap=known, seen=seen, of=_UNITS[name],
+                accuracy=accuracy, allowed=allowed, gap=known,
+                seen=seen or (heavy if name == "covariance" else ""), of=_UNITS[name],
             )
         )  # fmt: skip
     return tuple(checks)

@@ -26,6 +26,12 @@ _IDEAL = 1e-6
 _LOOKED_AT, _DESCENT, _BARRIER = 200, 300, 1.0
 """Points of a run whose valleys are looked for, steps down into them, and height in T that parts two of them."""
 
+_OUTSIDE = 1e60
+"""Distance from the start at which the power of r that a law falls by is read off."""
+
+_ROUNDING = 1e-6
+"""Of such a power."""
+
 _RARE = 0.02
 """Share of a law that a run may leave out by chance."""
 
@@ -59,7 +65,14 @@ def certify_langevin(problem: Langevin, run: Trajectory, tolerance: float, accur
     allowed = knots + (tolerance if tolerance > _IDEAL else 0.0)
     gaps = exact.mean_gap, exact.covariance_gap
     checks = law_checks(
-        law, exact.mean, exact.covariance, accuracy=accuracy, allowed=allowed, gaps=gaps, unseen=_unseen(problem, law, exact)
+        law,
+        exact.mean,
+        exact.covariance,
+        accuracy=accuracy,
+        allowed=allowed,
+        gaps=gaps,
+        unseen=_unseen(problem, law, exact),
+        heavy=_heavy(problem),
     )
     return answer, wanted, exact.gap, errors, (ran, *checks)
 
@@ -84,6 +97,29 @@ def _unseen(problem: Langevin, law: Law, exact: BoltzmannLaw) -> str:
     return (
         f"the run was never in the valley at {where} and others like it, where the reference has {lone.mean():.0%} of its "
         f"law: {law.length:.0f} τ are too short to cross the barrier, or the circuit can not, and its own errors say nothing"
+    )
+
+
+def _heavy(problem: Langevin) -> str:
+    """Whether e^(−E/T) falls like a power of r too low for a fourth moment, as a sentence; empty if it does not.
+
+    A ball's shell grows as r^(n−1), so that along every direction the power must exceed n + 4, and along one axis alone 5.
+    """
+    size = problem.size
+    axes = np.concatenate([np.eye(size), -np.eye(size)])
+    others = np.random.default_rng(0).normal(size=(64, size))
+    others /= np.linalg.norm(others, axis=1, keepdims=True)
+    lowest = []
+    for directions in (axes, others):
+        with np.errstate(all="ignore"):
+            rise = problem.energy_at(2 * _OUTSIDE * directions) - problem.energy_at(_OUTSIDE * directions)
+        powers = rise / (problem.temperature * np.log(2))
+        lowest.append(float(powers[np.isfinite(powers)].min(initial=np.inf)))
+    if not (lowest[0] <= 5 + _ROUNDING or lowest[1] <= size + 4 + _ROUNDING):
+        return ""
+    return (
+        f"the law falls like r^-{min(lowest):.3g} only, so that squares have no variance and the covariance of a run no "
+        "standard error: no run is long enough to tell"
     )
 
 
