@@ -76,7 +76,8 @@ def _turns(plane: Array) -> Array:
 def _eigenvalues(name: str, matrix: Array, printed: str, values: list[complex]) -> Line:
     """Real parts, then imaginary parts, in one order."""
     found, paper = (
-        np.sort_complex(np.round(np.asarray(some, dtype=complex), 12)) for some in (np.linalg.eigvals(matrix), values)
+        np.sort_complex(np.round(np.asarray(some, dtype=complex), 12)).astype(np.complex128)
+        for some in (np.linalg.eigvals(matrix), values)
     )
     return Line(f"eigenvalues of {name}: real parts, then imaginary ones", np.concatenate([paper.real, paper.imag]),
                 np.concatenate([found.real, found.imag]) + 0.0, 1e-9, says=f"{printed}, C.2")  # fmt: skip

@@ -53,7 +53,9 @@ def capacity(brief: Brief) -> Realisation:
         Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),
         *(Group(f"z{i}", "emitter-coupled array and splitter", tuple(_branch(i, P[i], brief))) for i in range(inputs)),
         *(Group(f"log{j}", "ln q", tuple(stages.transdiode(f"v{j}", f"s{j}", parts, bias))) for j in range(outputs)),
-        Group("references", "entropies of the rows", tuple(_references(brief, bias, outputs, with_pair=legs.max() > 0))),
+        Group(
+            "references", "entropies of the rows", tuple(_references(brief, bias, outputs, with_pair=bool(legs.max() > 0)))
+        ),
     ]
     common = _common_mode(P, start, legs, brief, bias)
     noisy, sources = stages.noise_legs(brief, inputs, v_t)
