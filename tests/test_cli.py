@@ -34,7 +34,7 @@ def test_solve_prints_one_json_object_and_nothing_else(channel, capsys):
     assert len(out["answer"]["input_distribution"]) == 3
     assert out["reference"]["gap"] <= 1e-12
     assert out["errors"]["simplex"] < 1e-9
-    assert {"name", "passed", "detail"} == set(out["checks"][0])
+    assert {"name", "passed", "detail", "verdict"} == set(out["checks"][0])
     assert set(out["state"]) == {"u"}
     assert {"analogflow", "numpy", "python"} <= set(out["versions"])
 

@@ -105,7 +105,7 @@ def _capacity(channel: Channel, finals: Mapping[str, Array], paths: Mapping[str,
     if z.shape[1] != size:
         full[:, rows] = z
     state = _distribution(finals, "z")
-    state = state if state.shape[1] == rows.sum() else state[:, rows]
+    state = state if state.shape[1] == len(rows) else state[:, rows]
     found = {"state_nats": abs(_information(channel.transition[rows], state)[0] - reference.capacity_nats)}
     if "capacity_nats" in finals:
         found["capacity_nats"] = abs(finals["capacity_nats"][:, 0] - reference.capacity_nats)
@@ -150,7 +150,7 @@ def worth_of(problem: Any, distributions: Array) -> Worth | None:
 
 def _capacity_worth(channel: Channel, z: Array) -> Worth:
     rows, reference = channel.available, reference_of(channel)
-    positive = np.maximum(z if z.shape[1] == rows.sum() else z[:, rows], 0)
+    positive = np.maximum(z if z.shape[1] == len(rows) else z[:, rows], 0)
     shares = positive / positive.sum(axis=1, keepdims=True)
     information, pressure = _information(channel.transition[rows], shares)
     if channel.cost is None:

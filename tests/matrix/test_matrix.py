@@ -27,7 +27,7 @@ PROBLEMS = {
     "capacity": {
         "channel": {"transition": [[0.9, 0.1], [0.2, 0.8]]},
         "channel with a cost": {"transition": [[0.9, 0.1], [0.2, 0.8]], "cost": [0, 1], "cost_limit": 0.3},
-        "channel with an unavailable input": {"transition": [[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], "unavailable": [2]},
+        "channel with an unavailable input": {"transition": [[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], "unavailable": [0]},
     },
     "rate-distortion": {"two symbols": {"source": [0.6, 0.4], "distortion": TWO, "beta": 2.0}},
     "transport": {
