@@ -87,7 +87,8 @@ def netlist(
     body += playing
     started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
-    scale = min(flow.state_scale, 1.0)
+    # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
+    scale = max(min(flow.state_scale, 1.0), 1e-3 * flow.state_scale)
     body += [circuit.options or _OPTIONS.format(1e-12 * scale, 1e-18 * scale)]
     if circuit.temperature != NOMINAL_TEMPERATURE:
         body.append(f".temp {number(circuit.temperature - 273.15)}")

@@ -105,8 +105,8 @@ def _nominal(study: Study) -> Solution | str:
     try:
         engine = "block" if technology == "ideal" else engine_for(technology)
         return solve(
-            problem, form=study.forms[0], technology=technology, parts=study.parts, engine=engine,
-            time_constants=study.time_constants,
+            problem, form=study.forms[0], technology=technology, parts=None if technology == "ideal" else study.parts,
+            engine=engine, time_constants=study.time_constants,
         )  # fmt: skip
     except AnalogflowError as fault:
         return f"The nominal circuit was not run: {fault}"
