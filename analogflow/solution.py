@@ -212,7 +212,8 @@ def certificate_of(circuit: Circuit, run: Trajectory, accuracy: float | None = N
     problem = flow if flow.problem is None else flow.problem
     certificate = certify(problem, run, tolerance=allowed_error(circuit, accuracy), accuracy=accuracy)
     if circuit.parts is not None and circuit.scales:
-        rails = Check("no amplifier meets its rail", run.outcome is not Outcome.MET_RAIL, run.detail)
+        met = run.outcome is Outcome.MET_RAIL
+        rails = Check("no amplifier meets its rail", not met, run.detail if met else "")
         certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))
     return certificate
 

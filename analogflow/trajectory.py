@@ -44,6 +44,8 @@ class Creep:
         Largest magnitude on the path of what has to rest, flow units.
     resting : float
         Speed at which it would have counted as resting, flow units per τ; 0 if not known.
+    swings : bool
+        Whether it turns back again and again, and does not die down.
     """
 
     speed: float
@@ -52,6 +54,7 @@ class Creep:
     power: float = 0.0
     size: float = 1.0
     resting: float = 0.0
+    swings: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -117,7 +117,7 @@ def creep_of(time: Array, values: Array) -> Creep:
     if _swings(time, values):
         span = time >= 0.75 * end
         slopes = np.diff(values[span], axis=0) / np.diff(time[span])[:, None]
-        return Creep(float(abs(slopes).max()), float("inf"))
+        return Creep(float(abs(slopes).max()), float("inf"), swings=True)
     wanted = np.concatenate([np.geomspace(end / 2 ** (_OCTAVES + 1), end, _POINTS // 2), np.linspace(0, end, _POINTS // 2)])
     rows = np.unique([*np.searchsorted(time, wanted).clip(0, len(time) - 1), len(time) - 2, len(time) - 1])
     rows = rows[np.diff(time[rows], prepend=-1.0) > 0]

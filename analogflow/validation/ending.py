@@ -73,10 +73,10 @@ def time_needed(problem: Any, run: Trajectory, tolerance: float) -> float | None
     """Length of a run in τ, to two digits, after which what moves here would be within `tolerance` of its limit.
 
     The rate is the slowest that the problem's reference knows, or the one that the end of the path shows; None where there
-    is neither, or where the run came to rest.
+    is neither, where the run came to rest, or where it swings without end.
     """
     creep, end = run.creep, float(run.time[-1])
-    if creep is None:
+    if creep is None or creep.swings:
         return None
     aim = tolerance * creep.size
     if creep.power:

@@ -165,6 +165,8 @@ def _same(value: float, like: Mapping[str, Array]) -> Array:
 
 def _capacity(channel: Channel, errors: Mapping[str, Array], finals: Mapping[str, Array], *rest: Any) -> list[Held]:
     *_, tolerance = rest
+    costs = np.zeros(1) if channel.cost is None else channel.cost[channel.available]
+    spread = float(np.ptp(costs)) or max(float(costs.max()), np.finfo(float).tiny)
     return [
         *_asked(
             errors,
@@ -172,7 +174,7 @@ def _capacity(channel: Channel, errors: Mapping[str, Array], finals: Mapping[str
             ("capacity_nats", "capacity agrees with the reference", "nat"),
             ("certified_gap_nats", "the distribution certifies its own capacity", "nat"),
             ("simplex", "Σz stays 1", ""),
-            ("cost", "the mean cost keeps its limit", ""),
+            ("cost", "the mean cost keeps its limit", "of the costs' range", spread),
         ),
         Held("no input has a weight below 0", _below(finals["z"]), tolerance),
     ]
@@ -208,8 +210,8 @@ def _transport(problem: Transport, errors: Mapping[str, Array], *rest: Any) -> l
     # Costs count in units of their range, or of their size where they are all alike, and plans in units of the mass.
     largest = float(abs(problem.cost).max())
     unit = max((problem.span if problem.span > _ALIKE * largest else largest) * problem.mass, np.finfo(float).tiny)
-    # In a circuit of parts the sum of a row is one ratio of two of them, relative to the row.
-    rows = ROW_LIMIT if tolerance <= _SHARP else tolerance * float(problem.row.max())
+    # In a circuit of parts the sum of a row is one ratio of two of them, relative to the row; errors are over the mass.
+    rows = ROW_LIMIT if tolerance <= _SHARP else tolerance * float(problem.row.max()) / problem.mass
     return [
         *_asked(
             errors,
@@ -267,7 +269,8 @@ def _langevin(problem: Langevin, errors: Mapping[str, Array], finals: Mapping[st
     *_, tolerance = rest
     found = np.concatenate([finals[name] for name in problem.variables], axis=1)
     paths = rest[0]
-    size = usual(max(float(abs(paths[name]).max()) for name in problem.variables))
+    largest = np.max([abs(paths[name]).max(axis=(1, 2)) for name in problem.variables], axis=0)
+    size = np.array([usual(float(value)) for value in largest])
     away = np.array([_away(problem, x) for x in found]) / size
     curvature = np.array([least_curvature(problem, x) for x in found])
     return [

@@ -21,6 +21,9 @@ FAMILY = {
 FEW = {"langevin_double_well.json"}
 """Laws whose document says that a default run has too few samples to tell."""
 
+DRIFTS = {("lotka_volterra.toml", "opamp")}
+"""Motions whose document says that their phase drifts by more than the accuracy of the parts."""
+
 LAWS = {"hopfield_law.json", "langevin_coupled.json", "langevin_double_well.json"}
 CASES = [
     (given, technology)
@@ -42,6 +45,9 @@ def solved(given, technology, engine, capsys):
     elif code == 1 and given in FEW:
         assert "too few" in said.out
         assert "failed" not in said.out
+    elif code == 1 and (given, technology) in DRIFTS:
+        assert "states agree with the reference" in " ".join(said.out.split())
+        assert said.out.count("failed") == 1
     else:
         assert code == 0, said.out + said.err
     return code

@@ -7,7 +7,9 @@ import pytest
 
 import analogflow as af
 from analogflow.problems.files import read_problem
+from analogflow.reference import transport_reference
 from analogflow.validation import certify, measures, primary_measure
+from analogflow.validation.judgement import judge_runs
 
 DATA = Path(__file__).parents[2] / "examples/data"
 FLOWS = Path(__file__).parents[2] / "examples/flows"
@@ -73,3 +75,31 @@ def test_what_is_not_finite_is_measured_as_nothing() -> None:
     flow = af.flows.capacity(af.Channel(PAPER), form="replicator")
     found = measures(flow, {"z": np.array([[np.nan, 0.5, 0.5], [-1.0, -1.0, -1.0], [1 / 3, 1 / 3, 1 / 3]])})
     assert np.isnan(found["state_nats"]).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("mass", [1e-3, 1.0, 200.0])
+def test_a_row_that_is_off_fails_whatever_the_mass(mass: float) -> None:
+    """A fifth of a row is missing, of 0.6 of the mass, where 2 % of the row is let pass."""
+    problem = af.Transport([[0.0, 1.0], [1.0, 0.0]], [0.6 * mass, 0.4 * mass], [0.5 * mass, 0.5 * mass], 0.5)
+    plan = transport_reference(problem).plan
+    for share, right in ((0.8, False), (0.999, True)):
+        finals = {"plan": (plan * np.array([[share], [1.0]])).reshape(1, -1)}
+        (rows,) = [held for held in judge_runs(problem, finals, tolerance=0.02).held if "row sums" in held.name]
+        assert rows.passed.tolist() == [right]
+
+
+def test_a_rest_is_judged_by_its_own_size() -> None:
+    problem = af.Langevin("x**2/2", ["x"], 0.0)
+    alone = judge_runs(problem, {"x": np.array([[0.3]])}, tolerance=1e-3, end=1.0).passed
+    beside = judge_runs(problem, {"x": np.array([[0.3], [1e6]])}, tolerance=1e-3, end=1.0).passed
+    assert [*alone, *beside] == [False, False, False]
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1.0, 1e5])
+def test_a_cost_over_its_limit_fails_whatever_it_counts_in(unit: float) -> None:
+    """The limit is 0.5 of the dearer input's cost; z spends 0.45 or 0.55 of it."""
+    channel = af.Channel([[0.9, 0.1], [0.2, 0.8]], cost=[0.0, unit], cost_limit=0.5 * unit)
+    for spent, right in ((0.45, True), (0.55, False)):
+        finals = {"z": np.array([[1 - spent, spent]]), "capacity_nats": np.array([[0.3]])}
+        (cost,) = [held for held in judge_runs(channel, finals, tolerance=0.02).held if "mean cost" in held.name]
+        assert cost.passed.tolist() == [right]
