@@ -131,7 +131,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
             method_for(field, starts, np.inf if drive is None else drive.step),
             drive=drive,
             rests=flow.rests,
-            tolerances=Tolerances(1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING),
+            tolerances=Tolerances(1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow)),
         )
     states = np.concatenate([own, walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)])
     clamped = {}
@@ -215,7 +215,7 @@ def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
     with np.errstate(all="ignore"):
         walked = march(
             field, own, times, end, method_for(field, own, np.inf), rests=flow.rests,
-            tolerances=Tolerances(1e-6, 1e-9, 0.0 if flow.end_time else _RESTING),
+            tolerances=Tolerances(1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow)),
         )  # fmt: skip
     if walked.failed[0]:
         raise BadInput(
@@ -239,6 +239,11 @@ def _grows(path: Array) -> bool:
     size = abs(path).max(axis=-1)
     before = float(size[: max(1, int(0.9 * len(size)))].max())
     return float(size[-max(1, len(size) // 100) :].max()) > 1.05 * before
+
+
+def _size(flow: Flow) -> float:
+    """Size by which a speed counts as rest: what starts small and grows is not at rest where it starts."""
+    return min(1.0, flow.state_scale)
 
 
 def ensemble_starts(graph: BlockGraph, flow: Flow, seed: int = 20) -> Array:
