@@ -14,6 +14,9 @@ from analogflow.circuit.values import code, nearest, neighbours
 from analogflow.digits import quiet, significant
 from analogflow.hardware.components import round_jointly
 
+# Old kernels are slow, the more so on a busy machine.
+pytestmark = pytest.mark.timeout(1800)
+
 ROOT = Path(__file__).parents[2]
 
 KERNELS = runpy.run_path(str(ROOT / "tests/processors/kernels.py"))["KERNELS"]
@@ -89,6 +92,7 @@ def test_committed_netlists_are_the_same_under_other_kernels(here, tmp_path, ker
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_family_and_technology_is_the_same_under_other_kernels(here, tmp_path, kernel):
     assert same(made(tmp_path, "all", kernel=kernel), here("all")) == []
@@ -99,7 +103,7 @@ def test_every_family_and_technology_is_the_same_under_other_kernels(here, tmp_p
     [
         ("committed", 1),
         *(pytest.param("committed", seed, marks=pytest.mark.slow) for seed in (2, 3, 4)),
-        *(pytest.param("all", seed, marks=pytest.mark.slow) for seed in (1, 2)),
+        *(pytest.param("all", seed, marks=(pytest.mark.slow, pytest.mark.sweep)) for seed in (1, 2)),
     ],
 )
 def test_last_bits_decide_nothing(here, tmp_path, amount, seed):
