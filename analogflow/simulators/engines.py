@@ -136,7 +136,7 @@ def simulate(
     """
     engine = named_engine(engine)
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
-    if deck.circuit.parts is not None and not deck.circuit.ideal:
+    if deck.circuit.parts is not None and deck.circuit.imperfections.effects:
         engine = engine_for(deck.circuit.technology, engine)
     rest = 0.0 if deck.tables else tolerance  # with noise the answer never rests
     run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
