@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.block_engine import VectorField
+from analogflow.digits import quiet
 from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
 from analogflow.flows import FAMILIES, Flow
 from analogflow.graph import BlockGraph
@@ -170,12 +171,12 @@ def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
         taken = take_apart(fuse(mended)[0], flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
         return _misfit(board, needs, [str(fault)], taken.note)
-    run = nominal_run(taken.graph, flow.end_time)
-    if not run.finished:
-        return _misfit(board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
+    run = nominal_run(taken.graph, flow.end_time, scale=flow.state_scale)
     # At times that do not depend on a solver's steps, so that the same flow is laid out the same way everywhere.
     times = np.unique([*np.linspace(0.0, run.end, _POINTS), *np.geomspace(1e-6 * run.end, run.end, _POINTS // 4)])
-    states = nominal_path(taken.graph, run.peaks, times)[:, taken.columns()]
+    states = quiet(nominal_path(taken.graph, run.peaks, times), flow.state_scale)[:, taken.columns()]
+    if not (run.finished and np.isfinite(states).all()):
+        return _misfit(board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
     most = board.largest_coefficient.value
     if board.kind == "patch":
         scaled = that.fewest_potentiometers(taken.couplings, states, most, enough=board.has["potentiometers"])
@@ -259,7 +260,7 @@ def _judged(
     board, taken, end, slowing = laid.board, laid.taken, run.end, laid.scaled.slowing
     moving = flow.end_time is not None or (flow.path_matters and not run.resting)
     times = np.linspace(0.0, end, _POINTS)
-    peaks = nominal_run(graph, end).peaks
+    peaks = nominal_run(graph, end, scale=flow.state_scale).peaks
     nominal = nominal_path(graph, peaks, times)
     held = {entry.state for entry in laid.readout}
     compared = [flow.answer, *(state for state in flow.states if moving and state in held and state != flow.answer)]

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analogflow.errors import BadInput
-from analogflow.flows import Flow, attention, langevin
+from analogflow.flows import Flow, attention, capacity, langevin
 from analogflow.graph import comparator
 from analogflow.hardware import BOARDS, RESOLUTION, load_board, map_flow, read_back
 from analogflow.hardware.fitting.machine import final
-from analogflow.problems import Langevin
+from analogflow.problems import Channel, Langevin
 from analogflow.problems.named.attention import two_phases
 from analogflow.report.boards import mapping_table
 
@@ -184,6 +184,15 @@ def test_noise_and_comparators_bind_where_a_board_has_none():
 def test_a_flow_that_runs_away_does_not_fit():
     mapping = map_flow(Flow(lambda x: x * x, {"x": np.array([1.0])}), "lucidac")
     assert mapping.binding == ("range: the nominal run of the flow leaves every range",)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("board", BOARDS)
+def test_states_that_are_only_rounding_are_followed_as_zero(board):
+    """Of a symmetric channel the start is the answer, and every rate what rounding leaves: it was followed for ever."""
+    channel = Channel([[0.6, 0.3, 0.1], [0.1, 0.6, 0.3], [0.3, 0.1, 0.6]])
+    mapping = map_flow(capacity(channel), board)
+    assert mapping.fits or all(" needed, " in text for text in mapping.binding)
 
 
 @settings(max_examples=15)

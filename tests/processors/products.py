@@ -138,8 +138,8 @@ class Shaken:
             run = integrate(*given, **named)
             return dataclasses.replace(run, values={k: self.off(v, _RUN) for k, v in run.values.items()})
 
-        def shaken_nominal(*given: Any) -> Any:
-            run = nominal(*given)
+        def shaken_nominal(*given: Any, **named: Any) -> Any:
+            run = nominal(*given, **named)
             return dataclasses.replace(run, states=self.off(run.states, _RUN))
 
         scale.reach, values.integrate, mapping.nominal_run = shaken_reach, shaken_integrate, shaken_nominal

@@ -23,6 +23,9 @@ _STRETCHES = (5.0, 15.0, 40.0)
 _AT_REST = 1e-7
 """Rate of each state per τ, relative to its peak, at which it rests."""
 
+_SHARE, _SCALE_SHARE = 1e-9, 1e-4
+"""Of the largest peak, and of the scale of the flow's states: a state that stays below is what rounding left of 0."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Nominal:
@@ -38,22 +41,19 @@ class Nominal:
         False where the run went out of every range or would take no steps.
     resting : bool
         Whether it has come to rest.
+    peaks : array, shape (size,)
+        Largest |value| of each state; where a state is but rounding, what rounding may reach.
     """
 
     states: Array
     end: float
     finished: bool
     resting: bool
-
-    @property
-    def peaks(self) -> Array:
-        """Largest |value| of each state, shape (size,); where a state is but rounding beside the largest, that rounding."""
-        peaks = abs(self.states).max(axis=0)
-        return np.maximum(peaks, 1e-9 * (peaks.max(initial=0.0) or 1.0))
+    peaks: Array
 
 
-def nominal_run(graph: BlockGraph, end_time: float | None = None) -> Nominal:
-    """Follow `graph` in the block engine to `end_time`, in τ, or until it rests, at most 60 τ."""
+def nominal_run(graph: BlockGraph, end_time: float | None = None, *, scale: float = 1.0) -> Nominal:
+    """Follow `graph`, whose states are of size `scale`, in the block engine to `end_time` (τ) or rest, at most 60 τ."""
     field = VectorField(graph)
     far = RUNAWAY * max(1.0, float(abs(graph.initial()).max(initial=0.0)))
 
@@ -62,7 +62,7 @@ def nominal_run(graph: BlockGraph, end_time: float | None = None) -> Nominal:
 
     leaving.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
     y, end, finished, resting = graph.initial(), 0.0, True, False
-    points = [y[None]]
+    points, peaks = [y[None]], np.abs(y)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for stretch in (end_time,) if end_time else _STRETCHES:
@@ -71,10 +71,11 @@ def nominal_run(graph: BlockGraph, end_time: float | None = None) -> Nominal:
             points.append(run.y.T)
             finished = run.status == 0 and bool(np.isfinite(y).all())
             peaks = np.max([abs(part).max(axis=0) for part in points], axis=0)
-            resting = finished and bool((abs(field(0.0, y)) <= _AT_REST * np.maximum(peaks, 1e-9 * peaks.max())).all())
+            peaks = np.maximum(peaks, max(_SHARE * peaks.max(), _SCALE_SHARE * scale))
+            resting = finished and bool((abs(field(0.0, y)) <= _AT_REST * peaks).all())
             if not finished or resting:
                 break
-    return Nominal(np.concatenate(points), end, finished, resting)
+    return Nominal(np.concatenate(points), end, finished, resting, peaks)
 
 
 def nominal_path(graph: BlockGraph, peaks: Array, times: Array) -> Array:

@@ -32,7 +32,10 @@ _DIGITS = 6
 _UPWARDS = 0.5 * 10.0 ** (1 - _DIGITS)
 
 _SMALLEST = 1e-9
-"""Share of the largest state: a signal that stays below is what rounding left of 0, and scaled as if it reached this."""
+"""Share of the largest state: a signal that stays below is what rounding left of 0, and scaled as if it reached this.
+
+Where all states stay at 0, every signal is scaled as if it reached 1, since coefficients of a board will not leave it there.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,7 +100,7 @@ def scale(
         By how much the machine is faster than it would be; slower if less than 1.
     """
     values = couplings.values(states)
-    smallest = _SMALLEST * (float(abs(states).max(initial=0.0)) or 1.0)
+    smallest = _SMALLEST * float(abs(states).max(initial=0.0)) or 1.0
     scales = np.ones(len(couplings.elements) + 1)
     spans: list[tuple[float, ...]] = []
     weights: list[tuple[Form, ...]] = []
