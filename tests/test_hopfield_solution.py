@@ -41,7 +41,7 @@ def test_rests_are_those_of_the_reference(engine, activation, size):
 
 
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
-@pytest.mark.parametrize("size", [2, 8])
+@pytest.mark.parametrize("size", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_covariances_of_linear_networks(engine, size):
     """Within 3 standard errors of a stated effective sample size; the seed is fixed."""
     solution = solve(

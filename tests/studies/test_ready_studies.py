@@ -38,6 +38,7 @@ def test_forms_of_the_capacity_flow(tmp_path: Path) -> None:
     assert 3 < ratios[0] < 30  # the square of three inputs
 
 
+@pytest.mark.slow
 def test_schedules_that_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = importlib.import_module("transport_pause")
     monkeypatch.setattr(script, "PROBLEMS", 1)
@@ -48,6 +49,7 @@ def test_schedules_that_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert rows["rate 3, pauses at k_safe 0.2"] < rows["exponential, rate 3"]
 
 
+@pytest.mark.slow
 def test_laws_of_a_hopfield_circuit(tmp_path: Path) -> None:
     script = importlib.import_module("hopfield_temperature")
     whole = read_experiment(script.EXPERIMENT)

@@ -332,7 +332,7 @@ LONG = af.Study(af.Channel(PAPER), noise=tuple(k / 1000 for k in range(1, 9)), s
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_study_that_is_stopped_leaves_no_process_and_is_resumed_to_the_same_bytes(
     end: signal.Signals, tmp_path: Path
 ) -> None:

@@ -106,7 +106,7 @@ def test_each_imperfection_alone(agree, form, effect):
     assert found.worst <= (NOISY if noisy else KINKED if effect == "saturation" else SILENT)
 
 
-@pytest.mark.parametrize("form", STABILISED)
+@pytest.mark.parametrize("form", [STABILISED[0], *(pytest.param(form, marks=pytest.mark.slow) for form in STABILISED[1:])])
 def test_all_imperfections_together_with_noise(agree, form):
     flaws = Imperfections(**(VALUES | {"saturation": 10.0}))
     assert agree(capacity(PAPER, form=form), flaws, noise=Noise(0.01, 5), sample=3, time_constants=6.0).worst <= NOISY

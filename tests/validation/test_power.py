@@ -73,6 +73,7 @@ def test_the_shipped_double_well_is_not_passed_on_thirty_samples(capsys):
     assert "too few samples" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_shipped_laws_with_samples_enough_pass():
     assert main(["solve", "langevin", str(DATA / "langevin_coupled.json"), "--engine", "block", "--json"]) == 0
     assert main(["solve", "hopfield", str(DATA / "hopfield_law.json"), "--engine", "block", "--json"]) == 0

@@ -106,7 +106,9 @@ def test_planted_support_losses_are_caught(channels):
     assert (np.concatenate(verdicts) == "support lost").all()
 
 
-@pytest.mark.parametrize("form", ["replicator", "logdomain", "normalised"])
+@pytest.mark.parametrize(
+    "form", ["replicator", *(pytest.param(f, marks=pytest.mark.slow) for f in ("logdomain", "normalised"))]
+)
 @pytest.mark.parametrize("noise", [0.0, 0.003])
 def test_sound_runs_are_not_blamed(channels, form, noise):
     verdicts = []
