@@ -15,7 +15,8 @@ from analogflow.circuit import Circuit
 from analogflow.circuit.parts import PartSet
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
-from analogflow.flows import FAMILIES, FAMILY_OF, Flow
+from analogflow.families import family_of, flow_of
+from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
@@ -33,7 +34,6 @@ __all__ = [
     "allowed_error",
     "carried_form",
     "certificate_of",
-    "family_of",
     "noise_of",
     "plain",
     "solve",
@@ -231,7 +231,7 @@ def carried_form(problem: Any, technology: str) -> str | None:
     """Form of the flow that `technology` carries where it does not carry every form; None if any will do."""
     if technology != "translinear" or isinstance(problem, Flow):
         return None
-    return next((form for family, form in CARRIED if family == family_of(problem)), None)
+    return next((form for family, form in CARRIED if family == family_of(problem).name), None)
 
 
 def _flow_of(problem: Any, form: str | None) -> Flow:
@@ -239,7 +239,7 @@ def _flow_of(problem: Any, form: str | None) -> Flow:
         if form not in (None, problem.form):
             raise BadInput(f"form: {form!r} can not be chosen for a flow that is given as such.")
         return problem
-    return FAMILIES[family_of(problem)](problem, **({} if form is None else {"form": form}))
+    return flow_of(problem, form)
 
 
 def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | None) -> Noise:
@@ -259,15 +259,6 @@ def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | No
         units = circuit.input_units or dict.fromkeys(circuit.graph.states, circuit.unit)
         return Noise.from_text(noise, unit=units, time_constant=circuit.time_constant, seed=seed or 0, step=step)
     return Noise(0.0 if noise is None else noise, seed or 0, step)
-
-
-def family_of(problem: Any) -> str:
-    """Name of the family of flows that solves problems of this kind."""
-    family = FAMILY_OF.get(type(problem))
-    if family is None:
-        known = ", ".join(kind.__name__ for kind in FAMILY_OF)
-        raise BadInput(f"{type(problem).__name__} is not a problem a flow here solves; known are: {known}.")
-    return family
 
 
 def versions() -> dict[str, str]:

@@ -18,12 +18,12 @@ import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Instance
 from analogflow.circuit.parts import Tolerances
+from analogflow.families.files import read_problem
 from analogflow.hardware.components import capacity_crossbar, round_independently, round_jointly
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
-from analogflow.problems.files import read_problem
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run_plan import own_time
-from analogflow.solution import carried_form, certificate_of, family_of
+from analogflow.solution import carried_form, certificate_of
 from analogflow.technology import spread
 
 EXAMPLES = Path(__file__).parents[1] / "examples/data"
@@ -46,9 +46,7 @@ PROBLEMS = {
 
 
 def flow_of(problem: object, technology: str = "ideal") -> af.Flow:
-    form = carried_form(problem, technology)
-    make = getattr(af.flows, family_of(problem).replace("-", "_"))
-    return make(problem, **({"form": form} if form else {}))
+    return af.families.flow_of(problem, carried_form(problem, technology))
 
 
 def run(circuit: af.Circuit, time_constants: float) -> af.Trajectory:

@@ -20,7 +20,7 @@ from analogflow.comparison import Comparison, prices
 from analogflow.comparison.analog import settled_after
 from analogflow.comparison.scaling import KINDS, measure_scaling
 from analogflow.digital import blahut_arimoto, blahut_iteration
-from analogflow.problems.files import read_problem
+from analogflow.families.files import read_problem
 from analogflow.report import alt_text, plot_comparison, plot_scaling
 
 ROOT = Path(__file__).parents[1]

@@ -13,9 +13,9 @@ import numpy as np
 from tables import machine, report, table
 
 import analogflow as af
+from analogflow.families.files import read_problem
 from analogflow.flows.capacity import FORMS as CAPACITY_FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
-from analogflow.problems.files import read_problem
 from analogflow.studies.statistics import rate_estimate
 from analogflow.validation.restart import PASSES
 

@@ -15,9 +15,9 @@ from tables import machine, report, table
 import analogflow as af
 from analogflow.compiler import compile, degrade
 from analogflow.errors import SimulationFailed
-from analogflow.flows import FAMILIES
+from analogflow.families import FAMILIES
+from analogflow.families.files import read_problem
 from analogflow.noise import Noise
-from analogflow.problems.files import read_problem
 from analogflow.simulators.block import follow
 from analogflow.simulators.ngspice.library import find_program
 from analogflow.validation import cross_check
@@ -84,7 +84,7 @@ def agreement() -> str:
     """Largest differences of each two engines on a small problem of each family."""
     rows = []
     for family, file in PROBLEMS:
-        circuit = compile(FAMILIES[family](read_problem(family, str(DATA / file))))
+        circuit = compile(FAMILIES[family].flow(read_problem(family, str(DATA / file))))
         for label, some in (("none", circuit), ("0.01", degrade(circuit, noise=Noise(0.01, 3)))):
             found = cross_check(some, time_constants=10.0)
             pairs = [f"{pair.path:.1e}" for pair in found.differences]
@@ -101,7 +101,7 @@ def parts() -> str:
         ("translinear", *PROBLEMS[0], None),
         ("translinear", *PROBLEMS[1], "logarithmic"),
     ):
-        flow = FAMILIES[family](read_problem(family, str(DATA / file)), **({"form": form} if form else {}))
+        flow = FAMILIES[family].flow(read_problem(family, str(DATA / file)), **({"form": form} if form else {}))
         found = cross_check(compile(flow, technology=technology), ("ngspice", "vacask"))
         (pair,) = found.differences
         rows.append((technology, family, found.form, f"{pair.final:.1e}", f"{pair.path:.1e}"))

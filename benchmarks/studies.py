@@ -25,7 +25,7 @@ import psutil
 from tables import machine, report, table
 
 import analogflow as af
-from analogflow.problems.files import read_problem
+from analogflow.families.files import read_problem
 from analogflow.solution import versions
 from analogflow.studies import local_workers, repeat_sample, write_experiment
 from analogflow.studies.grid import Chunk

@@ -14,12 +14,12 @@ from analogflow import (
     preferred,
     save_figure,
 )
+from analogflow.families.files import read_problem
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
 from analogflow.flows.transport import FORMS as TRANSPORT_FORMS
 from analogflow.netlister import Deck
-from analogflow.problems.files import read_problem
 from analogflow.reference import boltzmann_law, expected_answer
 
 ROOT = Path(__file__).parents[1]

@@ -8,11 +8,11 @@ from scipy.integrate import solve_ivp
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.flows import FAMILIES
-from analogflow.problems.files import read_problem
+from analogflow.families import FAMILIES, flow_of
+from analogflow.families.files import read_problem
 from analogflow.reference import expected_answer
 from analogflow.run_plan import run_plan
-from analogflow.solution import carried_form, family_of
+from analogflow.solution import carried_form
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DATA = EXAMPLES / "data"
@@ -53,7 +53,7 @@ def test_python_and_the_command_line_write_the_same_bytes(name, technology, tmp_
     problem = read_problem(*SHIPPED[name])
     assert main(["netlist", *words, "-o", str(tmp_path / "a.cir"), "--technology", technology]) == 0
     form = carried_form(problem, technology)
-    flow = FAMILIES[family_of(problem)](problem, **({"form": form} if form else {}))
+    flow = flow_of(problem, form)
     circuit = af.degrade(af.compile(flow, technology=technology))
     deck = af.netlist(af.preferred(circuit) if circuit.parts else circuit, expected=expected_answer(flow.problem))
     assert deck.text == (tmp_path / "a.cir").read_text()

@@ -15,24 +15,24 @@ from analogflow.cli.options import (
     about_json,
     about_output,
     about_problem,
+    chosen_flow,
     circuit_of,
-    flow_of,
     imperfections_of,
     positive,
 )
 from analogflow.cli.progress import fraction_bar
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
-from analogflow.flows import FAMILIES
+from analogflow.families import flow_of
+from analogflow.families.files import read_problem
 from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.netlister.deck import refuse_existing, refuse_placeless, write_text
 from analogflow.netlister.verilog_a import write_verilog_a
-from analogflow.problems.files import read_problem
 from analogflow.reference import expected_answer
-from analogflow.solution import carried_form, family_of, noise_of, plain
+from analogflow.solution import carried_form, noise_of, plain
 from analogflow.validation import verification_levels
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
@@ -95,8 +95,8 @@ def run_explain(options: argparse.Namespace) -> int:
     """Print what each pass did and the parts, or the error that each level adds."""
     problem, console = read_problem(options.flow, options.problem), Console()
     if options.levels:
-        flow, carried = flow_of(options, problem), carried_form(problem, "translinear")
-        in_transistors = FAMILIES[family_of(problem)](problem, form=carried) if carried else None
+        flow, carried = chosen_flow(options, problem), carried_form(problem, "translinear")
+        in_transistors = flow_of(problem, carried) if carried else None
         with fraction_bar(False, "levels") as on_progress:
             found = verification_levels(flow, carried=in_transistors, parts=options.parts, on_progress=on_progress)
         console.print(report.levels_table(found, answer=flow.answer))
@@ -129,7 +129,7 @@ def run_map(options: argparse.Namespace) -> int:
     """Lay the flow out on a board; 1 where it does not fit."""
     problem = read_problem(options.flow, options.problem)
     refuse_existing(options.output, force=options.force)
-    mapping = map_flow(flow_of(options, problem), options.board, limit=options.limit)
+    mapping = map_flow(chosen_flow(options, problem), options.board, limit=options.limit)
     if options.json:
         print(json.dumps(plain(mapping.to_dict()), indent=2))
     else:

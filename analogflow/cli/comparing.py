@@ -10,8 +10,8 @@ from analogflow.cli.options import about_conditions, celsius, imperfections_of, 
 from analogflow.cli.progress import fraction_bar
 from analogflow.comparison import KINDS, compare, contenders_of, measure_scaling, prices
 from analogflow.errors import BadInput
-from analogflow.problems.files import read_problem
-from analogflow.solution import family_of
+from analogflow.families import family_of
+from analogflow.families.files import read_problem
 
 __all__ = ["about_compare", "run_compare"]
 
@@ -48,7 +48,7 @@ def run_compare(options: argparse.Namespace) -> int:
     if options.list:
         if options.figure or options.only:
             raise BadInput("--list compares nothing; leave out --figure and --only, or --list.")
-        family = family_of(problem)
+        family = family_of(problem).name
         names = contenders_of(family)
         print(json.dumps({"flow": family, "contenders": names}, indent=2) if options.json else "\n".join(names))
         return 0

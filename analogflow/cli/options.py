@@ -9,8 +9,8 @@ from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
-from analogflow.flows import FAMILIES
-from analogflow.solution import carried_form, family_of
+from analogflow.families import flow_of, named_families
+from analogflow.solution import carried_form
 from analogflow.technology import PART_SETS, TECHNOLOGIES
 
 __all__ = [
@@ -20,9 +20,9 @@ __all__ = [
     "about_output",
     "about_problem",
     "celsius",
+    "chosen_flow",
     "circuit_of",
     "count",
-    "flow_of",
     "imperfections_of",
     "nonempty",
     "number",
@@ -31,13 +31,10 @@ __all__ = [
     "seed",
 ]
 
-_NAMED = [family for family in FAMILIES if family != "custom"]
-"""Flows that go by a name; those of one's own go by their file."""
-
 
 def about_problem(parser: argparse.ArgumentParser) -> None:
     """FLOW, PROBLEM, and the form."""
-    parser.add_argument("flow", metavar="FLOW", help=f"{', '.join(_NAMED)}, or a file of equations (.toml, .json)")
+    parser.add_argument("flow", metavar="FLOW", help=f"{', '.join(named_families())}, or a file of equations (.toml, .json)")
     parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
     parser.add_argument("--form", type=nonempty, help="form of the flow")
 
@@ -71,16 +68,15 @@ def about_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
-def flow_of(options: argparse.Namespace, problem: Any, technology: str = "ideal") -> Any:
+def chosen_flow(options: argparse.Namespace, problem: Any, technology: str = "ideal") -> Any:
     """The flow that the options ask for; the form that `technology` carries where they name none."""
-    form = options.form or carried_form(problem, technology)
-    return FAMILIES[family_of(problem)](problem, **({"form": form} if form else {}))
+    return flow_of(problem, options.form or carried_form(problem, technology))
 
 
 def circuit_of(options: argparse.Namespace, problem: Any) -> Any:
     """The circuit that the options ask for, compiled, with perfect blocks."""
     refuse_idle_parts(options)
-    flow = flow_of(options, problem, options.technology)
+    flow = chosen_flow(options, problem, options.technology)
     return compile(flow, technology=options.technology, parts=options.parts, temperature_celsius=options.temperature)
 
 

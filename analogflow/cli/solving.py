@@ -27,10 +27,11 @@ from analogflow.cli.progress import fraction_bar, time_counter
 from analogflow.compiler import degrade
 from analogflow.doctor import examine
 from analogflow.errors import BadInput
+from analogflow.families import family_of
+from analogflow.families.files import read_problem
 from analogflow.hardware.preferred import preferred
-from analogflow.problems.files import read_problem
 from analogflow.simulators import ENGINES, SPICE, engine_for
-from analogflow.solution import family_of, noise_of, solve
+from analogflow.solution import noise_of, solve
 from analogflow.validation import cross_check, error_budget
 from analogflow.validation.restart import DELTA, TOLERANCE
 from analogflow.verification import verify
@@ -107,10 +108,10 @@ def run_solve(options: argparse.Namespace) -> int:
     else:
         report.print_solution(solution, budget)
     if options.figure:
-        report.save_figure(report.PLOTS[family_of(problem)](solution), options.figure, force=options.force)
+        report.save_figure(report.plot_of(family_of(problem).name)(solution), options.figure, force=options.force)
     if options.report:
         commands = [shlex.join(["analogflow", *options.arguments])]
-        page = report.run_page(solution, report.PLOTS[family_of(problem)], budget=budget, commands=commands)
+        page = report.run_page(solution, report.plot_of(family_of(problem).name), budget=budget, commands=commands)
         report.write_page(page, options.report, force=options.force)
     return 0 if solution.passed else 1
 
@@ -151,7 +152,7 @@ def run_verify(options: argparse.Namespace) -> int:
         apart = f" The two answers differ by {found.verdict.distance:.2g}." if found.run is not None else ""
         Console().print(f"{found.verdict}{apart}", highlight=False)
     if options.figure:
-        report.save_figure(report.PLOTS[family_of(problem)](found.solution), options.figure, force=options.force)
+        report.save_figure(report.plot_of(family_of(problem).name)(found.solution), options.figure, force=options.force)
     return 0 if found.passed else 1
 
 

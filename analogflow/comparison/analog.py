@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,27 +18,18 @@ from analogflow.comparison.energy import Prices
 from analogflow.comparison.judge import Judge
 from analogflow.compiler import compile
 from analogflow.errors import AnalogflowError, MissingProgram
-from analogflow.flows import FAMILIES, Flow
+from analogflow.families import FAMILIES, flow_of
+from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel, Hopfield, Langevin, Transport
 from analogflow.simulators import engine_for, ensemble
-from analogflow.solution import family_of, noise_of, solve
+from analogflow.solution import noise_of, solve
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 
-__all__ = ["CIRCUITS", "RESTING_DELAY", "forms_of", "run_circuit", "settled_after"]
+__all__ = ["RESTING_DELAY", "forms_of", "run_circuit", "settled_after"]
 
 Array = NDArray[np.float64]
-
-CIRCUITS: Mapping[str, tuple[str, ...]] = {
-    "capacity": ("logdomain", "accelerated", "replicator", "normalised", "printed"),
-    "rate-distortion": ("logdomain", "gibbs", "logarithmic"),
-    "transport": ("potential", "scaling"),
-    "attention": ("softmax", "zero-temperature"),
-    "hopfield": ("relaxation",),
-    "langevin": ("overdamped",),
-}
-"""Forms of each family's flow, the default first."""
 
 _POINTS = 160
 """Points of a path that are judged."""
@@ -55,8 +46,9 @@ _AVERAGES = 24
 
 def forms_of(family: str) -> list[str]:
     """Names of all circuits of a family: technology and form."""
-    forms = [f"ideal:{form}" for form in CIRCUITS[family]] + [f"opamp:{form}" for form in CIRCUITS[family]]
-    return forms + [f"translinear:{form}" for carried, form in CARRIED if carried == family]
+    forms = FAMILIES[family].forms
+    every = [f"{technology}:{form}" for technology in ("ideal", "opamp") for form in forms]
+    return every + [f"translinear:{form}" for carried, form in CARRIED if carried == family]
 
 
 def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, prices: Prices, **conditions: Any) -> Contender:
@@ -83,7 +75,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     except MissingProgram as missing:
         return dataclasses.replace(empty, note=str(missing))
     try:
-        flow = FAMILIES[family_of(problem)](problem, form=form)
+        flow = flow_of(problem, form)
         if flow.averaging is not None:
             return _averaged(empty, problem, flow, judge, accuracy, prices, **conditions)
         if technology == "opamp" and flow.end_time is None and not flow.path_matters:

@@ -23,8 +23,8 @@ from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import SOLVERS, Solver
 from analogflow.errors import BadInput
+from analogflow.families import family_of
 from analogflow.noise import Noise
-from analogflow.solution import family_of
 from analogflow.technology import DEFAULT_PARTS, part_set
 from analogflow.technology.options import celsius_of, kelvin_of
 
@@ -102,7 +102,7 @@ def compare(
         An argument is out of range, a name is not known, there are no contenders for such problems, or what is wrong with
         circuits is said and no circuit takes part.
     """
-    family = family_of(problem)
+    family = family_of(problem).name
     judge = judge_of(problem)
     accuracy = _positive("accuracy", judge.usual if accuracy is None else accuracy)
     finest = min(_positive("finest", _FINEST if finest is None else finest), accuracy)

@@ -13,7 +13,8 @@ import numpy as np
 from analogflow.block_engine import VectorField
 from analogflow.digits import quiet
 from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
-from analogflow.flows import FAMILIES, Flow
+from analogflow.families import flow_of
+from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware import lucidac, parts, that
 from analogflow.hardware.boards import BOARDS, Board, load_board
@@ -354,7 +355,7 @@ def _suggestions(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> l
     """Other boards that the flow does fit, and the largest smaller problem that fits this one: each was tried."""
     others = [load_board(name) for name in BOARDS if name != board.name]
     found = [f"{other.title}: it fits there (--board {other.name})" for other in others if _fits(flow, graph, other, limit)]
-    if flow.family in FAMILIES and flow.problem is not None:
+    if flow.problem is not None:
         low, high = 1, size(flow.problem)
         name = ""
         # Needs grow with the size, so that the largest that fits is found by halving.
@@ -372,7 +373,7 @@ def _smaller_fits(flow: Flow, board: Board, count: int, limit: float) -> str:
         part = smaller(flow.problem, count)
         if part is None:
             return ""
-        reduced = FAMILIES[flow.family](part[0], form=flow.form)
+        reduced = flow_of(part[0], flow.form)
         return part[1] if _fits(reduced, fuse(reduced.graph())[0], board, limit) else ""
     except AnalogflowError:
         return ""

@@ -1,5 +1,10 @@
 """What people look at: figures, block diagrams and tables. Nothing here computes a result."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import board_table, levels_table, mapping_table, parts_table
 from analogflow.report.comparison import comparison_tables, plot_comparison, plot_scaling, print_comparison, print_scaling
@@ -27,6 +32,11 @@ from analogflow.report.studies import (
 )
 from analogflow.report.tables import agreement_table, budget_tables, doctor_table, history_table, solution_table
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from analogflow.solution import Solution
+
 __all__ = [
     "PLOTS",
     "agreement_table",
@@ -50,6 +60,7 @@ __all__ = [
     "plot_comparison",
     "plot_histogram",
     "plot_law",
+    "plot_of",
     "plot_paths",
     "plot_phases",
     "plot_quantiles",
@@ -73,13 +84,15 @@ __all__ = [
     "write_page",
 ]
 
-PLOTS = {
+PLOTS: Mapping[str, Callable[[Solution], Figure]] = {
     "capacity": plot_capacity,
     "attention": plot_attention,
     "transport": plot_transport,
-    "rate-distortion": plot_paths,
-    "langevin": plot_paths,
-    "custom": plot_paths,
     "hopfield": plot_law,
 }
-"""Figure of a run by the name of the flow's family."""
+"""Figure of a run by the name of the flow's family; that of its path for all others."""
+
+
+def plot_of(family: str) -> Callable[[Solution], Figure]:
+    """What draws a run of a family."""
+    return PLOTS.get(family, plot_paths)

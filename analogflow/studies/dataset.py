@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
-from analogflow.flows import FAMILIES
+from analogflow.families import FAMILIES, flow_of
 from analogflow.problems.contents import whole_file
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.agenda import missing_chunks
@@ -46,10 +46,6 @@ _MEANING = {
     "settling_time": f"time from which all that must rest stays within {SETTLING_BAND:g} of its end; of runs without noise",
     "verdict": "class of a perturbed restart; empty where none was asked for",
     "condition": "number of the condition, for analogflow study --repeat",
-}
-_FAMILY_UNITS = {
-    "capacity": {"error": "nats", "error_time_average": "nats", "error_reading": "nats", "error_certified_gap_nats": "nats"},
-    "rate-distortion": {"error": "nats", "error_time_average": "nats"},
 }
 _TEXTS = ("outcome", "reason", "verdict")
 
@@ -225,7 +221,7 @@ def _place(chunk: Chunk) -> tuple[int, int, int]:
 
 
 def _signal(study: Study, condition: Condition) -> str:
-    return FAMILIES[study.flow](study.problems[condition.problem], form=condition.form).shows
+    return flow_of(study.problems[condition.problem], condition.form).shows
 
 
 def _room(answers: dict[str, NDArray[np.float64]], name: str, shape: tuple[int, int, int]) -> None:
@@ -238,7 +234,7 @@ def _room(answers: dict[str, NDArray[np.float64]], name: str, shape: tuple[int, 
 
 
 def _variable(study: Study, name: str, dims: tuple[str, ...], values: NDArray[Any]) -> Any:
-    units = _FAMILY_UNITS.get(study.flow, {}).get(name, _UNITS.get(name))
+    units = FAMILIES[study.flow].units.get(name, _UNITS.get(name))
     meaning = _MEANING.get(name)
     attributes = {**({"units": units} if units else {}), **({"long_name": meaning} if meaning else {})}
     return dims, values, attributes

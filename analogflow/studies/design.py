@@ -12,11 +12,11 @@ from types import MappingProxyType
 from typing import Any
 
 from analogflow.errors import BadInput
-from analogflow.flows import FAMILIES
+from analogflow.families import family_of, flow_of
+from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.noise import LARGEST_SAMPLE, Noise
-from analogflow.problems.files import keys_of, problem_of_keys
 from analogflow.simulators import ENGINES, engine_for
-from analogflow.solution import carried_form, family_of
+from analogflow.solution import carried_form
 from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_finite_number, names, numbers, sigma
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import PART_SETS, TECHNOLOGIES
@@ -99,7 +99,7 @@ class Study:
     def __post_init__(self) -> None:
         given = self.problems
         problems = dict(given) if isinstance(given, Mapping) else {"problem": given}
-        families = {name: family_of(problem) for name, problem in problems.items()}
+        families = {name: family_of(problem).name for name, problem in problems.items()}
         if len(set(families.values())) != 1:
             raise BadInput(f"study: problems must be of one family and at least one, but they are {families}.")
         _set(self, "problems", MappingProxyType(problems))
@@ -188,15 +188,14 @@ class Study:
 
     def _forms(self) -> tuple[str, ...]:
         forms = names(self.forms, "forms", None) if len(self.forms) else ()
-        make = FAMILIES[self.flow]
         if not forms:
             chosen = {carried_form(self.problems[name], tech) for name in self.problems for tech in self.technologies}
             if len(chosen) > 1:
                 raise BadInput(f"study: {', '.join(self.technologies)} carry different forms; name the forms.")
-            return tuple(make(self.problems[name], **_form(*chosen)).form for name in list(self.problems)[:1])
+            return tuple(flow_of(self.problems[name], *chosen).form for name in list(self.problems)[:1])
         for form in forms:
             for problem in self.problems.values():
-                make(problem, form=form)  # refuses a form that is not known
+                flow_of(problem, form)  # refuses a form that is not known
         return forms
 
     def _chunk_size(self, condition: Condition) -> int:
@@ -204,7 +203,7 @@ class Study:
             return _OF_PARTS
         if self.engine != "block":
             return _ONE_BY_ONE
-        states = FAMILIES[self.flow](self.problems[condition.problem], form=condition.form).states
+        states = flow_of(self.problems[condition.problem], condition.form).states
         return max(1, min(_BATCH, _STATES // sum(value.size for value in states.values())))
 
     def _check_scalars(self) -> None:
@@ -269,7 +268,3 @@ def study_of(keys: Mapping[str, Any]) -> Study:
 
 def _set(study: Study, name: str, value: Any) -> None:
     object.__setattr__(study, name, value)
-
-
-def _form(form: str | None) -> dict[str, str]:
-    return {"form": form} if form else {}

@@ -142,7 +142,7 @@ def test_too_little_memory_is_one_sentence(folder):
     code = """
 import resource, sys
 from analogflow.cli import main
-import numpy, analogflow.problems.files
+import numpy, analogflow.families.files
 numpy.save("wide.npy", numpy.full((400, 20000), 1 / 20000))
 taken = int(open("/proc/self/statm").read().split()[0]) * 4096
 resource.setrlimit(resource.RLIMIT_AS, (taken + 2**24, taken + 2**24))

@@ -9,9 +9,9 @@ from scipy.linalg import eigh
 from analogflow import Equations, Flow, Noise, compile, degrade, ensemble, netlist, parity, simulate, solve, white_noise
 from analogflow.cli import main
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.flows import custom
 from analogflow.outcome import Outcome
-from analogflow.problems.files import read_problem
 
 FLOWS = sorted((Path(__file__).parents[2] / "examples" / "flows").glob("*.toml"))
 

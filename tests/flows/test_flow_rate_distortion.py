@@ -6,9 +6,9 @@ import pytest
 from analogflow import RateDistortion, certify, compile, netlist, parity, simulate, solve
 from analogflow.cli import main
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.flows import rate_distortion
 from analogflow.flows.rate_distortion import FORMS
-from analogflow.problems.files import read_problem
 from analogflow.reference.rate_distortion import water_filling
 
 HAMMING = RateDistortion([0.4, 0.3, 0.2, 0.1], 1 - np.eye(4), 3.0)

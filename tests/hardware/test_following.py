@@ -13,6 +13,7 @@ from scipy.integrate import solve_ivp
 
 from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.flows import Flow, custom
 from analogflow.hardware import load_board, map_flow
 from analogflow.hardware.fitting.finer import finer, turned
@@ -20,7 +21,6 @@ from analogflow.hardware.fitting.following import growth_of, horizon
 from analogflow.hardware.fitting.nominal import nominal_run
 from analogflow.hardware.fitting.scaling import scale
 from analogflow.hardware.fitting.taken import take_apart
-from analogflow.problems.files import read_problem
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from analogflow.families.files import read_problem
 from analogflow.flows import custom
 from analogflow.hardware import lucidac, map_flow
-from analogflow.problems.files import read_problem
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
 K0 = 10_000

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from analogflow.families.files import read_problem
 from analogflow.flows import Flow, custom
 from analogflow.hardware import map_flow
-from analogflow.problems.files import read_problem
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.flows import FAMILIES
+from analogflow.families import FAMILIES
+from analogflow.families.files import problem_of_keys
 from analogflow.netlister.verilog_a import HEADER, bench, write_verilog_a
-from analogflow.problems.files import problem_of_keys
 
 MARK = "PWNED"
 PLANTED = (
@@ -158,7 +158,7 @@ PLACES = [
 def test_words_of_a_problem(family, place):
     for text in (*PLANTED, f"{place}\n{MARK}", f"{place} # {MARK}", f"{place}\\\n{MARK}"):
         with refused_in_a_sentence():
-            check(FAMILIES[family](problem_of_keys(family, keys_with(family, text, place), text)))
+            check(FAMILIES[family].flow(problem_of_keys(family, keys_with(family, text, place), text)))
 
 
 @pytest.mark.parametrize("stem", ["PWNED\n.include x", '"PWNED', "*#PWNED", "PWNED\\", "PWNED PWNED"])
@@ -170,7 +170,7 @@ def test_names_of_files(stem, tmp_path, monkeypatch, capsys):
     arguments = ["capacity", f"{stem}.csv", "--technology", "translinear", "--parts", f"{stem}.toml"]
     assert main(["netlist", *arguments, "-o", "a.cir"]) == 0, capsys.readouterr()
     assert fault_of_spice((tmp_path / "a.cir").read_text()) is None
-    deck = af.netlist(af.compile(FAMILIES["capacity"](af.Channel([[0.7, 0.3], [0.1, 0.9]]))))
+    deck = af.netlist(af.compile(FAMILIES["capacity"].flow(af.Channel([[0.7, 0.3], [0.1, 0.9]]))))
     with pytest.raises(af.BadInput, match="can not name a file of Verilog-A"):
         write_verilog_a(deck, tmp_path / f"{stem}.va")
     with pytest.raises(af.BadInput, match="can not name a part of a circuit"):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import analogflow as af
+from analogflow.families.files import problem_of_keys, read_problem
 from analogflow.problems.contents import parse_keys, parse_npy, read_bytes
 from analogflow.problems.equations import read_expression
-from analogflow.problems.files import problem_of_keys, read_problem
 
 FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 

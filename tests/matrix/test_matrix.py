@@ -17,8 +17,8 @@ from study_zoo import AtOnce
 from analogflow.cli import main, studying
 from analogflow.cli.command_line import VERBS
 from analogflow.errors import BadInput
-from analogflow.flows import FAMILIES
-from analogflow.problems.files import problem_of_keys
+from analogflow.families import FAMILIES
+from analogflow.families.files import problem_of_keys
 from analogflow.simulators import ENGINES
 from analogflow.technology import TECHNOLOGIES
 
@@ -81,7 +81,7 @@ VERBS_OF_PROBLEMS = (*SHOWING, *RUNNING)
 def forms(family, problem):
     """Forms of a family, as it names them where it is asked for another."""
     with pytest.raises(BadInput, match=r"is not known; (known are|there is only): ") as refusal:
-        FAMILIES[family](problem, form="none of these")
+        FAMILIES[family].flow(problem, form="none of these")
     return str(refusal.value).rpartition(": ")[2].rstrip(".").split(", ")
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.problems import Attention
-from analogflow.problems.files import read_problem
 from analogflow.problems.named.attention import (
     circle,
     circle_then_pole,

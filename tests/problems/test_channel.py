@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analogflow.errors import AnalogflowError, BadInput
+from analogflow.families.files import read_problem
 from analogflow.problems import Channel
-from analogflow.problems.files import read_problem
 
 ROWS = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 

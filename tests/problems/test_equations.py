@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.problems import Equations
-from analogflow.problems.files import read_problem
 
 DECAY = {"states": {"x": 1.0}, "equations": {"x": "-x"}}
 REFUSED = [

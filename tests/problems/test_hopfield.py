@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.problems import Hopfield
-from analogflow.problems.files import read_problem
 
 U = [[0.3, 0.0], [0.1, 0.2], [0.4, 0.1]]
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.problems import Langevin
 from analogflow.problems.equations import read_expression
 from analogflow.problems.equations.derivative import derivative
-from analogflow.problems.files import read_problem
 
 SMOOTH = [
     "x**2*y - 3*x/y + 2",

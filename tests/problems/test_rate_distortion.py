@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.problems import RateDistortion
-from analogflow.problems.files import read_problem
 
 GOOD = {"source": [0.5, 0.5], "distortion": [[0, 1, 2], [1, 0, 2]], "beta": 1.0}
 REFUSED = [

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.problems import Schedule, Transport
-from analogflow.problems.files import read_problem
 
 COST = [[0.0, 1.0], [1.0, 0.0]]
 GOOD = {"cost": COST, "row": [0.5, 0.5], "column": [0.25, 0.75], "epsilon": 0.1}

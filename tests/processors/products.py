@@ -20,7 +20,9 @@ import numpy as np
 
 import analogflow as af
 from analogflow.errors import AnalogflowError
-from analogflow.flows import FAMILIES, Flow
+from analogflow.families import FAMILIES
+from analogflow.families.files import read_problem
+from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS as ATTENTION
 from analogflow.flows.capacity import FORMS as CAPACITY
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION
@@ -29,7 +31,6 @@ from analogflow.hardware.mapping import map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister.noise_table import table_text
 from analogflow.problems import Channel
-from analogflow.problems.files import read_problem
 from analogflow.problems.named.channels import binary_symmetric, z_channel
 
 ROOT = Path(__file__).parents[2]
@@ -56,9 +57,9 @@ def examples() -> Iterator[tuple[str, Flow]]:
     ):
         problem = read_problem(family, DATA / file)
         for form in forms:
-            yield f"{family}-{form}", FAMILIES[family](problem, **({"form": form} if form else {}))
+            yield f"{family}-{form}", FAMILIES[family].flow(problem, **({"form": form} if form else {}))
     for file in sorted((ROOT / "examples/flows").glob("*.toml")):
-        yield file.stem, FAMILIES["custom"](read_problem(str(file)))
+        yield file.stem, FAMILIES["custom"].flow(read_problem(str(file)))
     rng = np.random.default_rng(5)
     for name, channel in (
         ("symmetric", binary_symmetric(0.11)),
@@ -66,7 +67,7 @@ def examples() -> Iterator[tuple[str, Flow]]:
         ("z", z_channel(0.5)),
         ("five", Channel(rng.dirichlet(np.ones(5), 5))),
     ):
-        yield f"capacity-{name}", FAMILIES["capacity"](channel)
+        yield f"capacity-{name}", FAMILIES["capacity"].flow(channel)
     one = np.ones(1)
     yield "lorenz", Flow(lorenz, {"x": one, "y": one, "z": 20 * one}, end_time=1.0)
     around = 0.1 * (np.roll(np.eye(3), 1, axis=0) - np.eye(3))

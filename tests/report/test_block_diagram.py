@@ -10,8 +10,8 @@ from drawing_reader import SVG, comment_of, lines_of
 
 import analogflow as af
 from analogflow.blocks import Sum
+from analogflow.families.files import read_problem
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
-from analogflow.problems.files import read_problem
 from analogflow.report.figure import style
 
 CHANNEL = Channel([[0.7, 0.3], [0.1, 0.9]])

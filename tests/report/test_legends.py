@@ -10,8 +10,8 @@ import study_zoo
 import analogflow as af
 from analogflow import report
 from analogflow.comparison.scaling import Scaling, ScalingPoint
+from analogflow.families.files import read_problem
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
-from analogflow.problems.files import read_problem
 from analogflow.report.figure import new_figure, plot_lines
 from analogflow.reproduction import Panel, Reproduction
 from analogflow.reproduction.result import Curve
@@ -53,12 +53,12 @@ def legend_of(axes):
 @pytest.mark.parametrize("family", PROBLEMS)
 def test_lines_of_a_run_are_named(family):
     solution = af.solve(PROBLEMS[family], engine="block")
-    assert unnamed(report.PLOTS[family](solution)) == []
+    assert unnamed(report.plot_of(family)(solution)) == []
 
 
 def test_lines_of_a_run_of_written_equations_are_named():
     problem = read_problem("examples/flows/lotka_volterra.toml")
-    assert unnamed(report.PLOTS["custom"](af.solve(problem, engine="block"))) == []
+    assert unnamed(report.plot_of("custom")(af.solve(problem, engine="block"))) == []
 
 
 @pytest.mark.parametrize(

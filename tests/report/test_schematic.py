@@ -13,10 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import analogflow as af
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.hardware.parts_list import parts_list
 from analogflow.noise import Noise
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
-from analogflow.problems.files import read_problem
 from analogflow.report.figure import style
 from analogflow.report.schematic import sheet
 from analogflow.report.schematic.stages import Amplifier, Array, stages_of

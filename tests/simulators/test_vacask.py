@@ -12,12 +12,13 @@ import pytest
 from analogflow.compiler import compile, degrade
 from analogflow.doctor import examine
 from analogflow.errors import MissingProgram, SimulationFailed
-from analogflow.flows import FAMILIES, Flow, capacity
+from analogflow.families import FAMILIES
+from analogflow.families.files import read_problem
+from analogflow.flows import Flow, capacity
 from analogflow.netlister import netlist
 from analogflow.netlister.verilog_a import HEADER, Module, bench, write_verilog_a
 from analogflow.noise import Noise
 from analogflow.problems import Channel
-from analogflow.problems.files import read_problem
 from analogflow.simulators import engines, simulate
 from analogflow.simulators.block import follow
 from analogflow.simulators.ngspice.raw import read_raw
@@ -117,7 +118,7 @@ def test_order_five_of_the_other_method_is_wrong_or_gives_up(logistic):
 def test_residuals_at_short_steps_are_never_small_enough(tmp_path):
     """Why the residual is not looked at: it is compared with ``abstol``, and what rounding leaves at short steps is more."""
     problem = read_problem("attention", str(Path(__file__).parents[2] / "examples/data/attention_three_tokens.json"))
-    deck = netlist(compile(FAMILIES["attention"](problem)), time_constants=0.1, largest_step=0.02)
+    deck = netlist(compile(FAMILIES["attention"].flow(problem)), time_constants=0.1, largest_step=0.02)
     _, beside = write_verilog_a(deck, tmp_path / "tokens.va")
     text = beside.read_text()
     ended = []

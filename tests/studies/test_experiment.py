@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import analogflow as af
-from analogflow.problems.files import read_problem
+from analogflow.families.files import read_problem
 from analogflow.studies import read_experiment, write_experiment
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import analogflow as af
-from analogflow.problems.files import read_problem
+from analogflow.families.files import read_problem
 from analogflow.simulators import engines
 from analogflow.studies import sampling
 from analogflow.studies.grid import Chunk

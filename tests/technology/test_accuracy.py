@@ -8,7 +8,7 @@ import pytest
 
 import analogflow as af
 from analogflow.circuit.elements import BipolarTransistor, Resistor
-from analogflow.problems.files import read_problem
+from analogflow.families.files import read_problem
 from analogflow.solution import certificate_of, solve
 from analogflow.technology.accuracy import junction_error, products_error, rounding_error
 

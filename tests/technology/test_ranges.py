@@ -10,9 +10,9 @@ import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Capacitor
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
 from analogflow.outcome import Outcome
 from analogflow.passes.scaling import reach
-from analogflow.problems.files import read_problem
 
 ODE = Path(__file__).parents[1] / "data/ode"
 WORST = {"ramp": 1e-4, "epor": 1e-3, "bouncing": 2e-2, "vdp": 1e-2, "massspring": 1e-2, "pid": 2e-2}

@@ -10,11 +10,11 @@ import pytest
 from analogflow.cli import main
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
-from analogflow.flows import FAMILIES
+from analogflow.families import FAMILIES
+from analogflow.families.files import read_problem
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.problems import Channel
-from analogflow.problems.files import read_problem
 from analogflow.simulators import engines
 from analogflow.validation import cross_check
 
@@ -30,7 +30,7 @@ LAWS = {"hopfield": "hopfield_law.json", "langevin": "langevin_double_well.json"
 
 
 def flow_of(family, file, **options):
-    return FAMILIES[family](read_problem(family, str(DATA / file)), **options)
+    return FAMILIES[family].flow(read_problem(family, str(DATA / file)), **options)
 
 
 @pytest.mark.ngspice
@@ -81,7 +81,7 @@ def test_rate_distortion_and_transport_in_transistors():
     problem = Transport(rng.uniform(0, 1, (3, 3)), np.full(3, 1 / 3), np.full(3, 1 / 3), 0.5)
     for flow in (
         flow_of("rate-distortion", SMALL["rate-distortion"], form="logarithmic"),
-        FAMILIES["transport"](problem, form="scaling"),
+        FAMILIES["transport"].flow(problem, form="scaling"),
     ):
         found = cross_check(compile(flow, technology="translinear"), ("ngspice", "vacask"), time_constants=10.0)
         assert found.worst <= 1e-4
@@ -91,7 +91,7 @@ def test_rate_distortion_and_transport_in_transistors():
 def test_an_engine_that_ran_another_circuit_is_found_out(monkeypatch):
     """The twin: coefficients that are off by a hundred-thousandth are seen."""
     circuit = compile(flow_of("capacity", SMALL["capacity"]))
-    other = compile(FAMILIES["capacity"](Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25001, 0.24999, 0.5]])))
+    other = compile(FAMILIES["capacity"].flow(Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25001, 0.24999, 0.5]])))
     real = engines.ENGINES["vacask"]
 
     def wrong(deck, **options):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import analogflow as af
-from analogflow.problems.files import read_problem
+from analogflow.families.files import read_problem
 from analogflow.reference import transport_reference
 from analogflow.validation import certify, measures, primary_measure
 from analogflow.validation.judgement import judge_runs

@@ -187,7 +187,7 @@ PLANTED = [("capacity", form) for form in CAPACITY_FORMS] + [("rate-distortion",
 def test_no_noisy_answer_passes_with_a_gap_above_the_limit(family, form):
     # The noise is so strong that many answers are wrong, and the two ends of most of them agree.
     problem = Channel.from_csv(DATA / "paper_channel.csv") if family == "capacity" else PROBLEMS[family]
-    circuit = af.compile(af.flows.FAMILIES[family](problem, form=form))
+    circuit = af.compile(af.families.flow_of(problem, form))
     wrong = 0
     for sigma in (0.01,) if form == "gibbs" else (0.05, 0.1) if family == "capacity" else (0.1,):
         noise = af.Noise(sigma, 1)

@@ -14,9 +14,10 @@ from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
 from analogflow.graph import white_noise
 from analogflow.problems import Equations
 
-__all__ = ["custom"]
+__all__ = ["FORMS", "custom"]
 
-_FORMS = ("written",)
+FORMS: tuple[str, ...] = ("written",)
+"""Forms of the flow."""
 
 
 def custom(problem: Equations, form: str = "written") -> Flow:
@@ -29,8 +30,8 @@ def custom(problem: Equations, form: str = "written") -> Flow:
     BadInput
         There is no such form.
     """
-    if form not in _FORMS:
-        raise BadInput(f"form {form!r} of a custom flow is not known; there is only: {_FORMS[0]}.")
+    if form not in FORMS:
+        raise BadInput(f"form {form!r} of a custom flow is not known; there is only: {FORMS[0]}.")
     names = list(problem.states)
 
     def rates(*states: Any) -> tuple[Any, ...]:

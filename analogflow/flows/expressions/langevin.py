@@ -13,9 +13,10 @@ from analogflow.flows.flow import Averaging, Flow
 from analogflow.graph import white_noise
 from analogflow.problems import Langevin
 
-__all__ = ["langevin"]
+__all__ = ["FORMS", "langevin"]
 
-_FORMS = ("overdamped",)
+FORMS: tuple[str, ...] = ("overdamped",)
+"""Forms of the flow."""
 
 _TIME, _SKIPPED, _KNOTS = 400.0, 10.0, 0.1
 """Length of the average and of what is left out before, by the slowest rate, and distance of the knots, by the fastest."""
@@ -36,8 +37,8 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
     BadInput
         There is no such form.
     """
-    if form not in _FORMS:
-        raise BadInput(f"form {form!r} of the langevin flow is not known; there is only: {_FORMS[0]}.")
+    if form not in FORMS:
+        raise BadInput(f"form {form!r} of the langevin flow is not known; there is only: {FORMS[0]}.")
     names = problem.variables
 
     def rates(*states: Any) -> tuple[Any, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from analogflow.circuit import Circuit
+from analogflow.families.files import keys_of
 from analogflow.hardware.parts_list import parts_list
-from analogflow.problems.files import keys_of
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import parts_table
 from analogflow.report.html.content import Grid, Listing, Paragraph, Picture, Section, grid_of, picture_of, rows_of

@@ -10,11 +10,12 @@ import numpy as np
 
 from analogflow.compiler import compile
 from analogflow.errors import AnalogflowError
-from analogflow.flows import FAMILIES
+from analogflow.families import flow_of
 from analogflow.noise import Noise
 from analogflow.report.html.content import Grid, Listing, Paragraph, Section, grid_of, picture_of
 from analogflow.report.html.page import Page
 from analogflow.report.html.run import circuit_sections, record_section
+from analogflow.report.runs.paths import plot_paths
 from analogflow.report.studies import folder_figures, study_table
 from analogflow.report.tables import budget_tables, solution_table
 from analogflow.simulators import engine_for
@@ -59,8 +60,7 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
         sections.append(Section("Failures", "failures", _failures(dataset, failed, folder)))
     nominal = _nominal(study)
     if isinstance(nominal, Solution):
-        family = study.flow if study.flow in plots else "custom"
-        sections += circuit_sections(nominal, plots[family])
+        sections += circuit_sections(nominal, plots.get(study.flow, plot_paths))
         sections.append(Section("Certificate", "certificate", (grid_of(solution_table(nominal)),)))
     else:
         sections.append(Section("Nominal circuit", "nominal", (Paragraph(nominal),)))
@@ -117,7 +117,7 @@ def _budget(study: Study) -> list[Section]:
     condition = study.conditions[-1]
     if condition.technology != "ideal":
         return []
-    circuit = compile(FAMILIES[study.flow](study.problems[condition.problem], form=condition.form))
+    circuit = compile(flow_of(study.problems[condition.problem], condition.form))
     try:
         budget = error_budget(
             circuit, condition.imperfections, noise=Noise(condition.noise, study.seed), samples=_BUDGET_SAMPLES

@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 from analogflow.circuit import Circuit
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.flows import FAMILIES, Flow
+from analogflow.families import flow_of
+from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
@@ -108,7 +109,7 @@ def _study(text: str) -> Study:
 
 @functools.lru_cache(maxsize=64)
 def _circuit(study: Study, problem: str, form: str, technology: str, temperature: float) -> Circuit:
-    flow = FAMILIES[study.flow](study.problems[problem], form=form)
+    flow = flow_of(study.problems[problem], form)
     if technology == "ideal":
         return compile(flow)
     return compile(flow, technology=technology, parts=study.parts, temperature_celsius=temperature)

@@ -1,0 +1,123 @@
+"""From a file (CSV, NPY, JSON, TOML) to the problem a flow solves; every fault is a sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analogflow.errors import BadInput
+from analogflow.families import FAMILIES, Family, named_families
+from analogflow.families.custom import CUSTOM
+from analogflow.problems import Equations
+from analogflow.problems.contents import read_keys
+from analogflow.problems.equations import Expression
+from analogflow.problems.tables import read_npy_matrix
+
+__all__ = ["keys_of", "problem_of_keys", "read_problem"]
+
+
+def read_problem(flow: str, path: str | Path | None = None) -> Any:
+    """Read the problem of the flow named `flow` from `path` (CSV and NPY: a bare matrix; JSON, TOML: its keys).
+
+    Where `flow` is itself the path of a JSON or TOML file, it holds equations; `path` may then be left out, and gives
+    constants and initial values by name.
+
+    Raises
+    ------
+    BadInput
+        The file can not be read or parsed, has an unknown or missing key, or its content is not a valid problem.
+    """
+    named = named_families()
+    if flow not in named and Path(flow).suffix.lower() in (".json", ".toml"):
+        return _equations(Path(flow), None if path is None else Path(path))
+    if flow not in named:
+        near = difflib.get_close_matches(flow, named, n=1)
+        raise BadInput(
+            f"flow {flow!r} is not known; "
+            + (
+                f"did you mean {near[0]}?"
+                if near
+                else f"known are: {', '.join(named)}, and files of equations that end in .toml or .json."
+            )
+        )
+    family = FAMILIES[flow]
+    if path is None:
+        raise BadInput(f"the flow {flow!r} needs a file with {family.noun}.")
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in (".json", ".toml"):
+        return _from_keys(family, read_keys(path), repr(str(path)))
+    make: Any = family.problem
+    if family.bare_matrix and suffix in (".csv", ".npy"):
+        return make.from_csv(path) if suffix == ".csv" else make(read_npy_matrix(path))
+    allowed = ".csv, .npy, .json or .toml" if family.bare_matrix else ".json or .toml"
+    raise BadInput(f"{str(path)!r}: a file with {family.noun} must end in {allowed}.")
+
+
+def problem_of_keys(flow: str, keys: Mapping[str, Any], where: str) -> Any:
+    """Problem of the flow named `flow` ("custom" for equations) from the keys that its file would hold.
+
+    Raises
+    ------
+    BadInput
+        The flow is not known, a key is unknown or missing, or the keys are no valid problem; `where` begins the sentence.
+    """
+    if flow not in FAMILIES:
+        raise BadInput(f"{where}: the flow {flow!r} is not known; known are: {', '.join(FAMILIES)}.")
+    return _from_keys(FAMILIES[flow], dict(keys), where)
+
+
+def keys_of(problem: Any) -> dict[str, Any]:
+    """Keys of a file that holds `problem`, in plain lists, numbers and texts; `problem_of_keys` reads them back.
+
+    Raises
+    ------
+    BadInput
+        It is no problem that a file can hold.
+    """
+    for family in FAMILIES.values():
+        if family.problem is type(problem):
+            values = {key: _plain(getattr(problem, key)) for key in family.keys}
+            return {key: value for key, value in values.items() if value is not None}
+    raise BadInput(
+        f"{type(problem).__name__} is not a problem that a file can hold; write a flow of your own as a file of equations."
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Expression):
+        return value.text
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: item for key, item in dataclasses.asdict(value).items() if item is not None}
+    return value
+
+
+def _equations(path: Path, values: Path | None) -> Equations:
+    keys = read_keys(path)
+    equations = _from_keys(CUSTOM, {"name": path.stem, **keys}, repr(str(path)))
+    if values is None:
+        return equations
+    if values.suffix.lower() not in (".json", ".toml"):
+        raise BadInput(f"{str(values)!r}: a file with values for {str(path)!r} must end in .json or .toml.")
+    return equations.replaced(**{str(key): value for key, value in read_keys(values).items()})
+
+
+def _from_keys(family: Family, keys: dict[str, Any], where: str) -> Any:
+    unknown = [key for key in keys if key not in family.keys]
+    if unknown:
+        raise BadInput(f"{where}: unknown key {unknown[0]!r}; {family.noun} has the keys {', '.join(family.keys)}.")
+    for key, meaning in family.needed.items():
+        if key not in keys:
+            raise BadInput(f"{where}: the key {key!r} is missing; it holds {meaning}.")
+    return family.problem(**keys)

@@ -1,0 +1,71 @@
+"""Tables of what there is of a kind: our own, and what other packages bring under a group of entry points."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Any, TypeVar
+
+from analogflow.errors import BadInput
+
+__all__ = ["Registry"]
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Mapping[str, Entry]):
+    """Entries by their names: our own first, then those of other packages, which are loaded when one is first asked for.
+
+    Parameters
+    ----------
+    group : str
+        Group of entry points in which other packages name theirs.
+    kind : type
+        What every entry is; it has a ``name``.
+    own : sequence of that
+
+    Raises
+    ------
+    BadInput
+        On first use: what a package names can not be loaded, is of another kind, or has a name that is taken.
+    """
+
+    def __init__(self, group: str, kind: type[Entry], own: Sequence[Entry]) -> None:
+        self._group, self._kind, self._own = group, kind, tuple(own)
+
+    @functools.cached_property
+    def _entries(self) -> dict[str, Entry]:
+        entries: dict[str, Any] = {getattr(entry, "name", ""): entry for entry in self._own}
+        for point in metadata.entry_points(group=self._group):
+            entry = self._loaded(point)
+            if (name := getattr(entry, "name", "")) in entries:
+                raise BadInput(
+                    f"{self._said(point)} has the name {name!r}, which is taken; rename it, or uninstall its package."
+                )
+            entries[name] = entry
+        return entries
+
+    def _loaded(self, point: metadata.EntryPoint) -> Entry:
+        try:
+            entry = point.load()
+        except Exception as fault:  # whatever a foreign module does when it is loaded
+            raise BadInput(
+                f"{self._said(point)} can not be loaded ({type(fault).__name__}: {fault}); mend it, or uninstall it."
+            ) from fault
+        if not isinstance(entry, self._kind):
+            raise BadInput(f"{self._said(point)} is no {self._kind.__name__}; mend it, or uninstall it.")
+        return entry
+
+    def _said(self, point: metadata.EntryPoint) -> str:
+        package = f" of the package {point.dist.name!r}" if point.dist is not None else ""
+        return f"the plug-in {point.name!r}{package}, {point.value} in the group {self._group},"
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
