@@ -16,6 +16,7 @@ from analogflow.circuit.parts import PartSet
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
+from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import Deck, netlist
@@ -27,7 +28,6 @@ from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
 from analogflow.validation.references import require_reference
-from analogflow.validation.stationary import ACCURACY
 
 __all__ = [
     "Solution",

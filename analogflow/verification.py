@@ -13,6 +13,8 @@ from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.circuit.parts import PartSet
 from analogflow.compiler import compile, degrade
+from analogflow.families.check import FAILED, UNDECIDED
+from analogflow.families.stationary import joint_limit, law_of
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
@@ -25,11 +27,9 @@ from analogflow.solution import Solution, allowed_error, certificate_of, plain, 
 from analogflow.technology.options import celsius_of
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate
-from analogflow.validation.certifiers.check import FAILED, UNDECIDED
 from analogflow.validation.ending import ends_well
 from analogflow.validation.judgement import Judgement, judge_runs
 from analogflow.validation.restart import DELTA, PASSES, TOLERANCE, Ends, Verdict, judge, lost_support, perturbed, worth
-from analogflow.validation.stationary import joint_limit, law_of
 
 __all__ = ["Verification", "pushed", "restart", "restart_classes", "silence", "verify"]
 

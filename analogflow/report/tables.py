@@ -10,9 +10,9 @@ from rich.text import Text
 
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
+from analogflow.families.check import FAILED, PASSED, UNDECIDED
 from analogflow.solution import Solution
 from analogflow.validation import Agreement, Budget
-from analogflow.validation.certifiers import FAILED, PASSED, UNDECIDED
 
 __all__ = ["agreement_table", "budget_tables", "doctor_table", "history_table", "solution_table"]
 

@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analogflow.errors import BadInput
+from analogflow.families.check import FAILED, UNDECIDED, Check
 from analogflow.flows import Flow
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.certifiers import (
-    FAILED,
-    UNDECIDED,
-    Check,
     certify_attention,
     certify_capacity,
     certify_equations,

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import AnalogflowError
+from analogflow.families.check import Check
 from analogflow.outcome import Outcome
 from analogflow.problems import Channel, Equations, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_convergence, input_types, rate_distortion_relaxation, transport_reference
 from analogflow.reference.transport.spectrum import sinkhorn_spectrum
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers.check import Check
 
 __all__ = ["ending", "ends_well", "time_needed"]
 

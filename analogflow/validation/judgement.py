@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.families.check import Check, Held
 from analogflow.flows import Flow
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.trajectory import Trajectory, usual
-from analogflow.validation.certifiers.check import Check
 from analogflow.validation.measures import errors_of, full_scales
 from analogflow.validation.references import reference_of
 
-__all__ = ["Held", "Judgement", "judge_run", "judge_runs"]
+__all__ = ["Judgement", "judge_run", "judge_runs"]
 
 Array = NDArray[np.float64]
 
@@ -47,42 +47,6 @@ _NO_CURVATURE = 1e-9
 
 _STEP, _FLAT = 1e-4, 1e-6
 """Step of the differences of slopes, and how far below 0 their rounding may carry the curvature of a flat floor."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Held:
-    """An error of some runs, held against the largest that is let pass.
-
-    Parameters
-    ----------
-    name : str
-        What is right where it passes.
-    errors : array, shape (samples,)
-        A NaN does not pass.
-    limit : float
-    unit : str, or array of str, shape (samples,)
-    words : callable, optional
-        The sentence that says an error, where its number and its limit do not.
-    """
-
-    name: str
-    errors: Array
-    limit: float
-    unit: str | NDArray[np.str_] = ""
-    words: Callable[[float], str] | None = None
-
-    @property
-    def passed(self) -> NDArray[np.bool_]:
-        """Which runs pass, shape (samples,)."""
-        with np.errstate(invalid="ignore"):
-            return self.errors <= self.limit
-
-    def check(self, sample: int) -> Check:
-        """The check of one run."""
-        error, unit = float(self.errors[sample]), self.unit if isinstance(self.unit, str) else str(self.unit[sample])
-        if self.words is not None:
-            return Check(self.name, bool(self.passed[sample]), self.words(error))
-        return Check.at_most(self.name, error, self.limit, unit)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, softmax
 
 from analogflow.errors import BadInput
+from analogflow.families.check import UNDECIDED
 from analogflow.flows import Flow, Simplex, Sphere
 from analogflow.noise import RESTARTS, standard_normal
 from analogflow.problems import Attention, Channel
-from analogflow.validation.certifiers.check import UNDECIDED
 from analogflow.validation.measures import worth_of
 
 __all__ = ["DELTA", "PASSES", "TOLERANCE", "VERDICTS", "Ends", "Verdict", "judge", "lost_support", "perturbed", "worth"]

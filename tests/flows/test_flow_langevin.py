@@ -18,10 +18,10 @@ from analogflow import (
 )
 from analogflow.cli import main
 from analogflow.errors import BadInput
+from analogflow.families.stationary import joint_limit
 from analogflow.flows import langevin
 from analogflow.problems import Langevin
 from analogflow.reference import boltzmann_law
-from analogflow.validation.stationary import joint_limit
 
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
 WARM = Langevin("x**2 - 0.5*x", ["x"], 0.5, "1 + 0.5*x**2 + 0.3*x")

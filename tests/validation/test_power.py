@@ -9,8 +9,8 @@ from scipy.signal import lfilter
 
 from analogflow import Hopfield, Langevin, Outcome, Trajectory, certify, solve
 from analogflow.cli import main
-from analogflow.validation.certifiers import FAILED, PASSED, UNDECIDED, Check
-from analogflow.validation.stationary import law_checks, law_of
+from analogflow.families.check import FAILED, PASSED, UNDECIDED, Check
+from analogflow.families.stationary import law_checks, law_of
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)

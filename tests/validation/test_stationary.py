@@ -8,8 +8,8 @@ from scipy.signal import lfilter
 
 from analogflow import Averaging, Flow, Noise, Outcome, Trajectory, compile, degrade, netlist, simulate
 from analogflow.errors import BadInput
+from analogflow.families.stationary import average, joint_limit, law_checks, law_of
 from analogflow.graph import white_noise
-from analogflow.validation.stationary import average, joint_limit, law_checks, law_of
 
 RATES = np.array([1.0, 0.5])
 STEP = 0.02

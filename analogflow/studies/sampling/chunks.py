@@ -19,6 +19,7 @@ from analogflow.circuit import Circuit
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of
+from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
@@ -32,7 +33,6 @@ from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, rows_of, settling_times
 from analogflow.trajectory import Trajectory
 from analogflow.validation.references import require_reference
-from analogflow.validation.stationary import ACCURACY
 from analogflow.verification import restart, restart_classes, silence
 
 __all__ = ["compute", "paths", "prepare", "sample_alone"]

@@ -2,7 +2,6 @@
 
 from analogflow.validation.certifiers.attention import certify_attention
 from analogflow.validation.certifiers.capacity import certify_capacity
-from analogflow.validation.certifiers.check import FAILED, PASSED, UNDECIDED, Check
 from analogflow.validation.certifiers.custom import certify_equations, certify_flow
 from analogflow.validation.certifiers.hopfield import certify_hopfield
 from analogflow.validation.certifiers.langevin import certify_langevin
@@ -10,10 +9,6 @@ from analogflow.validation.certifiers.rate_distortion import certify_rate_distor
 from analogflow.validation.certifiers.transport import certify_transport
 
 __all__ = [
-    "FAILED",
-    "PASSED",
-    "UNDECIDED",
-    "Check",
     "certify_attention",
     "certify_capacity",
     "certify_equations",

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.families.check import Check
 from analogflow.problems import Channel
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers.check import Check
 from analogflow.validation.judgement import judge_run
 from analogflow.validation.references import reference_of
 

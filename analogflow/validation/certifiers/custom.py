@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.families.check import Check
 from analogflow.flows import Flow, custom
 from analogflow.problems import Equations
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers.check import Check
 from analogflow.validation.judgement import judge_run
 from analogflow.validation.references import reference_of
 

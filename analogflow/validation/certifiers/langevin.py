@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.families.check import Check
+from analogflow.families.stationary import ACCURACY, Law, law_checks, law_of
 from analogflow.flows import langevin
 from analogflow.problems import Langevin
 from analogflow.reference.langevin import BoltzmannLaw
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers.check import Check
 from analogflow.validation.judgement import judge_run
 from analogflow.validation.references import reference_of
-from analogflow.validation.stationary import ACCURACY, Law, law_checks, law_of
 
 __all__ = ["certify_langevin"]
 

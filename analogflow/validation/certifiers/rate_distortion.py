@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from analogflow.families.check import Check
 from analogflow.problems import RateDistortion
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers.check import Check
 from analogflow.validation.judgement import judge_run
 from analogflow.validation.references import reference_of
 

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from analogflow.errors import BadInput
+from analogflow.families.check import Check
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers.check import Check
 
 __all__ = ["ACCURACY", "ALLOWED", "Average", "Law", "average", "joint_limit", "law_checks", "law_of", "power_check"]
 
