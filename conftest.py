@@ -65,8 +65,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=reason))
         if without_vacask and (item.get_closest_marker("vacask") or _engine_of(item) == "vacask"):
             item.add_marker(pytest.mark.skip(reason=without_vacask))
-        if item.get_closest_marker("slow") and not config.getoption("--slow"):
-            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+        if item.get_closest_marker("slow"):
+            if not config.getoption("--slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+            # A test that is only slow on a busy machine has not failed.
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(1800))
 
 
 @functools.cache
