@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections
 from analogflow.blocks.block import frozen
-from analogflow.circuit import Circuit, Step
+from analogflow.circuit import Build, Circuit, Conditions, Step
 from analogflow.circuit.parts import PartSet
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, pruned, scale, stabilise, unfolded
-from analogflow.technology import DEFAULT_PARTS, LOOP_DELAY, TECHNOLOGIES, Brief, matched_parts, part_set, spread
-from analogflow.technology.options import kelvin_of, refuse_idle
+from analogflow.technology import TECHNOLOGIES, Brief, build_of, matched_parts, spread
 
-__all__ = ["PASSES", "compile", "degrade", "imperfect_graph", "require_blocks"]
+__all__ = ["PASSES", "compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
 
 Pass = Callable[[BlockGraph, Flow, bool], tuple[BlockGraph, str]]
 
@@ -36,7 +36,6 @@ PASSES: tuple[tuple[str, Pass], ...] = (
 """Passes in the order they run. The graph is checked before the first and after each, and must stay equivalent."""
 
 _EQUIVALENCE = 1e-9
-_SHORTEST_DELAY, _LONGEST_DELAY = 1e-4, 0.25
 
 
 def compile(
@@ -47,7 +46,7 @@ def compile(
     parts: PartSet | str | None = None,
     temperature_celsius: float | None = None,
     scaled: bool = False,
-    loop_delay: float | None = None,
+    delay_fraction: float | None = None,
 ) -> Circuit:
     """Circuit of `flow`: trace, check, then every pass with a check after it, then the technology's cells.
 
@@ -63,7 +62,7 @@ def compile(
         Of those parts, from -100 to 200 °C; 27 if not given.
     scaled : bool
         Whether the ideal technology builds the graph in machine units too, as 'opamp' does.
-    loop_delay : float, optional
+    delay_fraction : float, optional
         For 'opamp': part of the flow's fastest time constant that the delays of a loop may be, from 1e-4 to 0.25; 0.005 if
         not given. τ goes with its inverse. The path suffers from it; where the circuit comes to rest does not.
 
@@ -79,19 +78,39 @@ def compile(
     """
     if technology not in TECHNOLOGIES:
         raise BadInput(f"technology {technology!r} is not known; known are: {', '.join(TECHNOLOGIES)}.")
-    refuse_idle(
-        technology,
-        {"parts": parts, "temperature_celsius": temperature_celsius, "loop_delay": loop_delay, "scaled": scaled},
-    )
-    loop_delay = LOOP_DELAY if loop_delay is None else loop_delay
-    if isinstance(loop_delay, bool) or not _SHORTEST_DELAY <= loop_delay <= _LONGEST_DELAY:
-        raise BadInput(f"loop_delay is {loop_delay!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
+    build = build_of(
+        technology, stabilise=stabilise, parts=parts, temperature_celsius=temperature_celsius, scaled=scaled,
+        delay_fraction=delay_fraction,
+    )  # fmt: skip
+    return _built(flow, build)
+
+
+def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Conditions | None = None, **changes: Any) -> Circuit:
+    """The same circuit built again with some things changed; all else is as it was built.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    flow : Flow, optional
+        Such as the same flow with another start.
+    conditions : Conditions, optional
+        Under which the new one stands.
+    changes
+        Fields of `Build`.
+    """
+    build = dataclasses.replace(circuit.build, **changes)
+    perfect = _built(circuit.flow if flow is None else flow, dataclasses.replace(build, values=None))
+    return _under(perfect, circuit.conditions if conditions is None else conditions, build.values)
+
+
+def _built(flow: Flow, build: Build) -> Circuit:
+    """Circuit with perfect blocks, or parts of exact values."""
     graph = flow.graph()
     history = [Step("trace", f"{flow.family} {flow.form}".strip() + ": called on signals", len(graph))]
     history.append(Step("check", check(graph), len(graph)))
     orbit = nominal_orbit(graph, flow.keeps, flow.end_time)
     for name, transform in PASSES:
-        changed, note = transform(graph, flow, stabilise)
+        changed, note = transform(graph, flow, build.stabilise)
         check(changed)
         moved = _difference(graph, changed, orbit)
         if moved > _EQUIVALENCE:
@@ -100,22 +119,22 @@ def compile(
             )
         history.append(Step(name, f"{note}; on the manifold the rates agree within {moved:.1g}", len(changed)))
         graph = changed
-    brief = Brief(flow, graph, part_set(parts or DEFAULT_PARTS), kelvin_of(temperature_celsius), loop_delay=loop_delay)
-    if scaled or technology == "opamp":
-        brief, said = scaled_brief(brief, unfold=technology != "opamp")
+    brief = Brief(flow, graph, build)
+    if build.scaled:
+        brief, said = scaled_brief(brief)
         history.append(Step("scale", said, len(brief.graph)))
-    realised = TECHNOLOGIES[technology](brief)
+    realised = TECHNOLOGIES[build.technology](brief)
     elements = sum(len(group.elements) for group in realised.groups)
     note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
-    history.append(Step(technology, note, len(realised.graph)))
+    history.append(Step(build.technology, note, len(realised.graph)))
     noise = Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step)
-    return Circuit(flow=flow, technology=technology, history=tuple(history), noise=noise, **realised.fields())
+    return Circuit(flow=flow, build=build, history=tuple(history), conditions=Conditions(noise), **realised.fields())
 
 
-def scaled_brief(brief: Brief, *, unfold: bool) -> tuple[Brief, str]:
+def scaled_brief(brief: Brief) -> tuple[Brief, str]:
     """The same to be built in machine units, without observables that the answer does not need, and what was done.
 
-    With `unfold`, scaled blocks are taken apart into gains and plain blocks.
+    For ideal elements, scaled blocks are taken apart into gains and plain blocks.
     """
     flow, source = brief.flow, brief.graph
     needed = pruned(source, [flow.answer])
@@ -130,7 +149,7 @@ def scaled_brief(brief: Brief, *, unfold: bool) -> tuple[Brief, str]:
     moved = abs(VectorField(scaling.graph)(0.0, orbit * factor) / factor - VectorField(needed)(0.0, orbit)).max()
     if moved > _EQUIVALENCE * max(1.0, abs(VectorField(needed)(0.0, orbit)).max()):
         raise AnalogflowError(f"the pass 'scale' changed the flow by {moved:.2g}: a fault of analogflow to be reported.")
-    graph = unfolded(scaling.graph) if unfold else scaling.graph
+    graph = unfolded(scaling.graph) if brief.build.technology == "ideal" else scaling.graph
     note = f"{scaling.note}; the rates agree within {moved:.1g}"
     scaled = {"used": scaling.used, "fastest": scaling.fastest, "covered": scaling.covered, "exponents": scaling.exponents}
     return dataclasses.replace(brief, graph=graph, scales=scales, source=source, **scaled), note
@@ -157,69 +176,67 @@ def degrade(
     sample : int
         Which circuit of the ensemble: each has deviations and noise of its own.
     values : callable, optional
-        Chooses the values of a circuit of parts, before these deviate.
+        Chooses the values of a circuit of parts, before these deviate; as they were chosen if not given.
 
     Raises
     ------
     BadInput
         The circuit is imperfect already, or the sample is not a whole number from 0.
     """
-    imperfections, noise = imperfections or Imperfections(), noise or circuit.noise
-    if not circuit.ideal:
-        raise BadInput(f"the circuit is imperfect already ({circuit.imperfections}); start from what compile returned.")
-    sample = check_sample(sample)
-    if not imperfections.effects and not noise.sigma:
-        chosen = circuit if values is None or circuit.parts is None else values(circuit)
-        return dataclasses.replace(chosen, noise=noise, sample=sample)
-    if circuit.parts is not None:
-        return _with_spread_parts(circuit, imperfections, noise, sample, values)
-    graph = imperfect_graph(circuit, imperfections, noise, sample)
-    check(graph)
-    realised = TECHNOLOGIES[circuit.technology](Brief(circuit.flow, graph))
-    note = f"{imperfections}; noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {sample}"
-    return dataclasses.replace(
-        circuit,
-        **realised.fields(),
-        history=(*circuit.history, Step("degrade", note, len(graph))),
-        imperfections=imperfections,
-        noise=noise,
-        sample=sample,
-    )
+    if not circuit.ideal or circuit.conditions.lot is not None:
+        flaws = circuit.imperfections if circuit.conditions.lot is None else "its parts deviate"
+        raise BadInput(f"the circuit is imperfect already ({flaws}); start from what compile returned.")
+    conditions = Conditions(noise or circuit.noise, imperfections or Imperfections(), check_sample(sample))
+    return _under(circuit, conditions, values)
 
 
-def _with_spread_parts(
-    circuit: Circuit,
-    imperfections: Imperfections,
-    noise: Noise,
-    sample: int,
-    values: Callable[[Circuit], Circuit] | None,
-) -> Circuit:
-    """The circuit rebuilt with noise at its integrators, and its parts drawn with the mismatch asked for."""
-    foreign = [name for name in imperfections.effects if name != "mismatch"]
-    if foreign or circuit.parts is None or circuit.derived_from is None:
+def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit], Circuit] | None) -> Circuit:
+    """A perfect circuit under `conditions`: noise and flaws on its graph, or its parts chosen by `values` and drawn."""
+    if circuit.parts is None:
+        return _with_flawed_blocks(circuit, conditions)
+    flaws, noise = conditions.imperfections, conditions.noise
+    if foreign := [name for name in flaws.effects if name != "mismatch"]:
         raise BadInput(
             f"imperfection {foreign[0]!r}: the technology {circuit.technology!r} takes its imperfections from its "
             "parts; choose those with parts, their temperature with temperature_celsius, and let them deviate with mismatch."
         )
-    sigma, source = noise.sigma, circuit.derived_from
-    parts = circuit.parts
-    if sigma:
-        graph = degrade_graph(source, Imperfections(), sigma=noise.by_state(source.states), seed=noise.seed, samples=sample)
-        brief = Brief(circuit.flow, graph, circuit.parts, circuit.temperature, sigma)
-        if circuit.technology == "opamp":
-            brief, _ = scaled_brief(brief, unfold=False)
-        circuit = dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology](brief).fields())
-    circuit = circuit if values is None else values(circuit)
-    if imperfections.mismatch:
-        circuit = spread(circuit, matched_parts(parts, imperfections.mismatch), seed=noise.seed, sample=sample)
-    note = f"{imperfections}; noise {sigma:g} per √τ at the integrators, seed {noise.seed}, sample {sample}"
-    return dataclasses.replace(
-        circuit,
-        history=(*circuit.history, Step("degrade", note, len(circuit.graph))),
-        imperfections=imperfections,
-        noise=noise,
-        sample=sample,
-    )
+    chosen = circuit.build.values
+    if noise.sigma:
+        source = circuit.derived_from or circuit.graph
+        sigma = noise.by_state(source.states)
+        graph = degrade_graph(source, Imperfections(), sigma=sigma, seed=noise.seed, samples=conditions.sample)
+        build = dataclasses.replace(circuit.build, values=None)
+        brief = Brief(circuit.flow, graph, build, noise.sigma)
+        brief = scaled_brief(brief)[0] if build.scaled else brief
+        fields = TECHNOLOGIES[build.technology](brief).fields()
+        circuit, values = dataclasses.replace(circuit, build=build, **fields), values or chosen
+    if values is not None and circuit.build.values is None:
+        circuit = values(circuit)
+        circuit = dataclasses.replace(circuit, build=dataclasses.replace(circuit.build, values=values))
+    lot = matched_parts(circuit.build.parts, flaws.mismatch) if flaws.mismatch and circuit.build.parts else conditions.lot
+    if lot is not None:
+        circuit = spread(circuit, lot, seed=noise.seed, sample=conditions.sample)
+    return _noted(circuit, conditions)
+
+
+def _with_flawed_blocks(circuit: Circuit, conditions: Conditions) -> Circuit:
+    """The circuit of ideal elements with flaws and noise as elements of their own."""
+    flaws, noise = conditions.imperfections, conditions.noise
+    if not flaws.effects and not noise.sigma:
+        return dataclasses.replace(circuit, conditions=conditions)
+    graph = imperfect_graph(circuit, flaws, noise, conditions.sample)
+    check(graph)
+    brief = Brief(circuit.flow, graph, circuit.build, scales=circuit.scales, source=circuit.derived_from)
+    return _noted(dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology](brief).fields()), conditions)
+
+
+def _noted(circuit: Circuit, conditions: Conditions) -> Circuit:
+    """The circuit with `conditions` in its record and, where there are any, its history."""
+    flaws, noise, history = conditions.imperfections, conditions.noise, circuit.history
+    if flaws.effects or noise.sigma:
+        said = f"{flaws}; noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {conditions.sample}"
+        history = (*history, Step("degrade", said, len(circuit.graph)))
+    return dataclasses.replace(circuit, history=history, conditions=conditions)
 
 
 def require_blocks(circuit: Circuit) -> None:
@@ -252,10 +269,11 @@ def imperfect_graph(
         As `require_blocks` does.
     """
     require_blocks(circuit)
+    units, by_state = circuit.input_units, noise.by_state(circuit.graph.states)
     return degrade_graph(
         circuit.graph,
         imperfections,
-        sigma=noise.by_state(circuit.graph.states),
+        sigma={state: sigma * units.get(state, circuit.unit) / circuit.unit for state, sigma in by_state.items()},
         seed=noise.seed,
         samples=samples,
         full_scale=circuit.machine_unit / circuit.unit,

@@ -143,7 +143,7 @@ def solve(
     stabilise: bool = True,
     parts: PartSet | str | None = None,
     temperature_celsius: float | None = None,
-    loop_delay: float | None = None,
+    delay_fraction: float | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Solution:
     """Compile the flow that solves `problem`, simulate its circuit, and hold the answer against the reference.
@@ -172,7 +172,7 @@ def solve(
         If false, a manifold that repels is left as it is.
     parts, temperature_celsius
         As `compile` takes them.
-    loop_delay : float, optional
+    delay_fraction : float, optional
         As `compile` takes it: a longer one makes a circuit of op-amps faster, and its path less exact.
     on_progress : callable, optional
         Called with the time reached, in τ.
@@ -192,7 +192,7 @@ def solve(
         stabilise=stabilise,
         parts=parts,
         temperature_celsius=temperature_celsius,
-        loop_delay=loop_delay,
+        delay_fraction=delay_fraction,
     )
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem

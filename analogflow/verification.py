@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.circuit.parts import PartSet
-from analogflow.compiler import compile, degrade
+from analogflow.compiler import degrade, rebuilt
 from analogflow.families.check import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
 from analogflow.flows import Flow
@@ -24,7 +24,6 @@ from analogflow.problems import Attention, Equations
 from analogflow.run_plan import run_plan
 from analogflow.simulators import Ensemble, ensemble, simulate
 from analogflow.solution import Solution, allowed_error, certificate_of, plain, solve
-from analogflow.technology.options import celsius_of
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate
 from analogflow.validation.ending import ends_well
@@ -110,8 +109,7 @@ def verify(
         return Verification(solution, None, Verdict("not applicable", float("nan"), float("nan"), why))
     run, verdict = restart(
         solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
-        time_constants=options.get("time_constants"), stabilise=options.get("stabilise", True),
-        loop_delay=options.get("loop_delay"), accuracy=options.get("accuracy"), certificate=solution.certificate,
+        time_constants=options.get("time_constants"), accuracy=options.get("accuracy"), certificate=solution.certificate,
         on_progress=on_progress,
     )  # fmt: skip
     return Verification(solution, run, verdict)
@@ -137,8 +135,6 @@ def restart(
     tolerance: float = TOLERANCE,
     engine: str = "ngspice",
     time_constants: float | None = None,
-    stabilise: bool = True,
-    loop_delay: float | None = None,
     accuracy: float | None = None,
     certificate: Certificate | None = None,
     time_limit: float = 600.0,
@@ -154,8 +150,8 @@ def restart(
         Of that circuit; it has values.
     delta, tolerance, on_progress
         As for `verify`.
-    engine, stabilise, loop_delay
-        As the run was made with: see `solve`.
+    engine
+        That made the run.
     time_constants : float, optional
         That the run was given, in τ.
     accuracy : float, optional
@@ -173,7 +169,7 @@ def restart(
         The engine is not installed, or broke down.
     """
     flow = circuit.flow
-    again = pushed(circuit, run, delta=delta, stabilise=stabilise, loop_delay=loop_delay)
+    again = pushed(circuit, run, delta=delta)
     plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
     deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
     closeness = max(tolerance, circuit.accuracy)
@@ -239,7 +235,7 @@ _NO_CLUSTERS = (
 )
 
 
-def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, loop_delay: float | None) -> Circuit:
+def pushed(circuit: Circuit, run: Trajectory, *, delta: float) -> Circuit:
     """The same circuit, built again to start at the perturbed end of a run."""
     flow = circuit.flow
     ends = {name: run.final(name)[None] for name in flow.states}
@@ -248,11 +244,7 @@ def pushed(circuit: Circuit, run: Trajectory, *, delta: float, stabilise: bool, 
         flow, states={name: starts[name][0].reshape(value.shape) for name, value in flow.states.items()}
     )
     noise = circuit.noise if flow.averaging is None else dataclasses.replace(circuit.noise, chain=1)
-    again = compile(
-        moved, technology=circuit.technology, stabilise=stabilise, parts=circuit.parts, loop_delay=loop_delay,
-        temperature_celsius=None if circuit.parts is None else celsius_of(circuit.temperature),
-    )  # fmt: skip
-    return degrade(again, circuit.imperfections, noise=noise, sample=circuit.sample, values=preferred)
+    return rebuilt(circuit, flow=moved, conditions=dataclasses.replace(circuit.conditions, noise=noise))
 
 
 def _laws_agree(flow: Flow, *runs: tuple[Trajectory, Certificate]) -> Verdict:

@@ -176,7 +176,7 @@ def hardware() -> str:
     body = []
     for name in ("translinear", "opamp"):
         for delay in (0.05, 0.005) if name == "opamp" else (0.05,):
-            heeded: dict[str, Any] = {"loop_delay": delay} if name == "opamp" else {}
+            heeded: dict[str, Any] = {"delay_fraction": delay} if name == "opamp" else {}
             circuit = af.compile(af.flows.capacity(channel), technology=name, **heeded)
             solution = af.solve(channel, technology=name, **heeded)
             judge = af.comparison.judge_of(channel)

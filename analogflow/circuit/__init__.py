@@ -1,5 +1,6 @@
 """Our own record of a circuit: elements, nodes and what they stand for. Every writer and counter reads this."""
 
+from analogflow.circuit.build import Build, Conditions
 from analogflow.circuit.circuit import Circuit, Step
 from analogflow.circuit.elements import (
     Behavioural,
@@ -22,8 +23,10 @@ from analogflow.circuit.reading import Reading, direct
 __all__ = [
     "Behavioural",
     "BipolarTransistor",
+    "Build",
     "Capacitor",
     "Circuit",
+    "Conditions",
     "CurrentSource",
     "Diode",
     "Element",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Imperfections
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit.build import Build, Conditions
 from analogflow.circuit.elements import Element, NoiseVoltage
 from analogflow.circuit.models import Macro, Model
 from analogflow.circuit.parts import PartSet
@@ -51,7 +51,8 @@ class Circuit:
     flow : Flow
     graph : BlockGraph
         The graph after all passes; the block engine evaluates it.
-    technology : str
+    build : Build
+        How it was built.
     groups : tuple of Group
         In the order the netlist lists them.
     readings : mapping of name to Reading
@@ -66,12 +67,8 @@ class Circuit:
         Volts in which imperfections are given.
     history : tuple of Step
         What each pass changed, and why.
-    imperfections : Imperfections
-        What is wrong with the blocks.
-    noise : Noise
-        White noise at the integrators' inputs; its seed also decides the deviations of the blocks.
-    sample : int
-        Which of the circuits that the seed and the imperfections make possible this is.
+    conditions : Conditions
+        What is wrong with it, and which sample of its kind it is.
     models : tuple of Model
         Device models that transistors, diodes and switches name.
     macros : tuple of Macro
@@ -88,12 +85,8 @@ class Circuit:
         Largest step in τ that a simulation of these parts may take; 0 if the simulator decides.
     options : str
         Simulator options that these parts need; the netlister's own if empty.
-    temperature : float
-        Of all parts, kelvin.
     accuracy : float
         Error that these parts are made for, in the units of the flow: what checks let pass by default.
-    parts : PartSet, optional
-        What the circuit is built from; None where it is built from ideal elements.
     input_units : mapping of state to float
         Volts per flow unit of a rate at the inputs of a state's integrators; `unit` for all of them if empty.
     covered : float
@@ -102,7 +95,7 @@ class Circuit:
 
     flow: Flow
     graph: BlockGraph
-    technology: str
+    build: Build
     groups: tuple[Group, ...]
     readings: Mapping[str, Reading]
     start: Mapping[str, float]
@@ -110,9 +103,7 @@ class Circuit:
     time_constant: float
     machine_unit: float = 1.0
     history: tuple[Step, ...] = ()
-    imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
-    noise: Noise = dataclasses.field(default_factory=lambda: Noise(0.0))
-    sample: int = 0
+    conditions: Conditions = dataclasses.field(default_factory=Conditions)
     models: tuple[Model, ...] = ()
     macros: tuple[Macro, ...] = ()
     release: float = 0.0
@@ -120,11 +111,39 @@ class Circuit:
     derived_from: BlockGraph | None = None
     step: float = 0.0
     options: str = ""
-    temperature: float = NOMINAL_TEMPERATURE
     accuracy: float = 1e-6
-    parts: PartSet | None = None
     covered: float = np.inf
     input_units: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def technology(self) -> str:
+        """Name of the technology it is built in."""
+        return self.build.technology
+
+    @property
+    def parts(self) -> PartSet | None:
+        """What it is built from; None where it is built from ideal elements."""
+        return self.build.parts
+
+    @property
+    def temperature_kelvin(self) -> float:
+        """Of all parts."""
+        return self.build.temperature_kelvin
+
+    @property
+    def imperfections(self) -> Imperfections:
+        """What is wrong with the blocks."""
+        return self.conditions.imperfections
+
+    @property
+    def noise(self) -> Noise:
+        """White noise at the integrators' inputs; its seed also decides the deviations of the blocks."""
+        return self.conditions.noise
+
+    @property
+    def sample(self) -> int:
+        """Which of the circuits that the seed and the imperfections make possible this is."""
+        return self.conditions.sample
 
     @property
     def signals(self) -> dict[str, tuple[str, ...]]:

@@ -33,6 +33,7 @@ from analogflow.netlister.deck import refuse_existing, refuse_placeless, write_t
 from analogflow.netlister.verilog_a import write_verilog_a
 from analogflow.reference import expected_answer
 from analogflow.solution import carried_form, noise_of, plain
+from analogflow.technology import BuildOptions
 from analogflow.validation import verification_levels
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
@@ -97,8 +98,9 @@ def run_explain(options: argparse.Namespace) -> int:
     if options.levels:
         flow, carried = chosen_flow(options, problem), carried_form(problem, "translinear")
         in_transistors = flow_of(problem, carried) if carried else None
+        given: BuildOptions = {"parts": options.parts, "temperature_celsius": options.temperature}
         with fraction_bar(False, "levels") as on_progress:
-            found = verification_levels(flow, carried=in_transistors, parts=options.parts, on_progress=on_progress)
+            found = verification_levels(flow, carried=in_transistors, on_progress=on_progress, **given)
         console.print(report.levels_table(found, answer=flow.answer))
         return 0
     circuit = circuit_of(options, problem)

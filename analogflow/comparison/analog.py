@@ -24,6 +24,7 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel, Hopfield, Langevin, Transport
 from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import noise_of, solve
+from analogflow.technology import heeded
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 
@@ -79,9 +80,9 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         if flow.averaging is not None:
             return _averaged(empty, problem, flow, judge, accuracy, prices, **conditions)
         if technology == "opamp" and flow.end_time is None and not flow.path_matters:
-            conditions["loop_delay"] = RESTING_DELAY
-        heeded = {name: value for name, value in conditions.items() if technology != "ideal" or name not in _OF_PARTS}
-        solution = solve(flow, technology=technology, engine=engine, **heeded)
+            conditions["delay_fraction"] = RESTING_DELAY
+        of_parts = {name: conditions.pop(name, None) for name in _OF_PARTS}
+        solution = solve(flow, technology=technology, engine=engine, **heeded(technology, of_parts), **conditions)
     except AnalogflowError as fault:
         return dataclasses.replace(empty, note=str(fault))
     circuit, run = solution.circuit, solution.run

@@ -14,6 +14,7 @@ from typing import Any
 
 from analogflow.blocks import Imperfections
 from analogflow.checks import is_number
+from analogflow.circuit.build import celsius_of, kelvin_of
 from analogflow.circuit.parts import PartSet
 from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
@@ -26,7 +27,6 @@ from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.noise import Noise
 from analogflow.technology import DEFAULT_PARTS, part_set
-from analogflow.technology.options import celsius_of, kelvin_of
 
 __all__ = ["compare", "contenders_of"]
 

@@ -8,6 +8,7 @@ are chosen so that the errors cancel at the answer (`analogflow.hardware.compone
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -109,7 +110,8 @@ def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
     note = f"resistors of {series}, capacitors of {_CAPACITORS}; a value moved by {100 * moved:.2g}% at most"
     accuracy = circuit.accuracy + (left if shift is None else shift)
     history = (*circuit.history, Step("values", note, len(circuit.graph)))
-    return dataclasses.replace(circuit, groups=groups, accuracy=accuracy, history=history)
+    build = dataclasses.replace(circuit.build, values=functools.partial(preferred, series=series))
+    return dataclasses.replace(circuit, build=build, groups=groups, accuracy=accuracy, history=history)
 
 
 def _all_nearest(resistors: dict[str, Resistor], series: str) -> dict[str, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.circuit import Circuit, NoiseVoltage
+from analogflow.circuit.build import celsius_of
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
@@ -90,8 +91,8 @@ def netlist(
     # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
     scale = max(min(flow.state_scale, 1.0), 1e-3 * flow.state_scale)
     body += [circuit.options or _OPTIONS.format(1e-12 * scale, 1e-18 * scale)]
-    if circuit.temperature != NOMINAL_TEMPERATURE:
-        body.append(f".temp {number(circuit.temperature - 273.15)}")
+    if circuit.temperature_kelvin != NOMINAL_TEMPERATURE:
+        body.append(f".temp {number(celsius_of(circuit.temperature_kelvin))}")
     body += [f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)]
     body.append(f".tran {number(step)} {number(end)} 0 {number(step)} uic")
     return Deck(

@@ -17,7 +17,7 @@ from analogflow.netlister import Deck
 from analogflow.outcome import Outcome
 from analogflow.trajectory import Trajectory
 
-__all__ = ["follow", "run", "tolerances_of"]
+__all__ = ["follow", "in_flow_units", "run", "tolerances_of"]
 
 _MOST_POINTS = 20_000
 
@@ -50,7 +50,7 @@ def run(
         circuit.graph, end, rests=circuit.flow.rests, tolerance=tolerance, size=size_of(circuit), scale=scale_of(circuit),
         runaway=runaway_of(circuit), on_progress=on_progress,
     )  # fmt: skip
-    return dataclasses.replace(run, values=_in_flow_units(circuit, run.values), record=_record())
+    return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
 
 
 def size_of(circuit: Circuit) -> float | None:
@@ -95,8 +95,10 @@ def _within(time_limit: float, on_progress: Callable[[float], None] | None) -> C
     return progress
 
 
-def _in_flow_units(circuit: Circuit, values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+def in_flow_units(circuit: Circuit, values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
     """Signals divided by their scales, and the observables that the circuit does not build."""
+    if not circuit.scales and circuit.derived_from is None:
+        return dict(values)
     scaled = {name: np.array(value / circuit.scales.get(name, 1.0)) for name, value in values.items()}
     return scaled if circuit.derived_from is None else complete(circuit.derived_from, scaled)
 
@@ -145,7 +147,7 @@ def follow(
         outcome, detail = Outcome.STUCK, f"That was at t = {walked.end[0]:.4g} τ."
     elif walked.settled[0]:
         outcome = Outcome.SETTLED
-    return Trajectory(reported, _in_flow_units(circuit, values), outcome, detail, _record())
+    return Trajectory(reported, in_flow_units(circuit, values), outcome, detail, _record())
 
 
 def _record() -> dict[str, Any]:

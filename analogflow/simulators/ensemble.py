@@ -19,7 +19,7 @@ from analogflow.errors import BadInput
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.outcome import Outcome
 from analogflow.passes import pole_label
-from analogflow.simulators.block import tolerances_of
+from analogflow.simulators.block import in_flow_units, tolerances_of
 
 if TYPE_CHECKING:
     import xarray
@@ -203,7 +203,7 @@ def ensemble_chunks(
             drive=drive, rests=circuit.flow.rests,
             tolerances=tolerances_of(circuit, step_accuracy, tolerance), on_progress=progress,
         )  # fmt: skip
-        yield _result(field, drive, walked, np.array(some), times, asked=bool(tolerance), record=record)
+        yield _result(circuit, field, drive, walked, np.array(some), times, asked=bool(tolerance), record=record)
 
 
 def _numbers(samples: int | Sequence[int]) -> Sequence[int]:
@@ -260,7 +260,7 @@ def _initial(circuit: Circuit, field: VectorField, starts: Mapping[str, Array], 
     count = rows.stop - rows.start
     ideal = VectorField(circuit.graph)
     states = {label: np.tile(part, (count, 1)) for label, part in ideal.unpack(circuit.graph.initial()).items()}
-    states |= {name: values[rows] for name, values in starts.items()}
+    states |= {name: values[rows] * circuit.scales.get(name, 1.0) for name, values in starts.items()}
     signals = ideal.signals(ideal.pack(states))
     for node in circuit.graph:
         if (label := pole_label(node)) in field.graph.states:
@@ -278,6 +278,7 @@ def _samples_in(memory: float, field: VectorField, noise: Noise, time_constants:
 
 
 def _result(
+    circuit: Circuit,
     field: VectorField,
     drive: Drive | None,
     walked: March,
@@ -294,6 +295,7 @@ def _result(
         for failed, stuck, settled in flags
     )
     rows = [field.observables(walked.states[:, k], drive.at(time) if drive else None) for k, time in enumerate(times)]
-    final = field.observables(walked.final, walked.final_noise)
-    values = {name: np.stack([row[name] for row in rows], axis=1) for name in final} if rows else {}
+    final = in_flow_units(circuit, field.observables(walked.final, walked.final_noise))
+    values = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]} if rows else {}
+    values = in_flow_units(circuit, values) if values else {}
     return Ensemble(samples, times, values, final, walked.end, outcomes, record)

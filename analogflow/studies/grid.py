@@ -8,8 +8,9 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from analogflow.blocks.imperfections import EFFECTS, NOMINAL_TEMPERATURE, Imperfections
+from analogflow.blocks.imperfections import EFFECTS, Imperfections
 from analogflow.checks import is_number
+from analogflow.circuit.build import kelvin_of
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 
@@ -19,7 +20,6 @@ GRID = ("problem", "form", "technology", "noise", "mismatch", "temperature")
 """Dimensions that every study has; those of further imperfections come after."""
 
 _FURTHER = tuple(name for name in EFFECTS if name not in ("mismatch", "temperature"))
-_KELVIN = NOMINAL_TEMPERATURE - 27.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Condition:
         """What is wrong with the blocks; the temperature only where blocks have it, in the ideal technology."""
         values = {"mismatch": self.mismatch, **self.further}
         if self.technology == "ideal":
-            values["temperature"] = self.temperature + _KELVIN
+            values["temperature"] = kelvin_of(self.temperature)
         return Imperfections.from_mapping(values)
 
     def shown(self, dimensions: Collection[str]) -> str:

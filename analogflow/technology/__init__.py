@@ -6,24 +6,25 @@ from analogflow.technology import (
     opamp,
     translinear,
 )
+from analogflow.technology.options import DEFAULT_PARTS, DELAY_FRACTION, BuildOptions, build_of, heeded
 from analogflow.technology.parts import PART_SETS, part_set
-from analogflow.technology.realisation import LOOP_DELAY, Brief, Realisation
+from analogflow.technology.realisation import Brief, Realisation
 from analogflow.technology.spread import matched_parts, spread
 
 __all__ = [
     "DEFAULT_PARTS",
-    "LOOP_DELAY",
+    "DELAY_FRACTION",
     "PART_SETS",
     "TECHNOLOGIES",
     "Brief",
+    "BuildOptions",
     "Realisation",
+    "build_of",
+    "heeded",
     "matched_parts",
     "part_set",
     "spread",
 ]
-
-DEFAULT_PARTS = "precision"
-"""Parts of a circuit of parts unless others are named."""
 
 TECHNOLOGIES = {"ideal": ideal.realise, "opamp": opamp.realise, "translinear": translinear.realise}
 """Technology by name: what is to be built in; elements, readings, scale and time constant out."""

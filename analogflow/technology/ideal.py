@@ -88,7 +88,10 @@ def realise(brief: Brief) -> Realisation:
         if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
         for k, value in enumerate(values[node])
     }
-    return Realisation(tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph, scales=brief.scales)
+    return Realisation(
+        tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph, scales=brief.scales,
+        derived_from=brief.source, input_units=brief.input_units(1.0),
+    )  # fmt: skip
 
 
 def _quiet_signals(graph: BlockGraph, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

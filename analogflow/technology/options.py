@@ -1,74 +1,89 @@
-"""What may be said of a circuit's parts: which options each technology heeds, and their temperature in kelvin."""
+"""What may be said of how a circuit is built: the options, and which of them each technology heeds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit.build import Build, kelvin_of
+from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
+from analogflow.technology.parts import part_set
 
-__all__ = ["celsius_of", "kelvin_of", "refuse_idle"]
+__all__ = ["DEFAULT_PARTS", "DELAY_FRACTION", "BuildOptions", "build_of", "heeded"]
 
-_FREEZING = 273.15
-_COLDEST, _HOTTEST = -100.0, 200.0
-"""°C that a circuit could be at."""
+DEFAULT_PARTS = "precision"
+"""Parts of a circuit of parts unless others are named."""
+
+DELAY_FRACTION = 5e-3
+"""Part of the fastest time constant of the flow that the delays of the longest path of blocks may be, unless told."""
+
+_SHORTEST_DELAY, _LONGEST_DELAY = 1e-4, 0.25
 
 _HEEDED: Mapping[str, tuple[str, ...]] = {
-    "ideal": ("scaled",),
-    "opamp": ("parts", "temperature_celsius", "loop_delay"),
-    "translinear": ("parts", "temperature_celsius"),
+    "ideal": ("stabilise", "scaled"),
+    "opamp": ("stabilise", "parts", "temperature_celsius", "delay_fraction"),
+    "translinear": ("stabilise", "parts", "temperature_celsius"),
 }
 _WHY = {
     "parts": "which has no parts",
     "temperature_celsius": "which has no parts; the temperature of its junctions is an imperfection, in kelvin",
-    "loop_delay": "which chooses its time constant without it",
+    "delay_fraction": "which chooses its time constant without it",
     "scaled": "which has scales of its own",
 }
 
 
-def refuse_idle(technology: str, given: Mapping[str, Any]) -> None:
-    """Refuse options that `technology` would not heed.
+class BuildOptions(TypedDict, total=False):
+    """Options of `compile`, where another verb passes them on; `compile` alone knows what they are if not given."""
 
-    Parameters
-    ----------
-    technology : str
-    given : mapping of name to value
-        Options; None, and False, is one that was not given.
+    technology: str
+    stabilise: bool
+    parts: PartSet | str | None
+    temperature_celsius: float | None
+    scaled: bool
+    delay_fraction: float | None
+
+
+def heeded(technology: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `options` that `technology` heeds, for a verb that builds one flow in several technologies."""
+    return {name: value for name, value in options.items() if name in _HEEDED.get(technology, tuple(options))}
+
+
+def build_of(
+    technology: str,
+    *,
+    stabilise: bool,
+    parts: PartSet | str | None,
+    temperature_celsius: float | None,
+    scaled: bool,
+    delay_fraction: float | None,
+) -> Build:
+    """How a circuit is to be built, from options as `compile` takes them.
 
     Raises
     ------
     BadInput
-        An option was given that decides nothing.
+        An option is out of range, or decides nothing in this technology.
     """
+    given = {
+        "parts": parts, "temperature_celsius": temperature_celsius, "delay_fraction": delay_fraction, "scaled": scaled
+    }  # fmt: skip
+    known = _HEEDED.get(technology, tuple(given))
     for name, value in given.items():
-        if value is None or value is False or name in _HEEDED.get(technology, tuple(given)):
-            continue
-        others = [repr(other) for other, heeded in _HEEDED.items() if name in heeded]
-        raise BadInput(
-            f"{name} has no effect in the technology {technology!r}, {_WHY[name]}; leave it out, or take "
-            f"{' or '.join(others)}."
-        )
-
-
-def kelvin_of(temperature_celsius: float | None) -> float:
-    """Kelvin of a temperature in °C; 300.15 if none is given.
-
-    Raises
-    ------
-    BadInput
-        It is none that a circuit could be at.
-    """
-    value = temperature_celsius
-    if value is None:
-        return NOMINAL_TEMPERATURE
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _COLDEST <= value <= _HOTTEST:
-        raise BadInput(
-            f"temperature_celsius: {value!r} is not a temperature from {_COLDEST:g} to {_HOTTEST:g} °C; a room has 27."
-        )
-    return value + _FREEZING
-
-
-def celsius_of(temperature_kelvin: float) -> float:
-    """°C of a temperature in kelvin."""
-    return temperature_kelvin - _FREEZING
+        if value is not None and value is not False and name not in known:
+            others = [repr(other) for other, names in _HEEDED.items() if name in names]
+            raise BadInput(
+                f"{name} has no effect in the technology {technology!r}, {_WHY[name]}; leave it out, or take "
+                f"{' or '.join(others)}."
+            )
+    fraction = DELAY_FRACTION if delay_fraction is None else delay_fraction
+    if isinstance(fraction, bool) or not _SHORTEST_DELAY <= fraction <= _LONGEST_DELAY:
+        raise BadInput(f"delay_fraction is {fraction!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
+    return Build(
+        technology=technology,
+        stabilise=stabilise,
+        parts=part_set(parts or DEFAULT_PARTS) if "parts" in known else None,
+        temperature_kelvin=kelvin_of(temperature_celsius),
+        delay_fraction=fraction,
+        scaled=scaled or technology == "opamp",
+    )

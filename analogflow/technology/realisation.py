@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Block, Constant, Wire
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit.build import Build
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.models import Macro, Model
 from analogflow.circuit.parts import PartSet
@@ -20,10 +20,7 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.names import number
 
-__all__ = ["LOOP_DELAY", "Brief", "Realisation", "Site", "locate"]
-
-LOOP_DELAY = 5e-3
-"""Part of the fastest time constant of the flow that the delays of the longest path of blocks may be, unless told."""
+__all__ = ["Brief", "Realisation", "Site", "locate"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,10 +32,7 @@ class Brief:
     flow : Flow
     graph : BlockGraph
         After all passes: in machine units where there are scales, else in flow units.
-    parts : PartSet, optional
-        None where a technology has no parts.
-    temperature : float
-        Kelvin.
+    build : Build
     noise : float
         σ of white noise at every integrator's input, flow units per √τ, that the graph already holds as sources.
     scales : mapping of name to array
@@ -53,14 +47,11 @@ class Brief:
         Time in τ that the ranges of a scaled graph hold for.
     exponents : mapping of node to float
         Largest exponent of every softmax of a scaled graph, nats above the middle of its offsets.
-    loop_delay : float
-        Part of the fastest time constant of the flow that the delays of the longest path of blocks may be.
     """
 
     flow: Flow
     graph: BlockGraph
-    parts: PartSet | None = None
-    temperature: float = NOMINAL_TEMPERATURE
+    build: Build
     noise: float = 0.0
     scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
     source: BlockGraph | None = None
@@ -68,7 +59,27 @@ class Brief:
     fastest: float = 1.0
     covered: float = np.inf
     exponents: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    loop_delay: float = LOOP_DELAY
+
+    @property
+    def parts(self) -> PartSet:
+        """Parts of a technology that has any."""
+        assert self.build.parts is not None  # `compile` gives them to every technology that heeds them
+        return self.build.parts
+
+    def input_units(self, volts: float) -> dict[str, float]:
+        """Volts per flow unit of a rate at each state's integrators in a scaled graph, of `volts` for a machine unit.
+
+        An integrator's gain is the ratio of its own scale to that of its input.
+        """
+        source = self.source or self.graph
+        return {
+            label: volts
+            * float(self.scales[label][0])
+            * float(np.max(source.integrator(source.states[label]).gain))
+            / float(np.max(self.graph.integrator(node).gain))
+            for label, node in self.graph.states.items()
+            if label in self.scales
+        }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,11 +104,9 @@ class Realisation:
     derived_from: BlockGraph | None = None
     step: float = 0.0
     options: str = ""
-    temperature: float = NOMINAL_TEMPERATURE
     accuracy: float = 1e-6
     covered: float = np.inf
     input_units: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    parts: PartSet | None = None
     note: str = ""
 
     def fields(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def matched_parts(parts: PartSet, mismatch: float) -> PartSet:
     )
 
 
-def spread(circuit: Circuit, parts: PartSet | None = None, *, seed: int = 0, sample: int = 0) -> Circuit:
+def spread(circuit: Circuit, parts: PartSet | None = None, *, seed: int | None = None, sample: int = 0) -> Circuit:
     """One circuit of the lot: the same topology, each part with a deviation of its own.
 
     Parameters
@@ -47,13 +47,15 @@ def spread(circuit: Circuit, parts: PartSet | None = None, *, seed: int = 0, sam
         Of a technology that has parts.
     parts : PartSet, optional
         Whose tolerances and offsets are drawn; those the circuit was built from if not given.
-    seed, sample : int
-        Decide every deviation, together with the place of the part in the circuit.
+    seed : int, optional
+        Of every deviation; that of the circuit's noise if not given.
+    sample : int
+        Which circuit of the lot; decides the deviations too, as does the place of a part in the circuit.
 
     Raises
     ------
     BadInput
-        The circuit is built from ideal elements, or the sample is not a whole number from 0.
+        The circuit is built from ideal elements, its noise has another seed, or the sample is not a whole number from 0.
     """
     parts = parts or circuit.parts
     if circuit.parts is None or parts is None:
@@ -61,16 +63,20 @@ def spread(circuit: Circuit, parts: PartSet | None = None, *, seed: int = 0, sam
             f"the technology {circuit.technology!r} has no parts that could deviate; take 'opamp' or 'translinear', or the "
             "imperfection mismatch."
         )
-    sample = check_sample(sample)
+    sample, noise = check_sample(sample), circuit.noise
+    if noise.sigma and seed not in (None, noise.seed):
+        raise BadInput(f"seed: {seed!r} is not that of the circuit's noise, {noise.seed}; one seed decides both.")
+    noise = noise if seed is None else dataclasses.replace(noise, seed=seed)
     counts = [_draws(element) for element in circuit.elements]
-    numbers = standard_normal(seed, [sample], PARAMETERS, _LOTS + sum(counts))[0]
+    numbers = standard_normal(noise.seed, [sample], PARAMETERS, _LOTS + sum(counts))[0]
     lots, local = numbers[:_LOTS], np.split(numbers[_LOTS:], np.cumsum(counts)[:-1])
     drawn = iter(local)
     groups = tuple(
         Group(group.block, group.source, tuple(_varied(group.elements, drawn, lots, parts, circuit)))
         for group in circuit.groups
     )
-    return dataclasses.replace(circuit, groups=groups, sample=sample)
+    conditions = dataclasses.replace(circuit.conditions, noise=noise, sample=sample, lot=parts)
+    return dataclasses.replace(circuit, groups=groups, conditions=conditions)
 
 
 def _draws(element: Element) -> int:
@@ -92,8 +98,8 @@ def _varied(
     circuit: Circuit,
 ) -> Iterator[Element]:
     """Elements with their deviations: lots are those of resistors, capacitors, NPN and PNP transistors."""
-    limits, warm = parts.tolerances, circuit.temperature - NOMINAL_TEMPERATURE
-    v_t = _BOLTZMANN_PER_CHARGE * circuit.temperature
+    limits, warm = parts.tolerances, circuit.temperature_kelvin - NOMINAL_TEMPERATURE
+    v_t = _BOLTZMANN_PER_CHARGE * circuit.temperature_kelvin
     macros = {macro.name: {name for name, _ in macro.parameters} for macro in circuit.macros}
     for element in elements:
         deviates = next(drawn)

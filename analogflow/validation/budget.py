@@ -16,6 +16,7 @@ from analogflow.errors import BadInput
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.simulators import ensemble
+from analogflow.simulators.block import in_flow_units
 from analogflow.validation.sensitivity import predict
 
 __all__ = ["Budget", "Cost", "Entry", "error_budget"]
@@ -170,17 +171,18 @@ def error_budget(
 
 
 class _Bench:
-    """A settled ideal circuit, against which imperfect ones are held."""
+    """A circuit that settled, in the units of its graph, against which imperfect ones are held in flow units."""
 
     def __init__(self, circuit: Circuit, settled: Mapping[str, Array], samples: int) -> None:
-        self.circuit, self.settled, self.samples = circuit, settled, samples
-        self.field = VectorField(circuit.graph)
+        self.circuit, self.samples = circuit, samples
+        self.field, self.exact = VectorField(circuit.graph), VectorField(circuit.derived_from or circuit.graph)
         self.state = self.field.pack({name: settled[name] for name in circuit.graph.states})
+        self.settled = in_flow_units(circuit, settled)
         rates = -np.linalg.eigvals(self.field.jacobian(self.state)).real
         # Fluctuations have grown to e⁻⁴ of what they become after twice as many of the slowest time constants.
         slowest = float(rates[rates > 1e-6].min(initial=1.0))
         self.fluctuating = float(np.clip(2 / slowest, *_FLUCTUATING))
-        scalars = [name for name in circuit.flow.observables if settled[name].size == 1 and name != circuit.flow.answer]
+        scalars = [name for name in circuit.flow.observables if self.settled[name].size == 1 and name != circuit.flow.answer]
         self.value = scalars[0] if scalars else ""
 
     def entry(self, cause: str, flaws: Imperfections, noise: Noise, only: list[str] | None) -> Entry:
@@ -195,7 +197,8 @@ class _Bench:
         states = {name: ends[name] for name in self.circuit.graph.states}
         prediction = predict(self.circuit, self.state, self.samples, imperfections=flaws, noise=noise, only=only)
         measured = self._cost(ends, states)
-        predicted = self._cost(prediction.signals, self.field.unpack(prediction.states))
+        shown, moved = prediction.signals, self.field.unpack(prediction.states)
+        predicted = self._cost(in_flow_units(self.circuit, shown), in_flow_units(self.circuit, moved))
         place = self.circuit.graph.source(cause).text if only else ""
         return Entry(cause, place, measured, predicted, int((~run.ok).sum()))
 
@@ -209,7 +212,7 @@ class _Bench:
         projected = dict(states)
         for kept in self.circuit.flow.keeps:
             projected[kept.state] = np.array([kept.project(row) for row in projected[kept.state]])
-        exact = self.field.observables(self.field.pack(projected))[self.value]
+        exact = self.exact.observables(self.exact.pack(projected))[self.value]
         loss = float(np.mean(abs(exact - self.settled[self.value])))
         reading = float(np.sqrt(np.mean((shown[self.value] - self.settled[self.value]) ** 2)))
         return Cost(loss, reading, answer)

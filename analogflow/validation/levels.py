@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,13 @@ from scipy.integrate import solve_ivp
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Integrator, NoiseSource, Wire
 from analogflow.circuit import BipolarTransistor, Circuit, direct
-from analogflow.circuit.parts import PartSet
-from analogflow.compiler import compile
+from analogflow.compiler import compile, rebuilt
 from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.simulators import simulate
+from analogflow.technology import BuildOptions, heeded
 from analogflow.technology.opamp.bench import MACHINE_UNIT
 
 __all__ = ["Level", "verification_levels"]
@@ -53,9 +54,9 @@ def verification_levels(
     flow: Flow,
     *,
     carried: Flow | None = None,
-    parts: PartSet | str = "precision",
     time_constants: float | None = None,
     on_progress: Callable[[float], None] | None = None,
+    **options: Unpack[BuildOptions],
 ) -> tuple[Level, ...]:
     """Answers of the exact flow, its graph, its scaled graph and its netlists: ideal, of op-amps, of transistors.
 
@@ -64,11 +65,12 @@ def verification_levels(
     flow : Flow
     carried : Flow, optional
         The form that transistors carry, for the last level; that is left out if not given, or if they do not carry it.
-    parts : PartSet or str
     time_constants : float, optional
         Where the answers are compared, in τ; the flow's own end, or 100, if not given.
     on_progress : callable, optional
         Called with the fraction done.
+    options
+        As `compile` takes them; each level heeds those that its technology does.
 
     Raises
     ------
@@ -81,9 +83,13 @@ def verification_levels(
         raise BadInput("a flow with noise of its own has no answer to compare level by level; compare its laws with solve.")
     end = time_constants or flow.end_time or _TIME
     exact = _exact(flow, end)
-    ideal = compile(flow)
+
+    def built(technology: str, flow: Flow = flow) -> Circuit:
+        return compile(flow, technology=technology, **heeded(technology, options))
+
+    ideal = built("ideal")
     found = [("graph", integrate(ideal.graph, end).final(flow.answer), "")]
-    scaled = compile(flow, scaled=True)
+    scaled = rebuilt(ideal, scaled=True)
     for name, engine in (("scaled graph", "block"), ("ideal netlist", "ngspice")):
         run = simulate(netlist(scaled, time_constants=end, largest_step=min(0.02, end / 500)), engine=engine)
         found.append((name, run.final(flow.answer), ""))
@@ -94,14 +100,14 @@ def verification_levels(
     for name, answer, culprit in found:
         levels.append(Level(name, _distance(answer, exact), _distance(answer, before), culprit))
         before = answer
-    circuit = preferred(compile(flow, technology="opamp", parts=parts))
+    circuit = preferred(built("opamp"))
     answer, culprit = _worst_block(circuit, end)
     levels.append(Level("op-amp netlist", _distance(answer, exact), _distance(answer, reference), culprit))
     if on_progress:
         on_progress(0.8)
     if carried is not None:
         try:
-            circuit = preferred(compile(carried, technology="translinear", parts=parts))
+            circuit = preferred(built("translinear", carried))
         except NoCell:
             return tuple(levels)
         own = _exact(carried, end)

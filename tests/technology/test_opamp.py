@@ -15,7 +15,7 @@ from analogflow.circuit.values import nearest
 from analogflow.errors import BadInput, NoCell
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import capacity_reference
-from analogflow.technology import LOOP_DELAY, part_set, spread
+from analogflow.technology import DELAY_FRACTION, part_set, spread
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.opamp.bench import Bench
 from analogflow.technology.opamp.speed import delays
@@ -141,12 +141,12 @@ def test_delays_set_the_time_constant():
     assert precise.parts is not None
     longest = max(delays(precise.graph, precise.parts).values())
     rate = abs(np.linalg.eigvals(VectorField(precise.graph).jacobian(precise.graph.initial()))).max()
-    assert longest * rate / precise.time_constant <= 1.1 * LOOP_DELAY
-    hurried = af.compile(flow, technology="opamp", loop_delay=10 * LOOP_DELAY)
+    assert longest * rate / precise.time_constant <= 1.1 * DELAY_FRACTION
+    hurried = af.compile(flow, technology="opamp", delay_fraction=10 * DELAY_FRACTION)
     assert hurried.time_constant == pytest.approx(precise.time_constant / 10)
     for wrong in (0.0, 0.5, True):
-        with pytest.raises(BadInput, match="loop_delay"):
-            af.compile(flow, technology="opamp", loop_delay=wrong)
+        with pytest.raises(BadInput, match="delay_fraction"):
+            af.compile(flow, technology="opamp", delay_fraction=wrong)
 
 
 @pytest.mark.ngspice

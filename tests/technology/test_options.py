@@ -15,13 +15,13 @@ from analogflow.solution import noise_of
 from analogflow.technology import TECHNOLOGIES
 
 PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
-OTHER = {"parts": "general", "temperature_celsius": 60.0, "loop_delay": 0.05, "scaled": True, "stabilise": False}
+OTHER = {"parts": "general", "temperature_celsius": 60.0, "delay_fraction": 0.05, "scaled": True, "stabilise": False}
 """A value of every option of `compile` that is not its usual one."""
 
 
 EFFECTIVE = {
     "ideal": {"scaled", "stabilise"},
-    "opamp": {"parts", "temperature_celsius", "loop_delay", "stabilise"},
+    "opamp": {"parts", "temperature_celsius", "delay_fraction", "stabilise"},
     "translinear": {"parts", "temperature_celsius"},
 }
 """What decides something; whether it does is tried, and everything else has to be refused."""
@@ -45,7 +45,7 @@ def test_an_option_has_an_effect_or_is_refused(technology, name):
 
 
 @pytest.mark.parametrize("verb", [af.solve, af.verify])
-@pytest.mark.parametrize("name", ["parts", "temperature_celsius", "loop_delay"])
+@pytest.mark.parametrize("name", ["parts", "temperature_celsius", "delay_fraction"])
 def test_verbs_refuse_what_an_ideal_circuit_would_ignore(verb, name):
     with pytest.raises(BadInput, match=f"{name} has no effect in the technology 'ideal'"):
         verb(PAPER, engine="block", **{name: OTHER[name]})
@@ -96,7 +96,7 @@ def test_the_name_without_a_unit_is_gone():
 
 def test_room_temperature_is_the_nominal_one():
     circuit = af.compile(af.flows.capacity(PAPER), technology="opamp", temperature_celsius=27.0)
-    assert circuit.temperature == pytest.approx(NOMINAL_TEMPERATURE)
+    assert circuit.temperature_kelvin == pytest.approx(NOMINAL_TEMPERATURE)
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)

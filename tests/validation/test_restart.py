@@ -16,7 +16,7 @@ from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDist
 from analogflow.validation import certify
 from analogflow.validation.restart import PASSES, VERDICTS, Ends, judge, lost_support, perturbed, worth
 from analogflow.verification import _laws_agree as laws_agree
-from analogflow.verification import pushed, restart
+from analogflow.verification import restart
 
 DATA = Path(__file__).parents[2] / "examples/data"
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
@@ -76,17 +76,6 @@ def test_two_short_chains_that_agree_are_not_confirmed(engine):
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 def test_circuits_of_parts_come_back_too(technology):
     assert af.verify(PAPER, technology=technology).verdict.name == "confirmed"
-
-
-@pytest.mark.ngspice
-def test_the_circuit_that_is_pushed_has_the_speed_of_the_one_that_ran():
-    found = af.solve(PAPER, technology="opamp", engine="ngspice", loop_delay=0.05, time_constants=5)
-    taus = [
-        pushed(found.circuit, found.run, delta=0.05, stabilise=True, loop_delay=delay).time_constant
-        for delay in (0.05, 0.005)
-    ]
-    assert taus[0] == found.circuit.time_constant
-    assert taus[1] > taus[0]
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from analogflow.circuit import (
     Transconductance,
     VoltageSource,
 )
+from analogflow.circuit.build import celsius_of
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
 from analogflow.netlister.cards import EDGE
@@ -178,8 +179,8 @@ class _Writer:
         yield "control"
         yield "  abort always"
         yield from (f"  options {line}" for line in _options(circuit))
-        if circuit.temperature != NOMINAL_TEMPERATURE:
-            yield f"  options temp={number(circuit.temperature - 273.15)}"
+        if circuit.temperature_kelvin != NOMINAL_TEMPERATURE:
+            yield f"  options temp={number(celsius_of(circuit.temperature_kelvin))}"
         saved = sorted({_saved(vector) for vectors in circuit.signals.values() for vector in vectors})
         for k in range(0, len(saved), 16):
             yield f"  save {' '.join(saved[k : k + 16])}"

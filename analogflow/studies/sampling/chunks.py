@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from analogflow.solution import SETTLING_BAND, allowed_error
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, rows_of, settling_times
+from analogflow.technology import heeded
 from analogflow.trajectory import Trajectory
 from analogflow.validation.references import require_reference
 from analogflow.verification import restart, restart_classes, silence
@@ -108,16 +110,14 @@ def _study(text: str) -> Study:
 
 
 @functools.lru_cache(maxsize=64)
-def _circuit(study: Study, problem: str, form: str, technology: str, temperature: float) -> Circuit:
-    flow = flow_of(study.problems[problem], form)
-    if technology == "ideal":
-        return compile(flow)
-    return compile(flow, technology=technology, parts=study.parts, temperature_celsius=temperature)
+def _circuit(study: Study, problem: str, form: str, technology: str, options: tuple[tuple[str, Any], ...]) -> Circuit:
+    return compile(flow_of(study.problems[problem], form), technology=technology, **dict(options))
 
 
 def _circuit_of(study: Study, condition: Condition) -> Circuit:
-    temperature = 27.0 if condition.technology == "ideal" else condition.temperature  # ideal blocks have their own
-    return _circuit(study, condition.problem, condition.form, condition.technology, temperature)
+    given = {"parts": study.parts, "temperature_celsius": condition.temperature}
+    options = tuple(heeded(condition.technology, given).items())
+    return _circuit(study, condition.problem, condition.form, condition.technology, options)
 
 
 def _noise(study: Study, condition: Condition, flow: Flow) -> Noise:

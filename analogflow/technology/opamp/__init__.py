@@ -46,18 +46,6 @@ def _junction_voltage(parts: PartSet) -> float:
     return v_t * model.get("nf", 1.0) * (1 + (v_t / (reverse - _DROP) if reverse > _DROP else 0.0))
 
 
-def _input_units(brief: Brief) -> dict[str, float]:
-    """Volts per flow unit of a rate: an integrator's gain is the ratio of its own scale to that of its input."""
-    source = brief.source or brief.graph
-    return {
-        label: MACHINE_UNIT
-        * float(brief.scales[label][0])
-        * float(np.max(source.integrator(source.states[label]).gain))
-        / float(np.max(brief.graph.integrator(node).gain))
-        for label, node in brief.graph.states.items()
-    }
-
-
 def _check_supply(brief: Brief, parts: PartSet) -> None:
     """Raise if an amplifier can not reach what its node is scaled to."""
     node = max(brief.used, key=brief.used.__getitem__, default="")
@@ -90,9 +78,9 @@ def _accuracy(brief: Brief, parts: PartSet, elements: Sequence[Element]) -> floa
     macros = [e.macro for e in elements if isinstance(e, Instance)]
     error = products_error(parts, macros.count(parts.multiplier.name))
     if any(isinstance(e, BipolarTransistor) for e in elements):
-        error += junction_error(parts, FULL_CURRENT, brief.temperature)
+        error += junction_error(parts, FULL_CURRENT, brief.build.temperature_kelvin)
     if brief.flow.end_time is not None:
-        error += brief.loop_delay
+        error += brief.build.delay_fraction
     return max(error, _FINEST)
 
 
@@ -107,10 +95,9 @@ def realise(brief: Brief) -> Realisation:
         The supply is too low for the range of a node.
     """
     parts, graph = brief.parts, brief.graph
-    assert parts is not None
     _check_supply(brief, parts)
     _check_junctions(brief, parts)
-    tau = time_constant(graph, parts, brief.loop_delay, brief.fastest)
+    tau = time_constant(graph, parts, brief.build.delay_fraction, brief.fastest)
     bench = Bench(parts, _junction_voltage(parts), tau, flipped_nodes(graph))
     release = max(0.1 * tau, _HOLD)
     supplies = (
@@ -165,10 +152,8 @@ def realise(brief: Brief) -> Realisation:
         derived_from=brief.source,
         step=0.1,
         options=_OPTIONS,
-        temperature=brief.temperature,
         accuracy=_accuracy(brief, parts, elements),
         covered=brief.covered,
-        input_units=_input_units(brief),
-        parts=parts,
+        input_units=brief.input_units(MACHINE_UNIT),
         note=note,
     )

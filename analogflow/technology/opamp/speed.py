@@ -92,10 +92,10 @@ def _delay(block: Block, parts: PartSet) -> float:
     return 0.0
 
 
-def time_constant(graph: BlockGraph, parts: PartSet, loop_delay: float, fastest: float) -> float:
-    """τ in seconds, one, two or five times a power of ten: the shortest at which delays are `loop_delay` of 1/`fastest`."""
+def time_constant(graph: BlockGraph, parts: PartSet, delay_fraction: float, fastest: float) -> float:
+    """τ in seconds, 1, 2 or 5 times a power of ten: the shortest at which delays are `delay_fraction` of 1/`fastest`."""
     slowest = delays(graph, parts)
     longest = max((slowest[graph.rate(state)] for state in graph.states), default=0.0) + pole(parts.op_amp.bandwidth)
-    wanted = longest * fastest / loop_delay
+    wanted = longest * fastest / delay_fraction
     decade = 10.0 ** np.floor(np.log10(wanted))
     return float(next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= wanted * (1 - 1e-9)))

@@ -41,9 +41,8 @@ def realise(brief: Brief) -> Realisation:
         )
     realised = build(brief)
     kinds = [element.letter for group in realised.groups for element in group.elements]
-    amplifier = realised.parts.op_amp.name if realised.parts else ""
     note = (
-        f"{kinds.count('Q')} transistors, {kinds.count('X')} op-amps {amplifier}, "
+        f"{kinds.count('Q')} transistors, {kinds.count('X')} op-amps {brief.parts.op_amp.name}, "
         f"{kinds.count('R')} resistors; τ = RC is {realised.time_constant:g} s"
     )
     return dataclasses.replace(realised, note=note)

@@ -41,14 +41,13 @@ _REPLICA_BASE = -1.2
 def capacity(brief: Brief) -> Realisation:
     """Circuit of the log-domain capacity flow of a channel, n available inputs and m outputs."""
     parts = brief.parts
-    assert parts is not None
     P = np.asarray(brief.flow.constants["P"])
     start = np.asarray(brief.flow.states["u"])
     inputs, outputs = P.shape
     bias = Bias.of(max(inputs, outputs))
     entropy = -xlogy(P, P).sum(axis=1)
     legs = quiet(entropy - entropy.min(), entropy.max()) / math.log(ENTROPY_RATIO)
-    v_t = stages.thermal_voltage(brief.temperature)
+    v_t = stages.thermal_voltage(brief.build.temperature_kelvin)
     groups = [
         Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),
         *(Group(f"z{i}", "emitter-coupled array and splitter", tuple(_branch(i, P[i], brief))) for i in range(inputs)),
@@ -88,27 +87,24 @@ def _common_mode(P: np.ndarray, start: np.ndarray, legs: np.ndarray, brief: Brie
     would not be charged alike: the path would be another.
     """
     parts = brief.parts
-    assert parts is not None
     z = softmax(start)
 
     def log(share: float) -> float:
-        return stages.junction(parts.pnp, bias.tail * share, brief.temperature)
+        return stages.junction(parts.pnp, bias.tail * share, brief.build.temperature_kelvin)
 
     level = float(z @ P @ [log(share) for share in z @ P])
     level += float(z @ legs) * log(1.0) + float(legs.max() - z @ legs) * log(1 / ENTROPY_RATIO)
-    base = bias.emitter + stages.junction(parts.npn, bias.tail * float(z.max()), brief.temperature)
+    base = bias.emitter + stages.junction(parts.npn, bias.tail * float(z.max()), brief.build.temperature_kelvin)
     return base - level / (1 + float(legs.max()))
 
 
 def _tail(brief: Brief, bias: Bias) -> Iterator[Element]:
-    assert brief.parts is not None
-    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.temperature)
+    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.build.temperature_kelvin)
     yield from stages.sink("tail_sink", "ve", "tail", 1.0, bias.tail, brief.parts)
 
 
 def _branch(i: int, row: np.ndarray, brief: Brief) -> Iterator[Element]:
     """Transistor of input i, an ammeter in its collector, and its splitter."""
-    assert brief.parts is not None
     yield BipolarTransistor(f"z{i}", (f"c{i}", f"u{i}", "ve"), brief.parts.npn.name)
     yield VoltageSource(f"z{i}", (f"d{i}", f"c{i}"), 0.0)
     for j, share in enumerate(row):
@@ -122,7 +118,6 @@ def _references(brief: Brief, bias: Bias, outputs: int, *, with_pair: bool) -> I
     What the resistances of the junctions add to a logarithm is then in the read-out of the capacity twice, with either sign.
     """
     parts = brief.parts
-    assert parts is not None
     if with_pair:
         yield from stages.sink("sink_a", "sa", "tail", 1.0, bias.tail, parts)
         yield from stages.transdiode("va", "sa", parts, bias)

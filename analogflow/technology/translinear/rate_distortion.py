@@ -38,12 +38,11 @@ def rate_distortion(brief: Brief) -> Realisation:
         The Gibbs kernel needs areas in a ratio that no array has.
     """
     parts = brief.parts
-    assert parts is not None
     kernel, source = np.asarray(brief.flow.constants["A"]), np.asarray(brief.flow.constants["p"])
     start = np.asarray(brief.flow.states["u"])
     symbols, size = kernel.shape
     check_areas(kernel, "the source symbol", "beta times the distortion")
-    bias, v_t = Bias.of(size), stages.thermal_voltage(brief.temperature)
+    bias, v_t = Bias.of(size), stages.thermal_voltage(brief.build.temperature_kelvin)
     bases = [f"u{y}" for y in range(size)]
     groups = [
         Group("tail", "currents of q and of every source symbol", tuple(_tails(source, bias, brief))),
@@ -74,20 +73,18 @@ def rate_distortion(brief: Brief) -> Realisation:
 def _common_mode(kernel: np.ndarray, source: np.ndarray, start: np.ndarray, brief: Brief, bias: Bias) -> float:
     """Volts across the integrators' capacitors at which the loop is at rest when the run starts."""
     parts = brief.parts
-    assert parts is not None
     q = softmax(start)
     mapped = source @ (kernel * q / (kernel @ q)[:, None])
 
     def log(model: Model, share: float) -> float:
-        return stages.junction(model, bias.tail * share, brief.temperature)
+        return stages.junction(model, bias.tail * share, brief.build.temperature_kelvin)
 
     pairs = [log(parts.pnp, own) + _HANGER - log(parts.npn, image) for own, image in zip(q, mapped, strict=True)]
     return bias.emitter + log(parts.npn, float(q.max())) - float(q @ pairs) / 2
 
 
 def _tails(source: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
-    assert brief.parts is not None
-    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.temperature)
+    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.build.temperature_kelvin)
     yield from stages.sink("sink_q", "eq", "tail", 1.0, bias.tail, brief.parts)
     for x, share in enumerate(source):
         if share > 0:
@@ -96,6 +93,5 @@ def _tails(source: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
 
 def _hanging(name: str, node: str, brief: Brief) -> Iterator[Element]:
     """Voltage that falls with the logarithm of the current drawn out of `node`: a diode, and a follower that reads it."""
-    assert brief.parts is not None
     yield BipolarTransistor(f"{name}_diode", ("hanger", "hanger", node), brief.parts.npn.name)
     yield Instance(f"{name}_amp", (node, name, name), brief.parts.op_amp.name)

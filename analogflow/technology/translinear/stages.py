@@ -194,7 +194,6 @@ def assembled(
         The supply is above the rail of the tails.
     """
     parts = brief.parts
-    assert parts is not None
     if parts.supply < -LOW_RAIL:
         raise BadInput(
             f"supply: node 'vlow', on which the tails of the arrays stand, is at {LOW_RAIL:g} V, and the negative supply "
@@ -215,10 +214,8 @@ def assembled(
         derived_from=brief.graph,
         step=0.05,
         options=_OPTIONS,
-        temperature=brief.temperature,
-        accuracy=junction_error(parts, bias.tail, brief.temperature),
+        accuracy=junction_error(parts, bias.tail, brief.build.temperature_kelvin),
         input_units=dict.fromkeys(brief.graph.states, input_volts),
-        parts=parts,
     )
 
 

@@ -51,7 +51,6 @@ def transport(brief: Brief) -> Realisation:
         The kernel or the marginals need areas or resistors in a ratio that they do not come in.
     """
     parts, flow = brief.parts, brief.flow
-    assert parts is not None
     if "epsilon" in flow.states:
         raise NoCell("the technology 'translinear' holds ε in the areas of its transistors; take 'opamp' for a schedule.")
     C, row, column = (np.asarray(flow.constants[name]) for name in ("C", "a", "b"))
@@ -66,7 +65,7 @@ def transport(brief: Brief) -> Realisation:
         )
     rows, columns = C.shape
     bias = dataclasses.replace(Bias.of(max(rows, columns)), resistance=_RESISTANCE, capacitance=_CAPACITANCE)
-    v_t = stages.thermal_voltage(brief.temperature)
+    v_t = stages.thermal_voltage(brief.build.temperature_kelvin)
     start = np.asarray(flow.states["u"])
     bases = [f"u{j}" for j in range(columns)]
     groups = [Group("tail", "currents of the rows", tuple(_tails(row, bias, brief)))]
@@ -95,8 +94,7 @@ def transport(brief: Brief) -> Realisation:
 
 
 def _tails(row: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
-    assert brief.parts is not None
-    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.temperature)
+    yield from stages.sink_reference("tail", bias.tail, brief.parts, brief.build.temperature_kelvin)
     for i, share in enumerate(row):
         yield from stages.sink(f"sink{i}", f"e{i}", "tail", float(share), bias.tail, brief.parts)
 

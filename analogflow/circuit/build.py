@@ -1,0 +1,93 @@
+"""How a circuit is built and under which conditions it stands: all that is needed to build it again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from analogflow.blocks import Imperfections
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit.parts import PartSet
+from analogflow.errors import BadInput
+from analogflow.noise import Noise
+
+__all__ = ["Build", "Conditions", "celsius_of", "kelvin_of"]
+
+_FREEZING = 273.15
+_COLDEST, _HOTTEST = -100.0, 200.0
+"""°C that a circuit could be at."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    """How a circuit is built.
+
+    Parameters
+    ----------
+    technology : str
+    stabilise : bool
+        Whether manifolds that repel are mended.
+    parts : PartSet, optional
+        What it is built from; None where it is built from ideal elements.
+    temperature_kelvin : float
+        Of the parts.
+    delay_fraction : float
+        Part of the flow's fastest time constant that the delays of a loop may be, where the technology heeds it.
+    scaled : bool
+        Whether ideal elements are built in machine units.
+    values : callable, optional
+        Took the circuit with exact values of its parts and chose those that it has; None where they are exact.
+    """
+
+    technology: str
+    stabilise: bool
+    parts: PartSet | None
+    temperature_kelvin: float
+    delay_fraction: float
+    scaled: bool
+    values: Callable[[Any], Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Conditions:
+    """What is wrong with a circuit, and which one of all those that it makes possible is meant.
+
+    Parameters
+    ----------
+    noise : Noise
+        White noise at the integrators' inputs; its seed also decides every deviation.
+    imperfections : Imperfections
+        What is wrong with the blocks, or how parts deviate.
+    sample : int
+    lot : PartSet, optional
+        Parts whose own tolerances are drawn; None if they are not.
+    """
+
+    noise: Noise = dataclasses.field(default_factory=lambda: Noise(0.0))
+    imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
+    sample: int = 0
+    lot: PartSet | None = None
+
+
+def kelvin_of(temperature_celsius: float | None) -> float:
+    """Kelvin of a temperature in °C; 300.15 if none is given.
+
+    Raises
+    ------
+    BadInput
+        It is none that a circuit could be at.
+    """
+    value = temperature_celsius
+    if value is None:
+        return NOMINAL_TEMPERATURE
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _COLDEST <= value <= _HOTTEST:
+        raise BadInput(
+            f"temperature_celsius: {value!r} is not a temperature from {_COLDEST:g} to {_HOTTEST:g} °C; a room has 27."
+        )
+    return value + _FREEZING
+
+
+def celsius_of(temperature_kelvin: float) -> float:
+    """°C of a temperature in kelvin."""
+    return temperature_kelvin - _FREEZING

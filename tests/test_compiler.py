@@ -1,0 +1,138 @@
+"""A circuit that is built again is built as it was: every option survives noise, deviations, values, restarts and levels."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.circuit import Conditions
+from analogflow.compiler import rebuilt
+from analogflow.technology import TECHNOLOGIES, spread
+from analogflow.trajectory import Trajectory
+from analogflow.validation import levels
+from analogflow.verification import pushed
+
+PAPER = af.Channel([[0.7, 0.3], [0.1, 0.9]])
+FLOW = af.flows.capacity(PAPER)
+OTHER = {
+    "ideal": {"scaled": True, "stabilise": False},
+    "opamp": {"parts": "general", "temperature_celsius": 60.0, "delay_fraction": 0.05, "stabilise": False},
+    "translinear": {"parts": "general", "temperature_celsius": 60.0},
+}
+"""Options that each technology heeds, with a value that is not the usual one."""
+
+
+@functools.cache
+def compiled(technology, **options):
+    return af.compile(FLOW, technology=technology, **options)
+
+
+CASES = [(technology, name, value) for technology, options in OTHER.items() for name, value in options.items()]
+NOISE = af.Noise(0.01, seed=3)
+
+
+def restarted(circuit):
+    ends = {name: np.stack([value.ravel()] * 2) for name, value in circuit.flow.states.items()}
+    return pushed(circuit, Trajectory(np.array([0.0, 1.0]), ends, af.Outcome.SETTLED), delta=0.05)
+
+
+def noisy(circuit):
+    return af.degrade(circuit, noise=NOISE)
+
+
+def deviating(circuit):
+    return af.degrade(circuit, af.Imperfections(mismatch=0.01), noise=af.Noise(0.0, seed=3), sample=2)
+
+
+def both(circuit):
+    return af.degrade(circuit, af.Imperfections(mismatch=0.01), noise=NOISE, sample=2)
+
+
+def restarted_with_both(circuit):
+    return restarted(both(circuit))
+
+
+@pytest.mark.parametrize("again", [noisy, deviating, both, restarted_with_both])
+@pytest.mark.parametrize(("technology", "name", "value"), CASES)
+def test_an_option_of_compile_survives(technology, name, value, again):
+    usual, other = compiled(technology), compiled(technology, **{name: value})
+    one, two = again(usual), again(other)
+    assert (one.build, two.build) == (usual.build, other.build)
+    assert af.netlist(one, time_constants=5).body != af.netlist(two, time_constants=5).body
+    assert (two.time_constant, two.accuracy) == (other.time_constant, other.accuracy)
+
+
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_a_circuit_built_again_is_the_same_circuit(technology):
+    """Byte by byte, with all that was asked of it at once."""
+    real = both(af.compile(FLOW, technology=technology, **OTHER[technology]))
+    assert af.netlist(rebuilt(real)).text == af.netlist(real).text
+
+
+@pytest.mark.parametrize("technology", ["opamp", "translinear"])
+def test_values_that_were_chosen_are_chosen_again(technology):
+    exact = compiled(technology)
+    chosen = af.preferred(exact, "E12")
+    assert af.netlist(restarted(chosen)).body != af.netlist(restarted(exact)).body
+    for again in (noisy, both, restarted):
+        by_hand = af.preferred(again(exact), "E12") if again is noisy else again(chosen)
+        assert {g.block: g.elements for g in again(chosen).groups} == {g.block: g.elements for g in by_hand.groups}
+        assert again(chosen).accuracy == chosen.accuracy
+
+
+def test_a_lot_that_was_drawn_is_drawn_again():
+    drawn = spread(compiled("opamp"), seed=5, sample=2)
+    assert af.netlist(rebuilt(drawn)).text == af.netlist(drawn).text
+    with pytest.raises(af.BadInput, match="imperfect already \\(its parts deviate\\)"):
+        af.degrade(drawn, noise=NOISE)
+    with pytest.raises(af.BadInput, match="seed: 4 is not that of the circuit's noise, 3"):
+        spread(noisy(compiled("opamp")), seed=4)
+
+
+def test_one_thing_is_changed_and_nothing_else():
+    circuit = both(compiled("opamp", delay_fraction=0.05))
+    warm = rebuilt(circuit, temperature_kelvin=330.0)
+    assert warm.build == dataclasses.replace(circuit.build, temperature_kelvin=330.0)
+    assert warm.conditions == circuit.conditions
+    assert rebuilt(circuit, conditions=Conditions()).ideal
+
+
+@pytest.mark.parametrize("imperfections", [None, af.Imperfections(mismatch=0.02)])
+def test_ensembles_and_budgets_of_a_circuit_in_machine_units_are_in_flow_units(imperfections):
+    """σ is in flow units and a mismatch relative, so what they do is the same at every scale."""
+    plain, scaled = af.compile(FLOW), af.compile(FLOW, scaled=True)
+    assert max(abs(scale - 1).max() for scale in scaled.scales.values()) > 0.1
+    noise = af.Noise(0.02 if imperfections is None else 0.0, seed=1)
+    if imperfections is None:
+        given = {"noise": noise, "time_constants": 20.0, "save": [5.0], "start": {"u": np.array([0.3, -0.3])}}
+        one, two = (af.ensemble(circuit, 4, **given) for circuit in (plain, scaled))
+        assert set(one.final) == set(two.final)
+        for name in one.final:
+            assert one.final[name] == pytest.approx(two.final[name], abs=2e-5)
+            assert one.values[name] == pytest.approx(two.values[name], abs=2e-5)
+    budgets = [af.error_budget(c, imperfections or af.Imperfections(), noise=noise, samples=8) for c in (plain, scaled)]
+    costs = [budget.effects[0] for budget in budgets]
+    assert budgets[0].value == budgets[1].value
+    for kind in ("measured", "predicted"):
+        a, b = (getattr(cost, kind) for cost in costs)
+        assert (b.answer, b.loss) == pytest.approx((a.answer, a.loss), rel=0.01 if imperfections is None else 1.0)
+
+
+@pytest.mark.ngspice
+def test_levels_are_of_the_circuit_that_was_asked_for(monkeypatch):
+    ran = []
+
+    def recorded(deck, **options):
+        ran.append(deck.circuit.build)
+        return af.simulate(deck, **options)
+
+    monkeypatch.setattr(levels, "simulate", recorded)
+    decay = af.Flow(lambda x: -x, {"x": np.array([1.0, 0.5])})
+    options = OTHER["opamp"]
+    af.verification_levels(decay, time_constants=3.0, **options)
+    assert {build.technology for build in ran} == {"ideal", "opamp"}
+    asked = af.compile(decay, technology="opamp", **options).build
+    assert [dataclasses.replace(build, values=None) for build in ran if build.technology == "opamp"] == [asked]
+    assert not any(build.stabilise for build in ran)
