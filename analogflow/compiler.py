@@ -18,7 +18,7 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, pruned, scale, stabilise, unfolded
-from analogflow.technology import TECHNOLOGIES, Brief, build_of, matched_parts, spread
+from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, Brief, build_of, matched_parts, spread
 
 __all__ = ["PASSES", "compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
 
@@ -41,7 +41,7 @@ _EQUIVALENCE = 1e-9
 def compile(
     flow: Flow,
     *,
-    technology: str = "ideal",
+    technology: str = DEFAULT_TECHNOLOGY,
     stabilise: bool = True,
     parts: PartSet | str | None = None,
     temperature_celsius: float | None = None,

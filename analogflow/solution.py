@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
-from typing import Any
+from typing import Any, Unpack, cast
 
 import numpy as np
 
-from analogflow.blocks import Imperfections
-from analogflow.circuit import Circuit
-from analogflow.circuit.parts import PartSet
+from analogflow.circuit import Circuit, ConditionOptions
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
@@ -24,13 +22,16 @@ from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.run_plan import run_plan
 from analogflow.simulators import engine_for, simulate
+from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
 from analogflow.validation.references import require_reference
 
 __all__ = [
+    "CircuitOptions",
     "Solution",
+    "SolveOptions",
     "allowed_error",
     "carried_form",
     "certificate_of",
@@ -39,6 +40,21 @@ __all__ = [
     "solve",
     "versions",
 ]
+
+
+class CircuitOptions(BuildOptions, ConditionOptions, total=False):
+    """What decides a circuit: how it is built, and its conditions."""
+
+
+class SolveOptions(CircuitOptions, total=False):
+    """Options of `solve`, where another verb passes them on."""
+
+    form: str | None
+    engine: str | None
+    time_constants: float | None
+    accuracy: float | None
+    on_progress: Callable[[float], None] | None
+
 
 SETTLING_BAND = 1e-6
 """The settling time is when all that must rest has come this near to its end for good, over its size."""
@@ -133,18 +149,11 @@ def solve(
     problem: Any,
     *,
     form: str | None = None,
-    technology: str = "ideal",
     engine: str | None = None,
     time_constants: float | None = None,
-    noise: Noise | float | str | None = None,
-    imperfections: Imperfections | None = None,
-    seed: int | None = None,
     accuracy: float | None = None,
-    stabilise: bool = True,
-    parts: PartSet | str | None = None,
-    temperature_celsius: float | None = None,
-    delay_fraction: float | None = None,
     on_progress: Callable[[float], None] | None = None,
+    **options: Unpack[CircuitOptions],
 ) -> Solution:
     """Compile the flow that solves `problem`, simulate its circuit, and hold the answer against the reference.
 
@@ -153,29 +162,24 @@ def solve(
     problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow
     form : str, optional
         Form of the flow; the family's most robust one if not given.
-    technology : str
     engine : {"ngspice", "vacask", "block", "spice"}, optional
         ngspice where it is installed, else the block engine, if not given.
     time_constants : float, optional
         End of the run in τ; if not given, the problem's own time, what averaging takes, or where the answer settles, after
         5000 τ at most, or 1000 of a circuit of parts, or 200 where the path matters; with noise after 60 τ.
+    accuracy : float, optional
+        Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one. For a law
+        also the error that they must be able to find, in standard deviations; 0.25 if not given.
+    on_progress : callable, optional
+        Called with the time reached, in τ.
+    technology, stabilise, parts, temperature_celsius, scaled, delay_fraction
+        As `compile` takes them.
     noise : Noise, float or str, optional
         White noise at every integrator's input; a float is its σ per √τ in flow units, a text is read by `Noise.from_text`.
     imperfections : Imperfections, optional
         What is wrong with the blocks.
     seed : int
         Decides the noise and the deviations of the blocks; recorded with the result. 0, or that of the noise, if not given.
-    accuracy : float, optional
-        Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one. For a law
-        also the error that they must be able to find, in standard deviations; 0.25 if not given.
-    stabilise : bool
-        If false, a manifold that repels is left as it is.
-    parts, temperature_celsius
-        As `compile` takes them.
-    delay_fraction : float, optional
-        As `compile` takes it: a longer one makes a circuit of op-amps faster, and its path less exact.
-    on_progress : callable, optional
-        Called with the time reached, in τ.
 
     Raises
     ------
@@ -184,21 +188,16 @@ def solve(
     MissingProgram, SimulationFailed
         The engine is not installed, or broke down.
     """
+    build, said = split_options("solve", options)
+    technology = build.get("technology", DEFAULT_TECHNOLOGY)
     engine = engine_for(technology, engine)
     flow = _flow_of(problem, form or carried_form(problem, technology))
-    circuit = compile(
-        flow,
-        technology=technology,
-        stabilise=stabilise,
-        parts=parts,
-        temperature_celsius=temperature_celsius,
-        delay_fraction=delay_fraction,
-    )
+    circuit = compile(flow, **build)
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = flow if flow.problem is None else flow.problem
     require_reference(judged, accuracy=accuracy or ACCURACY, end=flow.end_time and (time_constants or flow.end_time))
-    noise = noise_of(circuit, noise, seed)
-    circuit = degrade(circuit, imperfections, noise=noise, values=preferred)
+    noise = noise_of(circuit, said.get("noise"), said.get("seed"))
+    circuit = degrade(circuit, said.get("imperfections"), noise=noise, values=preferred)
     plan = run_plan(circuit, time_constants)
     deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
     run = simulate(deck, engine=engine, tolerance=plan.resting_speed, on_progress=on_progress)
@@ -225,6 +224,21 @@ def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
     if accuracy is not None:
         return accuracy
     return circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
+
+
+def split_options(verb: str, options: Mapping[str, Any]) -> tuple[BuildOptions, ConditionOptions]:
+    """Options of how a circuit is built, and of its conditions.
+
+    Raises
+    ------
+    TypeError
+        `verb` was given something that is neither.
+    """
+    kinds = BuildOptions.__optional_keys__, ConditionOptions.__optional_keys__
+    if unknown := [name for name in options if not any(name in kind for kind in kinds)]:
+        raise TypeError(f"{verb}() got an unexpected keyword argument {unknown[0]!r}")
+    build, said = ({name: value for name, value in options.items() if name in kind} for kind in kinds)
+    return cast(BuildOptions, build), cast(ConditionOptions, said)
 
 
 def carried_form(problem: Any, technology: str) -> str | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
-from analogflow.circuit.parts import PartSet
 from analogflow.compiler import degrade, rebuilt
 from analogflow.families.check import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
@@ -23,7 +22,7 @@ from analogflow.outcome import Outcome
 from analogflow.problems import Attention, Equations
 from analogflow.run_plan import run_plan
 from analogflow.simulators import Ensemble, ensemble, simulate
-from analogflow.solution import Solution, allowed_error, certificate_of, plain, solve
+from analogflow.solution import Solution, SolveOptions, allowed_error, certificate_of, plain, solve
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate
 from analogflow.validation.ending import ends_well
@@ -71,18 +70,13 @@ def verify(
     *,
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
-    technology: str = "ideal",
-    parts: PartSet | str | None = None,
-    temperature_celsius: float | None = None,
-    imperfections: Imperfections | None = None,
-    on_progress: Callable[[float], None] | None = None,
-    **options: Any,
+    **options: Unpack[SolveOptions],
 ) -> Verification:
     """Solve `problem`, push the settled state away, run the same circuit again from there, and compare.
 
     Parameters
     ----------
-    problem, technology, parts, temperature_celsius, imperfections, on_progress
+    problem
         As for `solve`, as are the other options.
     delta : float
         Share of the way to the middle of the manifold, from 0 to 1.
@@ -101,16 +95,13 @@ def verify(
     BadInput
         δ or an argument of `solve` is out of range.
     """
-    solution = solve(
-        problem, technology=technology, parts=parts, temperature_celsius=temperature_celsius, imperfections=imperfections,
-        on_progress=on_progress, **options,
-    )  # fmt: skip
+    solution = solve(problem, **options)
     if why := silence(solution.flow):
         return Verification(solution, None, Verdict("not applicable", float("nan"), float("nan"), why))
     run, verdict = restart(
         solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
         time_constants=options.get("time_constants"), accuracy=options.get("accuracy"), certificate=solution.certificate,
-        on_progress=on_progress,
+        on_progress=options.get("on_progress"),
     )  # fmt: skip
     return Verification(solution, run, verdict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 import subprocess
@@ -170,3 +171,14 @@ def test_one_version_everywhere() -> None:
     assert analogflow.__version__ == version
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+MOST_PARAMETERS = 7
+KNOBS = {"ensemble_chunks", "restart_classes"}
+"""Functions whose every argument is a knob of its own, documented in one place."""
+
+
+def test_public_functions_have_few_parameters() -> None:
+    functions = {n: f for n in analogflow.__all__ if inspect.isfunction(f := getattr(analogflow, n))}
+    many = {name for name, function in functions.items() if len(inspect.signature(function).parameters) > MOST_PARAMETERS}
+    assert many == KNOBS

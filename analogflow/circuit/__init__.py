@@ -1,6 +1,6 @@
 """Our own record of a circuit: elements, nodes and what they stand for. Every writer and counter reads this."""
 
-from analogflow.circuit.build import Build, Conditions
+from analogflow.circuit.build import Build, ConditionOptions, Conditions
 from analogflow.circuit.circuit import Circuit, Step
 from analogflow.circuit.elements import (
     Behavioural,
@@ -26,6 +26,7 @@ __all__ = [
     "Build",
     "Capacitor",
     "Circuit",
+    "ConditionOptions",
     "Conditions",
     "CurrentSource",
     "Diode",

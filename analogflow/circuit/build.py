@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
@@ -12,7 +12,7 @@ from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 
-__all__ = ["Build", "Conditions", "celsius_of", "kelvin_of"]
+__all__ = ["Build", "ConditionOptions", "Conditions", "celsius_of", "kelvin_of"]
 
 _FREEZING = 273.15
 _COLDEST, _HOTTEST = -100.0, 200.0
@@ -68,6 +68,18 @@ class Conditions:
     imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
     sample: int = 0
     lot: PartSet | None = None
+
+
+class ConditionOptions(TypedDict, total=False):
+    """Conditions as people say them; what is not said is as in `Conditions`.
+
+    ``noise`` is a `Noise`, its σ per √τ in flow units, or a text as `Noise.from_text` reads it. ``seed`` decides noise and
+    deviations: 0, or that of the noise, if not given.
+    """
+
+    noise: Noise | float | str | None
+    imperfections: Imperfections | None
+    seed: int | None
 
 
 def kelvin_of(temperature_celsius: float | None) -> float:

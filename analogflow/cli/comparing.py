@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 
 from analogflow import report
 from analogflow.cli.options import about_conditions, celsius, imperfections_of, positive
 from analogflow.cli.progress import fraction_bar
-from analogflow.comparison import KINDS, compare, contenders_of, measure_scaling, prices
+from analogflow.comparison import KINDS, SECONDS, Comparison, Contender, compare, contenders_of, measure_scaling, prices
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
@@ -16,7 +17,6 @@ from analogflow.families.files import read_problem
 __all__ = ["about_compare", "run_compare"]
 
 _SIZES = (4, 8, 16, 32, 64)
-_SECONDS = 3.0
 
 
 def about_compare(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="list the contenders and stop")
     parser.add_argument("--scaling", action="store_true", help="channels of growing size in place of one problem")
     parser.add_argument("--sizes", type=_sizes, metavar="N,N", help="of --scaling: inputs, 4,8,16,32,64 if not given")
-    parser.add_argument("--seconds", type=positive, default=_SECONDS, metavar="S", help="for each digital solver (3)")
+    parser.add_argument("--seconds", type=positive, default=SECONDS, metavar="S", help="for each digital solver (3)")
     parser.add_argument("--energy", metavar="FILE", help="TOML file of what operations cost")
     about_conditions(parser)
     parser.add_argument("--parts", metavar="SET", help="precision, general, fast or a TOML file (precision)")
@@ -57,10 +57,13 @@ def run_compare(options: argparse.Namespace) -> int:
         found = compare(
             problem, accuracy=options.accuracy, only=options.only, seconds=options.seconds, energy=options.energy,
             noise=options.noise, imperfections=imperfections_of(options), seed=options.seed, parts=options.parts,
-            temperature_celsius=options.temperature, source=options.problem or "", on_progress=on_progress,
+            temperature_celsius=options.temperature, on_progress=on_progress,
         )  # fmt: skip
     if options.json:
-        print(json.dumps(found.to_dict(), indent=2))
+        said = found.to_dict()
+        for row, contender in zip(said["contenders"], found.contenders, strict=True):
+            row["command"] = _repeating(options, found, contender)
+        print(json.dumps(said, indent=2))
     else:
         report.print_comparison(found)
     if options.figure:
@@ -68,12 +71,29 @@ def run_compare(options: argparse.Namespace) -> int:
     return 0 if any(contender.reached for contender in found.contenders) else 1
 
 
+def _repeating(options: argparse.Namespace, found: Comparison, contender: Contender) -> str:
+    """The one command that repeats a row; what is as usual is left out."""
+    words = ["analogflow", "compare", found.family, options.problem or "", "--accuracy", repr(found.accuracy)]
+    flaws, analog = imperfections_of(options), contender.kind == "analog"
+    given = [
+        ("--only", contender.name),
+        ("--energy", options.energy),
+        ("--noise", options.noise if analog else None),
+        *(("--imperfect", f"{effect}={getattr(flaws, effect)!r}") for effect in flaws.effects if analog),
+        ("--seed", options.seed),
+        ("--parts", options.parts if analog else None),
+        ("--temperature", options.temperature if analog else None),
+        ("--seconds", None if options.seconds == SECONDS else options.seconds),
+    ]
+    return shlex.join([*words, *(str(word) for option in given if option[1] is not None for word in option)])
+
+
 def _scaling(options: argparse.Namespace) -> int:
     """Print how circuits and solvers grow with the size of a channel."""
     if options.flow != "capacity":
         raise BadInput(f"--scaling is measured for capacity alone, not for {options.flow!r}.")
     given = {"PROBLEM": options.problem, "--only": options.only, "--list": options.list, "--mismatch": options.mismatch,
-             "--imperfect": options.imperfect, "--noise": options.noise != "0", "--seconds": options.seconds != _SECONDS,
+             "--imperfect": options.imperfect, "--noise": options.noise is not None, "--seconds": options.seconds != SECONDS,
              "--parts": options.parts is not None, "--temperature": options.temperature is not None}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(
@@ -84,7 +104,7 @@ def _scaling(options: argparse.Namespace) -> int:
     with fraction_bar(options.json, "scaling") as on_progress:
         found = [
             measure_scaling(
-                kind, sizes, accuracy=options.accuracy or 1e-2, energy=table, seed=options.seed,
+                kind, sizes, accuracy=options.accuracy or 1e-2, energy=table, seed=options.seed or 0,
                 on_progress=lambda part, k=k: on_progress((k + part) / len(KINDS)),
             )
             for k, kind in enumerate(KINDS)

@@ -11,7 +11,7 @@ from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.families import flow_of, named_families
 from analogflow.solution import carried_form
-from analogflow.technology import PART_SETS, TECHNOLOGIES
+from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 
 __all__ = [
     "about_conditions",
@@ -42,19 +42,19 @@ def about_problem(parser: argparse.ArgumentParser) -> None:
 def about_flow(parser: argparse.ArgumentParser) -> None:
     """FLOW, PROBLEM, and what decides the circuit."""
     about_problem(parser)
-    parser.add_argument("--technology", default="ideal", help=f"one of: {', '.join(TECHNOLOGIES)}")
+    parser.add_argument("--technology", default=DEFAULT_TECHNOLOGY, help=f"one of: {', '.join(TECHNOLOGIES)}")
     parser.add_argument("--parts", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file (precision)")
     parser.add_argument("--temperature", type=celsius, metavar="C", help="of the parts, °C (27)")
 
 
 def about_conditions(parser: argparse.ArgumentParser) -> None:
     """Noise, mismatch, imperfections and their seed."""
-    parser.add_argument("--noise", default="0", metavar="S", help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz")
+    parser.add_argument("--noise", metavar="S", help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz")
     parser.add_argument("--mismatch", type=number, default=0.0, metavar="S", help="relative σ of every coefficient")
     parser.add_argument(
         "--imperfect", action="append", default=[], metavar="NAME=VALUE", help=f"one of: {', '.join(EFFECTS)}"
     )
-    parser.add_argument("--seed", type=seed, default=0, help="decides noise and deviations; recorded with the result")
+    parser.add_argument("--seed", type=seed, help="decides noise and deviations (0); recorded with the result")
 
 
 def about_output(parser: argparse.ArgumentParser, what: str) -> None:

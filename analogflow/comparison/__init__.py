@@ -2,7 +2,7 @@
 
 from analogflow.comparison.break_even import BreakEven
 from analogflow.comparison.contender import Contender, Point
-from analogflow.comparison.contest import compare, contenders_of
+from analogflow.comparison.contest import SECONDS, compare, contenders_of
 from analogflow.comparison.energy import Price, Prices, prices
 from analogflow.comparison.judge import Judge, judge_of
 from analogflow.comparison.result import MEASURES, Comparison
@@ -11,6 +11,7 @@ from analogflow.comparison.scaling import KINDS, Scaling, measure_scaling
 __all__ = [
     "KINDS",
     "MEASURES",
+    "SECONDS",
     "BreakEven",
     "Comparison",
     "Contender",

@@ -70,8 +70,6 @@ class Contender:
         Problems that it solves at once: its time is a share of theirs, a throughput and no delay.
     note : str
         Why it did not take part, or what else must be known.
-    command : str
-        What repeats this row.
     """
 
     name: str
@@ -88,7 +86,6 @@ class Contender:
     processor_joules: float | None = None
     batch: int = 1
     note: str = ""
-    command: str = ""
 
     @property
     def reached(self) -> bool:

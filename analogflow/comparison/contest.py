@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
 import os
 import platform
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from analogflow.blocks import Imperfections
 from analogflow.checks import is_number
 from analogflow.circuit.build import celsius_of, kelvin_of
-from analogflow.circuit.parts import PartSet
 from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.digital import run_solver
@@ -26,12 +23,19 @@ from analogflow.comparison.solvers import SOLVERS, Solver
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.noise import Noise
+from analogflow.solution import CircuitOptions, split_options
 from analogflow.technology import DEFAULT_PARTS, part_set
 
-__all__ = ["compare", "contenders_of"]
+__all__ = ["SECONDS", "compare", "contenders_of"]
+
+SECONDS = 3.0
+"""Time for each digital solver unless another is given."""
 
 _FINEST = 1e-9
 """Error down to which digital solvers are followed where less is asked for."""
+
+_OWN = ("technology", "stabilise", "scaled", "delay_fraction")
+"""Options of circuits that the contenders differ in."""
 
 
 def contenders_of(family: str) -> list[str]:
@@ -52,16 +56,10 @@ def compare(
     *,
     accuracy: float | None = None,
     only: Sequence[str] = (),
-    seconds: float = 3.0,
-    finest: float | None = None,
+    seconds: float = SECONDS,
     energy: Prices | str | Path | None = None,
-    noise: float | str | None = None,
-    imperfections: Imperfections | None = None,
-    seed: int = 0,
-    parts: PartSet | str | None = None,
-    temperature_celsius: float | None = None,
-    source: str = "PROBLEM",
     on_progress: Callable[[float], None] | None = None,
+    **options: Unpack[CircuitOptions],
 ) -> Comparison:
     """Solve `problem` by every circuit and every digital solver, and compare them at one delivered accuracy.
 
@@ -74,22 +72,16 @@ def compare(
         Names of contenders; all if empty.
     seconds : float
         Time for each digital solver, all its settings together.
-    finest : float, optional
-        Error down to which digital solvers are followed; 1e-9, or `accuracy` if that is less, if not given.
     energy : Prices or path, optional
         What operations, a processor and a chip need.
-    noise : float or str, optional
-        White noise at every integrator of the circuits, as `solve` takes it.
-    imperfections : Imperfections, optional
-        What else is wrong with the circuits.
-    seed : int
-        Of noise and deviations, and of samplers.
-    parts, temperature_celsius
-        Of circuits of parts, as `solve` takes them.
-    source : str
-        Path of the problem's file, for the command that repeats a row.
     on_progress : callable, optional
         Called with the fraction done.
+    noise, imperfections
+        What is wrong with the circuits, as `solve` takes it.
+    seed : int
+        Of noise and deviations, and of samplers; 0 if not given.
+    parts, temperature_celsius
+        Of circuits of parts, as `solve` takes them.
 
     Returns
     -------
@@ -102,10 +94,13 @@ def compare(
         An argument is out of range, a name is not known, there are no contenders for such problems, or what is wrong with
         circuits is said and no circuit takes part.
     """
+    build, conditions = split_options("compare", options)
+    if foreign := [name for name in options if name in _OWN]:
+        raise BadInput(f"{foreign[0]}: a comparison has circuits of its own; leave it out, and name some with only.")
     family = family_of(problem).name
     judge = judge_of(problem)
     accuracy = _positive("accuracy", judge.usual if accuracy is None else accuracy)
-    finest = min(_positive("finest", _FINEST if finest is None else finest), accuracy)
+    finest = min(_FINEST, accuracy)
     seconds = _positive("seconds", seconds)
     known = contenders_of(family)
     unknown = [name for name in only if name not in known]
@@ -114,9 +109,10 @@ def compare(
         raise BadInput(
             f"only: {unknown[0]!r} is no contender for {family}; the nearest is {near!r}, known are: {', '.join(known)}."
         )
-    flaws = _flaws(noise, imperfections)
+    flaws = _flaws(conditions.get("noise"), conditions.get("imperfections"))
     if flaws and only and all(name in {solver.name for solver in SOLVERS[family]} for name in only):
         raise BadInput(f"only: no circuit takes part, so {flaws} would change nothing; leave that out, or name a circuit.")
+    parts, temperature_celsius = build.get("parts"), build.get("temperature_celsius")
     said = [name for name, value in (("parts", parts), ("temperature_celsius", temperature_celsius)) if value is not None]
     if said and only and not any(name.startswith(("opamp:", "translinear:")) for name in only):
         raise BadInput(
@@ -132,18 +128,23 @@ def compare(
         try:
             if name in solvers:
                 row = run_solver(
-                    solvers[name], problem, judge, accuracy=accuracy, finest=finest, seconds=seconds, prices=table, seed=seed
+                    solvers[name],
+                    problem,
+                    judge,
+                    accuracy=accuracy,
+                    finest=finest,
+                    seconds=seconds,
+                    prices=table,
+                    seed=conditions.get("seed") or 0,
                 )
             else:
                 row = run_circuit(
-                    name, problem, judge, accuracy=accuracy, prices=table, noise=noise, imperfections=imperfections,
-                    seed=seed, parts=parts, temperature_celsius=temperature_celsius,
+                    name, problem, judge, accuracy=accuracy, prices=table, parts=parts,
+                    temperature_celsius=temperature_celsius, **conditions,
                 )  # fmt: skip
         except Exception as fault:  # noqa: BLE001 - whatever befalls one contender, the other rows stand
             row = _broken(name, solvers.get(name), fault)
-        on_circuits: tuple[Any, ...] = () if name in solvers else (noise, imperfections, parts, temperature_celsius)
-        command = _command(family, source, accuracy, name, energy, seed, seconds, *on_circuits)
-        rows.append(_with_command(row, command))
+        rows.append(row)
         if on_progress is not None:
             on_progress((k + 1) / len(named))
     return Comparison(
@@ -157,30 +158,6 @@ def _broken(name: str, solver: Solver | None, fault: Exception) -> Contender:
     why = f"it broke down, which is a fault of this program: {type(fault).__name__}: {fault}"
     kind, method = ("analog", "") if solver is None else ("digital", solver.method)
     return Contender(name, kind, method, math.inf, 0.0, note=why)
-
-
-def _with_command(row: Contender, command: str) -> Contender:
-    return dataclasses.replace(row, command=command)
-
-
-def _command(
-    family: str, source: str, accuracy: float, name: str, energy: Any, seed: int, seconds: float, noise: Any = None,
-    imperfections: Imperfections | None = None, parts: Any = None, temperature_celsius: float | None = None,
-) -> str:  # fmt: skip
-    """The one command that repeats a row; what is as usual is left out."""
-    words = ["analogflow", "compare", family, source, "--accuracy", repr(accuracy), "--only", name]
-    given = (
-        ("--energy", energy if isinstance(energy, str | Path) else None),
-        ("--noise", noise if _is_noise(noise) else None),
-        *(("--imperfect", f"{effect}={getattr(imperfections, effect)!r}") for effect in _effects(imperfections)),
-        ("--seed", seed or None),
-        ("--parts", parts if isinstance(parts, str) else None),
-        ("--temperature", None if temperature_celsius is None else repr(temperature_celsius)),
-        ("--seconds", None if seconds == 3.0 else repr(seconds)),
-    )
-    for option, value in given:
-        words += [] if value is None else [option, str(value)]
-    return shlex.join(words)
 
 
 def _flaws(noise: Any, imperfections: Imperfections | None) -> str:

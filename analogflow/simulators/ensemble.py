@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from analogflow.simulators.block import in_flow_units, tolerances_of
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["MEMORY", "Ensemble", "ensemble", "ensemble_chunks"]
+__all__ = ["MEMORY", "Ensemble", "EnsembleOptions", "ensemble", "ensemble_chunks"]
 
 Array = NDArray[np.float64]
 
@@ -91,28 +91,24 @@ class Ensemble:
         return f"Ensemble({len(self.samples)} samples of {', '.join(self.final)}: {ended})"
 
 
-def ensemble(
-    circuit: Circuit,
-    samples: int | Sequence[int],
-    *,
-    time_constants: float = 60.0,
-    imperfections: Imperfections | None = None,
-    noise: Noise | None = None,
-    start: Mapping[str, Array] | None = None,
-    save: Sequence[float] | Array = (),
-    tolerance: float = 0.0,
-    step_accuracy: float = 1e-7,
-    memory: float = MEMORY,
-    only: Collection[str] | None = None,
-    on_progress: Callable[[float], None] | None = None,
-) -> Ensemble:
-    """All samples of an ensemble at once; parameters and exceptions are those of `ensemble_chunks`."""
-    chunks = list(
-        ensemble_chunks(
-            circuit, samples, time_constants=time_constants, imperfections=imperfections, noise=noise, start=start,
-            save=save, tolerance=tolerance, step_accuracy=step_accuracy, memory=memory, only=only, on_progress=on_progress,
-        )
-    )  # fmt: skip
+class EnsembleOptions(TypedDict, total=False):
+    """Options of `ensemble_chunks`, where another verb passes them on; that alone knows what they are if not given."""
+
+    time_constants: float
+    imperfections: Imperfections | None
+    noise: Noise | None
+    start: Mapping[str, Array] | None
+    save: Sequence[float] | Array
+    tolerance: float
+    step_accuracy: float
+    memory: float
+    only: Collection[str] | None
+    on_progress: Callable[[float], None] | None
+
+
+def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[EnsembleOptions]) -> Ensemble:
+    """All samples of an ensemble at once; options and exceptions are those of `ensemble_chunks`."""
+    chunks = list(ensemble_chunks(circuit, samples, **options))
     first = chunks[0]
     return Ensemble(
         np.concatenate([chunk.samples for chunk in chunks]),

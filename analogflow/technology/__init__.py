@@ -6,13 +6,14 @@ from analogflow.technology import (
     opamp,
     translinear,
 )
-from analogflow.technology.options import DEFAULT_PARTS, DELAY_FRACTION, BuildOptions, build_of, heeded
+from analogflow.technology.options import DEFAULT_PARTS, DEFAULT_TECHNOLOGY, DELAY_FRACTION, BuildOptions, build_of, heeded
 from analogflow.technology.parts import PART_SETS, part_set
 from analogflow.technology.realisation import Brief, Realisation
 from analogflow.technology.spread import matched_parts, spread
 
 __all__ = [
     "DEFAULT_PARTS",
+    "DEFAULT_TECHNOLOGY",
     "DELAY_FRACTION",
     "PART_SETS",
     "TECHNOLOGIES",

@@ -10,7 +10,10 @@ from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
 from analogflow.technology.parts import part_set
 
-__all__ = ["DEFAULT_PARTS", "DELAY_FRACTION", "BuildOptions", "build_of", "heeded"]
+__all__ = ["DEFAULT_PARTS", "DEFAULT_TECHNOLOGY", "DELAY_FRACTION", "BuildOptions", "build_of", "heeded"]
+
+DEFAULT_TECHNOLOGY = "ideal"
+"""Technology of a circuit unless another is named."""
 
 DEFAULT_PARTS = "precision"
 """Parts of a circuit of parts unless others are named."""

@@ -143,6 +143,13 @@ def test_the_command_line_prints_one_object_and_repeats_a_row(tmp_path, capsys):
     assert "Assumed:" in capsys.readouterr().out
     words = said["contenders"][1]["command"].split()[1:]
     assert main([*words, "--json"]) == 0
+    capsys.readouterr()
+    flaws = ["--noise", "0.002", "--imperfect", "mismatch=0.01", "--seed", "3"]
+    assert main([*arguments, "--only", "ideal:logdomain", *flaws, "--accuracy", "0.01", "--json"]) in (0, 1)
+    rows = json.loads(capsys.readouterr().out)["contenders"]
+    circuit, solver = sorted(rows, key=lambda row: row["kind"])
+    assert " --noise 0.002 --imperfect mismatch=0.01 --seed 3 --seconds 0.3" in circuit["command"]
+    assert solver["command"].endswith("--only over-relaxed --seed 3 --seconds 0.3")
 
 
 @pytest.mark.parametrize(
@@ -199,14 +206,13 @@ def test_the_verdict_says_what_both_sides_deliver_and_in_what_conditions():
 
 
 @pytest.mark.ngspice
-def test_noise_and_deviations_reach_the_circuits_and_the_command_that_repeats_them():
+def test_noise_and_deviations_reach_the_circuits():
     flaws = af.Imperfections(mismatch=0.01)
     clean, bad = (
         af.compare(PAPER, only=["opamp:logdomain"], noise=noise, imperfections=wrong, seed=3)["opamp:logdomain"]
         for noise, wrong in ((None, None), ("0.002", flaws))
     )
     assert bad.delivered > 1.5 * clean.delivered
-    assert "--noise 0.002 --imperfect mismatch=0.01 --seed 3" in bad.command
     assert clean.time_constant == pytest.approx(5e-4)  # delays of a twentieth: where it rests does not know of them
     exact = af.solve(PAPER, technology="opamp")
     assert exact.circuit.time_constant == pytest.approx(10 * clean.time_constant)

@@ -11,8 +11,9 @@ import analogflow as af
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.cli import main
 from analogflow.errors import BadInput
+from analogflow.simulators.ensemble import EnsembleOptions
 from analogflow.solution import noise_of
-from analogflow.technology import TECHNOLOGIES
+from analogflow.technology import TECHNOLOGIES, BuildOptions
 
 PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 OTHER = {"parts": "general", "temperature_celsius": 60.0, "delay_fraction": 0.05, "scaled": True, "stabilise": False}
@@ -88,10 +89,24 @@ def test_degrees_are_not_taken_for_kelvin():
 
 
 def test_the_name_without_a_unit_is_gone():
-    for call in (af.compile, af.solve, af.verify, af.compare):
-        assert "temperature" not in inspect.signature(call).parameters
-    with pytest.raises(TypeError, match="'temperature'"):
-        af.verify(PAPER, engine="block", temperature=27.0)
+    assert "temperature" not in inspect.signature(af.compile).parameters
+    for verb in (af.solve, af.verify, af.compare):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'temperature'"):
+            verb(PAPER, temperature=27.0)
+
+
+def test_options_of_circuits_are_those_of_compile():
+    assert set(BuildOptions.__optional_keys__) == set(inspect.signature(af.compile).parameters) - {"flow"}
+    assert set(EnsembleOptions.__optional_keys__) == set(inspect.signature(af.ensemble_chunks).parameters) - {
+        "circuit",
+        "samples",
+    }
+
+
+@pytest.mark.parametrize("name", ["scaled", "delay_fraction", "technology"])
+def test_a_comparison_refuses_what_its_contenders_differ_in(name):
+    with pytest.raises(BadInput, match=f"{name}: a comparison has circuits of its own"):
+        af.compare(PAPER, only=["ideal:logdomain"], **{name: "opamp"})
 
 
 def test_room_temperature_is_the_nominal_one():
