@@ -14,6 +14,7 @@ from analogflow.circuit import Circuit, ConditionOptions
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
+from analogflow.families.references import require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
@@ -26,7 +27,6 @@ from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions
 from analogflow.technology.translinear import CARRIED
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
-from analogflow.validation.references import require_reference
 
 __all__ = [
     "CircuitOptions",

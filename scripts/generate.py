@@ -15,12 +15,13 @@ from analogflow import (
     save_figure,
 )
 from analogflow.families.files import read_problem
+from analogflow.families.references import expected_answer
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
 from analogflow.flows.transport import FORMS as TRANSPORT_FORMS
 from analogflow.netlister import Deck
-from analogflow.reference import boltzmann_law, expected_answer
+from analogflow.reference import boltzmann_law
 
 ROOT = Path(__file__).parents[1]
 

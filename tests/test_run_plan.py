@@ -10,7 +10,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES, flow_of
 from analogflow.families.files import read_problem
-from analogflow.reference import expected_answer
+from analogflow.families.references import expected_answer
 from analogflow.run_plan import run_plan
 from analogflow.solution import carried_form
 

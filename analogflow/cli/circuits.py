@@ -25,13 +25,13 @@ from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.families import flow_of
 from analogflow.families.files import read_problem
+from analogflow.families.references import expected_answer
 from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.netlister.deck import refuse_existing, refuse_placeless, write_text
 from analogflow.netlister.verilog_a import write_verilog_a
-from analogflow.reference import expected_answer
 from analogflow.solution import carried_form, noise_of, plain
 from analogflow.technology import BuildOptions
 from analogflow.validation import verification_levels

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import AnalogflowError, BadInput
+from analogflow.families.references import known_to
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import (
     attention_reference,
@@ -19,7 +20,6 @@ from analogflow.reference import (
     rate_distortion_certificate,
     transport_certificate,
 )
-from analogflow.validation.references import known_to
 
 __all__ = ["Judge", "judge_of"]
 

@@ -10,16 +10,17 @@ from typing import Any
 from analogflow.errors import BadInput
 from analogflow.families.attention import ATTENTION
 from analogflow.families.capacity import CAPACITY
-from analogflow.families.custom import CUSTOM
+from analogflow.families.custom import CUSTOM, FUNCTION
 from analogflow.families.family import Family
 from analogflow.families.hopfield import HOPFIELD
 from analogflow.families.langevin import LANGEVIN
+from analogflow.families.path import PathEnd
 from analogflow.families.rate_distortion import RATE_DISTORTION
 from analogflow.families.transport import TRANSPORT
 from analogflow.flows import Flow
 from analogflow.registry import Registry
 
-__all__ = ["FAMILIES", "Family", "family_of", "flow_of", "named_families"]
+__all__ = ["FAMILIES", "Family", "PathEnd", "family_of", "flow_of", "judging_family", "known_family", "named_families"]
 
 FAMILIES: Registry[Family] = Registry(
     "analogflow.families",
@@ -27,6 +28,11 @@ FAMILIES: Registry[Family] = Registry(
     (CAPACITY, RATE_DISTORTION, TRANSPORT, ATTENTION, HOPFIELD, LANGEVIN, CUSTOM),
 )
 """Family by the name the command line knows it by."""
+
+
+def known_family(problem: Any) -> Family | None:
+    """The family that solves problems of this kind, or judges flows that have no problem; None if there is none."""
+    return next((family for family in (*FAMILIES.values(), FUNCTION) if family.problem is type(problem)), None)
 
 
 def family_of(problem: Any) -> Family:
@@ -37,11 +43,26 @@ def family_of(problem: Any) -> Family:
     BadInput
         There is none.
     """
-    for family in FAMILIES.values():
-        if family.problem is type(problem):
-            return family
-    known = ", ".join(family.problem.__name__ for family in FAMILIES.values())
-    raise BadInput(f"{type(problem).__name__} is not a problem a flow here solves; known are: {known}.")
+    family = known_family(problem)
+    if family is None or family is FUNCTION:
+        known = ", ".join(family.problem.__name__ for family in FAMILIES.values())
+        raise BadInput(f"{type(problem).__name__} is not a problem a flow here solves; known are: {known}.")
+    return family
+
+
+def judging_family(problem: Any) -> Family:
+    """The family that judges runs that solve `problem`, which may also be a flow that has none.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    """
+    family = known_family(problem)
+    if family is None:
+        known = ", ".join(one.problem.__name__ for one in (*FAMILIES.values(), FUNCTION) if one.reference is not None)
+        raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}; there is for: {known}.")
+    return family
 
 
 def flow_of(problem: Any, form: str | None = None) -> Flow:

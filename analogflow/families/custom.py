@@ -1,12 +1,26 @@
-"""The family of flows of one's own: equations as text, and where their path ends."""
+"""The families of flows of one's own, as text or as a function, and where their path ends."""
 
 from __future__ import annotations
 
 from analogflow.families.family import Family
+from analogflow.families.path import PathEnd
+from analogflow.flows import Flow
 from analogflow.flows.expressions.custom import FORMS, custom
 from analogflow.problems import Equations
+from analogflow.reference.equations import equations_reference, path_end
 
-__all__ = ["CUSTOM"]
+__all__ = ["CUSTOM", "FUNCTION"]
+
+
+def _equations(problem: Equations, time: float) -> PathEnd:
+    found = equations_reference(problem, time)
+    return PathEnd(found.values, found.gap)
+
+
+def _function(flow: Flow, time: float) -> PathEnd:
+    states, gap = path_end(lambda values: flow.rates(**values), flow.states, time)
+    return PathEnd({**states, **{name: flow.observe(name, **states) for name in flow.observables}}, gap)
+
 
 CUSTOM = Family(
     name="custom",
@@ -19,5 +33,19 @@ CUSTOM = Family(
     needed={"states": "the initial value of every state", "equations": "the rate of every state"},
     flow=custom,
     forms=FORMS,
+    reference=_equations,
+    follows=lambda problem: True,
 )  # fmt: skip
-"""The family of flows of one's own."""
+"""The family of flows of one's own that are written as equations."""
+
+FUNCTION = Family(
+    name="function",
+    problem=Flow,
+    noun="a flow given as a function",
+    keys=(),
+    flow=lambda flow: flow,
+    forms=(),
+    reference=_function,
+    follows=lambda flow: True,
+)
+"""Flows that have no problem: each is its own. No file holds one."""

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from analogflow.families.path import path_expected
 from analogflow.flows import Flow
 
 __all__ = ["Family"]
+
+
+def _never(problem: Any) -> bool:
+    return False
+
+
+def _no_size(problem: Any) -> int:
+    return 0
+
+
+def _no_part(problem: Any, count: int) -> None:
+    return None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,6 +48,18 @@ class Family:
         Forms of the flow, the default first.
     units : mapping of str to str
         Of the errors that studies keep.
+    reference : callable, optional
+        ``reference(problem, time)``: the exact answer with a certified ``gap``, at a time in τ where it is a point of a
+        path. Without one a run is not certified.
+    follows : callable
+        Whether the answer to a problem is a point of a path, so that its reference depends on the time.
+    law : callable
+        Whether the answer to a problem is a stationary law, which a run knows to its standard errors only.
+    expected : callable, optional
+        ``expected(problem, reference)``: the reference's answer by the names of signals, for a netlist's header.
+    size, smaller : callable
+        ``smaller(problem, count)`` is the leading part of a problem, of size `count`, and its name; None where there is
+        no such thing. ``size(problem)`` is the number that it reduces.
     """
 
     name: str
@@ -45,6 +71,12 @@ class Family:
     needed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     bare_matrix: bool = False
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reference: Callable[[Any, float], Any] | None = None
+    follows: Callable[[Any], bool] = _never
+    law: Callable[[Any], bool] = _never
+    expected: Callable[[Any, Any], Mapping[str, Any]] | None = path_expected
+    size: Callable[[Any], int] = _no_size
+    smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part
 
     def __repr__(self) -> str:
         return f"Family({self.name})"

@@ -13,7 +13,7 @@ import numpy as np
 from analogflow.block_engine import VectorField
 from analogflow.digits import quiet
 from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
-from analogflow.families import flow_of
+from analogflow.families import Family, flow_of, known_family
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware import lucidac, parts, that
@@ -23,7 +23,6 @@ from analogflow.hardware.fitting.following import Followed, Growth, compare, gro
 from analogflow.hardware.fitting.machine import Machine, path
 from analogflow.hardware.fitting.nominal import Nominal, nominal_path, nominal_run
 from analogflow.hardware.fitting.scaling import Scaled, scale, unscaled
-from analogflow.hardware.fitting.smaller import size, smaller
 from analogflow.hardware.fitting.taken import Readout, Taken, take_apart, value_at
 from analogflow.hardware.needs import count_needs, shortages
 from analogflow.passes import fuse, stabilise
@@ -355,22 +354,22 @@ def _suggestions(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> l
     """Other boards that the flow does fit, and the largest smaller problem that fits this one: each was tried."""
     others = [load_board(name) for name in BOARDS if name != board.name]
     found = [f"{other.title}: it fits there (--board {other.name})" for other in others if _fits(flow, graph, other, limit)]
-    if flow.problem is not None:
-        low, high = 1, size(flow.problem)
+    if family := known_family(flow.problem):
+        low, high = 1, family.size(flow.problem)
         name = ""
         # Needs grow with the size, so that the largest that fits is found by halving.
         while high - low > 1:
             middle = (low + high) // 2
-            fitting = _smaller_fits(flow, board, middle, limit)
+            fitting = _smaller_fits(family, flow, board, middle, limit)
             low, high, name = (middle, high, fitting) if fitting else (low, middle, name)
         found += [f"{name} would fit"] if name else []
     return found
 
 
-def _smaller_fits(flow: Flow, board: Board, count: int, limit: float) -> str:
+def _smaller_fits(family: Family, flow: Flow, board: Board, count: int, limit: float) -> str:
     """Name of the smaller problem if its flow fits; else nothing."""
     try:
-        part = smaller(flow.problem, count)
+        part = family.smaller(flow.problem, count)
         if part is None:
             return ""
         reduced = flow_of(part[0], flow.form)

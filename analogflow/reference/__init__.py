@@ -1,6 +1,5 @@
 """Exact answers with certificates. It shares no code with the flows, circuits and digital solvers that it judges."""
 
-from analogflow.reference.answers import expected_answer
 from analogflow.reference.attention import AttentionReference, attention_certificate, attention_reference
 from analogflow.reference.capacity import (
     CapacityBatch,
@@ -65,7 +64,6 @@ __all__ = [
     "conditional_free_energy",
     "cost_certificate",
     "equations_reference",
-    "expected_answer",
     "fokker_planck",
     "hopfield_reference",
     "input_types",

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families.check import Check, Held
+from analogflow.families.references import reference_of
 from analogflow.flows import Flow
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.trajectory import Trajectory, usual
 from analogflow.validation.measures import errors_of, full_scales
-from analogflow.validation.references import reference_of
 
 __all__ = ["Judgement", "judge_run", "judge_runs"]
 

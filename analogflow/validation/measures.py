@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax, xlogy
 
+from analogflow.families.references import reference_of
 from analogflow.families.stationary import law_of
 from analogflow.flows import Flow, custom, hopfield
 from analogflow.outcome import Outcome
 from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import transport_certificate
 from analogflow.trajectory import Trajectory
-from analogflow.validation.references import reference_of
 
 __all__ = ["Worth", "errors_of", "full_scales", "measures", "primary_measure", "worth_of"]
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from analogflow.errors import BadInput
+from analogflow.families.references import expected_answer
 from analogflow.outcome import Outcome
 from analogflow.problems import Attention
 from analogflow.problems.named.attention import rotating, two_phases
 from analogflow.problems.named.token_clouds import uniform_tokens
-from analogflow.reference import attention_certificate, attention_reference, expected_answer
+from analogflow.reference import attention_certificate, attention_reference
 from analogflow.reference.attention import by_extrapolation, by_runge_kutta
 from analogflow.trajectory import Trajectory
 from analogflow.validation import certify

@@ -5,8 +5,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from analogflow.errors import BadInput
+from analogflow.families.references import expected_answer
 from analogflow.problems import Hopfield
-from analogflow.reference import expected_answer, hopfield_reference
+from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import (
     by_quadrature,
     by_sampling,

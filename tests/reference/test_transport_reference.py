@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from analogflow.errors import BadInput, SimulationFailed
+from analogflow.families.references import expected_answer
 from analogflow.problems import Transport
-from analogflow.reference import expected_answer, transport_certificate, transport_limit, transport_reference
+from analogflow.reference import transport_certificate, transport_limit, transport_reference
 
 
 def random_problem(seed, n=None, m=None, epsilon=None, uniform=False):

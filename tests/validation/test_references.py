@@ -7,9 +7,9 @@ import pytest
 
 from analogflow import Channel, Hopfield, Langevin, Study, solution, solve
 from analogflow.errors import AnalogflowError, BadInput
+from analogflow.families import family_of, references
+from analogflow.families.references import known_to, reference_of, require_reference
 from analogflow.studies import run_study
-from analogflow.validation import references
-from analogflow.validation.references import known_to, reference_of, require_reference
 
 FOUR = Langevin("a**4 + b**4 + c**4 + d**4", list("abcd"), 1.0)
 
@@ -20,6 +20,12 @@ def nothing_runs(monkeypatch):
         raise AssertionError("something was simulated")
 
     monkeypatch.setattr(solution, "simulate", simulate)
+
+
+def answer_with(monkeypatch, problem, reference):
+    changed = dataclasses.replace(family_of(problem), reference=reference)
+    monkeypatch.setattr(references, "judging_family", lambda _: changed)
+    reference_of.cache_clear()
 
 
 @pytest.mark.usefixtures("nothing_runs")
@@ -42,8 +48,7 @@ def test_whatever_a_reference_says_is_said_before_a_run(problem, monkeypatch):
     def refuse(*_):
         raise AnalogflowError("not known")
 
-    monkeypatch.setitem(references._REFERENCES, type(problem), refuse)
-    reference_of.cache_clear()
+    answer_with(monkeypatch, problem, refuse)
     with pytest.raises(AnalogflowError, match="not known"):
         solve(problem, engine="block")
 
@@ -53,8 +58,7 @@ def test_a_law_that_is_known_too_roughly_is_refused(monkeypatch):
     problem = Langevin("x**4", ["x"], 1.0)
     rough = dataclasses.replace(reference_of(problem), mean_gap=np.array([0.1]))
     assert known_to(rough) == pytest.approx(0.1 / 0.33798912**0.5, rel=1e-6)
-    monkeypatch.setitem(references._REFERENCES, Langevin, lambda *_: rough)
-    reference_of.cache_clear()
+    answer_with(monkeypatch, problem, lambda *_: rough)
     with pytest.raises(
         BadInput, match=r"the reference knows the law of .* to 0\.17 of its standard deviation only, and 0\.25"
     ):

@@ -20,6 +20,7 @@ from analogflow.circuit import Circuit
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of
+from analogflow.families.references import require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
@@ -34,7 +35,6 @@ from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, rows_of, settling_times
 from analogflow.technology import heeded
 from analogflow.trajectory import Trajectory
-from analogflow.validation.references import require_reference
 from analogflow.verification import restart, restart_classes, silence
 
 __all__ = ["compute", "paths", "prepare", "sample_alone"]
@@ -58,7 +58,7 @@ def prepare(study: Study) -> None:
     for condition in study.conditions:
         if condition.problem == name:
             _imperfect(study, condition, 0)
-    require_reference(problem, accuracy=ACCURACY)
+    require_reference(problem, accuracy=ACCURACY, end=study.time_constants or flow_of(problem).end_time)
 
 
 def compute(text: str, chunk: Chunk) -> Rows:

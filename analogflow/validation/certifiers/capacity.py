@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from analogflow.families.check import Check
+from analogflow.families.references import reference_of
 from analogflow.problems import Channel
 from analogflow.trajectory import Trajectory
 from analogflow.validation.judgement import judge_run
-from analogflow.validation.references import reference_of
 
 __all__ = ["certify_capacity"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from analogflow.families.check import Check
+from analogflow.families.references import reference_of
 from analogflow.flows import Flow, custom
 from analogflow.problems import Equations
 from analogflow.trajectory import Trajectory
 from analogflow.validation.judgement import judge_run
-from analogflow.validation.references import reference_of
 
 __all__ = ["certify_equations", "certify_flow"]
 

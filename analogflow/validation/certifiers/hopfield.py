@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from analogflow.families.check import Check
+from analogflow.families.references import reference_of
 from analogflow.families.stationary import ACCURACY, average, law_checks, law_of, power_check
 from analogflow.flows import hopfield
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import HopfieldReference, energy, metric
 from analogflow.trajectory import Trajectory
 from analogflow.validation.judgement import judge_run
-from analogflow.validation.references import reference_of
 
 __all__ = ["certify_hopfield"]
 

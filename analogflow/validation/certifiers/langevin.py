@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from analogflow.families.check import Check
+from analogflow.families.references import reference_of
 from analogflow.families.stationary import ACCURACY, Law, law_checks, law_of
 from analogflow.flows import langevin
 from analogflow.problems import Langevin
 from analogflow.reference.langevin import BoltzmannLaw
 from analogflow.trajectory import Trajectory
 from analogflow.validation.judgement import judge_run
-from analogflow.validation.references import reference_of
 
 __all__ = ["certify_langevin"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from analogflow.families.check import Check
+from analogflow.families.references import reference_of
 from analogflow.problems import Transport
 from analogflow.trajectory import Trajectory
 from analogflow.validation.judgement import judge_run
-from analogflow.validation.references import reference_of
 
 __all__ = ["certify_transport"]
 
