@@ -68,12 +68,12 @@ def _default(simulator: Finding) -> Finding:
     try:
         engine = default_engine()
     except MissingProgram:
-        remedy = "mend or unset NGSPICE_LIBRARY_PATH, or give --engine block"
+        remedy = "mend or unset NGSPICE_LIBRARY_PATH, or take the engine block"
         return Finding(
             "default engine", False, "ngspice, which NGSPICE_LIBRARY_PATH does not name", needed=False, remedy=remedy
         )
     if engine == "ngspice" and not simulator.found:
-        return Finding("default engine", False, "ngspice, which does not run", needed=False, remedy="give --engine block")
+        return Finding("default engine", False, "ngspice, which does not run", needed=False, remedy="take the engine block")
     return Finding("default engine", True, engine if engine == "ngspice" else "block (no ngspice library was found)")
 
 

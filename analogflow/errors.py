@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AnalogflowError",
     "AssumptionWarning",
@@ -19,11 +21,19 @@ _LONGEST, _BEGINNING = 4000, 2000
 
 
 class AnalogflowError(Exception):
-    """Root of all analogflow exceptions; its text is one sentence with the remedy, of a length that can be read."""
+    """Root of all analogflow exceptions; its text is one sentence with the remedy, of a length that can be read.
+
+    Parameters
+    ----------
+    text : object
+    words : sequence of str
+        Parts of the text that are said in Python, such as ``force=True``: who calls in another language says them otherwise.
+    """
 
     exit_code = 1
 
-    def __init__(self, text: object = "") -> None:
+    def __init__(self, text: object = "", *, words: Sequence[str] = ()) -> None:
+        self.words = tuple(words)
         # What is quoted may hold line ends, or commands to a terminal.
         said = "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(text))
         # It may quote what it was given, which may be a file of any size.

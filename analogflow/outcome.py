@@ -13,7 +13,7 @@ class Outcome(enum.Enum):
     SETTLED = "The state settled: its answer no longer moves."
     STATIONARY = "The answer fluctuates with the noise about a mean that no longer moves."
     COMPLETED = "The run reached its end time; nobody asked whether the answer settles."
-    NOT_SETTLED = "The state still moves at the end of the run: give it more time (--time) or check that the flow converges."
+    NOT_SETTLED = "The state still moves at the end of the run: give it more time, or check that the flow converges."
     ALGEBRAIC = (
         "The answer is approached like 1/t, or a power of it, not exponentially: more time buys accuracy only in proportion."
     )

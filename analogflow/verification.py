@@ -124,7 +124,7 @@ def restart(
     *,
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
-    engine: str = "ngspice",
+    engine: str | None = None,
     time_constants: float | None = None,
     accuracy: float | None = None,
     certificate: Certificate | None = None,

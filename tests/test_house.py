@@ -182,3 +182,39 @@ def test_public_functions_have_few_parameters() -> None:
     functions = {n: f for n in analogflow.__all__ if inspect.isfunction(f := getattr(analogflow, n))}
     many = {name for name, function in functions.items() if len(inspect.signature(function).parameters) > MOST_PARAMETERS}
     assert many == KNOBS
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z]")
+PROGRAMS = {"simulators/ngspice/library.py", "simulators/vacask/compiled.py", "simulators/vacask/engine.py",
+            "simulators/vacask/program.py"}  # fmt: skip
+"""Modules that call other programs, with options of these."""
+
+
+def test_only_the_command_line_speaks_of_its_options() -> None:
+    """Docstrings may; what a person is told in Python must be something that can be typed there."""
+    said = []
+    for module in MODULES:
+        place = module.relative_to(PACKAGE).as_posix()
+        if place.startswith("cli/") or place in PROGRAMS:
+            continue
+        for node in ast.walk(tree := ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = None  # a docstring
+        texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        said += [f"{place}: {text}" for text in texts if FLAG.search(text)]
+    assert said == []
+
+
+def test_every_word_of_a_fault_has_an_option_of_the_command_line() -> None:
+    from analogflow.cli.command_line import FLAGS
+
+    given = [
+        ast.literal_eval(keyword.value) if not isinstance(keyword.value.elts[0], ast.Name) else [keyword.value.elts[0].id]
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "words" and isinstance(keyword.value, ast.List)
+    ]
+    named = {"FORCE": "force=True", "RESUME": "resume=True"}
+    assert {named.get(word, word) for words in given for word in words} == set(FLAGS)

@@ -30,8 +30,8 @@ from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
-from analogflow.netlister.deck import refuse_existing, refuse_placeless, write_text
 from analogflow.netlister.verilog_a import write_verilog_a
+from analogflow.problems.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.solution import carried_form, noise_of, plain
 from analogflow.technology import BuildOptions
 from analogflow.validation import verification_levels

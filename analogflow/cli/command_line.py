@@ -15,7 +15,7 @@ from typing import NoReturn
 from analogflow.cli import circuits, comparing, reporting, reproducing, solving, studying
 from analogflow.errors import AnalogflowError, AssumptionWarning, BadInput
 
-__all__ = ["VERBS", "main"]
+__all__ = ["FLAGS", "VERBS", "main"]
 
 Verb = tuple[str, Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]]
 """What a verb does in one line, the function that does it, and the one that adds its options."""
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = options.verb(options)
         sys.stdout.flush()
     except AnalogflowError as fault:
-        return _said(str(fault), fault.exit_code)
+        return _said(_in_flags(fault), fault.exit_code)
     except KeyboardInterrupt:
         return _said("interrupted.", 130)
     except BrokenPipeError:
@@ -112,6 +112,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # which may be what can not be written
         return _said(f"the system refused to go on: {fault.strerror or fault}{where}.", 1)
     return code
+
+
+FLAGS = {"force=True": "--force (or force=True)", "resume=True": "--resume", "dask_workers": "--dask"}
+"""What the library says in Python, and how it is given here."""
+
+
+def _in_flags(fault: AnalogflowError) -> str:
+    """The sentence of a fault with options as they are given on the command line."""
+    said = str(fault)
+    for word in fault.words:
+        said = said.replace(word, FLAGS[word])
+    return said
 
 
 def _show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from pathlib import Path
 from typing import Any
 
 from analogflow.blocks import Imperfections
@@ -28,6 +30,7 @@ __all__ = [
     "number",
     "positive",
     "refuse_idle_parts",
+    "repeating",
     "seed",
 ]
 
@@ -92,6 +95,11 @@ def refuse_idle_parts(options: argparse.Namespace) -> None:
     if options.technology == "ideal" and any(given.values()):
         names = " and ".join(name for name, value in given.items() if value)
         raise BadInput(f"{names}: the technology 'ideal' has no parts; leave it out, or take 'opamp' or 'translinear'.")
+
+
+def repeating(folder: str | Path, condition: int, sample: int) -> str:
+    """The command that repeats one sample of a study alone."""
+    return shlex.join(["analogflow", "study", "--repeat", str(folder), str(condition), str(sample)])
 
 
 def imperfections_of(options: argparse.Namespace) -> Imperfections:

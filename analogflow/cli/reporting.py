@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from analogflow import report
-from analogflow.cli.options import positive
+from analogflow.cli.options import positive, repeating
 
 __all__ = ["about_report", "run_report"]
 
@@ -24,6 +25,9 @@ def run_report(options: argparse.Namespace) -> int:
     path = Path(options.output or Path(options.folder) / "report.html")
     if path.parent.is_dir() or options.output:  # a study that is not there is named by what reads it
         report.check_page(path, force=options.force)
-    page = report.study_page(options.folder, report.PLOTS, limit=options.limit)
+    page = report.study_page(
+        options.folder, report.PLOTS, limit=options.limit, repeating=repeating,
+        command=shlex.join(["analogflow", "study", "experiment.toml", "-o", str(options.folder)]),
+    )  # fmt: skip
     print(report.write_page(page, path, force=options.force))
     return 0

@@ -14,7 +14,7 @@ from rich.console import Console
 from analogflow import report
 from analogflow.cli.progress import fraction_bar
 from analogflow.errors import BadInput
-from analogflow.netlister.deck import refuse_existing, write_text
+from analogflow.problems.contents import refuse_existing, write_text
 from analogflow.reproduction import FIGURES, Reproduction, figure_named
 from analogflow.reproduction.result import DIFFERS, VERDICTS
 

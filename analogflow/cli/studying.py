@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow import report
-from analogflow.cli.options import celsius, count, nonempty, number, positive, seed
+from analogflow.cli.options import celsius, count, nonempty, number, positive, repeating, seed
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
@@ -203,13 +202,13 @@ def _repeat(options: argparse.Namespace) -> int:
 
 def _failures(dataset: Any, folder: str) -> int:
     """Say what failed first, how to repeat it alone, and where all of it stands; the exit code."""
-    path = list_failures(dataset, folder)
+    path = list_failures(dataset, folder, repeating)
     failed = np.argwhere(failed_samples(dataset).reshape(dataset["condition"].size, -1))
     reasons = dataset["reason"].values.reshape(dataset["condition"].size, -1)
     for condition, sample in failed[:_SHOWN]:
         print(
             f"analogflow: condition {condition}, sample {sample}: {reasons[condition, sample]} "
-            f"Repeat it alone: {shlex.join(['analogflow', 'study', '--repeat', folder, str(condition), str(sample)])}",
+            f"Repeat it alone: {repeating(folder, condition, sample)}",
             file=sys.stderr,
         )
     if len(failed) > _SHOWN:

@@ -162,7 +162,8 @@ class Comparison:
             return f"no {what} could deliver anything, for the reasons given, so there is nothing to compare {measure} with."
         if not able:
             return (
-                f"no {what} took part, so there is nothing to compare {measure} with; leave out --only, or name one of each."
+                f"no {what} took part, so there is nothing to compare {measure} with; take all contenders, or name one of "
+                "each."
             )
         best = min(able, key=lambda c: c.delivered)
         if best.reached:

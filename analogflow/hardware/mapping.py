@@ -353,7 +353,7 @@ def _misfit(board: Board, needs: dict[str, int], binding: list[str], note: str) 
 def _suggestions(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> list[str]:
     """Other boards that the flow does fit, and the largest smaller problem that fits this one: each was tried."""
     others = [load_board(name) for name in BOARDS if name != board.name]
-    found = [f"{other.title}: it fits there (--board {other.name})" for other in others if _fits(flow, graph, other, limit)]
+    found = [f"{other.title}: it fits there (board {other.name})" for other in others if _fits(flow, graph, other, limit)]
     if family := known_family(flow.problem):
         low, high = 1, family.size(flow.problem)
         name = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit, Reading
-from analogflow.errors import BadInput
 from analogflow.netlister.noise_table import table_text
-from analogflow.problems.contents import whole_file
+from analogflow.problems.contents import refuse_existing, write_text
 
-__all__ = ["Deck", "refuse_existing", "refuse_placeless", "write_text"]
+__all__ = ["Deck"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,43 +80,9 @@ class Deck:
         return f"Deck({self.circuit!r}, {self.end_time:g} s, {len(self.body)} lines)"
 
 
-def refuse_existing(*paths: str | Path | None, force: bool) -> None:
-    """Raise if any of `paths` exists, unless `force`: before any of several files is written."""
-    for path in paths:
-        if path is not None and os.path.lexists(path) and not force:
-            raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
-
-
-def refuse_placeless(*paths: str | Path | None) -> None:
-    """Raise if the folder of any of `paths` is none: before any of several files is written."""
-    for path in paths:
-        if path is not None and not os.path.isdir(folder := Path(path).parent):
-            raise BadInput(
-                f"{str(path)!r} can not be written: {str(folder)!r} is not a directory; make it, or name another."
-            )
-
-
 def _holds(path: Path, text: str) -> bool:
     """Whether a file is there and is this text in ASCII."""
     try:
         return path.stat().st_size == len(text) and path.read_bytes() == text.encode("ascii")
     except OSError:
         return False
-
-
-def write_text(path: str | Path, text: str, *, force: bool, encoding: str = "ascii") -> Path:
-    """Write `text` to `path` at once or not at all; an existing file is replaced only with `force`.
-
-    Raises
-    ------
-    BadInput
-        The file exists and `force` is false, or it can not be written.
-    """
-    path = Path(path)
-    refuse_existing(path, force=force)
-    with whole_file(path) as part:
-        try:
-            part.write_text(text, encoding=encoding, newline="\n")
-        except ValueError as fault:  # a character that the encoding lacks, or a name that no file can have
-            raise BadInput(f"{str(path)!r} can not be written ({fault}).") from None
-    return path

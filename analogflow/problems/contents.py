@@ -24,7 +24,21 @@ from numpy.typing import NDArray
 
 from analogflow.errors import AnalogflowError, BadInput
 
-__all__ = ["parse_keys", "parse_npy", "read_bytes", "read_keys", "read_text", "whole_file"]
+__all__ = [
+    "FORCE",
+    "parse_keys",
+    "parse_npy",
+    "read_bytes",
+    "read_keys",
+    "read_text",
+    "refuse_existing",
+    "refuse_placeless",
+    "whole_file",
+    "write_text",
+]
+
+FORCE = "force=True"
+"""What replaces a file that exists."""
 
 _MEBIBYTE = 2**20
 _LARGEST = {"": 256 * _MEBIBYTE, ".toml": 16 * _MEBIBYTE, ".json": 64 * _MEBIBYTE, ".csv": 64 * _MEBIBYTE}
@@ -167,6 +181,40 @@ def whole_file(path: Path, fault: type[AnalogflowError] = BadInput) -> Iterator[
     finally:
         with contextlib.suppress(OSError, ValueError):
             part.unlink(missing_ok=True)
+
+
+def refuse_existing(*paths: str | Path | None, force: bool) -> None:
+    """Raise if any of `paths` exists, unless `force`: before any of several files is written."""
+    for path in paths:
+        if path is not None and os.path.lexists(path) and not force:
+            raise BadInput(f"{str(path)!r} exists already; give {FORCE} to replace it, or another name.", words=[FORCE])
+
+
+def refuse_placeless(*paths: str | Path | None) -> None:
+    """Raise if the folder of any of `paths` is none: before any of several files is written."""
+    for path in paths:
+        if path is not None and not os.path.isdir(folder := Path(path).parent):
+            raise BadInput(
+                f"{str(path)!r} can not be written: {str(folder)!r} is not a directory; make it, or name another."
+            )
+
+
+def write_text(path: str | Path, text: str, *, force: bool, encoding: str = "ascii") -> Path:
+    """Write `text` to `path` at once or not at all; an existing file is replaced only with `force`.
+
+    Raises
+    ------
+    BadInput
+        The file exists and `force` is false, or it can not be written.
+    """
+    path = Path(path)
+    refuse_existing(path, force=force)
+    with whole_file(path) as part:
+        try:
+            part.write_text(text, encoding=encoding, newline="\n")
+        except ValueError as fault:  # a character that the encoding lacks, or a name that no file can have
+            raise BadInput(f"{str(path)!r} can not be written ({fault}).") from None
+    return path
 
 
 def _refuse_irregular(path: Path, mode: int, what: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.problems.contents import whole_file
+from analogflow.problems.contents import refuse_existing, refuse_placeless, whole_file
 
 __all__ = [
     "FORMATS",
@@ -102,12 +101,8 @@ def check_writable(path: str | Path | None, *, force: bool) -> None:
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise BadInput(f"{str(path)!r}: a figure must end in {', '.join(FORMATS)}; give it one of these endings.")
-    if os.path.lexists(path) and not force:
-        raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
-    if not os.path.isdir(path.parent):
-        raise BadInput(
-            f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory; make it, or name another."
-        )
+    refuse_existing(path, force=force)
+    refuse_placeless(path)
 
 
 def save_figure(figure: Figure, path: str | Path, *, force: bool = False) -> Path:

@@ -102,7 +102,7 @@ def engine_versions(engine: str) -> dict[str, str]:
 def simulate(
     deck: Deck | Circuit,
     *,
-    engine: str = "ngspice",
+    engine: str | None = None,
     tolerance: float = 0.0,
     time_limit: float = 600.0,
     on_progress: Callable[[float], None] | None = None,
@@ -113,7 +113,8 @@ def simulate(
     ----------
     deck : Deck or Circuit
         A circuit is written as a deck first, of the problem's own time or 60 τ.
-    engine : {"ngspice", "vacask", "block", "spice"}
+    engine : {"ngspice", "vacask", "block", "spice"}, optional
+        If not given, the one that `engine_for` names for the circuit's technology.
     tolerance : float
         Stop when nothing in the flow's `rests` moves by more than this per τ, in flow units; 0 runs to the end. With noise
         every run goes to its end, and any tolerance above 0 asks whether the mean still moves there.
@@ -134,10 +135,10 @@ def simulate(
     MissingProgram, SimulationFailed
         The simulator is not installed, crashed, ran past its time limit or found no solution.
     """
-    engine = named_engine(engine)
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
-    if deck.circuit.parts is not None and deck.circuit.imperfections.effects:
+    if engine is None or (deck.circuit.parts is not None and deck.circuit.imperfections.effects):
         engine = engine_for(deck.circuit.technology, engine)
+    engine = named_engine(engine)
     rest = 0.0 if deck.tables else tolerance  # with noise the answer never rests
     run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and tolerance and run.outcome is Outcome.COMPLETED:

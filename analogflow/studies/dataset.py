@@ -6,8 +6,7 @@ import csv
 import importlib.util
 import json
 import os
-import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +21,12 @@ from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling import ended_badly
-from analogflow.studies.store import Corrupt, Store, read_manifest
+from analogflow.studies.store import RESUME, Corrupt, Store, read_manifest
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["check_export", "export_study", "failed_samples", "list_failures", "open_study"]
+__all__ = ["check_export", "export_study", "failed_samples", "list_failures", "open_study", "repeating"]
 
 _UNITS = {
     "noise": "1/√τ",
@@ -45,7 +44,7 @@ _MEANING = {
     "error_time_average": "error of the answer's mean over the last quarter of a run with noise",
     "settling_time": f"time from which all that must rest stays within {SETTLING_BAND:g} of its end; of runs without noise",
     "verdict": "class of a perturbed restart; empty where none was asked for",
-    "condition": "number of the condition, for analogflow study --repeat",
+    "condition": "number of the condition, by which a sample is repeated",
 }
 _TEXTS = ("outcome", "reason", "verdict")
 
@@ -144,7 +143,14 @@ def failed_samples(dataset: xarray.Dataset) -> NDArray[np.bool_]:
     return ended_badly(dataset["outcome"].values, dataset["reason"].values)
 
 
-def list_failures(dataset: xarray.Dataset, folder: str | Path) -> Path | None:
+def repeating(folder: str | Path, condition: int, sample: int) -> str:
+    """The call that repeats one sample of the study in `folder` alone."""
+    return f"analogflow.studies.repeat_sample({str(folder)!r}, {condition}, {sample})"
+
+
+def list_failures(
+    dataset: xarray.Dataset, folder: str | Path, command: Callable[[str | Path, int, int], str] = repeating
+) -> Path | None:
     """Write ``failures.csv`` into a study's directory: each sample that failed, why, and the command that repeats it alone.
 
     Returns
@@ -172,8 +178,8 @@ def list_failures(dataset: xarray.Dataset, folder: str | Path) -> Path | None:
         for where in map(tuple, failed):
             number, sample = int(dataset["condition"].values[where[:-1]]), int(dataset["sample"].values[where[-1]])
             point = [dataset[name].values[k] for name, k in zip(conditions, where, strict=False)]
-            command = shlex.join(["analogflow", "study", "--repeat", str(folder), str(number), str(sample)])
-            table.writerow([number, sample, *point, outcomes[where], dataset["reason"].values[where], command])
+            again = command(folder, number, sample)
+            table.writerow([number, sample, *point, outcomes[where], dataset["reason"].values[where], again])
     return path
 
 
@@ -206,7 +212,8 @@ def _chunks(store: Store, study: Study) -> tuple[dict[tuple[int, int, int], Mapp
             rows = store.read(chunk.number)
         except Corrupt as fault:
             raise BadInput(
-                f"{str(store.path(chunk.number))!r} {fault}; run the study again with --resume, which computes it anew."
+                f"{str(store.path(chunk.number))!r} {fault}; run the study again with {RESUME}, which computes it anew.",
+                words=[RESUME],
             ) from None
         if rows is not None:
             found[_place(chunk)] = rows

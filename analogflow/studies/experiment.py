@@ -20,8 +20,7 @@ from typing import Any
 
 from analogflow.errors import BadInput
 from analogflow.families.files import problem_of_keys, read_problem
-from analogflow.netlister.deck import write_text
-from analogflow.problems.contents import read_keys
+from analogflow.problems.contents import read_keys, write_text
 from analogflow.studies.design import Study
 from analogflow.studies.grid import either
 

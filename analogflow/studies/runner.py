@@ -22,7 +22,7 @@ from analogflow.studies.dataset import open_study
 from analogflow.studies.design import Study
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling import compute, ended_badly, paths, prepare, sample_alone
-from analogflow.studies.store import Corrupt, Store, opened, read_manifest
+from analogflow.studies.store import RESUME, Corrupt, Store, opened, read_manifest
 from analogflow.studies.workers import local_workers
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ class _Job:
         except (BrokenExecutor, MemoryError):
             raise StudyStopped(
                 f"a worker process was killed or could not go on, perhaps for want of memory, after {self.progress.done} of "
-                f"{self.progress.total} samples; they are kept: go on with --resume and fewer workers."
+                f"{self.progress.total} samples; they are kept: go on with {RESUME} and fewer workers.",
+                words=[RESUME],
             ) from None
         finally:
             for future in under_way:

@@ -29,7 +29,10 @@ from analogflow.errors import BadInput, StudyStopped
 from analogflow.problems.contents import parse_npy, read_bytes, read_keys
 from analogflow.studies.design import Study, study_of
 
-__all__ = ["Corrupt", "Store", "opened", "read_manifest"]
+__all__ = ["RESUME", "Corrupt", "Store", "opened", "read_manifest"]
+
+RESUME = "resume=True"
+"""What goes on with a study that was stopped."""
 
 _MANIFEST, _LOCK, _CHUNKS = "manifest.json", "lock", "chunks"
 _PART = ".part"
@@ -199,7 +202,10 @@ def _refuse_foreign(folder: Path, study: Study, versions: Mapping[str, str], *, 
             f"{str(folder)!r} holds another study ({found!r}); name another directory, or ask for that study again."
         )
     if not resume:
-        raise BadInput(f"{str(folder)!r} holds this study already; give --resume to go on with it, or another directory.")
+        raise BadInput(
+            f"{str(folder)!r} holds this study already; give {RESUME} to go on with it, or another directory.",
+            words=[RESUME],
+        )
     for name in _DECISIVE:
         old, new = manifest["versions"].get(name), versions.get(name)
         if old != new:
@@ -222,10 +228,11 @@ def _stopping(path: Path) -> Iterator[None]:
     except OSError as fault:
         if fault.errno in _FULL:
             raise StudyStopped(
-                f"{str(path)!r} can not be written: the disk is full; free some space and go on with --resume."
+                f"{str(path)!r} can not be written: the disk is full; free some space and go on with {RESUME}.",
+                words=[RESUME],
             ) from None
         raise StudyStopped(
-            f"{str(path)!r} can not be written ({fault.strerror}); mend that and go on with --resume."
+            f"{str(path)!r} can not be written ({fault.strerror}); mend that and go on with {RESUME}.", words=[RESUME]
         ) from None
 
 

@@ -177,14 +177,17 @@ def dask_workers(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError:
-        raise MissingProgram("--dask needs Dask's scheduler; install it with: pip install 'analogflow[cluster]'") from None
+        raise MissingProgram(
+            "dask_workers needs Dask's scheduler; install it with: pip install 'analogflow[cluster]'", words=["dask_workers"]
+        ) from None
     try:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except Exception as fault:  # noqa: BLE001 - whatever else may listen there answers in words that Dask does not know
         reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
         raise BadInput(
             f"dask: no scheduler answers at {address!r} within {_PATIENCE:g} s ({reason}); give its address, such as "
-            "tcp://127.0.0.1:8786, or leave --dask out."
+            "tcp://127.0.0.1:8786, or leave dask_workers out.",
+            words=["dask_workers"],
         ) from None
     try:
         _check_workers(client, address)

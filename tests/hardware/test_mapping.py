@@ -120,10 +120,10 @@ def test_a_board_is_suggested_only_where_the_flow_fits():
     # The double scroll has room on two boards and fits none; Van der Pol's relaxations fit one, and the other three say so.
     double_scroll = written(chua, x=0.7, y=0.0, z=0.0)
     relaxing = written(van_der_pol, x=0.5, y=0.0)
-    for flow, fitting in ((double_scroll, []), (relaxing, ["(--board lucidac)"])):
+    for flow, fitting in ((double_scroll, []), (relaxing, ["(board lucidac)"])):
         mapping = map_flow(flow, "that")
         assert not mapping.fits
-        assert [sentence[sentence.index("(--board") :] for sentence in mapping.suggestions] == fitting
+        assert [sentence[sentence.index("(board") :] for sentence in mapping.suggestions] == fitting
 
 
 def board_with(tmp_path, **units) -> Any:

@@ -142,7 +142,7 @@ def test_times_must_be_positive(keyword, value):
 def test_an_existing_file_is_kept_unless_forced(tmp_path):
     path = tmp_path / "a.cir"
     path.write_text("mine")
-    with pytest.raises(BadInput, match="exists already; give --force"):
+    with pytest.raises(BadInput, match="exists already; give force=True to"):
         DECK.write(path)
     assert path.read_text() == "mine"
     assert DECK.write(path, force=True).read_text() == DECK.text

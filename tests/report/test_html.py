@@ -74,7 +74,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def written(folder: Path) -> Path:
-    return report.write_page(report.study_page(folder, report.PLOTS, limit=0.01), folder / "report.html")
+    assert main(["report", str(folder), "--limit", "0.01"]) == 0
+    return folder / "report.html"
 
 
 def test_a_page_of_a_study_of_a_thousand_samples_is_whole_and_small(written: Path) -> None:

@@ -51,7 +51,7 @@ def test_figure_is_written_once_and_kept(tmp_path, suffix):
     figure = draw_blocks(compile(capacity(PAPER)).graph)
     path = save_figure(figure, tmp_path / f"a{suffix}")
     first = path.read_bytes()
-    with pytest.raises(BadInput, match="exists already; give --force"):
+    with pytest.raises(BadInput, match="exists already; give force=True to"):
         save_figure(figure, path)
     assert path.read_bytes() == first
     assert [p.name for p in tmp_path.iterdir()] == [path.name]

@@ -9,7 +9,7 @@ from analogflow.flows import Flow
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
-from analogflow.simulators import simulate
+from analogflow.simulators import engines, simulate
 
 
 def outcome_of(function, time_constants=60.0):
@@ -53,3 +53,17 @@ def test_a_run_whose_steps_are_too_short_to_end_is_stopped(imperfect):
     circuit = degrade(circuit, noise=Noise(1e-3, seed=1)) if imperfect else circuit
     with pytest.raises(SimulationFailed, match=r"block engine reached t = .* within the time limit of 0\.05 s"):
         simulate(netlist(circuit, time_constants=1e5), engine="block", time_limit=0.05)
+
+
+@pytest.mark.parametrize("library", [None, "libngspice.so"])
+def test_simulate_picks_the_engine_that_solve_picks(monkeypatch, library):
+    circuit, ran = compile(Flow(lambda x: -x, {"x": np.ones(2)})), []
+    monkeypatch.setattr(engines, "find_library", lambda: library)
+    for name in engines.ENGINES:
+        monkeypatch.setitem(
+            engines.ENGINES,
+            name,
+            lambda deck, name=name, **_: ran.append(name) or engines.block.run(deck, tolerance=0.0, time_limit=60.0),
+        )
+    simulate(circuit)
+    assert ran == [engines.engine_for("ideal")] == ["block" if library is None else "ngspice"]

@@ -189,7 +189,7 @@ def test_a_file_system_that_takes_no_more_is_a_sentence_and_the_study_goes_on_la
     stopped = subprocess.run([*command, "4000"], capture_output=True, text=True, check=False)
     assert stopped.returncode == 1
     assert stopped.stderr.startswith("StudyStopped: ")
-    assert "000000.npz' can not be written (File too large); mend that and go on with --resume." in stopped.stderr
+    assert "000000.npz' can not be written (File too large); mend that and go on with resume=True." in stopped.stderr
     assert stopped.stderr.count("\n") == 1
     assert list((tmp_path / "a/chunks").iterdir()) == []
     subprocess.run([*command, "4000000"], check=True)
@@ -221,7 +221,7 @@ def test_a_disk_that_is_full_is_a_sentence_and_the_study_goes_on_later(small_dis
     with ThreadPoolExecutor(1) as pool:
         whole = af.run_study(study, tmp_path / "whole", pool)
         fill(filling)
-        with pytest.raises(StudyStopped, match="the disk is full; free some space and go on with --resume"):
+        with pytest.raises(StudyStopped, match="the disk is full; free some space and go on with resume=True"):
             af.run_study(study, small_disk / "study", pool)
         os.truncate(filling, 20_000)
         with pytest.raises(StudyStopped, match=r"chunks/00000.\.npz' can not be written: the disk is full"):

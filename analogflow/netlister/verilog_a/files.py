@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from analogflow.errors import BadInput
-from analogflow.netlister.deck import Deck, refuse_existing, write_text
+from analogflow.netlister.deck import Deck
 from analogflow.netlister.verilog_a.bench import bench
 from analogflow.netlister.verilog_a.modules import HEADER
+from analogflow.problems.contents import refuse_existing, write_text
 
 __all__ = ["write_verilog_a"]
 

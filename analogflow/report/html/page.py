@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analogflow.errors import BadInput
-from analogflow.problems.contents import whole_file
+from analogflow.problems.contents import refuse_existing, refuse_placeless, whole_file
 from analogflow.report.html.content import Grid, Section
 
 __all__ = ["Page", "check_page", "grid_html", "write_page"]
@@ -68,12 +67,8 @@ def check_page(path: Path, *, force: bool) -> None:
     """
     if path.suffix.lower() not in (".html", ".htm"):
         raise BadInput(f"{str(path)!r}: a report is an HTML file; give a name that ends in .html.")
-    if os.path.lexists(path) and not force:
-        raise BadInput(f"{str(path)!r} exists already; give --force (or force=True) to replace it, or another name.")
-    if not os.path.isdir(path.parent):
-        raise BadInput(
-            f"{str(path)!r} can not be written: {str(path.parent)!r} is not a directory; make it, or name another."
-        )
+    refuse_existing(path, force=force)
+    refuse_placeless(path)
 
 
 def write_page(page: Page, path: str | Path, *, force: bool = False) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,22 @@ from analogflow.report.tables import budget_tables, solution_table
 from analogflow.simulators import engine_for
 from analogflow.solution import Solution, solve
 from analogflow.studies import Study, failed_samples, open_study
+from analogflow.studies.dataset import repeating
 from analogflow.studies.experiment import experiment_text
 from analogflow.studies.store import read_manifest
+from analogflow.technology import heeded
 from analogflow.validation import error_budget
 
 __all__ = ["study_page"]
 
+Repeating = Callable[[str | Path, int, int], str]
+
 _MOST_FAILURES, _BUDGET_SAMPLES, _PATHS = 20, 16, 30
 
 
-def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) -> Page:
+def study_page(
+    folder: str | Path, plots: Any, *, limit: float | None = None, command: str = "", repeating: Repeating = repeating
+) -> Page:
     """Report of the study in a directory, finished or not.
 
     Parameters
@@ -40,6 +46,10 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
         Draws the figure of a run.
     limit : float, optional
         Largest acceptable error, in its unit, for yields.
+    command : str
+        What runs the whole study again; the call in Python if not given.
+    repeating : callable
+        What repeats a sample of `folder` alone, by its condition and number.
 
     Raises
     ------
@@ -57,7 +67,7 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
         Section("Figures", "figures", tuple(_figures(folder, dataset, limit))),
     ]
     if len(failed):
-        sections.append(Section("Failures", "failures", _failures(dataset, failed, folder)))
+        sections.append(Section("Failures", "failures", _failures(dataset, failed, folder, repeating)))
     nominal = _nominal(study)
     if isinstance(nominal, Solution):
         sections += circuit_sections(nominal, plots.get(study.flow, plot_paths))
@@ -65,7 +75,7 @@ def study_page(folder: str | Path, plots: Any, *, limit: float | None = None) ->
     else:
         sections.append(Section("Nominal circuit", "nominal", (Paragraph(nominal),)))
     sections += _budget(study)
-    command = shlex.join(["analogflow", "study", "experiment.toml", "-o", str(folder)])
+    command = command or f"analogflow.run_study(analogflow.studies.read_experiment('experiment.toml'), {str(folder)!r})"
     facts = [("fingerprint", study.fingerprint), ("seed", study.seed), ("engine", study.engine)]
     record = record_section(
         [command], [*facts, *((f"{name}, when it was run", v) for name, v in manifest["versions"].items())]
@@ -81,16 +91,16 @@ def _figures(folder: str | Path, dataset: Any, limit: float | None) -> list[Any]
     return [picture_of(figure, f"study-{name}", name.replace("-", " ").capitalize()) for name, figure in figures.items()]
 
 
-def _failures(dataset: Any, failed: np.ndarray, folder: str | Path) -> tuple[Any, ...]:
+def _failures(dataset: Any, failed: np.ndarray, folder: str | Path, repeating: Repeating) -> tuple[Any, ...]:
     samples = dataset.sizes["sample"]
     reasons, outcomes = (dataset[name].values.astype(str).ravel() for name in ("reason", "outcome"))
     rows = []
     for k in failed[:_MOST_FAILURES]:
         condition, sample = divmod(int(k), samples)
-        command = shlex.join(["analogflow", "study", "--repeat", str(folder), str(condition), str(sample)])
-        rows.append((str(condition), str(sample), reasons[k] or outcomes[k], command))
+        again = repeating(folder, condition, sample)
+        rows.append((str(condition), str(sample), reasons[k] or outcomes[k], again))
     listed = (Path(folder) / "failures.csv").exists()
-    where = "failures.csv beside the study holds all" if listed else "study --resume lists all in failures.csv"
+    where = "failures.csv beside the study holds all" if listed else "a study that is resumed lists all in failures.csv"
     more = f": the first {len(rows)} of {len(failed)}; {where}" if len(failed) > len(rows) else ""
     names, counts = np.unique(outcomes[failed], return_counts=True)
     tally = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
@@ -105,8 +115,8 @@ def _nominal(study: Study) -> Solution | str:
     try:
         engine = "block" if technology == "ideal" else engine_for(technology)
         return solve(
-            problem, form=study.forms[0], technology=technology, parts=None if technology == "ideal" else study.parts,
-            engine=engine, time_constants=study.time_constants,
+            problem, form=study.forms[0], engine=engine, time_constants=study.time_constants, technology=technology,
+            **heeded(technology, {"parts": study.parts}),
         )  # fmt: skip
     except AnalogflowError as fault:
         return f"The nominal circuit was not run: {fault}"
