@@ -53,6 +53,10 @@ _WIDEST = 6.0
 """Decades that a scale may be from 1."""
 
 
+_MOST_NODES = 20_000
+"""Nodes of the programme's tree that are looked at: a limit of time would make scales depend on the machine's speed."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scaling:
     """Result of `scale`.
@@ -166,7 +170,7 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
         constraints=LinearConstraint(np.array(rows), cast(Any, lows), cast(Any, highs)) if rows else None,
         integrality=np.r_[np.zeros(len(nodes)), np.ones(len(tens)), 0],
         bounds=Bounds(cast(Any, lower), cast(Any, upper)),
-        options={"time_limit": 20.0, "mip_rel_gap": 1e-3},
+        options={"node_limit": _MOST_NODES, "mip_rel_gap": 1e-3},
     )
     if solved.x is None:
         why = "" if solved.status == 2 else f" ({solved.message})"
