@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from analogflow.checks import is_number
 from analogflow.errors import BadInput
 
-__all__ = ["DRAWS", "LARGEST_SAMPLE", "PARAMETERS", "RESTARTS", "Noise", "check_sample", "standard_normal"]
+__all__ = ["DRAWS", "KNOTS_TAKE", "LARGEST_SAMPLE", "PARAMETERS", "RESTARTS", "Noise", "check_sample", "standard_normal"]
 
 LARGEST_SAMPLE = 2**39 - 1
 """Largest number of a sample."""
@@ -31,6 +31,9 @@ DRAWS = PARAMETERS - 1
 
 RESTARTS = PARAMETERS - 2
 """Stream that draws where the restart of each sample begins."""
+
+KNOTS_TAKE = 7 / 15
+"""Share of a variance that noise lacks which is linear between knots, per knot in a relaxation time, to first order."""
 
 _MOST_KNOTS, _LARGEST_SIGMA = 2**27, 1e100
 
@@ -214,7 +217,7 @@ class Noise:
         x = self.step / relaxation
         # Average over one interval of the response to a triangular kernel; by series where cancellation would bite.
         if x < 1e-2:
-            return 1 - 7 / 15 * x + x**2 / 6
+            return 1 - KNOTS_TAKE * x + x**2 / 6
         decay = math.exp(-x)
         return _share(x, decay)
 

@@ -81,13 +81,14 @@ def verify(
     delta : float
         Share of the way to the middle of the manifold, from 0 to 1.
     tolerance : float
-        Distance of two answers, flow units, within which they are one; that of the circuit's own accuracy if that is larger.
+        Distance of two answers within which they are one, over their size (a plan's mass; 1 for distributions and what is up
+        to two decades smaller); the circuit's own accuracy if that is larger.
 
     Returns
     -------
     Verification
         A flow whose answer is a law is run a second time from another start and with other noise; it is confirmed where
-        mean and covariance agree within what two chains differ by as rarely as one normal number by 3 standard errors. An
+        mean and covariance agree within what two right chains differ by; one verdict in 100 on a right law is refused. An
         answer that fails its checks is never confirmed.
 
     Raises
@@ -313,7 +314,8 @@ def restart_classes(
         noise = dataclasses.replace(noise, chain=1)
     again = ensemble(
         circuit, numbers, time_constants=time_constants, imperfections=imperfections, noise=noise, start=safe,
-        save=(0.0,) if flow.averaging is None else runs.time, tolerance=resting_speed, step_accuracy=step_accuracy,
+        save=np.union1d(0.0, runs.time) if flow.averaging is None else runs.time, tolerance=resting_speed,
+        step_accuracy=step_accuracy,
     )  # fmt: skip
     problem = flow if flow.problem is None else flow.problem
     degraded = degrade(circuit, imperfections, noise=noise, values=preferred)
@@ -322,19 +324,17 @@ def restart_classes(
         sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))
         return np.array([_laws_agree(flow, *pair).name for pair in zip(*sets, strict=True)])
     end, answers = float(runs.end.max()), runs.final[flow.answer]
-    first = _judged(flow, runs.final, limit, paths=runs.values if len(runs.time) else None, times=runs.time, end=end)
-    if isinstance(flow.problem, Attention):
-        each = [{name: value[k] for name, value in safe.items()} for k in range(len(numbers))]
-        passed = [
-            bool(
-                _judged(
-                    flow, {name: value[k : k + 1] for name, value in again.final.items()}, limit, end=end, starts=start
-                ).passed[0]
-            )
-            for k, start in enumerate(each)
-        ]
-    else:
-        passed = _judged(flow, again.final, limit, end=end).passed
+    saved = len(runs.time) > 0
+    first = _judged(flow, runs.final, limit, paths=runs.values if saved else None, times=runs.time, end=end)
+    # Tokens are held against the path from where each of them started, all else against one answer.
+    alone = isinstance(flow.problem, Attention)
+    passed = []
+    for part in [slice(k, k + 1) for k in range(len(numbers))] if alone else [slice(None)]:
+        finals, paths, begun = (
+            {name: value[part] for name, value in each.items()} for each in (again.final, again.values, safe)
+        )
+        second = _judged(flow, finals, limit, paths=paths if saved else None, times=again.time, end=end, starts=begun)
+        passed.extend(second.passed)
     before = _ends(problem, answers, runs.outcomes, first.passed & finite)
     after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed))
     moved = abs(again.values[flow.answer][:, 0] - answers).max(axis=1)

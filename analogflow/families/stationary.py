@@ -11,16 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from analogflow.errors import BadInput
 from analogflow.families.check import Check
 from analogflow.trajectory import Trajectory
 
-__all__ = ["ACCURACY", "ALLOWED", "Average", "Law", "average", "joint_limit", "law_checks", "law_of", "power_check"]
+__all__ = ["ACCURACY", "FALSE_ALARM", "Average", "Law", "average", "joint_limit", "law_checks", "law_of", "power_check"]
 
-ALLOWED = 3.0
-"""Standard errors that one number may be off; one in 370 right numbers is farther."""
+FALSE_ALARM = 0.01
+"""Share of right circuits that a verdict on a law may refuse by chance, whichever of its tests does it."""
+
+_TESTS = 9
+"""Most tests of a verdict, by which the share is divided (Bonferroni), whatever is asked: mean, covariance, energy and the
+two halves of each of two chains, and whether the chains agree. So `verify` asks of each chain what `solve` does."""
 
 ACCURACY = 0.25
 """Error that the checks of a law must be able to find where no accuracy is asked for: of a mean over its standard deviation,
@@ -170,13 +174,13 @@ def average(values: Array) -> Average:
     return Average(mean, error, effective)
 
 
-def joint_limit(count: int, allowed: float = ALLOWED, samples: float = np.inf) -> float:
-    """Standard errors that the largest of `count` deviations exceeds as rarely as one normal number exceeds `allowed`.
+def joint_limit(count: int, samples: float = np.inf) -> float:
+    """Standard errors that the largest of `count` deviations of one test exceeds as rarely as `FALSE_ALARM` lets it.
 
     An error that was itself estimated from `samples` independent values makes larger deviations as common, as Student's law
     says; below two of them it says nothing.
     """
-    rarity = ndtr(-allowed) / count
+    rarity = 0.5 * FALSE_ALARM / (_TESTS * count)
     return float(-ndtri(rarity) if np.isinf(samples) else -stdtrit(max(samples - 1, 1.0), rarity))
 
 
@@ -232,7 +236,7 @@ def law_checks(
         ("covariance", law.covariance, wanted, np.outer(widths, widths), law.covariance_error, gaps[1],
          law.covariance_effective),
     ):  # fmt: skip
-        errors = error * _wider(law, wanted, name)
+        errors = error * _to_right_size(law, wanted, name)
         parts = [np.broadcast_to(part, found.shape) for part in (abs(found - right), errors, unit, np.asarray(gap))]
         off, errors, unit, known = parts if found.ndim == 1 else [part[upper] for part in parts]
         checks.append(
@@ -279,7 +283,7 @@ def power_check(
     worst = float((np.maximum(off - allowed * unit - gap, 0.0) / np.maximum(errors, np.finfo(float).tiny)).max())
     off_by = f"{worst:.2f}" if worst < 1e6 else f"{worst:.3g}"
     detail = (
-        f"largest of {off.size} deviations: {off_by} standard errors (at most {limit:.2f}, as rare as {ALLOWED:g} for one); "
+        f"largest of {off.size} deviations: {off_by} standard errors (at most {limit:.2f}); "
         f"effective sample size {samples:.0f}"
     )
     if seen:
@@ -301,9 +305,12 @@ def power_check(
     return Check(name, True, detail)
 
 
-def _wider(law: Law, covariance: Array, name: str) -> Array:
-    """Factors by which errors grow where a law fluctuates less than it should: such a run thinks too well of itself."""
-    larger = np.maximum(_scale(covariance) / np.maximum(_scale(law.covariance), np.finfo(float).tiny), 0.0)
+def _to_right_size(law: Law, covariance: Array, name: str) -> Array:
+    """Factors from the errors of a run to those of one that fluctuates as it should.
+
+    A run that fluctuates too little thinks too well of itself, and one that does so too much would be forgiven for it.
+    """
+    larger = _scale(covariance) / np.maximum(_scale(law.covariance), np.finfo(float).tiny)
     return np.sqrt(np.diag(larger)) if name == "mean" else larger
 
 
@@ -317,7 +324,8 @@ def _apart(law: Law, covariance: Array) -> str:
     off, errors = [], []
     for name, index in (("mean", slice(None)), ("covariance", upper)):
         found = [
-            (getattr(part, name), getattr(part, f"{name}_error") * _wider(part, covariance, name)) for part in (one, other)
+            (getattr(part, name), getattr(part, f"{name}_error") * _to_right_size(part, covariance, name))
+            for part in (one, other)
         ]
         off.append(abs(found[0][0] - found[1][0])[index])
         errors.append(np.hypot(found[0][1], found[1][1])[index])

@@ -20,7 +20,7 @@ __all__ = ["FORMS", "INDEPENDENT", "hopfield"]
 FORMS: tuple[str, ...] = ("relaxation",)
 """Forms of the flow, the default first."""
 
-INDEPENDENT = 500.0
+INDEPENDENT = 600.0
 """Length of a run with noise, in relaxation times of the slowest state: about as many independent squares of it."""
 
 _LONGEST, _SATURATING = 3000.0, 600.0

@@ -20,7 +20,7 @@ from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevi
 from analogflow.trajectory import Trajectory, usual
 from analogflow.validation.measures import errors_of, full_scales
 
-__all__ = ["Judgement", "judge_run", "judge_runs"]
+__all__ = ["Judgement", "answer_sizes", "cost_unit", "judge_run", "judge_runs", "rest_size"]
 
 Array = NDArray[np.float64]
 
@@ -35,6 +35,9 @@ _ALIKE = 1e-9
 
 _AGREEMENT, _OWN_AGREEMENT = 1e-11, 1e-7
 """Largest disagreement of a reference's two integrations that counts as agreement; of flows of one's own, relative."""
+
+_KNOWN = 1e-6
+"""Error of a network's reference that is let pass whatever the tolerance, over the size of its rest."""
 
 _RISE = 1e-8
 """Rise of the energy, over its height, that rounding explains."""
@@ -113,6 +116,34 @@ def judge_run(problem: Any, run: Trajectory, *, tolerance: float) -> Judgement:
     return judge_runs(problem, finals, tolerance=tolerance, paths=paths, times=run.time, end=float(run.time[-1]))
 
 
+def answer_sizes(problem: Any, answers: Array) -> Array:
+    """What differences of answers, shape (samples, k), are relative to, shape (samples,).
+
+    The mass of a plan, 1 for distributions and points on a sphere, and elsewhere the largest magnitude, or 1 where that is
+    within two decades below 1.
+    """
+    if isinstance(problem, Transport):
+        return np.full(len(answers), problem.mass)
+    if isinstance(problem, Channel | RateDistortion | Attention):
+        return np.ones(len(answers))
+    return np.array([_size_of(float(size)) for size in abs(answers).max(axis=1)])
+
+
+def _size_of(largest: float) -> float:
+    return largest if 1 < largest < np.inf else usual(largest)
+
+
+def cost_unit(problem: Transport) -> float:
+    """What errors of a total cost are relative to: the mass, times the costs' range, or their size where they are alike."""
+    largest = float(abs(problem.cost).max())
+    return max((problem.span if problem.span > _ALIKE * largest else largest) * problem.mass, np.finfo(float).tiny)
+
+
+def rest_size(problem: Hopfield) -> float:
+    """What errors of a network's rest are relative to: its largest state or input, or 1 where that is little smaller."""
+    return _size_of(max(float(abs(reference_of(problem).mean).max()), float(abs(problem.I).max(initial=0.0))))
+
+
 def _asked(errors: Mapping[str, Array], tolerance: float, *asked: tuple[Any, ...]) -> list[Held]:
     """What is asked, name, sentence, unit and, where it is not 1, what errors count in; of signals that a run has."""
     return [
@@ -171,9 +202,7 @@ def _rate_distortion(
 
 def _transport(problem: Transport, errors: Mapping[str, Array], *rest: Any) -> list[Held]:
     *_, tolerance = rest
-    # Costs count in units of their range, or of their size where they are all alike, and plans in units of the mass.
-    largest = float(abs(problem.cost).max())
-    unit = max((problem.span if problem.span > _ALIKE * largest else largest) * problem.mass, np.finfo(float).tiny)
+    unit = cost_unit(problem)
     # In a circuit of parts the sum of a row is one ratio of two of them, relative to the row; errors are over the mass.
     rows = ROW_LIMIT if tolerance <= _SHARP else tolerance * float(problem.row.max()) / problem.mass
     return [
@@ -207,12 +236,12 @@ def _attention(
 def _hopfield(problem: Hopfield, errors: Mapping[str, Array], finals: Any, paths: Any, *rest: Any) -> list[Held]:
     *_, tolerance = rest
     reference = reference_of(problem)
-    size = max(float(abs(reference.mean).max()), float(abs(problem.I).max(initial=0.0)))
-    unit = size if size > 1 else usual(size)
+    unit = rest_size(problem)
     # Far down a slope rounding is relative to the height.
     heights = abs(paths["energy"]).max(axis=(1, 2)) if "energy" in paths else np.zeros(1)
     height = np.maximum(unit**2 if unit < 1 else 1.0, heights)
     return [
+        Held("the reference itself is known", _same(reference.gap / unit, errors), max(tolerance, _KNOWN)),
         *_asked(
             errors,
             tolerance,
@@ -270,7 +299,7 @@ def least_curvature(problem: Langevin, x: Array) -> float:
 
 def _curvatures(problem: Langevin, x: Array) -> Array:
     """The energy's Hessian at `x`, from differences of slopes."""
-    moves = _STEP * (float(abs(x).max()) if abs(x).max() > 1 else usual(float(abs(x).max()))) * np.eye(problem.size)
+    moves = _STEP * _size_of(float(abs(x).max())) * np.eye(problem.size)
     with np.errstate(all="ignore"):
         rows = (problem.gradient_at(x + moves) - problem.gradient_at(x - moves)) / (2 * np.diag(moves)[:, None])
     return 0.5 * (rows + rows.T)

@@ -149,13 +149,14 @@ def worth_of(problem: Any, distributions: Array) -> Worth | None:
 
 
 def _capacity_worth(channel: Channel, z: Array) -> Worth:
-    rows, reference = channel.available, reference_of(channel)
+    rows = channel.available
     positive = np.maximum(z if z.shape[1] == len(rows) else z[:, rows], 0)
     shares = positive / positive.sum(axis=1, keepdims=True)
     information, pressure = _information(channel.transition[rows], shares)
     if channel.cost is None:
         pressure = pressure - information[:, None]
         return Worth(information, pressure, np.maximum(pressure.max(axis=1), 0))
+    reference = reference_of(channel)
     dear = reference.price * channel.cost[rows]
     value = information - shares @ dear
     pressure = pressure - dear - value[:, None]

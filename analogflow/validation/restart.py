@@ -19,6 +19,7 @@ from analogflow.families.check import UNDECIDED
 from analogflow.flows import Flow, Simplex, Sphere
 from analogflow.noise import RESTARTS, standard_normal
 from analogflow.problems import Attention, Channel
+from analogflow.validation.judgement import answer_sizes
 from analogflow.validation.measures import worth_of
 
 __all__ = ["DELTA", "PASSES", "TOLERANCE", "VERDICTS", "Ends", "Verdict", "judge", "lost_support", "perturbed", "worth"]
@@ -43,7 +44,7 @@ DELTA = 0.05
 """Share of the way to the middle of the manifold: far beyond any noise that leaves an answer, near enough to come back."""
 
 TOLERANCE = 1e-3
-"""Distance of two ends, flow units, within which they are one: what is left of δ after 40 τ at a rate of 0.1 per τ."""
+"""Distance of two ends, over their size, within which they are one: what is left of δ after 40 τ at a rate of 0.1 per τ."""
 
 _DEAD = 1e-2
 """Part of its fair share below which a component has died out."""
@@ -170,8 +171,8 @@ def judge(
     limit : float
         Largest error that the runs are let pass.
     tolerance : float
-        Distance of two answers, flow units, within which they are one. A value is better from the square of this on, since
-        a smooth optimum is flat, and equal within this itself.
+        Distance of two answers, over their size, within which they are one. A value is better from the square of this on,
+        since a smooth optimum is flat, and equal within this itself.
     moved : array, shape (samples,), optional
         How far from its end the answer was when the restart began; within the tolerance a return says nothing.
 
@@ -182,12 +183,13 @@ def judge(
     first, second = before.answers, after.answers
     gain = worth(flow, second) - worth(flow, first)
     fair = _DEAD / first.shape[1]
+    near = tolerance * answer_sizes(flow.problem, first)
     with np.errstate(invalid="ignore"):
-        same = abs(second - first).max(axis=1) <= tolerance
+        same = abs(second - first).max(axis=1) <= near
         equal = abs(gain) <= tolerance
         revived = ((first < fair) & (second > np.maximum(fair, first + tolerance))).any(axis=1)
     lost = lost_support(flow, first, limit).any(axis=1) | (after.ok & ~same & revived & (gain > tolerance**2))
-    idle = np.zeros(len(first), dtype=bool) if moved is None else ~(moved > tolerance)
+    idle = np.zeros(len(first), dtype=bool) if moved is None else ~(moved > near)
     if isinstance(flow.problem, Attention):
         pairs = [(_clusters(a, flow), _clusters(b, flow)) for a, b in zip(first, second, strict=True)]
         (start,) = (_clusters(value.ravel(), flow) for value in flow.states.values())

@@ -1,5 +1,6 @@
 """Measures of batches: the same numbers as certificates of single runs, for every family."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 
 import analogflow as af
 from analogflow.families.files import read_problem
-from analogflow.reference import transport_reference
-from analogflow.validation import certify, measures, primary_measure
+from analogflow.reference import hopfield_reference, transport_reference
+from analogflow.validation import certify, judgement, measures, primary_measure
 from analogflow.validation.judgement import judge_runs
 
 DATA = Path(__file__).parents[2] / "examples/data"
@@ -103,3 +104,18 @@ def test_a_cost_over_its_limit_fails_whatever_it_counts_in(unit: float) -> None:
         finals = {"z": np.array([[1 - spent, spent]]), "capacity_nats": np.array([[0.3]])}
         (cost,) = [held for held in judge_runs(channel, finals, tolerance=0.02).held if "mean cost" in held.name]
         assert cost.passed.tolist() == [right]
+
+
+def test_a_rest_whose_reference_is_not_known_passes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rest known to 0.1 passed in studies and restarts, and failed in certificates alone."""
+    problem = af.Hopfield(U=[[0.3]], I=[0.5], activation="linear")
+    solution = af.solve(problem, engine="block")
+    assert solution.passed
+    unknown = dataclasses.replace(hopfield_reference(problem), gap=0.1)
+    monkeypatch.setattr(judgement, "reference_of", lambda *_: unknown)
+    finals = {name: solution.run.final(name)[None] for name in solution.run.values}
+    assert judge_runs(problem, finals, tolerance=1e-6).failed(0) == ["the reference itself is known"]
+    assert [c.name for c in certify(problem, solution.run).checks if not c.passed] == ["the reference itself is known"]
+    circuit = solution.circuit
+    runs = af.ensemble(circuit, 2, time_constants=60)
+    assert af.restart_classes(circuit, runs, time_constants=60).tolist() == ["wrong answer"] * 2

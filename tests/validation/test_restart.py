@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import analogflow as af
+from analogflow import verification
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.flows.capacity import FORMS as CAPACITY_FORMS
@@ -206,6 +207,45 @@ def test_verify_fails_wherever_solve_does(engine):
             assert "certifies its own capacity" in found.verdict.why or "Σz stays 1" in found.verdict.why
     assert (False, True) not in ends
     assert (False, False) in ends
+
+
+@pytest.mark.parametrize("mass", [1e-6, 1.0, 1e6])
+def test_a_plan_comes_back_whatever_its_mass(mass):
+    plan = PROBLEMS["transport"]
+    problem = dataclasses.replace(plan, row=mass * plan.row, column=mass * plan.column)
+    found = af.verify(problem, engine="block")
+    assert found.verdict.name == "confirmed"
+    assert found.verdict.distance < 1e-3 * mass
+    flow, answer = af.flows.transport(problem), mass * np.array([[0.1, 0.2, 0.3]])
+    assert judge(flow, ends(answer), ends(answer + 0.1 * mass), limit=1e-6)[0] == "not settled"
+    assert judge(flow, ends(answer), ends(answer), limit=1e-6, moved=1e-4 * mass * np.ones(1))[0] == "not applicable"
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e8])
+def test_a_rest_comes_back_whatever_its_size(size):
+    network = Hopfield(U=[[0.3]], I=[size], activation="linear", temperature=0.0)
+    answer = np.array([[size, 0.3 * size]]) / 0.91
+    flow = af.flows.hopfield(network)
+    assert judge(flow, ends(answer), ends(1.0001 * answer), limit=1e-6)[0] == "confirmed"
+    assert judge(flow, ends(answer), ends(1.1 * answer), limit=1e-6)[0] == "not settled"
+
+
+def test_a_second_end_is_judged_with_its_path(monkeypatch):
+    """A restart whose way was wrong passes by its end alone: what holds all along is seen on the path only."""
+    circuit = af.compile(af.flows.capacity(PAPER))
+    seen, real = [], verification.judge_runs
+
+    def judged(problem, finals, *, tolerance, paths=None, **rest):
+        seen.append(None if paths is None else np.shape(paths["z"]))
+        if len(seen) == 2:  # the restarts'
+            paths = {**paths, "z": paths["z"].copy()}
+            paths["z"][1, 3] += 0.1
+        return real(problem, finals, tolerance=tolerance, paths=paths, **rest)
+
+    monkeypatch.setattr(verification, "judge_runs", judged)
+    runs = af.ensemble(circuit, 2, time_constants=60, save=np.linspace(0, 60, 9))
+    assert af.restart_classes(circuit, runs, time_constants=60).tolist() == ["confirmed", "not settled"]
+    assert seen == [(2, 9, 3), (2, 9, 3)]
 
 
 def test_before_clusters_form_a_restart_of_tokens_says_nothing(capsys):

@@ -41,16 +41,16 @@ def test_a_series_that_does_not_move_has_no_error():
 
 
 def test_joint_limit():
-    assert joint_limit(1) == pytest.approx(3.0)
-    # P(|z| > 3) = 0.0027, shared by ten.
-    assert math.erfc(joint_limit(10) / math.sqrt(2)) == pytest.approx(math.erfc(3 / math.sqrt(2)) / 10)
+    # P(|z| > 3.26) = 0.01/9: nine tests of a verdict, and each number of ten has a tenth of its test's share.
+    assert joint_limit(1) == pytest.approx(3.2608, abs=1e-3)
+    assert math.erfc(joint_limit(10) / math.sqrt(2)) == pytest.approx(math.erfc(joint_limit(1) / math.sqrt(2)) / 10)
 
 
 def test_joint_limit_of_errors_from_few_values():
-    """Of a mean's deviation over its own error from 12 values, P(beyond the limit) is that of 3 for a normal number."""
+    """Of a mean's deviation over its own error from 12 values, P(beyond the limit) is that for a normal number."""
     values = np.random.default_rng(0).normal(size=(400_000, 12))
     off = abs(values.mean(axis=1)) / (values.std(axis=1, ddof=1) / np.sqrt(12))
-    expected = math.erfc(3 / math.sqrt(2))
+    expected = math.erfc(joint_limit(1) / math.sqrt(2))
     found = (off > joint_limit(1, samples=12)).mean()
     assert found == pytest.approx(expected, abs=4 * np.sqrt(expected / len(off)))
     assert (off > joint_limit(1)).mean() > 3 * expected

@@ -18,7 +18,7 @@ __all__ = ["FORMS", "langevin"]
 FORMS: tuple[str, ...] = ("overdamped",)
 """Forms of the flow."""
 
-_TIME, _SKIPPED, _KNOTS = 400.0, 10.0, 0.1
+_TIME, _SKIPPED, _KNOTS = 480.0, 10.0, 0.1
 """Length of the average and of what is left out before, by the slowest rate, and distance of the knots, by the fastest."""
 
 _MOST_KNOTS = 16_000

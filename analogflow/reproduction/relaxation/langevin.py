@@ -7,7 +7,7 @@ from scipy.linalg import expm
 
 from analogflow.compiler import compile
 from analogflow.flows import langevin
-from analogflow.noise import Noise
+from analogflow.noise import KNOTS_TAKE, Noise
 from analogflow.problems import Langevin
 from analogflow.reference.langevin import boltzmann_law, fokker_planck
 from analogflow.reproduction.result import Curve, Line, Panel, Reproduction
@@ -132,7 +132,7 @@ def theorem_22() -> Reproduction:
     points = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     current = (points - points @ matrix.T) * np.exp(-0.5 * (points**2).sum(axis=1))[:, None]
     uneven = float(np.linalg.norm(current[0] - current[2]))
-    allowed = 5 * np.sqrt(2 / _SAMPLES) + 7 / 15 * _KNOTS
+    allowed = 5 * np.sqrt(2 / _SAMPLES) + KNOTS_TAKE * _KNOTS
     away = float(abs(mean - exact).max())
     lines = (
         Line("covariance of the rotating circuit at 6 τ", np.eye(2).ravel(), spread.ravel(), allowed,

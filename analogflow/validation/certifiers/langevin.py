@@ -10,15 +10,13 @@ from analogflow.families.check import Check
 from analogflow.families.references import reference_of
 from analogflow.families.stationary import ACCURACY, Law, law_checks, law_of
 from analogflow.flows import langevin
+from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
 from analogflow.reference.langevin import BoltzmannLaw
 from analogflow.trajectory import Trajectory
 from analogflow.validation.judgement import judge_run
 
 __all__ = ["certify_langevin"]
-
-_KNOTS = 7 / 15
-"""Share of a variance that noise lacks which is linear between knots, per knot in a relaxation time, to first order."""
 
 _IDEAL = 1e-6
 """Tolerance up to which a circuit counts as ideal."""
@@ -61,7 +59,7 @@ def certify_langevin(problem: Langevin, run: Trajectory, tolerance: float, accur
         "effective_samples": law.covariance_effective,
     }
     # Knots are spread by the fastest rate: a tenth of its relaxation time each.
-    knots = _KNOTS * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
+    knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
     allowed = knots + (tolerance if tolerance > _IDEAL else 0.0)
     gaps = exact.mean_gap, exact.covariance_gap
     checks = law_checks(
