@@ -1,4 +1,7 @@
-"""How far any answer to a problem is from right, computed from the answer alone: whoever gave it, and whatever it claims."""
+"""How far any answer to a problem is from right, computed from the answer alone: whoever gave it, and whatever it claims.
+
+Errors count in the units in which runs are judged (`validation.judgement`).
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,11 @@ from typing import Any
 import numpy as np
 
 from analogflow.errors import AnalogflowError, BadInput
-from analogflow.families.references import known_to
+from analogflow.families.references import known_to, reference_of
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
-from analogflow.reference import (
-    attention_reference,
-    boltzmann_law,
-    capacity_certificate,
-    hopfield_reference,
-    rate_distortion_certificate,
-    transport_certificate,
-)
+from analogflow.reference import transport_certificate
+from analogflow.validation.judgement import cost_unit, rest_size
+from analogflow.validation.measures import worth_of
 
 __all__ = ["Judge", "judge_of"]
 
@@ -84,26 +82,27 @@ def judge_of(problem: Any) -> Judge:
 def _capacity(channel: Channel) -> Judge:
     if channel.cost is not None:
         raise BadInput("compare: a channel with a cost has no digital contenders yet; leave the cost out.")
-    rows = channel.available
-
-    def gap(z: Any) -> float:
-        return capacity_certificate(channel.transition[rows], np.asarray(z)[rows]).gap
-
-    return Judge(
-        "certified gap of the input distribution", "nat", math.log(max(2, min(channel.transition.shape))), 1e-3, gap
-    )
+    scale = math.log(max(2, min(channel.transition.shape)))
+    return Judge("certified gap of the input distribution", "nat", scale, 1e-3, _gap(channel))
 
 
 def _rate_distortion(problem: RateDistortion) -> Judge:
-    def gap(q: Any) -> float:
-        return rate_distortion_certificate(problem, np.maximum(np.asarray(q), 0)).gap
-
     scale = math.log(max(2, min(problem.symbols, problem.reproductions)))
-    return Judge("certified gap of the reproduction distribution", "nat", scale, 1e-3, gap)
+    return Judge("certified gap of the reproduction distribution", "nat", scale, 1e-3, _gap(problem))
+
+
+def _gap(problem: Any) -> Callable[[Any], float]:
+    """By how much an optimum may be better than a distribution."""
+
+    def gap(distribution: Any) -> float:
+        found = worth_of(problem, np.asarray(distribution, dtype=float)[None])
+        return math.inf if found is None else float(found.gap[0])
+
+    return gap
 
 
 def _transport(problem: Transport) -> Judge:
-    unit = max(problem.span, problem.epsilon) * problem.mass
+    unit = cost_unit(problem)
 
     def error(answer: Any) -> float:
         plan, potential = answer
@@ -115,7 +114,7 @@ def _transport(problem: Transport) -> Judge:
 
 
 def _attention(problem: Attention) -> Judge:
-    reference = attention_reference(problem)
+    reference = reference_of(problem, problem.time)
 
     def error(tokens: Any) -> float:
         return float(abs(np.reshape(tokens, problem.tokens.shape) - reference.tokens).max()) + reference.gap
@@ -124,21 +123,21 @@ def _attention(problem: Attention) -> Judge:
 
 
 def _hopfield(problem: Hopfield) -> Judge:
+    reference = reference_of(problem)
     if problem.temperature > 0:
-        return _of_law(hopfield_reference(problem))
-    reference = hopfield_reference(problem)
-    scale = max(1.0, float(abs(reference.mean).max()))
+        return _of_law(reference)
+    unit = rest_size(problem)
 
     def error(state: Any) -> float:
-        return float(abs(np.asarray(state) - reference.mean).max()) + reference.gap
+        return (float(abs(np.asarray(state) - reference.mean).max()) + reference.gap) / unit
 
-    return Judge("largest error of a state", "", 2 * scale, 1e-3, error)
+    return Judge("largest error of a state, over their size", "", 2.0, 1e-3, error)
 
 
 def _langevin(problem: Langevin) -> Judge:
     if problem.temperature == 0:
         raise BadInput("compare: a Langevin problem at temperature 0 has no law to compare; give it a temperature above 0.")
-    return _of_law(boltzmann_law(problem))
+    return _of_law(reference_of(problem))
 
 
 def _of_law(law: Any) -> Judge:

@@ -16,6 +16,7 @@ from analogflow.errors import BadInput
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import hopfield_reference
 from analogflow.report import alt_text, plot_comparison
+from analogflow.validation.judgement import judge_runs
 
 PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {
@@ -80,6 +81,36 @@ def test_the_circuit_of_a_noisy_network_is_averaged():
     assert row.reached
     assert row.points[0].error > 2 * row.delivered  # averages over a longer time are nearer
     assert "root mean square" in row.note
+
+
+UNITS = {
+    "capacity": (PROBLEMS["capacity"], "z", ("the distribution certifies its own capacity",)),
+    "rate-distortion": (PROBLEMS["rate-distortion"], "q", ("the distribution certifies its own R + βD",)),
+    "attention": (PROBLEMS["attention"], "x", ("tokens agree with the reference",)),
+    "hopfield": (Hopfield(U=[[0.3]], I=[50.0], activation="linear"), "v", ("the rest agrees with the reference",)),
+    "transport": (
+        Transport(cost=np.eye(2), row=[3e3, 1e3], column=[2e3, 2e3], epsilon=5.0),
+        "g",
+        ("the plan certifies its own value", "marginals are right"),
+    ),
+}
+
+
+@pytest.mark.parametrize("family", UNITS)
+def test_errors_count_in_the_units_in_which_runs_are_judged(family):
+    """A cooled plan counted in ε, a network's rest in volts, where `solve` counts in ranges and sizes."""
+    problem, state, names = UNITS[family]
+    run = af.solve(problem, engine="block", time_constants=2.0).run
+    finals = {signal: value[-1:] for signal, value in run.values.items()}
+    right = max(h.errors[0] for h in judge_runs(problem, finals, tolerance=1.0, end=2.0).held if h.name in names)
+    answers = {
+        "hopfield": lambda: np.concatenate([finals["v"][0], finals["h"][0]]),
+        "transport": lambda: (finals["plan"][0].reshape(2, 2), finals["g"][0]),
+    }
+    given = answers.get(family, lambda: finals[state][0])()
+    if family == "attention":
+        problem = dataclasses.replace(problem, time=2.0)
+    assert judge_of(problem).error(given) == pytest.approx(right, rel=1e-6, abs=1e-9)
 
 
 def test_wrong_answers_get_no_certificate():
