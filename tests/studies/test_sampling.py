@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import analogflow as af
+from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.simulators import engines
 from analogflow.studies import sampling
 from analogflow.studies.grid import Chunk
-from analogflow.studies.sampling import compute, ended_badly, sample_alone
+from analogflow.studies.sampling import chunks, compute, ended_badly, sample_alone
+from analogflow.studies.sampling.rows import settling_times
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"
@@ -195,3 +197,38 @@ def test_a_sample_that_creeps_fails_where_solve_fails_it(engine: str, apart: flo
     assert rows["reason"][0] == ("" if passes else af.Outcome.NOT_SETTLED.value)
     assert rows["verdict"][0] == ("other optimum" if passes else "not settled")
     assert af.verify(channel, engine=engine).verdict.name == rows["verdict"][0]
+
+
+def test_a_settling_time_does_not_depend_on_the_other_samples() -> None:
+    """The band is a millionth of each sample's own size: the largest of a chunk decided for all."""
+    times = np.linspace(0.0, 20.0, 401)
+    path = np.exp(-times)[None, :, None] * np.array([1.0, 1e6])[:, None, None]
+    together = settling_times(times, path, np.zeros((2, 1)), np.array([1.0, 1e6]))
+    alone = [settling_times(times, path[[k]], np.zeros((1, 1)), size)[0] for k, size in enumerate((1.0, 1e6))]
+    assert together.tolist() == alone == pytest.approx([np.log(1e6)] * 2, abs=1e-3)
+
+
+def test_a_sample_settles_alone_as_it_does_beside_larger_ones() -> None:
+    """Answers of about 100: from there on the size is the answer's own, and 1 below."""
+    problem = af.Equations({"x": 0.0}, {"x": "100 - x"})
+    study = af.Study(problem, mismatch=(0.1,), samples=6, time_constants=60.0)
+    together = rows_of(study)
+    assert together["answer"].min() < 100 < together["answer"].max()
+    alone = [sampling.sample_alone(study, study.conditions[0], k)["settling_time"][0] for k in range(6)]
+    assert np.isfinite(alone).any()
+    assert together["settling_time"] == pytest.approx(alone, rel=1e-6, nan_ok=True)
+
+
+def test_every_problem_has_a_reference_before_a_study_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def require(problem: object, **_: object) -> None:
+        asked.append(problem)
+        if len(asked) == 2:
+            raise BadInput("the reference knows its law to 0.3 only.")
+
+    monkeypatch.setattr(chunks, "require_reference", require)
+    problems = {"first": CHANNEL, "second": af.Channel([[0.9, 0.1], [0.2, 0.8]])}
+    with pytest.raises(BadInput, match=r"problem 'second': the reference knows its law to 0.3 only"):
+        sampling.prepare(af.Study(problems))
+    assert asked == list(problems.values())

@@ -52,13 +52,17 @@ _SHOWN_POINTS = 601
 def prepare(study: Study) -> None:
     """Compile a circuit for every form, technology and temperature, so that what can not be built is refused early.
 
-    So is what has no reference.
+    So is every problem that has no reference.
     """
-    name, problem = next(iter(study.problems.items()))
+    first = next(iter(study.problems))
     for condition in study.conditions:
-        if condition.problem == name:
+        if condition.problem == first:
             _imperfect(study, condition, 0)
-    require_reference(problem, accuracy=ACCURACY, end=study.time_constants or flow_of(problem).end_time)
+    for name, problem in study.problems.items():
+        try:
+            require_reference(problem, accuracy=ACCURACY, end=study.time_constants or flow_of(problem).end_time)
+        except BadInput as fault:
+            raise BadInput(f"problem {name!r}: {fault}") from None
 
 
 def compute(text: str, chunk: Chunk) -> Rows:
@@ -165,9 +169,10 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
                 }
                 run = Trajectory(np.append(times[before], part.end[k]), values, outcome)
                 outcomes[k] = judged(degraded, run).outcome
-        size = flow.resting_size(max(float(np.nanmax(abs(part.values[name]))) for name in flow.rests))
+        largest = np.max([np.nan_to_num(abs(part.values[name])).max(axis=(1, 2)) for name in flow.rests], axis=0)
+        sizes = np.array([flow.resting_size(float(size)) for size in largest])
         settled = (
-            np.max([settling_times(times, part.values[name], part.final[name], size) for name in flow.rests], axis=0)
+            np.max([settling_times(times, part.values[name], part.final[name], sizes) for name in flow.rests], axis=0)
             if asks
             else np.full(len(outcomes), np.nan)
         )

@@ -39,11 +39,11 @@ def ended_badly(outcomes: NDArray[Any], reasons: NDArray[Any]) -> NDArray[np.boo
     return ~good & ~(proved & np.isin(outcomes, [outcome.name for outcome in Outcome if outcome.creeps]))
 
 
-def settling_times(times: Array, path: Array, final: Array, size: float = 1.0) -> Array:
+def settling_times(times: Array, path: Array, final: Array, sizes: float | Array = 1.0) -> Array:
     """Time in τ from which each sample stays within the band of its last value, between saved times by their logarithm."""
     away = abs(path - final[:, None]).max(axis=2)
-    band = SETTLING_BAND * size
-    outside = away > band
+    band = np.broadcast_to(SETTLING_BAND * np.asarray(sizes), len(path))
+    outside = away > band[:, None]
     last = np.where(outside.any(axis=1), outside.shape[1] - 1 - outside[:, ::-1].argmax(axis=1), -1)
     after = np.minimum(last + 1, len(times) - 1)
     rows = np.arange(len(path))
