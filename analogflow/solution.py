@@ -20,6 +20,7 @@ from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
+from analogflow.notebook import shown
 from analogflow.outcome import Outcome
 from analogflow.run_plan import run_plan
 from analogflow.simulators import engine_for, simulate
@@ -143,6 +144,8 @@ class Solution:
 
     def __repr__(self) -> str:
         return f"Solution({self.flow!r}, engine {self.engine}: {self.certificate})"
+
+    _repr_html_ = shown("html")
 
 
 def solve(

@@ -18,6 +18,7 @@ from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
+from analogflow.notebook import shown
 from analogflow.outcome import Outcome
 from analogflow.problems import Attention, Equations
 from analogflow.run_plan import run_plan
@@ -63,6 +64,8 @@ class Verification:
 
     def __repr__(self) -> str:
         return f"Verification({self.verdict})"
+
+    _repr_html_ = shown("html")
 
 
 def verify(

@@ -17,6 +17,7 @@ from analogflow.circuit.reading import Reading
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
+from analogflow.notebook import shown
 
 __all__ = ["Circuit", "Group", "Step"]
 
@@ -186,3 +187,5 @@ class Circuit:
     def __repr__(self) -> str:
         parts = ", ".join(f"{count} {letter}" for letter, count in self.counts().items())
         return f"Circuit({self.flow.family} {self.flow.form}, technology {self.technology}: {parts})"
+
+    _repr_svg_ = shown("svg")

@@ -11,6 +11,7 @@ from analogflow.comparison.break_even import FORMULAS, BreakEven, break_even
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.energy import Prices
 from analogflow.errors import BadInput
+from analogflow.notebook import shown
 from analogflow.solution import plain, versions
 
 __all__ = ["MEASURES", "Comparison"]
@@ -176,3 +177,5 @@ class Comparison:
     def __repr__(self) -> str:
         reached = sum(c.reached for c in self.contenders)
         return f"Comparison({self.problem}: {reached} of {len(self.contenders)} contenders deliver {self.accuracy:g})"
+
+    _repr_html_ = shown("html")

@@ -14,6 +14,7 @@ from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
+from analogflow.notebook import shown
 from analogflow.trajectory import usual
 
 __all__ = ["Averaging", "Flow"]
@@ -214,3 +215,5 @@ class Flow:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}{value.shape}" for name, value in self.states.items())
         return f"Flow({self.family}{f', form {self.form}' if self.form else ''}; states {shapes})"
+
+    _repr_html_ = shown("html")

@@ -11,6 +11,7 @@ import numpy as np
 
 from analogflow.blocks import Block, Constant, Integrator
 from analogflow.graph.source_line import SourceLine
+from analogflow.notebook import shown
 
 __all__ = ["BlockGraph"]
 
@@ -123,3 +124,5 @@ class BlockGraph:
 
     def __repr__(self) -> str:
         return f"BlockGraph({len(self)} blocks, states {', '.join(self.states)}, fingerprint {self.fingerprint()})"
+
+    _repr_svg_ = shown("svg")

@@ -15,6 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.noise import LARGEST_SAMPLE, Noise
+from analogflow.notebook import shown
 from analogflow.simulators import ENGINES, engine_for
 from analogflow.solution import carried_form
 from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_finite_number, names, numbers, sigma
@@ -185,6 +186,8 @@ class Study:
             f"Study({self.flow}, {len(self.conditions)} conditions × {self.samples} samples, {self.engine} engine, "
             f"seed {self.seed}, fingerprint {self.fingerprint})"
         )
+
+    _repr_html_ = shown("html")
 
     def _forms(self) -> tuple[str, ...]:
         forms = names(self.forms, "forms", None) if len(self.forms) else ()
