@@ -7,7 +7,17 @@ import dataclasses
 from analogflow.circuit import Circuit
 from analogflow.flows import Flow
 
-__all__ = ["ALONE", "LARGEST_STEP", "SPEED_TOLERANCE", "RunPlan", "longest_run", "own_time", "resting_speed", "run_plan"]
+__all__ = [
+    "ALONE",
+    "LARGEST_STEP",
+    "LONGEST",
+    "SPEED_TOLERANCE",
+    "RunPlan",
+    "longest_run",
+    "own_time",
+    "resting_speed",
+    "run_plan",
+]
 
 SPEED_TOLERANCE = 1e-9
 """A run has settled when nothing that must rest moves by more than this per τ, in flow units."""
@@ -18,7 +28,7 @@ ALONE = 60.0
 LARGEST_STEP, _SETTLING_STEP = 0.5, 1.0
 """Largest step in τ, and that of a run which ends where its answer settles: steps grow as it comes to rest."""
 
-_LONGEST, _LONGEST_OF_PARTS = 5000.0, 1000.0
+LONGEST, _LONGEST_OF_PARTS = 5000.0, 1000.0
 """Longest run in τ where the user gives no time; of parts, whose answer is not known well enough for more to be worth it."""
 
 _NOISY_TIME, _PATH_TIME = 60.0, 200.0
@@ -79,7 +89,7 @@ def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bo
 
 def longest_run(flow: Flow, *, noisy: bool = False, parts: bool = False) -> float:
     """Time in τ after which a run of a flow without a time of its own is given up."""
-    longest = _NOISY_TIME if noisy else _PATH_TIME if flow.path_matters else _LONGEST
+    longest = _NOISY_TIME if noisy else _PATH_TIME if flow.path_matters else LONGEST
     return min(longest, _LONGEST_OF_PARTS) if parts else longest
 
 

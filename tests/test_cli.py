@@ -224,8 +224,8 @@ def test_solve_prints_an_error_budget(channel, capsys):
         (["--budget", "--samples", "0", "--mismatch", "0.01"], "'0' is not a whole number from 1"),
         (["--accuracy", "0"], "'0' is not a positive number"),
         (["--samples", "5"], "--samples is of the budget's circuits; give --budget too"),
-        (["--temperature", "50"], "--temperature: the technology 'ideal' has no parts"),
-        (["--parts", "fast"], "--parts: the technology 'ideal' has no parts"),
+        (["--temperature", "50"], "--temperature has no effect in the technology 'ideal', which has no parts"),
+        (["--parts", "fast"], "--parts has no effect in the technology 'ideal', which has no parts"),
         (["--form", ""], "--form: '' is no name"),
     ],
 )

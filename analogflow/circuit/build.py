@@ -12,9 +12,16 @@ from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 
-__all__ = ["Build", "ConditionOptions", "Conditions", "celsius_of", "kelvin_of"]
+__all__ = ["NOMINAL_CELSIUS", "Build", "ConditionOptions", "Conditions", "celsius_of", "kelvin_of", "thermal_voltage"]
 
 _FREEZING = 273.15
+
+NOMINAL_CELSIUS = NOMINAL_TEMPERATURE - _FREEZING
+"""°C of a room: what circuits are at where nothing else is said."""
+
+_BOLTZMANN_PER_CHARGE = 8.617333262e-5
+"""k/q, volts per kelvin."""
+
 _COLDEST, _HOTTEST = -100.0, 200.0
 """°C that a circuit could be at."""
 
@@ -83,7 +90,7 @@ class ConditionOptions(TypedDict, total=False):
 
 
 def kelvin_of(temperature_celsius: float | None) -> float:
-    """Kelvin of a temperature in °C; 300.15 if none is given.
+    """Kelvin of a temperature in °C; that of a room if none is given.
 
     Raises
     ------
@@ -95,7 +102,8 @@ def kelvin_of(temperature_celsius: float | None) -> float:
         return NOMINAL_TEMPERATURE
     if isinstance(value, bool) or not isinstance(value, int | float) or not _COLDEST <= value <= _HOTTEST:
         raise BadInput(
-            f"temperature_celsius: {value!r} is not a temperature from {_COLDEST:g} to {_HOTTEST:g} °C; a room has 27."
+            f"temperature_celsius: {value!r} is not a temperature from {_COLDEST:g} to {_HOTTEST:g} °C; a room has "
+            f"{NOMINAL_CELSIUS:g}."
         )
     return value + _FREEZING
 
@@ -103,3 +111,8 @@ def kelvin_of(temperature_celsius: float | None) -> float:
 def celsius_of(temperature_kelvin: float) -> float:
     """°C of a temperature in kelvin."""
     return temperature_kelvin - _FREEZING
+
+
+def thermal_voltage(temperature_kelvin: float) -> float:
+    """kT/q in volts."""
+    return _BOLTZMANN_PER_CHARGE * temperature_kelvin

@@ -7,6 +7,7 @@ import json
 import shlex
 
 from analogflow import report
+from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.cli.options import about_conditions, celsius, imperfections_of, positive
 from analogflow.cli.progress import fraction_bar
 from analogflow.comparison import KINDS, SECONDS, Comparison, Contender, compare, contenders_of, measure_scaling, prices
@@ -32,7 +33,7 @@ def about_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--energy", metavar="FILE", help="TOML file of what operations cost")
     about_conditions(parser)
     parser.add_argument("--parts", metavar="SET", help="precision, general, fast or a TOML file (precision)")
-    parser.add_argument("--temperature", type=celsius, metavar="C", help="of the parts, °C (27)")
+    parser.add_argument("--temperature", type=celsius, metavar="C", help=f"of the parts, °C ({NOMINAL_CELSIUS:g})")
     parser.add_argument("--json", action="store_true", help="print one object and nothing else")
     parser.add_argument("--figure", metavar="FILE", help="draw error against time and energy")
     parser.add_argument("--force", action="store_true", help="replace an existing figure")

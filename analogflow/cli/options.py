@@ -9,11 +9,12 @@ from typing import Any
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
+from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.compiler import compile
-from analogflow.errors import BadInput
 from analogflow.families import flow_of, named_families
 from analogflow.solution import carried_form
 from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
+from analogflow.technology.options import refuse_idle
 
 __all__ = [
     "about_conditions",
@@ -47,7 +48,7 @@ def about_flow(parser: argparse.ArgumentParser) -> None:
     about_problem(parser)
     parser.add_argument("--technology", default=DEFAULT_TECHNOLOGY, help=f"one of: {', '.join(TECHNOLOGIES)}")
     parser.add_argument("--parts", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file (precision)")
-    parser.add_argument("--temperature", type=celsius, metavar="C", help="of the parts, °C (27)")
+    parser.add_argument("--temperature", type=celsius, metavar="C", help=f"of the parts, °C ({NOMINAL_CELSIUS:g})")
 
 
 def about_conditions(parser: argparse.ArgumentParser) -> None:
@@ -91,10 +92,8 @@ def refuse_idle_parts(options: argparse.Namespace) -> None:
     BadInput
         The technology is ideal, and a set of parts or a temperature was given.
     """
-    given = {"--parts": options.parts is not None, "--temperature": options.temperature is not None}
-    if options.technology == "ideal" and any(given.values()):
-        names = " and ".join(name for name, value in given.items() if value)
-        raise BadInput(f"{names}: the technology 'ideal' has no parts; leave it out, or take 'opamp' or 'translinear'.")
+    given = {"parts": options.parts, "temperature_celsius": options.temperature}
+    refuse_idle(options.technology, given, {"parts": "--parts", "temperature_celsius": "--temperature"})
 
 
 def repeating(folder: str | Path, condition: int, sample: int) -> str:

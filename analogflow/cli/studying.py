@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow import report
+from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.cli.options import celsius, count, nonempty, number, positive, repeating, seed
 from analogflow.cli.progress import study_bar
 from analogflow.errors import BadInput
@@ -54,7 +55,7 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parts", metavar="SET", help="parts of technologies that have any")
     parser.add_argument("--noise", type=_noises, metavar="S,…", help="at every integrator: 0.01 per √τ, or 40dB")
     parser.add_argument("--mismatch", type=_numbers, metavar="S,…", help="relative σ of every coefficient")
-    parser.add_argument("--temperature", type=_temperatures, metavar="C,…", help="°C (27)")
+    parser.add_argument("--temperature", type=_temperatures, metavar="C,…", help=f"°C ({NOMINAL_CELSIUS:g})")
     parser.add_argument("--imperfect", action="append", metavar="NAME=V,…", help="a further imperfection and its values")
     parser.add_argument("--samples", type=count, metavar="N", help="samples of each condition")
     parser.add_argument("--seed", type=seed, help="decides noise and deviations (0)")

@@ -21,6 +21,7 @@ from analogflow.circuit.values import check_series, nearest, neighbours
 from analogflow.errors import BadInput
 from analogflow.hardware.components import capacity_crossbar, round_jointly
 from analogflow.problems import Channel
+from analogflow.run_plan import LONGEST, SPEED_TOLERANCE
 from analogflow.technology.accuracy import rounding_error
 from analogflow.technology.translinear.capacity import ENTROPY_RATIO
 
@@ -255,7 +256,7 @@ def _crossbar_rows(
     if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
         return {}, None
     transition = np.asarray(circuit.flow.constants["P"])
-    settled = np.round(integrate(circuit.graph, 5000.0, rests=["z"], tolerance=1e-9).final("z"), _SETTLED)
+    settled = np.round(integrate(circuit.graph, LONGEST, rests=["z"], tolerance=SPEED_TOLERANCE).final("z"), _SETTLED)
     # An input that dies out has no say in the answer.
     used = np.where(settled > _EXTINCT, settled, 0.0)
     try:

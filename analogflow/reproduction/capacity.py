@@ -1,6 +1,6 @@
 """Figures 3 to 5 of the paper on the capacity flow: its orbits, those of Blahut and Arimoto, and how fast they come near.
 
-L. Beretta and M. Pelillo's channels P(1) and P(2), started at the thirds and at (0.7, 0.2, 0.1). Our curves are those of the
+G. Beretta and M. Pelillo's channels P(1) and P(2), started at the thirds and at (0.7, 0.2, 0.1). Our curves are those of the
 log-domain circuit in the block engine; an independent integration of the equation as printed stands beside it.
 """
 

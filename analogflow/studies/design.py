@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
@@ -85,7 +86,7 @@ class Study:
     technologies: tuple[str, ...] = ("ideal",)
     noise: tuple[float, ...] = (0.0,)
     mismatch: tuple[float, ...] = (0.0,)
-    temperature: tuple[float, ...] = (27.0,)
+    temperature: tuple[float, ...] = (NOMINAL_CELSIUS,)
     imperfections: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     samples: int = 1
     seed: int = 0

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
+from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.values import SERIES
 
 __all__ = ["junction_error", "products_error", "rounding_error"]
-
-_BOLTZMANN_PER_CHARGE = 8.617333262e-5
 
 
 def junction_error(parts: PartSet, current: float, temperature: float) -> float:
@@ -20,7 +19,7 @@ def junction_error(parts: PartSet, current: float, temperature: float) -> float:
     """
     models = [dict(model.parameters) for model in (parts.npn, parts.pnp)]
     ohms = max(model.get("re", 0.0) + model.get("rb", 0.0) / model.get("bf", 100.0) for model in models)
-    return current / 2 * ohms / (_BOLTZMANN_PER_CHARGE * temperature)
+    return current / 2 * ohms / thermal_voltage(temperature)
 
 
 def products_error(parts: PartSet, count: int) -> float:

@@ -10,7 +10,7 @@ from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
 from analogflow.technology.parts import part_set
 
-__all__ = ["DEFAULT_PARTS", "DEFAULT_TECHNOLOGY", "DELAY_FRACTION", "BuildOptions", "build_of", "heeded"]
+__all__ = ["DEFAULT_PARTS", "DEFAULT_TECHNOLOGY", "DELAY_FRACTION", "BuildOptions", "build_of", "heeded", "refuse_idle"]
 
 DEFAULT_TECHNOLOGY = "ideal"
 """Technology of a circuit unless another is named."""
@@ -52,6 +52,32 @@ def heeded(technology: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in _HEEDED.get(technology, tuple(options))}
 
 
+def refuse_idle(technology: str, given: Mapping[str, Any], called: Mapping[str, str] | None = None) -> None:
+    """Refuse options that `technology` would not heed.
+
+    Parameters
+    ----------
+    technology : str
+    given : mapping of name to value
+        Options; None, and False, is one that was not given.
+    called : mapping of name to text, optional
+        What the person who gave them calls them, if not so.
+
+    Raises
+    ------
+    BadInput
+        An option was given that decides nothing.
+    """
+    for name, value in given.items():
+        if value is None or value is False or name in _HEEDED.get(technology, tuple(given)):
+            continue
+        others, said = [repr(other) for other, names in _HEEDED.items() if name in names], (called or {}).get(name, name)
+        raise BadInput(
+            f"{said} has no effect in the technology {technology!r}, {_WHY[name]}; leave it out, or take "
+            f"{' or '.join(others)}."
+        )
+
+
 def build_of(
     technology: str,
     *,
@@ -71,14 +97,8 @@ def build_of(
     given = {
         "parts": parts, "temperature_celsius": temperature_celsius, "delay_fraction": delay_fraction, "scaled": scaled
     }  # fmt: skip
+    refuse_idle(technology, given)
     known = _HEEDED.get(technology, tuple(given))
-    for name, value in given.items():
-        if value is not None and value is not False and name not in known:
-            others = [repr(other) for other, names in _HEEDED.items() if name in names]
-            raise BadInput(
-                f"{name} has no effect in the technology {technology!r}, {_WHY[name]}; leave it out, or take "
-                f"{' or '.join(others)}."
-            )
     fraction = DELAY_FRACTION if delay_fraction is None else delay_fraction
     if isinstance(fraction, bool) or not _SHORTEST_DELAY <= fraction <= _LONGEST_DELAY:
         raise BadInput(f"delay_fraction is {fraction!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
+from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.parts import Multiplier, PartSet, Tolerances
 from analogflow.errors import BadInput
@@ -22,7 +23,6 @@ __all__ = ["matched_parts", "spread"]
 
 _LOTS = 4
 _LEAST = 1e-3
-_BOLTZMANN_PER_CHARGE = 8.617333262e-5
 
 
 def matched_parts(parts: PartSet, mismatch: float) -> PartSet:
@@ -99,7 +99,7 @@ def _varied(
 ) -> Iterator[Element]:
     """Elements with their deviations: lots are those of resistors, capacitors, NPN and PNP transistors."""
     limits, warm = parts.tolerances, circuit.temperature_kelvin - NOMINAL_TEMPERATURE
-    v_t = _BOLTZMANN_PER_CHARGE * circuit.temperature_kelvin
+    v_t = thermal_voltage(circuit.temperature_kelvin)
     macros = {macro.name: {name for name, _ in macro.parameters} for macro in circuit.macros}
     for element in elements:
         deviates = next(drawn)

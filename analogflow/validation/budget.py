@@ -15,6 +15,7 @@ from analogflow.compiler import require_blocks
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
+from analogflow.run_plan import LONGEST, SPEED_TOLERANCE
 from analogflow.simulators import ensemble
 from analogflow.simulators.block import in_flow_units
 from analogflow.validation.sensitivity import predict
@@ -22,9 +23,6 @@ from analogflow.validation.sensitivity import predict
 __all__ = ["Budget", "Cost", "Entry", "error_budget"]
 
 Array = NDArray[np.float64]
-
-_LONGEST = 5000.0
-"""τ after which a circuit that still moves counts as one that does not settle."""
 
 _FLUCTUATING = (10.0, 300.0)
 """Least and greatest length, in τ, of a run with noise that starts at the settled state."""
@@ -143,7 +141,7 @@ def error_budget(
         raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")
     if not causes:
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
-    ideal = integrate(circuit.graph, _LONGEST, rests=circuit.flow.rests, tolerance=1e-9)
+    ideal = integrate(circuit.graph, LONGEST, rests=circuit.flow.rests, tolerance=SPEED_TOLERANCE)
     if ideal.outcome is not Outcome.SETTLED:
         raise BadInput(
             f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"
@@ -189,9 +187,9 @@ class _Bench:
         """Measured and predicted cost of one cause; every sample starts where the ideal circuit settled."""
         noisy = noise.sigma > 0 or flaws.noise_density > 0
         run = ensemble(
-            self.circuit, self.samples, time_constants=self.fluctuating if noisy else _LONGEST, imperfections=flaws,
+            self.circuit, self.samples, time_constants=self.fluctuating if noisy else LONGEST, imperfections=flaws,
             noise=noise, start={name: self.settled[name] for name in self.circuit.graph.states},
-            tolerance=0.0 if noisy else 1e-9, step_accuracy=1e-4 if noisy else 1e-7, only=only,
+            tolerance=0.0 if noisy else SPEED_TOLERANCE, step_accuracy=1e-4 if noisy else 1e-7, only=only,
         )  # fmt: skip
         ends = {name: value[run.ok] for name, value in run.final.items()}
         states = {name: ends[name] for name in self.circuit.graph.states}

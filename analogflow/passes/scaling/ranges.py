@@ -53,8 +53,6 @@ _PATH_POINTS = 4000
 _RESTING = 1e-6
 """Flow units per τ below which a start of the ensemble has come to rest."""
 
-_NOISY_TIME = 60.0
-
 _MOST_ENTRIES = 4_000_000
 """Entries of all Jacobians that the fastest rate is looked for in."""
 
@@ -118,7 +116,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
     starts = ensemble_starts(graph, flow)
     drive, until = None, end
     if noisy:
-        until = flow.end_time or min(flow.averaging.end if flow.averaging else _NOISY_TIME, _NOISY_TIME)
+        until = flow.end_time or min(flow.averaging.end if flow.averaging else np.inf, longest_run(flow, noisy=True))
         step = flow.averaging.noise_step if flow.averaging else Noise.step
         drive = Drive(field, Noise(1.0, 1, step), range(len(starts)), until)
     times = until * np.linspace(0.0, 1.0, _POINTS) ** 3  # most of them early, where the fast modes are

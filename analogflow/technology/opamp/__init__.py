@@ -9,6 +9,7 @@ import numpy as np
 
 from analogflow.blocks import Constant, Integrator
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.circuit.parts import PartSet
@@ -23,7 +24,7 @@ from analogflow.technology.opamp.cells import DIODE, cell
 from analogflow.technology.opamp.junctions import FULL_CURRENT
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
 from analogflow.technology.realisation import Brief, Realisation, Site, locate
-from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset, thermal_voltage
+from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
 __all__ = ["realise"]
 

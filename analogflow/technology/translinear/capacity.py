@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import softmax, xlogy
 
 from analogflow.blocks.block import frozen
+from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.circuit.reading import Reading
@@ -47,7 +48,7 @@ def capacity(brief: Brief) -> Realisation:
     bias = Bias.of(max(inputs, outputs))
     entropy = -xlogy(P, P).sum(axis=1)
     legs = quiet(entropy - entropy.min(), entropy.max()) / math.log(ENTROPY_RATIO)
-    v_t = stages.thermal_voltage(brief.build.temperature_kelvin)
+    v_t = thermal_voltage(brief.build.temperature_kelvin)
     groups = [
         Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),
         *(Group(f"z{i}", "emitter-coupled array and splitter", tuple(_branch(i, P[i], brief))) for i in range(inputs)),

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import softmax
 
 from analogflow.blocks.block import frozen
+from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.circuit.models import Model
@@ -42,7 +43,7 @@ def rate_distortion(brief: Brief) -> Realisation:
     start = np.asarray(brief.flow.states["u"])
     symbols, size = kernel.shape
     check_areas(kernel, "the source symbol", "beta times the distortion")
-    bias, v_t = Bias.of(size), stages.thermal_voltage(brief.build.temperature_kelvin)
+    bias, v_t = Bias.of(size), thermal_voltage(brief.build.temperature_kelvin)
     bases = [f"u{y}" for y in range(size)]
     groups = [
         Group("tail", "currents of q and of every source symbol", tuple(_tails(source, bias, brief))),

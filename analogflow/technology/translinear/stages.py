@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import (
     BipolarTransistor,
@@ -41,12 +42,8 @@ __all__ = [
     "reset",
     "sink",
     "sink_reference",
-    "thermal_voltage",
     "transdiode",
 ]
-
-_BOLTZMANN_PER_CHARGE = 8.617333262e-5
-"""k/q, volts per kelvin."""
 
 LOW_RAIL = -5.0
 """Volts of the rail that current sinks draw to."""
@@ -56,11 +53,6 @@ SWITCH = Model("hold", "sw", (("vt", 0.5), ("vh", 0.1), ("ron", 2.0), ("roff", 1
 
 _DEGENERATION = 0.2
 """Volts across the emitter resistors of current sinks: mismatch of their junctions is divided by 1 + 0.2 V/V_T."""
-
-
-def thermal_voltage(temperature: float) -> float:
-    """kT/q in volts at a temperature in kelvin."""
-    return _BOLTZMANN_PER_CHARGE * temperature
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

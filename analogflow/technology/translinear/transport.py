@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analogflow.blocks.block import frozen
+from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
 from analogflow.circuit.parts import PartSet
@@ -65,7 +66,7 @@ def transport(brief: Brief) -> Realisation:
         )
     rows, columns = C.shape
     bias = dataclasses.replace(Bias.of(max(rows, columns)), resistance=_RESISTANCE, capacitance=_CAPACITANCE)
-    v_t = stages.thermal_voltage(brief.build.temperature_kelvin)
+    v_t = thermal_voltage(brief.build.temperature_kelvin)
     start = np.asarray(flow.states["u"])
     bases = [f"u{j}" for j in range(columns)]
     groups = [Group("tail", "currents of the rows", tuple(_tails(row, bias, brief)))]
