@@ -1,11 +1,18 @@
 """Flows that boards are tested with."""
 
+import functools
+from pathlib import Path
+
 import numpy as np
 
-from analogflow.flows import Flow, Sphere, attention, capacity, hopfield, rate_distortion, transport
+from analogflow.families.files import read_problem
+from analogflow.flows import Flow, Sphere, attention, capacity, custom, hopfield, rate_distortion, transport
+from analogflow.hardware import Mapping, map_flow
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 
-__all__ = ["FLOWS", "polynomial"]
+__all__ = ["FLOWS", "mapped", "polynomial", "written"]
+
+ODE = Path(__file__).parent / "data" / "ode"
 
 C = np.array([[2.0, 0.6], [0.6, 1.0]])
 
@@ -51,3 +58,15 @@ FLOWS = {
     "decay": Flow(lambda x: -x, {"x": one(1.0)}),
     "tanh": Flow(lambda x: np.tanh(1.5 * x) - x, {"x": one(0.1)}),
 }
+
+
+@functools.cache
+def written(name: str) -> Flow:
+    """Flow of a file of tests/data/ode."""
+    return custom(read_problem(str(ODE / f"{name}.toml")))
+
+
+@functools.cache
+def mapped(name: str, board: str) -> Mapping:
+    """A flow of this zoo, or ode/ and a file of tests/data/ode, held against a board without what would fit instead."""
+    return map_flow(written(name[4:]) if name.startswith("ode/") else FLOWS[name], board, suggest=False)

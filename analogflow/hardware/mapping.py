@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections import abc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analogflow.block_engine import VectorField
 from analogflow.digits import quiet
 from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
 from analogflow.families import Family, flow_of, known_family
@@ -18,10 +16,11 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware import lucidac, parts, that
 from analogflow.hardware.boards import BOARDS, Board, load_board
+from analogflow.hardware.fitting.course import EXACT, POINTS, Course, chaotic_course, course_of
 from analogflow.hardware.fitting.finer import finer
-from analogflow.hardware.fitting.following import Followed, Growth, compare, growth_of, horizon, overload
-from analogflow.hardware.fitting.machine import Machine, path
-from analogflow.hardware.fitting.nominal import Nominal, nominal_path, nominal_run
+from analogflow.hardware.fitting.following import Followed, compare, horizon, overload
+from analogflow.hardware.fitting.machine import Machine, in_legs, path
+from analogflow.hardware.fitting.nominal import nominal_path, nominal_run
 from analogflow.hardware.fitting.scaling import Scaled, scale, unscaled
 from analogflow.hardware.fitting.taken import Readout, Taken, take_apart, value_at
 from analogflow.hardware.needs import count_needs, shortages
@@ -38,11 +37,8 @@ RESOLUTION = 1e-2
 _FINE = 0.1
 """Share of the limit up to which coarse coefficients are left as they are."""
 
-_POINTS = 801
-"""Times at which the paths of a machine and its flow are compared."""
-
-_EXACT = 1e-9
-"""Relative size of what the integration of exact equations perturbs them by."""
+_TRIALS = 3
+"""Scalings for coarse coefficients that are laid out for a chaotic flow, until one fits."""
 
 _MANY_SIGNALS = 2500
 """Scalar signals of a graph that is taken apart in about a second."""
@@ -121,7 +117,9 @@ class Mapping:
         return f"Mapping({self.board.name}: {'fits' if self.fits else '; '.join(self.binding)})"
 
 
-def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float = RESOLUTION) -> Mapping:
+def map_flow(
+    flow: Flow, board: str | Path | Board = "lucidac", *, limit: float = RESOLUTION, suggest: bool = True
+) -> Mapping:
     """Hold `flow` against `board`; one that does not fit is an answer, not an exception.
 
     Parameters
@@ -132,6 +130,8 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float 
     limit : float
         Largest distance from the flow that coefficients of the board's resolution may cause, relative to the peak of what is
         compared: of the answer at rest or, where the flow has an end or its path matters, of every state along the path.
+    suggest : bool
+        Whether to try what would fit where this does not.
 
     Raises
     ------
@@ -152,7 +152,9 @@ def map_flow(flow: Flow, board: str | Path | Board = "lucidac", *, limit: float 
     board = board if isinstance(board, Board) else load_board(board)
     graph = fuse(flow.graph())[0]
     found = _held(flow, graph, board, limit)
-    return found if found.fits else dataclasses.replace(found, suggestions=tuple(_suggestions(flow, graph, board, limit)))
+    if found.fits or not suggest:
+        return found
+    return dataclasses.replace(found, suggestions=tuple(_suggestions(flow, graph, board, limit)))
 
 
 def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
@@ -173,10 +175,28 @@ def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
         return _misfit(board, needs, [str(fault)], taken.note)
     run = nominal_run(taken.graph, flow.end_time, scale=flow.state_scale)
     # At times that do not depend on a solver's steps, so that the same flow is laid out the same way everywhere.
-    times = np.unique([*np.linspace(0.0, run.end, _POINTS), *np.geomspace(1e-6 * run.end, run.end, _POINTS // 4)])
+    times = np.unique([*np.linspace(0.0, run.end, POINTS), *np.geomspace(1e-6 * run.end, run.end, POINTS // 4)])
     states = quiet(nominal_path(taken.graph, run.peaks, times), flow.state_scale)[:, taken.columns()]
     if not (run.finished and np.isfinite(states).all()):
         return _misfit(board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
+    course = course_of(flow, graph, fuse(mended)[0], taken, run)
+    found = _fitted(board, taken, states, course, limit)
+    strays = any(one.relative > (TOLERANCE if name == "ideal" else limit) for name, one in found.followed.items())
+    chaotic = chaotic_course(course, taken, states, TOLERANCE) if course.moving and strays else None
+    if chaotic is None:
+        return _refined(found, board, taken, states, course, limit)
+    # A chaotic flow is scaled to what it reaches in the long run, and compared as far as that can be.
+    course_so_far, states_so_far = chaotic
+    far = _fitted(board, taken, states_so_far, course_so_far, limit)
+    far = _refined(far, board, taken, states_so_far, course_so_far, limit, trials=_TRIALS)
+    if far.fits or found.binding[0].startswith("range"):
+        return far
+    own = _refined(found, board, taken, states, course, limit)
+    return own if own.fits else far
+
+
+def _fitted(board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float) -> Mapping:
+    """A flow scaled to `states`, shape (points, integrators), laid out on a board that has the elements, and judged."""
     most = board.largest_coefficient.value
     if board.kind == "patch":
         scaled = that.fewest_potentiometers(taken.couplings, states, most, enough=board.has["potentiometers"])
@@ -186,19 +206,29 @@ def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
     short = shortages(needs, board)
     if short:
         return _misfit(board, needs, short, taken.note)
-    judge = functools.partial(_judged, flow, graph, fuse(mended)[0], run=run, limit=limit)
-    found = judge(_lay_out(board, taken, scaled), needs=needs)
+    return _judged(_lay_out(board, taken, scaled), course, needs=needs, limit=limit)
+
+
+def _refined(
+    found: Mapping, board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float, *, trials: int = 1
+) -> Mapping:
+    """What was `found`, or one that is scaled for coarse coefficients and is closer or fits: of `trials`, until one fits."""
     if "rounded" not in found.followed or found.followed["rounded"].relative <= _FINE * limit or board.kind == "patch":
         return found
-    scaled = finer(taken.couplings, states, most, int(board.coefficient_bits.value))
-    needs = count_needs(scaled, board)
-    if shortages(needs, board):
-        return found
-    again = judge(_lay_out(board, taken, scaled), needs=needs)
-    if "rounded" not in again.followed or again.fits < found.fits:
-        return found
-    closer = again.followed["rounded"].relative < found.followed["rounded"].relative
-    return again if closer or again.fits > found.fits else found
+    scalings = finer(taken.couplings, states, board.largest_coefficient.value, int(board.coefficient_bits.value))
+    for scaled in scalings[:trials]:
+        needs = count_needs(scaled, board)
+        if shortages(needs, board):
+            continue
+        again = _judged(_lay_out(board, taken, scaled), course, needs=needs, limit=limit)
+        if "rounded" not in again.followed or again.fits < found.fits:
+            continue
+        closer = again.followed["rounded"].relative < found.followed["rounded"].relative
+        if closer or again.fits > found.fits:
+            found = again
+        if found.fits:
+            break
+    return found
 
 
 def read_back(board: Board, configuration: abc.Mapping[str, Any], *, exact: bool = True) -> Machine:
@@ -227,6 +257,13 @@ class _Laid:
         """Of the machine for one τ."""
         return 1 / (self.board.rate_per_second.value * self.scaled.slowing)
 
+    def outputs(self, states: np.ndarray) -> np.ndarray:
+        """Outputs of the machine where the integrators are at `states`, shape (points, integrators), flow units."""
+        found = np.zeros((len(states), len(read_back(self.board, self.configuration).initial)))
+        for entry in self.readout:
+            found[:, entry.integrator] = states[:, entry.integrator] / entry.unit
+        return found
+
     @property
     def precision(self) -> str:
         """What its coefficients are, in words."""
@@ -253,55 +290,54 @@ def _lay_out(board: Board, taken: Taken, scaled: Scaled) -> _Laid:
     return _Laid(board, taken, scaled, configuration, readout)
 
 
-def _judged(
-    flow: Flow, graph: BlockGraph, mended: BlockGraph, laid: _Laid, *, run: Nominal, needs: dict[str, int], limit: float
-) -> Mapping:
+def _judged(laid: _Laid, course: Course, *, needs: dict[str, int], limit: float) -> Mapping:
     """Read the layout back, and hold what it computes against the flow."""
-    board, taken, end, slowing = laid.board, laid.taken, run.end, laid.scaled.slowing
-    moving = flow.end_time is not None or (flow.path_matters and not run.resting)
-    times = np.linspace(0.0, end, _POINTS)
-    peaks = nominal_run(graph, end, scale=flow.state_scale).peaks
-    nominal = nominal_path(graph, peaks, times)
-    held = {entry.state for entry in laid.readout}
-    compared = [flow.answer, *(state for state in flow.states if moving and state in held and state != flow.answer)]
-    expected = {name: value_at(graph, name, nominal) for name in compared}
+    board, taken, growth, slowing = laid.board, laid.taken, course.growth, laid.scaled.slowing
     machines = {"ideal": read_back(board, laid.configuration), "rounded": read_back(board, laid.configuration, exact=False)}
-    growth: Growth | None = None
     followed: dict[str, Followed] = {}
     binding: list[str] = []
     notes = [taken.note] if taken.note else []
-    if flow.end_time is None and not run.resting:
-        notes.append(f"it is not at rest after {end:g} τ, until when it is followed")
-    machine_times = times / slowing
-    ideal = path(machines["ideal"].rates, machines["ideal"].initial, machine_times)
+    if not course.resting:
+        notes.append(f"it is not at rest after {course.end:g} τ, until when it is followed")
+    outputs = np.empty(0)
     for name, machine in machines.items():
-        outputs = ideal if name == "ideal" else path(machine.rates, machine.initial, machine_times)
-        states = taken.state(laid.readout, outputs)
-        found = {quantity: value_at(taken.graph, quantity, states) for quantity in compared}
         most, what = (TOLERANCE, "exact coefficients") if name == "ideal" else (limit, laid.precision)
-        hold = functools.partial(compare, expected, found, times, flow.answer, most)
-        followed[name] = hold((0.0 if moving else end, end))
-        if moving and not followed[name].relative <= most:
-            if growth is None:
-                field = VectorField(mended)
-                growth = growth_of(functools.partial(field, 0.0), mended.initial(), peaks, times)
-            if growth.chaotic:
-                start, drive = (_EXACT, np.zeros(_POINTS)) if name == "ideal" else _apart(machines, ideal, slowing)
-                until = horizon(growth, start, drive, most)
-                followed[name] = hold((0.0, until))
+        told, compared = course.end, course
+        if growth is not None:
+            start, drive = EXACT, np.zeros_like(growth.times)
+            if name == "rounded":
+                # Where exact coefficients go is known along the flow's own motion.
+                start, drive = _apart(machines, outputs if course.along is None else laid.outputs(course.along), slowing)
+            told = horizon(growth, start, drive, most)
+            if course.along is not None and told < course.times[-1]:
+                compared = course.until(told)
+            if told < course.end:
                 notes.append(
                     f"chaotic: paths that start together part e-fold every {1 / growth.exponent:.2g} τ, so that {what} are "
-                    f"compared until {until:.3g} of {end:g} τ"
+                    f"compared until {told:.3g} of {course.end:g} τ"
                 )
-        left = overload(machine.signals, outputs, times)
+        outputs = path(machine.rates, machine.initial, compared.times / slowing)
+        states = taken.state(laid.readout, outputs)
+        found = {quantity: value_at(taken.graph, quantity, states) for quantity in course.expected}
+        span = (0.0 if course.moving else course.end, min(told, course.end))
+        followed[name] = compare(compared.expected, found, compared.times, course.answer, most, span, course.sizes)
+        looked = compared.times
+        if growth is not None and course.along is not None:
+            looked = growth.times
+            outputs = (
+                laid.outputs(course.along)
+                if name == "ideal"
+                else in_legs(machine.rates, machine.initial, growth.times / slowing)
+            )
+        left = overload(machine.signals, outputs, looked)
         kind = "re-simulation" if name == "ideal" else "resolution"
         if left:
             binding.append(f"range: with {what} {left}")
         elif not followed[name].relative <= most:
-            binding.append(f"{kind}: with {what} {_too_far(followed[name], most, moving)}")
-        elif growth is not None and growth.chaotic and followed[name].until < 1 / growth.exponent:
+            binding.append(f"{kind}: with {what} {_too_far(followed[name], most, course.moving)}")
+        elif growth is not None and told < min(course.end, 1 / growth.exponent):
             binding.append(
-                f"{kind}: with {what} a path may be {most:g} of its peak off after {followed[name].until:.2g} τ, sooner "
+                f"{kind}: with {what} a path may be {most:g} of its peak off after {told:.2g} τ, sooner "
                 f"than paths that start together part e-fold ({1 / growth.exponent:.2g} τ), so that nothing can be told"
             )
         if binding:

@@ -21,7 +21,7 @@ from analogflow.errors import BadInput
 from analogflow.hardware.fitting import DECISIONS, ONE, Couplings, Form
 from analogflow.hardware.fitting.machine import Machine, rounded
 from analogflow.hardware.fitting.polarity import polarity
-from analogflow.hardware.fitting.scaling import Scaled, scale
+from analogflow.hardware.fitting.scaling import Scaled, reach, scale
 
 __all__ = ["Patch", "fewest_potentiometers", "machine", "patch"]
 
@@ -83,9 +83,10 @@ def fewest_potentiometers(couplings: Couplings, states: Array, largest_coefficie
         The best that was found; signals may be smaller by a factor of up to 4 than they could be.
     """
     stretch = dict.fromkeys(couplings.of("integrator"), 1.0)
+    reached = reach(couplings, states)
 
     def tried(trial: Mapping[int, float]) -> tuple[int, Scaled]:
-        scaled = scale(couplings, states, largest_coefficient, whole=True, stretch=trial)
+        scaled = scale(couplings, reached, largest_coefficient, whole=True, stretch=trial)
         return patch(scaled).needs["potentiometers"], scaled
 
     best, found = tried(stretch)

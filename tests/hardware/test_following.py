@@ -1,6 +1,7 @@
 """A flow fits if the rounded setting stays within the machine and close to the flow, as far as that can be told."""
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,12 @@ from typing import Any
 import lucipy
 import numpy as np
 import pytest
-from board_zoo import FLOWS
+from board_zoo import FLOWS, mapped, written
 from scipy.integrate import solve_ivp
 
 from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
-from analogflow.families.files import read_problem
-from analogflow.flows import Flow, custom
+from analogflow.flows import Flow
 from analogflow.hardware import load_board, map_flow
 from analogflow.hardware.fitting.finer import finer, turned
 from analogflow.hardware.fitting.following import growth_of, horizon
@@ -23,10 +23,6 @@ from analogflow.hardware.fitting.scaling import scale
 from analogflow.hardware.fitting.taken import take_apart
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
-
-
-def written(name) -> Flow:
-    return custom(read_problem(str(DATA / f"{name}.toml")))
 
 
 def right(name):
@@ -46,7 +42,7 @@ def set_coarsely(configuration):
 
 @pytest.mark.parametrize("name, fits", [("epor", True), ("mathieu", True), ("massspring", True), ("jerk", False)])
 def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):
-    flow, mapping = written(name), map_flow(written(name), "lucidac")
+    flow, mapping = written(name), mapped(f"ode/{name}", "lucidac")
     assert mapping.fits == fits
     times, states = right(name)
     coarse: Any = set_coarsely(json.loads(json.dumps(mapping.configuration)))
@@ -65,7 +61,7 @@ def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):
 
 
 def test_a_setting_that_is_too_coarse_is_said_with_numbers():
-    mapping = map_flow(written("fhn"), "that")
+    mapping = mapped("ode/fhn", "that")
     assert mapping.binding[0].startswith("resolution: with coefficients of 10 bits v is 0.")
     assert "of its peak, 1.97, from the flow's path at" in mapping.binding[0]
     assert "more than 0.01; it is closer until " in mapping.binding[0]
@@ -76,13 +72,13 @@ def test_a_setting_that_is_too_coarse_is_said_with_numbers():
 
 
 def test_a_setting_that_leaves_the_machine_does_not_fit():
-    mapping = map_flow(written("henon_heiles"), "lucidac")
+    mapping = mapped("ode/henon_heiles", "lucidac")
     assert mapping.binding[0].startswith("range: with coefficients of 12 bits ")
     assert " passes a machine unit at " in mapping.binding[0]
 
 
 def test_a_chaotic_flow_is_compared_as_far_as_paths_keep_together():
-    mapping = map_flow(written("lorenz"), "lucidac")
+    mapping = mapped("ode/lorenz", "lucidac")
     assert mapping.fits
     assert mapping.followed["ideal"].until == 20
     assert 2 < mapping.followed["rounded"].until < 10
@@ -99,10 +95,38 @@ def test_a_chaotic_flow_is_compared_as_far_as_paths_keep_together():
         assert abs(run.y[entry.integrator] * entry.unit - row[seen]).max() <= mapping.limit * abs(row).max()
     assert "chaotic: paths that start together part e-fold every " in mapping.note
     assert "coefficients of 12 bits are compared until" in mapping.note
-    # Where coarse coefficients lead away before paths part by themselves, nothing was told: that is no fit.
-    coarse = map_flow(written("lorenz"), "hcdcv2")
+
+
+@pytest.mark.slow
+def test_where_coarse_coefficients_lead_away_before_paths_part_nothing_is_told():
+    coarse = mapped("ode/lorenz", "hcdcv2")
+    assert not coarse.fits
     assert "so that nothing can be told" in coarse.binding[0] or "from the flow's path" in coarse.binding[0]
+
+
+@pytest.mark.slow
+def test_the_board_that_a_chaotic_flow_fits_is_suggested():
+    coarse = map_flow(written("lorenz"), "hcdcv2")
     assert any(sentence.startswith("LUCIDAC") and "it fits there" in sentence for sentence in coarse.suggestions)
+
+
+@pytest.mark.parametrize(
+    "board, ends",
+    [
+        ("that", (8.0, 20.0)),
+        *(pytest.param(b, (6.0, 8.0, 13.0, 20.0, 40.0), marks=pytest.mark.slow) for b in ("that", "hcdcv2", "generic")),
+    ],
+)
+def test_whether_a_chaotic_flow_fits_does_not_depend_on_its_end(board, ends):
+    """Scales, peaks and exponent were those of the path until the end: Lorenz' flow fitted for one and not another."""
+    found = [map_flow(dataclasses.replace(written("lorenz"), end_time=end), board, suggest=False) for end in ends]
+    assert len({mapping.fits for mapping in found}) == 1
+    # A setting that follows the whole path is taken as it is.
+    found = [mapping for mapping, end in zip(found, ends, strict=True) if mapping.followed["rounded"].until < end]
+    assert len(found) > 1
+    assert len({json.dumps(mapping.configuration) for mapping in found}) == 1
+    assert len({mapping.followed["rounded"].until for mapping in found}) == 1
+    assert np.ptp([mapping.followed["rounded"].relative for mapping in found]) < 1e-9
 
 
 def growth(function, states, end):
@@ -141,7 +165,7 @@ def test_scaling_for_coarse_coefficients_turns_the_rates_less():
     flow = written("epor")
     taken = take_apart(flow.graph(), flow.answer, False)
     states = nominal_run(taken.graph, flow.end_time).states[:, taken.columns()]
-    plain, best = scale(taken.couplings, states, 10.0), finer(taken.couplings, states, 10.0, 12)
+    plain, best = scale(taken.couplings, states, 10.0), finer(taken.couplings, states, 10.0, 12)[0]
     assert turned(best, states, 12) < 0.2 * turned(plain, states, 12)
     assert (best.largest[1:] <= 0.8 * (1 + 1e-9)).all()
     assert (abs(best.coefficients()) <= 10 * (1 + 1e-12)).all()

@@ -9,10 +9,9 @@ from typing import Any
 import lucipy
 import numpy as np
 import pytest
+from board_zoo import mapped, written
 from scipy.integrate import solve_ivp
 
-from analogflow.families.files import read_problem
-from analogflow.flows import custom
 from analogflow.hardware import lucidac, map_flow
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
@@ -38,8 +37,7 @@ FLOWS = {
 @functools.cache
 def laid_out(name):
     """Flow, what a LUCIDAC is set to for it, its seconds for one τ, and where the states are."""
-    flow = custom(read_problem(str(DATA / f"{name}.toml")))
-    mapping = map_flow(flow, "lucidac")
+    flow, mapping = written(name), mapped(f"ode/{name}", "lucidac")
     assert mapping.configuration is not None
     assert mapping.seconds_per_time_constant is not None
     return flow, mapping.configuration, mapping.seconds_per_time_constant, mapping.readout
@@ -142,8 +140,8 @@ def test_boards_of_ones_own_are_set_right_too(name, rate, largest, broken, tmp_p
         broken_lanes = {broken}
         """
     )
-    flow = custom(read_problem(str(DATA / f"{name}.toml")))
-    mapping: Any = map_flow(flow, tmp_path / "own.toml")
+    flow = written(name)
+    mapping: Any = map_flow(flow, tmp_path / "own.toml", suggest=False)
     circuit = circuit_of(mapping.configuration)
     assert {route.lane for route in circuit.routes}.isdisjoint(broken)
     assert max(abs(route.coeff) for route in circuit.routes) <= largest * (1 + 1e-12)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from analogflow.hardware.fitting.couplings import FUNCTIONS, Couplings
 from analogflow.hardware.fitting.forms import Form, value_of
 from analogflow.hardware.fitting.machine import decade, rounded
-from analogflow.hardware.fitting.scaling import Scaled, scale
+from analogflow.hardware.fitting.scaling import Scaled, reach, scale
 
 __all__ = ["finer", "turned"]
 
@@ -29,31 +29,36 @@ _SEEN = 60
 """Points of the nominal run at which rates are compared."""
 
 
-def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits: int) -> Scaled:
-    """Scaling of `couplings` along nominal `states` whose rounded coefficients turn the rates least, of about 300 tried.
+def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits: int) -> tuple[Scaled, ...]:
+    """Scalings of `couplings` along nominal `states` whose rounded coefficients turn the rates least, of about 300 tried.
 
-    Speeds are tried in a row, then amplitudes by chance, from a fixed seed. Signals may be smaller by a factor of 1.3.
+    The best is first; after it each that was the best until then, for what turns the rates least on the whole may still be
+    off at one time. Speeds are tried in a row, then amplitudes by chance, from a fixed seed. Signals may be smaller by a
+    factor of 1.3.
     """
     seen = states[np.unique(np.linspace(0, len(states) - 1, _SEEN).astype(int))]
-    plain = scale(couplings, states, largest_coefficient)
+    reached = reach(couplings, states)
+    plain = scale(couplings, reached, largest_coefficient)
     fastest = max((abs(w) for k in couplings.of("integrator") for w in plain.weights[k][0].values()), default=1.0)
     speeds = [*np.geomspace(_SLOWEST, largest_coefficient, _SPEEDS), 1.0, largest_coefficient]
-    best, least, speed = plain, turned(plain, seen, bits), 1.0
+    best, least, speed = [plain], turned(plain, seen, bits), 1.0
     for trial in (float(wanted) / fastest for wanted in speeds):
-        scaled = scale(couplings, states, largest_coefficient, speed=trial)
+        scaled = scale(couplings, reached, largest_coefficient, speed=trial)
         cost = turned(scaled, seen, bits)
         if cost < least * (1 - _BETTER):
-            best, least, speed = scaled, cost, trial
+            least, speed = cost, trial
+            best.insert(0, scaled)
     random = np.random.default_rng(1)
     stretch = dict.fromkeys(couplings.of("integrator"), 1.0)
     for _ in range(_TRIALS):
         chosen = {k: float(random.uniform(1.0, _WIDEST)) if random.random() < 0.5 else v for k, v in stretch.items()}
         trial = speed * float(random.uniform(0.8, 1.25))
-        scaled = scale(couplings, states, largest_coefficient, stretch=chosen, speed=trial)
+        scaled = scale(couplings, reached, largest_coefficient, stretch=chosen, speed=trial)
         cost = turned(scaled, seen, bits)
         if abs(scaled.coefficients()).max(initial=0.0) <= largest_coefficient * (1 + 1e-12) and cost < least * (1 - _BETTER):
-            best, least, speed, stretch = scaled, cost, trial, chosen
-    return best
+            least, speed, stretch = cost, trial, chosen
+            best.insert(0, scaled)
+    return tuple(best)
 
 
 def turned(scaled: Scaled, states: Array, bits: int) -> float:

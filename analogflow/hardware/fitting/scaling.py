@@ -16,7 +16,7 @@ from analogflow.digits import quiet, significant
 from analogflow.hardware.fitting.couplings import Couplings
 from analogflow.hardware.fitting.forms import ONE, Form, value_of
 
-__all__ = ["MARGIN", "Scaled", "scale", "unscaled"]
+__all__ = ["MARGIN", "Reached", "Scaled", "reach", "scale", "unscaled"]
 
 Array = NDArray[np.float64]
 
@@ -73,21 +73,52 @@ class Scaled:
         return np.array([w for ports in self.weights for form in ports for w in form.values()])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reached:
+    """How far couplings go along a run: what every scaling of them begins with.
+
+    Parameters
+    ----------
+    sources : array, shape (elements + 1,)
+        Largest |value| of each source.
+    ports : tuple of tuple of float
+        The same of each port of each element but integrators.
+    smallest : float
+        What a signal that stays below is scaled as if it reached.
+    """
+
+    sources: Array
+    ports: tuple[tuple[float, ...], ...]
+    smallest: float
+
+
+def reach(couplings: Couplings, states: Array) -> Reached:
+    """How far `couplings` go along nominal `states`, shape (points, integrators)."""
+    values = couplings.values(states)
+    smallest = _SMALLEST * float(abs(states).max(initial=0.0)) or 1.0
+    ports = tuple(
+        () if element.kind == "integrator" else tuple(float(abs(value_of(form, values)).max()) for form in element.ports)
+        for element in couplings.elements
+    )
+    return Reached(np.array([float(abs(value).max()) for value in values]), ports, smallest)
+
+
 def scale(
     couplings: Couplings,
-    states: Array,
+    along: Array | Reached,
     largest_coefficient: float,
     *,
     whole: bool = False,
     stretch: Mapping[int, float] | None = None,
     speed: float = 1.0,
 ) -> Scaled:
-    """Scale `couplings` along nominal `states`, shape (points, integrators).
+    """Scale `couplings` to what they reach.
 
     Parameters
     ----------
     couplings : Couplings
-    states : array
+    along : array, shape (points, integrators), or Reached
+        Nominal states, or how far the couplings go along them.
     largest_coefficient : float
         The flow is slowed down, and ports are weakened, until no coefficient exceeds it.
     whole : bool
@@ -99,25 +130,28 @@ def scale(
     speed : float
         By how much the machine is faster than it would be; slower if less than 1.
     """
-    values = couplings.values(states)
-    smallest = _SMALLEST * float(abs(states).max(initial=0.0)) or 1.0
+    reached = along if isinstance(along, Reached) else reach(couplings, along)
+    smallest, sizes = reached.smallest, reached.sources
     scales = np.ones(len(couplings.elements) + 1)
     spans: list[tuple[float, ...]] = []
     weights: list[tuple[Form, ...]] = []
     for k, element in enumerate(couplings.elements):
         if element.kind == "integrator":
-            scales[k + 1] = _reach(values[k + 1], smallest) / MARGIN * (stretch or {}).get(k, 1.0)
+            scales[k + 1] = _upwards(sizes[k + 1], smallest) / MARGIN * (stretch or {}).get(k, 1.0)
     for k, element in enumerate(couplings.elements):
         if element.kind == "integrator":
             spans.append((scales[k + 1],))
             continue
-        ports = tuple(_span(form, scales, values, largest_coefficient, whole, smallest) for form in element.ports)
+        ports = tuple(
+            _span(form, scales, _upwards(size, smallest), largest_coefficient, whole)
+            for form, size in zip(element.ports, reached.ports[k], strict=True)
+        )
         spans.append(ports)
         # A comparator that is patched passes what it receives, or a whole machine unit.
         if element.kind == "multiplier" or (whole and element.kind == "positive_part"):
             scales[k + 1] = float(np.prod(ports))
         else:
-            scales[k + 1] = 1.0 if whole and element.kind == "step" else _reach(values[k + 1], smallest) / MARGIN
+            scales[k + 1] = 1.0 if whole and element.kind == "step" else _upwards(sizes[k + 1], smallest) / MARGIN
     for element, ports in zip(couplings.elements, spans, strict=True):
         weights.append(
             tuple(
@@ -132,8 +166,7 @@ def scale(
         spans[k] = (spans[k][0] / slowing,)
     starts = quiet([element.initial for element in couplings.elements], scales[1:]) / scales[1:]
     initial = np.array([significant(start) for start in starts])
-    largest = np.array([float(abs(value).max()) for value in values]) / scales
-    return Scaled(couplings, scales, tuple(spans), tuple(weights), initial, slowing, largest)
+    return Scaled(couplings, scales, tuple(spans), tuple(weights), initial, slowing, sizes / scales)
 
 
 def unscaled(couplings: Couplings) -> Scaled:
@@ -145,14 +178,14 @@ def unscaled(couplings: Couplings) -> Scaled:
     return Scaled(couplings, ones, spans, ports, initial, 1.0, ones)
 
 
-def _reach(values: Array, smallest: float) -> float:
-    return max(significant(float(abs(values).max()) * (1 + _UPWARDS), _DIGITS), smallest)
+def _upwards(size: float, smallest: float) -> float:
+    return max(significant(size * (1 + _UPWARDS), _DIGITS), smallest)
 
 
-def _span(form: Form, scales: Array, values: list[Array], most: float, whole: bool, smallest: float) -> float:
-    """Scale of a port: signals fill their range, and no coefficient is above `most`."""
+def _span(form: Form, scales: Array, size: float, most: float, whole: bool) -> float:
+    """Scale of a port that receives up to `size`: signals fill their range, and no coefficient is above `most`."""
     reached = [abs(c) * scales[source] for source, c in form.items()]
-    least = max([_reach(value_of(form, values), smallest) / MARGIN, *(part / most for part in reached)])
+    least = max([size / MARGIN, *(part / most for part in reached)])
     if not whole:
         return least
     least = max([least, *sorted(reached, reverse=True)[_TENS_OF_SUMMER:]])
