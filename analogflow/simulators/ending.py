@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import LSODA
 from scipy.interpolate import PchipInterpolator
 
 from analogflow.block_engine import VectorField
@@ -42,6 +43,9 @@ _RANK, _MOST_STATES = 1e-12, 256
 _UNDAMPED = 0.98
 """Share of its extent in one quarter of a run that a swing keeps in the next if it does not die down."""
 
+_AHEAD, _STEPS_AHEAD = 1000.0, 4000
+"""How far the equations are followed beyond an answer's rest while other states move: τ, and steps."""
+
 _POINTS = 256
 _CLEAR, _FAINT = (0.02, 0.9), 0.999
 """Ratios of two moves after one another from which a rate is read well, and up to which it is read at all."""
@@ -68,6 +72,8 @@ def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajec
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
         if not circuit.noisy:
             run = _far_from_rest(circuit, run, resting)
+        if run.outcome is Outcome.SETTLED and circuit.ideal:
+            run = _moved_later(circuit, run)
     if (
         circuit.noisy
         or run.creep is not None
@@ -105,6 +111,48 @@ def _far_from_rest(circuit: Circuit, run: Trajectory, resting: float) -> Traject
     )
     creep = Creep(float(abs(speeds).max()), far, size=size, resting=resting)
     return dataclasses.replace(run, outcome=Outcome.NOT_SETTLED, detail=detail, creep=creep)
+
+
+def _moved_later(circuit: Circuit, run: Trajectory) -> Trajectory:
+    """The run itself, or, where the states that still move will take the answer along, one that says so.
+
+    An answer such as ẋ = max(t − 50, 0) − x rests at 0 from the start, and is none. The flow's own function is followed on.
+    """
+    flow = circuit.flow
+    if not set(flow.rests) <= set(flow.states) or flow.keeps or flow.gauge or not set(flow.states) <= set(run.values):
+        return run
+    names = list(flow.states)
+    start = {name: np.asarray(run.final(name), dtype=float).reshape(np.shape(flow.states[name])) for name in names}
+    cuts = np.cumsum([start[name].size for name in names])
+
+    def joined(values: dict[str, Array]) -> Array:
+        return np.concatenate([np.broadcast_to(values[name], start[name].shape).ravel() for name in names])
+
+    def rates(_: float, state: Array) -> Array:
+        parts = zip(names, np.split(state, cuts), strict=False)
+        return joined(flow.rates(**{name: part.reshape(start[name].shape) for name, part in parts}))
+
+    sizes = joined({name: np.asarray(flow.resting_size(float(abs(run.values[name]).max()))) for name in names})
+    watched = joined({name: np.asarray(float(name in flow.rests)) for name in names}) > 0
+    limit = max(_FAR, circuit.accuracy if circuit.parts else 0.0) * sizes
+    state = joined(start)
+    with np.errstate(all="ignore"):
+        if not (abs(rates(0.0, state)) > limit)[~watched].any():
+            return run
+        walk = LSODA(rates, 0.0, state, _AHEAD, rtol=1e-6, atol=1e-3 * limit, max_step=_AHEAD / 100)
+        for _ in range(_STEPS_AHEAD):
+            if walk.status != "running":
+                break
+            walk.step()
+            moved = abs(walk.y - state)
+            if not np.isfinite(moved).all() or (moved > limit)[watched].any():
+                others = ", ".join(name for name in names if name not in flow.rests)
+                detail = (
+                    f"The answer rests, but {others}, on which it depends, still moves, and takes it along about "
+                    f"{walk.t:.2g} τ later: give an end time beyond that (time = …)."
+                )
+                return dataclasses.replace(run, outcome=Outcome.NOT_SETTLED, detail=detail)
+    return run
 
 
 def creep_of(time: Array, values: Array) -> Creep:

@@ -63,3 +63,27 @@ def test_rates_are_read_off_few_points_and_many(points, rate):
     assert creep.power == 0
     if rate * 3000 < 20:  # else all that is left is rounding
         assert creep.rate == pytest.approx(rate, rel=0.3 if points < 50 else 0.03)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_an_answer_that_rests_until_another_state_takes_it_along_is_none(engine, start):
+    flow = Flow(
+        lambda x, s: (np.maximum(s - 50.0, 0.0) - x, 1.0 - 0.01 * s),
+        {"x": np.array([start]), "s": np.zeros(1)},
+        answer="x",
+    )
+    run = simulate(netlist(compile(flow), time_constants=2000.0), engine=engine, tolerance=1e-9)
+    assert run.outcome is Outcome.NOT_SETTLED  # it rests at 0, and ends at 50
+    assert "s, on which it depends, still moves" in run.detail
+
+
+def test_an_answer_that_others_leave_where_it_is_rests_though_they_move():
+    flow = Flow(
+        lambda y, u, v, w: (np.tanh(u) - y, 1.0 + 0.0 * u, w, -v),
+        {"y": np.zeros(1), "u": np.zeros(1), "v": np.ones(1), "w": np.zeros(1)},
+        answer="y",
+    )
+    run = simulate(netlist(compile(flow), time_constants=200.0), engine="block", tolerance=1e-9)
+    assert run.outcome is Outcome.SETTLED
+    assert run.final("y") == pytest.approx(1.0, abs=1e-6)
