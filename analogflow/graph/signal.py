@@ -114,6 +114,12 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
             return Signal(self.builder, self.node, np.shape(indices))
         return self.builder.place(Wire(size=len(flat), indices=flat), (self,), np.shape(indices))
 
+    def __getattr__(self, name: str) -> NoReturn:
+        # Asked for what is missing only; Python's protocols, which probe for names with a _, need the plain error.
+        if not name.startswith("_") and hasattr(np.ndarray, name):
+            refuse(f"an array's {name!r} has no block; a signal has mean, ndim, reshape, shape, size, sum, T, transpose")
+        raise AttributeError(f"a signal has no attribute {name!r}")
+
     def __bool__(self) -> NoReturn:
         refuse("a decision on a signal (if, while, and, or) has no block; use analogflow.comparator and switch")
 

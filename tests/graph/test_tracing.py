@@ -124,3 +124,12 @@ def test_whole_powers_are_products(power):
 def test_two_states_feed_each_other():
     graph = trace(lambda x, y: (y, -x), {"x": np.array([1.0]), "y": np.array([0.0])})
     np.testing.assert_array_equal(VectorField(graph)(0.0, np.array([0.3, 0.7])), [0.7, -0.3])
+
+
+@pytest.mark.parametrize("method", ["max", "std", "copy", "ravel", "astype"])
+def test_a_method_of_arrays_without_a_block_is_refused_with_the_line(method):
+    def relax(x):
+        return -getattr(x, method)(*["float"] * (method == "astype"))
+
+    with pytest.raises(Untraceable, match=rf"test_tracing.*'{method}' has no block"):
+        trace(relax, {"x": np.zeros(2)})
