@@ -16,6 +16,9 @@ __all__ = ["EquationsReference", "equations_reference", "path_end"]
 
 Array = NDArray[np.float64]
 
+_MOST_CALLS = 600_000
+"""Evaluations after which an integration is given up: twice what 40 τ of Robertson's reactions take."""
+
 _AWAY = 1e6
 """Size of a state, over that at the start, from which on a solution that can not be followed runs away."""
 
@@ -67,7 +70,7 @@ def path_end(
     Raises
     ------
     SimulationFailed
-        An integration stopped before that time.
+        An integration stopped before that time, or would have taken minutes to reach it.
     """
 
     def unpacked(y: Array) -> dict[str, Array]:
@@ -75,9 +78,17 @@ def path_end(
         return {name: part.reshape(value.shape) for (name, value), part in zip(states.items(), parts, strict=True)}
 
     start, ends = np.concatenate([value.ravel() for value in states.values()]), []
+    calls = [0]
     reached = [0.0, 0.0]  # the last time at which the rates were finite, and the largest state there
 
     def field(t: float, y: Array) -> Array:
+        calls[0] += 1
+        if calls[0] > _MOST_CALLS:
+            raise SimulationFailed(
+                f"the reference integration evaluated the equations {_MOST_CALLS} times by t = {t:.4g} of {time:g} τ and "
+                "was stopped: they switch to and fro there, or change much faster than the time asked for; take a smooth "
+                "function such as tanh in place of a jump, or a shorter end time."
+            )
         with np.errstate(all="ignore"):
             rate = rates(unpacked(y))
         together = np.concatenate([np.ravel(rate[name]) for name in states])
@@ -88,6 +99,7 @@ def path_end(
     size = float(abs(start).max()) or min(float(abs(field(0.0, start)).max()), 1.0)
     size = size if 0 < size < np.inf else 1.0
     for method, tolerance in (("DOP853", 1e-12), ("Radau", 1e-10)):
+        calls[0] = 0
         with np.errstate(all="ignore"):
             run = solve_ivp(
                 field, (0.0, time), start, method=method, rtol=tolerance, atol=1e-2 * tolerance * size, t_eval=[time]
