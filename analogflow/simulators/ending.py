@@ -139,7 +139,7 @@ def _moved_later(circuit: Circuit, run: Trajectory) -> Trajectory:
     with np.errstate(all="ignore"):
         if not (abs(rates(0.0, state)) > limit)[~watched].any():
             return run
-        walk = LSODA(rates, 0.0, state, _AHEAD, rtol=1e-6, atol=1e-3 * limit, max_step=_AHEAD / 100)
+        walk = LSODA(rates, 0.0, state, _AHEAD, rtol=1e-6, atol=1e-3 * float(limit.min()), max_step=_AHEAD / 100)
         for _ in range(_STEPS_AHEAD):
             if walk.status != "running":
                 break
