@@ -22,16 +22,14 @@ from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, Brief, build
 
 __all__ = ["PASSES", "compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
 
-Pass = Callable[[BlockGraph, Flow, bool], tuple[BlockGraph, str]]
+Pass = Callable[[BlockGraph, Flow, np.ndarray, bool], tuple[BlockGraph, str]]
 
 PASSES: tuple[tuple[str, Pass], ...] = (
     (
         "stabilise",
-        lambda graph, flow, mend: stabilise(
-            graph, flow.keeps, gauge=flow.gauge, mend=mend and flow.mend, end_time=flow.end_time
-        ),
+        lambda graph, flow, orbit, mend: stabilise(graph, flow.keeps, orbit, gauge=flow.gauge, mend=mend and flow.mend),
     ),
-    ("fuse", lambda graph, flow, mend: fuse(graph)),
+    ("fuse", lambda graph, flow, orbit, mend: fuse(graph)),
 )
 """Passes in the order they run. The graph is checked before the first and after each, and must stay equivalent."""
 
@@ -110,7 +108,7 @@ def _built(flow: Flow, build: Build) -> Circuit:
     history.append(Step("check", check(graph), len(graph)))
     orbit = nominal_orbit(graph, flow.keeps, flow.end_time)
     for name, transform in PASSES:
-        changed, note = transform(graph, flow, build.stabilise)
+        changed, note = transform(graph, flow, orbit, build.stabilise)
         check(changed)
         moved = _difference(graph, changed, orbit)
         if moved > _EQUIVALENCE:
@@ -121,7 +119,7 @@ def _built(flow: Flow, build: Build) -> Circuit:
         graph = changed
     brief = Brief(flow, graph, build)
     if build.scaled:
-        brief, said = scaled_brief(brief)
+        brief, said = scaled_brief(brief, orbit)
         history.append(Step("scale", said, len(brief.graph)))
     realised = TECHNOLOGIES[build.technology](brief)
     elements = sum(len(group.elements) for group in realised.groups)
@@ -131,10 +129,10 @@ def _built(flow: Flow, build: Build) -> Circuit:
     return Circuit(flow=flow, build=build, history=tuple(history), conditions=Conditions(noise), **realised.fields())
 
 
-def scaled_brief(brief: Brief) -> tuple[Brief, str]:
+def scaled_brief(brief: Brief, orbit: np.ndarray) -> tuple[Brief, str]:
     """The same to be built in machine units, without observables that the answer does not need, and what was done.
 
-    For ideal elements, scaled blocks are taken apart into gains and plain blocks.
+    The rates are compared along `orbit`. For ideal elements, scaled blocks are taken apart into gains and plain blocks.
     """
     flow, source = brief.flow, brief.graph
     needed = pruned(source, [flow.answer])
@@ -143,11 +141,11 @@ def scaled_brief(brief: Brief) -> tuple[Brief, str]:
     named = {**needed.states, **needed.observables}
     scales = {name: frozen(np.full(needed.block(node).size, scaling.scales[node])) for name, node in named.items()}
     factor = np.concatenate([scales[state] for state in needed.states])
-    orbit = nominal_orbit(needed, flow.keeps, flow.end_time)
     limit = np.concatenate([np.full(needed.block(n).size, scaling.limits.get(n, np.inf)) for n in needed.states.values()])
     orbit = orbit[(abs(orbit) <= limit).all(axis=1)]
-    moved = abs(VectorField(scaling.graph)(0.0, orbit * factor) / factor - VectorField(needed)(0.0, orbit)).max()
-    if moved > _EQUIVALENCE * max(1.0, abs(VectorField(needed)(0.0, orbit)).max()):
+    exact = VectorField(needed)(0.0, orbit)
+    moved = abs(VectorField(scaling.graph)(0.0, orbit * factor) / factor - exact).max()
+    if moved > _EQUIVALENCE * max(1.0, abs(exact).max()):
         raise AnalogflowError(f"the pass 'scale' changed the flow by {moved:.2g}: a fault of analogflow to be reported.")
     graph = unfolded(scaling.graph) if brief.build.technology == "ideal" else scaling.graph
     note = f"{scaling.note}; the rates agree within {moved:.1g}"
@@ -207,7 +205,8 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
         graph = degrade_graph(source, Imperfections(), sigma=sigma, seed=noise.seed, samples=conditions.sample)
         build = dataclasses.replace(circuit.build, values=None)
         brief = Brief(circuit.flow, graph, build, noise.sigma)
-        brief = scaled_brief(brief)[0] if build.scaled else brief
+        if build.scaled:
+            brief, _ = scaled_brief(brief, nominal_orbit(graph, circuit.flow.keeps, circuit.flow.end_time))
         fields = TECHNOLOGIES[build.technology](brief).fields()
         circuit, values = dataclasses.replace(circuit, build=build, **fields), values or chosen
     if values is not None and circuit.build.values is None:

@@ -14,7 +14,7 @@ from tables import report, table
 import analogflow as af
 from analogflow.block_engine import integrate
 from analogflow.digital import attention_steps
-from analogflow.passes import stabilise
+from analogflow.passes import nominal_orbit, stabilise
 from analogflow.problems.named.token_clouds import uniform_tokens
 from analogflow.reference import attention_reference
 
@@ -33,7 +33,8 @@ def large() -> str:
     rows = [("reference, two integrations", f"{time.perf_counter() - started:.2f}", f"{reference.gap:.1e} (gap)")]
     started = time.perf_counter()
     flow = af.flows.attention(asked)
-    graph, _ = stabilise(flow.graph(), flow.keeps, gauge="", mend=True, end_time=flow.end_time)
+    orbit = nominal_orbit(flow.graph(), flow.keeps, flow.end_time)
+    graph, _ = stabilise(flow.graph(), flow.keeps, orbit, gauge="", mend=True)
     traced = time.perf_counter()
     found = integrate(graph, asked.time).final("x").reshape(asked.tokens.shape)
     seconds = time.perf_counter() - traced

@@ -17,7 +17,7 @@ from tables import machine, report, table
 import analogflow as af
 from analogflow.block_engine import integrate
 from analogflow.digital import annealed_sinkhorn, sinkhorn
-from analogflow.passes import stabilise
+from analogflow.passes import nominal_orbit, stabilise
 from analogflow.reference import transport_certificate, transport_reference
 
 DOCUMENT = Path(__file__).parents[1] / "docs/transport.md"
@@ -60,7 +60,7 @@ def large() -> str:
 
         def by_flow(problem: af.Transport = problem) -> np.ndarray:
             flow = af.flows.transport(problem)
-            graph, _ = stabilise(flow.graph(), flow.keeps, gauge="", mend=True)
+            graph, _ = stabilise(flow.graph(), flow.keeps, nominal_orbit(flow.graph(), flow.keeps), gauge="", mend=True)
             return integrate(graph, 5000, rests=["scaled"], tolerance=1e-9).final("plan").reshape(cost.shape)
 
         def by_pot(method: str, problem: af.Transport = problem) -> np.ndarray:

@@ -63,6 +63,12 @@ def test_no_public_function_shares_its_name_with_a_submodule() -> None:
     assert shared == []
 
 
+def test_no_pass_hides_a_module() -> None:
+    from analogflow import passes
+
+    assert {path.stem for path in (PACKAGE / "passes").rglob("*.py")} & {*passes.__all__} == set()
+
+
 def test_imports_point_from_right_to_left() -> None:
     run = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False

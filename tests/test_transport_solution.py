@@ -11,7 +11,7 @@ import pytest
 from analogflow import Noise, Outcome, Transport, compile, flows, parity, solve
 from analogflow.block_engine import integrate
 from analogflow.cli import main
-from analogflow.passes import stabilise
+from analogflow.passes import nominal_orbit, stabilise
 from analogflow.reference import transport_reference
 from analogflow.simulators import ENGINES
 from analogflow.validation import certify
@@ -121,7 +121,7 @@ def test_a_plan_of_256_by_256_in_the_block_engine():
     cost = ((rng.random((256, 1, 2)) - rng.random((1, 256, 2))) ** 2).sum(-1)
     problem = Transport(cost, np.full(256, 1 / 256), np.full(256, 1 / 256), 0.2)
     flow = flows.transport(problem)
-    graph, _ = stabilise(flow.graph(), flow.keeps, gauge="", mend=True)
+    graph, _ = stabilise(flow.graph(), flow.keeps, nominal_orbit(flow.graph(), flow.keeps), gauge="", mend=True)
     run = integrate(graph, 500, rests=["scaled"], tolerance=1e-9)
     assert run.outcome is Outcome.SETTLED
     assert abs(run.final("plan").reshape(256, 256) - transport_reference(problem).plan).max() < 1e-9

@@ -24,7 +24,7 @@ from analogflow.hardware.fitting.nominal import nominal_path, nominal_run
 from analogflow.hardware.fitting.scaling import Scaled, scale, unscaled
 from analogflow.hardware.fitting.taken import Readout, Taken, take_apart, value_at
 from analogflow.hardware.needs import count_needs, shortages
-from analogflow.passes import fuse, stabilise
+from analogflow.passes import fuse, nominal_orbit, stabilise
 
 __all__ = ["RESOLUTION", "TOLERANCE", "Mapping", "Readout", "map_flow", "read_back"]
 
@@ -169,7 +169,9 @@ def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
     if short:
         return _misfit(board, needs, short, taken.note)
     try:
-        mended, _ = stabilise(graph, flow.keeps, gauge=flow.gauge, mend=flow.mend, end_time=flow.end_time)
+        mended, _ = stabilise(
+            graph, flow.keeps, nominal_orbit(graph, flow.keeps, flow.end_time), gauge=flow.gauge, mend=flow.mend
+        )
         taken = take_apart(fuse(mended)[0], flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
         return _misfit(board, needs, [str(fault)], taken.note)

@@ -136,7 +136,7 @@ def test_masses_that_no_scale_carries_are_to_be_divided_by_their_sum():
 
 def test_the_programme_of_scales_knows_no_clock(monkeypatch):
     """Under a limit of time a slow machine had other scales than a fast one, and so another netlist."""
-    module, asked = importlib.import_module("analogflow.passes.scaling.scale"), []
+    module, asked = importlib.import_module("analogflow.passes.scaling.program"), []
     real = module.milp
 
     def milp(*args, options, **rest):

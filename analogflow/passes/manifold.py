@@ -95,7 +95,7 @@ def return_rates(graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray
 
 
 def stabilise(
-    graph: BlockGraph, keeps: tuple[Invariant, ...], *, gauge: str, mend: bool, end_time: float | None = None
+    graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray[np.float64], *, gauge: str, mend: bool
 ) -> tuple[BlockGraph, str]:
     """Return a graph whose manifolds attract, and a sentence on what was measured and added.
 
@@ -104,12 +104,12 @@ def stabilise(
     graph : BlockGraph
     keeps : tuple of Invariant
         Manifolds the exact flow stays on.
+    orbit : array, shape (points, size)
+        States along which the rates are measured, as `nominal_orbit` gives them.
     gauge : str
         Label of a constant that acts off the manifold only; the cheapest remedy. Empty if there is none.
     mend : bool
         If false, only measure and say.
-    end_time : float, optional
-        Where the run ends, in τ, if the flow has an end.
 
     Raises
     ------
@@ -118,7 +118,6 @@ def stabilise(
     """
     if not keeps:
         return graph, "no invariant manifold named"
-    orbit = nominal_orbit(graph, keeps, end_time)
     before = return_rates(graph, keeps, orbit)
     said = "; ".join(map(str, before))
     if not mend:
