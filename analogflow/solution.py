@@ -13,7 +13,7 @@ import numpy as np
 from analogflow.circuit import Circuit, ConditionOptions
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
-from analogflow.families import family_of, flow_of
+from analogflow.families import family_of, flow_of, problem_of
 from analogflow.families.references import require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
@@ -197,7 +197,7 @@ def solve(
     flow = _flow_of(problem, form or carried_form(problem, technology))
     circuit = compile(flow, **build)
     # A form may solve a problem of its own, such as the one at zero temperature.
-    judged = flow if flow.problem is None else flow.problem
+    judged = problem_of(flow)
     require_reference(judged, accuracy=accuracy or ACCURACY, end=flow.end_time and (time_constants or flow.end_time))
     noise = noise_of(circuit, said.get("noise"), said.get("seed"))
     circuit = degrade(circuit, said.get("imperfections"), noise=noise, values=preferred)
@@ -211,7 +211,7 @@ def solve(
 def certificate_of(circuit: Circuit, run: Trajectory, accuracy: float | None = None) -> Certificate:
     """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
     flow = circuit.flow
-    problem = flow if flow.problem is None else flow.problem
+    problem = problem_of(flow)
     certificate = certify(problem, run, tolerance=allowed_error(circuit, accuracy), accuracy=accuracy)
     if circuit.parts is not None and circuit.scales:
         met = run.outcome is Outcome.MET_RAIL

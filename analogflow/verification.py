@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.compiler import degrade, rebuilt
+from analogflow.families import problem_of
 from analogflow.families.check import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
 from analogflow.flows import Flow
@@ -170,7 +171,7 @@ def restart(
     closeness = max(tolerance, circuit.accuracy)
     speed = 0.0 if circuit.noisy else plan.resting_speed
     second = simulate(deck, engine=engine, tolerance=speed, time_limit=time_limit, on_progress=on_progress)
-    problem, limit = flow if flow.problem is None else flow.problem, allowed_error(circuit, accuracy)
+    problem, limit = problem_of(flow), allowed_error(circuit, accuracy)
     first = certificate or certificate_of(circuit, run, accuracy)
     if flow.averaging is not None:
         return second, _laws_agree(flow, (run, first), (second, certificate_of(circuit, second, accuracy)))
@@ -204,7 +205,7 @@ def _judged(
     **path: Any,
 ) -> Judgement:
     """Judgement of ends; `starts`, of one sample, where the answer is a point of a path that started elsewhere."""
-    problem = flow if flow.problem is None else flow.problem
+    problem = problem_of(flow)
     if isinstance(problem, Attention) and starts is not None:
         problem = dataclasses.replace(problem, tokens=starts["x"].reshape(problem.tokens.shape))
     return judge_runs(problem, finals, tolerance=limit, **path)
@@ -320,7 +321,7 @@ def restart_classes(
         save=np.union1d(0.0, runs.time) if flow.averaging is None else runs.time, tolerance=resting_speed,
         step_accuracy=step_accuracy,
     )  # fmt: skip
-    problem = flow if flow.problem is None else flow.problem
+    problem = problem_of(flow)
     degraded = degrade(circuit, imperfections, noise=noise, values=preferred)
     limit = allowed_error(degraded, accuracy)
     if flow.averaging is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 
 from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
-from analogflow.comparison.judge import Judge
 from analogflow.compiler import compile
 from analogflow.errors import AnalogflowError, MissingProgram
-from analogflow.families import FAMILIES, flow_of
+from analogflow.families import FAMILIES, family_of, flow_of
+from analogflow.families.judge import Judge
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.problems import Channel, Hopfield, Langevin, Transport
 from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import noise_of, solve
 from analogflow.technology import heeded
@@ -78,7 +76,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     try:
         flow = flow_of(problem, form)
         if flow.averaging is not None:
-            return _averaged(empty, problem, flow, judge, accuracy, prices, **conditions)
+            return _averaged(empty, flow, judge, accuracy, prices, **conditions)
         if technology == "opamp" and flow.end_time is None and not flow.path_matters:
             conditions["delay_fraction"] = RESTING_DELAY
         of_parts = {name: conditions.pop(name, None) for name in _OF_PARTS}
@@ -141,8 +139,9 @@ def _errors(problem: Any, flow: Flow, run: Trajectory, judge: Judge, *, only_las
     last = len(run.time) - 1
     wanted = np.geomspace(max(1e-3, float(run.time[1])), float(run.time[-1]), _POINTS) if last else np.zeros(1)
     rows = [last] if only_last else np.unique([0, *np.searchsorted(run.time, wanted).clip(0, last), last]).tolist()
-    read = _READ.get(type(problem), _read_answer)
-    return run.time[rows], np.array([judge.error(read(problem, run, k)) for k in rows])
+    read = family_of(problem).read
+    signals = [{name: values[k] for name, values in run.values.items()} for k in rows]
+    return run.time[rows], np.array([judge.error(read(problem, at)) for at in signals])
 
 
 def settled_after(times: Array, errors: Array, accuracy: float) -> float | None:
@@ -159,33 +158,8 @@ def settled_after(times: Array, errors: Array, accuracy: float) -> float | None:
     return float(times[k] + part * (times[k + 1] - times[k]))
 
 
-def _read_channel(channel: Channel, run: Trajectory, row: int) -> Array:
-    z = run.values["z"][row]
-    if z.size == channel.inputs:
-        return z
-    full = np.zeros(channel.inputs)
-    full[channel.available] = z
-    return full
-
-
-def _read_transport(problem: Transport, run: Trajectory, row: int) -> tuple[Array, None]:
-    return run.values["plan"][row].reshape(problem.cost.shape), None
-
-
-def _read_answer(problem: Any, run: Trajectory, row: int) -> Array:
-    return run.values["q" if "q" in run.values else "x"][row]
-
-
-def _read_hopfield(problem: Hopfield, run: Trajectory, row: int) -> Array:
-    return np.concatenate([run.values["v"][row], run.values["h"][row]])
-
-
-_READ: dict[type, Callable[..., Any]] = {Channel: _read_channel, Hopfield: _read_hopfield, Transport: _read_transport}
-
-
 def _averaged(
     empty: Contender,
-    problem: Langevin | Hopfield,
     flow: Flow,
     judge: Judge,
     accuracy: float,
@@ -204,8 +178,7 @@ def _averaged(
         imperfections=conditions.get("imperfections"),
         noise=noise_of(circuit, conditions.get("noise"), conditions.get("seed") or 0),
     )  # fmt: skip
-    names = ("v", "h") if isinstance(problem, Hopfield) else problem.variables
-    paths = np.concatenate([found.values[name] for name in names], axis=2)
+    paths = np.concatenate([found.values[name] for name in flow.states], axis=2)
     first = int(np.searchsorted(times, averaging.skipped))
     lengths = np.unique(np.geomspace(8, len(times) - first, _AVERAGES).astype(int))
     points = []

@@ -17,11 +17,10 @@ from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.digital import run_solver
 from analogflow.comparison.energy import Prices, prices
-from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import SOLVERS, Solver
 from analogflow.errors import BadInput
-from analogflow.families import family_of
+from analogflow.families import FAMILIES, family_of, judge_of
 from analogflow.noise import Noise
 from analogflow.solution import CircuitOptions, split_options
 from analogflow.technology import DEFAULT_PARTS, part_set
@@ -46,9 +45,10 @@ def contenders_of(family: str) -> list[str]:
     BadInput
         There are none for that family.
     """
-    if family not in SOLVERS:
-        raise BadInput(f"compare: there are no digital contenders for {family!r}; known are: {', '.join(SOLVERS)}.")
-    return [*forms_of(family), *(solver.name for solver in SOLVERS[family])]
+    if family not in FAMILIES or FAMILIES[family].judge is None:
+        known = ", ".join(name for name, one in FAMILIES.items() if one.judge is not None)
+        raise BadInput(f"compare: there are no digital contenders for {family!r}; known are: {known}.")
+    return [*forms_of(family), *(solver.name for solver in SOLVERS.get(family, ()))]
 
 
 def compare(
@@ -110,7 +110,7 @@ def compare(
             f"only: {unknown[0]!r} is no contender for {family}; the nearest is {near!r}, known are: {', '.join(known)}."
         )
     flaws = _flaws(conditions.get("noise"), conditions.get("imperfections"))
-    if flaws and only and all(name in {solver.name for solver in SOLVERS[family]} for name in only):
+    if flaws and only and all(name in {solver.name for solver in SOLVERS.get(family, ())} for name in only):
         raise BadInput(f"only: no circuit takes part, so {flaws} would change nothing; leave that out, or name a circuit.")
     parts, temperature_celsius = build.get("parts"), build.get("temperature_celsius")
     said = [name for name, value in (("parts", parts), ("temperature_celsius", temperature_celsius)) if value is not None]
@@ -122,7 +122,7 @@ def compare(
     degrees = celsius_of(kelvin_of(temperature_celsius))
     table = energy if isinstance(energy, Prices) else prices(energy)
     named = [name for name in known if not only or name in only]
-    solvers = {solver.name: solver for solver in SOLVERS[family]}
+    solvers = {solver.name: solver for solver in SOLVERS.get(family, ())}
     rows: list[Contender] = []
     for k, name in enumerate(named):
         try:

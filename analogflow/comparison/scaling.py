@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from analogflow.comparison.analog import settled_after
 from analogflow.comparison.energy import Prices, prices
-from analogflow.comparison.judge import judge_of
 from analogflow.comparison.solvers import SOLVERS, Delivered, Solver, Work
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
+from analogflow.families import judge_of
 from analogflow.flows import capacity
 from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel

@@ -13,6 +13,7 @@ from analogflow.families.capacity import CAPACITY
 from analogflow.families.custom import CUSTOM, FUNCTION
 from analogflow.families.family import Family
 from analogflow.families.hopfield import HOPFIELD
+from analogflow.families.judge import Judge
 from analogflow.families.langevin import LANGEVIN
 from analogflow.families.path import PathEnd
 from analogflow.families.rate_distortion import RATE_DISTORTION
@@ -20,7 +21,18 @@ from analogflow.families.transport import TRANSPORT
 from analogflow.flows import Flow
 from analogflow.registry import Registry
 
-__all__ = ["FAMILIES", "Family", "PathEnd", "family_of", "flow_of", "judging_family", "known_family", "named_families"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "PathEnd",
+    "family_of",
+    "flow_of",
+    "judge_of",
+    "judging_family",
+    "known_family",
+    "named_families",
+    "problem_of",
+]
 
 FAMILIES: Registry[Family] = Registry(
     "analogflow.families",
@@ -63,6 +75,26 @@ def judging_family(problem: Any) -> Family:
         known = ", ".join(one.problem.__name__ for one in (*FAMILIES.values(), FUNCTION) if one.reference is not None)
         raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}; there is for: {known}.")
     return family
+
+
+def problem_of(flow: Flow) -> Any:
+    """What a flow solves: its problem, or itself where it has none."""
+    return flow if flow.problem is None else flow.problem
+
+
+def judge_of(problem: Any) -> Judge:
+    """Judge of a problem's answers, whoever gives them; what an answer is says the family's own.
+
+    Raises
+    ------
+    BadInput
+        Answers to problems of this kind are not compared.
+    """
+    family = known_family(problem)
+    if family is None or family.judge is None:
+        known = ", ".join(one.problem.__name__ for one in FAMILIES.values() if one.judge is not None)
+        raise BadInput(f"compare: a problem of type {type(problem).__name__} has no digital contenders; known are: {known}.")
+    return family.judge(problem)
 
 
 def flow_of(problem: Any, form: str | None = None) -> Flow:

@@ -2,14 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.families.check import Held, asked
+from analogflow.families.ends import Ends, for_all, largest
 from analogflow.families.family import Family
+from analogflow.families.judge import Judge
 from analogflow.flows.attention import FORMS, attention
 from analogflow.problems import Attention
 from analogflow.reference.attention import AttentionReference, attention_reference
+from analogflow.trajectory import Trajectory
 
 __all__ = ["ATTENTION"]
+
+
+Array = NDArray[np.float64]
+
+_AGREEMENT = 1e-11
+"""Largest disagreement of the reference's two integrations that counts as agreement."""
+
+
+def _errors(problem: Attention, reference: AttentionReference, ends: Ends) -> dict[str, Array]:
+    path = ends.paths["x"].reshape(*ends.paths["x"].shape[:2], *problem.tokens.shape)
+    return {
+        "tokens": largest(ends.finals["x"] - reference.tokens.ravel()),
+        "sphere": largest(np.sqrt((path**2).sum(axis=3)) - 1),
+    }
+
+
+def _held(
+    problem: Attention, reference: AttentionReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+) -> list[Held]:
+    return [
+        Held("the reference's two integrations agree", for_all(reference.gap, errors), _AGREEMENT),
+        *asked(
+            errors,
+            tolerance,
+            ("tokens", "tokens agree with the reference", ""),
+            ("sphere", "every token stays on the sphere", ""),
+        ),
+    ]
+
+
+def _answer(problem: Attention, reference: AttentionReference, run: Trajectory) -> dict[str, Any]:
+    return {"tokens": run.final("x").reshape(problem.tokens.shape).tolist()}
+
+
+def _exact(problem: Attention, reference: AttentionReference) -> dict[str, Any]:
+    return {"tokens": reference.tokens.tolist()}
+
+
+def _judge(problem: Attention) -> Judge:
+    """Of the tokens at the problem's time."""
+    reference = attention_reference(problem)
+
+    def error(tokens: Any) -> float:
+        return float(abs(np.reshape(tokens, problem.tokens.shape) - reference.tokens).max()) + reference.gap
+
+    return Judge("largest error of a coordinate of a token", "", 2.0, 1e-3, error)
 
 
 def _expected(problem: Attention, reference: AttentionReference) -> dict[str, Any]:
@@ -37,6 +91,14 @@ ATTENTION = Family(
     forms=FORMS,
     reference=lambda problem, time: attention_reference(problem, time=time),
     follows=lambda problem: True,
+    errors=_errors,
+    sizes=lambda problem, answers: np.ones(len(answers)),
+    primary="tokens",
+    unlisted="",
+    held=_held,
+    answer=_answer,
+    exact=_exact,
+    judge=_judge,
     expected=_expected,
     size=lambda problem: len(problem.tokens),
     smaller=_smaller,

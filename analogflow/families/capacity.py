@@ -2,14 +2,138 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import xlogy
+
+from analogflow.errors import BadInput
+from analogflow.families.check import Held, asked
+from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
 from analogflow.families.family import Family
+from analogflow.families.judge import Judge
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
-from analogflow.reference.capacity import CapacityReference, capacity_reference
+from analogflow.reference.capacity import (
+    CapacityReference,
+    capacity_convergence,
+    capacity_reference,
+    input_types,
+)
+from analogflow.trajectory import Trajectory
 
 __all__ = ["CAPACITY"]
+
+
+Array = NDArray[np.float64]
+
+_TINY = float(np.finfo(float).tiny)
+
+
+def _errors(channel: Channel, reference: CapacityReference, ends: Ends) -> dict[str, Array]:
+    """``state_nats`` is of the state read by an ideal instrument, ``capacity_nats`` of what the circuit itself shows."""
+    rows, finals = channel.available, ends.finals
+    z = finals["z"]
+    full = _all_inputs(channel, z)
+    state = distribution(finals, "z")
+    state = state if state.shape[1] == len(rows) else state[:, rows]
+    found = {"state_nats": abs(_information(channel.transition[rows], state)[0] - reference.capacity_nats)}
+    if "capacity_nats" in finals:
+        found["capacity_nats"] = abs(finals["capacity_nats"][:, 0] - reference.capacity_nats)
+    if "capacity_readout" in finals:
+        found["capacity_readout_nats"] = abs(finals["capacity_readout"][:, 0] - reference.capacity_nats)
+    found["input_distribution"] = largest(full - reference.input_distribution)
+    if channel.cost is not None and channel.cost_limit is not None:
+        found["cost"] = np.maximum(full @ channel.cost - channel.cost_limit, 0.0)
+    found["certified_gap_nats"] = _worth(channel, reference, z).gap
+    found["simplex"] = abs(ends.paths["z"].sum(axis=2) - 1).max(axis=1)
+    return found
+
+
+def _all_inputs(channel: Channel, z: Array) -> Array:
+    """Distributions over all inputs, shape (..., inputs); a form that leaves out unavailable inputs has weight 0 there."""
+    if z.shape[-1] == channel.inputs:
+        return z
+    full = np.zeros((*z.shape[:-1], channel.inputs))
+    full[..., channel.available] = z
+    return full
+
+
+def _information(P: Array, z: Array) -> tuple[Array, Array]:
+    """I(z), shape (samples,), and D(p_i‖q), shape (samples, n), nats."""
+    divergences = np.maximum(xlogy(P, P).sum(axis=1) - np.log(np.maximum(z @ P, _TINY)) @ P.T, 0)
+    return (z * divergences).sum(axis=1), divergences
+
+
+def _worth(channel: Channel, reference: CapacityReference | None, z: Array) -> Worth:
+    """The reference's price is needed where the channel has a cost."""
+    rows = channel.available
+    positive = np.maximum(z if z.shape[1] == len(rows) else z[:, rows], 0)
+    shares = positive / positive.sum(axis=1, keepdims=True)
+    information, pressure = _information(channel.transition[rows], shares)
+    if reference is None or channel.cost is None or channel.cost_limit is None:
+        pressure = pressure - information[:, None]
+        return Worth(information, pressure, np.maximum(pressure.max(axis=1), 0))
+    dear = reference.price * channel.cost[rows]
+    value = information - shares @ dear
+    pressure = pressure - dear - value[:, None]
+    return Worth(value, pressure, pressure.max(axis=1) + reference.price * channel.cost_limit - shares @ dear)
+
+
+def _held(
+    channel: Channel, reference: CapacityReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+) -> list[Held]:
+    costs = np.zeros(1) if channel.cost is None else channel.cost[channel.available]
+    spread = float(np.ptp(costs)) or max(float(costs.max()), _TINY)
+    return [
+        *asked(
+            errors,
+            tolerance,
+            ("capacity_nats", "capacity agrees with the reference", "nat"),
+            ("certified_gap_nats", "the distribution certifies its own capacity", "nat"),
+            ("simplex", "Σz stays 1", ""),
+            ("cost", "the mean cost keeps its limit", "of the costs' range", spread),
+        ),
+        Held("no input has a weight below 0", below_zero(ends.finals["z"]), tolerance),
+    ]
+
+
+def _answer(channel: Channel, reference: CapacityReference, run: Trajectory) -> dict[str, Any]:
+    return {
+        "capacity_nats": float(run.final("capacity_nats")[0]),
+        "input_distribution": _all_inputs(channel, run.final("z")).tolist(),
+    }
+
+
+def _exact(channel: Channel, reference: CapacityReference) -> dict[str, Any]:
+    return {"capacity_nats": reference.capacity_nats, "input_distribution": reference.input_distribution.tolist()}
+
+
+def _slowest(channel: Channel) -> float:
+    return 0.0 if channel.cost is not None else -capacity_convergence(channel).lambda_max
+
+
+def _why_slow(channel: Channel, slowest: float) -> str:
+    second = (
+        [] if channel.cost is not None else [str(k + 1) for k, kind in enumerate(input_types(channel).types) if kind == "II"]
+    )
+    return f"input {', '.join(second)} is of type II, unused and as good as those in use; " if second else ""
+
+
+def _judge(channel: Channel) -> Judge:
+    """Of z, shape (n,)."""
+    if channel.cost is not None:
+        raise BadInput("compare: a channel with a cost has no digital contenders yet; leave the cost out.")
+
+    def gap(z: Any) -> float:
+        return float(_worth(channel, None, np.asarray(z, dtype=float)[None]).gap[0])
+
+    return Judge(
+        "certified gap of the input distribution", "nat", math.log(max(2, min(channel.transition.shape))), 1e-3, gap
+    )
 
 
 def _expected(channel: Channel, reference: CapacityReference) -> dict[str, Any]:
@@ -36,6 +160,19 @@ CAPACITY = Family(
     forms=FORMS,
     units={"error": "nats", "error_time_average": "nats", "error_reading": "nats", "error_certified_gap_nats": "nats"},
     reference=lambda channel, _: capacity_reference(channel),
+    errors=_errors,
+    sizes=lambda problem, answers: np.ones(len(answers)),
+    primary="state_nats",
+    unlisted="state_nats",
+    held=_held,
+    ended="settled",
+    answer=_answer,
+    exact=_exact,
+    worth=_worth,
+    slowest=_slowest,
+    why_slow=_why_slow,
+    judge=_judge,
+    read=lambda channel, values: _all_inputs(channel, values["z"]),
     expected=_expected,
     size=lambda channel: channel.transition.shape[0],
     smaller=_smaller,

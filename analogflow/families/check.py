@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAILED", "PASSED", "UNDECIDED", "Check", "Held"]
+__all__ = ["FAILED", "PASSED", "UNDECIDED", "Check", "Held", "asked"]
 
 Array = NDArray[np.float64]
 
@@ -83,3 +84,12 @@ class Held:
         if self.words is not None:
             return Check(self.name, bool(self.passed[sample]), self.words(error))
         return Check.at_most(self.name, error, self.limit, unit)
+
+
+def asked(errors: Mapping[str, Array], tolerance: float, *what: tuple[Any, ...]) -> list[Held]:
+    """What is asked, name, sentence, unit and, where it is not 1, what errors count in; of signals that a run has."""
+    return [
+        Held(sentence, errors[name] / (scale[0] if scale else 1.0), tolerance, unit)
+        for name, sentence, unit, *scale in what
+        if name in errors
+    ]

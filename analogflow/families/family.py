@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from analogflow.families.path import path_expected
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.families.check import Held
+from analogflow.families.ends import Ends, Worth, sizes_of
+from analogflow.families.judge import Judge, judge_of_path, read_shown
+from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_held
 from analogflow.flows import Flow
+from analogflow.trajectory import Trajectory
 
 __all__ = ["Family"]
+
+Array = NDArray[np.float64]
 
 
 def _never(problem: Any) -> bool:
     return False
+
+
+def _nothing(problem: Any) -> tuple[str, ...]:
+    return ()
+
+
+def _unsaid(*_: Any) -> Any:
+    raise NotImplementedError
+
+
+def _no_reason(problem: Any, slowest: float) -> str:
+    return ""
 
 
 def _no_size(problem: Any) -> int:
@@ -22,6 +44,17 @@ def _no_size(problem: Any) -> int:
 
 def _no_part(problem: Any, count: int) -> None:
     return None
+
+
+_ORDINARY: Mapping[str, Callable[..., Any]] = {
+    "errors": path_errors,
+    "held": path_held,
+    "answer": path_answer,
+    "exact": path_exact,
+    "judge": judge_of_path,
+    "read": read_shown,
+}
+"""What a family gets that does not say how it is judged, each called with the family before all else."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,6 +88,43 @@ class Family:
         Whether the answer to a problem is a point of a path, so that its reference depends on the time.
     law : callable
         Whether the answer to a problem is a stationary law, which a run knows to its standard errors only.
+    conserves : callable
+        Names of what stays as it starts, so that a restart that changes it says nothing.
+    errors : callable
+        ``errors(problem, reference, ends)``: errors of `Ends` by name, each of shape (samples,), NaN where an end says
+        nothing. If not given, of every signal in ``reference.values``, which is a `PathEnd`, over its full scale.
+    primary : str
+        Name of the error by which answers are compared first.
+    unlisted : str
+        Name of an error that a certificate leaves out.
+    held : callable
+        ``held(problem, reference, errors, ends, tolerance)``: what is asked of a run, a sequence of `Held`. If not given,
+        that all signals agree with the reference.
+    ended : str
+        What a run has done that ended as it was asked to.
+    answer, exact : callable
+        ``answer(problem, reference, run)`` and ``exact(problem, reference)``: the run's answer in the problem's terms, and
+        the reference's under the same names.
+    held_as_law : callable, optional
+        ``held_as_law(problem, reference, run, tolerance, accuracy)``: answer, errors and checks of a run whose answer is a
+        law; `accuracy` is the error that the checks must be able to find, in standard deviations.
+    sizes : callable
+        ``sizes(problem, answers)``: what differences of answers, shape (samples, k), are relative to, shape (samples,);
+        the largest magnitude of each, or 1 where that is up to two decades less, if not given.
+    worth : callable, optional
+        ``worth(problem, reference, distributions)``: the `Worth` of answers that are distributions.
+    slowest : callable, optional
+        ``slowest(problem)``: slowest rate at the answer, per τ, or 0 where the reference knows of none. A family that has
+        this is one whose checks hold an answer against its limit, so that a run may end before it rests.
+    why_slow : callable
+        ``why_slow(problem, slowest)``: why an answer is approached like a power of the time, as the beginning of a
+        sentence that ends in "; "; empty where nothing is known.
+    judge : callable, optional
+        ``judge(problem)``: the `Judge` of answers to a problem, whoever gives them; None where they are not compared. If
+        not given, of the signal that the flow shows, which the reference knows.
+    read : callable
+        ``read(problem, values)``: the answer that it judges, from the signals of a circuit at one time; if not given, what
+        the flow shows.
     expected : callable, optional
         ``expected(problem, reference)``: the reference's answer by the names of signals, for a netlist's header.
     size, smaller : callable
@@ -74,9 +144,29 @@ class Family:
     reference: Callable[[Any, float], Any] | None = None
     follows: Callable[[Any], bool] = _never
     law: Callable[[Any], bool] = _never
+    conserves: Callable[[Any], Collection[str]] = _nothing
+    errors: Callable[[Any, Any, Ends], Mapping[str, Array]] = _unsaid
+    primary: str = "states"
+    unlisted: str = "states"
+    held: Callable[[Any, Any, Mapping[str, Array], Ends, float], Sequence[Held]] = _unsaid
+    ended: str = "ran to its end"
+    answer: Callable[[Any, Any, Trajectory], Mapping[str, Any]] = _unsaid
+    exact: Callable[[Any, Any], Mapping[str, Any]] = _unsaid
+    held_as_law: Callable[[Any, Any, Trajectory, float, float], tuple[Any, ...]] | None = None
+    sizes: Callable[[Any, Array], Array] = sizes_of
+    worth: Callable[[Any, Any, Array], Worth] | None = None
+    slowest: Callable[[Any], float] | None = None
+    why_slow: Callable[[Any, float], str] = _no_reason
+    judge: Callable[[Any], Judge] | None = _unsaid
+    read: Callable[[Any, Mapping[str, Array]], Any] = _unsaid
     expected: Callable[[Any, Any], Mapping[str, Any]] | None = path_expected
     size: Callable[[Any], int] = _no_size
     smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part
+
+    def __post_init__(self) -> None:
+        for name, said in _ORDINARY.items():
+            if getattr(self, name) is _unsaid:
+                object.__setattr__(self, name, functools.partial(said, self))
 
     def __repr__(self) -> str:
         return f"Family({self.name})"

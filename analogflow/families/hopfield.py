@@ -2,16 +2,163 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from analogflow.families.check import Held, asked
+from analogflow.families.ends import Ends, for_all, largest, law_errors, size_of
 from analogflow.families.family import Family
+from analogflow.families.judge import Judge, judge_of_law
+from analogflow.families.stationary import average, law_checks, law_of, power_check
 from analogflow.flows.hopfield import FORMS, hopfield
+from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
-from analogflow.reference.hopfield import HopfieldReference, hopfield_reference
+from analogflow.reference.hopfield import HopfieldReference, energy, hopfield_reference, metric
+from analogflow.trajectory import Trajectory
 
 __all__ = ["HOPFIELD"]
+
+Array = NDArray[np.float64]
+
+_STATES = ("v", "h")
+_KNOWN = 1e-6
+"""Error of a network's reference that is let pass whatever the tolerance, over the size of its rest."""
+
+_IDEAL = 1e-6
+"""Tolerance up to which a circuit counts as ideal, so that its averages may differ by standard errors only."""
+
+_RISE = 1e-8
+"""Rise of the energy, over its height, that rounding explains."""
+
+
+def _errors(problem: Hopfield, reference: HopfieldReference, ends: Ends) -> dict[str, Array]:
+    averaging = hopfield(problem).averaging
+    if averaging is not None:
+        return law_errors(_STATES, reference, ends, skipped=min(averaging.skipped, 0.2 * ends.end))
+    finals = ends.finals
+    found = {"mean": largest(np.concatenate([finals["v"], finals["h"]], axis=1) - reference.mean)}
+    if "energy" in finals:
+        found["energy"] = abs(finals["energy"][:, 0] - reference.energy)
+        found["rise"] = np.diff(ends.paths["energy"][:, :, 0], axis=1).max(axis=1, initial=0.0)
+    return found
+
+
+def _rest_size(problem: Hopfield, reference: HopfieldReference) -> float:
+    """What errors of a network's rest are relative to: its largest state or input, or 1 where that is little smaller."""
+    return size_of(max(float(abs(reference.mean).max()), float(abs(problem.I).max(initial=0.0))))
+
+
+def _held(
+    problem: Hopfield, reference: HopfieldReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+) -> list[Held]:
+    paths = ends.paths
+    unit = _rest_size(problem, reference)
+    # Far down a slope rounding is relative to the height.
+    heights = abs(paths["energy"]).max(axis=(1, 2)) if "energy" in paths else np.zeros(1)
+    height = np.maximum(unit**2 if unit < 1 else 1.0, heights)
+    return [
+        Held("the reference itself is known", for_all(reference.gap / unit, errors), max(tolerance, _KNOWN)),
+        *asked(
+            errors,
+            tolerance,
+            ("mean", "the rest agrees with the reference", "", unit),
+            ("energy", "the energy agrees with the reference", "", height),
+        ),
+        *asked(errors, max(_RISE, 1e-2 * tolerance), ("rise", "the energy never rises", "", height)),
+        Held(
+            "the rest is a valley of the energy",
+            for_all(-reference.valley, errors),
+            -np.finfo(float).tiny,
+            words=lambda x: f"smallest curvature {-x:.3g} over its gains (above 0); from another start the network goes on",
+        ),
+    ]
+
+
+def _answer(problem: Hopfield, reference: HopfieldReference, run: Trajectory) -> dict[str, Any]:
+    state = np.concatenate([run.final(name) for name in _STATES])
+    return {"mean": state.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}
+
+
+def _exact(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
+    return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
+
+
+def _law(
+    problem: Hopfield, reference: HopfieldReference, run: Trajectory, tolerance: float, accuracy: float
+) -> tuple[Any, ...]:
+    averaging = hopfield(problem).averaging
+    assert averaging is not None  # a flow with noise has it
+    skipped = min(averaging.skipped, 0.2 * float(run.time[-1]))
+    law = law_of(run, _STATES, skipped=skipped)
+    knots = float(run.record.get("noise_step", averaging.noise_step))
+    allowed = tolerance if tolerance > _IDEAL else 0.0
+    expected = np.array(reference.covariance)
+    if problem.activation == "linear":
+        # Noise that is linear between knots lacks power: (7/30) NT B Bᵀ, with B Bᵀ = 2T K.
+        mobility = np.linalg.inv(metric(problem, np.zeros(problem.size)))
+        expected -= KNOTS_TAKE * knots * problem.temperature * mobility
+    else:
+        allowed += KNOTS_TAKE * knots
+    gaps = reference.gap, reference.gap
+    checks = list(law_checks(law, reference.mean, expected, accuracy=accuracy, allowed=allowed, gaps=gaps))
+    errors = {
+        "mean": float(abs(law.mean - reference.mean).max()),
+        "covariance": float(abs(law.covariance - reference.covariance).max()),
+        "mean_standard_error": float(law.mean_error.max()),
+        "covariance_standard_error": float(law.covariance_error.max()),
+        "effective_samples": law.covariance_effective,
+    }
+    if problem.activation == "linear":
+        quadratic = 2 * (_energies(problem, law.values) - energy(problem, reference.mean)) / problem.temperature
+        shared = average(quadratic[:, None])
+        wanted = float((np.linalg.inv(reference.covariance) * expected).sum())
+        off = abs(shared.mean - wanted)
+        # The lower a run's energies, the smaller the error that it finds, so that it is held to no less than a right one's.
+        right = wanted / problem.size * _energy_error(problem, reference, law.length)
+        error = np.maximum(shared.error * wanted / shared.mean, right)
+        check = power_check(
+            "energy is shared equally", off, error, np.array([wanted]), samples=float(shared.effective[0]),
+            length=law.length, accuracy=accuracy, allowed=allowed,
+        )  # fmt: skip
+        said = f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, and should be {wanted:.4g}: {check.detail}"
+        checks.append(dataclasses.replace(check, detail=said))
+    return {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}, errors, tuple(checks)
+
+
+def _energy_error(problem: Hopfield, reference: HopfieldReference, length: float) -> float:
+    r"""Standard error of 2(⟨E⟩ − E_min)/T of a linear network over a time t: √(2 Σ 1/(λ t)), λ the n + m rates of its modes.
+
+    A mode's square, of mean 1, has the autocovariance :math:`2 e^{-2 \lambda t}`; Σ 1/λ is the trace of C K⁻¹/T.
+    """
+    slowness = (reference.covariance * metric(problem, np.zeros(problem.size))).sum() / problem.temperature
+    return float(np.sqrt(2 * slowness / length))
+
+
+def _energies(problem: Hopfield, values: np.ndarray) -> np.ndarray:
+    """E of a linear network at every point, shape (points,)."""
+    rest = np.zeros(problem.size)
+    base, n = energy(problem, rest), problem.visible
+    v, h = values[:, :n], values[:, n:]
+    G, F = problem.gain_v, problem.gain_h
+    quadratic = 0.5 * ((v @ G) * v).sum(axis=1) + 0.5 * ((h @ F) * h).sum(axis=1)
+    return base + quadratic - ((v @ G @ problem.U @ F) * h).sum(axis=1) - v @ G @ problem.I
+
+
+def _judge(problem: Hopfield) -> Judge:
+    """Of v and h in one array, or above temperature 0 of their mean and covariance."""
+    reference = hopfield_reference(problem)
+    if problem.temperature > 0:
+        return judge_of_law(reference)
+    unit = _rest_size(problem, reference)
+
+    def error(state: Any) -> float:
+        return (float(abs(np.asarray(state) - reference.mean).max()) + reference.gap) / unit
+
+    return Judge("largest error of a state, over their size", "", 2.0, 1e-3, error)
 
 
 def _expected(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
@@ -42,6 +189,17 @@ HOPFIELD = Family(
     forms=FORMS,
     reference=lambda problem, _: hopfield_reference(problem),
     law=lambda problem: problem.temperature > 0,
+    errors=_errors,
+    primary="mean",
+    unlisted="",
+    held=_held,
+    ended="settled",
+    answer=_answer,
+    exact=_exact,
+    held_as_law=_law,
+    slowest=lambda problem: 0.0,
+    judge=_judge,
+    read=lambda problem, values: np.concatenate([values[name] for name in _STATES]),
     expected=_expected,
     size=lambda problem: max(problem.U.shape),
     smaller=_smaller,

@@ -8,14 +8,216 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.errors import BadInput
+from analogflow.families.check import Check, Held, asked
+from analogflow.families.ends import Ends, largest, law_errors, size_of
 from analogflow.families.family import Family
+from analogflow.families.judge import Judge, judge_of_law
 from analogflow.families.path import PathEnd
+from analogflow.families.stationary import Law, law_checks, law_of
 from analogflow.flows.expressions.langevin import FORMS, langevin
+from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
 from analogflow.reference.equations import path_end
-from analogflow.reference.langevin import boltzmann_law
+from analogflow.reference.langevin import BoltzmannLaw, boltzmann_law
+from analogflow.trajectory import Trajectory, usual
 
 __all__ = ["LANGEVIN"]
+
+Array = NDArray[np.float64]
+
+_RANK = 1e-9
+"""Curvature, over the largest, below which a direction is flat: there is nowhere to go along it."""
+
+_NO_CURVATURE = 1e-9
+"""Curvature that may be the rounding of slopes."""
+
+_STEP, _FLAT = 1e-4, 1e-6
+"""Step of the differences of slopes, and how far below 0 their rounding may carry the curvature of a flat floor."""
+
+_IDEAL = 1e-6
+"""Tolerance up to which a circuit counts as ideal."""
+
+_LOOKED_AT, _DESCENT, _BARRIER = 200, 300, 1.0
+"""Points of a run whose valleys are looked for, steps down into them, and height in T that parts two of them."""
+
+_OUTSIDE = 1e60
+"""Distance from the start at which the power of r that a law falls by is read off."""
+
+_ROUNDING = 1e-6
+"""Of such a power."""
+
+_RARE = 0.02
+"""Share of a law that a run may leave out by chance."""
+
+
+def _errors(problem: Langevin, reference: Any, ends: Ends) -> dict[str, Array]:
+    names = problem.variables
+    if problem.temperature:
+        return law_errors(names, reference, ends, skipped=min(0.05 * ends.end, ends.end))
+    found = np.concatenate([ends.finals[name] for name in names], axis=1)
+    return {"mean": largest(found - np.concatenate([reference.values[name] for name in names]))}
+
+
+def _held(problem: Langevin, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, tolerance: float) -> list[Held]:
+    """At temperature 0. A run on a crest or a saddle, where the smallest push would carry it on, is not let pass."""
+    found = np.concatenate([ends.finals[name] for name in problem.variables], axis=1)
+    highest = np.max([abs(ends.paths[name]).max(axis=(1, 2)) for name in problem.variables], axis=0)
+    size = np.array([usual(float(value)) for value in highest])
+    away = np.array([_away(problem, x) for x in found]) / size
+    curvature = np.array([_least_curvature(problem, x) for x in found])
+    return [
+        # A run may stop where all that moves is slow; that is no rest where the valley is flat.
+        Held("every variable rests", away, tolerance, "away from it"),
+        *asked(errors, tolerance, ("mean", "the end agrees with the reference", "", size)),
+        Held(
+            "the end is a valley of the energy",
+            -curvature,
+            _FLAT,
+            words=lambda x: f"smallest curvature {-x:.3g}, over the largest (not below 0); from another start it goes on",
+        ),
+    ]
+
+
+def _away(problem: Langevin, x: Array) -> float:
+    """How far `x` is from rest: the length of Newton's step to where the energy has no slope."""
+    curvatures = _curvatures(problem, x)
+    if not np.isfinite(curvatures).all():
+        return float("nan")
+    return float(abs(np.linalg.lstsq(curvatures, problem.gradient_at(x), rcond=_RANK)[0]).max())
+
+
+def _least_curvature(problem: Langevin, x: Array) -> float:
+    """Smallest eigenvalue of the energy's Hessian at `x`, over the largest in size, or 1 where all are rounding."""
+    curvatures = _curvatures(problem, x)
+    if not np.isfinite(curvatures).all():
+        return float("nan")
+    values = np.linalg.eigvalsh(curvatures)
+    largest = float(abs(values).max())
+    return float(values[0] / (largest if largest > _NO_CURVATURE else 1.0))
+
+
+def _curvatures(problem: Langevin, x: Array) -> Array:
+    """The energy's Hessian at `x`, from differences of slopes."""
+    moves = _STEP * size_of(float(abs(x).max())) * np.eye(problem.size)
+    with np.errstate(all="ignore"):
+        rows = (problem.gradient_at(x + moves) - problem.gradient_at(x - moves)) / (2 * np.diag(moves)[:, None])
+    return 0.5 * (rows + rows.T)
+
+
+def _answer(problem: Langevin, reference: PathEnd, run: Trajectory) -> dict[str, Any]:
+    """At temperature 0 the point where the gradient flow ends, with a covariance of 0."""
+    return _point(problem, np.concatenate([run.final(name) for name in problem.variables]))
+
+
+def _exact(problem: Langevin, reference: Any) -> dict[str, Any]:
+    if problem.temperature:
+        return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
+    return _point(problem, np.concatenate([reference.values[name] for name in problem.variables]))
+
+
+def _point(problem: Langevin, x: Array) -> dict[str, Any]:
+    return {"mean": x.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}
+
+
+def _law(
+    problem: Langevin, exact: BoltzmannLaw, run: Trajectory, tolerance: float, accuracy: float
+) -> tuple[dict[str, Any], dict[str, float], tuple[Check, ...]]:
+    averaging = langevin(problem).averaging
+    assert averaging is not None  # a problem with a temperature has one
+    end = float(run.time[-1])
+    law = law_of(run, problem.variables, skipped=min(0.05 * end, end))
+    answer = {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}
+    errors = {
+        "mean": float(abs(law.mean - exact.mean).max()),
+        "covariance": float(abs(law.covariance - exact.covariance).max()),
+        "mean_standard_error": float(law.mean_error.max()),
+        "covariance_standard_error": float(law.covariance_error.max()),
+        "effective_samples": law.covariance_effective,
+    }
+    # Knots are spread by the fastest rate: a tenth of its relaxation time each.
+    knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
+    allowed = knots + (tolerance if tolerance > _IDEAL else 0.0)
+    gaps = exact.mean_gap, exact.covariance_gap
+    checks = law_checks(
+        law,
+        exact.mean,
+        exact.covariance,
+        accuracy=accuracy,
+        allowed=allowed,
+        gaps=gaps,
+        unseen=_unseen(problem, law, exact),
+        heavy=_heavy(problem),
+    )
+    return answer, errors, checks
+
+
+def _unseen(problem: Langevin, law: Law, exact: BoltzmannLaw) -> str:
+    """Which valley of the energy the run never entered, as a sentence; empty if it was in all that count."""
+    if not len(exact.sample):
+        return ""
+    # The run lives on its own points: about a stride apart, so that they are as many as are looked at.
+    met = _valleys(problem, law.values[:: max(1, len(law.values) // _LOOKED_AT)])
+    there = _valleys(problem, exact.sample)
+    between = np.linspace(0, 1, 21)[:, None, None, None]
+    path = there[:, None] + between * (met[None] - there[:, None])
+    with np.errstate(all="ignore"):
+        heights = problem.energy_at(path)
+    barrier = (heights.max(axis=0) - np.maximum(heights[0], heights[-1])) / problem.temperature
+    lone = ~(barrier <= _BARRIER).any(axis=1)
+    if lone.mean() <= _RARE:
+        return ""
+    place = there[lone][problem.energy_at(there[lone]).argmin()]
+    where = ", ".join(f"{name} = {value:.3g}" for name, value in zip(problem.variables, place, strict=True))
+    return (
+        f"the run was never in the valley at {where} and others like it, where the reference has {lone.mean():.0%} of its "
+        f"law: {law.length:.0f} τ are too short to cross the barrier, or the circuit can not, and its own errors say nothing"
+    )
+
+
+def _heavy(problem: Langevin) -> str:
+    """Whether e^(−E/T) falls like a power of r too low for a fourth moment, as a sentence; empty if it does not.
+
+    A ball's shell grows as r^(n−1), so that along every direction the power must exceed n + 4, and along one axis alone 5.
+    """
+    size = problem.size
+    axes = np.concatenate([np.eye(size), -np.eye(size)])
+    others = np.random.default_rng(0).normal(size=(64, size))
+    others /= np.linalg.norm(others, axis=1, keepdims=True)
+    lowest = []
+    for directions in (axes, others):
+        with np.errstate(all="ignore"):
+            rise = problem.energy_at(2 * _OUTSIDE * directions) - problem.energy_at(_OUTSIDE * directions)
+        powers = rise / (problem.temperature * np.log(2))
+        lowest.append(float(powers[np.isfinite(powers)].min(initial=np.inf)))
+    if not (lowest[0] <= 5 + _ROUNDING or lowest[1] <= size + 4 + _ROUNDING):
+        return ""
+    return (
+        f"the law falls like r^-{min(lowest):.3g} only, so that squares have no variance and the covariance of a run no "
+        "standard error: no run is long enough to tell"
+    )
+
+
+def _valleys(problem: Langevin, x: np.ndarray) -> np.ndarray:
+    """About where points, shape (k, n), come to rest if they only go down."""
+    steps = np.full((len(x), 1), 1e-2)
+    with np.errstate(all="ignore"):
+        energy = problem.energy_at(x)
+        for _ in range(_DESCENT):
+            slope = problem.gradient_at(x)
+            moved = x - steps * slope
+            lower = problem.energy_at(moved)
+            better = lower <= energy
+            x, energy = np.where(better[:, None], moved, x), np.where(better, lower, energy)
+            steps = np.where(better[:, None], 1.5 * steps, 0.3 * steps)
+    return x
+
+
+def _judge(problem: Langevin) -> Judge:
+    """Of mean and covariance."""
+    if problem.temperature == 0:
+        raise BadInput("compare: a Langevin problem at temperature 0 has no law to compare; give it a temperature above 0.")
+    return judge_of_law(boltzmann_law(problem))
 
 
 def _reference(problem: Langevin, time: float) -> Any:
@@ -23,7 +225,7 @@ def _reference(problem: Langevin, time: float) -> Any:
         return boltzmann_law(problem)
     names = problem.variables
 
-    def rates(states: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    def rates(states: Mapping[str, Array]) -> dict[str, Array]:
         x = np.concatenate([states[name] for name in names])
         return dict(zip(names, (-problem.mobility_at(x) @ problem.gradient_at(x))[:, None], strict=True))
 
@@ -45,6 +247,14 @@ LANGEVIN = Family(
     reference=_reference,
     follows=lambda problem: problem.temperature == 0,
     law=lambda problem: problem.temperature > 0,
+    errors=_errors,
+    primary="mean",
+    unlisted="",
+    held=_held,
+    answer=_answer,
+    exact=_exact,
+    held_as_law=_law,
+    judge=_judge,
     expected=None,
 )
 """The family of the Langevin flow."""

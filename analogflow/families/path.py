@@ -1,16 +1,29 @@
-"""Answers that are where a path ends, or rests, signal by signal: what a family gets that says nothing else."""
+"""Answers that are where a path ends, or rests, signal by signal: how a family is judged that says nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PathEnd", "path_expected"]
+from analogflow.families.check import Held, asked
+from analogflow.families.ends import Ends, for_all, largest
+from analogflow.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from analogflow.families.family import Family
+
+__all__ = ["PathEnd", "path_answer", "path_errors", "path_exact", "path_expected", "path_held"]
 
 Array = NDArray[np.float64]
+
+_SMALL_BESIDE = 1e-3
+"""Part of the largest full scale that every other one is at least."""
+
+_AGREEMENT = 1e-7
+"""Largest disagreement of a reference's two integrations that counts as agreement, over full scale."""
 
 
 class PathEnd(NamedTuple):
@@ -20,6 +33,79 @@ class PathEnd(NamedTuple):
     gap: float
 
 
-def path_expected(problem: Any, reference: Any) -> dict[str, Any]:
+def path_errors(family: Family, problem: Any, reference: PathEnd, ends: Ends) -> dict[str, Array]:
+    """Errors of all signals over their full scales, the range of what is conserved, and as ``states`` the largest error."""
+    kept = family.conserves(problem)
+    comparable = {manifold.state: manifold.comparable for manifold in family.flow(problem).keeps}
+    found: dict[str, Array] = {}
+    known = {name: exact for name, exact in reference.values.items() if name in ends.finals}
+    scales = _full_scales(known, ends.paths)
+    for name, exact in known.items():
+        scale = scales[name]
+        if name in kept:
+            found[name] = largest(np.ptp(ends.paths[name], axis=1)) / scale
+            continue
+        shown = comparable.get(name, np.asarray)
+        found[name] = largest(shown(ends.finals[name]) - shown(np.ravel(exact))) / scale
+    return {"states": np.max([value for name, value in found.items() if name not in kept], axis=0), **found}
+
+
+def path_held(
+    family: Family, problem: Any, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, tolerance: float
+) -> list[Held]:
+    """What is asked of a path's end; of one with noise of its own only that its noiseless path is known."""
+    scale = np.max(list(_full_scales(reference.values, ends.paths).values()), axis=0)
+    held = [Held("the reference's two integrations agree", for_all(reference.gap, errors) / scale, _AGREEMENT)]
+    if family.flow(problem).noisy:
+        return held  # a path with noise of its own is held against the noiseless one for information only
+    conserved = sorted(family.conserves(problem))
+    names = np.array([name for name in reference.values if name not in conserved])
+    each = np.array([errors[name] for name in names])
+    worst = np.argmax(np.nan_to_num(each, nan=np.inf), axis=0)
+    unit = np.char.add("of full scale in ", names[worst])
+    return [
+        *held,
+        Held("states agree with the reference", each.max(axis=0), tolerance, unit),
+        *asked(errors, tolerance, *((name, f"{name} is conserved", "") for name in conserved)),
+    ]
+
+
+def path_answer(family: Family, problem: Any, reference: PathEnd, run: Trajectory) -> dict[str, Any]:
+    """Every signal that the reference knows, at the end of a run.
+
+    What the flow's manifolds leave free means nothing, and circuits hold it where they like.
+    """
+    return _shown(family, problem, {name: run.final(name).reshape(np.shape(v)) for name, v in reference.values.items()})
+
+
+def path_exact(family: Family, problem: Any, reference: PathEnd) -> dict[str, Any]:
+    """The same of the reference."""
+    return _shown(family, problem, reference.values)
+
+
+def path_expected(problem: Any, reference: PathEnd) -> dict[str, Any]:
     """Every signal that a reference knows, row after row."""
     return {name: np.ravel(value).tolist() for name, value in reference.values.items()}
+
+
+def _shown(family: Family, problem: Any, values: Mapping[str, Array]) -> dict[str, Any]:
+    comparable = {kept.state: kept.comparable for kept in family.flow(problem).keeps}
+    return {
+        name: comparable.get(name, np.asarray)(np.ravel(value)).reshape(np.shape(value)).tolist()
+        for name, value in values.items()
+    }
+
+
+def _full_scales(reference: Mapping[str, Array], paths: Mapping[str, Array]) -> dict[str, Array]:
+    """Full scale of every quantity, shape (samples,): its largest magnitude on a run, or at its end.
+
+    A quantity that is far smaller than the others, or nothing, counts as a thousandth of the largest.
+    """
+    sizes = {
+        name: np.maximum(largest(paths[name]), abs(exact).max(initial=0.0))
+        for name, exact in reference.items()
+        if name in paths
+    }
+    whole = np.max(list(sizes.values()), axis=0)
+    least = np.where(whole > 0, _SMALL_BESIDE * whole, 1.0)
+    return {name: np.maximum(size, least) for name, size in sizes.items()}

@@ -2,16 +2,116 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from analogflow.families.check import Held, asked
+from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
 from analogflow.families.family import Family
+from analogflow.families.judge import Judge
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
 from analogflow.problems import RateDistortion
-from analogflow.reference.rate_distortion import RateDistortionReference, rate_distortion_reference
+from analogflow.reference.rate_distortion import (
+    RateDistortionReference,
+    rate_distortion_reference,
+    rate_distortion_relaxation,
+)
+from analogflow.trajectory import Trajectory
 
 __all__ = ["RATE_DISTORTION"]
+
+
+Array = NDArray[np.float64]
+
+
+def _errors(problem: RateDistortion, reference: RateDistortionReference, ends: Ends) -> dict[str, Array]:
+    finals, optimum = ends.finals, reference.bounds.upper
+    found = {"state_nats": abs(_lagrangian(problem, distribution(finals, "q"))[0] - optimum)}
+    for name, exact in (("rate_nats", reference.rate_nats), ("distortion", reference.distortion)):
+        if name in finals:
+            found[name] = abs(finals[name][:, 0] - exact)
+    if "phi" in finals:
+        found["lagrangian_nats"] = abs(finals["phi"][:, 0] - optimum)
+    found["reproduction"] = largest(finals["q"] - reference.reproduction)
+    found["certified_gap_nats"] = _worth(problem, reference, finals["q"]).gap
+    found["simplex"] = abs(ends.paths["q"].sum(axis=2) - 1).max(axis=1)
+    return found
+
+
+def _worth(problem: RateDistortion, reference: RateDistortionReference | None, q: Array) -> Worth:
+    positive = np.maximum(q, 0)
+    value, scores = _lagrangian(problem, positive / positive.sum(axis=1, keepdims=True))
+    pressure = np.log(scores)
+    return Worth(-value, pressure, pressure.max(axis=1))
+
+
+def _lagrangian(problem: RateDistortion, q: Array) -> tuple[Array, Array]:
+    """Φ(q), nats, shape (samples,), and c_y = Σ_x p_x A_xy/Z_x, shape (samples, m); Φ − ln max c_y is below the minimum."""
+    A, p = problem.gibbs, problem.source
+    partition = q @ A.T
+    return problem.offset - np.log(partition) @ p, (p / partition) @ A
+
+
+def _held(
+    problem: RateDistortion,
+    reference: RateDistortionReference,
+    errors: Mapping[str, Array],
+    ends: Ends,
+    tolerance: float,
+) -> list[Held]:
+    unit = max(float(problem.distortion.max()), np.finfo(float).tiny)
+    return [
+        *asked(
+            errors,
+            tolerance,
+            ("lagrangian_nats", "R + βD agrees with the reference", "nat"),
+            ("rate_nats", "rate agrees with the reference", "nat"),
+            ("distortion", "distortion agrees with the reference", "of its range", unit),
+            ("certified_gap_nats", "the distribution certifies its own R + βD", "nat"),
+            ("simplex", "Σq stays 1", ""),
+        ),
+        # Where the optimum is on a face, an integration's last step may leave a letter a rounding below 0.
+        Held("no letter has a weight below 0", below_zero(ends.finals["q"]), tolerance),
+    ]
+
+
+def _answer(problem: RateDistortion, reference: RateDistortionReference, run: Trajectory) -> dict[str, Any]:
+    """Where the curve has a straight piece of slope −β, rate and distortion may lie anywhere on it: R + βD is unique."""
+    return {
+        "rate_nats": float(run.final("rate_nats")[0]),
+        "distortion": float(run.final("distortion")[0]),
+        "reproduction": run.final("q").tolist(),
+    }
+
+
+def _exact(problem: RateDistortion, reference: RateDistortionReference) -> dict[str, Any]:
+    return {
+        "rate_nats": reference.rate_nats,
+        "distortion": reference.distortion,
+        "reproduction": reference.reproduction.tolist(),
+    }
+
+
+_LEAVING = 1e-4
+"""Rate, per τ, below which a reproduction letter is between coming into use and staying out."""
+
+
+def _why_slow(problem: RateDistortion, slowest: float) -> str:
+    return "at this β a reproduction letter is about to come into use; " if slowest < _LEAVING else ""
+
+
+def _judge(problem: RateDistortion) -> Judge:
+    """Of q, shape (m,)."""
+
+    def gap(q: Any) -> float:
+        return float(_worth(problem, None, np.asarray(q, dtype=float)[None]).gap[0])
+
+    scale = math.log(max(2, min(problem.symbols, problem.reproductions)))
+    return Judge("certified gap of the reproduction distribution", "nat", scale, 1e-3, gap)
 
 
 def _expected(problem: RateDistortion, reference: RateDistortionReference) -> dict[str, Any]:
@@ -41,6 +141,19 @@ RATE_DISTORTION = Family(
     forms=FORMS,
     units={"error": "nats", "error_time_average": "nats"},
     reference=lambda problem, _: rate_distortion_reference(problem),
+    errors=_errors,
+    sizes=lambda problem, answers: np.ones(len(answers)),
+    primary="state_nats",
+    unlisted="state_nats",
+    held=_held,
+    ended="settled",
+    answer=_answer,
+    exact=_exact,
+    worth=_worth,
+    slowest=lambda problem: rate_distortion_relaxation(problem).slowest,
+    why_slow=_why_slow,
+    judge=_judge,
+    read=lambda problem, values: values["q"],
     expected=_expected,
     size=lambda problem: max(problem.distortion.shape),
     smaller=_smaller,

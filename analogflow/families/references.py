@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
-
 from analogflow.errors import BadInput
 from analogflow.families import judging_family
+from analogflow.families.ends import known_to
 
-__all__ = ["expected_answer", "known_to", "reference_of", "require_reference"]
+__all__ = ["expected_answer", "reference_for", "reference_of", "require_reference"]
 
 _KEPT = 64
 
@@ -20,6 +19,11 @@ def reference_of(problem: Any, time: float = 0.0) -> Any:
     """Reference of a problem, as its family computes it, or None; `time`, in τ, where it is a point of a path."""
     reference = judging_family(problem).reference
     return None if reference is None else reference(problem, time)
+
+
+def reference_for(problem: Any, end: float) -> Any:
+    """Reference that a run of `problem` is held against which ended at `end`, in τ."""
+    return reference_of(problem, end) if judging_family(problem).follows(problem) else reference_of(problem)
 
 
 def require_reference(problem: Any, *, accuracy: float, end: float | None = None) -> None:
@@ -41,24 +45,14 @@ def require_reference(problem: Any, *, accuracy: float, end: float | None = None
         The reference was not found.
     """
     family = judging_family(problem)
-    if not family.follows(problem):
-        found = reference_of(problem)
-    elif end is None:
+    if family.follows(problem) and end is None:
         return
-    else:
-        found = reference_of(problem, float(end))
+    found = reference_for(problem, float(end or 0.0))
     if family.law(problem) and found is not None and not (known := known_to(found)) <= 0.5 * accuracy:
         raise BadInput(
             f"the reference knows the law of {problem!r} to {known:.2g} of its standard deviation only, and {accuracy:g} is "
             "asked for; ask for less accuracy, or take an energy without scales so far apart."
         )
-
-
-def known_to(law: Any) -> float:
-    """Largest error that the reference of a law may have, in standard deviations and their products."""
-    widths = np.sqrt(np.diag(law.covariance))
-    means, covariances = getattr(law, "mean_gap", law.gap), getattr(law, "covariance_gap", law.gap)
-    return float(max((means / widths).max(), (covariances / np.outer(widths, widths)).max()))
 
 
 def expected_answer(problem: Any) -> dict[str, Any]:

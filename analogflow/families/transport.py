@@ -2,14 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.families.check import Held, asked
+from analogflow.families.ends import Ends, largest
 from analogflow.families.family import Family
+from analogflow.families.judge import Judge
 from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport
-from analogflow.reference.transport import TransportReference, transport_reference
+from analogflow.reference.transport import TransportReference, transport_certificate, transport_reference
+from analogflow.reference.transport.spectrum import sinkhorn_spectrum
+from analogflow.trajectory import Trajectory
 
 __all__ = ["TRANSPORT"]
+
+
+Array = NDArray[np.float64]
+
+ROW_LIMIT = 1e-8
+"""Largest error of a row's sum that an ideal transport circuit is let pass anywhere along its path, over the mass."""
+
+_SHARP = 1e-5
+"""Tolerance above which a circuit is not taken for an ideal one, whose rows hold by themselves."""
+
+_ALIKE = 1e-9
+"""Range of the costs, over the largest of them, below which they are all alike."""
+
+
+def _errors(problem: Transport, reference: TransportReference, ends: Ends) -> dict[str, Array]:
+    finals, paths = ends.finals, ends.paths
+    plan = finals["plan"].reshape(-1, *problem.cost.shape)
+    found = {"plan": largest(plan - reference.plan)}
+    if "cost" in finals:
+        found["cost"] = abs(finals["cost"][:, 0] - reference.cost)
+    off = abs(plan.sum(axis=2) - problem.row).sum(axis=1) + abs(plan.sum(axis=1) - problem.column).sum(axis=1)
+    found["marginals"] = off / problem.mass
+    rows = paths["plan"].reshape(*paths["plan"].shape[:2], *problem.cost.shape).sum(axis=3)
+    found["rows"] = largest(rows - problem.row) / problem.mass
+    if "g" in finals or "u" in finals:
+        potentials = finals["g"] if "g" in finals else problem.epsilon * finals["u"]
+        finite = np.isfinite(plan).all(axis=(1, 2)) & (plan > 0).any(axis=(1, 2)) & np.isfinite(potentials).all(axis=1)
+        gaps = np.full(len(plan), np.nan)
+        for k in np.flatnonzero(finite):
+            gaps[k] = transport_certificate(problem, plan[k], potentials[k]).gap
+        found["certified_gap"] = gaps
+    wrong = np.not_equal(plan.argmax(axis=2), reference.plan.argmax(axis=1))
+    found["misassigned_rows"] = np.where(np.isfinite(plan).all(axis=(1, 2)), wrong.sum(axis=1), np.nan)
+    return found
+
+
+def _cost_unit(problem: Transport) -> float:
+    """What errors of a total cost are relative to: the mass, times the costs' range, or their size where they are alike."""
+    dearest = float(abs(problem.cost).max())
+    return max((problem.span if problem.span > _ALIKE * dearest else dearest) * problem.mass, np.finfo(float).tiny)
+
+
+def _held(
+    problem: Transport, reference: TransportReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+) -> list[Held]:
+    unit = _cost_unit(problem)
+    # In a circuit of parts the sum of a row is one ratio of two of them, relative to the row; errors are over the mass.
+    rows = ROW_LIMIT if tolerance <= _SHARP else tolerance * float(problem.row.max()) / problem.mass
+    return [
+        *asked(
+            errors,
+            tolerance,
+            ("plan", "plan agrees with the reference", "", problem.mass),
+            ("cost", "cost agrees with the reference", "", unit),
+            ("marginals", "marginals are right", ""),
+        ),
+        *asked(errors, rows, ("rows", "row sums stay right along the path", "")),
+        *asked(errors, tolerance, ("certified_gap", "the plan certifies its own value", "", unit)),
+    ]
+
+
+def _answer(problem: Transport, reference: TransportReference, run: Trajectory) -> dict[str, Any]:
+    return {"plan": run.final("plan").reshape(problem.cost.shape).tolist(), "cost": float(run.final("cost")[0])}
+
+
+def _exact(problem: Transport, reference: TransportReference) -> dict[str, Any]:
+    return {"plan": reference.plan.tolist(), "cost": reference.cost}
+
+
+def _slowest(problem: Transport) -> float:
+    rate, cooling = sinkhorn_spectrum(transport_reference(problem).plan).gap, problem.schedule
+    if cooling is None:
+        return rate
+    return min(rate, cooling.rate * (problem.epsilon if cooling.kind == "quadratic" else 1.0))
+
+
+def _judge(problem: Transport) -> Judge:
+    """Of a plan, and of the potential that proves it, or None."""
+    unit = _cost_unit(problem)
+
+    def error(answer: Any) -> float:
+        plan, potential = answer
+        bounds = transport_certificate(problem, plan, potential)
+        return max(bounds.gap / unit, bounds.violation / problem.mass)
+
+    measure = "certified gap over the cost's range, or violation of the marginals over the mass, whichever is larger"
+    return Judge(measure, "", 1.0, 1e-2, error)
 
 
 def _expected(problem: Transport, reference: TransportReference) -> dict[str, Any]:
@@ -37,6 +133,17 @@ TRANSPORT = Family(
     flow=transport,
     forms=FORMS,
     reference=lambda problem, _: transport_reference(problem),
+    errors=_errors,
+    sizes=lambda problem, answers: np.full(len(answers), problem.mass),
+    primary="plan",
+    unlisted="",
+    held=_held,
+    ended="settled",
+    answer=_answer,
+    exact=_exact,
+    slowest=_slowest,
+    judge=_judge,
+    read=lambda problem, values: (values["plan"].reshape(problem.cost.shape), None),
     expected=_expected,
     size=lambda problem: max(problem.cost.shape),
     smaller=_smaller,

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from analogflow.errors import BadInput
+from analogflow.families import judging_family
 from analogflow.families.check import FAILED, UNDECIDED, Check
-from analogflow.flows import Flow
-from analogflow.problems import Attention, Channel, Equations, Hopfield, Langevin, RateDistortion, Transport
+from analogflow.families.references import reference_for
+from analogflow.families.stationary import ACCURACY
 from analogflow.trajectory import Trajectory
-from analogflow.validation.certifiers import (
-    certify_attention,
-    certify_capacity,
-    certify_equations,
-    certify_flow,
-    certify_hopfield,
-    certify_langevin,
-    certify_rate_distortion,
-    certify_transport,
-)
 from analogflow.validation.ending import ending, time_needed
+from analogflow.validation.judgement import judge_run
 
 __all__ = ["Certificate", "Check", "certify"]
 
@@ -74,22 +65,6 @@ class Certificate:
         return "; ".join(said) or "all checks passed"
 
 
-_CERTIFIERS: dict[type, Callable[..., tuple[Any, ...]]] = {
-    Channel: certify_capacity,
-    Attention: certify_attention,
-    Transport: certify_transport,
-    RateDistortion: certify_rate_distortion,
-    Langevin: certify_langevin,
-    Equations: certify_equations,
-    Flow: certify_flow,
-    Hopfield: certify_hopfield,
-}
-
-
-_LAWS = (Langevin, Hopfield)
-"""Kinds whose answer may be a law, which a run knows to its standard errors only."""
-
-
 def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6, accuracy: float | None = None) -> Certificate:
     """Hold the end of `run` against the exact reference of `problem`.
 
@@ -109,11 +84,15 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6, accuracy:
     BadInput
         There is no reference for this kind of problem.
     """
-    certifier = _CERTIFIERS.get(type(problem))
-    if certifier is None:
-        known = ", ".join(kind.__name__ for kind in _CERTIFIERS)
-        raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}; there is for: {known}.")
-    asked = (accuracy,) if accuracy is not None and isinstance(problem, _LAWS) else ()
-    answer, reference, gap, errors, (ended, *others) = certifier(problem, run, tolerance, *asked)
+    family = judging_family(problem)
+    reference = reference_for(problem, float(run.time[-1]))
+    ended = Check(family.ended, run.outcome.ok, f"{run.outcome.value} {run.detail}".strip())
+    if family.held_as_law is not None and family.law(problem):
+        answer, errors, others = family.held_as_law(problem, reference, run, tolerance, accuracy or ACCURACY)
+    else:
+        judged = judge_run(problem, run, tolerance=tolerance)
+        answer, errors = family.answer(problem, reference, run), judged.errors_of_one(leave_out=family.unlisted)
+        others = judged.checks()
     checks = (ending(problem, run, ended, others, tolerance), *others)
-    return Certificate(answer, reference, gap, errors, checks, time_needed(problem, run, tolerance))
+    exact = family.exact(problem, reference)
+    return Certificate(answer, exact, reference.gap, errors, checks, time_needed(problem, run, tolerance))

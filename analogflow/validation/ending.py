@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from analogflow.errors import AnalogflowError
+from analogflow.families import judging_family
 from analogflow.families.check import Check
 from analogflow.outcome import Outcome
-from analogflow.problems import Channel, Equations, Hopfield, RateDistortion, Transport
-from analogflow.reference import capacity_convergence, input_types, rate_distortion_relaxation, transport_reference
-from analogflow.reference.transport.spectrum import sinkhorn_spectrum
 from analogflow.trajectory import Trajectory
 
 __all__ = ["ending", "ends_well", "time_needed"]
 
 _NO_RATE = 1e-12
 """Rate, per τ, below which a reference knows of none: several answers, or an approach like 1/t."""
-
-_LEAVING = 1e-4
-"""Rate, per τ, below which a reproduction letter is between coming into use and staying out."""
 
 _FAR = 10.0
 """How far from right an answer is taken to be, in its own size, when nothing can be seen of its slowest rate."""
@@ -53,20 +48,20 @@ def ending(problem: Any, run: Trajectory, ended: Check, others: Sequence[Check],
         return ended
     if run.detail:  # it was stopped while it still had far to go, and says so
         return ended
-    why = _reason(problem) if run.outcome is Outcome.ALGEBRAIC else ""
+    why = judging_family(problem).why_slow(problem, _slowest(problem)) if run.outcome is Outcome.ALGEBRAIC else ""
     creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
     if ends_well(problem, run.outcome, all(check.passed for check in others)):
         return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {tolerance:g} as it stands.")
     needed = time_needed(problem, run, tolerance)
     seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
-    if needed is None and isinstance(problem, Equations):
+    if needed is None and "time" in judging_family(problem).keys:
         seen += "; if its path is the answer, give it an end time (time = …)"
     return dataclasses.replace(ended, detail=f"{ended.detail} It {creeps}; {why}{seen}.")
 
 
 def ends_well(problem: Any, outcome: Outcome, passed: bool) -> bool:
     """Whether an outcome is no fault of a run all of whose other checks `passed`, or failed: the rule of `ending`."""
-    return outcome.ok or (outcome.creeps and passed and type(problem) in _SLOWEST)
+    return outcome.ok or (outcome.creeps and passed and judging_family(problem).slowest is not None)
 
 
 def time_needed(problem: Any, run: Trajectory, tolerance: float) -> float | None:
@@ -93,42 +88,12 @@ def time_needed(problem: Any, run: Trajectory, tolerance: float) -> float | None
 
 def _slowest(problem: Any) -> float:
     """Slowest rate at the answer, per τ, as far as a reference knows it; else 0."""
+    slowest = judging_family(problem).slowest
     try:
-        rate = _SLOWEST.get(type(problem), lambda problem: 0.0)(problem)
+        rate = 0.0 if slowest is None else slowest(problem)
     except (AnalogflowError, np.linalg.LinAlgError):
         return 0.0
     return rate if math.isfinite(rate) else 0.0
-
-
-def _capacity(channel: Channel) -> float:
-    return 0.0 if channel.cost is not None else -capacity_convergence(channel).lambda_max
-
-
-def _transport(problem: Transport) -> float:
-    rate, cooling = sinkhorn_spectrum(transport_reference(problem).plan).gap, problem.schedule
-    if cooling is None:
-        return rate
-    return min(rate, cooling.rate * (problem.epsilon if cooling.kind == "quadratic" else 1.0))
-
-
-_SLOWEST: Mapping[type, Callable[[Any], float]] = {
-    Channel: _capacity,
-    RateDistortion: lambda problem: rate_distortion_relaxation(problem).slowest,
-    Transport: _transport,
-    Hopfield: lambda problem: 0.0,
-}
-"""Families whose checks hold an answer against its limit, not against the path, each with the slowest rate there."""
-
-
-def _reason(problem: Any) -> str:
-    """Why an answer is approached like a power of the time, where a family knows."""
-    if isinstance(problem, Channel) and problem.cost is None:
-        second = [str(k + 1) for k, kind in enumerate(input_types(problem).types) if kind == "II"]
-        if second:
-            return f"input {', '.join(second)} is of type II, unused and as good as those in use; "
-    if isinstance(problem, RateDistortion) and _slowest(problem) < _LEAVING:
-        return "at this β a reproduction letter is about to come into use; "
-    return ""
 
 
 def _rounded(time: float) -> float | None:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, softmax
 
 from analogflow.errors import BadInput
+from analogflow.families import judging_family, problem_of
 from analogflow.families.check import UNDECIDED
 from analogflow.flows import Flow, Simplex, Sphere
 from analogflow.noise import RESTARTS, standard_normal
 from analogflow.problems import Attention, Channel
-from analogflow.validation.judgement import answer_sizes
 from analogflow.validation.measures import worth_of
 
 __all__ = ["DELTA", "PASSES", "TOLERANCE", "VERDICTS", "Ends", "Verdict", "judge", "lost_support", "perturbed", "worth"]
@@ -183,7 +183,7 @@ def judge(
     first, second = before.answers, after.answers
     gain = worth(flow, second) - worth(flow, first)
     fair = _DEAD / first.shape[1]
-    near = tolerance * answer_sizes(flow.problem, first)
+    near = tolerance * judging_family(problem_of(flow)).sizes(flow.problem, first)
     with np.errstate(invalid="ignore"):
         same = abs(second - first).max(axis=1) <= near
         equal = abs(gain) <= tolerance

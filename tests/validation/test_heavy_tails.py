@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from analogflow import Langevin
+from analogflow.families.langevin import _heavy  # pyright: ignore[reportPrivateUsage]
 from analogflow.outcome import Outcome
 from analogflow.trajectory import Trajectory
 from analogflow.validation import certify
-from analogflow.validation.certifiers.langevin import _heavy  # pyright: ignore[reportPrivateUsage]
 
 
 def student(power: float) -> Trajectory:

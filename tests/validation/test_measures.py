@@ -112,7 +112,7 @@ def test_a_rest_whose_reference_is_not_known_passes_nowhere(monkeypatch: pytest.
     solution = af.solve(problem, engine="block")
     assert solution.passed
     unknown = dataclasses.replace(hopfield_reference(problem), gap=0.1)
-    monkeypatch.setattr(judgement, "reference_of", lambda *_: unknown)
+    monkeypatch.setattr(judgement, "reference_for", lambda *_: unknown)
     finals = {name: solution.run.final(name)[None] for name in solution.run.values}
     assert judge_runs(problem, finals, tolerance=1e-6).failed(0) == ["the reference itself is known"]
     assert [c.name for c in certify(problem, solution.run).checks if not c.passed] == ["the reference itself is known"]

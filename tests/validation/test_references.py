@@ -8,7 +8,8 @@ import pytest
 from analogflow import Channel, Hopfield, Langevin, Study, solution, solve
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import family_of, references
-from analogflow.families.references import known_to, reference_of, require_reference
+from analogflow.families.ends import known_to
+from analogflow.families.references import reference_of, require_reference
 from analogflow.studies import run_study
 
 FOUR = Langevin("a**4 + b**4 + c**4 + d**4", list("abcd"), 1.0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.families import problem_of
 from analogflow.flows import Flow
 from analogflow.outcome import Outcome
 from analogflow.solution import SETTLING_BAND
@@ -101,7 +102,7 @@ def rows_of(
     ok, broken = np.array([o.ok for o in outcomes]), np.array([o in _BROKEN for o in outcomes])
     reached = end if flow.end_time or noisy else float(ends.max())
     if any(outcome.creeps for outcome in outcomes):
-        problem = flow if flow.problem is None else flow.problem
+        problem = problem_of(flow)
         passed = judge_runs(problem, finals, tolerance=limit, paths=paths, times=times, end=reached).passed
         minded = [not (o.creeps and ends_well(problem, o, bool(p))) for o, p in zip(outcomes, passed, strict=True)]
         reasons = [reason if minds else "" for reason, minds in zip(reasons, minded, strict=True)]
