@@ -170,7 +170,7 @@ def restart(
     deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
     closeness = max(tolerance, circuit.accuracy)
     speed = 0.0 if circuit.noisy else plan.resting_speed
-    second = simulate(deck, engine=engine, tolerance=speed, time_limit=time_limit, on_progress=on_progress)
+    second = simulate(deck, engine=engine, resting_speed=speed, time_limit=time_limit, on_progress=on_progress)
     problem, limit = problem_of(flow), allowed_error(circuit, accuracy)
     first = certificate or certificate_of(circuit, run, accuracy)
     if flow.averaging is not None:
@@ -318,7 +318,7 @@ def restart_classes(
         noise = dataclasses.replace(noise, chain=1)
     again = ensemble(
         circuit, numbers, time_constants=time_constants, imperfections=imperfections, noise=noise, start=safe,
-        save=np.union1d(0.0, runs.time) if flow.averaging is None else runs.time, tolerance=resting_speed,
+        save=np.union1d(0.0, runs.time) if flow.averaging is None else runs.time, resting_speed=resting_speed,
         step_accuracy=step_accuracy,
     )  # fmt: skip
     problem = problem_of(flow)

@@ -106,7 +106,7 @@ def larger() -> str:
         P = np.random.default_rng(0).dirichlet(np.full(n, 0.1), n)
         flow = af.flows.capacity(af.Channel(0.5 * np.eye(n) + 0.5 * P))
         compiled, circuit = timed(lambda flow=flow: af.compile(flow))
-        seconds, run = timed(lambda c=circuit: af.ensemble(c, 1, tolerance=1e-7, time_constants=5000.0))
+        seconds, run = timed(lambda c=circuit: af.ensemble(c, 1, resting_speed=1e-7, time_constants=5000.0))
         settled = run.outcomes[0].name.lower()  # pyright: ignore[reportAttributeAccessIssue]
         rows.append((f"{n}×{n}", f"{compiled:.1f}", f"{seconds:.2f}", f"{run.end[0]:.0f}", settled))  # pyright: ignore[reportAttributeAccessIssue]
     return table(("channel", "compile (s)", "run (s)", "ends at (τ)", "outcome"), rows)

@@ -30,7 +30,7 @@ def circuits() -> str:
             deck = netlist(compile(flows.rate_distortion(problem, form=form)), time_constants=5000, largest_step=1.0)
             for engine in ("ngspice", "block"):
                 begun = time.perf_counter()
-                run = simulate(deck, engine=engine, tolerance=1e-9)
+                run = simulate(deck, engine=engine, resting_speed=1e-9)
                 spent = time.perf_counter() - begun
                 error = abs(float(run.final("phi")[0]) - exact.bounds.upper)
                 gap = rate_distortion_certificate(problem, np.maximum(run.final("q"), 0)).gap

@@ -103,7 +103,7 @@ def test_a_linear_network_is_judged_in_any_unit(factor):
 @pytest.mark.parametrize("factor", [1e-6, 1e-3, 1.0, 1e3])
 def test_a_large_runaway_is_one_in_any_unit(factor):
     flow = af.Flow(lambda x: x * x / factor, {"x": np.array([factor])})
-    run = af.simulate(af.netlist(af.compile(flow), time_constants=5.0), engine="block", tolerance=1e-9)
+    run = af.simulate(af.netlist(af.compile(flow), time_constants=5.0), engine="block", resting_speed=1e-9)
     assert run.outcome is af.Outcome.BLEW_UP
 
 

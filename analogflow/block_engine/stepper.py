@@ -28,7 +28,7 @@ def integrate(
     time_constants: float,
     *,
     rests: Sequence[str] = (),
-    tolerance: float = 0.0,
+    resting_speed: float = 0.0,
     rtol: float = 1e-9,
     atol: float = 1e-12,
     size: float | None = 1.0,
@@ -45,7 +45,7 @@ def integrate(
         End time in units of τ; the run stops before if it settles.
     rests : sequence of str
         States and observables that have to settle; the first state if none is named.
-    tolerance : float
+    resting_speed : float
         The run has settled when none of them moves by as much as this times `size` per τ; 0 runs to the end.
     rtol, atol : float
         Relative error allowed per step, and absolute error over `scale`.
@@ -67,7 +67,7 @@ def integrate(
         raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
     field = VectorField(graph)
     rests = rests or [next(iter(graph.states))]
-    outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
+    outcome, detail = (Outcome.NOT_SETTLED if resting_speed else Outcome.COMPLETED), ""
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol * scale)
@@ -90,10 +90,10 @@ def integrate(
             moved, watched = watched, _joint(field, solver.y, rests)
             length, change = times[-1] - times[-2], float(abs(watched - moved).max())
             largest = max(largest, float(abs(watched).max()))
-            if tolerance and length >= SHORTEST_REST and change <= tolerance * (size or usual(largest)) * length:
+            if resting_speed and length >= SHORTEST_REST and change <= resting_speed * (size or usual(largest)) * length:
                 outcome = Outcome.SETTLED
                 break
-            if tolerance and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():
+            if resting_speed and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():
                 # What still moves may be the method's own error: large states would tremble about their rest for ever.
                 solver.rtol, solver.atol = 0.1 * solver.rtol, 0.1 * solver.atol
             if on_progress is not None:

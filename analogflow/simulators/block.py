@@ -29,7 +29,7 @@ _SHORT_STEP = 1e-4
 
 
 def run(
-    deck: Deck, *, tolerance: float, time_limit: float, on_progress: Callable[[float], None] | None = None
+    deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None
 ) -> Trajectory:
     """Integrate the deck's graph to the deck's end, or until the answer settles.
 
@@ -45,10 +45,10 @@ def run(
         # rails; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
-        return follow(circuit, times, tolerance=tolerance, step_accuracy=accuracy, on_progress=on_progress)
+        return follow(circuit, times, resting_speed=resting_speed, step_accuracy=accuracy, on_progress=on_progress)
     run = integrate(
-        circuit.graph, end, rests=circuit.flow.rests, tolerance=tolerance, size=size_of(circuit), scale=scale_of(circuit),
-        runaway=runaway_of(circuit), on_progress=on_progress,
+        circuit.graph, end, rests=circuit.flow.rests, resting_speed=resting_speed, size=size_of(circuit),
+        scale=scale_of(circuit), runaway=runaway_of(circuit), on_progress=on_progress,
     )  # fmt: skip
     return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
 
@@ -107,7 +107,7 @@ def follow(
     circuit: Circuit,
     times: NDArray[np.float64],
     *,
-    tolerance: float = 0.0,
+    resting_speed: float = 0.0,
     step_accuracy: float = _PATH_ACCURACY,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
@@ -118,7 +118,7 @@ def follow(
     circuit : Circuit
     times : array, shape (k,)
         Ascending, in τ, the first 0.
-    tolerance : float
+    resting_speed : float
         The run ends when the answer moves by less than this per τ; 0 runs to the end.
     step_accuracy : float
         Error allowed per step, relative, and a hundredth of it absolute.
@@ -132,13 +132,13 @@ def follow(
     longest = np.inf if drive is None else circuit.noise.step
     walked = march(
         field, start, times, end, method_for(field, start, longest), drive=drive, rests=circuit.flow.rests,
-        tolerances=tolerances_of(circuit, step_accuracy, tolerance), on_progress=on_progress,
+        tolerances=tolerances_of(circuit, step_accuracy, resting_speed), on_progress=on_progress,
     )  # fmt: skip
     reached = times < walked.end[0]
     reported, states = np.append(times[reached], walked.end[0]), np.append(walked.states[0, reached], walked.final, axis=0)
     noise = None if drive is None else np.concatenate([drive.at(time) for time in reported])
     values = field.observables(states, noise)
-    outcome, detail = (Outcome.NOT_SETTLED if tolerance else Outcome.COMPLETED), ""
+    outcome, detail = (Outcome.NOT_SETTLED if resting_speed else Outcome.COMPLETED), ""
     if walked.failed[0]:
         largest = field.unpack(abs(walked.final[0]))
         name = max(largest, key=lambda label: float(largest[label].max()))

@@ -103,7 +103,7 @@ def simulate(
     deck: Deck | Circuit,
     *,
     engine: str | None = None,
-    tolerance: float = 0.0,
+    resting_speed: float = 0.0,
     time_limit: float = 600.0,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
@@ -115,9 +115,9 @@ def simulate(
         A circuit is written as a deck first, of the problem's own time or 60 τ.
     engine : {"ngspice", "vacask", "block", "spice"}, optional
         If not given, the one that `engine_for` names for the circuit's technology.
-    tolerance : float
+    resting_speed : float
         Stop when nothing in the flow's `rests` moves by more than this per τ, in flow units; 0 runs to the end. With noise
-        every run goes to its end, and any tolerance above 0 asks whether the mean still moves there.
+        every run goes to its end, and any resting_speed above 0 asks whether the mean still moves there.
     time_limit : float
         Seconds of real time after which the run is stopped.
     on_progress : callable, optional
@@ -139,9 +139,9 @@ def simulate(
     if engine is None or (deck.circuit.parts is not None and deck.circuit.imperfections.effects):
         engine = engine_for(deck.circuit.technology, engine)
     engine = named_engine(engine)
-    rest = 0.0 if deck.tables else tolerance  # with noise the answer never rests
-    run = ENGINES[engine](deck, tolerance=rest, time_limit=time_limit, on_progress=on_progress)
-    if deck.tables and tolerance and run.outcome is Outcome.COMPLETED:
+    rest = 0.0 if deck.tables else resting_speed  # with noise the answer never rests
+    run = ENGINES[engine](deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
+    if deck.tables and resting_speed and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
     return judged(deck.circuit, run, resting=rest)
 

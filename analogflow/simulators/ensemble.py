@@ -99,7 +99,7 @@ class EnsembleOptions(TypedDict, total=False):
     noise: Noise | None
     start: Mapping[str, Array] | None
     save: Sequence[float] | Array
-    tolerance: float
+    resting_speed: float
     step_accuracy: float
     memory: float
     only: Collection[str] | None
@@ -130,7 +130,7 @@ def ensemble_chunks(
     noise: Noise | None = None,
     start: Mapping[str, Array] | None = None,
     save: Sequence[float] | Array = (),
-    tolerance: float = 0.0,
+    resting_speed: float = 0.0,
     step_accuracy: float = 1e-7,
     memory: float = MEMORY,
     only: Collection[str] | None = None,
@@ -152,7 +152,7 @@ def ensemble_chunks(
         Where each sample starts; the flow's own start if not given.
     save : array, shape (k,)
         Ascending times, in τ, at which signals are kept; the ends always are.
-    tolerance : float
+    resting_speed : float
         A sample ends when its answer moves by less than this per τ; 0 runs all to the end. It needs a run without noise.
     step_accuracy : float
         Error allowed per step, relative, and a hundredth of it absolute.
@@ -176,12 +176,12 @@ def ensemble_chunks(
     times = real_array(save, "save")
     noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
     _check(circuit, times, only, time_constants=time_constants, step_accuracy=step_accuracy, memory=memory)
-    if not 0 <= tolerance < np.inf:
-        raise BadInput(f"tolerance: {tolerance!r} is not a speed of 0 flow units per τ or more.")
+    if not 0 <= resting_speed < np.inf:
+        raise BadInput(f"resting_speed: {resting_speed!r} is not a speed of 0 flow units per τ or more.")
     starts = _starts(circuit, start, len(numbers))
     probe = VectorField(imperfect_graph(circuit, imperfections, noise, numbers[:1], only))
-    if tolerance and len(probe.streams):
-        raise BadInput("tolerance: a run with noise never comes to rest; leave it at 0 and give time_constants.")
+    if resting_speed and len(probe.streams):
+        raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), noise.step if len(probe.streams) else np.inf)
     size = _samples_in(memory, probe, noise, time_constants, len(times), stiff=method is IMPLICIT)
     record = {"seed": noise.seed, "noise": noise.sigma, "noise_step": noise.step, "imperfections": str(imperfections)}
@@ -197,9 +197,9 @@ def ensemble_chunks(
         walked = march(
             field, _initial(circuit, field, starts, slice(first, first + len(some))), times, time_constants, method,
             drive=drive, rests=circuit.flow.rests,
-            tolerances=tolerances_of(circuit, step_accuracy, tolerance), on_progress=progress,
+            tolerances=tolerances_of(circuit, step_accuracy, resting_speed), on_progress=progress,
         )  # fmt: skip
-        yield _result(circuit, field, drive, walked, np.array(some), times, asked=bool(tolerance), record=record)
+        yield _result(circuit, field, drive, walked, np.array(some), times, asked=bool(resting_speed), record=record)
 
 
 def _numbers(samples: int | Sequence[int]) -> Sequence[int]:

@@ -29,15 +29,15 @@ def vectors_of(deck: Deck) -> tuple[str, ...]:
     return tuple(dict.fromkeys(vector for reading in deck.readings.values() for vector in reading.vectors))
 
 
-def settle_of(deck: Deck, tolerance: float) -> Settle | None:
-    """When a run may stop early; None where `tolerance`, in flow units per τ, is 0."""
-    if not tolerance:
+def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
+    """When a run may stop early; None where `resting_speed`, in flow units per τ, is 0."""
+    if not resting_speed:
         return None
     limits: dict[str, float] = {}
     # Parts have a range of their own; ideal elements carry whatever size the flow has.
     size = 1.0 if deck.circuit.parts else deck.circuit.flow.size
     for reading in (deck.readings[name] for name in deck.circuit.flow.rests):
-        limit = tolerance * (size or 1.0) * reading.resolution / deck.circuit.time_constant
+        limit = resting_speed * (size or 1.0) * reading.resolution / deck.circuit.time_constant
         for vector in reading.vectors:
             limits[vector] = min(limit, limits.get(vector, limit))
     return Settle(tuple(limits), tuple(limits.values()), 0.0 if size else deck.circuit.unit or 1.0)

@@ -27,7 +27,7 @@ print(circuit.graph)
 # One run, held against the reference.
 
 # %%
-run = af.simulate(af.netlist(circuit, time_constants=200), engine="block", tolerance=1e-9)
+run = af.simulate(af.netlist(circuit, time_constants=200), engine="block", resting_speed=1e-9)
 certificate = af.certify(channel, run)
 print(certificate)
 assert certificate.passed

@@ -52,7 +52,7 @@ def test_run_starts_at_the_start_and_ends_at_the_end(engine):
 @engines
 def test_settling_stops_the_run(engine):
     deck = netlist(compile(capacity(PAPER)), time_constants=5000, largest_step=2.0)
-    run = simulate(deck, engine=engine, tolerance=1e-9)
+    run = simulate(deck, engine=engine, resting_speed=1e-9)
     assert run.outcome is Outcome.SETTLED
     assert run.time[-1] < 1000
     assert len(run.time) < 600
@@ -61,7 +61,7 @@ def test_settling_stops_the_run(engine):
 @engines
 def test_printed_form_is_caught_off_its_simplex(engine):
     deck = netlist(compile(capacity(PAPER, form="printed")), time_constants=500)
-    run = simulate(deck, engine=engine, tolerance=1e-9)
+    run = simulate(deck, engine=engine, resting_speed=1e-9)
     assert run.outcome in (Outcome.BLEW_UP, Outcome.LEFT_MANIFOLD)
     assert run.detail
 
@@ -69,7 +69,7 @@ def test_printed_form_is_caught_off_its_simplex(engine):
 @engines
 def test_a_blow_up_names_the_variable(engine):
     flow = Flow(lambda z: z * z - 0.5 * z, {"z": np.array([0.1, 1.0])})
-    run = simulate(netlist(compile(flow), time_constants=50), engine=engine, tolerance=1e-9)
+    run = simulate(netlist(compile(flow), time_constants=50), engine=engine, resting_speed=1e-9)
     assert run.outcome is Outcome.BLEW_UP
     assert "z[1] ran away at t = " in run.detail
     assert float(run.detail.split("t = ")[1].split(" ")[0]) == pytest.approx(2 * np.log(2), rel=0.1)
@@ -79,7 +79,7 @@ def test_a_blow_up_names_the_variable(engine):
 def test_type_two_inputs_are_reported_as_algebraic(engine):
     channel = Channel([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], [0.5, 0, 0.5, 0]])
     deck = netlist(compile(capacity(channel)), time_constants=2000, largest_step=5.0)
-    run = simulate(deck, engine=engine, tolerance=1e-9)
+    run = simulate(deck, engine=engine, resting_speed=1e-9)
     assert run.outcome is Outcome.ALGEBRAIC
     late = run.time > 1000
     assert run.values["z"][late, 2] * run.time[late] == pytest.approx(1.0, abs=0.02)
@@ -88,7 +88,7 @@ def test_type_two_inputs_are_reported_as_algebraic(engine):
 @engines
 def test_a_slow_exponential_is_not_called_algebraic(engine):
     flow = Flow(lambda x: -0.002 * x, {"x": np.array([1.0])})
-    run = simulate(netlist(compile(flow), time_constants=800, largest_step=20.0), engine=engine, tolerance=1e-9)
+    run = simulate(netlist(compile(flow), time_constants=800, largest_step=20.0), engine=engine, resting_speed=1e-9)
     assert run.outcome is Outcome.NOT_SETTLED
 
 

@@ -14,7 +14,7 @@ ENGINES = ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)]
 
 def run_of(function: Any, engine: Any, time_constants: float = 2000.0) -> Any:
     deck = netlist(compile(Flow(function, {"x": np.array([1.0, 0.5])})), time_constants=time_constants, largest_step=1.0)
-    return simulate(deck, engine=engine, tolerance=1e-9)
+    return simulate(deck, engine=engine, resting_speed=1e-9)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -45,14 +45,14 @@ def test_of_a_drift_no_end_is_seen(engine):
 def test_what_came_to_rest_or_fluctuates_does_not_creep():
     assert run_of(lambda x: 1.0 - x, "block").creep is None
     noisy = degrade(compile(Flow(lambda x: 1.0 - 0.0 * x, {"x": np.zeros(1)})), noise=Noise(0.01, seed=1))
-    run = simulate(netlist(noisy, time_constants=200.0), engine="block", tolerance=1e-9)
+    run = simulate(netlist(noisy, time_constants=200.0), engine="block", resting_speed=1e-9)
     assert (run.outcome, run.creep) == (Outcome.NOT_SETTLED, None)
 
 
 def test_a_slow_power_that_is_slower_than_rest_is_not_called_rest():
     """At t = 2e4 the speed of 1/t is below 1e-8 per τ, and a twenty-thousandth of the way is still to go."""
     deck = netlist(compile(Flow(lambda x: -x * x, {"x": np.ones(1)})), time_constants=2e4)
-    assert simulate(deck, engine="block", tolerance=1e-7).outcome is Outcome.ALGEBRAIC
+    assert simulate(deck, engine="block", resting_speed=1e-7).outcome is Outcome.ALGEBRAIC
 
 
 @pytest.mark.parametrize("points", [12, 100, 5000])
@@ -73,7 +73,7 @@ def test_an_answer_that_rests_until_another_state_takes_it_along_is_none(engine,
         {"x": np.array([start]), "s": np.zeros(1)},
         answer="x",
     )
-    run = simulate(netlist(compile(flow), time_constants=2000.0), engine=engine, tolerance=1e-9)
+    run = simulate(netlist(compile(flow), time_constants=2000.0), engine=engine, resting_speed=1e-9)
     assert run.outcome is Outcome.NOT_SETTLED  # it rests at 0, and ends at 50
     assert "s, on which it depends, still moves" in run.detail
 
@@ -84,6 +84,6 @@ def test_an_answer_that_others_leave_where_it_is_rests_though_they_move():
         {"y": np.zeros(1), "u": np.zeros(1), "v": np.ones(1), "w": np.zeros(1)},
         answer="y",
     )
-    run = simulate(netlist(compile(flow), time_constants=200.0), engine="block", tolerance=1e-9)
+    run = simulate(netlist(compile(flow), time_constants=200.0), engine="block", resting_speed=1e-9)
     assert run.outcome is Outcome.SETTLED
     assert run.final("y") == pytest.approx(1.0, abs=1e-6)

@@ -14,7 +14,7 @@ from analogflow.simulators import engines, simulate
 
 def outcome_of(function, time_constants=60.0):
     circuit = degrade(compile(Flow(function, {"x": np.zeros(2)})), noise=Noise(0.05, seed=4))
-    return simulate(netlist(circuit, time_constants=time_constants), engine="block", tolerance=1e-9).outcome
+    return simulate(netlist(circuit, time_constants=time_constants), engine="block", resting_speed=1e-9).outcome
 
 
 def test_a_mean_that_rests_is_stationary():
@@ -41,7 +41,7 @@ def test_nothing_is_said_of_a_few_points():
 
 def test_a_state_that_follows_another_at_once_is_no_endless_run():
     circuit = compile(Flow(lambda x, y: (-1e9 * (x - np.sin(y)), 1.0 - y), {"x": np.zeros(1), "y": np.zeros(1)}))
-    run = simulate(netlist(circuit, time_constants=60.0), engine="block", tolerance=1e-9)
+    run = simulate(netlist(circuit, time_constants=60.0), engine="block", resting_speed=1e-9)
     assert run.outcome is Outcome.SETTLED
     assert run.final("x")[0] == pytest.approx(np.sin(1.0), abs=1e-7)
 
@@ -63,7 +63,7 @@ def test_simulate_picks_the_engine_that_solve_picks(monkeypatch, library):
         monkeypatch.setitem(
             engines.ENGINES,
             name,
-            lambda deck, name=name, **_: ran.append(name) or engines.block.run(deck, tolerance=0.0, time_limit=60.0),
+            lambda deck, name=name, **_: ran.append(name) or engines.block.run(deck, resting_speed=0.0, time_limit=60.0),
         )
     simulate(circuit)
     assert ran == [engines.engine_for("ideal")] == ["block" if library is None else "ngspice"]

@@ -165,7 +165,7 @@ def test_samples_that_blow_up_are_counted_and_the_others_end():
 
 def test_samples_settle_each_at_its_own_time():
     start = {"u": np.log(np.random.default_rng(3).dirichlet(np.ones(3), 20))}
-    run = ensemble(compile(capacity(PAPER)), 20, start=start, tolerance=1e-9, time_constants=1000.0)
+    run = ensemble(compile(capacity(PAPER)), 20, start=start, resting_speed=1e-9, time_constants=1000.0)
     assert set(run.outcomes) == {Outcome.SETTLED}
     np.testing.assert_allclose(run.final["capacity_nats"], CHANNELS[0].capacity_nats, atol=1e-12)
     assert len(set(run.end)) > 10
@@ -183,7 +183,7 @@ def test_samples_settle_each_at_its_own_time():
         ({"step_accuracy": 0.0}, r"step_accuracy: 0.0 is not a positive number"),
         ({"step_accuracy": 0.5}, r"step_accuracy: 0.5 is not a relative error of 0.1 or less"),
         ({"memory": math.nan}, r"memory: nan is not a positive number"),
-        ({"tolerance": math.nan}, r"tolerance: nan is not a speed"),
+        ({"resting_speed": math.nan}, r"resting_speed: nan is not a speed"),
         ({"only": ["typo"]}, r"only: 'typo' is not a block of the circuit; there are: integrator0"),
         ({"time_constants": math.nan}, r"time_constants: nan is not a positive number"),
         ({"save": [2.0, 1.0]}, r"save: must be ascending times"),
@@ -191,7 +191,7 @@ def test_samples_settle_each_at_its_own_time():
         ({"start": {"v": [0.0]}}, r"start: 'v' is not a state; there are: u"),
         ({"start": {"u": [0.0, 1.0]}}, r"start: 'u' has shape \(2,\), but needs"),
         ({"start": {"u": [0.0, 1.0, math.inf]}}, r"start: 'u' has a value that is not finite"),
-        ({"noise": Noise(0.1), "tolerance": 1e-6}, r"a run with noise never comes to rest"),
+        ({"noise": Noise(0.1), "resting_speed": 1e-6}, r"a run with noise never comes to rest"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

@@ -52,10 +52,11 @@ def test_measures_of_a_batch_of_one_are_the_errors_of_its_certificate(name: str)
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
 def test_the_state_read_by_an_ideal_instrument_is_better_than_the_circuits_own_reading(form: str) -> None:
     flow = af.flows.capacity(af.Channel(PAPER), form=form)
-    runs = af.ensemble(af.compile(flow), 20, imperfections=af.Imperfections(offset=1e-3), tolerance=1e-9, time_constants=500)
+    given = {"resting_speed": 1e-9, "time_constants": 500}
+    runs = af.ensemble(af.compile(flow), 20, imperfections=af.Imperfections(offset=1e-3), **given)
     found = measures(flow, runs.final)
     assert (found["state_nats"] < found["capacity_nats"]).mean() > 0.8
-    exact = af.ensemble(af.compile(flow), 1, tolerance=1e-9, time_constants=500)
+    exact = af.ensemble(af.compile(flow), 1, **given)
     assert measures(flow, exact.final)["state_nats"][0] < 1e-12
 
 

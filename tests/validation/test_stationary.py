@@ -59,7 +59,7 @@ def test_joint_limit_of_errors_from_few_values():
 def run_of(flow, engine, seed=0):
     averaging = flow.averaging
     circuit = degrade(compile(flow), noise=Noise(0.0, seed, averaging.noise_step))
-    return simulate(netlist(circuit, time_constants=averaging.end), engine=engine, tolerance=1e-9)
+    return simulate(netlist(circuit, time_constants=averaging.end), engine=engine, resting_speed=1e-9)
 
 
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])

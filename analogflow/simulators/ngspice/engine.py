@@ -20,7 +20,7 @@ one of them returns. Newton's steps do not come to rest there within the toleran
 
 
 def run(
-    deck: Deck, *, tolerance: float, time_limit: float, on_progress: Callable[[float], None] | None = None
+    deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None
 ) -> Trajectory:
     """Simulate `deck` to its end, or until the answer settles.
 
@@ -40,7 +40,7 @@ def run(
         vectors=vectors_of(deck),
         end_time=deck.end_time,
         window=window_of(deck),
-        settle=settle_of(deck, tolerance),
+        settle=settle_of(deck, resting_speed),
         blow_up=limit_of(deck),
         growing=states_of(deck),
         tables=deck.tables,
@@ -53,7 +53,7 @@ def run(
     reply = default_session().run(request, time_limit=time_limit, on_progress=progress)
     record = {"engine": "ngspice", "versions": {"ngspice": reply.versions.get("ngspice", "unknown")}}
     try:
-        return trajectory(deck, reply, record, asked=bool(tolerance))
+        return trajectory(deck, reply, record, asked=bool(resting_speed))
     except SimulationFailed:
         if circuit.options:  # what its parts need
             raise
@@ -61,4 +61,4 @@ def run(
         second = default_session().run(looser, time_limit=time_limit, on_progress=progress)
         if second.status == "failed":
             raise
-    return trajectory(deck, second, {**record, "options": _LOOSER}, asked=bool(tolerance))
+    return trajectory(deck, second, {**record, "options": _LOOSER}, asked=bool(resting_speed))

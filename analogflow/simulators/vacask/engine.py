@@ -25,7 +25,7 @@ __all__ = ["run"]
 
 
 def run(
-    deck: Deck, *, tolerance: float, time_limit: float, on_progress: Callable[[float], None] | None = None
+    deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None
 ) -> Trajectory:
     """Simulate `deck` to its end, or until the answer settles.
 
@@ -39,7 +39,7 @@ def run(
     programs = find_programs()
     written = bench(deck, distinct=True)
     loads = compiled(written.modules, programs)
-    watch = _Watch(deck, written, settle_of(deck, tolerance), on_progress)
+    watch = _Watch(deck, written, settle_of(deck, resting_speed), on_progress)
     with tempfile.TemporaryDirectory(prefix="analogflow-") as folder:
         with open(os.path.join(folder, "bench.sim"), "w", encoding="ascii") as file:
             file.write(written.text(loads))
@@ -50,7 +50,7 @@ def run(
         command = [programs.simulator, "--quiet-progress", "--skip-embed", "--skip-postprocess", "--tomlfile", "empty.toml"]
         ended = run_child([*command, "bench.sim"], folder, time_limit=time_limit, what="VACASK", enough=watch.enough)
         reply = watch.judged(ended)
-    return trajectory(deck, reply, {"engine": "vacask", "versions": programs.versions}, asked=bool(tolerance))
+    return trajectory(deck, reply, {"engine": "vacask", "versions": programs.versions}, asked=bool(resting_speed))
 
 
 class _Watch:

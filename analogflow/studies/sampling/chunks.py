@@ -158,7 +158,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
     found = []
     for part in ensemble_chunks(
         circuit, numbers, time_constants=end, imperfections=condition.imperfections, noise=degraded.noise, save=times,
-        tolerance=resting_speed(circuit) if asks else 0.0, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
+        resting_speed=resting_speed(circuit) if asks else 0.0, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     ):  # fmt: skip
         outcomes = list(part.outcomes)
         for k, outcome in enumerate(outcomes):
@@ -203,7 +203,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     deck = netlist(circuit, time_constants=end, largest_step=plan.largest_step)
     speed = plan.resting_speed if asks else 0.0
     try:
-        run = simulate(deck, engine=study.engine, tolerance=speed, time_limit=study.time_limit)
+        run = simulate(deck, engine=study.engine, resting_speed=speed, time_limit=study.time_limit)
     except SimulationFailed as fault:
         run = Trajectory(np.zeros(1), {}, Outcome.FAILED, str(fault))
     reason = (
