@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.compiler import degrade, rebuilt
-from analogflow.families import problem_of
+from analogflow.families import judging_family, problem_of
 from analogflow.families.check import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
 from analogflow.flows import Flow
@@ -21,7 +21,6 @@ from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
 from analogflow.outcome import Outcome
-from analogflow.problems import Attention, Equations
 from analogflow.run_plan import run_plan
 from analogflow.simulators import Ensemble, ensemble, simulate
 from analogflow.solution import Solution, SolveOptions, allowed_error, certificate_of, plain, solve
@@ -116,10 +115,11 @@ def silence(flow: Flow) -> str:
 
     Tokens are a point of a path too, but one at which clusters may have formed, which come back.
     """
-    if flow.end_time is not None and not isinstance(flow.problem, Attention):
+    family = judging_family(problem_of(flow))
+    if flow.end_time is not None and family.groups is None:
         return "It is where a path ends, not where it rests: there is nothing to come back to."
-    if isinstance(flow.problem, Equations) and flow.problem.conserved:
-        return f"A push would change {', '.join(flow.problem.conserved)}, which the flow conserves, and so where it rests."
+    if conserved := family.conserves(problem_of(flow)):
+        return f"A push would change {', '.join(conserved)}, which the flow conserves, and so where it rests."
     return ""
 
 
@@ -206,8 +206,9 @@ def _judged(
 ) -> Judgement:
     """Judgement of ends; `starts`, of one sample, where the answer is a point of a path that started elsewhere."""
     problem = problem_of(flow)
-    if isinstance(problem, Attention) and starts is not None:
-        problem = dataclasses.replace(problem, tokens=starts["x"].reshape(problem.tokens.shape))
+    started = judging_family(problem).started
+    if started is not None and starts is not None:
+        problem = started(problem, starts)
     return judge_runs(problem, finals, tolerance=limit, **path)
 
 
@@ -218,17 +219,13 @@ def _why(name: str, first: Certificate, second: Judgement, lost: NDArray[np.intp
         whose = f"component {', '.join(str(k + 1) for k in lost)}" if len(lost) else "the one that came back"
         return f"It is {whose}{'; failed: ' + ', '.join(failed) if failed else ''}."
     if name == "not applicable":
-        attention = isinstance(flow.problem, Attention)
-        return _NO_CLUSTERS if attention else "The push is within the distance at which two answers count as one."
+        return (
+            judging_family(problem_of(flow)).no_groups
+            or "The push is within the distance at which two answers count as one."
+        )
     if failed:
         return f"Failed: {', '.join(failed)}."
     return f"The second run failed: {', '.join(second.failed(0))}." if name not in PASSES and second.failed(0) else ""
-
-
-_NO_CLUSTERS = (
-    "The clusters in which the two paths end are compared, and none has formed: give the tokens more time, or take the "
-    "answer by its checks alone."
-)
 
 
 def pushed(circuit: Circuit, run: Trajectory, *, delta: float) -> Circuit:
@@ -331,7 +328,7 @@ def restart_classes(
     saved = len(runs.time) > 0
     first = _judged(flow, runs.final, limit, paths=runs.values if saved else None, times=runs.time, end=end)
     # Tokens are held against the path from where each of them started, all else against one answer.
-    alone = isinstance(flow.problem, Attention)
+    alone = judging_family(problem).started is not None
     passed = []
     for part in [slice(k, k + 1) for k in range(len(numbers))] if alone else [slice(None)]:
         finals, paths, begun = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from analogflow.families.check import Held, asked
 from analogflow.families.ends import Ends, for_all, largest
 from analogflow.families.family import Family
 from analogflow.families.judge import Judge
+from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS, attention
 from analogflow.problems import Attention
 from analogflow.reference.attention import AttentionReference, attention_reference
@@ -46,6 +48,22 @@ def _held(
             ("sphere", "every token stays on the sphere", ""),
         ),
     ]
+
+
+_SAME_CLUSTER = 0.9
+"""Cosine from which two tokens belong to one cluster."""
+
+
+def _clusters(flow: Flow, tokens: Array) -> tuple[int, ...]:
+    """For each token the first one of its cluster."""
+    x = tokens.reshape(flow.states["x"].shape)
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    near = x @ x.T > _SAME_CLUSTER
+    return tuple(int(np.argmax(row)) for row in near)
+
+
+def _started(problem: Attention, starts: Mapping[str, Array]) -> Attention:
+    return dataclasses.replace(problem, tokens=starts["x"].reshape(problem.tokens.shape))
 
 
 def _answer(problem: Attention, reference: AttentionReference, run: Trajectory) -> dict[str, Any]:
@@ -96,6 +114,12 @@ ATTENTION = Family(
     primary="tokens",
     unlisted="",
     held=_held,
+    started=_started,
+    groups=_clusters,
+    no_groups=(
+        "The clusters in which the two paths end are compared, and none has formed: give the tokens more time, or take the "
+        "answer by its checks alone."
+    ),
     answer=_answer,
     exact=_exact,
     judge=_judge,

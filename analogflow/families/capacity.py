@@ -12,7 +12,7 @@ from scipy.special import xlogy
 
 from analogflow.errors import BadInput
 from analogflow.families.check import Held, asked
-from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
+from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest, pushed_shares
 from analogflow.families.family import Family
 from analogflow.families.judge import Judge
 from analogflow.flows.capacity import FORMS, capacity
@@ -76,11 +76,11 @@ def _worth(channel: Channel, reference: CapacityReference | None, z: Array) -> W
     information, pressure = _information(channel.transition[rows], shares)
     if reference is None or channel.cost is None or channel.cost_limit is None:
         pressure = pressure - information[:, None]
-        return Worth(information, pressure, np.maximum(pressure.max(axis=1), 0))
+        return Worth(information, pressure, np.maximum(pressure.max(axis=1), 0), rows)
     dear = reference.price * channel.cost[rows]
     value = information - shares @ dear
     pressure = pressure - dear - value[:, None]
-    return Worth(value, pressure, pressure.max(axis=1) + reference.price * channel.cost_limit - shares @ dear)
+    return Worth(value, pressure, pressure.max(axis=1) + reference.price * channel.cost_limit - shares @ dear, rows)
 
 
 def _held(
@@ -169,6 +169,7 @@ CAPACITY = Family(
     answer=_answer,
     exact=_exact,
     worth=_worth,
+    pushed=pushed_shares,
     slowest=_slowest,
     why_slow=_why_slow,
     judge=_judge,

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAILED", "PASSED", "UNDECIDED", "Check", "Held", "asked"]
+__all__ = ["FAILED", "PASSED", "UNCERTIFIED", "UNDECIDED", "Check", "Held", "asked"]
 
 Array = NDArray[np.float64]
 
-PASSED, FAILED, UNDECIDED = "passed", "failed", "too few samples to tell"
-"""What a check can find. The third is no pass: the check could not have failed by the accuracy asked for."""
+PASSED, FAILED, UNDECIDED, UNCERTIFIED = "passed", "failed", "too few samples to tell", "not certified"
+"""What a check can find. Only the first is a pass: the third could not have failed by the accuracy asked for, and for the
+fourth there is nothing exact to hold a run against."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Check:
     name : str
     passed : bool
     detail : str
-    verdict : {"passed", "failed", "too few samples to tell"}
+    verdict : {"passed", "failed", "too few samples to tell", "not certified"}
         The first two as `passed` says, if not given.
     """
 

@@ -38,6 +38,10 @@ def _no_reason(problem: Any, slowest: float) -> str:
     return ""
 
 
+def _nowhere(flow: Flow, name: str, end: Any, direction: Any, delta: float) -> None:
+    return None
+
+
 def _no_size(problem: Any) -> int:
     return 0
 
@@ -113,6 +117,16 @@ class Family:
         the largest magnitude of each, or 1 where that is up to two decades less, if not given.
     worth : callable, optional
         ``worth(problem, reference, distributions)``: the `Worth` of answers that are distributions.
+    pushed : callable
+        ``pushed(flow, state, end, direction, delta)``: where a restart begins that is a share δ away from an end, shape
+        (samples, size), along normal numbers; None where the flow's manifolds say so.
+    started : callable, optional
+        ``started(problem, starts)``: the problem whose path starts elsewhere; without it all paths have one answer.
+    groups : callable, optional
+        ``groups(flow, answer)``: the group of each part of an answer. Restarts then compare groups, not numbers, also of an
+        answer that is a point of a path.
+    no_groups : str
+        What is said where each part is alone.
     slowest : callable, optional
         ``slowest(problem)``: slowest rate at the answer, per τ, or 0 where the reference knows of none. A family that has
         this is one whose checks hold an answer against its limit, so that a run may end before it rests.
@@ -155,6 +169,10 @@ class Family:
     held_as_law: Callable[[Any, Any, Trajectory, float, float], tuple[Any, ...]] | None = None
     sizes: Callable[[Any, Array], Array] = sizes_of
     worth: Callable[[Any, Any, Array], Worth] | None = None
+    pushed: Callable[[Flow, str, Array, Array, float], Array | None] = _nowhere
+    started: Callable[[Any, Mapping[str, Array]], Any] | None = None
+    groups: Callable[[Flow, Array], tuple[int, ...]] | None = None
+    no_groups: str = ""
     slowest: Callable[[Any], float] | None = None
     why_slow: Callable[[Any, float], str] = _no_reason
     judge: Callable[[Any], Judge] | None = _unsaid
@@ -165,7 +183,9 @@ class Family:
 
     def __post_init__(self) -> None:
         for name, said in _ORDINARY.items():
-            if getattr(self, name) is _unsaid:
+            given = getattr(self, name)
+            # A copy with other fields is asked itself, not what it was copied from.
+            if given is _unsaid or (isinstance(given, functools.partial) and given.func is said):
                 object.__setattr__(self, name, functools.partial(said, self))
 
     def __repr__(self) -> str:

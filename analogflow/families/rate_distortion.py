@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families.check import Held, asked
-from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
+from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest, pushed_shares
 from analogflow.families.family import Family
 from analogflow.families.judge import Judge
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
@@ -150,6 +150,7 @@ RATE_DISTORTION = Family(
     answer=_answer,
     exact=_exact,
     worth=_worth,
+    pushed=pushed_shares,
     slowest=lambda problem: rate_distortion_relaxation(problem).slowest,
     why_slow=_why_slow,
     judge=_judge,

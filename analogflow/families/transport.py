@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from analogflow.families.check import Held, asked
 from analogflow.families.ends import Ends, largest
 from analogflow.families.family import Family
 from analogflow.families.judge import Judge
+from analogflow.flows import Flow
 from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport
 from analogflow.reference.transport import TransportReference, transport_certificate, transport_reference
@@ -80,6 +82,14 @@ def _held(
     ]
 
 
+def _pushed(flow: Flow, name: str, end: Array, direction: Array, delta: float) -> Array:
+    """Potentials start anew, at random, and what the problem cools with where it started."""
+    if name not in ("g", "u"):
+        return np.array(np.broadcast_to(flow.states[name].ravel(), end.shape))
+    scale = float(np.ptp(flow.constants["C"])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
+    return 0.5 * scale * (2 * ndtr(direction) - 1)
+
+
 def _answer(problem: Transport, reference: TransportReference, run: Trajectory) -> dict[str, Any]:
     return {"plan": run.final("plan").reshape(problem.cost.shape).tolist(), "cost": float(run.final("cost")[0])}
 
@@ -138,6 +148,7 @@ TRANSPORT = Family(
     primary="plan",
     unlisted="",
     held=_held,
+    pushed=_pushed,
     ended="settled",
     answer=_answer,
     exact=_exact,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
-from analogflow.families.check import FAILED, PASSED, UNDECIDED
+from analogflow.families.check import FAILED, PASSED, UNCERTIFIED, UNDECIDED
 from analogflow.solution import Solution
 from analogflow.validation import Agreement, Budget
 
@@ -93,7 +93,7 @@ def budget_tables(budget: Budget) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-_COLOURS = {PASSED: "green", FAILED: "bold red", UNDECIDED: "bold yellow"}
+_COLOURS = {PASSED: "green", FAILED: "bold red", UNDECIDED: "bold yellow", UNCERTIFIED: "bold yellow"}
 
 _EXACT = 1e-12
 _MOST_BITS = 24.0

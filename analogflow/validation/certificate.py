@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from analogflow.families import judging_family
-from analogflow.families.check import FAILED, UNDECIDED, Check
+from analogflow.families.check import FAILED, UNCERTIFIED, UNDECIDED, Check
 from analogflow.families.references import reference_for
 from analogflow.families.stationary import ACCURACY
 from analogflow.trajectory import Trajectory
@@ -59,7 +60,7 @@ class Certificate:
         """All checks in a line: those that failed, and those that could not tell, by their names."""
         said = [
             f"{verdict}: {', '.join(names)}"
-            for verdict in (FAILED, UNDECIDED)
+            for verdict in (FAILED, UNDECIDED, UNCERTIFIED)
             if (names := [check.name for check in self.checks if check.verdict == verdict])
         ]
         return "; ".join(said) or "all checks passed"
@@ -82,11 +83,15 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6, accuracy:
     Raises
     ------
     BadInput
-        There is no reference for this kind of problem.
+        No family knows this kind of problem. Of a family without a reference nothing is certified, and the checks say so.
     """
     family = judging_family(problem)
     reference = reference_for(problem, float(run.time[-1]))
     ended = Check(family.ended, run.outcome.ok, f"{run.outcome.value} {run.detail}".strip())
+    if reference is None:
+        shown = family.flow(problem).shows
+        nothing = Check("the answer is known", False, f"the family {family.name} has no exact reference.", UNCERTIFIED)
+        return Certificate({shown: run.final(shown).tolist()}, {}, math.nan, {}, (ended, nothing))
     if family.held_as_law is not None and family.law(problem):
         answer, errors, others = family.held_as_law(problem, reference, run, tolerance, accuracy or ACCURACY)
     else:

@@ -55,9 +55,12 @@ def errors_of(
 ) -> dict[str, Array]:
     """The same for what a flow solves: a problem, or a flow that has none."""
     finals = {name: np.asarray(value, dtype=float) for name, value in finals.items()}
+    family = judging_family(problem)
+    if family.reference is None:
+        return {family.primary: np.full(len(next(iter(finals.values()))), np.nan)}
     along = {name: value[:, None] for name, value in finals.items()} if paths is None else paths
     with np.errstate(all="ignore"):
-        found = judging_family(problem).errors(problem, reference_for(problem, end), Ends(finals, along, times, end))
+        found = family.errors(problem, reference_for(problem, end), Ends(finals, along, times, end))
     return {name: np.asarray(value, dtype=float) for name, value in found.items()}
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, softmax
+from scipy.special import softmax
 
 from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.check import UNDECIDED
 from analogflow.flows import Flow, Simplex, Sphere
 from analogflow.noise import RESTARTS, standard_normal
-from analogflow.problems import Attention, Channel
 from analogflow.validation.measures import worth_of
 
 __all__ = ["DELTA", "PASSES", "TOLERANCE", "VERDICTS", "Ends", "Verdict", "judge", "lost_support", "perturbed", "worth"]
@@ -48,9 +48,6 @@ TOLERANCE = 1e-3
 
 _DEAD = 1e-2
 """Part of its fair share below which a component has died out."""
-
-_SAME_CLUSTER = 0.9
-"""Cosine from which two tokens belong to one cluster."""
 
 
 def perturbed(
@@ -87,30 +84,24 @@ def perturbed(
     sizes = np.cumsum([0, *(start.size for start in flow.states.values())])
     drawn = standard_normal(seed, numbers, RESTARTS, int(sizes[-1]))
     on = {kept.state: kept for kept in flow.keeps}
-    shares = flow.family in ("capacity", "rate-distortion")
+    family = judging_family(problem_of(flow))
     for (name, start), first in zip(flow.states.items(), sizes, strict=False):
         direction = drawn[:, first : first + start.size]
         end = np.asarray(ends[name], dtype=float)
         own = np.broadcast_to(start.ravel(), end.shape)
         kept = on.get(name)
-        if isinstance(kept, Simplex):
+        if (own_way := family.pushed(flow, name, end, direction, delta)) is not None:
+            starts[name] = own_way
+        elif isinstance(kept, Simplex):
             whole = np.clip(end, 0.0, None)
             whole = whole / np.where(whole.sum(1, keepdims=True) > 0, whole.sum(1, keepdims=True), 1.0)
             used = np.broadcast_to(start.ravel() > 0, end.shape)  # an input that is not available stays out
             starts[name] = (1 - delta) * whole + delta * softmax(np.where(used, direction, -np.inf), axis=1)
             starts[name] /= starts[name].sum(1, keepdims=True)
-        elif shares and name == "u":
-            logs = np.log((1 - delta) * softmax(end, axis=1) + delta * softmax(direction, axis=1))
-            starts[name] = logs - logs.mean(1, keepdims=True)
         elif isinstance(kept, Sphere):
             # Where the answer is a point of a path, it is the path's start that is turned.
             turned = (end if flow.end_time is None else own) + delta * direction / np.sqrt(kept.dimension)
             starts[name] = np.stack([np.ravel(kept.project(row.reshape(start.shape))) for row in turned])
-        elif flow.family == "transport" and name in ("g", "u"):
-            scale = float(np.ptp(flow.constants["C"])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
-            starts[name] = 0.5 * scale * (2 * ndtr(direction) - 1)
-        elif flow.family == "transport":
-            starts[name] = own.copy()
         else:
             starts[name] = end + delta * np.maximum(1.0, abs(end)) * np.where(direction < 0, -1.0, 1.0)
     return starts
@@ -131,9 +122,9 @@ def lost_support(flow: Flow, answers: Array, limit: float) -> NDArray[np.bool_]:
     lost, found = np.zeros(answers.shape, dtype=bool), worth_of(flow.problem, answers)
     if found is None:
         return lost
-    used = np.ones(answers.shape[1], dtype=bool)
-    if isinstance(flow.problem, Channel) and found.pressure.shape[1] < answers.shape[1]:
-        used = flow.problem.available
+    used: NDArray[Any] = np.ones(answers.shape[1], dtype=bool)
+    if found.of is not None and found.pressure.shape[1] < answers.shape[1]:
+        used = found.of
     with np.errstate(invalid="ignore"):
         lost[:, used] = (answers[:, used] < _DEAD / answers.shape[1]) & (found.pressure > limit)
     return lost
@@ -183,16 +174,17 @@ def judge(
     first, second = before.answers, after.answers
     gain = worth(flow, second) - worth(flow, first)
     fair = _DEAD / first.shape[1]
-    near = tolerance * judging_family(problem_of(flow)).sizes(flow.problem, first)
+    family = judging_family(problem_of(flow))
+    near = tolerance * family.sizes(flow.problem, first)
     with np.errstate(invalid="ignore"):
         same = abs(second - first).max(axis=1) <= near
         equal = abs(gain) <= tolerance
         revived = ((first < fair) & (second > np.maximum(fair, first + tolerance))).any(axis=1)
     lost = lost_support(flow, first, limit).any(axis=1) | (after.ok & ~same & revived & (gain > tolerance**2))
     idle = np.zeros(len(first), dtype=bool) if moved is None else ~(moved > near)
-    if isinstance(flow.problem, Attention):
-        pairs = [(_clusters(a, flow), _clusters(b, flow)) for a, b in zip(first, second, strict=True)]
-        (start,) = (_clusters(value.ravel(), flow) for value in flow.states.values())
+    if groups := family.groups:
+        pairs = [(groups(flow, a), groups(flow, b)) for a, b in zip(first, second, strict=True)]
+        start = groups(flow, flow.states[flow.answer].ravel())
         alone = tuple(range(len(start)))
         idle = np.array([a == start or alone in (a, b) for a, b in pairs])
         same = np.array([a == b for a, b in pairs])
@@ -202,15 +194,6 @@ def judge(
         ["not settled", "support lost", "wrong answer", "not applicable", "not settled", "confirmed", "other optimum"],
         "not settled",
     )
-
-
-def _clusters(tokens: Array, flow: Flow) -> tuple[int, ...]:
-    """For each token the first one of its cluster."""
-    (shape,) = (value.shape for value in flow.states.values())
-    x = tokens.reshape(shape)
-    x = x / np.linalg.norm(x, axis=1, keepdims=True)
-    near = x @ x.T > _SAME_CLUSTER
-    return tuple(int(np.argmax(row)) for row in near)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
