@@ -9,7 +9,6 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.compiler import degrade, rebuilt
 from analogflow.families import judging_family, problem_of
@@ -23,6 +22,7 @@ from analogflow.notebook import shown
 from analogflow.outcome import Outcome
 from analogflow.run_plan import run_plan
 from analogflow.simulators import Ensemble, ensemble, simulate
+from analogflow.simulators.ensemble import EnsembleOptions
 from analogflow.solution import Solution, SolveOptions, allowed_error, certificate_of, plain, solve
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate
@@ -270,14 +270,9 @@ def restart_classes(
     circuit: Circuit,
     runs: Ensemble,
     *,
-    time_constants: float = 60.0,
-    imperfections: Imperfections | None = None,
-    noise: Noise | None = None,
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
     accuracy: float | None = None,
-    resting_speed: float = 0.0,
-    step_accuracy: float = 1e-7,
 ) -> NDArray[np.str_]:
     """Verdict on every sample of an ensemble of the block engine, by one further ensemble.
 
@@ -286,18 +281,12 @@ def restart_classes(
     circuit : Circuit
         As `compile` returned it.
     runs : Ensemble
-        What `ensemble` made of it with these imperfections, noise and time: each restart plays its sample's own noise and
-        deviations, so that the two ends of a circuit that forgets its start meet.
-    time_constants, imperfections, noise
-        As for `ensemble`.
+        What `ensemble` made of it. Each restart is asked for the same, and plays its sample's own noise and deviations, so
+        that the two ends of a circuit that forgets its start meet.
     delta, tolerance : float
         As for `verify`.
     accuracy : float, optional
         Largest error that the checks of both ends let pass; that of `solve` if not given.
-    resting_speed : float
-        Restarts end where their answers move by less than this per τ; 0 runs all to the end.
-    step_accuracy : float
-        As for `ensemble`.
 
     Returns
     -------
@@ -305,21 +294,18 @@ def restart_classes(
         Names of `VERDICTS`. Where the answer is a law, each restart plays noise of its own, and the laws must agree; `runs`
         has saved times then.
     """
-    flow, noise = circuit.flow, noise or Noise(0.0)
+    flow, noise = circuit.flow, runs.asked.get("noise") or Noise(0.0)
     numbers = runs.samples.tolist()
     ends = {name: runs.final[name] for name in flow.states}
     starts = perturbed(flow, ends, delta=delta, seed=noise.seed, samples=numbers)
     finite = np.all([np.isfinite(value).all(axis=1) for value in starts.values()], axis=0)
     safe = {name: np.where(finite[:, None], value, flow.states[name].ravel()) for name, value in starts.items()}
-    if flow.averaging is not None:
-        noise = dataclasses.replace(noise, chain=1)
-    again = ensemble(
-        circuit, numbers, time_constants=time_constants, imperfections=imperfections, noise=noise, start=safe,
-        save=np.union1d(0.0, runs.time) if flow.averaging is None else runs.time, resting_speed=resting_speed,
-        step_accuracy=step_accuracy,
-    )  # fmt: skip
+    played = noise if flow.averaging is None else dataclasses.replace(noise, chain=1)
+    saved_times = np.union1d(0.0, runs.time) if flow.averaging is None else runs.time
+    asked: EnsembleOptions = {**runs.asked, "noise": played, "start": safe, "save": saved_times}
+    again = ensemble(circuit, numbers, **asked)
     problem = problem_of(flow)
-    degraded = degrade(circuit, imperfections, noise=noise, values=preferred)
+    degraded = degrade(circuit, runs.asked.get("imperfections"), noise=played, values=preferred)
     limit = allowed_error(degraded, accuracy)
     if flow.averaging is not None:
         sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))

@@ -71,7 +71,7 @@ def lost(make: Any, problems: list[Any], state: str) -> np.ndarray:
         circuit = af.compile(make(problem))
         starts = without(circuit.flow.states[state].size)
         runs = af.ensemble(circuit, len(starts), start={state: starts}, time_constants=LONG)
-        verdicts.append(af.restart_classes(circuit, runs, time_constants=LONG))
+        verdicts.append(af.restart_classes(circuit, runs))
     return np.concatenate(verdicts)
 
 
@@ -81,7 +81,7 @@ def sound(make: Any, problems: list[Any], noise: float) -> np.ndarray:
     for problem in problems:
         circuit, played = af.compile(make(problem)), af.Noise(noise, 3)
         runs = af.ensemble(circuit, 4, noise=played, time_constants=LONG)
-        verdicts.append(af.restart_classes(circuit, runs, noise=played, time_constants=LONG))
+        verdicts.append(af.restart_classes(circuit, runs))
     return np.concatenate(verdicts)
 
 
@@ -195,7 +195,7 @@ def noisy() -> str:
         for sigma in SIGMAS:
             noise = af.Noise(sigma, 1)
             runs = af.ensemble(circuit, NOISY, noise=noise, time_constants=60.0, step_accuracy=1e-5)
-            verdicts = af.restart_classes(circuit, runs, noise=noise, time_constants=60.0, step_accuracy=1e-5)
+            verdicts = af.restart_classes(circuit, runs)
             with np.errstate(all="ignore"):
                 wrong = ~(gaps(problem, runs.final[circuit.flow.answer]) <= LIMIT)
             passes = np.isin(verdicts, PASSES)

@@ -200,7 +200,7 @@ def test_one_version_everywhere() -> None:
 
 
 MOST_PARAMETERS = 7
-KNOBS = {"ensemble_chunks", "restart_classes"}
+KNOBS = {"ensemble_chunks"}
 """Functions whose every argument is a knob of its own, documented in one place."""
 
 

@@ -32,6 +32,21 @@ MEMORY = 2.0**29
 """Bytes that the samples under way may take together unless another number is given."""
 
 
+class EnsembleOptions(TypedDict, total=False):
+    """Options of `ensemble_chunks`, where another verb passes them on; that alone knows what they are if not given."""
+
+    time_constants: float
+    imperfections: Imperfections | None
+    noise: Noise | None
+    start: Mapping[str, Array] | None
+    save: Sequence[float] | Array
+    resting_speed: float
+    step_accuracy: float
+    memory: float
+    only: Collection[str] | None
+    on_progress: Callable[[float], None] | None
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ensemble:
     """States and observables of many samples.
@@ -51,6 +66,8 @@ class Ensemble:
     outcomes : tuple of Outcome, length n
     record : mapping
         Seed and parameters.
+    asked : mapping
+        Its options but for starts and saved times: a further ensemble with these plays the same in the same circuits.
     """
 
     samples: NDArray[np.intp]
@@ -60,6 +77,7 @@ class Ensemble:
     end: Array
     outcomes: tuple[Outcome, ...]
     record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    asked: EnsembleOptions = dataclasses.field(default_factory=EnsembleOptions)
 
     def __post_init__(self) -> None:
         for array in (self.samples, self.time, self.end, *self.values.values(), *self.final.values()):
@@ -91,21 +109,6 @@ class Ensemble:
         return f"Ensemble({len(self.samples)} samples of {', '.join(self.final)}: {ended})"
 
 
-class EnsembleOptions(TypedDict, total=False):
-    """Options of `ensemble_chunks`, where another verb passes them on; that alone knows what they are if not given."""
-
-    time_constants: float
-    imperfections: Imperfections | None
-    noise: Noise | None
-    start: Mapping[str, Array] | None
-    save: Sequence[float] | Array
-    resting_speed: float
-    step_accuracy: float
-    memory: float
-    only: Collection[str] | None
-    on_progress: Callable[[float], None] | None
-
-
 def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[EnsembleOptions]) -> Ensemble:
     """All samples of an ensemble at once; options and exceptions are those of `ensemble_chunks`."""
     chunks = list(ensemble_chunks(circuit, samples, **options))
@@ -118,6 +121,7 @@ def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[E
         np.concatenate([chunk.end for chunk in chunks]),
         tuple(outcome for chunk in chunks for outcome in chunk.outcomes),
         first.record,
+        first.asked,
     )
 
 
@@ -184,6 +188,10 @@ def ensemble_chunks(
         raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), noise.step if len(probe.streams) else np.inf)
     size = _samples_in(memory, probe, noise, time_constants, len(times), stiff=method is IMPLICIT)
+    asked: EnsembleOptions = {
+        "time_constants": time_constants, "imperfections": imperfections, "noise": noise, "resting_speed": resting_speed,
+        "step_accuracy": step_accuracy, "memory": memory, "only": only,
+    }  # fmt: skip
     record = {"seed": noise.seed, "noise": noise.sigma, "noise_step": noise.step, "imperfections": str(imperfections)}
     for first in range(0, len(numbers), size):
         some = numbers[first : first + size]
@@ -199,7 +207,7 @@ def ensemble_chunks(
             drive=drive, rests=circuit.flow.rests,
             tolerances=tolerances_of(circuit, step_accuracy, resting_speed), on_progress=progress,
         )  # fmt: skip
-        yield _result(circuit, field, drive, walked, np.array(some), times, asked=bool(resting_speed), record=record)
+        yield _result(circuit, field, drive, walked, np.array(some), times, asked=asked, record=record)
 
 
 def _numbers(samples: int | Sequence[int]) -> Sequence[int]:
@@ -281,10 +289,10 @@ def _result(
     samples: NDArray[np.intp],
     times: Array,
     *,
-    asked: bool,
+    asked: EnsembleOptions,
     record: Mapping[str, Any],
 ) -> Ensemble:
-    rest = Outcome.NOT_SETTLED if asked else Outcome.COMPLETED
+    rest = Outcome.NOT_SETTLED if asked.get("resting_speed") else Outcome.COMPLETED
     flags = zip(walked.failed, walked.stuck, walked.settled, strict=True)
     outcomes = tuple(
         Outcome.BLEW_UP if failed else Outcome.STUCK if stuck else Outcome.SETTLED if settled else rest
@@ -294,4 +302,4 @@ def _result(
     final = in_flow_units(circuit, field.observables(walked.final, walked.final_noise))
     values = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]} if rows else {}
     values = in_flow_units(circuit, values) if values else {}
-    return Ensemble(samples, times, values, final, walked.end, outcomes, record)
+    return Ensemble(samples, times, values, final, walked.end, outcomes, record, asked)

@@ -119,4 +119,4 @@ def test_a_rest_whose_reference_is_not_known_passes_nowhere(monkeypatch: pytest.
     assert [c.name for c in certify(problem, solution.run).checks if not c.passed] == ["the reference itself is known"]
     circuit = solution.circuit
     runs = af.ensemble(circuit, 2, time_constants=60)
-    assert af.restart_classes(circuit, runs, time_constants=60).tolist() == ["wrong answer"] * 2
+    assert af.restart_classes(circuit, runs).tolist() == ["wrong answer"] * 2

@@ -91,7 +91,7 @@ def test_planted_support_losses_are_caught(channels):
         circuit = af.compile(af.flows.capacity(channel, form="replicator"))
         starts = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0], [0.0, 0.9, 0.1], [0.2, 0.0, 0.8]])
         lost = af.ensemble(circuit, 5, start={"z": starts[:5]}, time_constants=200)
-        verdicts.append(af.restart_classes(circuit, lost, time_constants=200))
+        verdicts.append(af.restart_classes(circuit, lost))
     assert len(np.concatenate(verdicts)) >= 70
     assert (np.concatenate(verdicts) == "support lost").all()
 
@@ -105,7 +105,7 @@ def test_sound_runs_are_not_blamed(channels, form, noise):
     for channel in channels if noise == 0 else channels[::3]:
         circuit = af.compile(af.flows.capacity(channel, form=form))
         runs = af.ensemble(circuit, 8, noise=af.Noise(noise, 3), time_constants=200)
-        verdicts.append(af.restart_classes(circuit, runs, noise=af.Noise(noise, 3), time_constants=200))
+        verdicts.append(af.restart_classes(circuit, runs))
     found = np.concatenate(verdicts)
     assert (found == "support lost").sum() == 0
     assert (found == "confirmed").mean() > 0.97
@@ -182,7 +182,7 @@ def test_no_noisy_answer_passes_with_a_gap_above_the_limit(family, form):
     for sigma in (0.01,) if form == "gibbs" else (0.05, 0.1) if family == "capacity" else (0.1,):
         noise = af.Noise(sigma, 1)
         runs = af.ensemble(circuit, 16, noise=noise, time_constants=60.0, step_accuracy=1e-5)
-        verdicts = af.restart_classes(circuit, runs, noise=noise, time_constants=60.0, step_accuracy=1e-5)
+        verdicts = af.restart_classes(circuit, runs)
         for answer, verdict in zip(runs.final[circuit.flow.answer], verdicts, strict=True):
             gap, pressure = exact_gap(problem, answer) if np.isfinite(answer).all() and answer.max() > 0 else (np.inf, [])
             if not gap <= 0.05:
@@ -244,8 +244,23 @@ def test_a_second_end_is_judged_with_its_path(monkeypatch):
 
     monkeypatch.setattr(verification, "judge_runs", judged)
     runs = af.ensemble(circuit, 2, time_constants=60, save=np.linspace(0, 60, 9))
-    assert af.restart_classes(circuit, runs, time_constants=60).tolist() == ["confirmed", "not settled"]
+    assert af.restart_classes(circuit, runs).tolist() == ["confirmed", "not settled"]
     assert seen == [(2, 9, 3), (2, 9, 3)]
+
+
+def test_restarts_are_asked_for_what_their_runs_were_asked_for(monkeypatch):
+    circuit, asked, real = af.compile(af.flows.capacity(PAPER)), [], verification.ensemble
+    given = {"time_constants": 7.0, "noise": af.Noise(0.01, 3), "imperfections": af.Imperfections(mismatch=0.02),
+             "step_accuracy": 1e-4, "only": list(circuit.graph)[:3]}  # fmt: skip
+    runs = af.ensemble(circuit, [4, 9], **given)
+
+    def recorded(circuit, samples, **options):
+        asked.append(options)
+        return real(circuit, samples, **options)
+
+    monkeypatch.setattr(verification, "ensemble", recorded)
+    af.restart_classes(circuit, runs)
+    assert {name: asked[0][name] for name in given} == given
 
 
 def test_before_clusters_form_a_restart_of_tokens_says_nothing(capsys):

@@ -184,12 +184,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
         elif study.verify:
-            rows["verdict"] = restart_classes(
-                circuit, dataclasses.replace(part, outcomes=tuple(outcomes)), time_constants=end,
-                imperfections=condition.imperfections, noise=degraded.noise,
-                resting_speed=resting_speed(circuit) if asks else 0.0,
-                step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
-            )  # fmt: skip
+            rows["verdict"] = restart_classes(circuit, dataclasses.replace(part, outcomes=tuple(outcomes)))
         found.append(rows)
     return found
 
