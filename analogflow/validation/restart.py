@@ -175,7 +175,9 @@ def judge(
     gain = worth(flow, second) - worth(flow, first)
     fair = _DEAD / first.shape[1]
     family = judging_family(problem_of(flow))
-    near = tolerance * family.sizes(flow.problem, first)
+    begun = flow.states[flow.answer] if flow.answer in flow.states else flow.observe(flow.answer)
+    # What comes to rest at 0 has the size that it started with.
+    near = tolerance * family.sizes(flow.problem, np.maximum(abs(first), abs(np.ravel(begun))))
     with np.errstate(invalid="ignore"):
         same = abs(second - first).max(axis=1) <= near
         equal = abs(gain) <= tolerance

@@ -356,3 +356,9 @@ def test_verify_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert VERDICTS["confirmed"][:30] in capsys.readouterr().out
     assert main(["verify", "capacity", "d.json", "--engine", "block", "--delta", "1.5"]) == 2
     assert "is not a share between 0 and 1" in capsys.readouterr().err
+
+
+def test_what_comes_to_rest_at_zero_comes_back_to_it():
+    """Its size is that of its start: beside what is left of a state that decays, nothing is near."""
+    problem = af.Equations(states={"x": 1.0, "y": [0.5, 0.2]}, equations={"x": "-x", "y": "x - y"})
+    assert af.verify(problem, engine="block").verdict.name == "confirmed"
