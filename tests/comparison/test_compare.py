@@ -75,6 +75,7 @@ def test_a_noisy_network_is_compared_by_its_law():
     assert "noise grows as cosh" in found["euler-maruyama"].note
 
 
+@pytest.mark.slow
 def test_the_circuit_of_a_noisy_network_is_averaged():
     noisy = Hopfield(U=[[0.2]], I=[0.5], temperature=0.2)
     row = af.compare(noisy, only=["ideal:relaxation"], accuracy=0.2)["ideal:relaxation"]
@@ -250,6 +251,7 @@ def test_noise_and_deviations_reach_the_circuits():
     assert judge_of(PAPER).error(exact.run.final("z")) == pytest.approx(clean.delivered, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_growth_is_measured_on_both_sides(tmp_path, capsys):
     figure = str(tmp_path / "s.svg")
     assert main(["compare", "capacity", "--scaling", "--sizes", "3,5,9", "--json", "--figure", figure]) == 0

@@ -113,7 +113,7 @@ def test_the_board_that_a_chaotic_flow_fits_is_suggested():
 @pytest.mark.parametrize(
     "board, ends",
     [
-        ("that", (8.0, 20.0)),
+        pytest.param("that", (8.0, 20.0), marks=pytest.mark.slow),
         *(pytest.param(b, (6.0, 8.0, 13.0, 20.0, 40.0), marks=pytest.mark.slow) for b in ("that", "hcdcv2", "generic")),
     ],
 )

@@ -67,7 +67,9 @@ def farthest(found, states):
     return float((abs(found - states).max(axis=1) / abs(states).max(axis=1)).max())
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("jerk", "henon_heiles") else n for n in FLOWS]
+)
 def test_the_vendors_simulator_follows_the_right_path(name, capsys):
     until, limit = FLOWS[name]
     flow, configuration, seconds, readout = laid_out(name)

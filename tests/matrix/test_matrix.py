@@ -102,7 +102,8 @@ COSTLY = ("budget", "compare", "report", "study with mismatch")
 def cell(family, name, form, technology, engine, verb, first):
     single = name == next(iter(PROBLEMS[family]))
     ideal = technology == "ideal" and (first or verb in SHOWING or verb == "solve") and (single or verb not in COSTLY)
-    quick = engine == "block" and (ideal or (first and single and verb == "draw"))
+    brief = name != "law of a saturating network" or verb in SHOWING
+    quick = engine == "block" and brief and (ideal or (first and single and verb == "draw"))
     # What only shows a circuit has no engine, and comparing chooses forms, technologies and engines itself.
     idle = (engine != "block" and verb in SHOWING) or (
         verb in ("map", "compare") and (technology, engine) != ("ideal", "block")

@@ -170,9 +170,8 @@ def test_engines_restart_samples_alike(engine: str) -> None:
     assert rows_of(study)["verdict"].tolist() == ["confirmed"] * 2
 
 
-@pytest.mark.parametrize(
-    ("mismatch", "verdict"), [pytest.param(0.01, "confirmed", marks=pytest.mark.slow), (0.3, "wrong answer")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("mismatch", "verdict"), [(0.01, "confirmed"), (0.3, "wrong answer")])
 def test_laws_are_confirmed_by_a_second_chain_where_both_are_right(mismatch: float, verdict: str) -> None:
     """Chains of parts that are 30 % off agree with each other alone."""
     problem = af.Hopfield([[0.1]], [0.5], gain_v=[[1]], gain_h=[[1]], activation="linear", temperature=0.2)
