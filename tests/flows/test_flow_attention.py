@@ -174,7 +174,8 @@ def test_large_problems_compile_to_a_mended_graph_and_keep_the_sphere():
     rng = np.random.default_rng(0)
     matrices = rng.normal(size=(2, 10, 10))
     flow = attention(Attention(uniform_tokens(500, 10, seed=1), matrices[0], matrices[1], 5.0, time=0.2))
-    graph, note = stabilise_pass(flow.graph(), flow.keeps, gauge="", mend=True, end_time=flow.end_time)
+    orbit = nominal_orbit(flow.graph(), flow.keeps, end_time=flow.end_time)
+    graph, note = stabilise_pass(flow.graph(), flow.keeps, orbit, gauge="", mend=True)
     assert "added" in note
     run = integrate(graph, 0.2)
     x = run.final("x").reshape(500, 10)
