@@ -31,6 +31,7 @@ def _nothing(problem: Any) -> tuple[str, ...]:
 
 
 def _unsaid(*_: Any) -> Any:
+    """Mark of a field that a family leaves open; `Family` fills it in when it is made, so that it is never called."""
     raise NotImplementedError
 
 

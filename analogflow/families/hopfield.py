@@ -105,13 +105,7 @@ def _law(
         allowed += KNOTS_TAKE * knots
     gaps = reference.gap, reference.gap
     checks = list(law_checks(law, reference.mean, expected, accuracy=accuracy, allowed=allowed, gaps=gaps))
-    errors = {
-        "mean": float(abs(law.mean - reference.mean).max()),
-        "covariance": float(abs(law.covariance - reference.covariance).max()),
-        "mean_standard_error": float(law.mean_error.max()),
-        "covariance_standard_error": float(law.covariance_error.max()),
-        "effective_samples": law.covariance_effective,
-    }
+    errors = law.errors(reference.mean, reference.covariance)
     if problem.activation == "linear":
         quadratic = 2 * (_energies(problem, law.values) - energy(problem, reference.mean)) / problem.temperature
         shared = average(quadratic[:, None])

@@ -128,13 +128,7 @@ def _law(
     end = float(run.time[-1])
     law = law_of(run, problem.variables, skipped=min(0.05 * end, end))
     answer = {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}
-    errors = {
-        "mean": float(abs(law.mean - exact.mean).max()),
-        "covariance": float(abs(law.covariance - exact.covariance).max()),
-        "mean_standard_error": float(law.mean_error.max()),
-        "covariance_standard_error": float(law.covariance_error.max()),
-        "effective_samples": law.covariance_effective,
-    }
+    errors = law.errors(exact.mean, exact.covariance)
     # Knots are spread by the fastest rate: a tenth of its relaxation time each.
     knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
     allowed = knots + (tolerance if tolerance > _IDEAL else 0.0)

@@ -93,6 +93,16 @@ class Law:
             (self.covariance - np.asarray(covariance)) / self.covariance_error,
         )
 
+    def errors(self, mean: Array, covariance: Array) -> dict[str, float]:
+        """Largest distances from those given, by name, with the standard errors and the effective sample size."""
+        return {
+            "mean": float(abs(self.mean - mean).max()),
+            "covariance": float(abs(self.covariance - covariance).max()),
+            "mean_standard_error": float(self.mean_error.max()),
+            "covariance_standard_error": float(self.covariance_error.max()),
+            "effective_samples": self.covariance_effective,
+        }
+
 
 def law_of(run: Trajectory, states: Sequence[str], *, skipped: float) -> Law:
     """Mean and covariance of all elements of `states`, one after another, over a run.
