@@ -414,6 +414,7 @@ def test_a_planted_init_file_is_not_executed(monkeypatch: pytest.MonkeyPatch, tm
 
 CHILD = """
 import os, sys, time
+import numpy as np
 from analogflow.simulators.ngspice.protocol import Request
 from analogflow.simulators.ngspice.session import NgspiceSession, default_session
 session = default_session()
@@ -440,10 +441,11 @@ def child(then: str, scratch: Path) -> Iterator[tuple[subprocess.Popen[str], int
 
 
 RUN_LONG = f"session.run(Request({LONG.deck!r}, ('x',), 10.0))"
+RUN_TABLES = RUN_LONG[:-2] + ", tables={'noise.txt': np.eye(2)}))"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("then", ["time.sleep(60)", RUN_LONG], ids=["idle", "running"])
+@pytest.mark.parametrize("then", ["time.sleep(60)", RUN_LONG, RUN_TABLES], ids=["idle", "running", "tables"])
 def test_no_orphan_after_its_parent_is_killed(then: str, tmp_path: Path) -> None:
     with child(then, tmp_path / "scratch") as (process, worker):
         assert runs(worker)
