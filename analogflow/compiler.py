@@ -52,6 +52,7 @@ def compile(
     ----------
     flow : Flow
     technology : {"ideal", "translinear", "opamp"}
+        Or the name of one that another package brings.
     stabilise : bool
         If false, manifolds that repel or are neutral are reported but not mended.
     parts : PartSet or str, optional
@@ -74,8 +75,6 @@ def compile(
     UnstableManifold
         A manifold repels and can not be mended.
     """
-    if technology not in TECHNOLOGIES:
-        raise BadInput(f"technology {technology!r} is not known; known are: {', '.join(TECHNOLOGIES)}.")
     build = build_of(
         technology, stabilise=stabilise, parts=parts, temperature_celsius=temperature_celsius, scaled=scaled,
         delay_fraction=delay_fraction,
@@ -121,7 +120,7 @@ def _built(flow: Flow, build: Build) -> Circuit:
     if build.scaled:
         brief, said = scaled_brief(brief, orbit)
         history.append(Step("scale", said, len(brief.graph)))
-    realised = TECHNOLOGIES[build.technology](brief)
+    realised = TECHNOLOGIES[build.technology].realise(brief)
     elements = sum(len(group.elements) for group in realised.groups)
     note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
     history.append(Step(build.technology, note, len(realised.graph)))
@@ -147,7 +146,7 @@ def scaled_brief(brief: Brief, orbit: np.ndarray) -> tuple[Brief, str]:
     moved = abs(VectorField(scaling.graph)(0.0, orbit * factor) / factor - exact).max()
     if moved > _EQUIVALENCE * max(1.0, abs(exact).max()):
         raise AnalogflowError(f"the pass 'scale' changed the flow by {moved:.2g}: a fault of analogflow to be reported.")
-    graph = unfolded(scaling.graph) if brief.build.technology == "ideal" else scaling.graph
+    graph = scaling.graph if brief.build.parts else unfolded(scaling.graph)
     note = f"{scaling.note}; the rates agree within {moved:.1g}"
     scaled = {"used": scaling.used, "fastest": scaling.fastest, "covered": scaling.covered, "exponents": scaling.exponents}
     return dataclasses.replace(brief, graph=graph, scales=scales, source=source, **scaled), note
@@ -207,7 +206,7 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
         brief = Brief(circuit.flow, graph, build, noise.sigma)
         if build.scaled:
             brief, _ = scaled_brief(brief, nominal_orbit(graph, circuit.flow.keeps, circuit.flow.end_time))
-        fields = TECHNOLOGIES[build.technology](brief).fields()
+        fields = TECHNOLOGIES[build.technology].realise(brief).fields()
         circuit, values = dataclasses.replace(circuit, build=build, **fields), values or chosen
     if values is not None and circuit.build.values is None:
         circuit = values(circuit)
@@ -226,7 +225,7 @@ def _with_flawed_blocks(circuit: Circuit, conditions: Conditions) -> Circuit:
     graph = imperfect_graph(circuit, flaws, noise, conditions.sample)
     check(graph)
     brief = Brief(circuit.flow, graph, circuit.build, scales=circuit.scales, source=circuit.derived_from)
-    return _noted(dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology](brief).fields()), conditions)
+    return _noted(dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology].realise(brief).fields()), conditions)
 
 
 def _noted(circuit: Circuit, conditions: Conditions) -> Circuit:

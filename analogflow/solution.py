@@ -24,8 +24,7 @@ from analogflow.notebook import shown
 from analogflow.outcome import Outcome
 from analogflow.run_plan import run_plan
 from analogflow.simulators import engine_for, simulate
-from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions
-from analogflow.technology.translinear import CARRIED
+from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
 
@@ -246,9 +245,7 @@ def split_options(verb: str, options: Mapping[str, Any]) -> tuple[BuildOptions, 
 
 def carried_form(problem: Any, technology: str) -> str | None:
     """Form of the flow that `technology` carries where it does not carry every form; None if any will do."""
-    if technology != "translinear" or isinstance(problem, Flow):
-        return None
-    return next((form for family, form in CARRIED if family == family_of(problem).name), None)
+    return None if isinstance(problem, Flow) else known_technology(technology).form(family_of(problem).name)
 
 
 def _flow_of(problem: Any, form: str | None) -> Flow:

@@ -13,8 +13,7 @@ from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.compiler import compile
 from analogflow.families import flow_of, named_families
 from analogflow.solution import carried_form
-from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
-from analogflow.technology.options import refuse_idle
+from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES, refuse_idle
 
 __all__ = [
     "about_conditions",
@@ -72,7 +71,7 @@ def about_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
-def chosen_flow(options: argparse.Namespace, problem: Any, technology: str = "ideal") -> Any:
+def chosen_flow(options: argparse.Namespace, problem: Any, technology: str = DEFAULT_TECHNOLOGY) -> Any:
     """The flow that the options ask for; the form that `technology` carries where they name none."""
     return flow_of(problem, options.form or carried_form(problem, technology))
 

@@ -22,8 +22,7 @@ from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import noise_of, solve
-from analogflow.technology import heeded
-from analogflow.technology.translinear import CARRIED
+from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 from analogflow.trajectory import Trajectory
 
 __all__ = ["RESTING_DELAY", "forms_of", "run_circuit", "settled_after"]
@@ -46,8 +45,12 @@ _AVERAGES = 24
 def forms_of(family: str) -> list[str]:
     """Names of all circuits of a family: technology and form."""
     forms = FAMILIES[family].forms
-    every = [f"{technology}:{form}" for technology in ("ideal", "opamp") for form in forms]
-    return every + [f"translinear:{form}" for carried, form in CARRIED if carried == family]
+    return [
+        f"{technology.name}:{form}"
+        for technology in TECHNOLOGIES.values()
+        for form in forms
+        if technology.carries is None or form == technology.form(family)
+    ]
 
 
 def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, prices: Prices, **conditions: Any) -> Contender:
@@ -67,17 +70,17 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     the reason.
     """
     technology, _, form = name.partition(":")
-    method = _METHODS[technology]
-    empty = Contender(name, "analog", method, math.inf, 0.0)
+    built_of = TECHNOLOGIES[technology]
+    empty = Contender(name, "analog", built_of.summary, math.inf, 0.0)
     try:
-        engine = "block" if technology == "ideal" else engine_for(technology)
+        engine = engine_for(technology) if built_of.parts else "block"
     except MissingProgram as missing:
         return dataclasses.replace(empty, note=str(missing))
     try:
         flow = flow_of(problem, form)
         if flow.averaging is not None:
             return _averaged(empty, flow, judge, accuracy, prices, **conditions)
-        if technology == "opamp" and flow.end_time is None and not flow.path_matters:
+        if "delay_fraction" in built_of.heeded and flow.end_time is None and not flow.path_matters:
             conditions["delay_fraction"] = RESTING_DELAY
         of_parts = {name: conditions.pop(name, None) for name in _OF_PARTS}
         solution = solve(flow, technology=technology, engine=engine, **heeded(technology, of_parts), **conditions)
@@ -117,12 +120,6 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
 _OF_PARTS = ("parts", "temperature_celsius")
 """Conditions that circuits of parts alone heed."""
 
-_METHODS = {
-    "ideal": "the flow by mathematics in the block engine; no parts, so neither seconds nor joules",
-    "opamp": "op-amps, multipliers and junctions with preferred values, in ngspice",
-    "translinear": "transistors in emitter-coupled arrays with preferred values, in ngspice",
-}
-
 
 def _timed(time: float, error: float, tau: float | None, watts: float | None) -> Point:
     seconds = None if tau is None else time * tau
@@ -131,7 +128,7 @@ def _timed(time: float, error: float, tau: float | None, watts: float | None) ->
 
 
 def _ideal_elements(flow: Flow, circuit: Any) -> int:
-    return len(circuit.elements if circuit.technology == "ideal" else compile(flow).elements)
+    return len(circuit.elements if circuit.technology == DEFAULT_TECHNOLOGY else compile(flow).elements)
 
 
 def _errors(problem: Any, flow: Flow, run: Trajectory, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
@@ -169,7 +166,7 @@ def _averaged(
     """Row of a flow with noise of its own: averages over ever longer parts of several runs of the ideal circuit."""
     averaging = flow.averaging
     assert averaging is not None  # only such flows come here
-    if not empty.name.startswith("ideal"):
+    if TECHNOLOGIES[empty.name.partition(":")[0]].parts:
         return dataclasses.replace(empty, note="a noisy circuit of parts is not averaged here: see analogflow solve")
     circuit = compile(flow)
     times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)

@@ -16,6 +16,7 @@ from analogflow.simulators.ending import judged
 from analogflow.simulators.ngspice.library import find_library, require_library
 from analogflow.simulators.ngspice.session import default_session
 from analogflow.simulators.vacask.program import find_programs
+from analogflow.technology import known_technology
 from analogflow.trajectory import Trajectory
 
 __all__ = ["ENGINES", "SPICE", "default_engine", "engine_for", "engine_versions", "named_engine", "simulate"]
@@ -43,14 +44,15 @@ def engine_for(technology: str, engine: str | None = None) -> str:
     Raises
     ------
     BadInput
-        The engine is not known, or it is the block engine and the technology has parts.
+        The engine or the technology is not known, or it is the block engine and the technology has parts.
     MissingProgram
         There are parts, no engine is asked for, and no circuit simulator is installed.
     """
+    has_parts = bool(known_technology(technology).parts)
     if engine is None:
-        return default_engine() if technology == "ideal" else named_engine(SPICE)
+        return named_engine(SPICE) if has_parts else default_engine()
     found = named_engine(engine)
-    if found == "block" and technology != "ideal":
+    if found == "block" and has_parts:
         raise BadInput(
             f"the block engine integrates equations and knows no parts, so it would ignore what {technology!r} is built of; "
             "take the engine ngspice or vacask, or the technology 'ideal'."

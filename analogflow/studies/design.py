@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from analogflow.circuit.build import NOMINAL_CELSIUS
+from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
@@ -21,8 +21,7 @@ from analogflow.simulators import ENGINES, engine_for
 from analogflow.solution import carried_form
 from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_finite_number, names, numbers, sigma
 from analogflow.studies.stop import Stop, stop_of
-from analogflow.technology import PART_SETS, TECHNOLOGIES
-from analogflow.technology.options import kelvin_of
+from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 
 __all__ = ["Study", "study_of"]
 
@@ -83,7 +82,7 @@ class Study:
 
     problems: Mapping[str, Any]
     forms: tuple[str, ...] = ()
-    technologies: tuple[str, ...] = ("ideal",)
+    technologies: tuple[str, ...] = (DEFAULT_TECHNOLOGY,)
     noise: tuple[float, ...] = (0.0,)
     mismatch: tuple[float, ...] = (0.0,)
     temperature: tuple[float, ...] = (NOMINAL_CELSIUS,)
@@ -156,7 +155,8 @@ class Study:
     @property
     def without_effect(self) -> tuple[str, ...]:
         """Parameters that decide nothing in this study, and so may not be given."""
-        no_parts, no_process = set(self.technologies) == {"ideal"}, self.engine == "block"
+        no_parts = not any(TECHNOLOGIES[name].parts for name in self.technologies)
+        no_process = self.engine == "block"
         return ("parts",) * no_parts + ("time_limit",) * no_process
 
     def to_dict(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Study:
         return forms
 
     def _chunk_size(self, condition: Condition) -> int:
-        if condition.technology != "ideal":
+        if TECHNOLOGIES[condition.technology].parts:
             return _OF_PARTS
         if self.engine != "block":
             return _ONE_BY_ONE
@@ -241,7 +241,7 @@ class Study:
         for name in self.without_effect:
             if getattr(self, name) != defaults[name]:
                 raise BadInput(f"study: {name} {getattr(self, name)!r} has no effect, because {why[name]}; leave it out.")
-        with_parts = [name for name in self.technologies if name != "ideal"]
+        with_parts = [name for name in self.technologies if TECHNOLOGIES[name].parts]
         if with_parts and self.imperfections:
             raise BadInput(
                 f"study: the technology {with_parts[0]!r} takes its imperfections from its parts, so "

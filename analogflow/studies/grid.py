@@ -13,6 +13,7 @@ from analogflow.checks import is_number
 from analogflow.circuit.build import kelvin_of
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
+from analogflow.technology import TECHNOLOGIES
 
 __all__ = ["GRID", "Chunk", "Condition", "distinct", "effect", "either", "is_finite_number", "names", "numbers", "sigma"]
 
@@ -55,7 +56,7 @@ class Condition:
     def imperfections(self) -> Imperfections:
         """What is wrong with the blocks; the temperature only where blocks have it, in the ideal technology."""
         values = {"mismatch": self.mismatch, **self.further}
-        if self.technology == "ideal":
+        if not TECHNOLOGIES[self.technology].parts:
             values["temperature"] = kelvin_of(self.temperature)
         return Imperfections.from_mapping(values)
 

@@ -1,15 +1,25 @@
-"""From blocks to cells: each technology maps a graph of blocks to groups of elements."""
+"""Technologies, one record each, what may be said of how a circuit is built, and which of it each technology heeds.
 
-from analogflow.technology import (
-    ideal,
-    ideal_product,  # noqa: F401  registers a cell
-    opamp,
-    translinear,
-)
-from analogflow.technology.options import DEFAULT_PARTS, DEFAULT_TECHNOLOGY, DELAY_FRACTION, BuildOptions, build_of, heeded
-from analogflow.technology.parts import PART_SETS, part_set
-from analogflow.technology.realisation import Brief, Realisation
+A technology maps a graph of blocks to groups of elements, cell by cell. Other packages bring technologies of their own
+under the group of entry points ``analogflow.technologies``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from analogflow.circuit.build import Build, kelvin_of
+from analogflow.circuit.parts import PartSet
+from analogflow.errors import BadInput
+from analogflow.registry import Registry
+from analogflow.technology import ideal_product  # noqa: F401  registers a cell
+from analogflow.technology.ideal import IDEAL
+from analogflow.technology.opamp import OPAMP
+from analogflow.technology.parts import DEFAULT_PARTS, PART_SETS, part_set
 from analogflow.technology.spread import matched_parts, spread
+from analogflow.technology.technology import Brief, Realisation, Technology
+from analogflow.technology.translinear import TRANSLINEAR
 
 __all__ = [
     "DEFAULT_PARTS",
@@ -20,12 +30,122 @@ __all__ = [
     "Brief",
     "BuildOptions",
     "Realisation",
+    "Technology",
     "build_of",
     "heeded",
+    "known_technology",
     "matched_parts",
     "part_set",
+    "refuse_idle",
     "spread",
 ]
 
-TECHNOLOGIES = {"ideal": ideal.realise, "opamp": opamp.realise, "translinear": translinear.realise}
-"""Technology by name: what is to be built in; elements, readings, scale and time constant out."""
+TECHNOLOGIES: Registry[Technology] = Registry("analogflow.technologies", Technology, (IDEAL, OPAMP, TRANSLINEAR))
+"""Technology by name."""
+
+DEFAULT_TECHNOLOGY = IDEAL.name
+"""Technology of a circuit unless another is named."""
+
+DELAY_FRACTION = 5e-3
+"""Part of the fastest time constant of the flow that the delays of the longest path of blocks may be, unless told."""
+
+_SHORTEST_DELAY, _LONGEST_DELAY = 1e-4, 0.25
+
+_WHY = {
+    "parts": "which has no parts",
+    "temperature_celsius": "which has no parts; the temperature of its junctions is an imperfection, in kelvin",
+    "delay_fraction": "which chooses its time constant without it",
+    "scaled": "which has scales of its own",
+}
+
+
+def known_technology(name: str) -> Technology:
+    """The technology of that name.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    """
+    if name not in tuple(TECHNOLOGIES):  # what a file gives may be a list, which no mapping can look up
+        raise BadInput(f"technology {name!r} is not known; known are: {', '.join(TECHNOLOGIES)}.")
+    return TECHNOLOGIES[name]
+
+
+class BuildOptions(TypedDict, total=False):
+    """Options of `compile`, where another verb passes them on; `compile` alone knows what they are if not given."""
+
+    technology: str
+    stabilise: bool
+    parts: PartSet | str | None
+    temperature_celsius: float | None
+    scaled: bool
+    delay_fraction: float | None
+
+
+def heeded(technology: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `options` that `technology` heeds, for a verb that builds one flow in several technologies."""
+    known = known_technology(technology).heeded
+    return {name: value for name, value in options.items() if name in known}
+
+
+def refuse_idle(technology: str, given: Mapping[str, Any], called: Mapping[str, str] | None = None) -> None:
+    """Refuse options that `technology` would not heed.
+
+    Parameters
+    ----------
+    technology : str
+    given : mapping of name to value
+        Options; None, and False, is one that was not given.
+    called : mapping of name to text, optional
+        What the person who gave them calls them, if not so.
+
+    Raises
+    ------
+    BadInput
+        The technology is not known, or an option was given that decides nothing.
+    """
+    known = known_technology(technology)
+    for name, value in given.items():
+        if value is None or value is False or name in known.heeded:
+            continue
+        others = [repr(other.name) for other in TECHNOLOGIES.values() if name in other.heeded]
+        said = (called or {}).get(name, name)
+        raise BadInput(
+            f"{said} has no effect in the technology {technology!r}, {_WHY[name]}; leave it out, or take "
+            f"{' or '.join(others)}."
+        )
+
+
+def build_of(
+    technology: str,
+    *,
+    stabilise: bool,
+    parts: PartSet | str | None,
+    temperature_celsius: float | None,
+    scaled: bool,
+    delay_fraction: float | None,
+) -> Build:
+    """How a circuit is to be built, from options as `compile` takes them.
+
+    Raises
+    ------
+    BadInput
+        The technology is not known, or an option is out of range or decides nothing in it.
+    """
+    given = {
+        "parts": parts, "temperature_celsius": temperature_celsius, "delay_fraction": delay_fraction, "scaled": scaled
+    }  # fmt: skip
+    refuse_idle(technology, given)
+    known = TECHNOLOGIES[technology]
+    fraction = DELAY_FRACTION if delay_fraction is None else delay_fraction
+    if isinstance(fraction, bool) or not _SHORTEST_DELAY <= fraction <= _LONGEST_DELAY:
+        raise BadInput(f"delay_fraction is {fraction!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
+    return Build(
+        technology=technology,
+        stabilise=stabilise,
+        parts=part_set(parts or known.parts) if known.parts else None,
+        temperature_kelvin=kelvin_of(temperature_celsius),
+        delay_fraction=fraction,
+        scaled=scaled or known.scaled,
+    )

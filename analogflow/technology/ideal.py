@@ -52,9 +52,9 @@ from analogflow.digits import quiet
 from analogflow.errors import NoCell
 from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
-from analogflow.technology.realisation import Brief, Realisation, Site, locate
+from analogflow.technology.technology import Brief, Realisation, Site, Technology, locate
 
-__all__ = ["cell", "realise"]
+__all__ = ["IDEAL", "cell", "realise"]
 
 _FAN_IN = 8
 """Largest number of voltages one formula compares; more are compared in a tree, which keeps formulas short."""
@@ -92,6 +92,15 @@ def realise(brief: Brief) -> Realisation:
         tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph, scales=brief.scales,
         derived_from=brief.source, input_units=brief.input_units(1.0),
     )  # fmt: skip
+
+
+IDEAL = Technology(
+    name="ideal",
+    realise=realise,
+    heeds=("scaled",),
+    summary="the flow by mathematics in the block engine; no parts, so neither seconds nor joules",
+)
+"""Circuits of ideal elements."""
 
 
 def _quiet_signals(graph: BlockGraph, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from analogflow.blocks import MatrixProduct
 from analogflow.circuit.elements import Behavioural, Element, Resistor
 from analogflow.technology.ideal import cell
-from analogflow.technology.realisation import Site
+from analogflow.technology.technology import Site
 
 __all__ = []
 

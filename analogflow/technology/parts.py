@@ -18,10 +18,13 @@ from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
 from analogflow.technology.model_file import read_models
 
-__all__ = ["PART_SETS", "catalogue", "part_set"]
+__all__ = ["DEFAULT_PARTS", "PART_SETS", "catalogue", "part_set"]
 
 PART_SETS: tuple[str, ...] = ("precision", "general", "fast")
 """Sets of parts known by name, the default first."""
+
+DEFAULT_PARTS = PART_SETS[0]
+"""Parts of a circuit of parts unless others are named."""
 
 _KEYS = {"op_amp", "multiplier", "divider", "supply", "series", "tolerances", "transistors"}
 _TRANSISTORS = {"file", "npn", "pnp"}

@@ -24,7 +24,7 @@ from analogflow.studies import Study, failed_samples, open_study
 from analogflow.studies.dataset import repeating
 from analogflow.studies.experiment import experiment_text
 from analogflow.studies.store import read_manifest
-from analogflow.technology import heeded
+from analogflow.technology import TECHNOLOGIES, heeded
 from analogflow.validation import error_budget
 
 __all__ = ["study_page"]
@@ -113,7 +113,7 @@ def _nominal(study: Study) -> Solution | str:
     technology = study.technologies[0]
     problem = next(iter(study.problems.values()))
     try:
-        engine = "block" if technology == "ideal" else engine_for(technology)
+        engine = engine_for(technology) if TECHNOLOGIES[technology].parts else "block"
         return solve(
             problem, form=study.forms[0], engine=engine, time_constants=study.time_constants, technology=technology,
             **heeded(technology, {"parts": study.parts}),
@@ -125,7 +125,7 @@ def _nominal(study: Study) -> Solution | str:
 def _budget(study: Study) -> list[Section]:
     """What each effect of the last condition costs, where the answer is a point that is settled at."""
     condition = study.conditions[-1]
-    if condition.technology != "ideal":
+    if TECHNOLOGIES[condition.technology].parts:
         return []
     circuit = compile(flow_of(study.problems[condition.problem], condition.form))
     try:

@@ -23,10 +23,11 @@ from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
 from analogflow.technology.opamp.cells import DIODE, cell
 from analogflow.technology.opamp.junctions import FULL_CURRENT
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
-from analogflow.technology.realisation import Brief, Realisation, Site, locate
+from analogflow.technology.parts import DEFAULT_PARTS
+from analogflow.technology.technology import Brief, Realisation, Site, Technology, locate
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
-__all__ = ["realise"]
+__all__ = ["OPAMP", "realise"]
 
 _OPTIONS = ".options method=trap reltol=1e-5 vntol=1e-7 abstol=1e-13 gmin=1e-14 itl4=100"
 
@@ -158,3 +159,14 @@ def realise(brief: Brief) -> Realisation:
         input_units=brief.input_units(MACHINE_UNIT),
         note=note,
     )
+
+
+OPAMP = Technology(
+    name="opamp",
+    realise=realise,
+    parts=DEFAULT_PARTS,
+    heeds=("delay_fraction",),
+    scaled=True,
+    summary="op-amps, multipliers and junctions with preferred values, in ngspice",
+)
+"""Circuits of parts that can be bought."""

@@ -15,7 +15,7 @@ from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, 
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.values import nearest
 from analogflow.digits import significant
-from analogflow.technology.realisation import Site
+from analogflow.technology.technology import Site
 
 __all__ = ["MACHINE_UNIT", "Bench", "Term", "noise_gain"]
 

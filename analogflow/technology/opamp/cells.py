@@ -41,7 +41,7 @@ from analogflow.circuit.models import Model
 from analogflow.errors import NoCell
 from analogflow.names import number
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, Term, scales
-from analogflow.technology.realisation import Site
+from analogflow.technology.technology import Site
 
 __all__ = ["CELLS", "DIODE", "capacitance_of", "cell", "linear_terms"]
 

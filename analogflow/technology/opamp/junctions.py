@@ -11,7 +11,7 @@ from analogflow.blocks import Block, Exp, Log, Softmax, Tanh
 from analogflow.circuit.elements import BipolarTransistor, Capacitor, Element, Resistor
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, Term, scales
 from analogflow.technology.opamp.cells import registered
-from analogflow.technology.realisation import Site
+from analogflow.technology.technology import Site
 
 __all__ = ["FULL_CURRENT"]
 

@@ -6,14 +6,15 @@ import dataclasses
 from collections.abc import Callable
 
 from analogflow.errors import NoCell
-from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.parts import DEFAULT_PARTS
+from analogflow.technology.technology import Brief, Realisation, Technology
 from analogflow.technology.translinear.capacity import capacity
 from analogflow.technology.translinear.rate_distortion import rate_distortion
 from analogflow.technology.translinear.transport import transport
 
-__all__ = ["CARRIED", "realise"]
+__all__ = ["TRANSLINEAR", "realise"]
 
-CARRIED: dict[tuple[str, str], Callable[[Brief], Realisation]] = {
+_CARRIED: dict[tuple[str, str], Callable[[Brief], Realisation]] = {
     ("capacity", "logdomain"): capacity,
     ("rate-distortion", "logarithmic"): rate_distortion,
     ("transport", "scaling"): transport,
@@ -32,11 +33,11 @@ def realise(brief: Brief) -> Realisation:
         It would take areas of transistors, or resistors, in too large a ratio, or the supply is too low.
     """
     flow = brief.flow
-    build = CARRIED.get((flow.family, flow.form))
+    build = _CARRIED.get((flow.family, flow.form))
     if build is None or "price" in flow.states:
-        known = ", ".join(f"{family} ({form})" for family, form in CARRIED)
+        known = ", ".join(f"{family} ({form})" for family, form in _CARRIED)
         raise NoCell(
-            f"the technology 'translinear' does not carry the {flow.family} flow in the form {flow.form!r}"
+            f"the technology {TRANSLINEAR.name!r} does not carry the {flow.family} flow in the form {flow.form!r}"
             f"{' with a cost' if build else ''}; it carries: {known}. Take the technology 'opamp'."
         )
     realised = build(brief)
@@ -46,3 +47,13 @@ def realise(brief: Brief) -> Realisation:
         f"{kinds.count('R')} resistors; τ = RC is {realised.time_constant:g} s"
     )
     return dataclasses.replace(realised, note=note)
+
+
+TRANSLINEAR = Technology(
+    name="translinear",
+    realise=realise,
+    parts=DEFAULT_PARTS,
+    carries=dict(_CARRIED.keys()),
+    summary="transistors in emitter-coupled arrays with preferred values, in ngspice",
+)
+"""Circuits of emitter-coupled arrays."""

@@ -23,7 +23,7 @@ from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.circuit.reading import Reading
 from analogflow.digits import quiet
-from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.technology import Brief, Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, assembled
 

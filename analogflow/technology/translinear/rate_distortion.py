@@ -19,7 +19,7 @@ from analogflow.circuit.circuit import Group
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.circuit.models import Model
 from analogflow.circuit.reading import Reading
-from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.technology import Brief, Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.arrays import array, check_areas
 from analogflow.technology.translinear.stages import Bias, assembled

@@ -28,7 +28,7 @@ from analogflow.circuit.reading import Reading
 from analogflow.errors import BadInput
 from analogflow.technology.accuracy import junction_error
 from analogflow.technology.macros import op_amp_macro
-from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.technology import Brief, Realisation
 
 __all__ = [
     "SWITCH",

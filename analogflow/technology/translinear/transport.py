@@ -19,7 +19,7 @@ from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, 
 from analogflow.circuit.parts import PartSet
 from analogflow.circuit.reading import Reading
 from analogflow.errors import BadInput, NoCell
-from analogflow.technology.realisation import Brief, Realisation
+from analogflow.technology.technology import Brief, Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.arrays import array, check_areas
 from analogflow.technology.translinear.stages import Bias, assembled

@@ -1,10 +1,10 @@
-"""What a technology makes of a graph, and the site a cell is built on: its inputs and the names of its nodes."""
+"""What a technology is: its record, what it is asked to build, what it makes of that, and the site of one of its cells."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,50 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.names import number
 
-__all__ = ["Brief", "Realisation", "Site", "locate"]
+__all__ = ["Brief", "Realisation", "Site", "Technology", "locate"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Technology:
+    """What circuits can be built of.
+
+    Parameters
+    ----------
+    name : str
+    realise : callable
+        ``realise(brief)``: the `Realisation` of a `Brief`.
+    parts : str
+        Set of parts that its circuits are made from where none is named; empty where they are made of ideal elements.
+    heeds : tuple of str
+        Options of `compile` that decide something in it, besides those of every technology: ``stabilise``, and of one with
+        parts ``parts`` and ``temperature_celsius``.
+    scaled : bool
+        Whether all its circuits are built in machine units.
+    carries : mapping of family to form, optional
+        Flows that it is made for; every flow if not given.
+    summary : str
+        What its circuits are, in a phrase.
+    """
+
+    name: str
+    realise: Callable[[Brief], Realisation]
+    parts: str = ""
+    heeds: tuple[str, ...] = ()
+    scaled: bool = False
+    carries: Mapping[str, str] | None = None
+    summary: str = "circuits of a technology of another package"
+
+    @property
+    def heeded(self) -> tuple[str, ...]:
+        """Names of all options of `compile` that decide something in it."""
+        return ("stabilise", *(("parts", "temperature_celsius") if self.parts else ()), *self.heeds)
+
+    def form(self, family: str) -> str | None:
+        """Form of a family's flow that it carries, where it does not carry every form; None if any will do."""
+        return (self.carries or {}).get(family)
+
+    def __repr__(self) -> str:
+        return f"Technology({self.name})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +106,7 @@ class Brief:
     @property
     def parts(self) -> PartSet:
         """Parts of a technology that has any."""
-        assert self.build.parts is not None  # `compile` gives them to every technology that heeds them
+        assert self.build.parts is not None  # `compile` gives them to every technology that has any
         return self.build.parts
 
     def input_units(self, volts: float) -> dict[str, float]:
