@@ -6,11 +6,14 @@ import dataclasses
 import platform
 from importlib import metadata
 
-from analogflow.errors import AnalogflowError, MissingProgram
-from analogflow.simulators.engines import default_engine
+from analogflow.errors import AnalogflowError, BadInput, MissingProgram
+from analogflow.families import FAMILIES
+from analogflow.hardware import BOARDS
+from analogflow.simulators.engines import ENGINES, default_engine
 from analogflow.simulators.ngspice.library import find_code_models, find_program, require_library
 from analogflow.simulators.ngspice.session import NgspiceSession
 from analogflow.simulators.vacask.program import LINKER, find_programs
+from analogflow.technology import TECHNOLOGIES
 
 __all__ = ["Finding", "examine"]
 
@@ -29,7 +32,7 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Look for everything that the engines need; the last line says which engine runs by default."""
+    """Look for everything that the engines need, then which engine runs by default, and what other packages bring."""
     packages = [
         Finding(name, True, metadata.version(name)) for name in ("analogflow", "numpy", "scipy", "networkx", "PySpice")
     ]
@@ -43,7 +46,21 @@ def examine() -> tuple[Finding, ...]:
         _code_models(),
         _vacask(),
         _default(simulator),
+        *_plugins(),
     )
+
+
+def _plugins() -> list[Finding]:
+    """What other packages bring, or why a table of such things can not be read."""
+    found = []
+    for what, registry in (("family", FAMILIES), ("technology", TECHNOLOGIES), ("engine", ENGINES), ("board", BOARDS)):
+        try:
+            found += [
+                Finding(f"{what} {name}", True, f"of {package}", needed=False) for name, package in registry.brought.items()
+            ]
+        except BadInput as fault:
+            found.append(Finding(f"{what} of another package", False, str(fault)))
+    return found
 
 
 def _library_and_simulator() -> tuple[Finding, Finding]:

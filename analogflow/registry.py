@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any, TypeVar
 
@@ -23,7 +23,8 @@ class Registry(Mapping[str, Entry]):
         Group of entry points in which other packages name theirs.
     kind : type
         What every entry is; it has a ``name``.
-    own : sequence of that
+    own : sequence of that, or callable
+        What it returns is asked for on first use.
 
     Raises
     ------
@@ -31,12 +32,20 @@ class Registry(Mapping[str, Entry]):
         On first use: what a package names can not be loaded, is of another kind, or has a name that is taken.
     """
 
-    def __init__(self, group: str, kind: type[Entry], own: Sequence[Entry]) -> None:
-        self._group, self._kind, self._own = group, kind, tuple(own)
+    def __init__(self, group: str, kind: type[Entry], own: Sequence[Entry] | Callable[[], Sequence[Entry]]) -> None:
+        self._group, self._kind, self._own = group, kind, own
+        self._packages: dict[str, str] = {}
+
+    @property
+    def brought(self) -> dict[str, str]:
+        """Name and version of the package that brought each entry which is not our own."""
+        _ = self._entries
+        return dict(self._packages)
 
     @functools.cached_property
     def _entries(self) -> dict[str, Entry]:
-        entries: dict[str, Any] = {getattr(entry, "name", ""): entry for entry in self._own}
+        own = self._own() if callable(self._own) else self._own
+        entries: dict[str, Any] = {getattr(entry, "name", ""): entry for entry in own}
         for point in metadata.entry_points(group=self._group):
             entry = self._loaded(point)
             if (name := getattr(entry, "name", "")) in entries:
@@ -44,6 +53,7 @@ class Registry(Mapping[str, Entry]):
                     f"{self._said(point)} has the name {name!r}, which is taken; rename it, or uninstall its package."
                 )
             entries[name] = entry
+            self._packages[name] = "" if point.dist is None else f"{point.dist.name} {point.dist.version}"
         return entries
 
     def _loaded(self, point: metadata.EntryPoint) -> Entry:

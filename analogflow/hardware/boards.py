@@ -15,11 +15,9 @@ from typing import Any
 from analogflow.checks import is_number
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
+from analogflow.registry import Registry
 
-__all__ = ["BOARDS", "KINDS", "Board", "Figure", "load_board"]
-
-BOARDS: tuple[str, ...] = ("lucidac", "that", "hcdcv2", "generic")
-"""Names of the boards that come with the package."""
+__all__ = ["BOARDS", "KINDS", "Board", "Figure", "board_of", "load_board"]
 
 KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -113,6 +111,16 @@ class Board:
         return {**self.units, **{name: getattr(self, name) for name in _NUMBERS}}
 
 
+def _own_boards() -> tuple[Board, ...]:
+    """The boards of ``boards.toml`` beside this file."""
+    text = resources.files("analogflow.hardware").joinpath("boards.toml").read_text(encoding="utf-8")
+    return tuple(board_of(name, table) for name, table in tomllib.loads(text).items())
+
+
+BOARDS: Registry[Board] = Registry("analogflow.boards", Board, _own_boards)
+"""Board by name; other packages bring boards of their own under the group of entry points ``analogflow.boards``."""
+
+
 def load_board(name: str | Path) -> Board:
     """Board by name, or from a TOML file of your own.
 
@@ -129,8 +137,7 @@ def load_board(name: str | Path) -> Board:
     """
     text = str(name)
     if text in BOARDS:
-        table = tomllib.loads(resources.files("analogflow.hardware").joinpath("boards.toml").read_text(encoding="utf-8"))
-        return _board(text, table[text], text)
+        return BOARDS[text]
     path = Path(name)
     if path.suffix.lower() != ".toml":
         raise BadInput(
@@ -138,10 +145,18 @@ def load_board(name: str | Path) -> Board:
             "file ending in .toml."
         )
     table = read_keys(path, what="a TOML file of a board")
-    return _board(path.stem, table, f"board file {text!r}")
+    return board_of(path.stem, table, f"board file {text!r}")
 
 
-def _board(name: str, table: Mapping[str, Any], where: str) -> Board:
+def board_of(name: str, table: Mapping[str, Any], where: str = "") -> Board:
+    """Board from the keys of its file.
+
+    Raises
+    ------
+    BadInput
+        With every key and number that is not allowed, and `where` they stand.
+    """
+    where = where or f"board {name!r}"
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise BadInput(f"{where}: kind is {kind!r}{_nearest(kind, KINDS)}; it must be one of: {', '.join(KINDS)}.")

@@ -4,6 +4,7 @@ from analogflow.simulators.ending import judged
 from analogflow.simulators.engines import (
     ENGINES,
     SPICE,
+    Engine,
     default_engine,
     engine_for,
     engine_versions,
@@ -15,6 +16,7 @@ from analogflow.simulators.ensemble import Ensemble, ensemble, ensemble_chunks
 __all__ = [
     "ENGINES",
     "SPICE",
+    "Engine",
     "Ensemble",
     "default_engine",
     "engine_for",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, MissingProgram
 from analogflow.netlister import Deck, netlist
 from analogflow.outcome import Outcome
+from analogflow.registry import Registry
 from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ending import judged
 from analogflow.simulators.ngspice.library import find_library, require_library
@@ -19,10 +20,54 @@ from analogflow.simulators.vacask.program import find_programs
 from analogflow.technology import known_technology
 from analogflow.trajectory import Trajectory
 
-__all__ = ["ENGINES", "SPICE", "default_engine", "engine_for", "engine_versions", "named_engine", "simulate"]
+__all__ = ["ENGINES", "SPICE", "Engine", "default_engine", "engine_for", "engine_versions", "named_engine", "simulate"]
 
-ENGINES: dict[str, Callable[..., Trajectory]] = {"ngspice": ngspice.run, "vacask": vacask.run, "block": block.run}
-"""Engine by name: a deck and how to end it in, a trajectory out."""
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Engine:
+    """What runs a circuit.
+
+    Parameters
+    ----------
+    name : str
+    run : callable
+        ``run(deck, resting_speed=..., time_limit=..., on_progress=...)``: the trajectory of a deck to its end, or until
+        nothing in the flow's `rests` moves by more than `resting_speed` per τ, where that is above 0.
+    versions : callable
+        Versions by name of the programs behind it; raises `MissingProgram` where one is not installed.
+    netlists : bool
+        Whether it runs the netlist, with the parts that it lists; one that integrates the graph would ignore them.
+    together : bool
+        Whether many samples of a circuit are integrated at once, as `ensemble` does, instead of one run after another.
+    """
+
+    name: str
+    run: Callable[..., Trajectory]
+    versions: Callable[[], Mapping[str, str]] = dict
+    netlists: bool = True
+    together: bool = False
+
+    def __repr__(self) -> str:
+        return f"Engine({self.name})"
+
+
+def _of_ngspice() -> dict[str, str]:
+    session = default_session()
+    found = {"ngspice": session.versions.get("ngspice", "unknown")}
+    session.close()
+    return found
+
+
+ENGINES: Registry[Engine] = Registry(
+    "analogflow.engines",
+    Engine,
+    (
+        Engine("ngspice", ngspice.run, _of_ngspice),
+        Engine("vacask", vacask.run, lambda: find_programs().versions),
+        Engine("block", block.run, netlists=False, together=True),
+    ),
+)
+"""Engine by name; other packages bring engines of their own under the group of entry points ``analogflow.engines``."""
 
 SPICE = "spice"
 """Asks for a circuit simulator, whichever is there."""
@@ -39,12 +84,12 @@ def default_engine() -> str:
 def engine_for(technology: str, engine: str | None = None) -> str:
     """Name of the engine that runs circuits of `technology`: the one asked for, or the default.
 
-    The block engine integrates the equations of a circuit, whatever it is built of: it would ignore the parts.
+    An engine that integrates the equations of a circuit, whatever it is built of, would ignore its parts.
 
     Raises
     ------
     BadInput
-        The engine or the technology is not known, or it is the block engine and the technology has parts.
+        The engine or the technology is not known, or the technology has parts and the engine runs no netlists.
     MissingProgram
         There are parts, no engine is asked for, and no circuit simulator is installed.
     """
@@ -52,10 +97,10 @@ def engine_for(technology: str, engine: str | None = None) -> str:
     if engine is None:
         return named_engine(SPICE) if has_parts else default_engine()
     found = named_engine(engine)
-    if found == "block" and has_parts:
+    if has_parts and not ENGINES[found].netlists:
         raise BadInput(
-            f"the block engine integrates equations and knows no parts, so it would ignore what {technology!r} is built of; "
-            "take the engine ngspice or vacask, or the technology 'ideal'."
+            f"the {found} engine integrates equations and knows no parts, so it would ignore what {technology!r} is built "
+            "of; take the engine ngspice or vacask, or the technology 'ideal'."
         )
     return found
 
@@ -78,27 +123,20 @@ def named_engine(engine: str) -> str:
         except MissingProgram:
             require_library()  # says how to install ngspice, which is the first choice
         return "vacask"
-    if engine not in ENGINES:
+    if engine not in tuple(ENGINES):
         raise BadInput(f"engine {engine!r} is not known; known are: {', '.join((*ENGINES, SPICE))}.")
     return engine
 
 
 def engine_versions(engine: str) -> dict[str, str]:
-    """Versions of the programs behind an engine, by name: of none for the block engine.
+    """Versions of the programs behind an engine, by name.
 
     Raises
     ------
     MissingProgram
         The engine's simulator is not installed.
     """
-    if engine == "vacask":
-        return find_programs().versions
-    if engine != "ngspice":
-        return {}
-    session = default_session()
-    found = {"ngspice": session.versions.get("ngspice", "unknown")}
-    session.close()
-    return found
+    return dict(ENGINES[engine].versions())
 
 
 def simulate(
@@ -116,7 +154,7 @@ def simulate(
     deck : Deck or Circuit
         A circuit is written as a deck first, of the problem's own time or 60 τ.
     engine : {"ngspice", "vacask", "block", "spice"}, optional
-        If not given, the one that `engine_for` names for the circuit's technology.
+        Or one that another package brings. If not given, the one that `engine_for` names for the circuit's technology.
     resting_speed : float
         Stop when nothing in the flow's `rests` moves by more than this per τ, in flow units; 0 runs to the end. With noise
         every run goes to its end, and any resting_speed above 0 asks whether the mean still moves there.
@@ -142,7 +180,7 @@ def simulate(
         engine = engine_for(deck.circuit.technology, engine)
     engine = named_engine(engine)
     rest = 0.0 if deck.tables else resting_speed  # with noise the answer never rests
-    run = ENGINES[engine](deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
+    run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and resting_speed and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
     return judged(deck.circuit, run, resting=rest)

@@ -156,8 +156,7 @@ class Study:
     def without_effect(self) -> tuple[str, ...]:
         """Parameters that decide nothing in this study, and so may not be given."""
         no_parts = not any(TECHNOLOGIES[name].parts for name in self.technologies)
-        no_process = self.engine == "block"
-        return ("parts",) * no_parts + ("time_limit",) * no_process
+        return ("parts",) * no_parts + ("time_limit",) * ENGINES[self.engine].together
 
     def to_dict(self) -> dict[str, Any]:
         """The study in plain lists, numbers and names; `study_of` reads them back."""
@@ -205,7 +204,7 @@ class Study:
     def _chunk_size(self, condition: Condition) -> int:
         if TECHNOLOGIES[condition.technology].parts:
             return _OF_PARTS
-        if self.engine != "block":
+        if not ENGINES[self.engine].together:
             return _ONE_BY_ONE
         states = flow_of(self.problems[condition.problem], condition.form).states
         return max(1, min(_BATCH, _STATES // sum(value.size for value in states.values())))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -60,19 +60,19 @@ _FAN_IN = 8
 """Largest number of voltages one formula compares; more are compared in a tree, which keeps formulas short."""
 
 
-def realise(brief: Brief) -> Realisation:
-    """Build every block of the graph from ideal elements.
+def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | None = None) -> Realisation:
+    """Build every block of the graph from ideal elements, or by other `cells` where another technology has its own.
 
     Raises
     ------
     NoCell
         A block has no ideal cell.
     """
-    graph = brief.graph
+    graph, cells = brief.graph, cells or cell
     groups = []
     for node in graph.order():
         block = graph.block(node)
-        elements = tuple(cell(block, Site(graph, node)))
+        elements = tuple(cells(block, Site(graph, node)))
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
     readings = {}

@@ -212,7 +212,7 @@ def test_states_that_are_only_rounding_are_followed_as_zero(board):
 @given(
     size=st.integers(1, 3),
     numbers=st.lists(st.floats(-1, 1), min_size=15, max_size=15),
-    board=st.sampled_from(BOARDS),
+    board=st.sampled_from(tuple(BOARDS)),
 )
 def test_small_polynomial_systems_fit_or_say_why(size, numbers, board):
     linear = np.round(np.array(numbers[: size * size]).reshape(size, size), 3) - np.eye(size)

@@ -1,5 +1,6 @@
 """Chunks: the same samples as single runs, in either engine, for every family; samples that break down are data."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -142,9 +143,10 @@ def test_a_simulator_that_breaks_down_costs_one_sample(monkeypatch: pytest.Monke
     def breaks(deck: af.Deck, **keywords: object) -> af.Trajectory:
         if deck.circuit.sample == 1:
             raise af.SimulationFailed("ngspice crashed (SIGSEGV); the next run starts a new process.")
-        return real(deck, **keywords)
+        return real.run(deck, **keywords)
 
-    monkeypatch.setitem(engines.ENGINES, "ngspice", breaks)
+    broken = dataclasses.replace(real, name="ngspice", run=breaks)
+    monkeypatch.setattr(engines, "ENGINES", {**engines.ENGINES, "ngspice": broken})
     study = af.Study(CHANNEL, mismatch=(0.01,), samples=3, engine="ngspice")
     rows = sampling.compute(study.text, Chunk(0, 0, 0, 3))
     assert rows["outcome"].tolist() == ["SETTLED", "FAILED", "SETTLED"]

@@ -28,7 +28,7 @@ from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.outcome import Outcome
 from analogflow.run_plan import ALONE, own_time, resting_speed, run_plan
-from analogflow.simulators import Ensemble, ensemble, ensemble_chunks, judged, simulate
+from analogflow.simulators import ENGINES, Ensemble, ensemble, ensemble_chunks, judged, simulate
 from analogflow.solution import SETTLING_BAND, allowed_error
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
@@ -143,7 +143,7 @@ def _is_random(study: Study, condition: Condition) -> bool:
 
 def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows:
     circuit = _circuit_of(study, condition)
-    if study.engine == "block" and circuit.parts is None:
+    if ENGINES[study.engine].together and circuit.parts is None:
         parts = _batched(study, condition, numbers)
     else:
         parts = [_alone(study, condition, number) for number in numbers]

@@ -1,0 +1,33 @@
+"""A technology of another package, in one file: ideal elements, but a tanh is a quotient of exponentials."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+from analogflow.blocks import Block, Tanh
+from analogflow.circuit.elements import Behavioural, Element, Resistor
+from analogflow.technology import Brief, Realisation, Technology, ideal
+from analogflow.technology.technology import Site
+
+__all__ = ["QUOTIENTS"]
+
+
+@functools.singledispatch
+def cell(block: Block, site: Site) -> Iterator[Element]:
+    return ideal.cell(block, site)
+
+
+@cell.register
+def _(block: Tanh, site: Site) -> Iterator[Element]:
+    for i in range(block.size):
+        node, x = site.output(i), site.operand(0, i)
+        yield Resistor(node, (node, "0"), 1.0)
+        yield Behavioural(node, ("0", node), f"1-2/(exp(2*{x})+1)")
+
+
+def realise(brief: Brief) -> Realisation:
+    return ideal.realise(brief, cell)
+
+
+QUOTIENTS = Technology(name="quotients", realise=realise, summary="ideal elements without a tanh")
