@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analogflow import Equations, solve
 from analogflow.errors import SimulationFailed
 from analogflow.reference.equations import path as integration
 
@@ -19,3 +20,31 @@ def test_many_quiet_periods_are_not_given_up():
     )
     assert states["x"] == pytest.approx(np.cos(50.0), abs=1e-9)
     assert gap < 1e-6
+
+
+@pytest.mark.parametrize("at", [20.0, 7.123, 29.5])
+def test_a_pulse_much_narrower_than_the_steps_is_not_passed_over(at):
+    states, gap = integration.path_end(
+        lambda now: {"x": 1 + 0 * now["x"], "y": 1000 * np.exp(-1e6 * (now["x"] - at) ** 2) - 0.001 * now["y"]},
+        {"x": np.array(0.0), "y": np.array(0.0)},
+        30.0,
+    )
+    # The pulse's area, √π, forgotten at the rate 0.001 until the end.
+    assert states["y"] == pytest.approx(np.sqrt(np.pi) * np.exp(-0.001 * (30 - at)), abs=1e-8)
+    assert gap < 1e-8
+
+
+def test_pulses_without_number_are_refused_with_what_to_do():
+    with pytest.raises(SimulationFailed, match=r"more than 200 times, first near .* make such pulses wider"):
+        integration.path_end(
+            lambda now: {"x": 1 + 0 * now["x"], "y": np.exp(-1e7 * np.sin(10 * now["x"]) ** 2)},
+            {"x": np.array(0.0), "y": np.array(0.0)},
+            100.0,
+        )
+
+
+def test_a_run_that_passes_over_a_pulse_is_told():
+    pulse = Equations({"x": 0.0, "y": 0.0}, {"x": "1", "y": "1000*exp(-1e6*(x-20)**2)-0.001*y"}, time=30.0)
+    solution = solve(pulse, engine="block")
+    assert solution.certificate.reference["y"][0] == pytest.approx(np.sqrt(np.pi) * np.exp(-0.01), abs=1e-6)
+    assert solution.passed == (abs(solution.run.final("y")[0] - np.sqrt(np.pi) * np.exp(-0.01)) < 1e-6)
