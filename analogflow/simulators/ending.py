@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from scipy.interpolate import PchipInterpolator
 
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Circuit
+from analogflow.graph import BlockGraph
 from analogflow.outcome import Outcome
 from analogflow.simulators.rails import rail_met
 from analogflow.trajectory import Creep, Trajectory
@@ -51,7 +53,9 @@ _CLEAR, _FAINT = (0.02, 0.9), 0.999
 """Ratios of two moves after one another from which a rate is read well, and up to which it is read at all."""
 
 
-def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajectory:
+def judged(
+    circuit: Circuit, run: Trajectory, *, resting: float = 0.0, graph: Callable[[], BlockGraph] | None = None
+) -> Trajectory:
     """The run with the outcome that its values show, beyond what an engine can know.
 
     Parameters
@@ -60,6 +64,8 @@ def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajec
     run : Trajectory
     resting : float
         Speed, flow units per τ, at which the run was to stop.
+    graph : callable, optional
+        The graph that was run, asked for where it matters, if it is not the circuit's: a sample's deviates in its own way.
     """
     met = rail_met(circuit, run) if run.outcome in _REACHED else ""
     if met:
@@ -71,7 +77,7 @@ def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajec
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
         if not circuit.noisy:
-            run = _far_from_rest(circuit, run, resting)
+            run = _far_from_rest(circuit, run, resting, graph)
         if run.outcome is Outcome.SETTLED and circuit.ideal:
             run = _moved_later(circuit, run)
     if (
@@ -88,11 +94,12 @@ def judged(circuit: Circuit, run: Trajectory, *, resting: float = 0.0) -> Trajec
     return dataclasses.replace(run, creep=creep) if run.outcome is Outcome.NOT_SETTLED else run
 
 
-def _far_from_rest(circuit: Circuit, run: Trajectory, resting: float) -> Trajectory:
+def _far_from_rest(circuit: Circuit, run: Trajectory, resting: float, graph: Callable[[], BlockGraph] | None) -> Trajectory:
     """The run itself, or, where it moved slowly enough to be stopped and yet is far from where it goes, one that says so."""
-    flow, field = circuit.flow, VectorField(circuit.graph)
+    flow = circuit.flow
     if flow.size is not None or not set(flow.rests) <= set(flow.states):
         return run  # a state behind the answer may run on for ever, as the logarithm of what dies out does
+    field = VectorField(graph() if graph else circuit.graph)
     if circuit.parts or circuit.scales or set(field.graph.states) != set(flow.states) or field.size > _MOST_STATES:
         return run
     state = field.pack({name: run.final(name) for name in flow.states})

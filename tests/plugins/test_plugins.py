@@ -58,7 +58,7 @@ OF_TECHNOLOGY = {
     "netlist": "netlist lock toy.json --technology quotients -o quotients.cir",
     "explain": "explain lock toy.json --technology quotients",
     "draw": "draw lock toy.json --technology quotients -o quotients.svg",
-    "study": f"study lock toy.json {RUN} --technology quotients -o quotients --samples 2 --noise 0,0.01 --workers 1",
+    "study": f"study lock toy.json {RUN} --technology quotients -o quotients --samples 2 --mismatch 0,0.01 --workers 1",
     "report": "report quotients",
 }
 OF_ENGINE = {

@@ -233,3 +233,12 @@ def test_every_problem_has_a_reference_before_a_study_starts(monkeypatch: pytest
     with pytest.raises(BadInput, match=r"problem 'second': the reference knows its law to 0.3 only"):
         sampling.prepare(af.Study(problems))
     assert asked == list(problems.values())
+
+
+def test_each_sample_is_judged_by_where_its_own_circuit_goes():
+    # Samples whose parts deviate rest a percent apart: beside another's place of rest, each would be far from its own.
+    lag = af.Equations({"x": 0.0, "y": 1.0}, {"x": "0.5-x", "y": "-y+0.01*x"})
+    study = af.Study(lag, mismatch=(0.01,), samples=12, engine="block")
+    rows = sampling.compute(study.text, Chunk(0, 0, 0, 12))
+    assert np.ptp(rows["answer"]) > 1e-2
+    assert set(rows["outcome"]) == {"SETTLED"}

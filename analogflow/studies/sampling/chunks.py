@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from analogflow.circuit import Circuit
-from analogflow.compiler import compile, degrade
+from analogflow.compiler import compile, degrade, imperfect_graph
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of
 from analogflow.families.references import require_reference
@@ -168,7 +168,10 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
                     name: np.concatenate([part.values[name][k][before], part.final[name][k][None]]) for name in part.final
                 }
                 run = Trajectory(np.append(times[before], part.end[k]), values, outcome)
-                outcomes[k] = judged(degraded, run).outcome
+                own = functools.partial(
+                    imperfect_graph, circuit, condition.imperfections, degraded.noise, int(part.samples[k])
+                )
+                outcomes[k] = judged(degraded, run, graph=own).outcome
         largest = np.max([np.nan_to_num(abs(part.values[name])).max(axis=(1, 2)) for name in flow.rests], axis=0)
         sizes = np.array([flow.resting_size(float(size)) for size in largest])
         settled = (
