@@ -1,5 +1,7 @@
 """What is said of a run with noise: whether the mean of its answer still moves."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -59,11 +61,11 @@ def test_a_run_whose_steps_are_too_short_to_end_is_stopped(imperfect):
 def test_simulate_picks_the_engine_that_solve_picks(monkeypatch, library):
     circuit, ran = compile(Flow(lambda x: -x, {"x": np.ones(2)})), []
     monkeypatch.setattr(engines, "find_library", lambda: library)
-    for name in engines.ENGINES:
-        monkeypatch.setitem(
-            engines.ENGINES,
-            name,
-            lambda deck, name=name, **_: ran.append(name) or engines.block.run(deck, resting_speed=0.0, time_limit=60.0),
-        )
+
+    def noted(name):
+        return lambda deck, **_: ran.append(name) or engines.block.run(deck, resting_speed=0.0, time_limit=60.0)
+
+    noting = {name: dataclasses.replace(engine, run=noted(name)) for name, engine in engines.ENGINES.items()}
+    monkeypatch.setattr(engines, "ENGINES", noting)
     simulate(circuit)
     assert ran == [engines.engine_for("ideal")] == ["block" if library is None else "ngspice"]
