@@ -1,5 +1,6 @@
 """Flows nobody here designed for, from files of equations: their laws, both engines, and the command line."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,8 @@ def test_text_of_equations_reaches_a_netlist_as_a_comment_only():
 def test_a_start_beyond_what_integrations_follow_is_a_failure_not_a_fault(tmp_path, capsys):
     path = tmp_path / "huge.toml"
     path.write_text('[states]\nx = 1e300\n[equations]\nx = "x"\n')
-    assert main(["solve", str(path), "--engine", "block"]) == 1
-    shown = capsys.readouterr()
-    assert "huge, form written" in shown.out
-    assert shown.err == ""
+    assert main(["solve", str(path), "--engine", "block", "--json"]) == 1
+    ended, *others = json.loads(capsys.readouterr().out)["checks"]
+    assert not ended["passed"]
+    assert "x[0] ran away at t =" in ended["detail"]
+    assert all(check["passed"] for check in others)  # the reference goes as far as the run

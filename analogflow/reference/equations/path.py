@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,13 +22,21 @@ Array = NDArray[np.float64]
 _MOST_CALLS = 600_000
 """Evaluations after which an integration is given up: twice what 40 τ of Robertson's reactions take."""
 
-_LOOKS, _ALONE_LOOKS = 65_536, 2_048
-"""Points between the steps where the rates are looked at: of scalar states together, else one after another."""
+_LOOKS, _LOOKS_ONE_BY_ONE = 65_536, 2_048
+"""Points between the steps at which the rates are looked at: of scalar states together, else one after another."""
 
-_PASSED_OVER, _SHARE = 1e-6, 0.05
-"""How far rates may lead away from a path between two looks: of the states' size, and of what they move there."""
+_NEAR = 1e-3
+"""Part of the distance between two looks on either side over which a path's own rate is taken."""
 
-_MOST_STOPS = 200
+_PASSED_OVER, _UNSEEN, _SHARE = 1e-7, 1e-10, 0.05
+"""How far the rates may lead away from a path, over the size of a state: along a stretch, and within a look where it begins;
+and of what the state moves within that look."""
+
+_SAME = 1e-9
+"""Change of an end, over the size of the states, below which further stops have found nothing."""
+
+_MOST_STOPS, _FEWEST_LOOKS = 200, 3
+"""Stops beyond which an integration is given up, and looks at a stretch below which others may have been missed."""
 
 _AWAY = 1e6
 """Size of a state, over that at the start, from which on a solution that can not be followed runs away."""
@@ -86,8 +95,8 @@ def path_end(
     Raises
     ------
     SimulationFailed
-        An integration stopped before that time, would have taken minutes to reach it, or passes over changes of the rates
-        however often it stops.
+        An integration stopped before that time, would have taken minutes to reach it, or passes over more changes of the
+        rates than it may stop at.
     """
 
     def unpacked(y: Array) -> dict[str, Array]:
@@ -135,63 +144,71 @@ def path_end(
         return end, pieces
 
     stops: list[float] = []
-    while True:
+    explicit, pieces = followed("DOP853", 1e-12, stops)
+    while found := [at for piece in pieces for at in _passed_over(piece, rates, states, time, size)]:
+        stops = sorted({*stops, *(at for at, _ in found)})
+        before = explicit
         explicit, pieces = followed("DOP853", 1e-12, stops)
-        found = [at for piece in pieces for at in _passed_over(piece, rates, states, time, size)]
-        if not found:
+        if (abs(explicit - before) <= _SAME * np.maximum(abs(before), size)).all():
             break
-        stops = sorted({*stops, *found})
-        if len(stops) > _MOST_STOPS:
+        if len(stops) > _MOST_STOPS or min(looks for _, looks in found) < _FEWEST_LOOKS:
             raise SimulationFailed(
-                f"the rates change within less than the steps of the reference integration more than {_MOST_STOPS} times, "
-                f"first near t = {stops[0]:.4g} τ: make such pulses wider, or give a shorter end time in place of "
+                f"the rates change near t = {stops[0]:.4g} τ, and perhaps elsewhere, within so little time that the "
+                "reference integration may pass over it: make such pulses wider, or give a shorter end time in place of "
                 f"{time:g} τ."
             )
     implicit, _ = followed("Radau", 1e-10, stops)
     return unpacked(explicit), float(abs(explicit - implicit).max())
 
 
-@np.errstate(all="ignore")
 def _passed_over(
     run: Any,
     rates: Callable[[Mapping[str, Array]], Mapping[str, Array]],
     states: Mapping[str, Array],
     time: float,
     size: float,
-) -> list[float]:
-    """Times at which the rates lead away from a path, the worst of each stretch of it."""
-    alone = any(value.size > 1 for value in states.values())
-    spacing = time / (_ALONE_LOOKS if alone else _LOOKS)
+) -> list[tuple[float, int]]:
+    """Where the rates lead away from a path: the worst time of each stretch of it, and how many looks fell on it."""
+    cuts = np.cumsum([value.size for value in states.values()])[:-1]
+
+    def one_by_one(path: Array) -> Array:
+        each = (
+            [part.reshape(value.shape) for value, part in zip(states.values(), np.split(y, cuts), strict=True)]
+            for y in path.T
+        )
+        led = [np.concatenate([rate.ravel() for rate in _in_order(rates, dict(zip(states, y, strict=True)))]) for y in each]
+        return np.array(led).T
+
+    def together(path: Array) -> Array:
+        return np.array(_in_order(rates, dict(zip(states, path, strict=True))))
+
+    if all(value.size == 1 for value in states.values()):
+        some = run.y[:, [0, len(run.t) // 2, -1]]
+        try:
+            # A function may take no more than one state at once, or sum over what it takes.
+            if np.array_equal(together(some), one_by_one(some), equal_nan=True):
+                return _astray(run, together, time / _LOOKS, size)
+        except (ValueError, TypeError, IndexError):
+            pass
+    return _astray(run, one_by_one, time / _LOOKS_ONE_BY_ONE, size)
+
+
+@np.errstate(all="ignore")
+def _astray(run: Any, led: Callable[[Array], Array], spacing: float, size: float) -> list[tuple[float, int]]:
+    """The same for rates of many states, shape (states, k), at looks that lie `spacing` apart between a path's steps."""
     wide = np.flatnonzero(np.diff(run.t) > 2 * spacing)
-    counts = np.maximum(np.round(np.diff(run.t)[wide] / spacing), 2).astype(int)
     if not len(wide):
         return []
-    edges = [np.linspace(run.t[i], run.t[i + 1], n + 1) for i, n in zip(wide, counts, strict=True)]
-    lengths = np.concatenate([np.diff(edge) for edge in edges])
-    moved = np.concatenate([np.diff(run.sol(edge)) for edge in edges], axis=1)
+    edges = [np.linspace(run.t[i], run.t[i + 1], math.ceil((run.t[i + 1] - run.t[i]) / spacing) + 1) for i in wide]
     middles = np.concatenate([(edge[1:] + edge[:-1]) / 2 for edge in edges])
-    on_path = run.sol(middles)
-    shapes = {name: value.shape for name, value in states.items()}
-    if alone:
-        cuts = np.cumsum([value.size for value in states.values()])[:-1]
-        looks = (
-            {name: part.reshape(shapes[name]) for name, part in zip(shapes, np.split(y, cuts), strict=True)}
-            for y in on_path.T
-        )
-        led = np.array([np.concatenate([rate.ravel() for rate in _in_order(rates, at)]) for at in looks]).T
-    else:
-        try:
-            together = _in_order(rates, dict(zip(shapes, on_path, strict=True)))
-            led = np.array(together)
-        except (ValueError, TypeError, IndexError):  # of a function that takes no more than one state at once
-            return []
-    away = abs(led * lengths - moved) - _SHARE * abs(moved)
+    lengths = np.concatenate([np.diff(edge) for edge in edges])
+    path = run.sol(middles)
+    moved = (run.sol(middles + _NEAR * lengths) - run.sol(middles - _NEAR * lengths)) / (2 * _NEAR)
+    away = (abs(led(path) * lengths - moved) - _SHARE * abs(moved)) / np.maximum(abs(path), size)
     away = np.where(np.isfinite(away), away, 0.0).max(axis=0)
-    astray = away > _PASSED_OVER * size
-    if not astray.any():
-        return []
-    stretches = np.split(np.flatnonzero(astray), np.flatnonzero(np.diff(np.flatnonzero(astray)) > 1) + 1)
-    return [float(middles[stretch[np.argmax(away[stretch])]]) for stretch in stretches]
+    astray = np.flatnonzero(away > _UNSEEN)
+    stretches = np.split(astray, np.flatnonzero(np.diff(astray) > 1) + 1) if len(astray) else []
+    return [(float(middles[at[np.argmax(away[at])]]), len(at)) for at in stretches if away[at].sum() > _PASSED_OVER]
 
 
 def _in_order(rates: Callable[[Mapping[str, Array]], Mapping[str, Array]], at: Mapping[str, Array]) -> list[Array]:
