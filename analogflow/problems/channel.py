@@ -190,6 +190,7 @@ def _matrix(transition: ArrayLike) -> NDArray[np.float64]:
     return matrix
 
 
+@np.errstate(over="ignore", invalid="ignore")  # sums of what is far from a probability may be infinite
 def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
     inputs, outputs = matrix.shape
     if inputs == 0 or outputs == 0:

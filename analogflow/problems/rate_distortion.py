@@ -45,6 +45,7 @@ class RateDistortion:
     distortion: Array
     beta: float
 
+    @np.errstate(over="ignore")  # a sum may be infinite, which is not 1
     def __init__(self, source: ArrayLike, distortion: ArrayLike, beta: float) -> None:
         faults: list[str] = []
         p = numbers(source, "source", (1,), "one probability for each source symbol", faults)

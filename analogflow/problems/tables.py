@@ -177,6 +177,7 @@ def _say(grid: _Grid, what: str, names: tuple[str, ...], of: str) -> None:
     )
 
 
+@np.errstate(over="ignore")
 def _sum_to_one(values: NDArray[np.float64]) -> bool:
     return bool((values >= 0).all() and (abs(values.sum(axis=1) - 1) <= _SUM).all())
 

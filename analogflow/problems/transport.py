@@ -91,6 +91,7 @@ class Transport:
     epsilon: float
     schedule: Schedule | None = None
 
+    @np.errstate(over="ignore", invalid="ignore")  # sums and spans may be infinite, which is refused
     def __init__(
         self,
         cost: ArrayLike,
@@ -103,14 +104,14 @@ class Transport:
         C = _cost(cost, faults)
         shape = (None, None) if C is None else C.shape
         a, b = _marginal(row, "row", shape[0], faults), _marginal(column, "column", shape[1], faults)
-        if a is not None and b is not None and abs(a.sum() - b.sum()) > MASS_TOLERANCE * a.sum():
+        if a is not None and b is not None and not abs(a.sum() - b.sum()) <= MASS_TOLERANCE * a.sum() < math.inf:
             faults.append(
                 f"row sums to {a.sum():.12g} and column to {b.sum():.12g}; both must carry the same mass within "
                 f"{MASS_TOLERANCE:g}: divide each by its sum"
             )
         temperature = _positive(epsilon, "epsilon", faults)
         span = math.nan if C is None else float(np.ptp(C))
-        if C is not None and temperature > 0 and not (abs(C).max() <= LARGEST_EXPONENT * temperature):
+        if C is not None and temperature > 0 and not (max(abs(C).max(), span) <= LARGEST_EXPONENT * temperature):
             faults.append(
                 f"epsilon is {temperature:g} and the largest cost {abs(C).max():g}; "
                 f"give costs up to {LARGEST_EXPONENT:g} epsilon"

@@ -245,3 +245,26 @@ def test_noise_beside_a_netlist_replaces_nobodys_file(folder, monkeypatch):
     deck.write("noisy.cir", force=True)
     (folder / "noisy.cir").unlink()
     deck.write("noisy.cir")  # the same numbers are there already
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: af.Channel([[0, 1e308], [0, 0]]),
+        lambda: af.Channel([[1e308, 1e308], [1e308, 1e308]]),
+        lambda: af.RateDistortion([1e308, 1e308], [[0, 1], [1, 0]], 1.0),
+        lambda: af.Transport([[0, 1], [1, 0]], [1e308, 1e308], [1e308, 1e308], 0.1),
+        lambda: af.Transport([[0, 1], [1, 0]], [1e308, 1e308], [0.5, 0.5], 0.1),
+        lambda: af.Transport([[0, 1e308], [-1e308, 0]], [0.5, 0.5], [0.5, 0.5], 1e9),
+    ],
+)
+def test_numbers_whose_sums_are_infinite_are_refused(made):
+    with pytest.raises(af.BadInput, match=r"sums? to|largest cost"):
+        made()
+
+
+def test_a_table_whose_sums_are_infinite_is_refused(tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_text("0,1\n1e308,1e308\n1,0\n")
+    with pytest.raises(af.BadInput, match=r"large\.csv|Channel"):
+        af.Channel.from_csv(path)
