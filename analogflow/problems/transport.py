@@ -111,7 +111,11 @@ class Transport:
             )
         temperature = _positive(epsilon, "epsilon", faults)
         span = math.nan if C is None else float(np.ptp(C))
-        if C is not None and temperature > 0 and not (max(abs(C).max(), span) <= LARGEST_EXPONENT * temperature):
+        if (
+            C is not None
+            and temperature > 0
+            and not max(abs(C).max(), span) <= min(LARGEST_EXPONENT * temperature, sys.float_info.max)
+        ):
             faults.append(
                 f"epsilon is {temperature:g} and the largest cost {abs(C).max():g}; "
                 f"give costs up to {LARGEST_EXPONENT:g} epsilon"
