@@ -2,8 +2,8 @@
 
 import functools
 
-from analogflow.reproduction import Line, Reproduction, reproduce
-from analogflow.reproduction.result import Curve
+from analogflow.papers import Line, Reproduction, reproduce
+from analogflow.papers.result import Curve
 
 __all__ = ["curve", "found", "line", "verdict"]
 

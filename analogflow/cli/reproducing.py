@@ -14,9 +14,10 @@ from rich.console import Console
 from analogflow import report
 from analogflow.cli.progress import fraction_bar
 from analogflow.errors import BadInput
+from analogflow.papers import FIGURES, Reproduction, figure_named
+from analogflow.papers.drawing import lines_table, plot_reproduction
+from analogflow.papers.result import DIFFERS, VERDICTS
 from analogflow.problems.contents import refuse_existing, write_text
-from analogflow.reproduction import FIGURES, Reproduction, figure_named
-from analogflow.reproduction.result import DIFFERS, VERDICTS
 
 __all__ = ["about_reproduce", "run_reproduce"]
 
@@ -61,13 +62,13 @@ def run_reproduce(options: argparse.Namespace) -> int:
     with fraction_bar(False, "reproducing") as on_progress:
         for k, (compute, (figure, data, text)) in enumerate(zip(figures, paths.values(), strict=True)):
             one = _computed(compute, lambda done, k=k: on_progress((k + done) / len(paths)))
-            report.save_figure(report.plot_reproduction(one), figure, force=options.force)
+            report.save_figure(plot_reproduction(one), figure, force=options.force)
             write_text(data, one.to_csv(), force=options.force, encoding="utf-8")
             write_text(text, one.to_markdown(), force=options.force, encoding="utf-8")
             found.append(one)
             on_progress((k + 1) / len(paths))
     for one in found:
-        Console().print(report.lines_table(one))
+        Console().print(lines_table(one))
     lines = [(one.name, line) for one in found for line in one.lines]
     counts = Counter(line.verdict for _, line in lines)
     told = "; ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])

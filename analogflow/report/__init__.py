@@ -11,7 +11,6 @@ from analogflow.report.comparison import comparison_tables, plot_comparison, plo
 from analogflow.report.figure import alt_text, check_writable, save_figure
 from analogflow.report.html import check_page, run_page, study_page, write_page
 from analogflow.report.printing import print_solution, solution_json
-from analogflow.report.reproduction import lines_table, plot_reproduction
 from analogflow.report.runs.attention import plot_attention
 from analogflow.report.runs.capacity import plot_capacity
 from analogflow.report.runs.law import plot_law
@@ -52,7 +51,6 @@ __all__ = [
     "folder_figures",
     "history_table",
     "levels_table",
-    "lines_table",
     "mapping_table",
     "parts_table",
     "plot_attention",
@@ -64,7 +62,6 @@ __all__ = [
     "plot_paths",
     "plot_phases",
     "plot_quantiles",
-    "plot_reproduction",
     "plot_sample_paths",
     "plot_scaling",
     "plot_tolerance",

@@ -14,7 +14,7 @@ PACKAGE = Path(analogflow.__file__).parent
 
 PROBLEMS = {family.problem.__name__ for family in FAMILIES.values()}
 
-OF_A_FAMILY = ("families", "problems", "flows", "reference", "digital", "comparison/solvers", "report/runs", "reproduction")
+OF_A_FAMILY = ("families", "problems", "flows", "reference", "digital", "comparison/solvers", "report/runs", "papers")
 """What a family is made of, what is attached to one by its name, and the papers' figures."""
 
 STILL = {

@@ -11,10 +11,11 @@ import analogflow as af
 from analogflow import report
 from analogflow.comparison.scaling import Scaling, ScalingPoint
 from analogflow.families.files import read_problem
+from analogflow.papers import Panel, Reproduction
+from analogflow.papers.drawing import plot_reproduction
+from analogflow.papers.result import Curve
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.report.figure import new_figure, plot_lines
-from analogflow.reproduction import Panel, Reproduction
-from analogflow.reproduction.result import Curve
 
 STUDY = study_zoo.synthetic_study()
 PROBLEMS = {
@@ -99,7 +100,7 @@ def test_lines_of_a_paper_are_named_the_faint_ones_together():
     curves = [Curve.of("mean", x, x, "line"), Curve.of("rule", x, x, "dotted")]
     curves += [Curve.of(f"mean, quantile {q}", x, [q, q], "faint") for q in (0.1, 0.9)]
     panel = Panel("one", "x", "y", tuple(curves))
-    figure = report.plot_reproduction(Reproduction("name", "title", "source", (panel,)))
+    figure = plot_reproduction(Reproduction("name", "title", "source", (panel,)))
     assert unnamed(figure) == []
     assert "faint: quantile 0.1, quantile 0.9" in [text.get_text() for text in legend_of(figure.axes[0]).get_texts()]
 

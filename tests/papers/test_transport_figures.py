@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from figure_zoo import curve, found, verdict
 
+from analogflow.papers.drawing import plot_reproduction
+from analogflow.papers.result import AGREES, ERRATUM, UNJUDGED
+from analogflow.papers.transport import cooled
 from analogflow.problems import Schedule
-from analogflow.report import alt_text, plot_reproduction
-from analogflow.reproduction.result import AGREES, ERRATUM, UNJUDGED
-from analogflow.reproduction.transport.circuits import cooled
+from analogflow.report import alt_text
 
 
 def test_alternative_texts_tell_what_is_wrong():

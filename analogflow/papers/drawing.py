@@ -8,9 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from analogflow.papers.result import AGREES, DIFFERS, ERRATUM, HEAD, UNJUDGED, Panel, Reproduction
 from analogflow.report.figure import MUTED, PALETTE, describe, new_figure, style
-from analogflow.reproduction import Panel, Reproduction
-from analogflow.reproduction.result import AGREES, DIFFERS, ERRATUM, HEAD, UNJUDGED
 
 __all__ = ["lines_table", "plot_reproduction"]
 

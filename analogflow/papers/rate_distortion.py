@@ -7,25 +7,21 @@ singular values of a test channel, variances sums over a grid.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import root_scalar
 
+from analogflow.papers.gaussian import SOURCE, mapped_variance, rates_on_a_grid
+from analogflow.papers.result import Curve, Line, Panel, Reproduction, largest
 from analogflow.problems import RateDistortion
 from analogflow.reference.rate_distortion.closed_forms import GaussianGrid, three_cluster_rate, two_point
 from analogflow.reference.rate_distortion.relaxation import rate_distortion_relaxation
-from analogflow.reproduction import gaussian_extensions, gaussian_source
-from analogflow.reproduction.gaussian_source import mapped_variance, rates_on_a_grid
-from analogflow.reproduction.result import Curve, Line, Panel, Reproduction, largest
 
-__all__ = ["FIGURES"]
+__all__ = ["figure_2", "figure_5", "figure_6"]
 
 Array = NDArray[np.float64]
-
-_SOURCE = "the paper on the Blahut-Arimoto flow and its relaxation kernel"
 
 
 def figure_2() -> Reproduction:
@@ -58,7 +54,7 @@ def figure_2() -> Reproduction:
               (Curve.of("flow on a grid", time, exact), Curve.of("variance equation", time, closed, "dashed"))),
     )  # fmt: skip
     return Reproduction(
-        "rate-distortion-figure-2", "Variance of a Gaussian source's flow", f"{_SOURCE}, Figure 2", panels, tuple(lines)
+        "rate-distortion-figure-2", "Variance of a Gaussian source's flow", f"{SOURCE}, Figure 2", panels, tuple(lines)
     )
 
 
@@ -134,7 +130,7 @@ def figure_5() -> Reproduction:
         Panel("over the temperature", "βd", "rate λ* (1/τ)", tuple(cuts)),
     )
     return Reproduction(
-        "rate-distortion-figure-5", "Spectral gap of the two-point model", f"{_SOURCE}, Figure 5", panels, tuple(lines)
+        "rate-distortion-figure-5", "Spectral gap of the two-point model", f"{SOURCE}, Figure 5", panels, tuple(lines)
     )
 
 
@@ -178,7 +174,7 @@ def figure_6() -> Reproduction:
         Curve.of("printed: exp(−0.08 t/4)", times, distance[0] * np.exp(-0.02 * times), "dotted"),
     )
     panel = Panel("three clusters, random start", "time (τ)", "‖q − q*‖", curves, log_y=True)
-    return Reproduction("rate-distortion-figure-6", "Three-cluster model", f"{_SOURCE}, Figure 6", (panel,), lines)
+    return Reproduction("rate-distortion-figure-6", "Three-cluster model", f"{SOURCE}, Figure 6", (panel,), lines)
 
 
 def _three_clusters(m: int) -> RateDistortion:
@@ -199,15 +195,3 @@ def _weighted_kernel_gap(m: int) -> float:
     kernel = q * problem.gibbs / (problem.gibbs @ q)[:, None]
     values = np.linalg.eigvalsh((kernel * np.asarray(problem.source)[:, None]).T @ kernel)
     return float(values[values > 1e-10][0])
-
-
-FIGURES: dict[str, Callable[[], Reproduction]] = {
-    "rate-distortion-figure-2": figure_2,
-    "rate-distortion-figure-3": gaussian_source.figure_3,
-    "rate-distortion-figure-4": gaussian_source.figure_4,
-    "rate-distortion-figure-5": figure_5,
-    "rate-distortion-figure-6": figure_6,
-    "rate-distortion-figure-7": gaussian_extensions.figure_7,
-    "rate-distortion-figure-8": gaussian_extensions.figure_8,
-}
-"""By name."""

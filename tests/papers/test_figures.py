@@ -8,9 +8,10 @@ from figure_zoo import curve, found, line
 
 from analogflow.cli import main
 from analogflow.errors import BadInput
-from analogflow.report import alt_text, plot_reproduction
-from analogflow.reproduction import FIGURES, reproduce
-from analogflow.reproduction.result import AGREES, ERRATUM
+from analogflow.papers import FIGURES, reproduce
+from analogflow.papers.drawing import plot_reproduction
+from analogflow.papers.result import AGREES, ERRATUM
+from analogflow.report import alt_text
 
 
 @pytest.mark.parametrize("name", ["capacity-figure-3", "capacity-figure-4", "capacity-figure-5"])

@@ -1,4 +1,4 @@
-"""Paths of tokens, by the circuit in the block engine and by digital integrations beside it, and what is read off them."""
+"""Paths of tokens on a sphere, by the circuit and by digital integrations beside it, and how they look from one side."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from analogflow.compiler import compile
 from analogflow.digital.attention import attention_rate
 from analogflow.flows import attention
+from analogflow.papers.result import Curve, Line, Panel, largest
 from analogflow.problems import Attention
 from analogflow.reference.attention import Eigenspace, by_runge_kutta, limit_tokens, wasserstein
-from analogflow.reproduction.result import Curve, Line, largest
 from analogflow.simulators import ensemble
 
 __all__ = [
@@ -29,6 +29,8 @@ __all__ = [
     "drawn_anew",
     "first_tokens",
     "named",
+    "overtaken",
+    "sphere",
 ]
 
 Array = NDArray[np.float64]
@@ -108,6 +110,13 @@ def alignment_path(path: Array, space: Eigenspace) -> Array:
     return np.linalg.norm(space.project(path), axis=-1).mean(axis=-1)
 
 
+def overtaken(times: Array, aligned: dict[str, Array]) -> float:
+    """First time from which F is above E for good; infinite if that is not before the end."""
+    behind = np.flatnonzero(aligned["F"] <= aligned["E"])
+    first = behind[-1] + 1 if len(behind) else 0
+    return float(times[first]) if first < len(times) else math.inf
+
+
 def distance_path(problem: Attention, path: Array, space: Eigenspace) -> Array:
     """W₂ from Π♯ρ₀ at every time, shape (times,)."""
     limit = limit_tokens(problem.tokens, space)
@@ -125,3 +134,32 @@ def band(label: str, times: Array, runs: Array, style: str = "line") -> tuple[Cu
         Curve.of(f"{label}, quantile 0.1", times, low, "faint"),
         Curve.of(f"{label}, quantile 0.9", times, high, "faint"),
     )
+
+
+_CAMERA = np.array([0.6, -0.55, 0.58])
+_RIGHT = np.cross([0.0, 0.0, 1.0], _CAMERA) / np.linalg.norm(np.cross([0.0, 0.0, 1.0], _CAMERA))
+_UP = np.cross(_CAMERA, _RIGHT) / np.linalg.norm(_CAMERA)
+
+
+def sphere(title: str, points: Array, spaces: dict[str, Eigenspace], *, label: str = "tokens") -> Panel:
+    """Parallel projection of points on the sphere, shape (..., 3), with the unit vectors of named eigenspaces."""
+    points = points.reshape(-1, 3)
+    near = points @ _CAMERA >= 0
+    angle = np.linspace(0, 2 * np.pi, 181)
+    curves = [
+        _seen(f"{label}, near side", points[near], "dots"),
+        _seen(f"{label}, far side", points[~near], "haze"),
+        Curve.of("sphere", np.cos(angle), np.sin(angle), "dotted"),
+    ]
+    for name, space in spaces.items():
+        if space.dimension == 2:
+            circle = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ space.basis.T
+            curves.append(_seen(name, circle, "line"))
+        elif space.dimension == 1:
+            curves.append(_seen(name, np.array([space.basis[:, 0], -space.basis[:, 0]]), "points"))
+    return Panel(title, "across (radii)", "up (radii)", tuple(curves), equal=True)
+
+
+def _seen(label: str, points: ArrayLike, style: str) -> Curve:
+    points = np.asarray(points, dtype=float)
+    return Curve.of(label, points @ _RIGHT, points @ _UP, style)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from figure_zoo import line, verdict
 
+from analogflow.papers import attention
+from analogflow.papers.attention_paths import alignment_path, digital_path
+from analogflow.papers.result import AGREES, ERRATUM
 from analogflow.problems.named.attention import circle_then_pole, random_diagonal
 from analogflow.reference.attention import dominant_eigenspace, value_space
-from analogflow.reproduction.attention import spheres
-from analogflow.reproduction.attention.paths import alignment_path, digital_path
-from analogflow.reproduction.result import AGREES, ERRATUM
 
 
 @pytest.mark.parametrize("beta", [10.0, 1000.0])
@@ -21,7 +21,7 @@ def test_weights_in_single_precision_move_no_alignment_by_a_hundredth(beta):
 
 
 def test_the_circuit_of_figure_2_shows_both_phases():
-    problem = circle_then_pole(spheres._BOTH_PHASES)
+    problem = circle_then_pole(attention._BOTH_PHASES)
     path = digital_path(problem, np.linspace(0, 10, 41))
     E = alignment_path(path, dominant_eigenspace(problem.attraction))
     F = alignment_path(path, value_space(problem))

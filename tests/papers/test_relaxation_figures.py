@@ -5,9 +5,10 @@ import pytest
 from figure_zoo import curve, found, verdict
 from scipy.interpolate import CubicSpline
 
-from analogflow.report import alt_text, plot_reproduction
-from analogflow.reproduction import FIGURES
-from analogflow.reproduction.result import AGREES, ERRATUM
+from analogflow.papers import FIGURES
+from analogflow.papers.drawing import plot_reproduction
+from analogflow.papers.result import AGREES, ERRATUM
+from analogflow.report import alt_text
 
 NAMES = [name for name in FIGURES if name.startswith(("hopfield", "langevin"))]
 

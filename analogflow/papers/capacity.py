@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +16,14 @@ from scipy.special import xlogy
 
 from analogflow.compiler import compile
 from analogflow.flows import capacity
+from analogflow.papers.result import Curve, Line, Panel, Reproduction, largest
 from analogflow.problems import Channel
 from analogflow.reference import capacity_reference
 from analogflow.reference.capacity.closed_forms import noiseless_distance, noiseless_solution
 from analogflow.reference.capacity.convergence import capacity_convergence
-from analogflow.reproduction.result import Curve, Line, Panel, Reproduction, largest
 from analogflow.simulators import ensemble
 
-__all__ = ["FIGURES"]
+__all__ = ["figure_3", "figure_4", "figure_5"]
 
 Array = NDArray[np.float64]
 
@@ -217,11 +216,3 @@ def figure_5() -> Reproduction:
 def _independent(name: str, orbit: _Orbit) -> Line:
     return Line(f"circuit of {name} against an independent integration", 0.0, largest(orbit.independent() - orbit.z), 1e-6,
                 says="our check")  # fmt: skip
-
-
-FIGURES: dict[str, Callable[[], Reproduction]] = {
-    "capacity-figure-3": figure_3,
-    "capacity-figure-4": figure_4,
-    "capacity-figure-5": figure_5,
-}
-"""By name."""

@@ -11,9 +11,9 @@ import pytest
 from figure_zoo import found
 
 from analogflow.cli import main
-from analogflow.reproduction import FIGURES, Line, Reproduction
-from analogflow.reproduction import result as verdicts
-from analogflow.reproduction.result import AGREES, DIFFERS, ERRATUM, UNJUDGED
+from analogflow.papers import FIGURES, Line, Reproduction
+from analogflow.papers import result as verdicts
+from analogflow.papers.result import AGREES, DIFFERS, ERRATUM, UNJUDGED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/errata.md").read_text(encoding="utf-8")
@@ -92,9 +92,9 @@ def test_every_curve_has_a_name_and_is_finite(name):
 
 def test_verdicts_are_words_of_one_module():
     typed = re.compile(r"""["'](agrees|differs|cannot be)\b""")
-    modules = [*(ROOT / "analogflow/reproduction").rglob("*.py"), ROOT / "analogflow/report/reproduction.py"]
-    assert typed.search((ROOT / "analogflow/reproduction/result.py").read_text(encoding="utf-8"))
-    assert len(modules) > 15
+    modules = list((ROOT / "analogflow/papers").rglob("*.py"))
+    assert typed.search((ROOT / "analogflow/papers/result.py").read_text(encoding="utf-8"))
+    assert len(modules) > 10
     for module in modules:
         if module.name != "result.py":
             assert not typed.search(module.read_text(encoding="utf-8")), module
