@@ -27,7 +27,7 @@ from analogflow.graph import normalise as normalise
 from analogflow.graph import softmax as softmax
 from analogflow.graph import switch as switch
 from analogflow.graph import white_noise as white_noise
-from analogflow.hardware import Mapping as Mapping
+from analogflow.hardware import BoardFit as BoardFit
 from analogflow.hardware import map_flow as map_flow
 from analogflow.hardware.parts_list import PartsList as PartsList
 from analogflow.hardware.parts_list import parts_list as parts_list

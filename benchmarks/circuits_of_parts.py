@@ -19,7 +19,8 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import Instance
 from analogflow.circuit.parts import Tolerances
 from analogflow.families.files import read_problem
-from analogflow.hardware.components import capacity_crossbar, round_independently, round_jointly
+from analogflow.hardware.crossbar import capacity_crossbar
+from analogflow.hardware.rounding import round_independently, round_jointly
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run_plan import own_time

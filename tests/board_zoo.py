@@ -7,7 +7,7 @@ import numpy as np
 
 from analogflow.families.files import read_problem
 from analogflow.flows import Flow, Sphere, attention, capacity, custom, hopfield, rate_distortion, transport
-from analogflow.hardware import Mapping, map_flow
+from analogflow.hardware import BoardFit, map_flow
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 
 __all__ = ["FLOWS", "mapped", "polynomial", "written"]
@@ -67,6 +67,6 @@ def written(name: str) -> Flow:
 
 
 @functools.cache
-def mapped(name: str, board: str) -> Mapping:
+def mapped(name: str, board: str) -> BoardFit:
     """A flow of this zoo, or ode/ and a file of tests/data/ode, held against a board without what would fit instead."""
     return map_flow(written(name[4:]) if name.startswith("ode/") else FLOWS[name], board, suggest=False)

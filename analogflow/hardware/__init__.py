@@ -1,14 +1,14 @@
 """Boards: what analog computers one can buy hold, and whether a flow fits."""
 
+from analogflow.hardware.board_fit import RESOLUTION, BoardFit, Readout, map_flow, read_back
 from analogflow.hardware.boards import BOARDS, Board, Figure, board_of, load_board
-from analogflow.hardware.mapping import RESOLUTION, Mapping, Readout, map_flow, read_back
 
 __all__ = [
     "BOARDS",
     "RESOLUTION",
     "Board",
+    "BoardFit",
     "Figure",
-    "Mapping",
     "Readout",
     "board_of",
     "load_board",

@@ -1,31 +1,102 @@
 """The configuration of a LUCIDAC, in the conventions of the vendor's own client, and what such a configuration computes.
 
-The carrier's JSON is what ``set_circuit`` of lucipy takes: the matrices U (an output for each lane), C (a coefficient for
-each lane), I (lanes for each input) and the block of integrators M0. REV1: integrators negate what drives them and their
-initial condition, so that an output starts at −ic; multipliers do not.
+Couplings are routed over the lanes of its crossbar: a lane takes one source, with one coefficient, to one sink. The
+carrier's JSON is what ``set_circuit`` of lucipy takes: the matrices U (an output for each lane), C (a coefficient for each
+lane), I (lanes for each input) and the block of integrators M0. REV1: integrators negate what drives them and their initial
+condition, so that an output starts at −ic; multipliers do not.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 from analogflow.hardware.boards import Board
-from analogflow.hardware.fitting import ONE
-from analogflow.hardware.fitting.machine import Machine, rounded
-from analogflow.hardware.fitting.scaling import Scaled
-from analogflow.hardware.routing import CONSTANT_OUTPUTS, MULTIPLIER_OUTPUT, Route, route
+from analogflow.hardware.couplings import ONE
+from analogflow.hardware.machine import Machine, rounded
+from analogflow.hardware.scaling import Scaled
 
-__all__ = ["configuration", "machine"]
+__all__ = ["CONSTANT_OUTPUTS", "FRONT_PANEL", "MULTIPLIER_OUTPUT", "Route", "configuration", "machine", "route"]
+
+MULTIPLIER_OUTPUT = 8
+"""Number of the first multiplier's output, and of its first input; before it are the integrators (REV1)."""
+
+CONSTANT_OUTPUTS = (15, 14)
+"""Output that carries the constant on lanes 0 to 15 and on lanes 16 to 31."""
+
+FRONT_PANEL = 24
+"""First of the lanes that the front panel can use: they are taken last."""
+
+_HALF = 16
 
 Array = NDArray[np.float64]
 
 _LANES, _ENDS, _INTEGRATORS, _MULTIPLIERS, _CONVERTERS = 32, 16, 8, 4, 8
+
 _IDENTITIES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """A lane: from output `source`, 0 to 15, with `weight` to input `sink`, 0 to 15, in machine units.
+
+    The weight is the one the lane is set to: integrators negate, so that it is minus the coefficient of the rate there.
+    """
+
+    lane: int
+    source: int
+    sink: int
+    weight: float
+
+
+def route(scaled: Scaled, board: Board) -> tuple[Route, ...]:
+    """Give every coupling a lane that works, the lowest first; the front panel's are taken last.
+
+    Raises
+    ------
+    BadInput
+        There are more couplings than lanes, or elements than places.
+
+    Notes
+    -----
+    An assignment problem: couplings on one side, working lanes on the other, and the number of a lane as its cost.
+    """
+    couplings = scaled.couplings
+    places = {number: k for k, number in enumerate(couplings.of("integrator"))}
+    products = {number: k for k, number in enumerate(couplings.of("multiplier"))}
+    faults = [
+        f"{len(found)} {name} for {board.has[name]}"
+        for name, found in (("integrators", places), ("multipliers", products))
+        if len(found) > board.has[name]
+    ]
+    wanted: list[tuple[int, int, float]] = []
+    for number, ports in enumerate(scaled.weights):
+        for p, form in enumerate(ports):
+            sink = places[number] if number in places else MULTIPLIER_OUTPUT + 2 * products[number] + p
+            sign = -1.0 if number in places else 1.0
+            wanted += [(source, sink, sign * float(weight)) for source, weight in form.items()]
+    lanes = [lane for lane in range(int(board.units["lanes"].value)) if lane not in board.broken_lanes]
+    if len(wanted) > len(lanes):
+        faults.append(f"{len(wanted)} couplings for {len(lanes)} lanes")
+    if faults:
+        raise BadInput(f"{board.title} can not hold {', '.join(faults)}; ask whether a flow fits before it is routed.")
+    graph = nx.Graph()
+    for k in range(len(wanted)):
+        graph.add_edges_from((("coupling", k), ("lane", lane), {"weight": float(lane)}) for lane in lanes)
+    rows = [("coupling", k) for k in range(len(wanted))]
+    matched = nx.bipartite.minimum_weight_full_matching(graph, top_nodes=rows) if wanted else {}
+    taken = sorted(matched[row][1] for row in rows)
+    # Equal costs leave the order open; the order of the couplings is the one a person can follow.
+    return tuple(
+        Route(lane, _output(source, lane, places, products), sink, weight)
+        for lane, (source, sink, weight) in zip(taken, wanted, strict=True)
+    )
 
 
 def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
@@ -128,6 +199,13 @@ def machine(carrier: Mapping[str, Any], *, rate_per_second: float = 10_000.0, bi
 
     starts = np.array([0.0 - rounded(float(setting["ic"]), bits) for setting in settings])
     return Machine(starts, lambda outputs: -speeds * received(outputs)[:_INTEGRATORS], signals)
+
+
+def _output(source: int, lane: int, places: dict[int, int], products: dict[int, int]) -> int:
+    if source == ONE:
+        return CONSTANT_OUTPUTS[lane >= _HALF]
+    number = source - 1
+    return places[number] if number in places else MULTIPLIER_OUTPUT + products[number]
 
 
 def _element(lane: Route) -> float:

@@ -2,7 +2,7 @@
 
 What a summing amplifier computes are ratios of its resistors. Each of its two networks may be scaled as a whole, and of all
 scales the one is taken whose rounded values give the nearest gains. In a row of a transistor circuit's crossbar the ratios
-are chosen so that the errors cancel at the answer (`analogflow.hardware.components.rounding`).
+are chosen so that the errors cancel at the answer (`analogflow.hardware.rounding`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import Step
 from analogflow.circuit.values import check_series, nearest, neighbours
 from analogflow.errors import BadInput
-from analogflow.hardware.components import capacity_crossbar, round_jointly
+from analogflow.hardware.crossbar import capacity_crossbar
+from analogflow.hardware.rounding import round_jointly
 from analogflow.problems import Channel
 from analogflow.run_plan import LONGEST, SPEED_TOLERANCE
 from analogflow.technology.accuracy import rounding_error

@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.hardware.fitting import DECISIONS, ONE, Couplings, Form
-from analogflow.hardware.fitting.machine import Machine, rounded
-from analogflow.hardware.fitting.polarity import polarity
-from analogflow.hardware.fitting.scaling import Scaled, reach, scale
+from analogflow.hardware.couplings import DECISIONS, ONE, Couplings, Form
+from analogflow.hardware.machine import Machine, rounded
+from analogflow.hardware.scaling import Scaled, polarity, reach, scale
 
 __all__ = ["Patch", "fewest_potentiometers", "machine", "patch"]
 

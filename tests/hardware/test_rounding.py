@@ -10,10 +10,8 @@ import pytest
 
 from analogflow.circuit.values import neighbours
 from analogflow.errors import BadInput
-from analogflow.hardware.components.codes import round_codes, round_codes_independently
-from analogflow.hardware.components.crossbar import Crossbar, biases, capacity_crossbar, optimum_sensitivity
-from analogflow.hardware.components.rounded import Rounding
-from analogflow.hardware.components.rounding import round_independently, round_jointly
+from analogflow.hardware.crossbar import Crossbar, biases, capacity_crossbar, optimum_sensitivity
+from analogflow.hardware.rounding import Rounding, round_codes, round_codes_independently, round_independently, round_jointly
 from analogflow.problems.channel import Channel
 from analogflow.reference.capacity import capacity_reference
 

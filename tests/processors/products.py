@@ -27,7 +27,7 @@ from analogflow.flows.attention import FORMS as ATTENTION
 from analogflow.flows.capacity import FORMS as CAPACITY
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION
 from analogflow.flows.transport import FORMS as TRANSPORT
-from analogflow.hardware.mapping import map_flow
+from analogflow.hardware.board_fit import map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister.noise_table import table_text
 from analogflow.problems import Channel
@@ -126,7 +126,7 @@ class Shaken:
     def install(self) -> None:
         scale: Any = import_module("analogflow.passes.scaling.program")
         values: Any = import_module("analogflow.hardware.preferred")
-        mapping: Any = import_module("analogflow.hardware.mapping")
+        mapping: Any = import_module("analogflow.hardware.board_fit")
         reach, integrate, nominal = scale.reach, values.integrate, mapping.nominal_run
         netlist, preferred = af.netlist, values.preferred
 

@@ -12,7 +12,7 @@ import pytest
 
 from analogflow.circuit.values import code, nearest, neighbours
 from analogflow.digits import quiet, significant
-from analogflow.hardware.components import round_jointly
+from analogflow.hardware.rounding import round_jointly
 
 # Old kernels are slow, the more so on a busy machine.
 pytestmark = pytest.mark.timeout(1800)

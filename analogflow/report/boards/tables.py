@@ -6,12 +6,12 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from analogflow.hardware import Board, Mapping
+from analogflow.hardware import Board, BoardFit
 
 __all__ = ["board_table", "mapping_table"]
 
 
-def mapping_table(mapping: Mapping) -> Table:
+def mapping_table(mapping: BoardFit) -> Table:
     """What the flow needs and the board has, whether it fits, and if not what would."""
     verdict = Text("fits", "green") if mapping.fits else Text("does not fit", "bold red")
     table = Table(title=f"{mapping.board.title}", caption=mapping.note or None)

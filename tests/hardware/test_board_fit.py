@@ -14,10 +14,10 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow, attention, capacity, langevin
 from analogflow.graph import comparator
 from analogflow.hardware import BOARDS, RESOLUTION, load_board, map_flow, read_back
-from analogflow.hardware.fitting.machine import final
-from analogflow.hardware.fitting.nominal import nominal_run
-from analogflow.hardware.fitting.scaling import scale
-from analogflow.hardware.fitting.taken import take_apart
+from analogflow.hardware.course import nominal_run
+from analogflow.hardware.decomposition import take_apart
+from analogflow.hardware.machine import final
+from analogflow.hardware.scaling import scale
 from analogflow.problems import Channel, Langevin
 from analogflow.problems.named.attention import two_phases
 from analogflow.report.boards import mapping_table

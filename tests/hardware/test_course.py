@@ -16,11 +16,9 @@ from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.hardware import load_board, map_flow
-from analogflow.hardware.fitting.finer import finer, turned
-from analogflow.hardware.fitting.following import growth_of, horizon
-from analogflow.hardware.fitting.nominal import nominal_run
-from analogflow.hardware.fitting.scaling import scale
-from analogflow.hardware.fitting.taken import take_apart
+from analogflow.hardware.course import growth_of, horizon, nominal_run
+from analogflow.hardware.decomposition import take_apart
+from analogflow.hardware.scaling import finer, scale, turned
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
 

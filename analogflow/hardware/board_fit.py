@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import abc
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,39 @@ from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
 from analogflow.families import Family, flow_of, known_family
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
-from analogflow.hardware import lucidac, parts, that
+from analogflow.hardware import element_list, lucidac, that
 from analogflow.hardware.boards import BOARDS, Board, load_board
-from analogflow.hardware.fitting.course import EXACT, POINTS, Course, chaotic_course, course_of
-from analogflow.hardware.fitting.finer import finer
-from analogflow.hardware.fitting.following import Followed, compare, horizon, overload
-from analogflow.hardware.fitting.machine import Machine, in_legs, path
-from analogflow.hardware.fitting.nominal import nominal_path, nominal_run
-from analogflow.hardware.fitting.scaling import Scaled, scale, unscaled
-from analogflow.hardware.fitting.taken import Readout, Taken, take_apart, value_at
-from analogflow.hardware.needs import count_needs, shortages
+from analogflow.hardware.course import (
+    EXACT,
+    POINTS,
+    Course,
+    Followed,
+    chaotic_course,
+    compare,
+    course_of,
+    horizon,
+    nominal_path,
+    nominal_run,
+    overload,
+)
+from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
+from analogflow.hardware.machine import Machine, in_legs, path
+from analogflow.hardware.scaling import Scaled, finer, polarity, scale, unscaled
 from analogflow.passes import fuse, nominal_orbit, stabilise
 
-__all__ = ["RESOLUTION", "TOLERANCE", "Mapping", "Readout", "map_flow", "read_back"]
+__all__ = ["RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
+
+_SAME = 1e-9
+
+_WORDS = {
+    "lanes": "lanes, one for each coupling",
+    "fanouts": "fan-outs, one for each two further copies of a signal",
+    "tables": "tables or function generators",
+    "potentiometers": "potentiometers, in the best plan that was found",
+    "inputs_of_integrator": "inputs of one integrator",
+    "inputs_of_summer": "inputs of one summer",
+    "noise_sources": "noise sources",
+}
 
 TOLERANCE = 1e-4
 """Largest distance from the flow, over the peak of what is compared, at which exact coefficients count as the flow."""
@@ -45,7 +65,7 @@ _MANY_SIGNALS = 2500
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Mapping:
+class BoardFit:
     """A flow held against a board.
 
     Parameters
@@ -81,14 +101,14 @@ class Mapping:
     board: Board
     fits: bool
     binding: tuple[str, ...]
-    needs: abc.Mapping[str, int]
-    has: abc.Mapping[str, int]
+    needs: Mapping[str, int]
+    has: Mapping[str, int]
     suggestions: tuple[str, ...] = ()
     configuration: dict[str, Any] | None = None
     readout: tuple[Readout, ...] = ()
     seconds_per_time_constant: float | None = None
-    errors: abc.Mapping[str, float] = dataclasses.field(default_factory=dict)
-    followed: abc.Mapping[str, Followed] = dataclasses.field(default_factory=dict)
+    errors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    followed: Mapping[str, Followed] = dataclasses.field(default_factory=dict)
     limit: float = RESOLUTION
     note: str = ""
 
@@ -114,12 +134,12 @@ class Mapping:
         }
 
     def __repr__(self) -> str:
-        return f"Mapping({self.board.name}: {'fits' if self.fits else '; '.join(self.binding)})"
+        return f"BoardFit({self.board.name}: {'fits' if self.fits else '; '.join(self.binding)})"
 
 
 def map_flow(
     flow: Flow, board: str | Path | Board = "lucidac", *, limit: float = RESOLUTION, suggest: bool = True
-) -> Mapping:
+) -> BoardFit:
     """Hold `flow` against `board`; one that does not fit is an answer, not an exception.
 
     Parameters
@@ -157,15 +177,105 @@ def map_flow(
     return dataclasses.replace(found, suggestions=tuple(_suggestions(flow, graph, board, limit)))
 
 
-def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
+def read_back(board: Board, configuration: Mapping[str, Any], *, exact: bool = True) -> Machine:
+    """What a configuration of `board` computes, with exact coefficients or those of the board's resolution."""
+    bits = None if exact else int(board.coefficient_bits.value)
+    match board.kind:
+        case "crossbar":
+            return lucidac.machine(configuration, rate_per_second=board.rate_per_second.value, bits=bits)
+        case "patch":
+            return that.machine(configuration, bits=bits)
+    return element_list.machine(configuration, bits=bits)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Laid:
+    """A flow laid out on a board: how it is set and how it is read."""
+
+    board: Board
+    taken: Taken
+    scaled: Scaled
+    configuration: dict[str, Any]
+    readout: tuple[Readout, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of the machine for one τ."""
+        return 1 / (self.board.rate_per_second.value * self.scaled.slowing)
+
+    def outputs(self, states: np.ndarray) -> np.ndarray:
+        """Outputs of the machine where the integrators are at `states`, shape (points, integrators), flow units."""
+        found = np.zeros((len(states), len(read_back(self.board, self.configuration).initial)))
+        for entry in self.readout:
+            found[:, entry.integrator] = states[:, entry.integrator] / entry.unit
+        return found
+
+
+def _count_needs(scaled: Scaled, board: Board) -> dict[str, int]:
+    """What `scaled` takes on a board of this kind, by the names of the board's units.
+
+    Parameters
+    ----------
+    scaled : Scaled
+    board : Board
+
+    Returns
+    -------
+    dict
+        crossbar: integrators, multipliers and lanes, one for each coupling that is not 0. patch: what the patch plan
+        takes. chip: multipliers also for coefficients other than ±1, ⌈(f − 1)/2⌉ fan-outs for a source with f sinks, and
+        a table for each function. parts: a summer for each port of a multiplier or function that is no plain wire, and
+        one for each inverted output. With "noise_sources" and "tables" only where there are any.
+    """
+    couplings = scaled.couplings
+    counts = {"integrators": len(couplings.of("integrator")), "multipliers": len(couplings.of("multiplier"))}
+    match board.kind:
+        case "crossbar":
+            counts["lanes"] = couplings.count()
+        case "patch":
+            counts = dict(that.patch(scaled, inverters=board.has["inverters"]).needs)
+        case "chip":
+            counts["multipliers"] += sum(abs(abs(w) - 1) > _SAME for w in scaled.coefficients().tolist())
+            counts["fanouts"] = sum(-(-(sinks - 1) // 2) for source, sinks in couplings.sinks().items() if source)
+        case "parts":
+            chosen = polarity(scaled)
+            held = set(couplings.of("integrator"))
+            counts["summers"] = len(chosen.inverted) + sum(k not in held for k, _ in chosen.sums)
+            counts["summers"] += sum(abs(float(weight) - 1) > _SAME for _, weight in chosen.wires.values())
+    tables = len(couplings.functions)
+    if board.kind == "patch":
+        tables -= counts["comparators"]
+        counts |= {} if counts["comparators"] else {"comparators": 0}
+    if tables or board.functions:
+        counts["tables"] = tables
+    noises = len(couplings.of("noise"))
+    return counts | ({"noise_sources": noises} if noises else {})
+
+
+def _shortages(needs: Mapping[str, int], board: Board) -> list[str]:
+    """A sentence for each unit of which more is needed than the board has; free summers serve as inverters."""
+    has = board.has
+    short = []
+    for unit, needed in needs.items():
+        there = has.get(unit, 0)
+        if unit == "inverters":
+            there += max(0, has.get("summers", 0) - needs.get("summers", 0))
+        if needed > there:
+            short.append(f"{_WORDS.get(unit, unit)}: {needed} needed, {there} there")
+    return short
+
+
+def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> BoardFit:
     """What `map_flow` finds, without what would fit instead."""
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
-        return _misfit(board, needs, shortages(needs, board), "too large to be counted further")
+        return _misfit(board, needs, _shortages(needs, board), "too large to be counted further")
     taken = take_apart(graph, flow.answer, board.functions, board.comparators)
-    needs = count_needs(unscaled(taken.couplings), board)
+    needs = _count_needs(unscaled(taken.couplings), board)
     # What scaling decides is counted after it.
-    short = [*([taken.refusal] if taken.refusal else []), *shortages(_settled(needs, board), board)]
+    later = {"summers", "inverters", "potentiometers"} | ({"multipliers"} if board.kind == "chip" else set())
+    settled = {unit: count for unit, count in needs.items() if unit not in later}
+    short = [*([taken.refusal] if taken.refusal else []), *_shortages(settled, board)]
     if short:
         return _misfit(board, needs, short, taken.note)
     try:
@@ -197,30 +307,30 @@ def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> Mapping:
     return own if own.fits else far
 
 
-def _fitted(board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float) -> Mapping:
+def _fitted(board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float) -> BoardFit:
     """A flow scaled to `states`, shape (points, integrators), laid out on a board that has the elements, and judged."""
     most = board.largest_coefficient.value
     if board.kind == "patch":
         scaled = that.fewest_potentiometers(taken.couplings, states, most, enough=board.has["potentiometers"])
     else:
         scaled = scale(taken.couplings, states, most)
-    needs = count_needs(scaled, board)
-    short = shortages(needs, board)
+    needs = _count_needs(scaled, board)
+    short = _shortages(needs, board)
     if short:
         return _misfit(board, needs, short, taken.note)
     return _judged(_lay_out(board, taken, scaled), course, needs=needs, limit=limit)
 
 
 def _refined(
-    found: Mapping, board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float, *, trials: int = 1
-) -> Mapping:
+    found: BoardFit, board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float, *, trials: int = 1
+) -> BoardFit:
     """What was `found`, or one that is scaled for coarse coefficients and is closer or fits: of `trials`, until one fits."""
     if "rounded" not in found.followed or found.followed["rounded"].relative <= _FINE * limit or board.kind == "patch":
         return found
     scalings = finer(taken.couplings, states, board.largest_coefficient.value, int(board.coefficient_bits.value))
     for scaled in scalings[:trials]:
-        needs = count_needs(scaled, board)
-        if shortages(needs, board):
+        needs = _count_needs(scaled, board)
+        if _shortages(needs, board):
             continue
         again = _judged(_lay_out(board, taken, scaled), course, needs=needs, limit=limit)
         if "rounded" not in again.followed or again.fits < found.fits:
@@ -231,45 +341,6 @@ def _refined(
         if found.fits:
             break
     return found
-
-
-def read_back(board: Board, configuration: abc.Mapping[str, Any], *, exact: bool = True) -> Machine:
-    """What a configuration of `board` computes, with exact coefficients or those of the board's resolution."""
-    bits = None if exact else int(board.coefficient_bits.value)
-    match board.kind:
-        case "crossbar":
-            return lucidac.machine(configuration, rate_per_second=board.rate_per_second.value, bits=bits)
-        case "patch":
-            return that.machine(configuration, bits=bits)
-    return parts.machine(configuration, bits=bits)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Laid:
-    """A flow laid out on a board: how it is set and how it is read."""
-
-    board: Board
-    taken: Taken
-    scaled: Scaled
-    configuration: dict[str, Any]
-    readout: tuple[Readout, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Of the machine for one τ."""
-        return 1 / (self.board.rate_per_second.value * self.scaled.slowing)
-
-    def outputs(self, states: np.ndarray) -> np.ndarray:
-        """Outputs of the machine where the integrators are at `states`, shape (points, integrators), flow units."""
-        found = np.zeros((len(states), len(read_back(self.board, self.configuration).initial)))
-        for entry in self.readout:
-            found[:, entry.integrator] = states[:, entry.integrator] / entry.unit
-        return found
-
-    @property
-    def precision(self) -> str:
-        """What its coefficients are, in words."""
-        return f"coefficients of {self.board.coefficient_bits.value:g} bits"
 
 
 def _lay_out(board: Board, taken: Taken, scaled: Scaled) -> _Laid:
@@ -283,7 +354,7 @@ def _lay_out(board: Board, taken: Taken, scaled: Scaled) -> _Laid:
             plan = that.patch(scaled, inverters=board.has["inverters"])
             configuration, signs = plan.to_dict(), plan.signs
         case _:
-            configuration = parts.configuration(scaled, board)
+            configuration = element_list.configuration(scaled, board)
     order = {element: number for number, element in enumerate(held)}
     readout = tuple(
         Readout(state, index, order[element], float(scaled.scales[element + 1]) * signs[order[element]])
@@ -292,7 +363,7 @@ def _lay_out(board: Board, taken: Taken, scaled: Scaled) -> _Laid:
     return _Laid(board, taken, scaled, configuration, readout)
 
 
-def _judged(laid: _Laid, course: Course, *, needs: dict[str, int], limit: float) -> Mapping:
+def _judged(laid: _Laid, course: Course, *, needs: dict[str, int], limit: float) -> BoardFit:
     """Read the layout back, and hold what it computes against the flow."""
     board, taken, growth, slowing = laid.board, laid.taken, course.growth, laid.scaled.slowing
     machines = {"ideal": read_back(board, laid.configuration), "rounded": read_back(board, laid.configuration, exact=False)}
@@ -303,7 +374,11 @@ def _judged(laid: _Laid, course: Course, *, needs: dict[str, int], limit: float)
         notes.append(f"it is not at rest after {course.end:g} τ, until when it is followed")
     outputs = np.empty(0)
     for name, machine in machines.items():
-        most, what = (TOLERANCE, "exact coefficients") if name == "ideal" else (limit, laid.precision)
+        most, what = (
+            (TOLERANCE, "exact coefficients")
+            if name == "ideal"
+            else (limit, f"coefficients of {board.coefficient_bits.value:g} bits")
+        )
         told, compared = course.end, course
         if growth is not None:
             start, drive = EXACT, np.zeros_like(growth.times)
@@ -345,7 +420,7 @@ def _judged(laid: _Laid, course: Course, *, needs: dict[str, int], limit: float)
         if binding:
             # Coarse coefficients of a layout that is wrong with exact ones say nothing.
             break
-    return Mapping(
+    return BoardFit(
         board,
         not binding,
         tuple(binding),
@@ -371,21 +446,15 @@ def _too_far(found: Followed, limit: float, moving: bool) -> str:
     )
 
 
-def _apart(machines: abc.Mapping[str, Machine], outputs: np.ndarray, slowing: float) -> tuple[float, np.ndarray]:
+def _apart(machines: Mapping[str, Machine], outputs: np.ndarray, slowing: float) -> tuple[float, np.ndarray]:
     """How far rounding turns the start, and the rates along `outputs`, shape (points,): machine units, and those per τ."""
     exact, rounded = machines["ideal"], machines["rounded"]
     turned = np.array([np.linalg.norm(rounded.rates(y) - exact.rates(y)) for y in outputs])
     return float(np.linalg.norm(rounded.initial - exact.initial)), turned / slowing
 
 
-def _settled(needs: abc.Mapping[str, int], board: Board) -> dict[str, int]:
-    """Needs that scaling can not change."""
-    scaled = {"summers", "inverters", "potentiometers"} | ({"multipliers"} if board.kind == "chip" else set())
-    return {unit: count for unit, count in needs.items() if unit not in scaled}
-
-
-def _misfit(board: Board, needs: dict[str, int], binding: list[str], note: str) -> Mapping:
-    return Mapping(board, False, tuple(binding), needs, board.has, note=note)
+def _misfit(board: Board, needs: dict[str, int], binding: list[str], note: str) -> BoardFit:
+    return BoardFit(board, False, tuple(binding), needs, board.has, note=note)
 
 
 def _suggestions(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> list[str]:

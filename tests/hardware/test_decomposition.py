@@ -12,12 +12,11 @@ from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.hardware import load_board, lucidac, map_flow, that
-from analogflow.hardware.fitting import Couplings, Element, flatten
-from analogflow.hardware.fitting.nominal import nominal_run
-from analogflow.hardware.fitting.polarity import polarity
-from analogflow.hardware.fitting.scaling import MARGIN, scale, unscaled
-from analogflow.hardware.fitting.taken import take_apart
-from analogflow.hardware.routing import CONSTANT_OUTPUTS, MULTIPLIER_OUTPUT, route
+from analogflow.hardware.couplings import Couplings, Element
+from analogflow.hardware.course import nominal_run
+from analogflow.hardware.decomposition import flatten, take_apart
+from analogflow.hardware.lucidac import CONSTANT_OUTPUTS, MULTIPLIER_OUTPUT, route
+from analogflow.hardware.scaling import MARGIN, polarity, scale, unscaled
 
 LUCIDAC = load_board("lucidac")
 

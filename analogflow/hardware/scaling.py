@@ -1,22 +1,24 @@
-"""Brings a flow into machine units: every signal within its range, every coefficient within the board's.
+"""Brings a flow into machine units: signals within their range, coefficients within the board's and close to its grid.
 
 Element k delivers Y = y/S. An integrator holds Ẏ = Σ w Y with w = λ c S_source/S, where 1/λ is by how much the flow is
-slowed down. A port of a multiplier receives F = f/a, so that the scale of a product follows from those of its ports.
+slowed down. A port of a multiplier receives F = f/a, so that the scale of a product follows from those of its ports. Where
+sums invert, an output may carry the negative of its signal.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.digits import quiet, significant
-from analogflow.hardware.fitting.couplings import Couplings
-from analogflow.hardware.fitting.forms import ONE, Form, value_of
+from analogflow.hardware.couplings import FUNCTIONS, ONE, Couplings, Form, value_of
+from analogflow.hardware.machine import decade, rounded
 
-__all__ = ["MARGIN", "Reached", "Scaled", "reach", "scale", "unscaled"]
+__all__ = ["MARGIN", "Polarity", "Reached", "Scaled", "finer", "polarity", "reach", "scale", "turned", "unscaled"]
 
 Array = NDArray[np.float64]
 
@@ -36,6 +38,25 @@ _SMALLEST = 1e-9
 
 Where all states stay at 0, every signal is scaled as if it reached 1, since coefficients of a board will not leave it there.
 """
+
+_MOST_TRIED = 6
+"""Integrators up to which every choice of signs is tried."""
+
+_SPEEDS = 60
+
+_SLOWEST = 0.2
+"""Largest coefficient of the slowest machine that is tried: slower ones take long, and drift."""
+
+_TRIALS = 240
+
+_WIDEST = 1.3
+"""By how much an amplitude may be larger than the signal asks for."""
+
+_BETTER = 1e-6
+"""By how much a trial has to be better: rounding must not decide."""
+
+_SEEN = 60
+"""Points of the nominal run at which rates are compared."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -178,6 +199,95 @@ def unscaled(couplings: Couplings) -> Scaled:
     return Scaled(couplings, ones, spans, ports, initial, 1.0, ones)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Polarity:
+    """Signs of outputs, and what inverting sums receive.
+
+    Parameters
+    ----------
+    outputs : mapping of source to ±1
+        −1 where the output is the negative of the signal.
+    sums : mapping of (element, port) to Form
+        What an inverting sum receives of the outputs: an integrator, or a summer before a multiplier's port. A negative
+        coefficient is one that needs the inverted output.
+    wires : mapping of (element, port) to (source, coefficient)
+        What a port receives that needs no sum.
+    inverted : frozenset of int
+        Sources whose inverted output is needed.
+    """
+
+    outputs: Mapping[int, int]
+    sums: Mapping[tuple[int, int], Form]
+    wires: Mapping[tuple[int, int], tuple[int, float]]
+    inverted: frozenset[int]
+
+
+def polarity(scaled: Scaled) -> Polarity:
+    """Signs of integrators by trial, and of summers as they come, so that few outputs have to be inverted."""
+    held = scaled.couplings.of("integrator")
+    trials = itertools.product((1, -1), repeat=len(held)) if len(held) <= _MOST_TRIED else [(1,) * len(held)]
+    return min((_with(scaled, dict(zip(held, signs, strict=True))) for signs in trials), key=lambda p: len(p.inverted))
+
+
+def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits: int) -> tuple[Scaled, ...]:
+    """Scalings of `couplings` along nominal `states` whose rounded coefficients turn the rates least, of about 300 tried.
+
+    The best is first; after it each that was the best until then, for what turns the rates least on the whole may still be
+    off at one time. Speeds are tried in a row, then amplitudes by chance, from a fixed seed. Signals may be smaller by a
+    factor of 1.3.
+    """
+    seen = states[np.unique(np.linspace(0, len(states) - 1, _SEEN).astype(int))]
+    reached = reach(couplings, states)
+    plain = scale(couplings, reached, largest_coefficient)
+    fastest = max((abs(w) for k in couplings.of("integrator") for w in plain.weights[k][0].values()), default=1.0)
+    speeds = [*np.geomspace(_SLOWEST, largest_coefficient, _SPEEDS), 1.0, largest_coefficient]
+    best, least, speed = [plain], turned(plain, seen, bits), 1.0
+    for trial in (float(wanted) / fastest for wanted in speeds):
+        scaled = scale(couplings, reached, largest_coefficient, speed=trial)
+        cost = turned(scaled, seen, bits)
+        if cost < least * (1 - _BETTER):
+            least, speed = cost, trial
+            best.insert(0, scaled)
+    random = np.random.default_rng(1)
+    stretch = dict.fromkeys(couplings.of("integrator"), 1.0)
+    for _ in range(_TRIALS):
+        chosen = {k: float(random.uniform(1.0, _WIDEST)) if random.random() < 0.5 else v for k, v in stretch.items()}
+        trial = speed * float(random.uniform(0.8, 1.25))
+        scaled = scale(couplings, reached, largest_coefficient, stretch=chosen, speed=trial)
+        cost = turned(scaled, seen, bits)
+        if abs(scaled.coefficients()).max(initial=0.0) <= largest_coefficient * (1 + 1e-12) and cost < least * (1 - _BETTER):
+            least, speed, stretch = cost, trial, chosen
+            best.insert(0, scaled)
+    return tuple(best)
+
+
+def turned(scaled: Scaled, states: Array, bits: int) -> float:
+    """By how much coefficients of so many bits turn the rates along `states`, to first order: r.m.s., per τ."""
+    couplings = scaled.couplings
+    values = [value / size for value, size in zip(couplings.values(states), scaled.scales, strict=True)]
+    errors = [np.zeros_like(values[0]) for _ in values]
+
+    def off(form: Form) -> Array:
+        total = np.zeros_like(values[0])
+        for source, weight in form.items():
+            total = total + (rounded(weight, bits, decade(weight)) - weight) * values[source] + weight * errors[source]
+        return total
+
+    def received(form: Form) -> Array:
+        return value_of(form, values)
+
+    for k, element in enumerate(couplings.elements):
+        if element.kind == "multiplier":
+            a, b = scaled.weights[k]
+            errors[k + 1] = off(a) * received(b) + received(a) * off(b)
+        elif element.kind in FUNCTIONS:
+            span, size, x, step = scaled.spans[k][0], scaled.scales[k + 1], received(scaled.weights[k][0]), 1e-6
+            ahead, behind = (FUNCTIONS[element.kind](span * (x + d)) / size for d in (step, -step))
+            errors[k + 1] = off(scaled.weights[k][0]) * (ahead - behind) / (2 * step)
+    rates = np.array([off(scaled.weights[k][0]) for k in couplings.of("integrator")]) / scaled.slowing
+    return float(np.sqrt((rates**2).sum(axis=0).mean()))
+
+
 def _upwards(size: float, smallest: float) -> float:
     return max(significant(size * (1 + _UPWARDS), _DIGITS), smallest)
 
@@ -208,3 +318,40 @@ def _slowing(driving: list[list[float]], most: float, whole: bool) -> float:
         return sum(any(abs(trial * w / v - 1) < 1e-9 for v in (1.0, 10.0)) for w in every), trial
 
     return max(trials, key=plain, default=fastest)
+
+
+def _with(scaled: Scaled, signs: Mapping[int, int]) -> Polarity:
+    outputs = {ONE: 1} | {k + 1: sign for k, sign in signs.items()}
+    sums: dict[tuple[int, int], Form] = {}
+    wires: dict[tuple[int, int], tuple[int, float]] = {}
+    inverted: set[int] = set()
+    for k, ports in enumerate(scaled.weights):
+        if k in signs:
+            continue
+        total = 1
+        for p, form in enumerate(ports):
+            sign = 1
+            if len(form) == 1 and ONE not in form:
+                (source, weight), *_ = form.items()
+                sign = outputs[source] * (1 if weight > 0 else -1)
+                wires[k, p] = source, abs(weight)
+            else:
+                choices = {trial: _received(form, outputs, trial) for trial in (1, -1)}
+                sign = min(choices, key=lambda trial: len(_negative(choices[trial]) - inverted))
+                sums[k, p] = choices[sign]
+                inverted |= _negative(choices[sign])
+            total *= sign
+        outputs[k + 1] = total
+    for k, sign in signs.items():
+        sums[k, 0] = _received(scaled.weights[k][0], outputs, sign)
+        inverted |= _negative(sums[k, 0])
+    return Polarity(outputs, sums, wires, frozenset(inverted))
+
+
+def _received(form: Form, outputs: Mapping[int, int], sign: int) -> Form:
+    """What an inverting sum whose result is to have this sign receives of the outputs."""
+    return {source: -sign * outputs[source] * weight for source, weight in form.items()}
+
+
+def _negative(form: Form) -> set[int]:
+    return {source for source, weight in form.items() if weight < 0 and source != ONE}

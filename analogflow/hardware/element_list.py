@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.hardware.boards import Board
-from analogflow.hardware.fitting import FUNCTIONS, ONE
-from analogflow.hardware.fitting.machine import Machine, decade, rounded
-from analogflow.hardware.fitting.scaling import Scaled
+from analogflow.hardware.couplings import FUNCTIONS, ONE
+from analogflow.hardware.machine import Machine, decade, rounded
+from analogflow.hardware.scaling import Scaled
 
 __all__ = ["configuration", "machine"]
 
