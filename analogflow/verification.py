@@ -27,8 +27,8 @@ from analogflow.solution import Solution, SolveOptions, allowed_error, certifica
 from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate
 from analogflow.validation.ending import ends_well
-from analogflow.validation.judgement import Judgement, judge_runs
-from analogflow.validation.restart import DELTA, PASSES, TOLERANCE, Ends, Verdict, judge, lost_support, perturbed, worth
+from analogflow.validation.judgement import Judgement, judge
+from analogflow.validation.restart import DELTA, PASSES, TOLERANCE, Ends, Verdict, lost_support, perturbed, verdicts, worth
 
 __all__ = ["Verification", "pushed", "restart", "restart_classes", "silence", "verify"]
 
@@ -181,7 +181,7 @@ def restart(
     before = Ends(answers[0], np.array([run.outcome.ok or first.passed]), np.array([first.passed]))
     after = _ends(problem, answers[1], [second.outcome], judged.passed)
     moved = abs(second.values[flow.answer][:1] - answers[0]).max(axis=1)
-    name = str(judge(flow, before, after, limit=limit, tolerance=closeness, moved=moved)[0])
+    name = str(verdicts(flow, before, after, limit=limit, tolerance=closeness, moved=moved)[0])
     gain = float((worth(flow, answers[1]) - worth(flow, answers[0]))[0])
     why = _why(name, first, judged, np.flatnonzero(lost_support(flow, answers[0], limit)[0]), flow)
     return second, Verdict(name, float(abs(answers[1] - answers[0]).max()), gain, why)
@@ -209,7 +209,7 @@ def _judged(
     started = judging_family(problem).started
     if started is not None and starts is not None:
         problem = started(problem, starts)
-    return judge_runs(problem, finals, tolerance=limit, **path)
+    return judge(problem, finals, limit=limit, **path)
 
 
 def _why(name: str, first: Certificate, second: Judgement, lost: NDArray[np.intp], flow: Flow) -> str:
@@ -325,7 +325,7 @@ def restart_classes(
     before = _ends(problem, answers, runs.outcomes, first.passed & finite)
     after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed))
     moved = abs(again.values[flow.answer][:, 0] - answers).max(axis=1)
-    return judge(flow, before, after, limit=limit, tolerance=tolerance, moved=moved)
+    return verdicts(flow, before, after, limit=limit, tolerance=tolerance, moved=moved)
 
 
 def _paths(flow: Flow, runs: Ensemble) -> list[Trajectory]:

@@ -4,10 +4,9 @@ from analogflow.comparison.break_even import BreakEven
 from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.contest import SECONDS, compare, contenders_of
 from analogflow.comparison.energy import Price, Prices, prices
+from analogflow.comparison.judge import Judge, judge_of
 from analogflow.comparison.result import MEASURES, Comparison
 from analogflow.comparison.scaling import KINDS, Scaling, measure_scaling
-from analogflow.families import judge_of
-from analogflow.families.judge import Judge
 
 __all__ = [
     "KINDS",

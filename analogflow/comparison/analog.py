@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
+from analogflow.comparison.judge import Judge
 from analogflow.compiler import compile
 from analogflow.errors import AnalogflowError, MissingProgram
-from analogflow.families import FAMILIES, family_of, flow_of
-from analogflow.families.judge import Judge
+from analogflow.families import FAMILIES, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.simulators import engine_for, ensemble
@@ -91,11 +91,13 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         return dataclasses.replace(empty, note=f"{run.outcome.value} {run.detail}".strip())
     chip = prices.chip_power(_ideal_elements(flow, solution.circuit))
     ends = flow.end_time is not None
-    times, errors = _errors(problem, flow, run, judge, only_last=ends)
+    times, errors = _errors(run, judge, only_last=ends)
     noisy = solution.noisy
     delivered = float(np.quantile(errors[times >= 0.5 * times[-1]], 0.95)) if noisy else float(errors[-1])
     if not math.isfinite(delivered):
-        return dataclasses.replace(empty, note=f"what it shows at its end is no answer: no {judge.measure} can be computed")
+        return dataclasses.replace(
+            empty, note=f"what it shows at its end is no answer: no {judge.contest.measure} can be computed"
+        )
     # The judge looks at the answer, whether or not a state behind it still creeps.
     note = "read at the flow's own end" if ends else "" if run.outcome.ok else f"{run.outcome.value} {run.detail}".strip()
     tau = circuit.time_constant if circuit.parts else None
@@ -131,14 +133,12 @@ def _ideal_elements(flow: Flow, circuit: Any) -> int:
     return len(circuit.elements if circuit.technology == DEFAULT_TECHNOLOGY else compile(flow).elements)
 
 
-def _errors(problem: Any, flow: Flow, run: Trajectory, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
+def _errors(run: Trajectory, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
     """Times in τ and errors at some points of a run, the first and the last among them."""
     last = len(run.time) - 1
     wanted = np.geomspace(max(1e-3, float(run.time[1])), float(run.time[-1]), _POINTS) if last else np.zeros(1)
     rows = [last] if only_last else np.unique([0, *np.searchsorted(run.time, wanted).clip(0, last), last]).tolist()
-    read = family_of(problem).read
-    signals = [{name: values[k] for name, values in run.values.items()} for k in rows]
-    return run.time[rows], np.array([judge.error(read(problem, at)) for at in signals])
+    return run.time[rows], judge.errors({name: run.values[name][rows] for name in judge.contest.signals})
 
 
 def settled_after(times: Array, errors: Array, accuracy: float) -> float | None:

@@ -17,10 +17,11 @@ from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.digital import run_solver
 from analogflow.comparison.energy import Prices, prices
+from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import SOLVERS, Solver
 from analogflow.errors import BadInput
-from analogflow.families import FAMILIES, family_of, judge_of
+from analogflow.families import FAMILIES, family_of
 from analogflow.noise import Noise
 from analogflow.solution import CircuitOptions, split_options
 from analogflow.technology import DEFAULT_PARTS, part_set
@@ -45,8 +46,8 @@ def contenders_of(family: str) -> list[str]:
     BadInput
         There are none for that family.
     """
-    if family not in FAMILIES or FAMILIES[family].judge is None:
-        known = ", ".join(name for name, one in FAMILIES.items() if one.judge is not None)
+    if family not in FAMILIES or FAMILIES[family].contest is None:
+        known = ", ".join(name for name, one in FAMILIES.items() if one.contest is not None)
         raise BadInput(f"compare: there are no digital contenders for {family!r}; known are: {known}.")
     return [*forms_of(family), *(solver.name for solver in SOLVERS.get(family, ()))]
 
@@ -99,7 +100,7 @@ def compare(
         raise BadInput(f"{foreign[0]}: a comparison has circuits of its own; leave it out, and name some with only.")
     family = family_of(problem).name
     judge = judge_of(problem)
-    accuracy = _positive("accuracy", judge.usual if accuracy is None else accuracy)
+    accuracy = _positive("accuracy", judge.contest.usual if accuracy is None else accuracy)
     finest = min(_FINEST, accuracy)
     seconds = _positive("seconds", seconds)
     known = contenders_of(family)
@@ -148,7 +149,8 @@ def compare(
         if on_progress is not None:
             on_progress((k + 1) / len(named))
     return Comparison(
-        family, repr(problem), accuracy, judge.bits(accuracy), judge.measure, judge.unit, tuple(rows), table, _machine(),
+        family, repr(problem), accuracy, judge.bits(accuracy), judge.contest.measure, judge.contest.unit,
+        tuple(rows), table, _machine(),
         f"{flaws or 'no noise, no deviations'}; parts of the set {part_set(parts or DEFAULT_PARTS).name}, {degrees:g} °C",
     )  # fmt: skip
 

@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
+from analogflow.comparison.judge import Judge
 from analogflow.comparison.solvers import Delivered, Solver
 from analogflow.errors import AnalogflowError
-from analogflow.families.judge import Judge
 
 __all__ = ["run_solver"]
 

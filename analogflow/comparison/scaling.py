@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from analogflow.comparison.analog import settled_after
 from analogflow.comparison.energy import Prices, prices
+from analogflow.comparison.judge import judge_of
 from analogflow.comparison.solvers import SOLVERS, Delivered, Solver, Work
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.families import judge_of
 from analogflow.flows import capacity
 from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel
@@ -219,7 +219,7 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> tuple[float, floa
 def _point(channel: Channel, accuracy: float, table: Prices) -> ScalingPoint:
     judge = judge_of(channel)
     run = solve(channel, engine="block").run
-    settling = settled_after(run.time, np.array([judge.error(z) for z in run.values["z"]]), accuracy)
+    settling = settled_after(run.time, judge.errors({"z": run.values["z"]}), accuracy)
     if settling is None:
         raise SimulationFailed(
             f"scaling: a channel of {channel.inputs} inputs did not settle to {accuracy:g} nat; ask for a larger accuracy."

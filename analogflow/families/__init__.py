@@ -13,7 +13,6 @@ from analogflow.families.capacity import CAPACITY
 from analogflow.families.custom import CUSTOM, FUNCTION
 from analogflow.families.family import Family
 from analogflow.families.hopfield import HOPFIELD
-from analogflow.families.judge import Judge
 from analogflow.families.langevin import LANGEVIN
 from analogflow.families.path import PathEnd
 from analogflow.families.rate_distortion import RATE_DISTORTION
@@ -27,7 +26,6 @@ __all__ = [
     "PathEnd",
     "family_of",
     "flow_of",
-    "judge_of",
     "judging_family",
     "known_family",
     "named_families",
@@ -80,21 +78,6 @@ def judging_family(problem: Any) -> Family:
 def problem_of(flow: Flow) -> Any:
     """What a flow solves: its problem, or itself where it has none."""
     return flow if flow.problem is None else flow.problem
-
-
-def judge_of(problem: Any) -> Judge:
-    """Judge of a problem's answers, whoever gives them; what an answer is says the family's own.
-
-    Raises
-    ------
-    BadInput
-        Answers to problems of this kind are not compared.
-    """
-    family = known_family(problem)
-    if family is None or family.judge is None:
-        known = ", ".join(one.problem.__name__ for one in FAMILIES.values() if one.judge is not None)
-        raise BadInput(f"compare: a problem of type {type(problem).__name__} has no digital contenders; known are: {known}.")
-    return family.judge(problem)
 
 
 def flow_of(problem: Any, form: str | None = None) -> Flow:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families.check import Held, asked
+from analogflow.families.contest import Contest
 from analogflow.families.ends import Ends, for_all, largest
 from analogflow.families.family import Family
-from analogflow.families.judge import Judge
 from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS, attention
 from analogflow.problems import Attention
@@ -74,14 +74,15 @@ def _exact(problem: Attention, reference: AttentionReference) -> dict[str, Any]:
     return {"tokens": reference.tokens.tolist()}
 
 
-def _judge(problem: Attention) -> Judge:
+def _contest(problem: Attention) -> Contest:
     """Of the tokens at the problem's time."""
-    reference = attention_reference(problem)
-
-    def error(tokens: Any) -> float:
-        return float(abs(np.reshape(tokens, problem.tokens.shape) - reference.tokens).max()) + reference.gap
-
-    return Judge("largest error of a coordinate of a token", "", 2.0, 1e-3, error)
+    return Contest(
+        measure="largest error of a coordinate of a token",
+        full_scale=2.0,
+        signals=("x",),
+        errors={"tokens": 1.0},
+        gap=attention_reference(problem).gap,
+    )
 
 
 def _expected(problem: Attention, reference: AttentionReference) -> dict[str, Any]:
@@ -122,7 +123,7 @@ ATTENTION = Family(
     ),
     answer=_answer,
     exact=_exact,
-    judge=_judge,
+    contest=_contest,
     expected=_expected,
     size=lambda problem: len(problem.tokens),
     smaller=_smaller,

@@ -12,9 +12,9 @@ from scipy.special import xlogy
 
 from analogflow.errors import BadInput
 from analogflow.families.check import Held, asked
+from analogflow.families.contest import Contest
 from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest, pushed_shares
 from analogflow.families.family import Family
-from analogflow.families.judge import Judge
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
 from analogflow.reference.capacity import (
@@ -123,16 +123,16 @@ def _why_slow(channel: Channel, slowest: float) -> str:
     return f"input {', '.join(second)} is of type II, unused and as good as those in use; " if second else ""
 
 
-def _judge(channel: Channel) -> Judge:
-    """Of z, shape (n,)."""
+def _contest(channel: Channel) -> Contest:
+    """Of z, shape (n,), which proves by itself how good it is."""
     if channel.cost is not None:
         raise BadInput("compare: a channel with a cost has no digital contenders yet; leave the cost out.")
-
-    def gap(z: Any) -> float:
-        return float(_worth(channel, None, np.asarray(z, dtype=float)[None]).gap[0])
-
-    return Judge(
-        "certified gap of the input distribution", "nat", math.log(max(2, min(channel.transition.shape))), 1e-3, gap
+    return Contest(
+        measure="certified gap of the input distribution",
+        unit="nat",
+        full_scale=math.log(max(2, min(channel.transition.shape))),
+        signals=("z",),
+        errors={"certified_gap_nats": 1.0},
     )
 
 
@@ -172,8 +172,7 @@ CAPACITY = Family(
     pushed=pushed_shares,
     slowest=_slowest,
     why_slow=_why_slow,
-    judge=_judge,
-    read=lambda channel, values: _all_inputs(channel, values["z"]),
+    contest=_contest,
     expected=_expected,
     size=lambda channel: channel.transition.shape[0],
     smaller=_smaller,

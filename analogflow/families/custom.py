@@ -35,7 +35,7 @@ CUSTOM = Family(
     forms=FORMS,
     reference=_equations,
     follows=lambda problem: True,
-    judge=None,
+    contest=None,
     conserves=lambda problem: problem.conserved,
 )  # fmt: skip
 """The family of flows of one's own that are written as equations."""

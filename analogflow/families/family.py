@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families.check import Held
+from analogflow.families.contest import Contest, contest_of_path
 from analogflow.families.ends import Ends, Worth, sizes_of
-from analogflow.families.judge import Judge, judge_of_path, read_shown
 from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_held
 from analogflow.flows import Flow
 from analogflow.trajectory import Trajectory
@@ -56,8 +56,7 @@ _ORDINARY: Mapping[str, Callable[..., Any]] = {
     "held": path_held,
     "answer": path_answer,
     "exact": path_exact,
-    "judge": judge_of_path,
-    "read": read_shown,
+    "contest": contest_of_path,
 }
 """What a family gets that does not say how it is judged, each called with the family before all else."""
 
@@ -134,12 +133,9 @@ class Family:
     why_slow : callable
         ``why_slow(problem, slowest)``: why an answer is approached like a power of the time, as the beginning of a
         sentence that ends in "; "; empty where nothing is known.
-    judge : callable, optional
-        ``judge(problem)``: the `Judge` of answers to a problem, whoever gives them; None where they are not compared. If
-        not given, of the signal that the flow shows, which the reference knows.
-    read : callable
-        ``read(problem, values)``: the answer that it judges, from the signals of a circuit at one time; if not given, what
-        the flow shows.
+    contest : callable, optional
+        ``contest(problem)``: the `Contest` of answers to a problem, whoever gives them; None where they are not compared.
+        If not given, of the signal that the flow shows, which the reference knows.
     expected : callable, optional
         ``expected(problem, reference)``: the reference's answer by the names of signals, for a netlist's header.
     size, smaller : callable
@@ -176,8 +172,7 @@ class Family:
     no_groups: str = ""
     slowest: Callable[[Any], float] | None = None
     why_slow: Callable[[Any, float], str] = _no_reason
-    judge: Callable[[Any], Judge] | None = _unsaid
-    read: Callable[[Any, Mapping[str, Array]], Any] = _unsaid
+    contest: Callable[[Any], Contest] | None = _unsaid
     expected: Callable[[Any, Any], Mapping[str, Any]] | None = path_expected
     size: Callable[[Any], int] = _no_size
     smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families.check import Held, asked
+from analogflow.families.contest import Contest, contest_of_law
 from analogflow.families.ends import Ends, for_all, largest, law_errors, size_of
 from analogflow.families.family import Family
-from analogflow.families.judge import Judge, judge_of_law
 from analogflow.families.stationary import average, law_checks, law_of, power_check
 from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
@@ -142,17 +142,20 @@ def _energies(problem: Hopfield, values: np.ndarray) -> np.ndarray:
     return base + quadratic - ((v @ G @ problem.U @ F) * h).sum(axis=1) - v @ G @ problem.I
 
 
-def _judge(problem: Hopfield) -> Judge:
+def _contest(problem: Hopfield) -> Contest:
     """Of v and h in one array, or above temperature 0 of their mean and covariance."""
     reference = hopfield_reference(problem)
     if problem.temperature > 0:
-        return judge_of_law(reference)
-    unit = _rest_size(problem, reference)
-
-    def error(state: Any) -> float:
-        return (float(abs(np.asarray(state) - reference.mean).max()) + reference.gap) / unit
-
-    return Judge("largest error of a state, over their size", "", 2.0, 1e-3, error)
+        return contest_of_law(reference)
+    unit, n = _rest_size(problem, reference), problem.visible
+    return Contest(
+        measure="largest error of a state, over their size",
+        full_scale=2.0,
+        signals=_STATES,
+        errors={"mean": unit},
+        gap=reference.gap / unit,
+        read=lambda state: {"v": state[:n], "h": state[n:]},
+    )
 
 
 def _expected(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
@@ -192,8 +195,7 @@ HOPFIELD = Family(
     exact=_exact,
     held_as_law=_law,
     slowest=lambda problem: 0.0,
-    judge=_judge,
-    read=lambda problem, values: np.concatenate([values[name] for name in _STATES]),
+    contest=_contest,
     expected=_expected,
     size=lambda problem: max(problem.U.shape),
     smaller=_smaller,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 from analogflow.families.check import Check, Held, asked
+from analogflow.families.contest import Contest, contest_of_law
 from analogflow.families.ends import Ends, largest, law_errors, size_of
 from analogflow.families.family import Family
-from analogflow.families.judge import Judge, judge_of_law
 from analogflow.families.path import PathEnd
 from analogflow.families.stationary import Law, law_checks, law_of
 from analogflow.flows.expressions.langevin import FORMS, langevin
@@ -207,11 +207,11 @@ def _valleys(problem: Langevin, x: np.ndarray) -> np.ndarray:
     return x
 
 
-def _judge(problem: Langevin) -> Judge:
+def _contest(problem: Langevin) -> Contest:
     """Of mean and covariance."""
     if problem.temperature == 0:
         raise BadInput("compare: a Langevin problem at temperature 0 has no law to compare; give it a temperature above 0.")
-    return judge_of_law(boltzmann_law(problem))
+    return contest_of_law(boltzmann_law(problem))
 
 
 def _reference(problem: Langevin, time: float) -> Any:
@@ -248,7 +248,7 @@ LANGEVIN = Family(
     answer=_answer,
     exact=_exact,
     held_as_law=_law,
-    judge=_judge,
+    contest=_contest,
     expected=None,
 )
 """The family of the Langevin flow."""

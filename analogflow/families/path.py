@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analogflow.families.check import Held, asked
 from analogflow.families.ends import Ends, for_all, largest
+from analogflow.flows import differences
 from analogflow.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -36,17 +37,16 @@ class PathEnd(NamedTuple):
 def path_errors(family: Family, problem: Any, reference: PathEnd, ends: Ends) -> dict[str, Array]:
     """Errors of all signals over their full scales, the range of what is conserved, and as ``states`` the largest error."""
     kept = family.conserves(problem)
-    comparable = {manifold.state: manifold.comparable for manifold in family.flow(problem).keeps}
+    away = differences(family.flow(problem).keeps, ends.finals, reference.values)
     found: dict[str, Array] = {}
     known = {name: exact for name, exact in reference.values.items() if name in ends.finals}
     scales = _full_scales(known, ends.paths)
-    for name, exact in known.items():
+    for name in known:
         scale = scales[name]
         if name in kept:
             found[name] = largest(np.ptp(ends.paths[name], axis=1)) / scale
             continue
-        shown = comparable.get(name, np.asarray)
-        found[name] = largest(shown(ends.finals[name]) - shown(np.ravel(exact))) / scale
+        found[name] = largest(away[name]) / scale
     return {"states": np.max([value for name, value in found.items() if name not in kept], axis=0), **found}
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families.check import Held, asked
+from analogflow.families.contest import Contest
 from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest, pushed_shares
 from analogflow.families.family import Family
-from analogflow.families.judge import Judge
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
 from analogflow.problems import RateDistortion
 from analogflow.reference.rate_distortion import (
@@ -104,14 +104,15 @@ def _why_slow(problem: RateDistortion, slowest: float) -> str:
     return "at this β a reproduction letter is about to come into use; " if slowest < _LEAVING else ""
 
 
-def _judge(problem: RateDistortion) -> Judge:
-    """Of q, shape (m,)."""
-
-    def gap(q: Any) -> float:
-        return float(_worth(problem, None, np.asarray(q, dtype=float)[None]).gap[0])
-
-    scale = math.log(max(2, min(problem.symbols, problem.reproductions)))
-    return Judge("certified gap of the reproduction distribution", "nat", scale, 1e-3, gap)
+def _contest(problem: RateDistortion) -> Contest:
+    """Of q, shape (m,), which proves by itself how good it is."""
+    return Contest(
+        measure="certified gap of the reproduction distribution",
+        unit="nat",
+        full_scale=math.log(max(2, min(problem.symbols, problem.reproductions))),
+        signals=("q",),
+        errors={"certified_gap_nats": 1.0},
+    )
 
 
 def _expected(problem: RateDistortion, reference: RateDistortionReference) -> dict[str, Any]:
@@ -153,8 +154,7 @@ RATE_DISTORTION = Family(
     pushed=pushed_shares,
     slowest=lambda problem: rate_distortion_relaxation(problem).slowest,
     why_slow=_why_slow,
-    judge=_judge,
-    read=lambda problem, values: values["q"],
+    contest=_contest,
     expected=_expected,
     size=lambda problem: max(problem.distortion.shape),
     smaller=_smaller,

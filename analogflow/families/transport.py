@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from analogflow.families.check import Held, asked
+from analogflow.families.contest import Contest
 from analogflow.families.ends import Ends, largest
 from analogflow.families.family import Family
-from analogflow.families.judge import Judge
 from analogflow.flows import Flow
 from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport
@@ -45,13 +45,16 @@ def _errors(problem: Transport, reference: TransportReference, ends: Ends) -> di
     found["marginals"] = off / problem.mass
     rows = paths["plan"].reshape(*paths["plan"].shape[:2], *problem.cost.shape).sum(axis=3)
     found["rows"] = largest(rows - problem.row) / problem.mass
-    if "g" in finals or "u" in finals:
-        potentials = finals["g"] if "g" in finals else problem.epsilon * finals["u"]
-        finite = np.isfinite(plan).all(axis=(1, 2)) & (plan > 0).any(axis=(1, 2)) & np.isfinite(potentials).all(axis=1)
-        gaps = np.full(len(plan), np.nan)
-        for k in np.flatnonzero(finite):
-            gaps[k] = transport_certificate(problem, plan[k], potentials[k]).gap
-        found["certified_gap"] = gaps
+    # A plan without potentials is held against those that it implies.
+    potentials = finals["g"] if "g" in finals else problem.epsilon * finals["u"] if "u" in finals else None
+    usable = np.isfinite(plan).all(axis=(1, 2)) & (plan > 0).any(axis=(1, 2))
+    if potentials is not None:
+        usable &= np.isfinite(potentials).all(axis=1)
+    found["certified_gap"] = np.full(len(plan), np.nan)
+    for k in np.flatnonzero(usable):
+        found["certified_gap"][k] = transport_certificate(
+            problem, plan[k], None if potentials is None else potentials[k]
+        ).gap
     wrong = np.not_equal(plan.argmax(axis=2), reference.plan.argmax(axis=1))
     found["misassigned_rows"] = np.where(np.isfinite(plan).all(axis=(1, 2)), wrong.sum(axis=1), np.nan)
     return found
@@ -105,17 +108,21 @@ def _slowest(problem: Transport) -> float:
     return min(rate, cooling.rate * (problem.epsilon if cooling.kind == "quadratic" else 1.0))
 
 
-def _judge(problem: Transport) -> Judge:
-    """Of a plan, and of the potential that proves it, or None."""
-    unit = _cost_unit(problem)
+def _contest(problem: Transport) -> Contest:
+    """Of a plan, and of the potential that proves it, or None; a circuit's plan is held against what it implies itself."""
 
-    def error(answer: Any) -> float:
+    def read(answer: Any) -> dict[str, Any]:
         plan, potential = answer
-        bounds = transport_certificate(problem, plan, potential)
-        return max(bounds.gap / unit, bounds.violation / problem.mass)
+        return {"plan": plan} if potential is None else {"plan": plan, "g": potential}
 
-    measure = "certified gap over the cost's range, or violation of the marginals over the mass, whichever is larger"
-    return Judge(measure, "", 1.0, 1e-2, error)
+    return Contest(
+        measure="certified gap over the cost's range, or violation of the marginals over the mass, whichever is larger",
+        full_scale=1.0,
+        usual=1e-2,
+        signals=("plan",),
+        errors={"certified_gap": _cost_unit(problem), "marginals": 1.0},
+        read=read,
+    )
 
 
 def _expected(problem: Transport, reference: TransportReference) -> dict[str, Any]:
@@ -153,8 +160,7 @@ TRANSPORT = Family(
     answer=_answer,
     exact=_exact,
     slowest=_slowest,
-    judge=_judge,
-    read=lambda problem, values: (values["plan"].reshape(problem.cost.shape), None),
+    contest=_contest,
     expected=_expected,
     size=lambda problem: max(problem.cost.shape),
     smaller=_smaller,

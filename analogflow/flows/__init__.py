@@ -5,7 +5,7 @@ from analogflow.flows.capacity import capacity
 from analogflow.flows.expressions import custom, langevin
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
-from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean
+from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean, differences
 from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
 
@@ -20,6 +20,7 @@ __all__ = [
     "attention",
     "capacity",
     "custom",
+    "differences",
     "hopfield",
     "langevin",
     "rate_distortion",

@@ -8,6 +8,7 @@ answer too.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from analogflow.digits import quiet
 from analogflow.graph import softmax
 
-__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean"]
+__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean", "differences"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,3 +182,18 @@ class WeightedMean:
 
 
 Invariant = Simplex | CommonMode | Sphere | WeightedMean
+
+
+def differences(
+    keeps: Sequence[Invariant], signals: Mapping[str, np.ndarray], exact: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """How far signals, shape (..., size), are from what they should be, in all that counts; of names that both have.
+
+    Every error of an answer in flow units is one of these: what a manifold leaves free, circuits hold where they like.
+    """
+    shown = {kept.state: kept.comparable for kept in keeps}
+    return {
+        name: shown.get(name, np.asarray)(signals[name]) - shown.get(name, np.asarray)(np.ravel(value))
+        for name, value in exact.items()
+        if name in signals
+    }

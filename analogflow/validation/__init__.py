@@ -3,8 +3,8 @@
 from analogflow.validation.agreement import Agreement, cross_check
 from analogflow.validation.budget import Budget, error_budget
 from analogflow.validation.certificate import Certificate, Check, certify
+from analogflow.validation.judgement import Judgement, judge
 from analogflow.validation.levels import Level, verification_levels
-from analogflow.validation.measures import measures, primary_measure
 from analogflow.validation.parity import Parity, parity
 from analogflow.validation.sensitivity import Prediction, predict
 
@@ -13,15 +13,15 @@ __all__ = [
     "Budget",
     "Certificate",
     "Check",
+    "Judgement",
     "Level",
     "Parity",
     "Prediction",
     "certify",
     "cross_check",
     "error_budget",
-    "measures",
+    "judge",
     "parity",
     "predict",
-    "primary_measure",
     "verification_levels",
 ]

@@ -95,8 +95,8 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6, accuracy:
     if family.held_as_law is not None and family.law(problem):
         answer, errors, others = family.held_as_law(problem, reference, run, tolerance, accuracy or ACCURACY)
     else:
-        judged = judge_run(problem, run, tolerance=tolerance)
-        answer, errors = family.answer(problem, reference, run), judged.errors_of_one(leave_out=family.unlisted)
+        judged = judge_run(problem, run, limit=tolerance)
+        answer, errors = family.answer(problem, reference, run), judged.listed()
         others = judged.checks()
     checks = (ending(problem, run, ended, others, tolerance), *others)
     exact = family.exact(problem, reference)

@@ -1,43 +1,68 @@
 """One judgement of runs, of one or of thousands: their errors, each held against the largest that is let pass.
 
-Certificates, restarts and studies ask here. Laws are read off one long run each, and judged by their standard errors instead
-(`stationary`).
+Certificates, studies, restarts and comparisons ask here, and compute no error of an answer themselves. Laws are read off one
+long run each, and held against their standard errors instead (`stationary`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families import judging_family
+from analogflow.families import Family, judging_family, known_family
 from analogflow.families.check import Check, Held
-from analogflow.families.ends import Ends
-from analogflow.families.references import reference_for
+from analogflow.families.ends import Ends, Worth
+from analogflow.families.references import reference_for, reference_of
 from analogflow.trajectory import Trajectory
-from analogflow.validation.measures import errors_of
 
-__all__ = ["Judgement", "judge_run", "judge_runs"]
+__all__ = ["Judgement", "judge", "judge_run", "worth_of"]
 
 Array = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judgement:
-    """What some runs are worth.
+    r"""What some runs are worth.
 
     Parameters
     ----------
+    family : Family
+        By which they are judged.
+    problem, reference : object
+        What was asked, and the exact answer; None where nobody knows it.
+    ends : Ends
     errors : mapping of name to array, shape (samples,)
-        As `measures` has them.
-    held : tuple of Held
+        NaN where a run's end says nothing. ``state_nats`` is :math:`|I(z) - C|` or :math:`|\Phi(q) - \Phi^*|` of the state
+        read by an ideal instrument (brought to the simplex, and the value computed exactly), where ``capacity_nats`` is
+        about the value that the circuit itself shows; ``states`` is the largest error of any state or observable.
+    limit : float
+        Largest error that passes.
     """
 
+    family: Family
+    problem: Any
+    reference: Any
+    ends: Ends
     errors: Mapping[str, Array]
-    held: tuple[Held, ...]
+    limit: float
+
+    @property
+    def error(self) -> Array:
+        """The error by which answers are compared first, shape (samples,)."""
+        return self.errors[self.family.primary]
+
+    @functools.cached_property
+    def held(self) -> tuple[Held, ...]:
+        """What is asked of runs whose answer is no law."""
+        if self.reference is None:
+            return (Held("the answer is known", self.error, 0.0),)
+        with np.errstate(all="ignore"):
+            return tuple(self.family.held(self.problem, self.reference, self.errors, self.ends, self.limit))
 
     @property
     def passed(self) -> NDArray[np.bool_]:
@@ -48,45 +73,75 @@ class Judgement:
         """All checks of a run."""
         return [held.check(sample) for held in self.held]
 
-    def errors_of_one(self, sample: int = 0, *, leave_out: str = "") -> dict[str, float]:
+    def listed(self, sample: int = 0) -> dict[str, float]:
         """Errors of a run, as a certificate lists them."""
-        return {name: float(values[sample]) for name, values in self.errors.items() if name != leave_out}
+        return {name: float(values[sample]) for name, values in self.errors.items() if name != self.family.unlisted}
 
     def failed(self, sample: int) -> list[str]:
         """Names of what a run does not pass."""
         return [held.name for held in self.held if not held.passed[sample]]
 
 
-def judge_runs(
+def judge(
     problem: Any,
     finals: Mapping[str, Array],
     *,
-    tolerance: float,
+    limit: float = 1e-6,
     paths: Mapping[str, Array] | None = None,
     times: Array | None = None,
-    end: float = 0.0,
+    end: float | None = None,
 ) -> Judgement:
     """Judge the ends of runs that solve `problem`, or of a flow that has none.
 
     Parameters
     ----------
-    problem, finals, paths, times, end
-        As `measures` takes them; the answer is no law.
-    tolerance : float
+    problem : object
+    finals : mapping of name to array, shape (samples, size of the signal)
+        States and observables at each run's end; errors of what is not there are left out.
+    limit : float
         Largest error that passes, in nats, in probability and in coordinates.
+    paths : mapping of name to array, shape (samples, k, size of the signal), optional
+        Signals on the way, for what should hold all along; the ends alone if not given. A law is read off them.
+    times : array, shape (k,), optional
+        Of the paths, in τ.
+    end : float, optional
+        Time, in τ, at which the runs ended, for answers that are a point of a path; the flow's own, or the last of `times`,
+        if not given.
+
+    Raises
+    ------
+    BadInput
+        No family knows such problems.
     """
-    finals = {name: np.asarray(value, dtype=float) for name, value in finals.items()}
-    paths = {name: value[:, None] for name, value in finals.items()} if paths is None else paths
-    errors = errors_of(problem, finals, paths, times, end)
     family = judging_family(problem)
-    if family.reference is None:
-        return Judgement(errors, (Held("the answer is known", errors[family.primary], 0.0),))
+    finals = {name: np.asarray(value, dtype=float) for name, value in finals.items()}
+    along = {name: value[:, None] for name, value in finals.items()} if paths is None else paths
+    if end is None:
+        own = family.flow(problem).end_time if family.follows(problem) else None
+        end = own or (float(times[-1]) if times is not None and len(times) else 0.0)
+    ends, reference = Ends(finals, along, times, end), reference_for(problem, end)
+    if reference is None:
+        unknown = np.full(len(next(iter(finals.values()))), np.nan)
+        return Judgement(family, problem, None, ends, {family.primary: unknown}, limit)
     with np.errstate(all="ignore"):
-        held = family.held(problem, reference_for(problem, end), errors, Ends(finals, paths, times, end), tolerance)
-    return Judgement(errors, tuple(held))
+        found = family.errors(problem, reference, ends)
+    errors = {name: np.asarray(value, dtype=float) for name, value in found.items()}
+    return Judgement(family, problem, reference, ends, errors, limit)
 
 
-def judge_run(problem: Any, run: Trajectory, *, tolerance: float) -> Judgement:
+def judge_run(problem: Any, run: Trajectory, *, limit: float) -> Judgement:
     """The same for one run."""
     finals, paths = ({name: value[part] for name, value in run.values.items()} for part in (np.s_[-1:], np.s_[None]))
-    return judge_runs(problem, finals, tolerance=tolerance, paths=paths, times=run.time, end=float(run.time[-1]))
+    return judge(problem, finals, limit=limit, paths=paths, times=run.time, end=float(run.time[-1]))
+
+
+def worth_of(problem: Any, distributions: Array) -> Worth | None:
+    """Worth of distributions, shape (samples, n): what is below 0 counts as 0, the rest is divided by its sum.
+
+    None for problems whose answer is no distribution. Inputs that are not available are left out of the pressure.
+    """
+    family = known_family(problem)
+    if family is None or family.worth is None:
+        return None
+    with np.errstate(all="ignore"):
+        return family.worth(problem, reference_of(problem), np.asarray(distributions, dtype=float))

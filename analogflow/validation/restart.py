@@ -20,9 +20,9 @@ from analogflow.families import judging_family, problem_of
 from analogflow.families.check import UNDECIDED
 from analogflow.flows import Flow, Simplex, Sphere
 from analogflow.noise import RESTARTS, standard_normal
-from analogflow.validation.measures import worth_of
+from analogflow.validation.judgement import worth_of
 
-__all__ = ["DELTA", "PASSES", "TOLERANCE", "VERDICTS", "Ends", "Verdict", "judge", "lost_support", "perturbed", "worth"]
+__all__ = ["DELTA", "PASSES", "TOLERANCE", "VERDICTS", "Ends", "Verdict", "lost_support", "perturbed", "verdicts", "worth"]
 
 Array = NDArray[np.float64]
 
@@ -149,7 +149,7 @@ class Ends:
     passed: NDArray[np.bool_]
 
 
-def judge(
+def verdicts(
     flow: Flow, before: Ends, after: Ends, *, limit: float, tolerance: float = TOLERANCE, moved: Array | None = None
 ) -> NDArray[np.str_]:
     """Name of the verdict on each pair of ends.

@@ -16,7 +16,7 @@ from analogflow.errors import BadInput
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import hopfield_reference
 from analogflow.report import alt_text, plot_comparison
-from analogflow.validation.judgement import judge_runs
+from analogflow.validation.judgement import judge
 
 PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {
@@ -103,7 +103,7 @@ def test_errors_count_in_the_units_in_which_runs_are_judged(family):
     problem, state, names = UNITS[family]
     run = af.solve(problem, engine="block", time_constants=2.0).run
     finals = {signal: value[-1:] for signal, value in run.values.items()}
-    right = max(h.errors[0] for h in judge_runs(problem, finals, tolerance=1.0, end=2.0).held if h.name in names)
+    right = max(h.errors[0] for h in judge(problem, finals, limit=1.0, end=2.0).held if h.name in names)
     answers = {
         "hopfield": lambda: np.concatenate([finals["v"][0], finals["h"][0]]),
         "transport": lambda: (finals["plan"][0].reshape(2, 2), finals["g"][0]),

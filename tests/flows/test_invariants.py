@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import analogflow as af
+from analogflow.families import problem_of
 from analogflow.flows import Invariant, custom
-from analogflow.validation import measures
+from analogflow.validation import judge
 
 PAPER = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 FITNESS = np.array([0.2, 1.0, 0.5])
@@ -125,7 +126,7 @@ def test_a_batch_is_measured_as_one_run_is(kind):
     run = wrong(flow)
     finals, paths = {n: v[-1:] for n, v in run.values.items()}, {n: v[None] for n, v in run.values.items()}
     for given in (flow, custom(as_text(kind))):
-        found = measures(given, finals, paths=paths, times=run.time)
+        found = judge(problem_of(given), finals, paths=paths, times=run.time).errors
         errors = af.certify(given.problem or given, run).errors
         assert {name: found[name][0] for name in errors} == pytest.approx(errors, rel=1e-9)
 

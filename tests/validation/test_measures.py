@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import analogflow as af
+from analogflow.families import judging_family, problem_of
 from analogflow.families.files import read_problem
 from analogflow.reference import hopfield_reference, transport_reference
-from analogflow.validation import certify, judgement, measures, primary_measure
-from analogflow.validation.judgement import judge_runs
+from analogflow.validation import certify, judge, judgement
 
 DATA = Path(__file__).parents[2] / "examples/data"
 FLOWS = Path(__file__).parents[2] / "examples/flows"
@@ -40,13 +40,13 @@ def test_measures_of_a_batch_of_one_are_the_errors_of_its_certificate(name: str)
     flow = af.solve(problem, engine="block", time_constants=3.0).flow
     run = af.simulate(af.netlist(af.compile(flow), time_constants=3.0), engine="block")
     finals, paths = batch(run)
-    found = measures(flow, finals, paths=paths, times=run.time, end=float(run.time[-1]))
+    found = judge(problem_of(flow), finals, paths=paths, times=run.time, end=float(run.time[-1])).errors
     errors = certify(flow.problem, run).errors
     assert errors.keys() <= found.keys()
     for key, value in errors.items():
         assert found[key].shape == (1,)
         assert found[key][0] == pytest.approx(value, rel=1e-9, abs=1e-12), key
-    assert primary_measure(flow) in found
+    assert judging_family(problem_of(flow)).primary in found
 
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
@@ -54,10 +54,10 @@ def test_the_state_read_by_an_ideal_instrument_is_better_than_the_circuits_own_r
     flow = af.flows.capacity(af.Channel(PAPER), form=form)
     given = {"resting_speed": 1e-9, "time_constants": 500}
     runs = af.ensemble(af.compile(flow), 20, imperfections=af.Imperfections(offset=1e-3), **given)
-    found = measures(flow, runs.final)
+    found = judge(problem_of(flow), runs.final).errors
     assert (found["state_nats"] < found["capacity_nats"]).mean() > 0.8
     exact = af.ensemble(af.compile(flow), 1, **given)
-    assert measures(flow, exact.final)["state_nats"][0] < 1e-12
+    assert judge(problem_of(flow), exact.final).errors["state_nats"][0] < 1e-12
 
 
 def test_a_law_is_measured_by_its_mean_and_covariance() -> None:
@@ -66,7 +66,7 @@ def test_a_law_is_measured_by_its_mean_and_covariance() -> None:
     times = np.linspace(0, 200, 2001)
     noise = af.Noise(0.0, seed=1, step=0.1)
     runs = af.ensemble(af.compile(flow), 3, noise=noise, time_constants=200.0, save=times, step_accuracy=1e-5)
-    found = measures(flow, runs.final, paths=runs.values, times=times, end=200.0)
+    found = judge(problem_of(flow), runs.final, paths=runs.values, times=times, end=200.0).errors
     for k in range(3):
         run = af.Trajectory(times, {name: value[k] for name, value in runs.values.items()}, af.Outcome.COMPLETED)
         errors = certify(problem, run).errors
@@ -75,7 +75,7 @@ def test_a_law_is_measured_by_its_mean_and_covariance() -> None:
 
 def test_what_is_not_finite_is_measured_as_nothing() -> None:
     flow = af.flows.capacity(af.Channel(PAPER), form="replicator")
-    found = measures(flow, {"z": np.array([[np.nan, 0.5, 0.5], [-1.0, -1.0, -1.0], [1 / 3, 1 / 3, 1 / 3]])})
+    found = judge(problem_of(flow), {"z": np.array([[np.nan, 0.5, 0.5], [-1.0, -1.0, -1.0], [1 / 3, 1 / 3, 1 / 3]])}).errors
     assert np.isnan(found["state_nats"]).tolist() == [True, True, False]
 
 
@@ -86,14 +86,14 @@ def test_a_row_that_is_off_fails_whatever_the_mass(mass: float) -> None:
     plan = transport_reference(problem).plan
     for share, right in ((0.8, False), (0.999, True)):
         finals = {"plan": (plan * np.array([[share], [1.0]])).reshape(1, -1)}
-        (rows,) = [held for held in judge_runs(problem, finals, tolerance=0.02).held if "row sums" in held.name]
+        (rows,) = [held for held in judge(problem, finals, limit=0.02).held if "row sums" in held.name]
         assert rows.passed.tolist() == [right]
 
 
 def test_a_rest_is_judged_by_its_own_size() -> None:
     problem = af.Langevin("x**2/2", ["x"], 0.0)
-    alone = judge_runs(problem, {"x": np.array([[0.3]])}, tolerance=1e-3, end=1.0).passed
-    beside = judge_runs(problem, {"x": np.array([[0.3], [1e6]])}, tolerance=1e-3, end=1.0).passed
+    alone = judge(problem, {"x": np.array([[0.3]])}, limit=1e-3, end=1.0).passed
+    beside = judge(problem, {"x": np.array([[0.3], [1e6]])}, limit=1e-3, end=1.0).passed
     assert [*alone, *beside] == [False, False, False]
 
 
@@ -103,7 +103,7 @@ def test_a_cost_over_its_limit_fails_whatever_it_counts_in(unit: float) -> None:
     channel = af.Channel([[0.9, 0.1], [0.2, 0.8]], cost=[0.0, unit], cost_limit=0.5 * unit)
     for spent, right in ((0.45, True), (0.55, False)):
         finals = {"z": np.array([[1 - spent, spent]]), "capacity_nats": np.array([[0.3]])}
-        (cost,) = [held for held in judge_runs(channel, finals, tolerance=0.02).held if "mean cost" in held.name]
+        (cost,) = [held for held in judge(channel, finals, limit=0.02).held if "mean cost" in held.name]
         assert cost.passed.tolist() == [right]
 
 
@@ -115,7 +115,7 @@ def test_a_rest_whose_reference_is_not_known_passes_nowhere(monkeypatch: pytest.
     unknown = dataclasses.replace(hopfield_reference(problem), gap=0.1)
     monkeypatch.setattr(judgement, "reference_for", lambda *_: unknown)
     finals = {name: solution.run.final(name)[None] for name in solution.run.values}
-    assert judge_runs(problem, finals, tolerance=1e-6).failed(0) == ["the reference itself is known"]
+    assert judge(problem, finals, limit=1e-6).failed(0) == ["the reference itself is known"]
     assert [c.name for c in certify(problem, solution.run).checks if not c.passed] == ["the reference itself is known"]
     circuit = solution.circuit
     runs = af.ensemble(circuit, 2, time_constants=60)

@@ -15,7 +15,7 @@ from analogflow.flows.capacity import FORMS as CAPACITY_FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.validation import certify
-from analogflow.validation.restart import PASSES, VERDICTS, Ends, judge, lost_support, perturbed, worth
+from analogflow.validation.restart import PASSES, VERDICTS, Ends, lost_support, perturbed, verdicts, worth
 from analogflow.verification import _laws_agree as laws_agree
 from analogflow.verification import restart
 
@@ -125,25 +125,25 @@ def test_two_optima_of_one_value_are_told_from_a_lost_one():
     assert found.verdict.name in ("confirmed", "other optimum")
     before, after = [[0.5, 0.5, 0.0]], [[0.2, 0.5, 0.3]]
     flow = af.flows.capacity(channel, form="replicator")
-    assert judge(flow, ends(before), ends(after), limit=1e-6)[0] == "other optimum"
+    assert verdicts(flow, ends(before), ends(after), limit=1e-6)[0] == "other optimum"
 
 
 def test_a_frozen_circuit_is_not_settled():
     flow = af.flows.transport(PROBLEMS["transport"])
     before, after = [[0.1, 0.2, 0.3]], [[0.2, 0.2, 0.3]]
-    assert judge(flow, ends(before), ends(after), limit=1e-6)[0] == "not settled"
-    assert judge(flow, ends(before, ok=False), ends(before), limit=1e-6)[0] == "not settled"
+    assert verdicts(flow, ends(before), ends(after), limit=1e-6)[0] == "not settled"
+    assert verdicts(flow, ends(before, ok=False), ends(before), limit=1e-6)[0] == "not settled"
 
 
 def test_an_end_that_fails_its_own_checks_is_never_a_pass():
     flow = af.flows.transport(PROBLEMS["transport"])
     answer = [[0.1, 0.2, 0.3]]
-    assert judge(flow, ends(answer), ends(answer), limit=1e-6)[0] == "confirmed"
-    assert judge(flow, ends(answer, passed=False), ends(answer), limit=1e-6)[0] == "wrong answer"
-    assert judge(flow, ends(answer), ends(answer, passed=False), limit=1e-6)[0] == "not settled"
-    assert judge(flow, ends(answer), ends(answer, ok=False), limit=1e-6)[0] == "not settled"
+    assert verdicts(flow, ends(answer), ends(answer), limit=1e-6)[0] == "confirmed"
+    assert verdicts(flow, ends(answer, passed=False), ends(answer), limit=1e-6)[0] == "wrong answer"
+    assert verdicts(flow, ends(answer), ends(answer, passed=False), limit=1e-6)[0] == "not settled"
+    assert verdicts(flow, ends(answer), ends(answer, ok=False), limit=1e-6)[0] == "not settled"
     # A restart that began within the tolerance of the end it should come back to had nothing to show.
-    assert judge(flow, ends(answer), ends(answer), limit=1e-6, moved=np.array([1e-4]))[0] == "not applicable"
+    assert verdicts(flow, ends(answer), ends(answer), limit=1e-6, moved=np.array([1e-4]))[0] == "not applicable"
 
 
 def test_a_dead_input_that_would_help_is_lost_whether_or_not_it_comes_back():
@@ -152,7 +152,7 @@ def test_a_dead_input_that_would_help_is_lost_whether_or_not_it_comes_back():
         gap, pressure = exact_gap(PAPER, np.array(dead))
         assert pressure[2] == gap > 0.05
         for second in (dead, [0.4, 0.4, 0.2]):
-            assert judge(flow, ends([dead]), ends([second]), limit=0.05)[0] == "support lost"
+            assert verdicts(flow, ends([dead]), ends([second]), limit=0.05)[0] == "support lost"
         assert lost_support(flow, np.array([dead]), 0.05).tolist() == [[False, False, True]]
         assert not lost_support(flow, np.array([dead]), gap + 1e-9).any()
     source = PROBLEMS["rate-distortion"]
@@ -217,8 +217,8 @@ def test_a_plan_comes_back_whatever_its_mass(mass):
     assert found.verdict.name == "confirmed"
     assert found.verdict.distance < 1e-3 * mass
     flow, answer = af.flows.transport(problem), mass * np.array([[0.1, 0.2, 0.3]])
-    assert judge(flow, ends(answer), ends(answer + 0.1 * mass), limit=1e-6)[0] == "not settled"
-    assert judge(flow, ends(answer), ends(answer), limit=1e-6, moved=1e-4 * mass * np.ones(1))[0] == "not applicable"
+    assert verdicts(flow, ends(answer), ends(answer + 0.1 * mass), limit=1e-6)[0] == "not settled"
+    assert verdicts(flow, ends(answer), ends(answer), limit=1e-6, moved=1e-4 * mass * np.ones(1))[0] == "not applicable"
 
 
 @pytest.mark.parametrize("size", [1e-8, 1e8])
@@ -226,23 +226,23 @@ def test_a_rest_comes_back_whatever_its_size(size):
     network = Hopfield(U=[[0.3]], I=[size], activation="linear", temperature=0.0)
     answer = np.array([[size, 0.3 * size]]) / 0.91
     flow = af.flows.hopfield(network)
-    assert judge(flow, ends(answer), ends(1.0001 * answer), limit=1e-6)[0] == "confirmed"
-    assert judge(flow, ends(answer), ends(1.1 * answer), limit=1e-6)[0] == "not settled"
+    assert verdicts(flow, ends(answer), ends(1.0001 * answer), limit=1e-6)[0] == "confirmed"
+    assert verdicts(flow, ends(answer), ends(1.1 * answer), limit=1e-6)[0] == "not settled"
 
 
 def test_a_second_end_is_judged_with_its_path(monkeypatch):
     """A restart whose way was wrong passes by its end alone: what holds all along is seen on the path only."""
     circuit = af.compile(af.flows.capacity(PAPER))
-    seen, real = [], verification.judge_runs
+    seen, real = [], verification.judge
 
-    def judged(problem, finals, *, tolerance, paths=None, **rest):
+    def judged(problem, finals, *, limit, paths=None, **rest):
         seen.append(None if paths is None else np.shape(paths["z"]))
         if len(seen) == 2:  # the restarts'
             paths = {**paths, "z": paths["z"].copy()}
             paths["z"][1, 3] += 0.1
-        return real(problem, finals, tolerance=tolerance, paths=paths, **rest)
+        return real(problem, finals, limit=limit, paths=paths, **rest)
 
-    monkeypatch.setattr(verification, "judge_runs", judged)
+    monkeypatch.setattr(verification, "judge", judged)
     runs = af.ensemble(circuit, 2, time_constants=60, save=np.linspace(0, 60, 9))
     assert af.restart_classes(circuit, runs).tolist() == ["confirmed", "not settled"]
     assert seen == [(2, 9, 3), (2, 9, 3)]
@@ -275,11 +275,11 @@ def test_before_clusters_form_a_restart_of_tokens_says_nothing(capsys):
 def test_tokens_of_other_clusters_are_another_optimum():
     flow = af.flows.attention(PROBLEMS["attention"])
     together, pair, apart = [[1.0, 0, 0] * 3], [[1.0, 0, 0, 1, 0, 0, 0, 0, 1]], [[1.0, 0, 0, 0, 1, 0, 0, 0, 1]]
-    assert judge(flow, ends(together), ends(together), limit=1e-6)[0] == "confirmed"
-    assert judge(flow, ends(together), ends(pair), limit=1e-6)[0] == "other optimum"
-    assert judge(flow, ends(together), ends(together, passed=False), limit=1e-6)[0] == "not settled"
+    assert verdicts(flow, ends(together), ends(together), limit=1e-6)[0] == "confirmed"
+    assert verdicts(flow, ends(together), ends(pair), limit=1e-6)[0] == "other optimum"
+    assert verdicts(flow, ends(together), ends(together, passed=False), limit=1e-6)[0] == "not settled"
     for first, second in ((together, apart), (apart, together), (apart, apart)):
-        assert judge(flow, ends(first), ends(second), limit=1e-6)[0] == "not applicable"
+        assert verdicts(flow, ends(first), ends(second), limit=1e-6)[0] == "not applicable"
 
 
 def test_tokens_that_begin_in_their_clusters_show_nothing():

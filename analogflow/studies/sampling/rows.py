@@ -12,9 +12,8 @@ from analogflow.families import problem_of
 from analogflow.flows import Flow
 from analogflow.outcome import Outcome
 from analogflow.solution import SETTLING_BAND
-from analogflow.validation import measures, primary_measure
+from analogflow.validation import judge
 from analogflow.validation.ending import ends_well
-from analogflow.validation.judgement import judge_runs
 
 __all__ = ["LATE", "Rows", "blank_rows", "ended_badly", "joined", "rows_of", "settling_times"]
 
@@ -88,7 +87,7 @@ def rows_of(
     ----------
     flow : Flow
     finals, paths, times
-        Signals at the ends and on the way, as `measures` takes them.
+        Signals at the ends and on the way, as `judge` takes them.
     end : float
         Time asked for, in τ.
     outcomes, reasons : sequences of length samples
@@ -101,18 +100,17 @@ def rows_of(
     """
     ok, broken = np.array([o.ok for o in outcomes]), np.array([o in _BROKEN for o in outcomes])
     reached = end if flow.end_time or noisy else float(ends.max())
+    problem = problem_of(flow)
+    judged = judge(problem, finals, limit=limit, paths=paths, times=times, end=reached)
     if any(outcome.creeps for outcome in outcomes):
-        problem = problem_of(flow)
-        passed = judge_runs(problem, finals, tolerance=limit, paths=paths, times=times, end=reached).passed
-        minded = [not (o.creeps and ends_well(problem, o, bool(p))) for o, p in zip(outcomes, passed, strict=True)]
+        minded = [not (o.creeps and ends_well(problem, o, bool(p))) for o, p in zip(outcomes, judged.passed, strict=True)]
         reasons = [reason if minds else "" for reason, minds in zip(reasons, minded, strict=True)]
     rows = blank_rows(outcomes, reasons)
-    found = measures(flow, finals, paths=paths, times=times, end=reached)
-    first = primary_measure(flow)
-    rows |= {f"error_{_SHOWN.get(name, name)}": value for name, value in found.items() if name != first}
-    rows["error"] = found[first]
+    first = judged.family.primary
+    rows |= {f"error_{_SHOWN.get(name, name)}": value for name, value in judged.errors.items() if name != first}
+    rows["error"] = judged.error
     if noisy and flow.averaging is None and flow.end_time is None:
-        rows["error_time_average"] = measures(flow, _averages(flow, paths, times), paths=paths, times=times, end=end)[first]
+        rows["error_time_average"] = judge(problem, _averages(flow, paths, times), paths=paths, times=times, end=end).error
     rows["answer"] = np.array(finals[flow.shows])
     for name, values in rows.items():
         if name == "answer" or name.startswith("error"):
