@@ -36,7 +36,6 @@ from analogflow.netlister import Deck as Deck
 from analogflow.netlister import netlist as netlist
 from analogflow.netlister.pyspice import subcircuit as subcircuit
 from analogflow.noise import Noise as Noise
-from analogflow.outcome import Outcome as Outcome
 from analogflow.problems import Attention as Attention
 from analogflow.problems import Channel as Channel
 from analogflow.problems import Equations as Equations
@@ -49,7 +48,9 @@ from analogflow.report import draw_blocks as draw_blocks
 from analogflow.report import draw_circuit as draw_circuit
 from analogflow.report import plot_capacity as plot_capacity
 from analogflow.report import save_figure as save_figure
-from analogflow.simulators import Ensemble as Ensemble
+from analogflow.run import Outcome as Outcome
+from analogflow.run import Run as Run
+from analogflow.run import Samples as Samples
 from analogflow.simulators import ensemble as ensemble
 from analogflow.simulators import ensemble_chunks as ensemble_chunks
 from analogflow.simulators import simulate as simulate
@@ -61,7 +62,6 @@ from analogflow.studies import open_study as open_study
 from analogflow.studies import run_study as run_study
 from analogflow.technology import part_set as part_set
 from analogflow.technology import spread as spread
-from analogflow.trajectory import Trajectory as Trajectory
 from analogflow.validation import Budget as Budget
 from analogflow.validation import Certificate as Certificate
 from analogflow.validation import Level as Level

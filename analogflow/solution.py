@@ -21,11 +21,10 @@ from analogflow.hardware.preferred import preferred
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome, Run
 from analogflow.run_plan import run_plan
 from analogflow.simulators import engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology
-from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate, Check, certify
 
 __all__ = [
@@ -71,7 +70,7 @@ class Solution:
     flow : Flow
     circuit : Circuit
     deck : Deck
-    run : Trajectory
+    run : Run
     certificate : Certificate
     engine : str
     seed : int
@@ -80,7 +79,7 @@ class Solution:
     flow: Flow
     circuit: Circuit
     deck: Deck
-    run: Trajectory
+    run: Run
     certificate: Certificate
     engine: str
     seed: int
@@ -136,7 +135,7 @@ class Solution:
                 "reference": {"answer": certificate.reference, "gap": certificate.reference_gap},
                 "errors": certificate.errors,
                 "checks": [dataclasses.asdict(check) for check in certificate.checks],
-                "state": {name: self.run.final(name).tolist() for name in self.flow.states},
+                "state": {name: self.run.final[name].tolist() for name in self.flow.states},
                 "versions": versions() | dict(self.run.record.get("versions", {})),
             }
         )
@@ -207,7 +206,7 @@ def solve(
     return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, noise.seed)
 
 
-def certificate_of(circuit: Circuit, run: Trajectory, accuracy: float | None = None) -> Certificate:
+def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) -> Certificate:
     """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
     flow = circuit.flow
     problem = problem_of(flow)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit
 from analogflow.compiler import degrade, rebuilt
+from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.check import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
@@ -19,12 +20,11 @@ from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome, Run
 from analogflow.run_plan import run_plan
-from analogflow.simulators import Ensemble, ensemble, simulate
+from analogflow.simulators import ensemble, simulate
 from analogflow.simulators.ensemble import EnsembleOptions
 from analogflow.solution import Solution, SolveOptions, allowed_error, certificate_of, plain, solve
-from analogflow.trajectory import Trajectory
 from analogflow.validation import Certificate
 from analogflow.validation.ending import ends_well
 from analogflow.validation.judgement import Judgement, judge
@@ -40,13 +40,13 @@ class Verification:
     Parameters
     ----------
     solution : Solution
-    run : Trajectory, optional
+    run : Run, optional
         The second run; None where there is nothing to come back to.
     verdict : Verdict
     """
 
     solution: Solution
-    run: Trajectory | None
+    run: Run | None
     verdict: Verdict
 
     @property
@@ -125,7 +125,7 @@ def silence(flow: Flow) -> str:
 
 def restart(
     circuit: Circuit,
-    run: Trajectory,
+    run: Run,
     *,
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
@@ -135,14 +135,14 @@ def restart(
     certificate: Certificate | None = None,
     time_limit: float = 600.0,
     on_progress: Callable[[float], None] | None = None,
-) -> tuple[Trajectory, Verdict]:
+) -> tuple[Run, Verdict]:
     """Run a circuit again from the perturbed end of a run of it.
 
     Parameters
     ----------
     circuit : Circuit
         With its imperfections, noise and sample; the same parts are built again.
-    run : Trajectory
+    run : Run
         Of that circuit; it has values.
     delta, tolerance, on_progress
         As for `verify`.
@@ -192,7 +192,7 @@ def _ends(problem: Any, answers: NDArray[np.float64], outcomes: Sequence[Outcome
     return Ends(answers, ok, passed)
 
 
-def _finals(run: Trajectory) -> dict[str, NDArray[np.float64]]:
+def _finals(run: Run) -> dict[str, NDArray[np.float64]]:
     return {name: value[-1:] for name, value in run.values.items()}
 
 
@@ -228,10 +228,10 @@ def _why(name: str, first: Certificate, second: Judgement, lost: NDArray[np.intp
     return f"The second run failed: {', '.join(second.failed(0))}." if name not in PASSES and second.failed(0) else ""
 
 
-def pushed(circuit: Circuit, run: Trajectory, *, delta: float) -> Circuit:
+def pushed(circuit: Circuit, run: Run, *, delta: float) -> Circuit:
     """The same circuit, built again to start at the perturbed end of a run."""
     flow = circuit.flow
-    ends = {name: run.final(name)[None] for name in flow.states}
+    ends = {name: run.final[name][None] for name in flow.states}
     starts = perturbed(flow, ends, delta=delta, seed=circuit.noise.seed, samples=[circuit.sample])
     moved = dataclasses.replace(
         flow, states={name: starts[name][0].reshape(value.shape) for name, value in flow.states.items()}
@@ -240,7 +240,7 @@ def pushed(circuit: Circuit, run: Trajectory, *, delta: float) -> Circuit:
     return rebuilt(circuit, flow=moved, conditions=dataclasses.replace(circuit.conditions, noise=noise))
 
 
-def _laws_agree(flow: Flow, *runs: tuple[Trajectory, Certificate]) -> Verdict:
+def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
     """Two chains with independent noise: each right by itself, and their means and covariances in joint standard errors."""
     assert flow.averaging is not None
     if not all(run.outcome.ok for run, _ in runs):
@@ -268,7 +268,7 @@ def _laws_agree(flow: Flow, *runs: tuple[Trajectory, Certificate]) -> Verdict:
 
 def restart_classes(
     circuit: Circuit,
-    runs: Ensemble,
+    runs: Run,
     *,
     delta: float = DELTA,
     tolerance: float = TOLERANCE,
@@ -280,7 +280,7 @@ def restart_classes(
     ----------
     circuit : Circuit
         As `compile` returned it.
-    runs : Ensemble
+    runs : Run
         What `ensemble` made of it. Each restart is asked for the same, and plays its sample's own noise and deviations, so
         that the two ends of a circuit that forgets its start meet.
     delta, tolerance : float
@@ -294,18 +294,21 @@ def restart_classes(
         Names of `VERDICTS`. Where the answer is a law, each restart plays noise of its own, and the laws must agree; `runs`
         has saved times then.
     """
-    flow, noise = circuit.flow, runs.asked.get("noise") or Noise(0.0)
-    numbers = runs.samples.tolist()
+    if runs.each is None:
+        raise BadInput("restart_classes: this is one run; verify runs the same circuit again.")
+    flow, played_before = circuit.flow, runs.each.asked
+    noise = played_before.get("noise") or Noise(0.0)
+    numbers = runs.each.numbers.tolist()
     ends = {name: runs.final[name] for name in flow.states}
     starts = perturbed(flow, ends, delta=delta, seed=noise.seed, samples=numbers)
     finite = np.all([np.isfinite(value).all(axis=1) for value in starts.values()], axis=0)
     safe = {name: np.where(finite[:, None], value, flow.states[name].ravel()) for name, value in starts.items()}
     played = noise if flow.averaging is None else dataclasses.replace(noise, chain=1)
     saved_times = np.union1d(0.0, runs.time) if flow.averaging is None else runs.time
-    asked: EnsembleOptions = {**runs.asked, "noise": played, "start": safe, "save": saved_times}
-    again = ensemble(circuit, numbers, **asked)
+    asked = {**played_before, "noise": played, "start": safe, "save": saved_times}
+    again = ensemble(circuit, numbers, **cast(EnsembleOptions, asked))
     problem = problem_of(flow)
-    degraded = degrade(circuit, runs.asked.get("imperfections"), noise=played, values=preferred)
+    degraded = degrade(circuit, played_before.get("imperfections"), noise=played, values=preferred)
     limit = allowed_error(degraded, accuracy)
     if flow.averaging is not None:
         sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))
@@ -328,8 +331,8 @@ def restart_classes(
     return verdicts(flow, before, after, limit=limit, tolerance=tolerance, moved=moved)
 
 
-def _paths(flow: Flow, runs: Ensemble) -> list[Trajectory]:
+def _paths(flow: Flow, runs: Run) -> list[Run]:
     return [
-        Trajectory(runs.time, {name: runs.values[name][k] for name in flow.states}, outcome)
+        Run(runs.time, {name: runs.values[name][k] for name in flow.states}, outcome)
         for k, outcome in enumerate(runs.outcomes)
     ]

@@ -36,7 +36,7 @@ def large() -> str:
     orbit = nominal_orbit(flow.graph(), flow.keeps, flow.end_time)
     graph, _ = stabilise(flow.graph(), flow.keeps, orbit, gauge="", mend=True)
     traced = time.perf_counter()
-    found = integrate(graph, asked.time).final("x").reshape(asked.tokens.shape)
+    found = integrate(graph, asked.time).final["x"].reshape(asked.tokens.shape)
     seconds = time.perf_counter() - traced
     rows.append(("tracing and stabilising the graph", f"{traced - started:.2f}", ""))
     rows.append(("block engine", f"{seconds:.2f}", f"{abs(found - reference.tokens).max():.1e}"))

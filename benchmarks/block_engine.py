@@ -48,7 +48,7 @@ def noisy() -> str:
 
     def in_ngspice() -> list[np.ndarray]:
         decks = (af.netlist(af.degrade(circuit, noise=noise, sample=k), time_constants=60.0) for k in range(few))
-        return [af.simulate(deck).final("z") for deck in decks]
+        return [af.simulate(deck).final["z"] for deck in decks]
 
     spice, ends = timed(in_ngspice)
     difference = abs(np.array(ends) - run.final["z"][:few]).max()  # pyright: ignore[reportAttributeAccessIssue]

@@ -50,7 +50,7 @@ def flow_of(problem: object, technology: str = "ideal") -> af.Flow:
     return af.families.flow_of(problem, carried_form(problem, technology))
 
 
-def run(circuit: af.Circuit, time_constants: float) -> af.Trajectory:
+def run(circuit: af.Circuit, time_constants: float) -> af.Run:
     return af.simulate(af.netlist(circuit, time_constants=time_constants))
 
 
@@ -66,7 +66,7 @@ def transistors() -> str:
             field, (0, exact.time[-1]), field.graph.initial(), "DOP853", exact.time, rtol=1e-11, atol=1e-13
         )  # fmt: skip
         ideal = field.observables(path.y.T)["z"]
-        z = [r.final("z") for r in (exact, bought)]
+        z = [r.final["z"] for r in (exact, bought)]
         loss = [reference.capacity_nats - capacity_certificate(PAPER.transition, v / v.sum()).lower for v in z]
         rows.append(
             (
@@ -74,7 +74,7 @@ def transistors() -> str:
                 *(f"{abs(v - reference.input_distribution).max():.1e}" for v in z),
                 *(f"{x:.1e}" for x in loss),
                 f"{abs(exact.values['z'] - ideal).max():.1e}",
-                f"{exact.final('capacity_nats')[0] - reference.capacity_nats:+.1e}",
+                f"{exact.final['capacity_nats'][0] - reference.capacity_nats:+.1e}",
                 *(f"{shown(r) - reference.capacity_nats:+.1e}" for r in (exact, bought)),
             )
         )
@@ -120,7 +120,7 @@ def bias_currents() -> str:
             for k, node in enumerate(e.nodes[:2])
             if node not in ("0", e.nodes[2])
         ]
-        nominal = af.simulate(deck).final("z")
+        nominal = af.simulate(deck).final["z"]
         alike = abs(_drawn(deck, inputs) - nominal).max()
         single = np.array([abs(_drawn(deck, [one]) - nominal) for one in inputs])
         rows.append((technology, str(len(inputs)), f"{alike:.1e}", f"{single.sum(axis=0).max():.1e}", f"{single.max():.1e}"))
@@ -132,12 +132,12 @@ def _drawn(deck: af.Deck, inputs: Sequence[tuple[str, str]]) -> np.ndarray:
     """Settled z with a current source of 1 nA at each of the inputs."""
     place = next(k for k, line in enumerate(deck.body) if line.startswith(".options"))
     sources = [f"Ibias_{name} {node} 0 1e-9" for name, node in inputs]
-    return af.simulate(dataclasses.replace(deck, body=(*deck.body[:place], *sources, *deck.body[place:]))).final("z")
+    return af.simulate(dataclasses.replace(deck, body=(*deck.body[:place], *sources, *deck.body[place:]))).final["z"]
 
 
-def shown(trajectory: af.Trajectory) -> float:
+def shown(trajectory: af.Run) -> float:
     """What the replica branch of the circuit shows."""
-    return float(trajectory.final("capacity_readout")[0])
+    return float(trajectory.final["capacity_readout"][0])
 
 
 def random_channels() -> str:
@@ -152,7 +152,7 @@ def random_channels() -> str:
             started = time.perf_counter()
             found, exact = run(circuit, 1500.0), capacity_reference(channel)
             seconds.append(time.perf_counter() - started)
-            errors.append(abs(found.final("z") - exact.input_distribution).max())
+            errors.append(abs(found.final["z"] - exact.input_distribution).max())
             readings.append(shown(found) - exact.capacity_nats)
         worst = [f"{max(abs(np.array(readings) - origin)):.1e}" for origin in (0.0, calibration)]
         rows.append(
@@ -170,12 +170,12 @@ def op_amps() -> str:
         end = own_time(flow) or 100.0
         step = 0.01 if flow.end_time else None
         exact = af.simulate(af.netlist(af.compile(flow), time_constants=end, largest_step=step), engine="block")
-        answer = exact.final(flow.answer)
+        answer = exact.final[flow.answer]
         row = [name]
         for parts in ("precision", "fast", "general"):
             circuit = af.compile(flow, technology="opamp", parts=parts)
             for built in (circuit, af.preferred(circuit)):
-                got = af.simulate(af.netlist(built, time_constants=end)).final(flow.answer)
+                got = af.simulate(af.netlist(built, time_constants=end)).final[flow.answer]
                 row.append(f"{100 * abs(got - answer).max() / max(1.0, abs(answer).max()):.2g}")
         rows.append(tuple(row))
     head = ("family", "precision, exact values", "E96", "fast, exact values", "E96", "general, exact values", "E24")
@@ -206,7 +206,7 @@ def monte_carlo() -> str:
         assert circuit.parts is not None
         amplifier = dataclasses.replace(circuit.parts.op_amp, offset=offset)
         parts = dataclasses.replace(circuit.parts, tolerances=limits, op_amp=amplifier)
-        ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final("z") for k in range(200)])
+        ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(200)])
         rows.append((name, f"{ends.std(axis=0).mean():.2e}", f"{expected:.1e}", f"{abs(ends - ends.mean(0)).max():.1e}"))
     return table(("tolerances, one σ", "σ(z), 200 circuits", "worked out by hand", "largest departure"), rows)
 
@@ -216,10 +216,10 @@ def lots() -> str:
     rows = []
     for name in ("capacity", "transport"):
         flow = flow_of(PROBLEMS[name])
-        answer = af.simulate(af.netlist(af.compile(flow), time_constants=100.0), engine="block").final(flow.answer)
+        answer = af.simulate(af.netlist(af.compile(flow), time_constants=100.0), engine="block").final[flow.answer]
         for parts in ("precision", "fast", "general"):
             circuit = af.preferred(af.compile(flow, technology="opamp", parts=parts))
-            ends = [run(spread(circuit, seed=5, sample=k), 100.0).final(flow.answer) for k in range(40)]
+            ends = [run(spread(circuit, seed=5, sample=k), 100.0).final[flow.answer] for k in range(40)]
             errors = [100 * abs(end - answer).max() for end in ends]
             rows.append((name, parts, f"{np.median(errors):.2g}", f"{np.quantile(errors, 0.95):.2g}"))
     return table(("family", "parts", "median error", "95% of them below"), rows)

@@ -32,8 +32,8 @@ def circuits() -> str:
                 begun = time.perf_counter()
                 run = simulate(deck, engine=engine, resting_speed=1e-9)
                 spent = time.perf_counter() - begun
-                error = abs(float(run.final("phi")[0]) - exact.bounds.upper)
-                gap = rate_distortion_certificate(problem, np.maximum(run.final("q"), 0)).gap
+                error = abs(float(run.final["phi"][0]) - exact.bounds.upper)
+                gap = rate_distortion_certificate(problem, np.maximum(run.final["q"], 0)).gap
                 end = f"{run.time[-1]:.0f}"
                 rows.append((str(symbols), form, engine, f"{error:.1e}", f"{gap:.1e}", end, f"{spent:.2f}"))
     head = ("symbols", "form", "engine", "error of R + βD (nat)", "certified gap (nat)", "τ", "s")
@@ -47,7 +47,7 @@ def large() -> str:
     begun = time.perf_counter()
     run = simulate(deck, engine="block")
     spent = time.perf_counter() - begun
-    reached = rate_distortion_certificate(problem, run.final("q")).gap
+    reached = rate_distortion_certificate(problem, run.final["q"]).gap
     rows = [("block engine", f"{reached:.1e}", f"{end:g} τ", f"{spent:.2f}")]
     A, p, q = problem.gibbs, problem.source, np.full(256, 1 / 256)
     steps, gap, begun = 0, np.inf, time.perf_counter()

@@ -44,7 +44,7 @@ def channels(count: int, size: int) -> list[af.Channel]:
     rng, found = np.random.default_rng(size), []
     while len(found) < count:
         channel = af.Channel(0.4 * np.eye(size) + 0.6 * rng.dirichlet(np.ones(size), size))
-        if af.solve(channel, engine="block").run.final("z").min() > 1 / (3 * size):
+        if af.solve(channel, engine="block").run.final["z"].min() > 1 / (3 * size):
             found.append(channel)
     return found
 
@@ -54,7 +54,7 @@ def sources(count: int, size: int) -> list[af.RateDistortion]:
     rng, found = np.random.default_rng(10 + size), []
     while len(found) < count:
         problem = af.RateDistortion(source=rng.dirichlet(4 * np.ones(size)), distortion=1 - np.eye(size), beta=3.0)
-        if af.solve(problem, engine="block").run.final("q").min() > 1 / (3 * size):
+        if af.solve(problem, engine="block").run.final["q"].min() > 1 / (3 * size):
             found.append(problem)
     return found
 
@@ -95,7 +95,7 @@ def spiced(problems: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for problem in problems:
         start = np.maximum(without(len(problem.transition))[0], DEAD)
         dead = af.verify(af.Channel(problem.transition, initial=start / start.sum()), form="replicator", engine="ngspice")
-        (lost if abs(dead.solution.run.final("z")[0]) < GONE else back).append(dead.verdict.name)
+        (lost if abs(dead.solution.run.final["z"][0]) < GONE else back).append(dead.verdict.name)
         healthy.append(af.verify(problem, form="replicator", engine="ngspice").verdict.name)
     return np.array(lost), np.array(back), np.array(healthy)
 

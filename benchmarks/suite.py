@@ -84,7 +84,7 @@ def noisy_ngspice() -> Ratio:
 
     def spice() -> np.ndarray:
         decks = (af.netlist(af.degrade(circuit, noise=noise, sample=k), time_constants=60.0) for k in range(5))
-        return np.array([af.simulate(deck, engine="ngspice").final("z") for deck in decks])
+        return np.array([af.simulate(deck, engine="ngspice").final["z"] for deck in decks])
 
     return turns(block, spice, lambda a, b: abs(a[:5] - b).max() < 1e-3, share=5 / 500)
 
@@ -155,7 +155,7 @@ def vacask() -> Ratio:
     deck = af.netlist(af.compile(af.flows.capacity(af.Channel(random_channel(64)))), time_constants=20.0)
 
     def run(engine: str) -> np.ndarray:
-        return af.simulate(deck, engine=engine).final("z")
+        return af.simulate(deck, engine=engine).final["z"]
 
     return turns(lambda: run("vacask"), lambda: run("ngspice"), lambda a, b: abs(a - b).max() < 1e-3, rounds=3)
 

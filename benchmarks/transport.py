@@ -61,7 +61,7 @@ def large() -> str:
         def by_flow(problem: af.Transport = problem) -> np.ndarray:
             flow = af.flows.transport(problem)
             graph, _ = stabilise(flow.graph(), flow.keeps, nominal_orbit(flow.graph(), flow.keeps), gauge="", mend=True)
-            return integrate(graph, 5000, rests=["scaled"], resting_speed=1e-9).final("plan").reshape(cost.shape)
+            return integrate(graph, 5000, rests=["scaled"], resting_speed=1e-9).final["plan"].reshape(cost.shape)
 
         def by_pot(method: str, problem: af.Transport = problem) -> np.ndarray:
             return ot.sinkhorn(uniform, uniform, cost, problem.epsilon, method, stopThr=1e-9, numItermax=100_000)

@@ -6,7 +6,7 @@ import analogflow as af
 from analogflow.digital import recall_and_learn
 
 recalled = af.solve(af.Hopfield([[2.0, 0.5], [0.5, -1.5]], activation="tanh", start=[1.0, -0.5, 0.0, 0.0]))
-print("rest      ", np.round(recalled.certificate.answer["mean"], 6), "energy", recalled.run.final("energy"))
+print("rest      ", np.round(recalled.certificate.answer["mean"], 6), "energy", recalled.run.final["energy"])
 assert recalled.passed
 
 law = af.solve(af.Hopfield([[0.6]], I=[0.5], temperature=0.2), seed=1, time_constants=400.0, accuracy=0.5)

@@ -9,8 +9,8 @@ import pytest
 import analogflow as af
 from analogflow.circuit import Conditions
 from analogflow.compiler import rebuilt
+from analogflow.run import Run
 from analogflow.technology import TECHNOLOGIES, spread
-from analogflow.trajectory import Trajectory
 from analogflow.validation import levels
 from analogflow.verification import pushed
 
@@ -35,7 +35,7 @@ NOISE = af.Noise(0.01, seed=3)
 
 def restarted(circuit):
     ends = {name: np.stack([value.ravel()] * 2) for name, value in circuit.flow.states.items()}
-    return pushed(circuit, Trajectory(np.array([0.0, 1.0]), ends, af.Outcome.SETTLED), delta=0.05)
+    return pushed(circuit, Run(np.array([0.0, 1.0]), ends, af.Outcome.SETTLED), delta=0.05)
 
 
 def noisy(circuit):

@@ -73,7 +73,7 @@ def test_a_path_from_python_is_that_of_an_independent_integrator():
         return [s[2], s[3], s[0] * s[1], -(s[0] ** 2) + 0.57 * s[1] ** 2]
 
     right = solve_ivp(rate, (0, 30.0), [0.1, 0.1, 0, 0], "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
-    assert [float(run.final(name)[0]) for name in "xyuw"] == pytest.approx(right, abs=1e-5)
+    assert [float(run.final[name][0]) for name in "xyuw"] == pytest.approx(right, abs=1e-5)
 
 
 def test_solve_and_a_netlist_that_runs_alone_differ_in_when_they_stop_only():

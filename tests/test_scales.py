@@ -57,7 +57,7 @@ def test_a_flow_of_ones_own_settles_in_any_unit(engine, factor):
     solution = af.solve(relaxing(factor), engine=engine)
     assert failed(solution) == []
     assert solution.run.outcome is af.Outcome.SETTLED
-    np.testing.assert_allclose(solution.run.final("y") / factor, 4.5, rtol=1e-7)
+    np.testing.assert_allclose(solution.run.final["y"] / factor, 4.5, rtol=1e-7)
     assert solution.settling_time == pytest.approx(32.0, abs=3.0)
 
 
@@ -134,7 +134,7 @@ def test_slow_equations_of_ones_own_are_not_at_rest_where_they_start(rate):
 def test_one_that_starts_at_nothing_may_go_far(factor):
     solution = af.solve(af.Flow(lambda x: factor - 0.5 * x, {"x": np.zeros(1)}), engine="block")
     assert solution.passed
-    assert solution.run.final("x")[0] == pytest.approx(2 * factor, rel=1e-7)
+    assert solution.run.final["x"][0] == pytest.approx(2 * factor, rel=1e-7)
 
 
 def test_fast_rates_are_no_reason_for_larger_errors():
@@ -142,11 +142,11 @@ def test_fast_rates_are_no_reason_for_larger_errors():
     assert flow.state_scale == 1.0
     solution = af.solve(flow, engine="block")
     assert solution.certificate.errors["y"] < 1e-6
-    assert solution.run.final("y")[0] == pytest.approx(2 * (1 - np.exp(-1.0)), abs=2e-3)
+    assert solution.run.final["y"][0] == pytest.approx(2 * (1 - np.exp(-1.0)), abs=2e-3)
 
 
 def test_a_stiff_run_that_stops_before_its_first_point_ends_where_it_stopped():
     solution = af.solve(af.Flow(lambda x: 1e7 * (2.0 - x), {"x": np.ones(1)}), engine="block")
     assert solution.run_time > 0
-    assert solution.run.final("x")[0] == pytest.approx(2.0, abs=1e-6)
+    assert solution.run.final["x"][0] == pytest.approx(2.0, abs=1e-6)
     assert solution.passed

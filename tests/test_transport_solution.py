@@ -124,7 +124,7 @@ def test_a_plan_of_256_by_256_in_the_block_engine():
     graph, _ = stabilise(flow.graph(), flow.keeps, nominal_orbit(flow.graph(), flow.keeps), gauge="", mend=True)
     run = integrate(graph, 500, rests=["scaled"], resting_speed=1e-9)
     assert run.outcome is Outcome.SETTLED
-    assert abs(run.final("plan").reshape(256, 256) - transport_reference(problem).plan).max() < 1e-9
+    assert abs(run.final["plan"].reshape(256, 256) - transport_reference(problem).plan).max() < 1e-9
 
 
 @engines

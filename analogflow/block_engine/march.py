@@ -12,7 +12,7 @@ from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.methods import Method, Rows, Step
 from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
-from analogflow.trajectory import usual
+from analogflow.run import usual
 
 __all__ = ["LOOK", "RUNAWAY", "SHORTEST_REST", "March", "Tolerances", "least_progress", "march"]
 

@@ -13,8 +13,7 @@ from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
-from analogflow.outcome import Outcome
-from analogflow.trajectory import Trajectory, usual
+from analogflow.run import Outcome, Run, usual
 
 __all__ = ["integrate"]
 
@@ -35,7 +34,7 @@ def integrate(
     scale: float = 1.0,
     runaway: float = RUNAWAY,
     on_progress: Callable[[float], None] | None = None,
-) -> Trajectory:
+) -> Run:
     """Follow the graph's states from their start.
 
     Parameters
@@ -99,7 +98,7 @@ def integrate(
             if on_progress is not None:
                 on_progress(solver.t)
         values = field.observables(np.array(states))
-    return Trajectory(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail)
+    return Run(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail)
 
 
 def _joint(field: VectorField, y: np.ndarray, names: Sequence[str]) -> np.ndarray:

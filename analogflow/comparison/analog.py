@@ -20,10 +20,10 @@ from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.families import FAMILIES, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
+from analogflow.run import Run
 from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import noise_of, solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
-from analogflow.trajectory import Trajectory
 
 __all__ = ["RESTING_DELAY", "forms_of", "run_circuit", "settled_after"]
 
@@ -133,7 +133,7 @@ def _ideal_elements(flow: Flow, circuit: Any) -> int:
     return len(circuit.elements if circuit.technology == DEFAULT_TECHNOLOGY else compile(flow).elements)
 
 
-def _errors(run: Trajectory, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
+def _errors(run: Run, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
     """Times in τ and errors at some points of a run, the first and the last among them."""
     last = len(run.time) - 1
     wanted = np.geomspace(max(1e-3, float(run.time[1])), float(run.time[-1]), _POINTS) if last else np.zeros(1)

@@ -17,7 +17,7 @@ from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS, attention
 from analogflow.problems import Attention
 from analogflow.reference.attention import AttentionReference, attention_reference
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["ATTENTION"]
 
@@ -66,8 +66,8 @@ def _started(problem: Attention, starts: Mapping[str, Array]) -> Attention:
     return dataclasses.replace(problem, tokens=starts["x"].reshape(problem.tokens.shape))
 
 
-def _answer(problem: Attention, reference: AttentionReference, run: Trajectory) -> dict[str, Any]:
-    return {"tokens": run.final("x").reshape(problem.tokens.shape).tolist()}
+def _answer(problem: Attention, reference: AttentionReference, run: Run) -> dict[str, Any]:
+    return {"tokens": run.final["x"].reshape(problem.tokens.shape).tolist()}
 
 
 def _exact(problem: Attention, reference: AttentionReference) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from analogflow.reference.capacity import (
     capacity_reference,
     input_types,
 )
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["CAPACITY"]
 
@@ -101,10 +101,10 @@ def _held(
     ]
 
 
-def _answer(channel: Channel, reference: CapacityReference, run: Trajectory) -> dict[str, Any]:
+def _answer(channel: Channel, reference: CapacityReference, run: Run) -> dict[str, Any]:
     return {
-        "capacity_nats": float(run.final("capacity_nats")[0]),
-        "input_distribution": _all_inputs(channel, run.final("z")).tolist(),
+        "capacity_nats": float(run.final["capacity_nats"][0]),
+        "input_distribution": _all_inputs(channel, run.final["z"]).tolist(),
     }
 
 

@@ -11,8 +11,7 @@ from scipy.special import softmax
 
 from analogflow.families.stationary import law_of
 from analogflow.flows import Flow
-from analogflow.outcome import Outcome
-from analogflow.trajectory import Trajectory, usual
+from analogflow.run import Outcome, Run, usual
 
 __all__ = [
     "Ends",
@@ -122,7 +121,7 @@ def law_errors(names: Sequence[str], exact: Any, ends: Ends, *, skipped: float) 
     for k in range(errors.shape[1]):
         values = {name: ends.paths[name][k] for name in names}
         if all(np.isfinite(value).all() for value in values.values()):
-            law = law_of(Trajectory(ends.times, values, Outcome.COMPLETED), names, skipped=skipped)
+            law = law_of(Run(ends.times, values, Outcome.COMPLETED), names, skipped=skipped)
             errors[:, k] = abs(law.mean - exact.mean).max(), abs(law.covariance - exact.covariance).max()
     return {"mean": errors[0], "covariance": errors[1]}
 

@@ -15,7 +15,7 @@ from analogflow.families.contest import Contest, contest_of_path
 from analogflow.families.ends import Ends, Worth, sizes_of
 from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_held
 from analogflow.flows import Flow
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["Family"]
 
@@ -161,9 +161,9 @@ class Family:
     unlisted: str = "states"
     held: Callable[[Any, Any, Mapping[str, Array], Ends, float], Sequence[Held]] = _unsaid
     ended: str = "ran to its end"
-    answer: Callable[[Any, Any, Trajectory], Mapping[str, Any]] = _unsaid
+    answer: Callable[[Any, Any, Run], Mapping[str, Any]] = _unsaid
     exact: Callable[[Any, Any], Mapping[str, Any]] = _unsaid
-    held_as_law: Callable[[Any, Any, Trajectory, float, float], tuple[Any, ...]] | None = None
+    held_as_law: Callable[[Any, Any, Run, float, float], tuple[Any, ...]] | None = None
     sizes: Callable[[Any, Array], Array] = sizes_of
     worth: Callable[[Any, Any, Array], Worth] | None = None
     pushed: Callable[[Flow, str, Array, Array, float], Array | None] = _nowhere

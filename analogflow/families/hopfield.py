@@ -18,7 +18,7 @@ from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import HopfieldReference, energy, hopfield_reference, metric
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["HOPFIELD"]
 
@@ -78,8 +78,8 @@ def _held(
     ]
 
 
-def _answer(problem: Hopfield, reference: HopfieldReference, run: Trajectory) -> dict[str, Any]:
-    state = np.concatenate([run.final(name) for name in _STATES])
+def _answer(problem: Hopfield, reference: HopfieldReference, run: Run) -> dict[str, Any]:
+    state = np.concatenate([run.final[name] for name in _STATES])
     return {"mean": state.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}
 
 
@@ -87,9 +87,7 @@ def _exact(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
     return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
 
 
-def _law(
-    problem: Hopfield, reference: HopfieldReference, run: Trajectory, tolerance: float, accuracy: float
-) -> tuple[Any, ...]:
+def _law(problem: Hopfield, reference: HopfieldReference, run: Run, tolerance: float, accuracy: float) -> tuple[Any, ...]:
     averaging = hopfield(problem).averaging
     assert averaging is not None  # a flow with noise has it
     skipped = min(averaging.skipped, 0.2 * float(run.time[-1]))

@@ -20,7 +20,7 @@ from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
 from analogflow.reference.equations import path_end
 from analogflow.reference.langevin import BoltzmannLaw, boltzmann_law
-from analogflow.trajectory import Trajectory, usual
+from analogflow.run import Run, usual
 
 __all__ = ["LANGEVIN"]
 
@@ -105,9 +105,9 @@ def _curvatures(problem: Langevin, x: Array) -> Array:
     return 0.5 * (rows + rows.T)
 
 
-def _answer(problem: Langevin, reference: PathEnd, run: Trajectory) -> dict[str, Any]:
+def _answer(problem: Langevin, reference: PathEnd, run: Run) -> dict[str, Any]:
     """At temperature 0 the point where the gradient flow ends, with a covariance of 0."""
-    return _point(problem, np.concatenate([run.final(name) for name in problem.variables]))
+    return _point(problem, np.concatenate([run.final[name] for name in problem.variables]))
 
 
 def _exact(problem: Langevin, reference: Any) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _point(problem: Langevin, x: Array) -> dict[str, Any]:
 
 
 def _law(
-    problem: Langevin, exact: BoltzmannLaw, run: Trajectory, tolerance: float, accuracy: float
+    problem: Langevin, exact: BoltzmannLaw, run: Run, tolerance: float, accuracy: float
 ) -> tuple[dict[str, Any], dict[str, float], tuple[Check, ...]]:
     averaging = langevin(problem).averaging
     assert averaging is not None  # a problem with a temperature has one

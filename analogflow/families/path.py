@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analogflow.families.check import Held, asked
 from analogflow.families.ends import Ends, for_all, largest
 from analogflow.flows import differences
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 if TYPE_CHECKING:
     from analogflow.families.family import Family
@@ -70,12 +70,12 @@ def path_held(
     ]
 
 
-def path_answer(family: Family, problem: Any, reference: PathEnd, run: Trajectory) -> dict[str, Any]:
+def path_answer(family: Family, problem: Any, reference: PathEnd, run: Run) -> dict[str, Any]:
     """Every signal that the reference knows, at the end of a run.
 
     What the flow's manifolds leave free means nothing, and circuits hold it where they like.
     """
-    return _shown(family, problem, {name: run.final(name).reshape(np.shape(v)) for name, v in reference.values.items()})
+    return _shown(family, problem, {name: run.final[name].reshape(np.shape(v)) for name, v in reference.values.items()})
 
 
 def path_exact(family: Family, problem: Any, reference: PathEnd) -> dict[str, Any]:

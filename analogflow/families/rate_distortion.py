@@ -20,7 +20,7 @@ from analogflow.reference.rate_distortion import (
     rate_distortion_reference,
     rate_distortion_relaxation,
 )
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["RATE_DISTORTION"]
 
@@ -79,12 +79,12 @@ def _held(
     ]
 
 
-def _answer(problem: RateDistortion, reference: RateDistortionReference, run: Trajectory) -> dict[str, Any]:
+def _answer(problem: RateDistortion, reference: RateDistortionReference, run: Run) -> dict[str, Any]:
     """Where the curve has a straight piece of slope −β, rate and distortion may lie anywhere on it: R + βD is unique."""
     return {
-        "rate_nats": float(run.final("rate_nats")[0]),
-        "distortion": float(run.final("distortion")[0]),
-        "reproduction": run.final("q").tolist(),
+        "rate_nats": float(run.final["rate_nats"][0]),
+        "distortion": float(run.final["distortion"][0]),
+        "reproduction": run.final["q"].tolist(),
     }
 
 

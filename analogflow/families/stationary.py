@@ -15,7 +15,7 @@ from scipy.special import ndtri, stdtrit
 
 from analogflow.errors import BadInput
 from analogflow.families.check import Check
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["ACCURACY", "FALSE_ALARM", "Average", "Law", "average", "joint_limit", "law_checks", "law_of", "power_check"]
 
@@ -104,12 +104,12 @@ class Law:
         }
 
 
-def law_of(run: Trajectory, states: Sequence[str], *, skipped: float) -> Law:
+def law_of(run: Run, states: Sequence[str], *, skipped: float) -> Law:
     """Mean and covariance of all elements of `states`, one after another, over a run.
 
     Parameters
     ----------
-    run : Trajectory
+    run : Run
     states : sequence of str
         Names of signals.
     skipped : float

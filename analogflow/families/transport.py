@@ -18,7 +18,7 @@ from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport
 from analogflow.reference.transport import TransportReference, transport_certificate, transport_reference
 from analogflow.reference.transport.spectrum import sinkhorn_spectrum
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["TRANSPORT"]
 
@@ -93,8 +93,8 @@ def _pushed(flow: Flow, name: str, end: Array, direction: Array, delta: float) -
     return 0.5 * scale * (2 * ndtr(direction) - 1)
 
 
-def _answer(problem: Transport, reference: TransportReference, run: Trajectory) -> dict[str, Any]:
-    return {"plan": run.final("plan").reshape(problem.cost.shape).tolist(), "cost": float(run.final("cost")[0])}
+def _answer(problem: Transport, reference: TransportReference, run: Run) -> dict[str, Any]:
+    return {"plan": run.final["plan"].reshape(problem.cost.shape).tolist(), "cost": float(run.final["cost"][0])}
 
 
 def _exact(problem: Transport, reference: TransportReference) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
 from analogflow.notebook import shown
-from analogflow.trajectory import usual
+from analogflow.run import usual
 
 __all__ = ["Averaging", "Flow"]
 

@@ -1,4 +1,4 @@
-"""Runs a deck and returns a trajectory, or an ensemble: one contract, engines that share no arithmetic."""
+"""Runs a deck, or many samples of a circuit at once: one contract, engines that share no arithmetic."""
 
 from analogflow.simulators.ending import judged
 from analogflow.simulators.engines import (
@@ -11,13 +11,12 @@ from analogflow.simulators.engines import (
     named_engine,
     simulate,
 )
-from analogflow.simulators.ensemble import Ensemble, ensemble, ensemble_chunks
+from analogflow.simulators.ensemble import ensemble, ensemble_chunks
 
 __all__ = [
     "ENGINES",
     "SPICE",
     "Engine",
-    "Ensemble",
     "default_engine",
     "engine_for",
     "engine_versions",

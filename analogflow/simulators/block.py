@@ -10,14 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import IMPLICIT, RUNAWAY, Drive, Tolerances, VectorField, complete, integrate, march, method_for
+from analogflow.block_engine import (
+    IMPLICIT,
+    RUNAWAY,
+    Drive,
+    March,
+    Tolerances,
+    VectorField,
+    complete,
+    integrate,
+    march,
+    method_for,
+)
 from analogflow.circuit import Circuit
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
-from analogflow.outcome import Outcome
-from analogflow.trajectory import Trajectory
+from analogflow.run import Outcome, Run
 
-__all__ = ["follow", "in_flow_units", "run", "tolerances_of"]
+__all__ = ["follow", "in_flow_units", "outcomes_of", "run", "tolerances_of"]
 
 _MOST_POINTS = 20_000
 
@@ -28,9 +38,7 @@ _SHORT_STEP = 1e-4
 """τ: a circuit that asks for shorter steps is very stiff."""
 
 
-def run(
-    deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None
-) -> Trajectory:
+def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None) -> Run:
     """Integrate the deck's graph to the deck's end, or until the answer settles.
 
     Raises
@@ -110,7 +118,7 @@ def follow(
     resting_speed: float = 0.0,
     step_accuracy: float = _PATH_ACCURACY,
     on_progress: Callable[[float], None] | None = None,
-) -> Trajectory:
+) -> Run:
     """Integrate one circuit, with its noise and imperfections, and report it at given times.
 
     Parameters
@@ -138,16 +146,24 @@ def follow(
     reported, states = np.append(times[reached], walked.end[0]), np.append(walked.states[0, reached], walked.final, axis=0)
     noise = None if drive is None else np.concatenate([drive.at(time) for time in reported])
     values = field.observables(states, noise)
-    outcome, detail = (Outcome.NOT_SETTLED if resting_speed else Outcome.COMPLETED), ""
-    if walked.failed[0]:
+    (outcome,), detail = outcomes_of(walked, stops=resting_speed > 0), ""
+    if outcome is Outcome.BLEW_UP:
         largest = field.unpack(abs(walked.final[0]))
         name = max(largest, key=lambda label: float(largest[label].max()))
-        outcome, detail = Outcome.BLEW_UP, f"{name}[{int(largest[name].argmax())}] ran away at t = {walked.end[0]:.4g} τ."
-    elif walked.stuck[0]:
-        outcome, detail = Outcome.STUCK, f"That was at t = {walked.end[0]:.4g} τ."
-    elif walked.settled[0]:
-        outcome = Outcome.SETTLED
-    return Trajectory(reported, in_flow_units(circuit, values), outcome, detail, _record())
+        detail = f"{name}[{int(largest[name].argmax())}] ran away at t = {walked.end[0]:.4g} τ."
+    elif outcome is Outcome.STUCK:
+        detail = f"That was at t = {walked.end[0]:.4g} τ."
+    return Run(reported, in_flow_units(circuit, values), outcome, detail, _record())
+
+
+def outcomes_of(walked: March, *, stops: bool) -> tuple[Outcome, ...]:
+    """How each sample of a march ended; `stops` says whether it was to end where its answer settles."""
+    rest = Outcome.NOT_SETTLED if stops else Outcome.COMPLETED
+    flags = zip(walked.failed, walked.stuck, walked.settled, strict=True)
+    return tuple(
+        Outcome.BLEW_UP if failed else Outcome.STUCK if stuck else Outcome.SETTLED if settled else rest
+        for failed, stuck, settled in flags
+    )
 
 
 def _record() -> dict[str, Any]:

@@ -13,9 +13,8 @@ from scipy.interpolate import PchipInterpolator
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Circuit
 from analogflow.graph import BlockGraph
-from analogflow.outcome import Outcome
+from analogflow.run import Creep, Outcome, Run
 from analogflow.simulators.rails import rail_met
-from analogflow.trajectory import Creep, Trajectory
 
 __all__ = ["creep_of", "judged"]
 
@@ -25,6 +24,9 @@ _DEFECT, _IMPERFECT_DEFECT = 1e-3, 0.1
 
 _REACHED = (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED, Outcome.NOT_SETTLED)
 """Outcomes of runs that went where they were to go, as far as their engine knows."""
+
+_ASKED = (Outcome.SETTLED, Outcome.NOT_SETTLED)
+"""Those of runs that were asked whether they come to rest."""
 
 _SHORTEST = 100.0
 """τ below which nothing is said of how an approach goes on."""
@@ -53,26 +55,31 @@ _CLEAR, _FAINT = (0.02, 0.9), 0.999
 """Ratios of two moves after one another from which a rate is read well, and up to which it is read at all."""
 
 
-def judged(
-    circuit: Circuit, run: Trajectory, *, resting: float = 0.0, graph: Callable[[], BlockGraph] | None = None
-) -> Trajectory:
+def judged(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[int], BlockGraph] | None = None) -> Run:
     """The run with the outcome that its values show, beyond what an engine can know.
 
     Parameters
     ----------
     circuit : Circuit
-    run : Trajectory
+    run : Run
+        Of one run, or of many samples, of which those are looked at that were asked whether they come to rest.
     resting : float
         Speed, flow units per τ, at which the run was to stop.
     graph : callable, optional
-        The graph that was run, asked for where it matters, if it is not the circuit's: a sample's deviates in its own way.
+        Graph that was run by the number of its sample, asked for where it matters; the circuit's if not given.
     """
+    if run.each is not None:
+        ended = (
+            judged(circuit, run.sample(k), resting=resting, graph=graph).outcome if outcome in _ASKED else outcome
+            for k, outcome in enumerate(run.outcomes)
+        )
+        return Run.of(dataclasses.replace(run.each, outcomes=tuple(ended)), run.time, run.values, run.record)
     met = rail_met(circuit, run) if run.outcome in _REACHED else ""
     if met:
         return dataclasses.replace(run, outcome=Outcome.MET_RAIL, detail=met)
     if run.outcome is Outcome.SETTLED:
         for kept in circuit.flow.keeps:
-            defect = float(kept.defect(run.final(kept.state)))
+            defect = float(kept.defect(run.final[kept.state]))
             if kept.binding and abs(defect) > (_DEFECT if circuit.ideal and circuit.parts is None else _IMPERFECT_DEFECT):
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
@@ -80,12 +87,7 @@ def judged(
             run = _far_from_rest(circuit, run, resting, graph)
         if run.outcome is Outcome.SETTLED and circuit.ideal:
             run = _moved_later(circuit, run)
-    if (
-        circuit.noisy
-        or run.creep is not None
-        or run.outcome not in (Outcome.SETTLED, Outcome.NOT_SETTLED)
-        or len(run.time) < 2
-    ):
+    if circuit.noisy or run.creep is not None or run.outcome not in _ASKED or len(run.time) < 2:
         return run
     values = np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
     creep = dataclasses.replace(creep_of(run.time, values), size=float(abs(values).max()), resting=resting)
@@ -94,15 +96,15 @@ def judged(
     return dataclasses.replace(run, creep=creep) if run.outcome is Outcome.NOT_SETTLED else run
 
 
-def _far_from_rest(circuit: Circuit, run: Trajectory, resting: float, graph: Callable[[], BlockGraph] | None) -> Trajectory:
+def _far_from_rest(circuit: Circuit, run: Run, resting: float, graph: Callable[[int], BlockGraph] | None) -> Run:
     """The run itself, or, where it moved slowly enough to be stopped and yet is far from where it goes, one that says so."""
     flow = circuit.flow
     if flow.size is not None or not set(flow.rests) <= set(flow.states):
         return run  # a state behind the answer may run on for ever, as the logarithm of what dies out does
-    field = VectorField(graph() if graph else circuit.graph)
+    field = VectorField(graph(run.record["sample"]) if graph else circuit.graph)
     if circuit.parts or circuit.scales or set(field.graph.states) != set(flow.states) or field.size > _MOST_STATES:
         return run
-    state = field.pack({name: run.final(name) for name in flow.states})
+    state = field.pack({name: run.final[name] for name in flow.states})
     with np.errstate(all="ignore"):
         speeds, matrix = field(0.0, state), field.jacobian(state)
         if not (np.isfinite(speeds).all() and np.isfinite(matrix).all()):
@@ -120,7 +122,7 @@ def _far_from_rest(circuit: Circuit, run: Trajectory, resting: float, graph: Cal
     return dataclasses.replace(run, outcome=Outcome.NOT_SETTLED, detail=detail, creep=creep)
 
 
-def _moved_later(circuit: Circuit, run: Trajectory) -> Trajectory:
+def _moved_later(circuit: Circuit, run: Run) -> Run:
     """The run itself, or, where the states that still move will take the answer along, one that says so.
 
     An answer such as ẋ = max(t − 50, 0) − x rests at 0 from the start, and is none. The flow's own function is followed on.
@@ -129,7 +131,7 @@ def _moved_later(circuit: Circuit, run: Trajectory) -> Trajectory:
     if not set(flow.rests) <= set(flow.states) or flow.keeps or flow.gauge or not set(flow.states) <= set(run.values):
         return run
     names = list(flow.states)
-    start = {name: np.asarray(run.final(name), dtype=float).reshape(np.shape(flow.states[name])) for name in names}
+    start = {name: np.asarray(run.final[name], dtype=float).reshape(np.shape(flow.states[name])) for name in names}
     cuts = np.cumsum([start[name].size for name in names])
 
     def joined(values: dict[str, Array]) -> Array:

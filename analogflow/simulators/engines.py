@@ -10,15 +10,14 @@ import numpy as np
 from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, MissingProgram
 from analogflow.netlister import Deck, netlist
-from analogflow.outcome import Outcome
 from analogflow.registry import Registry
+from analogflow.run import Outcome, Run
 from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ending import judged
 from analogflow.simulators.ngspice.library import find_library, require_library
 from analogflow.simulators.ngspice.session import default_session
 from analogflow.simulators.vacask.program import find_programs
 from analogflow.technology import known_technology
-from analogflow.trajectory import Trajectory
 
 __all__ = ["ENGINES", "SPICE", "Engine", "default_engine", "engine_for", "engine_versions", "named_engine", "simulate"]
 
@@ -31,7 +30,7 @@ class Engine:
     ----------
     name : str
     run : callable
-        ``run(deck, resting_speed=..., time_limit=..., on_progress=...)``: the trajectory of a deck to its end, or until
+        ``run(deck, resting_speed=..., time_limit=..., on_progress=...)``: the run of a deck to its end, or until
         nothing in the flow's `rests` moves by more than `resting_speed` per τ, where that is above 0.
     versions : callable
         Versions by name of the programs behind it; raises `MissingProgram` where one is not installed.
@@ -42,7 +41,7 @@ class Engine:
     """
 
     name: str
-    run: Callable[..., Trajectory]
+    run: Callable[..., Run]
     versions: Callable[[], Mapping[str, str]] = dict
     netlists: bool = True
     together: bool = False
@@ -146,7 +145,7 @@ def simulate(
     resting_speed: float = 0.0,
     time_limit: float = 600.0,
     on_progress: Callable[[float], None] | None = None,
-) -> Trajectory:
+) -> Run:
     """Run a deck.
 
     Parameters
@@ -165,7 +164,7 @@ def simulate(
 
     Returns
     -------
-    Trajectory
+    Run
         With an outcome: a run that does not settle, blows up or leaves its manifold is data, not an exception.
 
     Raises
@@ -186,7 +185,7 @@ def simulate(
     return judged(deck.circuit, run, resting=rest)
 
 
-def _resting(circuit: Circuit, run: Trajectory) -> np.ndarray:
+def _resting(circuit: Circuit, run: Run) -> np.ndarray:
     return np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +16,11 @@ from analogflow.circuit import Circuit
 from analogflow.compiler import imperfect_graph
 from analogflow.errors import BadInput
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
-from analogflow.outcome import Outcome
 from analogflow.passes import pole_label
-from analogflow.simulators.block import in_flow_units, tolerances_of
+from analogflow.run import Run, Samples, joined
+from analogflow.simulators.block import in_flow_units, outcomes_of, tolerances_of
 
-if TYPE_CHECKING:
-    import xarray
-
-__all__ = ["MEMORY", "Ensemble", "EnsembleOptions", "ensemble", "ensemble_chunks"]
+__all__ = ["MEMORY", "EnsembleOptions", "ensemble", "ensemble_chunks"]
 
 Array = NDArray[np.float64]
 
@@ -47,82 +43,9 @@ class EnsembleOptions(TypedDict, total=False):
     on_progress: Callable[[float], None] | None
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Ensemble:
-    """States and observables of many samples.
-
-    Parameters
-    ----------
-    samples : array of int, shape (n,)
-        Numbers of the samples: each can be repeated alone.
-    time : array, shape (k,)
-        Saved times in τ; empty if only the ends were asked for.
-    values : mapping of name to array, shape (n, k, size of the signal)
-        In flow units. A sample that failed or settled keeps its last state.
-    final : mapping of name to array, shape (n, size of the signal)
-        At each sample's end.
-    end : array, shape (n,)
-        Time reached, in τ.
-    outcomes : tuple of Outcome, length n
-    record : mapping
-        Seed and parameters.
-    asked : mapping
-        Its options but for starts and saved times: a further ensemble with these plays the same in the same circuits.
-    """
-
-    samples: NDArray[np.intp]
-    time: Array
-    values: Mapping[str, Array]
-    final: Mapping[str, Array]
-    end: Array
-    outcomes: tuple[Outcome, ...]
-    record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    asked: EnsembleOptions = dataclasses.field(default_factory=EnsembleOptions)
-
-    def __post_init__(self) -> None:
-        for array in (self.samples, self.time, self.end, *self.values.values(), *self.final.values()):
-            array.setflags(write=False)
-
-    @property
-    def ok(self) -> NDArray[np.bool_]:
-        """Which samples ended as they were asked to, shape (n,)."""
-        return np.array([outcome.ok for outcome in self.outcomes])
-
-    def to_xarray(self) -> xarray.Dataset:
-        """All signals as one labelled dataset with dimensions ``sample`` and ``time``."""
-        import xarray
-
-        arrays: dict[str, Any] = {
-            f"final_{name}": (("sample", f"{name}_component"), value) for name, value in self.final.items()
-        }
-        if len(self.time):
-            arrays |= {name: (("sample", "time", f"{name}_component"), value) for name, value in self.values.items()}
-        arrays["end"] = ("sample", self.end, {"units": "time constants"})
-        arrays["outcome"] = ("sample", [outcome.name for outcome in self.outcomes])
-        coordinates = {"sample": self.samples, "time": ("time", self.time, {"units": "time constants"})}
-        return xarray.Dataset(arrays, coords=coordinates, attrs=dict(self.record))
-
-    def __repr__(self) -> str:
-        ended = ", ".join(
-            f"{sum(o is kind for o in self.outcomes)} {kind.name.lower()}" for kind in dict.fromkeys(self.outcomes)
-        )
-        return f"Ensemble({len(self.samples)} samples of {', '.join(self.final)}: {ended})"
-
-
-def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[EnsembleOptions]) -> Ensemble:
+def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[EnsembleOptions]) -> Run:
     """All samples of an ensemble at once; options and exceptions are those of `ensemble_chunks`."""
-    chunks = list(ensemble_chunks(circuit, samples, **options))
-    first = chunks[0]
-    return Ensemble(
-        np.concatenate([chunk.samples for chunk in chunks]),
-        first.time,
-        {name: np.concatenate([chunk.values[name] for chunk in chunks]) for name in first.values},
-        {name: np.concatenate([chunk.final[name] for chunk in chunks]) for name in first.final},
-        np.concatenate([chunk.end for chunk in chunks]),
-        tuple(outcome for chunk in chunks for outcome in chunk.outcomes),
-        first.record,
-        first.asked,
-    )
+    return joined(list(ensemble_chunks(circuit, samples, **options)))
 
 
 def ensemble_chunks(
@@ -139,7 +62,7 @@ def ensemble_chunks(
     memory: float = MEMORY,
     only: Collection[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> Iterator[Ensemble]:
+) -> Iterator[Run]:
     """Chunks of an ensemble, one after another, for studies larger than memory.
 
     Parameters
@@ -291,15 +214,10 @@ def _result(
     *,
     asked: EnsembleOptions,
     record: Mapping[str, Any],
-) -> Ensemble:
-    rest = Outcome.NOT_SETTLED if asked.get("resting_speed") else Outcome.COMPLETED
-    flags = zip(walked.failed, walked.stuck, walked.settled, strict=True)
-    outcomes = tuple(
-        Outcome.BLEW_UP if failed else Outcome.STUCK if stuck else Outcome.SETTLED if settled else rest
-        for failed, stuck, settled in flags
-    )
+) -> Run:
     rows = [field.observables(walked.states[:, k], drive.at(time) if drive else None) for k, time in enumerate(times)]
     final = in_flow_units(circuit, field.observables(walked.final, walked.final_noise))
     values = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]} if rows else {}
     values = in_flow_units(circuit, values) if values else {}
-    return Ensemble(samples, times, values, final, walked.end, outcomes, record, asked)
+    outcomes = outcomes_of(walked, stops=bool(asked.get("resting_speed")))
+    return Run.of(Samples(samples, outcomes, walked.end, final, asked), times, values, record)

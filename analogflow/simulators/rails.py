@@ -8,7 +8,7 @@ from analogflow.block_engine import VectorField
 from analogflow.blocks import Block, Comparator, Constant, Multiplier, Scaled, Wire
 from analogflow.circuit import Circuit
 from analogflow.names import comment
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["rail_met"]
 
@@ -16,7 +16,7 @@ _AT = 0.99
 """Part of the largest output from which an amplifier counts as being there."""
 
 
-def rail_met(circuit: Circuit, run: Trajectory) -> str:
+def rail_met(circuit: Circuit, run: Run) -> str:
     """Sentence that names the first signal at a rail and the time; empty where there is none, and for circuits without."""
     graph, parts = circuit.graph, circuit.parts
     if parts is None or not circuit.scales or not set(graph.states) <= set(run.values):

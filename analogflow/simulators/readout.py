@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from analogflow.block_engine import RUNAWAY, Drive, VectorField, complete
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome, Run
 from analogflow.simulators.ngspice.protocol import Reply, Settle
-from analogflow.trajectory import Trajectory
 
-__all__ = ["limit_of", "settle_of", "states_of", "trajectory", "vectors_of", "window_of"]
+__all__ = ["limit_of", "run_of", "settle_of", "states_of", "vectors_of", "window_of"]
 
 _WINDOW = 10.0
 """τ over which the answer must rest for the run to stop early."""
@@ -59,7 +58,7 @@ def limit_of(deck: Deck) -> float:
     return RUNAWAY * reach * (deck.circuit.unit or 1.0)
 
 
-def trajectory(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bool) -> Trajectory:
+def run_of(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bool) -> Run:
     """A simulator's reply in τ and flow units.
 
     Parameters
@@ -78,7 +77,7 @@ def trajectory(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bo
     """
     time, values = _signals(deck, reply)
     outcome, detail = _outcome(deck, reply, values, record["engine"], asked=asked)
-    return Trajectory(time, values, outcome, detail, record)
+    return Run(time, values, outcome, detail, record)
 
 
 def _signals(deck: Deck, reply: Reply) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:

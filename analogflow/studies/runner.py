@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analogflow.errors import AnalogflowError, BadInput, StudyStopped
-from analogflow.simulators import Ensemble, engine_versions
+from analogflow.run import Run
+from analogflow.simulators import engine_versions
 from analogflow.solution import versions
 from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.dataset import open_study
@@ -136,7 +137,7 @@ def repeat_sample(store: str | Path, condition: int, sample: int) -> tuple[Condi
     return study.conditions[condition], sample_alone(study, study.conditions[condition], sample)
 
 
-def sample_paths(store: str | Path, condition: int, count: int = 100) -> Ensemble:
+def sample_paths(store: str | Path, condition: int, count: int = 100) -> Run:
     """Signals of the first samples of a condition of the study in a directory, over time, computed anew by the block engine.
 
     Raises

@@ -12,10 +12,9 @@ import numpy as np
 from analogflow.circuit import Circuit
 from analogflow.errors import BadInput
 from analogflow.netlister import netlist
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome, Run
 from analogflow.simulators import named_engine, simulate
 from analogflow.simulators.block import follow
-from analogflow.trajectory import Trajectory
 
 __all__ = ["Agreement", "Difference", "cross_check"]
 
@@ -155,7 +154,7 @@ def cross_check(
     )
 
 
-def _difference(first: str, second: str, runs: dict[str, Trajectory], circuit: Circuit) -> Difference:
+def _difference(first: str, second: str, runs: dict[str, Run], circuit: Circuit) -> Difference:
     one, other = runs[first], runs[second]
     end = min(one.time[-1], other.time[-1])
     if first == "block" or second == "block":
@@ -171,11 +170,11 @@ def _difference(first: str, second: str, runs: dict[str, Trajectory], circuit: C
         a, b = _at(one, name, times), _at(other, name, times)
         path = max(path, float(abs(a - b).max()) / max(1.0, float(abs(a).max())))
     answer = circuit.flow.answer
-    a, b = one.final(answer), other.final(answer)
+    a, b = one.final[answer], other.final[answer]
     return Difference(first, second, path, float(abs(a - b).max()) / max(1.0, float(abs(a).max())), len(times))
 
 
-def _at(run: Trajectory, name: str, times: np.ndarray) -> np.ndarray:
+def _at(run: Run, name: str, times: np.ndarray) -> np.ndarray:
     """Values at given times: exact where the run has a row, by a cubic through four rows elsewhere."""
     values = run.values[name]
     if len(run.time) < 4 or np.isin(times, run.time).all():

@@ -14,7 +14,7 @@ from analogflow.circuit import Circuit
 from analogflow.compiler import require_blocks
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome
 from analogflow.run_plan import LONGEST, SPEED_TOLERANCE
 from analogflow.simulators import ensemble
 from analogflow.simulators.block import in_flow_units
@@ -146,7 +146,7 @@ def error_budget(
         raise BadInput(
             f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"
         )
-    bench = _Bench(circuit, {name: ideal.final(name) for name in ideal.values}, samples)
+    bench = _Bench(circuit, {name: ideal.final[name] for name in ideal.values}, samples)
     blocks = [
         node for node in circuit.graph.order() if not isinstance(circuit.graph.block(node), Constant | Wire | NoiseSource)
     ]

@@ -11,7 +11,7 @@ from analogflow.families import judging_family
 from analogflow.families.check import FAILED, UNCERTIFIED, UNDECIDED, Check
 from analogflow.families.references import reference_for
 from analogflow.families.stationary import ACCURACY
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 from analogflow.validation.ending import ending, time_needed
 from analogflow.validation.judgement import judge_run
 
@@ -66,14 +66,14 @@ class Certificate:
         return "; ".join(said) or "all checks passed"
 
 
-def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6, accuracy: float | None = None) -> Certificate:
+def certify(problem: Any, run: Run, *, tolerance: float = 1e-6, accuracy: float | None = None) -> Certificate:
     """Hold the end of `run` against the exact reference of `problem`.
 
     Parameters
     ----------
     problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow
         A flow of one's own, without a problem, is held against integrations of its function.
-    run : Trajectory
+    run : Run
     tolerance : float
         Largest error a check lets pass, in nats, in probability and in coordinates.
     accuracy : float, optional
@@ -91,7 +91,7 @@ def certify(problem: Any, run: Trajectory, *, tolerance: float = 1e-6, accuracy:
     if reference is None:
         shown = family.flow(problem).shows
         nothing = Check("the answer is known", False, f"the family {family.name} has no exact reference.", UNCERTIFIED)
-        return Certificate({shown: run.final(shown).tolist()}, {}, math.nan, {}, (ended, nothing))
+        return Certificate({shown: run.final[shown].tolist()}, {}, math.nan, {}, (ended, nothing))
     if family.held_as_law is not None and family.law(problem):
         answer, errors, others = family.held_as_law(problem, reference, run, tolerance, accuracy or ACCURACY)
     else:

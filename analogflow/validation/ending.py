@@ -12,8 +12,7 @@ import numpy as np
 from analogflow.errors import AnalogflowError
 from analogflow.families import judging_family
 from analogflow.families.check import Check
-from analogflow.outcome import Outcome
-from analogflow.trajectory import Trajectory
+from analogflow.run import Outcome, Run
 
 __all__ = ["ending", "ends_well", "time_needed"]
 
@@ -27,7 +26,7 @@ _MARGIN = 1.25
 """By which a time that was read off a path is longer: the rate behind it is no better known."""
 
 
-def ending(problem: Any, run: Trajectory, ended: Check, others: Sequence[Check], tolerance: float) -> Check:
+def ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], tolerance: float) -> Check:
     """The check on how a run ended, given all other checks on it.
 
     A deterministic run may still creep where the other checks say by themselves how far its answer is from right, as those
@@ -37,7 +36,7 @@ def ending(problem: Any, run: Trajectory, ended: Check, others: Sequence[Check],
     Parameters
     ----------
     problem : object
-    run : Trajectory
+    run : Run
     ended : Check
         Whether the run ended as it was asked to.
     others : sequence of Check
@@ -64,7 +63,7 @@ def ends_well(problem: Any, outcome: Outcome, passed: bool) -> bool:
     return outcome.ok or (outcome.creeps and passed and judging_family(problem).slowest is not None)
 
 
-def time_needed(problem: Any, run: Trajectory, tolerance: float) -> float | None:
+def time_needed(problem: Any, run: Run, tolerance: float) -> float | None:
     """Length of a run in τ, to two digits, after which what moves here would be within `tolerance` of its limit.
 
     The rate is the slowest that the problem's reference knows, or the one that the end of the path shows; None where there

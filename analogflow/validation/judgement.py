@@ -18,7 +18,7 @@ from analogflow.families import Family, judging_family, known_family
 from analogflow.families.check import Check, Held
 from analogflow.families.ends import Ends, Worth
 from analogflow.families.references import reference_for, reference_of
-from analogflow.trajectory import Trajectory
+from analogflow.run import Run
 
 __all__ = ["Judgement", "judge", "judge_run", "worth_of"]
 
@@ -129,7 +129,7 @@ def judge(
     return Judgement(family, problem, reference, ends, errors, limit)
 
 
-def judge_run(problem: Any, run: Trajectory, *, limit: float) -> Judgement:
+def judge_run(problem: Any, run: Run, *, limit: float) -> Judgement:
     """The same for one run."""
     finals, paths = ({name: value[part] for name, value in run.values.items()} for part in (np.s_[-1:], np.s_[None]))
     return judge(problem, finals, limit=limit, paths=paths, times=run.time, end=float(run.time[-1]))

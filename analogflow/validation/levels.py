@@ -88,11 +88,11 @@ def verification_levels(
         return compile(flow, technology=technology, **heeded(technology, options))
 
     ideal = built("ideal")
-    found = [("graph", integrate(ideal.graph, end).final(flow.answer), "")]
+    found = [("graph", integrate(ideal.graph, end).final[flow.answer], "")]
     scaled = rebuilt(ideal, scaled=True)
     for name, engine in (("scaled graph", "block"), ("ideal netlist", "ngspice")):
         run = simulate(netlist(scaled, time_constants=end, largest_step=min(0.02, end / 500)), engine=engine)
-        found.append((name, run.final(flow.answer), ""))
+        found.append((name, run.final[flow.answer], ""))
         if on_progress:
             on_progress(len(found) / 5)
     reference = found[-1][1]
@@ -111,7 +111,7 @@ def verification_levels(
         except NoCell:
             return tuple(levels)
         own = _exact(carried, end)
-        answer = simulate(netlist(circuit, time_constants=end)).final(carried.answer)
+        answer = simulate(netlist(circuit, time_constants=end)).final[carried.answer]
         added = _distance(answer, own)
         levels.append(Level("translinear netlist", added, added, _worst_stage(circuit, end, answer, own)))
     return tuple(levels)
@@ -153,7 +153,7 @@ def _worst_block(circuit: Circuit, end: float) -> tuple[Array, str]:
     }
     probed = dataclasses.replace(circuit, readings={**circuit.readings, **probes})
     run = simulate(netlist(probed, time_constants=end))
-    measured = {name.removeprefix("node_"): run.final(name) for name in probes}
+    measured = {name.removeprefix("node_"): run.final[name] for name in probes}
     field = VectorField(graph)
     values = field.signals(np.concatenate([measured[node] for node in graph.states.values()]))
     errors = {}
@@ -168,7 +168,7 @@ def _worst_block(circuit: Circuit, end: float) -> tuple[Array, str]:
             errors[node] = float(abs(measured[node] - asked).max())
     worst = max(errors, key=errors.__getitem__)
     place = graph.source(worst).text
-    return run.final(circuit.flow.answer), f"{worst}, {errors[worst]:.1g} machine units off{f' ({place})' if place else ''}"
+    return run.final[circuit.flow.answer], f"{worst}, {errors[worst]:.1g} machine units off{f' ({place})' if place else ''}"
 
 
 def _signs(circuit: Circuit) -> dict[str, float]:
@@ -187,7 +187,7 @@ def _worst_stage(circuit: Circuit, end: float, answer: Array, exact: Array) -> s
     for stage, blocks in stages.items():
         changed = _idealised(circuit, set(blocks))
         if changed is not None:
-            error = _distance(simulate(netlist(changed, time_constants=end)).final(circuit.flow.answer), exact)
+            error = _distance(simulate(netlist(changed, time_constants=end)).final[circuit.flow.answer], exact)
             least = min(least, (error, f"transistors of {stage}: without their imperfections {error:.1g}"))
     return least[1]
 

@@ -10,7 +10,7 @@ import numpy as np
 from analogflow.circuit import Circuit
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import netlist
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome
 from analogflow.simulators import simulate
 from analogflow.simulators.block import follow
 

@@ -28,7 +28,7 @@ flow = af.Flow(
 # %%
 solution = af.solve(flow, engine="block")
 values, vectors = np.linalg.eigh(covariance)
-print("found", solution.run.final("w"), "exact", vectors[:, -1])
+print("found", solution.run.final["w"], "exact", vectors[:, -1])
 print("quotient", solution.certificate.answer["quotient"], "largest eigenvalue", values[-1])
 assert solution.passed
 

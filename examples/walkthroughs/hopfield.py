@@ -12,7 +12,7 @@ from analogflow.reference import hopfield_reference
 
 for cue in ([1.0, 1.0], [-1.0, -1.0]):
     run = af.solve(af.Hopfield([[3.0]], activation="tanh", start=cue), engine="block").run
-    print("cue", cue, "rest", run.final("v"), run.final("h"), "energy", run.final("energy"))
+    print("cue", cue, "rest", run.final["v"], run.final["h"], "energy", run.final["energy"])
     assert np.diff(run.values["energy"][:, 0]).max() <= 1e-8
 
 # %% [markdown]

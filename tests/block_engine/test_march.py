@@ -10,9 +10,9 @@ from analogflow.block_engine.methods import Method
 from analogflow.blocks import Imperfections
 from analogflow.flows import Flow, rate_distortion
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
 from analogflow.passes import degrade_graph
 from analogflow.problems import RateDistortion
+from analogflow.run import Outcome
 
 METHODS = {"explicit": EXPLICIT, "implicit": IMPLICIT}
 

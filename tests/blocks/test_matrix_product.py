@@ -56,7 +56,7 @@ def test_engines_follow_the_function(engine):
     exact = solve_ivp(
         lambda t, y: FLOW.rates(x=y.reshape(3, 10))["x"].ravel(), (0, 2), FLOW.states["x"].ravel(), rtol=1e-11, atol=1e-13
     )
-    np.testing.assert_allclose(run.final("x"), exact.y[:, -1], atol=3e-6)
+    np.testing.assert_allclose(run.final["x"], exact.y[:, -1], atol=3e-6)
     wide = [e for e in circuit.elements if e.name.startswith("matrix_product1_0_") or e.name == "matrix_product1_0"]
     assert len(wide) == 2
 

@@ -8,8 +8,8 @@ from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, Simplex, capacity
 from analogflow.netlister import netlist
-from analogflow.outcome import Outcome
 from analogflow.problems import Channel
+from analogflow.run import Outcome
 from analogflow.simulators import ENGINES, simulate
 
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
@@ -45,7 +45,7 @@ def test_run_starts_at_the_start_and_ends_at_the_end(engine):
     assert run.time[-1] == pytest.approx(3.0, rel=1e-9)
     assert (np.diff(run.time) > 0).all()
     np.testing.assert_allclose(run.values["x"][0], [1, 2], rtol=1e-12)
-    np.testing.assert_allclose(run.final("x"), np.exp(-3) * np.array([1, 2]), rtol=2e-3)
+    np.testing.assert_allclose(run.final["x"], np.exp(-3) * np.array([1, 2]), rtol=2e-3)
     assert run.record["engine"] == engine
 
 
@@ -126,7 +126,7 @@ def test_every_block_computes_the_same_in_the_circuit(engine):
     circuit = compile(flow)
     run = simulate(netlist(circuit, time_constants=2, largest_step=0.005), engine=engine)
     exact = solve_ivp(lambda t, x: flow.rates(x=x)["x"], (0, 2), flow.states["x"], rtol=1e-11, atol=1e-13).y[:, -1]
-    np.testing.assert_allclose(run.final("x"), exact, rtol=3e-6)
+    np.testing.assert_allclose(run.final["x"], exact, rtol=3e-6)
 
 
 @engines

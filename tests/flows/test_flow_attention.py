@@ -113,7 +113,7 @@ def test_without_the_restoring_term_the_sphere_is_lost():
     mended, left = compile(attention(problem)), compile(attention(problem), stabilise=False)
     off = {}
     for name, circuit in (("mended", mended), ("left", left)):
-        x = integrate(circuit.graph, 6.0).final("x").reshape(-1, 3)
+        x = integrate(circuit.graph, 6.0).final["x"].reshape(-1, 3)
         off[name] = abs(np.linalg.norm(x, axis=1) - 1).max()
     assert off["mended"] < 1e-8
     assert off["left"] > 1e-3
@@ -178,5 +178,5 @@ def test_large_problems_compile_to_a_mended_graph_and_keep_the_sphere():
     graph, note = stabilise_pass(flow.graph(), flow.keeps, orbit, gauge="", mend=True)
     assert "added" in note
     run = integrate(graph, 0.2)
-    x = run.final("x").reshape(500, 10)
+    x = run.final["x"].reshape(500, 10)
     assert abs(np.linalg.norm(x, axis=1) - 1).max() < 1e-8

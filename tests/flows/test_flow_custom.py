@@ -12,7 +12,7 @@ from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.flows import custom
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome
 
 FLOWS = sorted((Path(__file__).parents[2] / "examples" / "flows").glob("*.toml"))
 
@@ -52,7 +52,7 @@ def test_block_graph_computes_the_equations(path):
 
 def test_double_bracket_sorts_the_eigenvalues():
     problem = problem_of("double_bracket")
-    end = solve(problem, engine="block").run.final("H").reshape(3, 3)
+    end = solve(problem, engine="block").run.final["H"].reshape(3, 3)
     np.testing.assert_allclose(end, np.diag(eigh(problem.states["H"], eigvals_only=True)), atol=1e-6)
 
 
@@ -70,7 +70,7 @@ def test_prey_and_predator_stay_on_their_level():
 
 def test_oscillators_of_equal_frequency_end_in_phase_or_in_a_twist():
     problem = problem_of("kuramoto_ring").replaced(frequency=np.zeros(6))
-    phase = solve(problem, engine="block").run.final("phase")
+    phase = solve(problem, engine="block").run.final["phase"]
     steps = np.angle(np.exp(1j * np.diff(np.append(phase, phase[0]))))
     np.testing.assert_allclose(steps, steps[0], atol=1e-4)
     assert abs(steps.sum() / (2 * np.pi) - round(steps.sum() / (2 * np.pi))) < 1e-9

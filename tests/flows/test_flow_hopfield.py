@@ -55,7 +55,7 @@ def test_a_run_goes_on_until_the_hidden_states_rest(engine):
     problem = Hopfield(np.zeros((2, 2)), np.array([1.0, -1.0]), start=[1.0, -1.0, 1.0, 1.0])
     found = solve(problem, engine=engine)
     assert found.passed, str(found.certificate)
-    assert abs(found.run.final("h")).max() < 1e-7
+    assert abs(found.run.final["h"]).max() < 1e-7
     assert found.settling_time == pytest.approx(np.log(1e6), abs=0.5)
 
 
@@ -64,7 +64,7 @@ def test_large_states_come_to_rest_too(engine):
     """h rests at some 5e5, where an integrator's own error per step is larger than what counts as rest."""
     found = solve(Hopfield([[0.5]], [1.0], 1e6, 1e-6), engine=engine)
     assert found.passed, str(found.certificate)
-    assert abs(found.run.final("h")[0]) > 1e5
+    assert abs(found.run.final["h"][0]) > 1e5
 
 
 def test_drift_of_a_saturating_network_has_ito_s_correction():

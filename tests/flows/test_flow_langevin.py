@@ -121,7 +121,7 @@ def test_a_crest_is_no_answer_however_exactly_it_is_hit():
     assert [check.name for check in found.certificate.checks if not check.passed] == ["the end is a valley of the energy"]
     left = solve(Langevin("(x**2 - 1)**2/4", ["x"], 0.0, start=[1e-10]), engine="block")
     assert left.passed
-    assert left.run.final("x")[0] == pytest.approx(1.0, abs=1e-6)
+    assert left.run.final["x"][0] == pytest.approx(1.0, abs=1e-6)
     assert solve(Langevin("(x**2 - 1)**2/4", ["x"], 0.0, start=[0.1]), engine="block").passed
     assert solve(Langevin("x**4/4", ["x"], 0.0), engine="block").passed  # flat, and no crest
 

@@ -134,7 +134,7 @@ def test_path_ascends_the_semi_dual():
 def test_both_forms_share_their_path_at_a_fixed_temperature():
     problem = random_problem(6)
     circuits = {form: compile(transport(problem, form=form)) for form in FORMS}
-    ends = {form: integrate(circuit.graph, 7.0).final("plan") for form, circuit in circuits.items()}
+    ends = {form: integrate(circuit.graph, 7.0).final["plan"] for form, circuit in circuits.items()}
     np.testing.assert_allclose(ends["potential"], ends["scaling"], atol=1e-9)
 
 
@@ -170,8 +170,8 @@ def test_common_mode_is_neutral_and_restored(form):
     name = next(iter(flow.states))
     pushed = dataclasses.replace(flow, states={name: flow.states[name] + 5.0})
     run = integrate(compile(pushed).graph, 40)
-    assert abs(flow.keeps[0].defect(run.final(name))) < 1e-9
-    np.testing.assert_allclose(run.final("plan"), integrate(circuit.graph, 40).final("plan"), atol=1e-9)
+    assert abs(flow.keeps[0].defect(run.final[name])) < 1e-9
+    np.testing.assert_allclose(run.final["plan"], integrate(circuit.graph, 40).final["plan"], atol=1e-9)
 
 
 def test_weighted_mean_projects_measures_and_restores():
@@ -231,7 +231,7 @@ def test_pausing_never_lasts_for_ever():
     tight = Transport(problem.cost, problem.row, problem.column, 0.1, {"kind": "adaptive", "rate": 1.0, "k_safe": 0.05})
     run = integrate(compile(transport(tight)).graph, 5000, rests=["scaled"], resting_speed=1e-9)
     assert run.outcome.ok
-    assert run.final("epsilon")[0] == pytest.approx(0.1, abs=1e-7)
+    assert run.final["epsilon"][0] == pytest.approx(0.1, abs=1e-7)
 
 
 def test_circuit_has_the_comparator_and_the_switch():

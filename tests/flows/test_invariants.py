@@ -80,7 +80,7 @@ def as_text(kind: type) -> af.Equations:
     )
 
 
-def wrong(flow: af.Flow) -> af.Trajectory:
+def wrong(flow: af.Flow) -> af.Run:
     """A run of nearly the same equations: every rate is larger for the first element, by a hundredth of it."""
     (name,) = flow.states
     tilt = np.zeros(flow.states[name].size)

@@ -32,7 +32,7 @@ def rounded_alone(circuit, series):
 
 def error(circuit):
     run = af.simulate(af.netlist(circuit, time_constants=120.0))
-    return abs(run.final("z") - capacity_reference(PAPER).input_distribution).max()
+    return abs(run.final["z"] - capacity_reference(PAPER).input_distribution).max()
 
 
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])

@@ -59,7 +59,7 @@ def test_every_kind_of_block_is_compiled_and_runs_alone(alone, tmp_path):
     flow = Flow(every_block, {"x": np.array([0.3, 0.6, 0.9])})
     circuit = compile(flow)
     found = alone(netlist(circuit, time_constants=2, largest_step=0.01))
-    exact = follow(circuit, np.array([0.0, 2.0]), step_accuracy=1e-10).final("x")
+    exact = follow(circuit, np.array([0.0, 2.0]), step_accuracy=1e-10).final["x"]
     nodes = circuit.readings["x"].vectors
     np.testing.assert_allclose([found[node][-1] for node in nodes], exact, rtol=1e-7)
     text = (tmp_path / "circuit.va").read_text()
@@ -80,7 +80,7 @@ def test_no_logarithm_of_what_is_not_positive():
 def test_temperature_of_an_instance_is_that_of_the_block_engine(alone):
     circuit = compile(capacity(CHANNEL))
     warm = degrade(circuit, Imperfections(temperature=330.0))
-    exact = follow(warm, np.array([0.0, 6.0]), step_accuracy=1e-10).final("z")
+    exact = follow(warm, np.array([0.0, 6.0]), step_accuracy=1e-10).final["z"]
 
     def heated(text):
         for name in ("af_log", "af_softmax_2"):
@@ -89,7 +89,7 @@ def test_temperature_of_an_instance_is_that_of_the_block_engine(alone):
 
     found = alone(netlist(circuit, time_constants=6, largest_step=0.02), heated)
     np.testing.assert_allclose([found[node][-1] for node in circuit.readings["z"].vectors], exact, atol=1e-7)
-    cold = follow(circuit, np.array([0.0, 6.0])).final("z")
+    cold = follow(circuit, np.array([0.0, 6.0])).final["z"]
     assert abs(cold - exact).max() > 1e-3
 
 

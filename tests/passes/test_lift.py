@@ -52,7 +52,7 @@ def test_lifted_paths_are_the_same(name, restore):
     assert set(graph.states) <= set(lifted.states)
     there, here = integrate(graph, 10.0), integrate(lifted, 10.0)
     for signal in there.values:
-        assert np.allclose(here.final(signal), there.final(signal), atol=1e-6, rtol=0)
+        assert np.allclose(here.final[signal], there.final[signal], atol=1e-6, rtol=0)
 
 
 def followed(graph, start, time):

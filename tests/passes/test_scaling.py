@@ -103,7 +103,7 @@ def test_a_dying_input_is_clamped_where_it_no_longer_matters():
     circuit = af.compile(flow, scaled=True)
     assert "clamped" in str(circuit.history[-2])
     run = af.simulate(af.netlist(circuit, time_constants=400), engine="block")
-    np.testing.assert_allclose(run.final("z"), [0.5, 0.5, 0], atol=1e-4)
+    np.testing.assert_allclose(run.final["z"], [0.5, 0.5, 0], atol=1e-4)
 
 
 @pytest.mark.ngspice
@@ -112,9 +112,9 @@ def test_both_engines_run_the_scaled_circuit_and_agree_with_the_flow(name):
     flow = FLOWS[name]
     circuit = af.compile(flow, scaled=True)
     deck = af.netlist(circuit, time_constants=10, largest_step=0.01)
-    exact = integrate(af.compile(flow).graph, 10.0).final(flow.answer)
+    exact = integrate(af.compile(flow).graph, 10.0).final[flow.answer]
     for engine in ("block", "ngspice"):
-        assert abs(af.simulate(deck, engine=engine).final(flow.answer) - exact).max() < 1e-6
+        assert abs(af.simulate(deck, engine=engine).final[flow.answer] - exact).max() < 1e-6
 
 
 def test_units_of_ones_choice_change_nothing():

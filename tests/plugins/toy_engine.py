@@ -17,7 +17,7 @@ __all__ = ["LSODA"]
 
 def run(
     deck: af.Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None
-) -> af.Trajectory:
+) -> af.Run:
     circuit = deck.circuit
     if circuit.noisy:
         raise af.BadInput("the engine 'lsoda' plays no noise; take the engine block.")
@@ -26,7 +26,7 @@ def run(
     rests = abs(field(0.0, solved.y[:, -1])).max() <= resting_speed
     outcome = af.Outcome.SETTLED if rests else af.Outcome.NOT_SETTLED if resting_speed else af.Outcome.COMPLETED
     values = in_flow_units(circuit, field.observables(solved.y.T))
-    return af.Trajectory(solved.t, values, outcome, "", {"engine": "lsoda", "versions": versions()})
+    return af.Run(solved.t, values, outcome, "", {"engine": "lsoda", "versions": versions()})
 
 
 def versions() -> dict[str, str]:

@@ -10,13 +10,12 @@ from scipy.linalg import expm
 
 from analogflow.errors import BadInput
 from analogflow.families.references import expected_answer
-from analogflow.outcome import Outcome
 from analogflow.problems import Attention
 from analogflow.problems.named.attention import rotating, two_phases
 from analogflow.problems.named.token_clouds import uniform_tokens
 from analogflow.reference import attention_certificate, attention_reference
 from analogflow.reference.attention import by_extrapolation, by_runge_kutta
-from analogflow.trajectory import Trajectory
+from analogflow.run import Outcome, Run
 from analogflow.validation import certify
 
 
@@ -116,7 +115,7 @@ def test_certificate_refuses_a_wrong_answer_and_accepts_the_right_one():
 def test_a_run_is_judged_where_it_ended(spoil, failed):
     problem = two_phases(4, beta=5.0, time=20.0)
     path = np.stack([problem.tokens, attention_reference(problem, time=0.5).tokens])
-    run = Trajectory(np.array([0, 0.5]), {"x": spoil(path.reshape(2, -1)).copy()}, Outcome.COMPLETED)
+    run = Run(np.array([0, 0.5]), {"x": spoil(path.reshape(2, -1)).copy()}, Outcome.COMPLETED)
     certificate = certify(problem, run)
     assert tuple(check.name for check in certificate.checks if not check.passed) == failed
     assert certificate.reference_gap < 1e-11

@@ -71,7 +71,7 @@ def test_the_circuit_finds_distribution_and_price(engine, limit):
     reference = capacity_reference(channel)
     assert solution.passed
     assert solution.certificate.errors["capacity_nats"] < 1e-7
-    assert max(solution.run.final("price")[0], 0) == pytest.approx(reference.price, abs=1e-6)
+    assert max(solution.run.final["price"][0], 0) == pytest.approx(reference.price, abs=1e-6)
 
 
 def test_a_problem_file_with_a_cost(tmp_path, capsys):

@@ -68,5 +68,5 @@ def test_a_run_that_passes_over_a_pulse_is_told():
     pulse = Equations({"x": 0.0, "y": 0.0}, {"x": "1", "y": "1000*exp(-1e6*(x-20)**2)-0.001*y"}, time=30.0)
     solution = solve(pulse, engine="block")
     assert solution.certificate.reference["y"][0] == pytest.approx(np.sqrt(np.pi) * np.exp(-0.01), abs=1e-6)
-    assert abs(solution.run.final("y")[0]) < 1e-6  # the engine passes over it
+    assert abs(solution.run.final["y"][0]) < 1e-6  # the engine passes over it
     assert not solution.passed

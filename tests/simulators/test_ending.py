@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analogflow import Flow, Noise, compile, degrade, netlist, simulate
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome
 from analogflow.simulators.ending import creep_of
 
 ENGINES = ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)]
@@ -23,7 +23,7 @@ def test_every_engine_sees_the_same_power_of_time(engine, power):
     run = run_of(lambda x: -x * {1: x, 2: x * x, 3: x * x * x}[power], engine)
     assert run.outcome is Outcome.ALGEBRAIC
     assert run.creep.power == pytest.approx(1 / power, rel=0.02)
-    assert run.creep.left == pytest.approx(run.final("x").max(), rel=0.05)  # it goes to 0
+    assert run.creep.left == pytest.approx(run.final["x"].max(), rel=0.05)  # it goes to 0
     assert "type" not in run.outcome.value  # whose symbols they are is for a family to say
 
 
@@ -32,7 +32,7 @@ def test_an_exponential_says_its_rate_and_what_is_left(engine):
     run = run_of(lambda x: -1e-3 * (x - 2.0), engine)
     assert run.outcome is Outcome.NOT_SETTLED
     assert run.creep.rate == pytest.approx(1e-3, rel=0.05)
-    assert run.creep.left == pytest.approx(abs(run.final("x") - 2.0).max(), rel=0.1)
+    assert run.creep.left == pytest.approx(abs(run.final["x"] - 2.0).max(), rel=0.1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -86,4 +86,4 @@ def test_an_answer_that_others_leave_where_it_is_rests_though_they_move():
     )
     run = simulate(netlist(compile(flow), time_constants=200.0), engine="block", resting_speed=1e-9)
     assert run.outcome is Outcome.SETTLED
-    assert run.final("y") == pytest.approx(1.0, abs=1e-6)
+    assert run.final["y"] == pytest.approx(1.0, abs=1e-6)

@@ -10,7 +10,7 @@ from analogflow.errors import SimulationFailed
 from analogflow.flows import Flow
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome
 from analogflow.simulators import engines, simulate
 
 
@@ -45,7 +45,7 @@ def test_a_state_that_follows_another_at_once_is_no_endless_run():
     circuit = compile(Flow(lambda x, y: (-1e9 * (x - np.sin(y)), 1.0 - y), {"x": np.zeros(1), "y": np.zeros(1)}))
     run = simulate(netlist(circuit, time_constants=60.0), engine="block", resting_speed=1e-9)
     assert run.outcome is Outcome.SETTLED
-    assert run.final("x")[0] == pytest.approx(np.sin(1.0), abs=1e-7)
+    assert run.final["x"][0] == pytest.approx(np.sin(1.0), abs=1e-7)
 
 
 @pytest.mark.parametrize("imperfect", [False, True])

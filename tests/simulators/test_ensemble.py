@@ -12,7 +12,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome
 from analogflow.simulators import ensemble, ensemble_chunks, simulate
 from analogflow.validation import parity
 
@@ -151,7 +151,7 @@ def test_an_ensemble_member_is_the_single_circuit():
     circuit = compile(capacity(PAPER))
     run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=4.0, step_accuracy=1e-9)
     alone = simulate(netlist(degrade(circuit, flaws, noise=noise, sample=2), time_constants=4.0), engine="block")
-    np.testing.assert_allclose(alone.final("z"), run.final["z"][2], atol=1e-6)
+    np.testing.assert_allclose(alone.final["z"], run.final["z"][2], atol=1e-6)
 
 
 def test_samples_that_blow_up_are_counted_and_the_others_end():

@@ -34,7 +34,7 @@ def test_a_sample_is_the_run_that_solve_makes(form: str) -> None:
     assert rows["error_reading"][0] == pytest.approx(solution.certificate.errors["capacity_nats"], abs=1e-8)
     assert rows["error_input_distribution"][0] == pytest.approx(solution.certificate.errors["input_distribution"], abs=1e-6)
     assert rows["settling_time"][0] == pytest.approx(solution.settling_time, rel=0.03)
-    assert rows["answer"][0] == pytest.approx(solution.run.final("z"), abs=1e-6)
+    assert rows["answer"][0] == pytest.approx(solution.run.final["z"], abs=1e-6)
     assert len(set(rows["error"])) == 3
 
 
@@ -140,7 +140,7 @@ def test_a_circuit_of_parts_deviates_with_its_temperature() -> None:
 def test_a_simulator_that_breaks_down_costs_one_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     real = engines.ENGINES["block"]
 
-    def breaks(deck: af.Deck, **keywords: object) -> af.Trajectory:
+    def breaks(deck: af.Deck, **keywords: object) -> af.Run:
         if deck.circuit.sample == 1:
             raise af.SimulationFailed("ngspice crashed (SIGSEGV); the next run starts a new process.")
         return real.run(deck, **keywords)

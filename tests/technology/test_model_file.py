@@ -128,7 +128,7 @@ def test_a_circuit_runs_with_transistors_of_ones_own(tmp_path):
     deck = af.netlist(circuit, time_constants=100)
     assert "is=1.8e-14" in deck.text
     assert "somebody" not in deck.text
-    z = af.simulate(deck).final("z")
+    z = af.simulate(deck).final["z"]
     assert abs(z - capacity_reference(PAPER).input_distribution).max() < 2e-3
 
 

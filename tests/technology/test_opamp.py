@@ -38,8 +38,8 @@ def test_capacity_within_a_thousandth_of_a_nat_with_exact_values(form):
     circuit = af.compile(af.flows.capacity(PAPER, form=form), technology="opamp")
     run = af.simulate(af.netlist(circuit, time_constants=50))
     reference = capacity_reference(PAPER)
-    assert abs(run.final("capacity_nats")[0] - reference.capacity_nats) < 1e-3
-    assert abs(run.final("z") - reference.input_distribution).max() < 1e-3
+    assert abs(run.final["capacity_nats"][0] - reference.capacity_nats) < 1e-3
+    assert abs(run.final["z"] - reference.input_distribution).max() < 1e-3
 
 
 @pytest.mark.ngspice
@@ -56,7 +56,7 @@ def test_every_family_within_a_hundredth_with_preferred_values(family):
         af.netlist(af.compile(flow), time_constants=flow.end_time or 60, largest_step=0.01 if flow.end_time else None),
         engine="block",
     )
-    assert abs(solution.run.final(flow.answer) - exact.final(flow.answer)).max() < 1e-2
+    assert abs(solution.run.final[flow.answer] - exact.final[flow.answer]).max() < 1e-2
 
 
 @pytest.mark.ngspice
@@ -77,7 +77,7 @@ def test_a_pause_is_a_comparator_with_hysteresis():
     assert any(name.name.endswith("_cmp") for name in circuit.elements)
     run = af.simulate(af.netlist(circuit, time_constants=40), time_limit=120)
     exact = af.simulate(af.netlist(af.compile(af.flows.transport(plan)), time_constants=40), engine="block")
-    assert abs(run.final("plan") - exact.final("plan")).max() < 2e-2
+    assert abs(run.final["plan"] - exact.final["plan"]).max() < 2e-2
     assert ((run.values["brake"] > -0.1) & (run.values["brake"] < 1.1)).all()
 
 

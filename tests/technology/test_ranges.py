@@ -11,8 +11,8 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import Capacitor
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
-from analogflow.outcome import Outcome
 from analogflow.passes.scaling import reach
+from analogflow.run import Outcome
 
 ODE = Path(__file__).parents[1] / "data/ode"
 WORST = {"ramp": 1e-4, "epor": 1e-3, "bouncing": 2e-2, "vdp": 1e-2, "massspring": 1e-2, "pid": 2e-2}
@@ -44,10 +44,10 @@ def test_paths_end_where_an_integrator_of_high_order_says(name):
     run = af.simulate(af.netlist(af.compile(flow, technology="opamp")))
     assert run.outcome is Outcome.COMPLETED
     if name == "ramp":
-        assert run.final("y")[0] == pytest.approx(1.0, abs=WORST[name])
+        assert run.final["y"][0] == pytest.approx(1.0, abs=WORST[name])
         return
     right = np.load(ODE / "paths.npz")[f"{name}.y"]
-    found = np.concatenate([run.final(state) for state in flow.states])
+    found = np.concatenate([run.final[state] for state in flow.states])
     assert (abs(found - right[:, -1]) / abs(right).max(axis=1)).max() < WORST[name]
 
 

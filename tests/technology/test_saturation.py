@@ -17,7 +17,7 @@ def problem(epsilon):
 @pytest.mark.parametrize("form", ["potential", "scaling"])
 def test_ten_nats_of_cost_are_right(form, epsilon):
     circuit = af.compile(af.flows.transport(problem(epsilon), form=form), technology="opamp")
-    plan = af.simulate(af.netlist(circuit)).final("plan")
+    plan = af.simulate(af.netlist(circuit)).final["plan"]
     # Row sums and column sums fix a plan of 2 × 2 but for one number, whose odds ratio is exp(−2/ε).
     ratio = np.exp(-2 / epsilon)
     roots = np.roots([1 - ratio, 0.4 + ratio, -0.3 * ratio])

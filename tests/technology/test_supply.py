@@ -53,4 +53,4 @@ def test_numbers_that_no_part_has_are_refused(tmp_path, lines, message):
 def test_a_channel_of_no_capacity_rests_at_zero():
     flow = af.flows.capacity(Channel([[0.5, 0.5], [0.5, 0.5]]))
     run = af.simulate(af.netlist(af.compile(flow, technology="opamp"), time_constants=20))
-    assert abs(run.final("capacity_nats")[0]) < 1e-3
+    assert abs(run.final["capacity_nats"][0]) < 1e-3

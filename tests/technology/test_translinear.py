@@ -43,10 +43,10 @@ def test_capacity_settles_at_the_optimum_along_the_exact_path_at_every_temperatu
     circuit = compiled(PAPER, temperature_celsius=temperature)
     trajectory = run(circuit)
     reference = capacity_reference(PAPER)
-    assert abs(trajectory.final("z") - reference.input_distribution).max() < 2e-4
-    assert abs(trajectory.final("capacity_nats")[0] - reference.capacity_nats) < 1e-7
+    assert abs(trajectory.final["z"] - reference.input_distribution).max() < 2e-4
+    assert abs(trajectory.final["capacity_nats"][0] - reference.capacity_nats) < 1e-7
     assert abs(trajectory.values["z"] - exact_path(circuit, trajectory, "z")).max() < 5e-4
-    assert abs(trajectory.final("capacity_readout")[0] - reference.capacity_nats) < 2e-3
+    assert abs(trajectory.final["capacity_readout"][0] - reference.capacity_nats) < 2e-3
 
 
 @pytest.mark.ngspice
@@ -55,9 +55,9 @@ def test_random_channels_settle_at_the_optimum(size):
     channel = Channel(np.random.default_rng(size).dirichlet(np.ones(size), size))
     trajectory = run(compiled(channel), 1500.0)
     reference = capacity_reference(channel)
-    assert abs(trajectory.final("z") - reference.input_distribution).max() < 1e-3
-    assert abs(trajectory.final("capacity_nats")[0] - reference.capacity_nats) < 2e-6
-    assert abs(trajectory.final("capacity_readout")[0] - reference.capacity_nats) < 5e-3
+    assert abs(trajectory.final["z"] - reference.input_distribution).max() < 1e-3
+    assert abs(trajectory.final["capacity_nats"][0] - reference.capacity_nats) < 2e-6
+    assert abs(trajectory.final["capacity_readout"][0] - reference.capacity_nats) < 5e-3
 
 
 @pytest.mark.ngspice
@@ -66,7 +66,7 @@ def test_a_start_and_a_zero_and_an_unavailable_input_are_kept():
     trajectory = run(compiled(channel), 200.0)
     np.testing.assert_allclose(trajectory.values["z"][0], [0.7, 0.3], atol=2e-3)
     reference = capacity_reference(channel)
-    np.testing.assert_allclose(trajectory.final("z"), reference.input_distribution[:2], atol=5e-4)
+    np.testing.assert_allclose(trajectory.final["z"], reference.input_distribution[:2], atol=5e-4)
 
 
 @pytest.mark.ngspice
@@ -85,7 +85,7 @@ def test_rate_distortion_and_transport_follow_their_flows(temperature):
     trajectory = run(circuit)
     exact = exact_path(circuit, trajectory, "plan")
     assert abs(trajectory.values["plan"] - exact).max() < 5e-3
-    assert abs(trajectory.final("plan") - exact[-1]).max() < 2e-4
+    assert abs(trajectory.final["plan"] - exact[-1]).max() < 2e-4
 
 
 @pytest.mark.ngspice
@@ -101,7 +101,7 @@ def test_masses_that_do_not_sum_to_1_make_the_same_circuit_and_their_own_plan():
     for _ in range(1000):
         u = 10 * row / (kernel @ v)
         v = 10 * column / (kernel.T @ u)
-    assert float(larger.final("cost")[0]) == pytest.approx(np.sum(u[:, None] * kernel * v * cost), rel=1e-3)
+    assert float(larger.final["cost"][0]) == pytest.approx(np.sum(u[:, None] * kernel * v * cost), rel=1e-3)
 
 
 def sensitivity():
@@ -120,7 +120,7 @@ def altered(circuit, change):
 @pytest.mark.ngspice
 def test_small_biases_move_the_optimum_as_the_sensitivity_matrix_says():
     circuit, S = compiled(PAPER), sensitivity()
-    settled = run(circuit, 200.0).final("z")
+    settled = run(circuit, 200.0).final["z"]
     entropy = PAPER.entropies if hasattr(PAPER, "entropies") else -(PAPER.transition * np.log(PAPER.transition)).sum(axis=1)
     legs = (entropy.max() - entropy.min()) / np.log(10)
     volts = 2e-4
@@ -133,9 +133,9 @@ def test_small_biases_move_the_optimum_as_the_sensitivity_matrix_says():
         return dataclasses.replace(element, area=float(np.exp(volts / V_T))) if wide else element
 
     # An offset raises the virtual ground of its row, a larger junction lowers the logarithm of its output.
-    moved = run(altered(circuit, offset), 200.0).final("z") - settled
+    moved = run(altered(circuit, offset), 200.0).final["z"] - settled
     np.testing.assert_allclose(moved, S @ [(1 + legs) * volts / V_T, 0, 0], atol=0.1 * abs(moved).max())
-    moved = run(altered(circuit, junction), 200.0).final("z") - settled
+    moved = run(altered(circuit, junction), 200.0).final["z"] - settled
     np.testing.assert_allclose(moved, S @ (PAPER.transition[:, 0] * volts / V_T), atol=0.1 * abs(moved).max())
 
 
@@ -153,9 +153,9 @@ def test_what_is_common_to_a_lot_cancels():
         resistor_drift=1e-3,
     )
     parts = dataclasses.replace(circuit.parts, tolerances=lots, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=0.0))
-    settled = run(circuit, 200.0).final("z")
+    settled = run(circuit, 200.0).final["z"]
     for sample in range(3):
-        assert abs(run(spread(circuit, parts, seed=1, sample=sample), 200.0).final("z") - settled).max() < 1.5e-4
+        assert abs(run(spread(circuit, parts, seed=1, sample=sample), 200.0).final["z"] - settled).max() < 1.5e-4
 
 
 def test_a_circuit_of_a_lot_is_the_same_for_the_same_seed_and_sample():
@@ -181,7 +181,7 @@ def test_monte_carlo_spread_of_the_settled_distribution(limits, offset, expected
     parts = dataclasses.replace(
         circuit.parts, tolerances=limits, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=offset)
     )
-    ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final("z") for k in range(100)])
+    ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(100)])
     assert ends.std(axis=0).mean() == pytest.approx(expected, rel=0.25)
 
 

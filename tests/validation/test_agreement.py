@@ -13,8 +13,8 @@ from analogflow.errors import BadInput
 from analogflow.families import FAMILIES
 from analogflow.families.files import read_problem
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
 from analogflow.problems import Channel
+from analogflow.run import Outcome
 from analogflow.simulators import engines
 from analogflow.validation import cross_check
 

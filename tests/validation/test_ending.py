@@ -5,8 +5,8 @@ import pytest
 
 from analogflow import Channel, Flow, Transport, certify, solve
 from analogflow.cli import main
-from analogflow.outcome import Outcome
 from analogflow.problems import Equations, Hopfield, RateDistortion
+from analogflow.run import Outcome
 from analogflow.validation.ending import time_needed
 
 CASCADE = Channel([[1.0, 0.0], [0.99978388517686712, 0.00021611482313288466]])

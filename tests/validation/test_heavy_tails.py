@@ -5,15 +5,14 @@ import pytest
 
 from analogflow import Langevin
 from analogflow.families.langevin import _heavy  # pyright: ignore[reportPrivateUsage]
-from analogflow.outcome import Outcome
-from analogflow.trajectory import Trajectory
+from analogflow.run import Outcome, Run
 from analogflow.validation import certify
 
 
-def student(power: float) -> Trajectory:
+def student(power: float) -> Run:
     """Independent values of the law (1 + x²)^(−power/2), which is Student's of power − 1 degrees, in units of their root."""
     values = np.random.default_rng(3).standard_t(power - 1, size=20_000) / np.sqrt(power - 1)
-    return Trajectory(np.arange(20_000.0), {"x": values[:, None]}, Outcome.COMPLETED)
+    return Run(np.arange(20_000.0), {"x": values[:, None]}, Outcome.COMPLETED)
 
 
 @pytest.mark.parametrize(("power", "tells"), [(4.0, False), (5.0, False), (12.0, True)])

@@ -30,7 +30,7 @@ PROBLEMS = {
 }
 
 
-def batch(run: af.Trajectory) -> tuple[dict, dict]:
+def batch(run: af.Run) -> tuple[dict, dict]:
     return {n: v[-1:] for n, v in run.values.items()}, {n: v[None] for n, v in run.values.items()}
 
 
@@ -68,7 +68,7 @@ def test_a_law_is_measured_by_its_mean_and_covariance() -> None:
     runs = af.ensemble(af.compile(flow), 3, noise=noise, time_constants=200.0, save=times, step_accuracy=1e-5)
     found = judge(problem_of(flow), runs.final, paths=runs.values, times=times, end=200.0).errors
     for k in range(3):
-        run = af.Trajectory(times, {name: value[k] for name, value in runs.values.items()}, af.Outcome.COMPLETED)
+        run = af.Run(times, {name: value[k] for name, value in runs.values.items()}, af.Outcome.COMPLETED)
         errors = certify(problem, run).errors
         assert {name: value[k] for name, value in found.items()} == pytest.approx({n: errors[n] for n in found}, rel=1e-9)
 
@@ -114,7 +114,7 @@ def test_a_rest_whose_reference_is_not_known_passes_nowhere(monkeypatch: pytest.
     assert solution.passed
     unknown = dataclasses.replace(hopfield_reference(problem), gap=0.1)
     monkeypatch.setattr(judgement, "reference_for", lambda *_: unknown)
-    finals = {name: solution.run.final(name)[None] for name in solution.run.values}
+    finals = {name: solution.run.final[name][None] for name in solution.run.values}
     assert judge(problem, finals, limit=1e-6).failed(0) == ["the reference itself is known"]
     assert [c.name for c in certify(problem, solution.run).checks if not c.passed] == ["the reference itself is known"]
     circuit = solution.circuit

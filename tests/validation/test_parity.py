@@ -10,8 +10,8 @@ from analogflow.compiler import compile, degrade
 from analogflow.flows import Flow, capacity
 from analogflow.graph import comparator, normalise, softmax, switch
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
 from analogflow.problems import Channel
+from analogflow.run import Outcome
 from analogflow.simulators.block import follow
 from analogflow.validation import parity
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from analogflow import Hopfield, Langevin, Outcome, Trajectory, certify, flows, solve, verify
+from analogflow import Hopfield, Langevin, Outcome, Run, certify, flows, solve, verify
 from analogflow.cli import main
 from analogflow.families.check import FAILED, PASSED, UNDECIDED, Check
 from analogflow.families.stationary import FALSE_ALARM, law_checks, law_of
@@ -25,7 +25,7 @@ def chain(effective, *, mean=0.0, deviation=1.0, seed=0, points=20_000):
     noise = np.random.default_rng(seed).normal(size=points)
     series = np.asarray(lfilter([np.sqrt(1 - correlation**2)], [1.0, -correlation], noise))
     values = {"x": (mean + deviation * series)[:, None]}
-    return Trajectory(np.linspace(0.0, 100.0, points), values, Outcome.STATIONARY, "")
+    return Run(np.linspace(0.0, 100.0, points), values, Outcome.STATIONARY, "")
 
 
 def verdicts(run, problem, **options):
@@ -102,7 +102,7 @@ def test_halves_that_contradict_each_other_tell_nothing():
     """One crossing in the middle: each half is sure of itself."""
     one, other = (chain(500, mean=mean, deviation=0.08, seed=seed, points=10_000) for seed, mean in enumerate((1.0, -1.0)))
     values = {"x": np.concatenate([one.values["x"], other.values["x"]])}
-    run = Trajectory(np.linspace(0, 100, 20_000), values, Outcome.STATIONARY, "")
+    run = Run(np.linspace(0, 100, 20_000), values, Outcome.STATIONARY, "")
     checks = law_checks(law_of(run, ["x"], skipped=0.0), [0.0], [[1.0]])
     assert [check.verdict for check in checks] == [UNDECIDED, UNDECIDED]
     assert "two halves of the run contradict each other" in checks[0].detail
@@ -129,7 +129,7 @@ def test_imperfections_of_a_cold_network_are_relative_to_its_fluctuations():
     cold = Hopfield([[0.5]], [1.0], temperature=1e-12)
     right = solve(cold, engine="block", time_constants=200.0, seed=3)
     moved = {name: value + 0.01 for name, value in right.run.values.items()}
-    run = Trajectory(right.run.time, moved, right.run.outcome, right.run.detail, right.run.record)
+    run = Run(right.run.time, moved, right.run.outcome, right.run.detail, right.run.record)
     failed = [check for check in certify(cold, run, tolerance=0.05).checks if check.verdict == FAILED]
     assert "mean agrees with the reference" in [check.name for check in failed]
 
@@ -152,7 +152,7 @@ def verdicts_on_chains(count, *, step=0.5, shift=0.0, stretch=1.0, seed=0):
     times, found = step * np.arange(points), []
     for k in range(count):
         runs = [
-            Trajectory(times, {"v": values[:, :1, k, j], "h": values[:, 1:, k, j], "energy": values[:, :1, k, j]},
+            Run(times, {"v": values[:, :1, k, j], "h": values[:, 1:, k, j], "energy": values[:, :1, k, j]},
                        Outcome.STATIONARY, "", {"noise_step": 1e-9})
             for j in (0, 1)
         ]  # fmt: skip

@@ -82,7 +82,7 @@ def test_circuits_of_parts_come_back_too(technology):
 @pytest.fixture(scope="module")
 def channels():
     """Channels that use all their inputs."""
-    return [c for c in random_channels(40) if af.solve(c, engine="block").run.final("z").min() > 0.08][:15]
+    return [c for c in random_channels(40) if af.solve(c, engine="block").run.final["z"].min() > 0.08][:15]
 
 
 def test_planted_support_losses_are_caught(channels):
@@ -115,7 +115,7 @@ def test_an_input_that_is_rightly_zero_is_not_called_lost():
     channel = Channel([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]])  # optimum [½, ½, 0]
     for form in ("logdomain", "replicator", "normalised"):
         found = af.verify(channel, form=form, engine="block")
-        assert found.solution.run.final("z")[2] < 1e-2
+        assert found.solution.run.final["z"][2] < 1e-2
         assert found.verdict.name == "confirmed"
 
 
@@ -305,7 +305,7 @@ def test_laws_that_agree_with_each_other_only_are_not_confirmed(variance, points
     problem = Langevin(energy="x**2/2", variables=["x"], temperature=0.5)
     values = np.random.default_rng(0).normal(0.0, np.sqrt(variance), (2, points + points // 19, 1))
     times = np.linspace(0.0, 1e5, values.shape[1])
-    runs = [af.Trajectory(times, {"x": value}, af.Outcome.COMPLETED) for value in values]
+    runs = [af.Run(times, {"x": value}, af.Outcome.COMPLETED) for value in values]
     found = laws_agree(af.flows.langevin(problem), *((run, certify(problem, run)) for run in runs))
     assert found.name == verdict
     assert ("agrees with the reference" in found.why) == (verdict != "confirmed")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from analogflow import Averaging, Flow, Noise, Outcome, Trajectory, compile, degrade, netlist, simulate
+from analogflow import Averaging, Flow, Noise, Outcome, Run, compile, degrade, netlist, simulate
 from analogflow.errors import BadInput
 from analogflow.families.stationary import average, joint_limit, law_checks, law_of
 from analogflow.graph import white_noise
@@ -86,7 +86,7 @@ def test_law_of_a_run_is_that_of_the_process(engine):
 
 
 def test_too_short_a_run_is_refused():
-    run = Trajectory(np.linspace(0, 5, 50), {"x": np.zeros((50, 1))}, Outcome.COMPLETED)
+    run = Run(np.linspace(0, 5, 50), {"x": np.zeros((50, 1))}, Outcome.COMPLETED)
     with pytest.raises(BadInput, match=r"averaging: the run ends at 5 τ with 0 points after 6 τ, and needs 100"):
         law_of(run, ["x"], skipped=6.0)
 
@@ -106,7 +106,7 @@ def test_standard_errors_go_with_the_unit(unit):
 
 
 def test_a_run_that_does_not_fluctuate_is_said_not_to():
-    still = Trajectory(np.linspace(0, 10, 500), {"x": np.ones((500, 1))}, Outcome.COMPLETED, "")
+    still = Run(np.linspace(0, 10, 500), {"x": np.ones((500, 1))}, Outcome.COMPLETED, "")
     (check,) = law_checks(law_of(still, ["x"], skipped=0.0), [1.0], [[1e-300]])
     assert not check.passed
     assert "state 1 of 1 does not fluctuate" in check.detail

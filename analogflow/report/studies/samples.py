@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from analogflow.errors import BadInput
 from analogflow.report.figure import INK, MUTED, PALETTE, describe, new_figure, style
 from analogflow.report.studies.scales import COLUMN, caption, held, label, look, single
-from analogflow.simulators import Ensemble
+from analogflow.run import Run
 from analogflow.studies.statistics import errors_at
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def plot_histogram(
 
 
 def plot_sample_paths(
-    ensemble: Ensemble, signal: str, *, component: int = 0, shown: int = 20, reference: float | None = None
+    ensemble: Run, signal: str, *, component: int = 0, shown: int = 20, reference: float | None = None
 ) -> Figure:
     """A signal of the first samples against time, with the median and the 5–95% range of all that did not fail.
 

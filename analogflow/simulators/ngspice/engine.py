@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
+from analogflow.run import Run
 from analogflow.simulators.ngspice.protocol import Request
 from analogflow.simulators.ngspice.session import default_session
-from analogflow.simulators.readout import limit_of, settle_of, states_of, trajectory, vectors_of, window_of
-from analogflow.trajectory import Trajectory
+from analogflow.simulators.readout import limit_of, run_of, settle_of, states_of, vectors_of, window_of
 
 __all__ = ["run"]
 
@@ -19,9 +19,7 @@ _LOOSER = ".options reltol=1e-4 vntol=1e-9 abstol=1e-9 itl4=500"
 one of them returns. Newton's steps do not come to rest there within the tolerances of other runs, however short the step."""
 
 
-def run(
-    deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None
-) -> Trajectory:
+def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None) -> Run:
     """Simulate `deck` to its end, or until the answer settles.
 
     A circuit of ideal elements whose next point ngspice does not find is run once more with looser tolerances; the record's
@@ -53,7 +51,7 @@ def run(
     reply = default_session().run(request, time_limit=time_limit, on_progress=progress)
     record = {"engine": "ngspice", "versions": {"ngspice": reply.versions.get("ngspice", "unknown")}}
     try:
-        return trajectory(deck, reply, record, asked=bool(resting_speed))
+        return run_of(deck, reply, record, asked=bool(resting_speed))
     except SimulationFailed:
         if circuit.options:  # what its parts need
             raise
@@ -61,4 +59,4 @@ def run(
         second = default_session().run(looser, time_limit=time_limit, on_progress=progress)
         if second.status == "failed":
             raise
-    return trajectory(deck, second, {**record, "options": _LOOSER}, asked=bool(resting_speed))
+    return run_of(deck, second, {**record, "options": _LOOSER}, asked=bool(resting_speed))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.trajectory import usual
+from analogflow.run import usual
 
 __all__ = ["Reply", "Request", "Settle", "for_version", "vector_key"]
 

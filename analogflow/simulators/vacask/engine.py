@@ -12,21 +12,19 @@ from numpy.typing import NDArray
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.netlister.verilog_a import ANALYSIS, Bench, bench
+from analogflow.run import Run
 from analogflow.simulators.ngspice.protocol import Reply, Settle
-from analogflow.simulators.readout import limit_of, settle_of, states_of, trajectory, vectors_of, window_of
+from analogflow.simulators.readout import limit_of, run_of, settle_of, states_of, vectors_of, window_of
 from analogflow.simulators.vacask.child import Ended, run_child
 from analogflow.simulators.vacask.compiled import compiled
 from analogflow.simulators.vacask.program import find_programs
 from analogflow.simulators.vacask.rows import Rows
 from analogflow.simulators.watching import first_wild
-from analogflow.trajectory import Trajectory
 
 __all__ = ["run"]
 
 
-def run(
-    deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None
-) -> Trajectory:
+def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None) -> Run:
     """Simulate `deck` to its end, or until the answer settles.
 
     Raises
@@ -50,7 +48,7 @@ def run(
         command = [programs.simulator, "--quiet-progress", "--skip-embed", "--skip-postprocess", "--tomlfile", "empty.toml"]
         ended = run_child([*command, "bench.sim"], folder, time_limit=time_limit, what="VACASK", enough=watch.enough)
         reply = watch.judged(ended)
-    return trajectory(deck, reply, {"engine": "vacask", "versions": programs.versions}, asked=bool(resting_speed))
+    return run_of(deck, reply, {"engine": "vacask", "versions": programs.versions}, asked=bool(resting_speed))
 
 
 class _Watch:

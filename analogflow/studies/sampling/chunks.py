@@ -6,7 +6,6 @@ every engine where there are parts, run one sample after another; one that break
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 from collections.abc import Sequence
@@ -26,15 +25,14 @@ from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome, Run
 from analogflow.run_plan import ALONE, own_time, resting_speed, run_plan
-from analogflow.simulators import ENGINES, Ensemble, ensemble, ensemble_chunks, judged, simulate
+from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, judged, simulate
 from analogflow.solution import SETTLING_BAND, allowed_error
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, rows_of, settling_times
 from analogflow.technology import heeded
-from analogflow.trajectory import Trajectory
 from analogflow.verification import restart, restart_classes, silence
 
 __all__ = ["compute", "paths", "prepare", "sample_alone"]
@@ -87,7 +85,7 @@ def sample_alone(study: Study, condition: Condition, sample: int) -> Rows:
         return _compute(study, condition, [sample])
 
 
-def paths(study: Study, condition: Condition, count: int = 100) -> Ensemble:
+def paths(study: Study, condition: Condition, count: int = 100) -> Run:
     """Signals of the first samples of a condition over time, as the block engine runs them; circuits of parts it has not.
 
     Raises
@@ -160,18 +158,10 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         circuit, numbers, time_constants=end, imperfections=condition.imperfections, noise=degraded.noise, save=times,
         resting_speed=resting_speed(circuit) if asks else 0.0, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     ):  # fmt: skip
-        outcomes = list(part.outcomes)
-        for k, outcome in enumerate(outcomes):
-            if outcome in (Outcome.SETTLED, Outcome.NOT_SETTLED):
-                before = times < part.end[k]
-                values = {
-                    name: np.concatenate([part.values[name][k][before], part.final[name][k][None]]) for name in part.final
-                }
-                run = Trajectory(np.append(times[before], part.end[k]), values, outcome)
-                own = functools.partial(
-                    imperfect_graph, circuit, condition.imperfections, degraded.noise, int(part.samples[k])
-                )
-                outcomes[k] = judged(degraded, run, graph=own).outcome
+        part = judged(
+            degraded, part, graph=functools.partial(imperfect_graph, circuit, condition.imperfections, degraded.noise)
+        )
+        outcomes = part.outcomes
         largest = np.max([np.nan_to_num(abs(part.values[name])).max(axis=(1, 2)) for name in flow.rests], axis=0)
         sizes = np.array([flow.resting_size(float(size)) for size in largest])
         settled = (
@@ -187,7 +177,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
         elif study.verify:
-            rows["verdict"] = restart_classes(circuit, dataclasses.replace(part, outcomes=tuple(outcomes)))
+            rows["verdict"] = restart_classes(circuit, part)
         found.append(rows)
     return found
 
@@ -203,7 +193,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     try:
         run = simulate(deck, engine=study.engine, resting_speed=speed, time_limit=study.time_limit)
     except SimulationFailed as fault:
-        run = Trajectory(np.zeros(1), {}, Outcome.FAILED, str(fault))
+        run = Run(np.zeros(1), {}, Outcome.FAILED, str(fault))
     reason = (
         ""
         if run.outcome.ok
@@ -227,7 +217,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     return {**rows, "reason": np.array([str(rows["reason"][0]) or fault]), "verdict": np.array([verdict])}
 
 
-def _restarted(study: Study, circuit: Circuit, run: Trajectory) -> tuple[str, str]:
+def _restarted(study: Study, circuit: Circuit, run: Run) -> tuple[str, str]:
     """Verdict on a run that has values, and what went wrong where its restart broke down."""
     if not (run.outcome.ok or run.outcome.creeps):
         return "not settled", ""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analogflow.families import problem_of
 from analogflow.flows import Flow
-from analogflow.outcome import Outcome
+from analogflow.run import Outcome
 from analogflow.solution import SETTLING_BAND
 from analogflow.validation import judge
 from analogflow.validation.ending import ends_well

@@ -1,0 +1,307 @@
+"""What every engine returns, whichever way it got there: the signals of one run, or of many samples, and how they ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.errors import BadInput
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Creep", "Outcome", "Run", "Samples", "joined", "usual"]
+
+Array = NDArray[np.float64]
+
+_ORDINARY = (1e-2, 1e2)
+"""Sizes that count as 1: tolerances hold for them as they are."""
+
+
+def usual(size: float) -> float:
+    """The size itself where it is far from 1, or 1 where it is within two decades of it, or is none."""
+    return size if 0 < size < np.inf and not _ORDINARY[0] <= size <= _ORDINARY[1] else 1.0
+
+
+class Outcome(enum.Enum):
+    """End of a run; ``outcome.value`` is the sentence to show, ``outcome.ok`` whether the answer may be used."""
+
+    SETTLED = "The state settled: its answer no longer moves."
+    STATIONARY = "The answer fluctuates with the noise about a mean that no longer moves."
+    COMPLETED = "The run reached its end time; nobody asked whether the answer settles."
+    NOT_SETTLED = "The state still moves at the end of the run: give it more time, or check that the flow converges."
+    ALGEBRAIC = (
+        "The answer is approached like 1/t, or a power of it, not exponentially: more time buys accuracy only in proportion."
+    )
+    BLEW_UP = (
+        "A state ran away, beyond a million flow units: the flow repels from the manifold its answer lives on, or the "
+        "problem's numbers are that large; compile it with stabilisation, take another form, less noise, or larger units."
+    )
+    STUCK = (
+        "The steps of the integration shrank to nothing before the end: the flow is not smooth there, or nearly singular; "
+        "take another form, or a larger accuracy."
+    )
+    LEFT_MANIFOLD = (
+        "The state settled off the manifold its answer lives on, so the answer is not one: "
+        "compile it with stabilisation, or take another form."
+    )
+    MET_RAIL = (
+        "A signal met the rail of its amplifier, beyond which the circuit no longer follows its equations: "
+        "end the run earlier, or give the flow the time that it is to be run for, from which its ranges are chosen."
+    )
+    FAILED = (
+        "The simulator crashed, hung, ran out of memory or found no solution; the reason says which: "
+        "repeat the run alone, with a smaller largest step, another form, or the block engine."
+    )
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run ended as it was asked to."""
+        return self in (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED)
+
+    @property
+    def creeps(self) -> bool:
+        """Whether the state still moves, which is no fault of an answer that can be judged as it stands."""
+        return self in (Outcome.NOT_SETTLED, Outcome.ALGEBRAIC)
+
+
+@dataclasses.dataclass(frozen=True)
+class Creep:
+    """How the answer of a run that did not come to rest still moves at its end.
+
+    Parameters
+    ----------
+    speed : float
+        Flow units per τ.
+    left : float
+        How far the answer still has to go, flow units; infinite where no end of it can be seen.
+    rate : float
+        Of an exponential approach, per τ; 0 if it is none.
+    power : float
+        p of an approach like t^-p; 0 if it is none.
+    size : float
+        Largest magnitude on the path of what has to rest, flow units.
+    resting : float
+        Speed at which it would have counted as resting, flow units per τ; 0 if not known.
+    swings : bool
+        Whether it turns back again and again, and does not die down.
+    """
+
+    speed: float
+    left: float
+    rate: float = 0.0
+    power: float = 0.0
+    size: float = 1.0
+    resting: float = 0.0
+    swings: bool = False
+
+
+class _Signals(dict[str, Array]):
+    """Arrays by the name of their signal, read-only; a name that is none is refused with those that are."""
+
+    def __init__(self, values: Mapping[str, Array]) -> None:
+        super().__init__(values)
+        for array in self.values():
+            array.setflags(write=False)
+
+    def __missing__(self, name: str) -> Array:
+        raise BadInput(f"{name!r} is not a signal of this run; there are: {', '.join(self)}.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """What each of many samples that ran together has of its own.
+
+    Parameters
+    ----------
+    numbers : array of int, shape (n,)
+        Each sample can be repeated alone by its number.
+    outcomes : tuple of Outcome, length n
+    end : array, shape (n,)
+        Time reached, in τ.
+    final : mapping of name to array, shape (n, size of the signal)
+        Signals at each sample's end, flow units.
+    asked : mapping
+        Options of the ensemble but for starts and saved times: a further one with these plays the same in the same circuits.
+    """
+
+    numbers: NDArray[np.intp]
+    outcomes: tuple[Outcome, ...]
+    end: Array
+    final: Mapping[str, Array]
+    asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "final", _Signals(self.final))
+        for array in (self.numbers, self.end):
+            array.setflags(write=False)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """States and observables of one run, or of many samples that ran together.
+
+    Parameters
+    ----------
+    time : array, shape (k,)
+        Ascending, in units of the time constant τ. The first entry is 0; of many samples these are the times that were to
+        be saved, none if only the ends were asked for.
+    values : mapping of name to array, shape (k, size of the signal), or (n, k, size) of n samples
+        In flow units: states by their names, then observables. A sample that failed or settled keeps its last state.
+    outcome : Outcome
+        How the run ended; of many samples, how the first of those ended that did not end as they were asked to, or the
+        first of all.
+    detail : str
+        What a person should know beyond the outcome, such as which state ran away and when; may be empty.
+    record : mapping
+        Engine, versions, seed and parameters: what is needed to repeat the run.
+    creep : Creep, optional
+        Of a run without noise that should have come to rest and did not.
+    each : Samples, optional
+        What each of many samples has of its own; None for one run.
+    """
+
+    time: Array
+    values: Mapping[str, Array]
+    outcome: Outcome
+    detail: str = ""
+    record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    creep: Creep | None = None
+    each: Samples | None = None
+
+    def __post_init__(self) -> None:
+        self.time.setflags(write=False)
+        object.__setattr__(self, "values", _Signals(self.values))
+
+    @classmethod
+    def of(cls, each: Samples, time: Array, values: Mapping[str, Array], record: Mapping[str, Any]) -> Run:
+        """Run of many samples."""
+        first = next((outcome for outcome in each.outcomes if not outcome.ok), each.outcomes[0])
+        return cls(time, values, first, record=record, each=each)
+
+    @property
+    def samples(self) -> NDArray[np.intp] | None:
+        """Numbers of the samples, shape (n,); None for one run."""
+        return self.each and self.each.numbers
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """How every sample ended."""
+        return (self.outcome,) if self.each is None else self.each.outcomes
+
+    @property
+    def ok(self) -> Any:
+        """Whether the run ended as it was asked to; of many samples an array, shape (n,)."""
+        return self.outcome.ok if self.each is None else np.array([outcome.ok for outcome in self.each.outcomes])
+
+    @property
+    def final(self) -> Mapping[str, Array]:
+        """Last values by the signal's name, shape (size,) or (n, size)."""
+        return _Signals({name: value[-1] for name, value in self.values.items()}) if self.each is None else self.each.final
+
+    @property
+    def end(self) -> Any:
+        """Time reached, in τ; of many samples an array, shape (n,)."""
+        return float(self.time[-1]) if self.each is None else self.each.end
+
+    def sample(self, position: int) -> Run:
+        """One of many samples, up to its own end, which is the last of its times."""
+        if self.each is None:
+            raise BadInput("sample: this is one run already.")
+        each = self.each
+        end, before = each.end[position], self.time < each.end[position]
+        values = {
+            name: np.concatenate([self.values[name][position][before], last[position][None]])
+            if len(self.time)
+            else last[position][None]
+            for name, last in each.final.items()
+        }
+        record = {**self.record, "sample": int(each.numbers[position])}
+        return Run(np.append(self.time[before], end), values, each.outcomes[position], record=record)
+
+    def __getitem__(self, name: str) -> xarray.DataArray:
+        """Signal `name` as a labelled array: (``sample``,) ``time``, and ``component`` unless it is a scalar."""
+        import xarray
+
+        dims, coordinates = self._axes()
+        values = self.values[name]
+        if values.shape[-1] == 1:
+            return xarray.DataArray(values[..., 0], dims=dims, coords=coordinates, name=name)
+        return xarray.DataArray(values, dims=(*dims, "component"), coords=coordinates, name=name)
+
+    def settling_time(self, names: str | Sequence[str], band: float) -> float | None:
+        """Time in τ from which one or more signals of one run stay within a band of their last values.
+
+        Parameters
+        ----------
+        names : str or sequence of str
+            A signal, or several that have to rest.
+        band : float
+            In flow units.
+
+        Returns
+        -------
+        float or None
+            None where the run did not end as it was asked to.
+
+        Raises
+        ------
+        BadInput
+            A name is none of the run's signals, or this is a run of many samples.
+        """
+        if self.each is not None:
+            raise BadInput("settling_time: this is a run of many samples; ask each of them, run.sample(0) and so on.")
+        if not self.outcome.ok:
+            return None
+        asked = [names] if isinstance(names, str) else names
+        values = np.concatenate([self.values[name] for name in asked], axis=-1)
+        outside = np.flatnonzero(abs(values - values[-1]).max(axis=1) > band)
+        return float(self.time[outside[-1] + 1]) if len(outside) else 0.0
+
+    def to_xarray(self) -> xarray.Dataset:
+        """All signals as one labelled dataset, over (``sample`` and) ``time``; the record becomes its attributes."""
+        import xarray
+
+        dims, coordinates = self._axes(units="time constants")
+        arrays: dict[str, Any] = {}
+        if self.each is not None:
+            arrays = {f"final_{name}": (("sample", f"{name}_component"), value) for name, value in self.final.items()}
+        arrays |= {name: ((*dims, f"{name}_component"), value) for name, value in self.values.items()}
+        if self.each is not None:
+            arrays["end"] = ("sample", self.end, {"units": "time constants"})
+            arrays["outcome"] = ("sample", [outcome.name for outcome in self.outcomes])
+        return xarray.Dataset(arrays, coords=coordinates, attrs=dict(self.record))
+
+    def _axes(self, **attributes: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Leading dimensions of every signal, and their coordinates."""
+        coordinates = {"time": ("time", self.time, attributes)}
+        if self.each is None:
+            return ("time",), coordinates
+        return ("sample", "time"), {"sample": self.each.numbers, **coordinates}
+
+    def __repr__(self) -> str:
+        if self.each is None:
+            points = f"{len(self.time)} points to t = {self.time[-1]:g} τ"
+            return f"Run({', '.join(self.values)}; {points}; {self.outcome.value})"
+        count = {kind: self.outcomes.count(kind) for kind in dict.fromkeys(self.outcomes)}
+        ended = ", ".join(f"{number} {kind.name.lower()}" for kind, number in count.items())
+        return f"Run({len(self.each.numbers)} samples of {', '.join(self.final)}: {ended})"
+
+
+def joined(runs: Sequence[Run]) -> Run:
+    """Runs of many samples each as one run of all of them, in their order; saved times and record are those of the first."""
+    first, parts = runs[0], [run.each for run in runs if run.each is not None]
+    each = Samples(
+        np.concatenate([part.numbers for part in parts]),
+        tuple(outcome for part in parts for outcome in part.outcomes),
+        np.concatenate([part.end for part in parts]),
+        {name: np.concatenate([part.final[name] for part in parts]) for name in parts[0].final},
+        parts[0].asked,
+    )
+    values = {name: np.concatenate([run.values[name] for run in runs]) for name in first.values}
+    return Run.of(each, first.time, values, first.record)
