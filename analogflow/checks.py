@@ -1,11 +1,14 @@
-"""Checks of numbers that people and other programs hand over: what is not real is refused, never quietly made so.
+"""Checks of what people and other programs hand over: numbers are real, names are known; nothing is quietly made so.
 
-It does not know what the numbers mean; whoever calls says what is wanted.
+It does not know what they mean; whoever calls says what is wanted.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
+import sys
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 import numpy as np
@@ -13,7 +16,21 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 
-__all__ = ["LARGEST", "is_number", "numbers", "real_array"]
+__all__ = [
+    "LARGEST",
+    "is_finite",
+    "is_number",
+    "is_positive",
+    "is_whole",
+    "near_names",
+    "numbers",
+    "proposal",
+    "real_array",
+    "refusal",
+    "refuse_faults",
+    "refuse_not_positive",
+    "refuse_unknown",
+]
 
 Array = NDArray[np.float64]
 
@@ -24,6 +41,47 @@ LARGEST = 1e100
 def is_number(value: object) -> TypeGuard[float]:
     """Whether `value` is one whole or real number of Python or NumPy; truth values and complex numbers are none."""
     return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether `value` is one number that a float can hold: neither infinite nor a whole number beyond its range."""
+    return is_number(value) and abs(value) <= sys.float_info.max
+
+
+def is_positive(value: object, *, finite: bool = True) -> TypeGuard[float]:
+    """Whether `value` is one number above 0 that a float can hold, or infinite where `finite` is False."""
+    return is_number(value) and (0 < value <= sys.float_info.max or (not finite and value == math.inf))
+
+
+def is_whole(value: object, least: float = -math.inf, most: float = math.inf) -> TypeGuard[int]:
+    """Whether `value` is one whole number of Python or NumPy from `least` to `most`; a float is none, whatever its value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
+
+
+def refusal(what: str, faults: Sequence[str]) -> BadInput:
+    """All `faults` of one object as one sentence about `what`."""
+    return BadInput(f"{what}: {'; '.join(faults)}.")
+
+
+def refuse_faults(what: str, faults: Sequence[str]) -> None:
+    """Raise the `refusal` of `what` if there are any faults."""
+    if faults:
+        raise refusal(what, faults)
+
+
+def refuse_not_positive(*, finite: bool = False, **limits: object) -> None:
+    """Raise `BadInput` on the first of the named limits that is no number above 0; infinite ones pass unless `finite`."""
+    for name, value in limits.items():
+        if not is_positive(value, finite=finite):
+            raise BadInput(f"{name} is {value!r}; give a number above 0.")
+
+
+def refuse_unknown(value: object, known: Iterable[str], what: str, of: str = "", *, there: str = "known are") -> None:
+    """Raise `BadInput` if `value` is none of the `known` names of a `what`, with all of them in the sentence."""
+    # What a file gives may be a list, which no mapping and no set can look up.
+    names = list(known)
+    if value not in names:
+        raise BadInput(f"{what} {value!r}{of and ' of '}{of} is not known; {there}: {', '.join(names)}.")
 
 
 def real_array(values: object, name: str, wanted: str = "real numbers") -> Array:
@@ -95,3 +153,23 @@ def numbers(
         faults.append(f"{name} has {abs(array).max():g} as largest size; give numbers up to {largest:g}")
         return None
     return array
+
+
+def near_names(wrong: object, known: Iterable[str], most: int = 1, *, likeness: float = 0.0) -> list[str]:
+    """Up to `most` of the `known` names that are most like a wrong one, best first.
+
+    Parameters
+    ----------
+    wrong : object
+        What was given; it may be no text at all.
+    likeness : float
+        From 0, which always finds one, to 1, which finds the name itself only.
+    """
+    return difflib.get_close_matches(str(wrong), list(known), most, likeness)
+
+
+def proposal(wrong: object, known: Iterable[str], most: int = 1, *, else_known: str = "") -> str:
+    """End of a sentence on a name that is not known: those that are like it, or all, in the words of `else_known`."""
+    known = list(known)
+    near = near_names(wrong, known, most, likeness=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are: {else_known or ', '.join(known) or 'none'}."

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from analogflow.checks import is_number
+from analogflow.checks import is_number, is_positive, is_whole
 from analogflow.errors import BadInput
 
 __all__ = ["DRAWS", "KNOTS_TAKE", "LARGEST_SAMPLE", "PARAMETERS", "RESTARTS", "Noise", "check_sample", "standard_normal"]
@@ -95,9 +95,9 @@ class Noise:
             raise BadInput(
                 f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, from 0 to {_LARGEST_SIGMA:g}."
             )
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
+        if not is_whole(self.seed, 0, 2**63 - 1):
             raise BadInput(f"noise: the seed {self.seed!r} is not a whole number from 0 to 2**63 − 1.")
-        if not is_number(self.step) or not 0 < self.step < math.inf:
+        if not is_positive(self.step):
             raise BadInput(f"noise: the step {self.step!r} is not a positive number of time constants.")
 
     @classmethod
@@ -123,7 +123,7 @@ class Noise:
         """
         units = unit if isinstance(unit, Mapping) else {"": unit}
         for name, value in (*(("unit", value) for value in units.values()), ("time_constant", time_constant)):
-            if not is_number(value) or not 0 < value < math.inf:
+            if not is_positive(value):
                 raise BadInput(f"noise: {name} is {value!r}; give a positive number.")
         if not is_number(volts_per_root_hertz):
             raise BadInput(f"noise: a density of {volts_per_root_hertz!r} V/√Hz is no number.")
@@ -139,7 +139,7 @@ class Noise:
         Such an integrator turns white noise into an rms of σ/√2, so σ = √2 · full scale · 10^(−dB/20). Played from knots it
         is √`variance_share` of that: 0.977 of it at a step of 0.1 τ.
         """
-        if not is_number(decibels) or not abs(decibels) <= 400 or not is_number(full_scale) or not 0 < full_scale < math.inf:
+        if not is_number(decibels) or not abs(decibels) <= 400 or not is_positive(full_scale):
             raise BadInput(
                 f"noise: an SNR of {decibels!r} dB on a full scale of {full_scale!r} is no noise; "
                 "give from −400 to 400 dB on a positive full scale."
@@ -238,7 +238,7 @@ def check_sample(sample: object) -> int:
     BadInput
         It is not a whole number from 0 to 2**39 − 1.
     """
-    if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not 0 <= sample <= LARGEST_SAMPLE:
+    if not is_whole(sample, 0, LARGEST_SAMPLE):
         raise BadInput(f"sample: {sample!r} is not a whole number from 0 to 2**39 − 1.")
     return int(sample)
 

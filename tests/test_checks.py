@@ -2,12 +2,22 @@
 
 import decimal
 import fractions
+import math
 
 import numpy as np
 import pytest
 
 import analogflow as af
-from analogflow.checks import is_number, real_array
+from analogflow.checks import (
+    is_finite,
+    is_number,
+    is_positive,
+    is_whole,
+    proposal,
+    real_array,
+    refuse_not_positive,
+    refuse_unknown,
+)
 from analogflow.errors import BadInput
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.problems.equations import Equations
@@ -93,3 +103,43 @@ def test_a_list_of_masked_rows_keeps_its_mask():
     rows = [np.ma.masked_array([0.5, 0.5], mask=[False, True]), np.ma.masked_array([0.5, 0.5])]
     with pytest.raises(BadInput, match="has masked entries"):
         af.Channel(rows)
+
+
+HUGE = 10**400
+"""A whole number that no float holds."""
+
+
+@pytest.mark.parametrize("value", [True, "1", 1j, None, [1.0], math.nan, HUGE])
+def test_what_is_no_number_of_a_float_is_neither_finite_nor_positive(value: object) -> None:
+    assert not is_finite(value)
+    assert not is_positive(value)
+    assert not is_positive(value, finite=False)
+
+
+def test_infinity_is_positive_only_where_it_may_be() -> None:
+    assert is_positive(math.inf, finite=False)
+    assert not is_positive(math.inf)
+    assert not is_finite(math.inf)
+    assert is_finite(-2.0)
+    assert not is_positive(0.0)
+
+
+def test_a_whole_number_is_one_of_python_or_numpy_within_its_ends() -> None:
+    assert is_whole(np.int32(3), 1, 3)
+    assert is_whole(HUGE)
+    assert not any(is_whole(value, 1, 3) for value in (True, 2.0, 0, 4, "2"))
+
+
+def test_a_name_that_is_not_known_is_answered_with_the_near_ones_or_all() -> None:
+    assert proposal("opam", ("opamp", "ideal")) == "did you mean opamp?"
+    assert proposal("xyz", ("opamp", "ideal")) == "known are: opamp, ideal."
+    assert proposal(None, ()) == "known are: none."
+    with pytest.raises(BadInput, match=r"^form \[\] of a flow is not known; known are: field\.$"):
+        refuse_unknown([], ("field",), "form", "a flow")
+    refuse_unknown("field", ("field",), "form")
+
+
+def test_limits_are_refused_by_name() -> None:
+    refuse_not_positive(most=math.inf, step=0.1)
+    with pytest.raises(BadInput, match=r"^most is inf; give a number above 0\.$"):
+        refuse_not_positive(finite=True, step=0.1, most=math.inf)

@@ -244,3 +244,10 @@ def test_every_word_of_a_fault_has_an_option_of_the_command_line() -> None:
     ]
     named = {"FORCE": "force=True", "RESUME": "resume=True"}
     assert {named.get(word, word) for words in given for word in words} == set(FLAGS)
+
+
+def test_names_that_are_not_known_are_proposed_in_one_module() -> None:
+    """As is told whether a value is a number: `bool` is an `int` to Python, and to nobody who asks for one."""
+    asked = {"get_close_matches": ["analogflow/checks.py"], "not isinstance(value, bool)": ["analogflow/checks.py"]}
+    for words, where in asked.items():
+        assert [relative(module) for module in MODULES if words in module.read_text(encoding="utf-8")] == where

@@ -11,6 +11,7 @@ from scipy.integrate import DOP853
 from analogflow.block_engine.march import LOOK, RUNAWAY, SHORTEST_REST, least_progress
 from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.run import Outcome, Run, usual
@@ -62,7 +63,7 @@ def integrate(
     BadInput
         The end time is not a positive number.
     """
-    if not 0 < time_constants < np.inf:
+    if not is_positive(time_constants):
         raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
     field = VectorField(graph)
     rests = rests or [next(iter(graph.states))]

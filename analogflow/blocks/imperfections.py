@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from analogflow.blocks.block import Array, Block, Derivative, Diagonal, shown
-from analogflow.checks import is_number
+from analogflow.checks import is_finite, is_positive, refuse_faults
 from analogflow.errors import BadInput
 
 __all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections", "OutputStage"]
@@ -69,11 +68,9 @@ class Imperfections:
         faults = []
         for name, (allowed, sentence) in _RANGES.items():
             value = getattr(self, name)
-            number = is_number(value)
-            if not number or (isinstance(value, int) and abs(value) > sys.float_info.max) or not allowed(float(value)):
+            if not (is_finite(value) or is_positive(value, finite=False)) or not allowed(float(value)):
                 faults.append(f"{name} is {value!r}, but must be {sentence}")
-        if faults:
-            raise BadInput(f"imperfections: {'; '.join(faults)}.")
+        refuse_faults("imperfections", faults)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, float]) -> Imperfections:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.checks import is_number
 from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
@@ -100,7 +101,7 @@ def kelvin_of(temperature_celsius: float | None) -> float:
     value = temperature_celsius
     if value is None:
         return NOMINAL_TEMPERATURE
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _COLDEST <= value <= _HOTTEST:
+    if not is_number(value) or not _COLDEST <= value <= _HOTTEST:
         raise BadInput(
             f"temperature_celsius: {value!r} is not a temperature from {_COLDEST:g} to {_HOTTEST:g} °C; a room has "
             f"{NOMINAL_CELSIUS:g}."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import is_positive, is_whole, near_names
 from analogflow.digits import SAME
 from analogflow.errors import BadInput
 
@@ -43,7 +43,7 @@ def check_series(name: str) -> str:
     """
     if isinstance(name, str) and name in SERIES:
         return name
-    near = difflib.get_close_matches(name.strip().upper(), SERIES, n=1, cutoff=0.4) if isinstance(name, str) else []
+    near = near_names(name.strip().upper(), SERIES, likeness=0.4) if isinstance(name, str) else []
     advice = f"did you mean {near[0]!r}?" if near else "give one of those."
     raise BadInput(f"there is no series {name!r} of preferred values; the series are {', '.join(SERIES)}; {advice}")
 
@@ -154,7 +154,7 @@ def code(value: ArrayLike, bits: int, full_scale: float = 1.0) -> Code:
         A value outside the range, or a number of bits or a full scale that is not allowed.
     """
     levels = 2 ** check_bits(bits)
-    if not 0 < full_scale < math.inf:
+    if not is_positive(full_scale):
         raise BadInput(f"the full scale {full_scale!r} of a converter must be a positive number.")
     values = np.asarray(value, dtype=float)
     if not np.all((values >= 0) & (values <= full_scale)):
@@ -176,7 +176,7 @@ def check_bits(bits: int) -> int:
     BadInput
         It is not.
     """
-    if isinstance(bits, bool) or not isinstance(bits, int | np.integer) or not 1 <= bits <= _MOST_BITS:
+    if not is_whole(bits, 1, _MOST_BITS):
         raise BadInput(f"a converter has a whole number of bits from 1 to {_MOST_BITS}, not {bits!r}.")
     return int(bits)
 

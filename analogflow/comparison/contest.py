@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import platform
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from analogflow.blocks import Imperfections
-from analogflow.checks import is_number
+from analogflow.checks import is_positive, near_names
 from analogflow.circuit.build import celsius_of, kelvin_of
 from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
@@ -106,7 +105,7 @@ def compare(
     known = contenders_of(family)
     unknown = [name for name in only if name not in known]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.0)[0]
+        near = near_names(unknown[0], known)[0]
         raise BadInput(
             f"only: {unknown[0]!r} is no contender for {family}; the nearest is {near!r}, known are: {', '.join(known)}."
         )
@@ -182,7 +181,7 @@ def _effects(imperfections: Imperfections | None) -> tuple[str, ...]:
 
 
 def _positive(name: str, value: Any) -> float:
-    if not is_number(value) or not 0 < value < math.inf:
+    if not is_positive(value):
         raise BadInput(f"{name} is {value!r}; give a positive number.")
     return float(value)
 

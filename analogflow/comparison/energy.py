@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import math
 import tomllib
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from analogflow.checks import is_number
+from analogflow.checks import is_positive, near_names
 from analogflow.comparison.solvers import Work
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
@@ -83,10 +82,11 @@ def prices(path: str | Path | None = None) -> Prices:
     faults = []
     for name, entry in given.items():
         if name not in own.table:
-            near = difflib.get_close_matches(name, own.table, n=1, cutoff=0.0)[0]
-            faults.append(f"{name!r} is not known, the nearest is {near!r}")
+            faults.append(f"{name!r} is not known, the nearest is {near_names(name, own.table)[0]!r}")
         elif (
-            not isinstance(entry, dict) or not set(entry) <= {"value", "unit", "source"} or not _positive(entry.get("value"))
+            not isinstance(entry, dict)
+            or not set(entry) <= {"value", "unit", "source"}
+            or not is_positive(entry.get("value"))
         ):
             faults.append(f"[{name}] must have a positive value, and a source as text")
         elif entry.get("unit", own.table[name].unit) != own.table[name].unit:
@@ -104,7 +104,3 @@ def prices(path: str | Path | None = None) -> Prices:
 def _own() -> Prices:
     text = resources.files("analogflow.comparison").joinpath("energy.toml").read_text(encoding="utf-8")
     return Prices(MappingProxyType({name: Price(**entry) for name, entry in tomllib.loads(text).items()}))
-
-
-def _positive(value: Any) -> bool:
-    return is_number(value) and 0 < value < math.inf

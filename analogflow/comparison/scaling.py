@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from analogflow.checks import near_names
 from analogflow.comparison.analog import settled_after
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
@@ -192,7 +192,7 @@ def measure_scaling(
     of the compiled parts, so that the circuit is taken to be as accurate as the flow.
     """
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.0)[0]
+        near = near_names(kind, KINDS)[0]
         raise BadInput(f"scaling: {kind!r} is not known; the nearest is {near!r}, there are: {', '.join(KINDS)}.")
     if not sizes or min(sizes) < 2 or max(sizes) > LARGEST or len(set(sizes)) < len(sizes):
         raise BadInput(

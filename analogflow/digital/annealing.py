@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from analogflow.checks import is_whole, refuse_faults
 from analogflow.errors import BadInput
 
 __all__ = ["CARRIES", "Annealing", "Tracking", "annealed_tracking", "calibrated_k_safe", "drifting_costs"]
@@ -68,12 +69,11 @@ class Annealing:
             faults.append(f"temperatures go from {self.start!r} to {self.end!r}; give positive ones that fall")
         if (self.kind == "adaptive") != (self.k_safe is not None) or not (self.k_safe is None or self.k_safe > 0):
             faults.append(f"k_safe is {self.k_safe!r}; the kind 'adaptive' needs a positive one and no other takes one")
-        if isinstance(self.sweeps, bool) or not isinstance(self.sweeps, int) or self.sweeps < 1:
+        if not is_whole(self.sweeps, 1):
             faults.append(f"sweeps is {self.sweeps!r}; give 1 or more")
         if not 0 <= self.gumbel < math.inf:
             faults.append(f"gumbel is {self.gumbel!r}; give 0 or a positive scale")
-        if faults:
-            raise BadInput("Annealing: " + "; ".join(faults) + ".")
+        refuse_faults("Annealing", faults)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

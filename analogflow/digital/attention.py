@@ -8,6 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.problems import Attention
 
@@ -61,7 +62,7 @@ def attention_steps(problem: Attention, step: float = 0.01, *, order: str = "sim
     ----------
     Alcalde, Bungert, Riedl and Roith 2026: Algorithms 1 and 2, with the step 0.01.
     """
-    if not 0 < step < math.inf:
+    if not is_positive(step):
         raise BadInput(f"step {step!r} is not a positive number of time constants.")
     if order not in ("simultaneous", "in place"):
         raise BadInput(f"order {order!r} is not known; take 'simultaneous' or 'in place'.")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_not_positive
 from analogflow.problems import Channel
 
 __all__ = ["CapacityRun", "blahut_arimoto", "multiplicative_weights", "over_relaxed_blahut_arimoto"]
@@ -94,7 +94,7 @@ def multiplicative_weights(
     ----------
     Beretta and Pelillo, Entropy 27(4):362, 2025, equation (17) and theorem 3.
     """
-    _check(tau=tau, gap=gap, most=most, seconds=seconds)
+    refuse_not_positive(tau=tau, gap=gap, most=most, seconds=seconds)
     problem, z, h = _prepared(channel)
     deadline = time.perf_counter() + seconds
     iterations = 0
@@ -122,7 +122,7 @@ def over_relaxed_blahut_arimoto(
     G. Matz and P. Duhamel, Information geometric formulation and interpretation of accelerated Blahut-Arimoto-type
     algorithms, IEEE Information Theory Workshop, 2004 (longer steps in the same direction).
     """
-    _check(gap=gap, most=most, seconds=seconds)
+    refuse_not_positive(gap=gap, most=most, seconds=seconds)
     problem, z, h = _prepared(channel)
     deadline = time.perf_counter() + seconds
     D = _divergences(problem.transition, h, z)
@@ -160,9 +160,3 @@ def _run(channel: Channel, z: Array, D: Array, gap: float, iterations: int) -> C
     distribution[channel.available] = z
     distribution.setflags(write=False)
     return CapacityRun(information, distribution, width, iterations, width <= gap)
-
-
-def _check(**limits: float) -> None:
-    for name, value in limits.items():
-        if isinstance(value, bool) or not value > 0:
-            raise BadInput(f"{name} is {value!r}; give a number above 0.")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from analogflow.checks import refuse_not_positive
 from analogflow.digital.blahut_arimoto import CapacityRun
 from analogflow.errors import BadInput
 from analogflow.problems import Channel
@@ -82,9 +83,7 @@ def discretised_flow(
     ----------
     Beretta and Pelillo, Entropy 27(4):362, 2025, Algorithm 1.
     """
-    for name, value in (("tau", tau), ("tolerance", tolerance), ("most", most)):
-        if isinstance(value, bool) or not 0 < value < np.inf:
-            raise BadInput(f"{name} is {value!r}; give a number above 0.")
+    refuse_not_positive(finite=True, tau=tau, tolerance=tolerance, most=most)
     if isinstance(step, str) and step not in STEPS:
         raise BadInput(f"step {step!r} is not known; known are: {', '.join(STEPS)}, or a function.")
     rule = STEPS[step] if isinstance(step, str) else step

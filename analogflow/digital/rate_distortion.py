@@ -12,7 +12,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_not_positive
 from analogflow.problems import RateDistortion
 
 __all__ = ["RateDistortionRun", "blahut_iteration"]
@@ -65,9 +65,7 @@ def blahut_iteration(
     R. E. Blahut, Computation of channel capacity and rate-distortion functions, IEEE Trans. Inf. Theory 18 (1972) 460,
     theorem 6 (the bound).
     """
-    for name, value in (("gap", gap), ("most", most), ("seconds", seconds)):
-        if isinstance(value, bool) or not value > 0:
-            raise BadInput(f"{name} is {value!r}; give a number above 0.")
+    refuse_not_positive(gap=gap, most=most, seconds=seconds)
     deadline = time.perf_counter() + seconds
     p, A = problem.source, problem.gibbs
     q = np.full(problem.reproductions, 1 / problem.reproductions)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.errors import BadInput
+from analogflow.checks import is_positive, is_whole, refuse_faults
 from analogflow.problems import Hopfield
 
 __all__ = ["Learning", "recall_and_learn"]
@@ -93,12 +93,11 @@ def recall_and_learn(
         faults.append(f"the data have shape {seen.shape}; give rows of {network.visible} finite numbers")
     if seen is None and negative:
         faults.append("without data both averages are over one law and cancel; give data, or negative=False")
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+    if not is_whole(steps, 1):
         faults.append(f"steps is {steps!r}; give a whole number from 1")
-    if not rate > 0:
+    if not is_positive(rate, finite=False):
         faults.append(f"rate is {rate!r}; give a positive number")
-    if faults:
-        raise BadInput("recall_and_learn: " + "; ".join(faults) + ".")
+    refuse_faults("recall_and_learn", faults)
     recall = _recalled if recall is None else recall
     moment = None if seen is None else seen.T @ seen / len(seen)
     couplings, norms = [np.array(network.U)], [network.norm]

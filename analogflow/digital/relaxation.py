@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_not_positive
 from analogflow.problems import Hopfield
 
 __all__ = ["RestRun", "euler_rest", "newton_rest"]
@@ -56,7 +55,7 @@ def euler_rest(problem: Hopfield, *, step: float = 0.5, rate: float = 1e-9, most
     BadInput
         A number is not positive.
     """
-    _check(step=step, rate=rate, most=most)
+    refuse_not_positive(finite=True, step=step, rate=rate, most=most)
     x, iterations = np.array(problem.start), 0
     while True:
         moving, _ = _rates(problem, x)
@@ -73,7 +72,7 @@ def newton_rest(problem: Hopfield, *, rate: float = 1e-9, most: int = 100) -> Re
     Where a network has several rests, it may end at another than the flow does. Parameters and exceptions are those of
     `euler_rest`.
     """
-    _check(rate=rate, most=most)
+    refuse_not_positive(finite=True, rate=rate, most=most)
     x, n, iterations = np.array(problem.start), problem.visible, 0
     while True:
         moving, slopes = _rates(problem, x)
@@ -101,9 +100,3 @@ def _rates(problem: Hopfield, x: Array) -> tuple[Array, Array]:
 def _run(x: Array, speed: float, iterations: int, rate: float) -> RestRun:
     x.setflags(write=False)
     return RestRun(x, speed, iterations, speed <= rate)
-
-
-def _check(**limits: float) -> None:
-    for name, value in limits.items():
-        if isinstance(value, bool) or not 0 < value < math.inf:
-            raise BadInput(f"{name} is {value!r}; give a number above 0.")

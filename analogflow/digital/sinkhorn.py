@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from analogflow.checks import refuse_not_positive
 from analogflow.errors import BadInput
 from analogflow.problems import Transport
 
@@ -83,7 +84,7 @@ def sinkhorn(problem: Transport, *, violation: float = 1e-9, most: int = 100_000
     ----------
     M. Cuturi, Sinkhorn distances: lightspeed computation of optimal transport, NeurIPS 26 (2013).
     """
-    _check(violation=violation, most=most, seconds=seconds)
+    refuse_not_positive(violation=violation, most=most, seconds=seconds)
     deadline = time.perf_counter() + seconds
     g, plan, sweeps = _descended(problem, np.zeros(problem.columns), problem.epsilon, violation, most, deadline)
     return _judged(problem, plan, g, violation, sweeps)
@@ -101,7 +102,7 @@ def annealed_sinkhorn(
 
     Other parameters and exceptions are those of `sinkhorn`.
     """
-    _check(violation=violation, most=most, seconds=seconds)
+    refuse_not_positive(violation=violation, most=most, seconds=seconds)
     if not 0 < factor < 1:
         raise BadInput(f"factor is {factor!r}; give a number between 0 and 1, such as 0.5.")
     deadline = time.perf_counter() + seconds
@@ -136,7 +137,7 @@ def gumbel_sinkhorn(
     ----------
     G. Mena, D. Belanger, S. Linderman and J. Snoek, Learning latent permutations with Gumbel-Sinkhorn networks, ICLR 2018.
     """
-    _check(violation=violation, most=most, samples=samples)
+    refuse_not_positive(violation=violation, most=most, samples=samples)
     if not 0 <= scale < math.inf:
         raise BadInput(f"scale is {scale!r}; give 0 or a positive number.")
     noise = np.random.default_rng(seed).gumbel(size=(samples, *problem.cost.shape))
@@ -197,9 +198,3 @@ def _proven_gap(problem: Transport, plan: Array, g: Array) -> float:
     top = exponents.max(axis=1)
     lower = b @ g + epsilon * (a @ (np.log(a) - top - np.log(np.exp(exponents - top[:, None]).sum(axis=1))))
     return max(float(upper - lower), 0.0)
-
-
-def _check(**limits: float) -> None:
-    for name, value in limits.items():
-        if isinstance(value, bool) or not value > 0:
-            raise BadInput(f"{name} is {value!r}; give a number above 0.")

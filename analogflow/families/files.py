@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from analogflow.checks import proposal
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES, Family, named_families
 from analogflow.families.custom import CUSTOM
@@ -36,15 +36,8 @@ def read_problem(flow: str, path: str | Path | None = None) -> Any:
     if flow not in named and Path(flow).suffix.lower() in (".json", ".toml"):
         return _equations(Path(flow), None if path is None else Path(path))
     if flow not in named:
-        near = difflib.get_close_matches(flow, named, n=1)
-        raise BadInput(
-            f"flow {flow!r} is not known; "
-            + (
-                f"did you mean {near[0]}?"
-                if near
-                else f"known are: {', '.join(named)}, and files of equations that end in .toml or .json."
-            )
-        )
+        every = f"{', '.join(named)}, and files of equations that end in .toml or .json"
+        raise BadInput(f"flow {flow!r} is not known; {proposal(flow, named, else_known=every)}")
     family = FAMILIES[flow]
     if path is None:
         raise BadInput(f"the flow {flow!r} needs a file with {family.noun}.")

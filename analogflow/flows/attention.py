@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.checks import refuse_unknown
 from analogflow.errors import BadInput
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Sphere
@@ -82,8 +83,7 @@ def attention(problem: Attention, *, form: str | None = None) -> Flow:
     """
     cold = math.isinf(problem.beta)
     form = form or ("zero-temperature" if cold else "softmax")
-    if form not in FORMS:
-        raise BadInput(f"form {form!r} of the attention flow is not known; known are: {', '.join(FORMS)}.")
+    refuse_unknown(form, FORMS, "form", "the attention flow")
     if form == "softmax" and cold:
         raise BadInput("form 'softmax' needs a finite beta; give one, or take the form 'zero-temperature'.")
     constants: dict[str, Any] = {"B": problem.B, "V": problem.V}

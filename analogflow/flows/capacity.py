@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
+from analogflow.checks import refuse_unknown
 from analogflow.errors import BadInput
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex
@@ -119,8 +120,7 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
     ----------
     Beretta and Pelillo 2025: equation (7), Proposition 1 and Figures 1 and 2.
     """
-    if form not in FORMS:
-        raise BadInput(f"form {form!r} of the capacity flow is not known; known are: {', '.join(FORMS)}.")
+    refuse_unknown(form, FORMS, "form", "the capacity flow")
     if channel.cost is not None and form != "logdomain":
         raise BadInput(
             f"form {form!r} of the capacity flow knows no cost; take the form 'logdomain', or leave the cost out."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.blocks import NoiseSource
-from analogflow.checks import real_array
+from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant
 from analogflow.graph import BlockGraph, trace
@@ -40,7 +40,7 @@ class Averaging:
     noise_step: float = 0.1
 
     def __post_init__(self) -> None:
-        if not (0 < self.time < np.inf and 0 <= self.skipped < np.inf and 0 < self.noise_step < np.inf):
+        if not (is_positive(self.time) and 0 <= self.skipped < np.inf and is_positive(self.noise_step)):
             raise BadInput(f"Averaging: {self} must have a positive time and noise_step, and skip no less than 0.")
 
     @property
@@ -143,7 +143,7 @@ class Flow:
             for name in names:
                 if name not in states and name not in self.observables:
                     raise BadInput(f"Flow.{field}: {name!r} is neither a state nor an observable of this flow.")
-        if self.end_time is not None and not 0 < self.end_time < np.inf:
+        if self.end_time is not None and not is_positive(self.end_time):
             raise BadInput(f"Flow.end_time: {self.end_time!r} is not a positive number of time constants.")
         for kept in self.keeps:
             if kept.state not in states:

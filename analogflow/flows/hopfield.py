@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_unknown
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.graph import white_noise
 from analogflow.problems import Hopfield
@@ -126,8 +126,7 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
     D. Krotov and J. Hopfield, Large Associative Memory Problem in Neurobiology and Machine Learning, 2020. Relaxation (notes
     without author): definition 15; theorem 16, corrected.
     """
-    if form not in FORMS:
-        raise BadInput(f"form {form!r} of the hopfield flow is not known; known are: {', '.join(FORMS)}.")
+    refuse_unknown(form, FORMS, "form", "the hopfield flow")
     noisy, straight = problem.temperature > 0, problem.activation == "linear"
     constants: dict[str, Any] = {"U": problem.U, "I": problem.I, "G": problem.gain_v, "F": problem.gain_h}
     functions: dict[tuple[bool, bool], Callable[..., Any]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_unknown
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import CommonMode, Invariant, Simplex
 from analogflow.graph import log, softmax
@@ -80,8 +80,7 @@ def rate_distortion(problem: RateDistortion, *, form: str = "logdomain") -> Flow
     Q. Wang, Relaxation Kernel and Global Convergence of the Blahut-Arimoto Dynamics, arXiv:2604.25106 (2026): equation (5);
     (13) and (15), corrected: Φ is minus the first term of (13), without the second.
     """
-    if form not in FORMS:
-        raise BadInput(f"form {form!r} of the rate-distortion flow is not known; known are: {', '.join(FORMS)}.")
+    refuse_unknown(form, FORMS, "form", "the rate-distortion flow")
     start = np.full(problem.reproductions, 1 / problem.reproductions)
     constants = {
         "A": problem.gibbs, "p": problem.source, "d": problem.distortion, "offset": problem.offset, "beta": problem.beta,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_unknown
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import WeightedMean
 from analogflow.graph import comparator, softmax, switch
@@ -148,8 +148,7 @@ def transport(problem: Transport, *, form: str = "potential") -> Flow:
     ----------
     M. Cuturi and G. Peyré, SIAM J. Imaging Sci. 9 (2016) 320: the semi-dual. Liu 2026: equation (3), the pause.
     """
-    if form not in FORMS:
-        raise BadInput(f"form {form!r} of the transport flow is not known; known are: {', '.join(FORMS)}.")
+    refuse_unknown(form, FORMS, "form", "the transport flow")
     name = "g" if form == "potential" else "u"
     states: dict[str, np.ndarray] = {name: np.zeros(problem.columns)}
     constants: dict[str, Any] = {"C": problem.cost, "a": problem.row, "b": problem.column, "carry": form}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.checks import is_positive
 from analogflow.digits import quiet
 from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
 from analogflow.families import Family, flow_of, known_family
@@ -167,7 +168,7 @@ def map_flow(
     with the board's resolution, which have to stay within the machine and close to the flow. Where paths that start next to
     each other part, they are compared until a perturbation has grown to the limit.
     """
-    if not 0 < limit < np.inf:
+    if not is_positive(limit):
         raise BadInput(f"limit is {limit!r}; give a positive number: the largest distance from the flow over its peak.")
     board = board if isinstance(board, Board) else load_board(board)
     graph = fuse(flow.graph())[0]

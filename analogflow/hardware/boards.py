@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -12,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from analogflow.checks import is_number
+from analogflow.checks import is_finite, near_names, refuse_faults
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
 from analogflow.registry import Registry
@@ -187,8 +185,7 @@ def board_of(name: str, table: Mapping[str, Any], where: str = "") -> Board:
             )
     broken, fault = _lanes(table.get("broken_lanes", []), kind, figures)
     faults += [fault] if fault else []
-    if faults:
-        raise BadInput(f"{where}: {'; '.join(faults)}.")
+    refuse_faults(where, faults)
     title = str(table.get("title", name))
     numbers = {key: figures[key] for key in _NUMBERS}
     held = MappingProxyType({key: figures[key] for key in KINDS[kind]})
@@ -200,7 +197,7 @@ def _figure(key: str, given: Any) -> tuple[Figure, str]:
     fault = "; ".join(_unknown(table, ("value", "source", "verified"), f"{key}."))
     value = table.get("value")
     whole = key not in ("largest_coefficient", "rate_per_second", "machine_unit_volts")
-    if not is_number(value) or not 0 <= value < math.inf:
+    if not is_finite(value) or value < 0:
         return Figure(0.0, "", False), f"is {value!r}, but must be a number of 0 or more"
     if whole and value != int(value):
         fault = f"is {value!r}, but must be a whole number"
@@ -237,5 +234,5 @@ def _unknown(table: Mapping[str, Any], known: Iterable[str], prefix: str) -> lis
 
 
 def _nearest(name: object, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(name), list(known), 1)
+    close = near_names(name, known, likeness=0.6)
     return f", did you mean {close[0]!r}?" if close else ""

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import real_array
+from analogflow.checks import is_positive, real_array
 from analogflow.circuit.values import check_bits, code, nearest, neighbours
 from analogflow.errors import BadInput
 from analogflow.hardware.crossbar import biases
@@ -288,7 +288,7 @@ def _positive(number: float, what: str) -> float:
     BadInput
         It is not positive and finite; `what` is its name in the sentence.
     """
-    if not 0 < number < np.inf:
+    if not is_positive(number):
         raise BadInput(f"{what} must be a positive number, not {number!r}.")
     return float(number)
 

@@ -3,9 +3,9 @@
 An add-on: it uses the package as anybody may, and nothing but the command line knows it.
 """
 
-import difflib
 from collections.abc import Callable
 
+from analogflow.checks import proposal
 from analogflow.errors import BadInput
 from analogflow.papers import (
     attention,
@@ -68,9 +68,7 @@ def figure_named(name: str) -> Callable[[], Reproduction]:
         There is no such figure.
     """
     if name not in FIGURES:
-        near = difflib.get_close_matches(name, FIGURES, n=3)
-        known = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(FIGURES)}."
-        raise BadInput(f"reproduce: {name!r} is not known; {known}")
+        raise BadInput(f"reproduce: {name!r} is not known; {proposal(name, FIGURES, 3)}")
     return FIGURES[name]
 
 

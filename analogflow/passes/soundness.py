@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 
 from analogflow.blocks import Constant, Crossbar, Gain, Integrator, MatrixProduct, Scaled, Sum
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_faults
 from analogflow.graph import BlockGraph
 
 __all__ = ["check"]
@@ -28,8 +28,7 @@ def check(graph: BlockGraph) -> str:
         faults.append(f"a loop without an integrator runs through {' → '.join(a for a, _ in loop)}; break it with a state")
     except nx.NetworkXNoCycle:
         pass
-    if faults:
-        raise BadInput("the block graph is not a circuit: " + "; ".join(faults) + ".")
+    refuse_faults("the block graph is not a circuit", faults)
     return f"{len(graph)} blocks, {graph.size} integrators: all ports driven, sizes fit, every loop passes an integrator"
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import LARGEST, is_number, numbers
-from analogflow.errors import BadInput
+from analogflow.checks import LARGEST, is_positive, numbers, refusal
 
 __all__ = ["NORM_TOLERANCE", "Attention"]
 
@@ -78,7 +76,7 @@ class Attention:
         if not faults and x is not None and matrices[0] is not None and matrices[1] is not None:
             faults += _beyond(matrices[0], matrices[1], *scalars)
         if faults or x is None:
-            raise BadInput("Attention: " + "; ".join(faults) + ".")
+            raise refusal("Attention", faults)
         for name, value in zip(("tokens", "B", "V", "beta", "time"), (x, *matrices, *scalars), strict=True):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -169,8 +167,7 @@ def _square(values: ArrayLike, name: str, dimension: int | None, faults: list[st
 
 
 def _positive(value: Any, name: str, faults: list[str], *, infinite: bool) -> float:
-    number = is_number(value)
-    if not number or not (0 < value <= sys.float_info.max or (infinite and value == math.inf)):
+    if not is_positive(value, finite=not infinite):
         use = "a positive inverse temperature" if infinite else "a positive, finite number of time constants"
         faults.append(f"{name} is {value!r}; give {use}")
         return math.nan

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_number, real_array
+from analogflow.checks import is_number, is_whole, real_array, refuse_faults
 from analogflow.errors import BadInput
 from analogflow.problems.tables import read_csv_table
 
@@ -68,7 +68,7 @@ class Channel:
         output_names: Sequence[str] = (),
     ) -> None:
         matrix = _matrix(transition)
-        _refuse(_faults_of_matrix(matrix))
+        refuse_faults("Channel.transition", _faults_of_matrix(matrix))
         closed = _indices(unavailable, len(matrix))
         sums = matrix.sum(axis=1, keepdims=True)
         # A row that is right to rounding stays as the user wrote it; others are brought to the simplex.
@@ -239,15 +239,10 @@ def _names(names: Sequence[str], kind: str, size: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _refuse(faults: list[str]) -> None:
-    if faults:
-        raise BadInput("Channel.transition: " + "; ".join(faults) + ".")
-
-
 def _indices(unavailable: Sequence[int], inputs: int) -> tuple[int, ...]:
     if isinstance(unavailable, str) or not isinstance(unavailable, Sequence | np.ndarray):
         raise BadInput(f"Channel.unavailable: {unavailable!r} is not a list of inputs; give indices from 0 to {inputs - 1}.")
-    bad = [i for i in unavailable if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < inputs]
+    bad = [i for i in unavailable if not is_whole(i, 0, inputs - 1)]
     if bad:
         raise BadInput(f"Channel.unavailable: {bad[0]!r} is not one of the inputs; give indices from 0 to {inputs - 1}.")
     closed = tuple(sorted({int(i) for i in unavailable}))

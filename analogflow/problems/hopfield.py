@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import LARGEST, is_number, numbers
-from analogflow.errors import BadInput
+from analogflow.checks import LARGEST, is_number, numbers, refusal
 
 __all__ = ["ACTIVATIONS", "Hopfield"]
 
@@ -103,7 +102,7 @@ class Hopfield:
                     "the activation 'tanh'"
                 )
         if faults or couplings is None or inputs is None or begin is None or G is None or F is None:
-            raise BadInput("Hopfield: " + "; ".join(faults) + ".")
+            raise refusal("Hopfield", faults)
         for name, value in zip(("U", "I", "gain_v", "gain_h", "start"), (couplings, inputs, G, F, begin), strict=True):
             value.setflags(write=False)
             object.__setattr__(self, name, value)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.checks import LARGEST, is_number, numbers, real_array
+from analogflow.checks import LARGEST, is_number, numbers, real_array, refuse_faults
 from analogflow.errors import BadInput
 from analogflow.problems.equations import Expression, read_expression
 from analogflow.problems.equations.derivative import derivative
@@ -78,8 +78,7 @@ class Langevin:
     ) -> None:
         faults: list[str] = []
         names = _variables(variables, faults)
-        if faults:
-            raise BadInput("Langevin: " + "; ".join(faults) + ".")
+        refuse_faults("Langevin", faults)
         expression = read_expression(energy, names, where="energy")
         gradient = tuple(derivative(expression, name, names) for name in names)
         if not is_number(temperature) or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
@@ -91,16 +90,14 @@ class Langevin:
         spreading = (
             tuple(derivative(k, name, names) for k, name in zip(expressions, names, strict=True)) if expressions else ()
         )
-        if faults:
-            raise BadInput("Langevin: " + "; ".join(faults) + ".")
+        refuse_faults("Langevin", faults)
         values = (expression, names, float(temperature), expressions or matrix, begin, gradient, spreading)
         for field, value in zip(dataclasses.fields(self), values, strict=True):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, field.name, value)
         faults += _not_confining(self)
-        if faults:
-            raise BadInput("Langevin: " + "; ".join(faults) + ".")
+        refuse_faults("Langevin", faults)
 
     @property
     def size(self) -> int:

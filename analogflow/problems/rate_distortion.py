@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import sys
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_number, numbers
-from analogflow.errors import BadInput
+from analogflow.checks import is_positive, numbers, refusal
 
 __all__ = ["SUM_TOLERANCE", "RateDistortion"]
 
@@ -62,11 +60,10 @@ class RateDistortion:
             faults.append(f"distortion is {d[i, j]:g} in row {i + 1}, column {j + 1}; it must not be negative")
         if p is not None and d is not None and len(p) != len(d):
             faults.append(f"distortion has {len(d)} rows and source has {len(p)} symbols; give one row for each")
-        number = is_number(beta)
-        if not number or not 0 < beta <= sys.float_info.max:
+        if not is_positive(beta):
             faults.append(f"beta is {beta!r}; give a positive number of nats per unit of distortion")
         if faults or p is None or d is None:
-            raise BadInput("RateDistortion: " + "; ".join(faults) + ".")
+            raise refusal("RateDistortion", faults)
         for name, value in (("source", p), ("distortion", d), ("beta", float(beta))):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)

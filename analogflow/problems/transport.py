@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_number, numbers
-from analogflow.errors import BadInput
+from analogflow.checks import is_positive, numbers, refusal
 
 __all__ = ["MASS_TOLERANCE", "SCHEDULES", "Schedule", "Transport"]
 
@@ -122,7 +121,7 @@ class Transport:
             )
         cooling = _schedule(schedule, temperature, span, faults)
         if faults or C is None or a is None or b is None:
-            raise BadInput("Transport: " + "; ".join(faults) + ".")
+            raise refusal("Transport", faults)
         b = b if abs(a.sum() - b.sum()) <= 4 * np.finfo(float).eps * a.sum() else b * (a.sum() / b.sum())
         for name, value in zip(
             ("cost", "row", "column", "epsilon", "schedule"), (C, a, b, temperature, cooling), strict=True
@@ -192,8 +191,7 @@ def _marginal(values: ArrayLike, name: str, length: int | None, faults: list[str
 
 
 def _positive(value: Any, name: str, faults: list[str]) -> float:
-    number = is_number(value)
-    if not number or not 0 < value <= sys.float_info.max:
+    if not is_positive(value):
         faults.append(f"{name} is {value!r}; give a positive number")
         return math.nan
     return float(value)

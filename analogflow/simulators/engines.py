@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from analogflow.checks import refuse_unknown
 from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, MissingProgram
 from analogflow.netlister import Deck, netlist
@@ -123,7 +124,7 @@ def named_engine(engine: str) -> str:
             require_library()  # says how to install ngspice, which is the first choice
         return "vacask"
     if engine not in tuple(ENGINES):
-        raise BadInput(f"engine {engine!r} is not known; known are: {', '.join((*ENGINES, SPICE))}.")
+        refuse_unknown(engine, (*ENGINES, SPICE), "engine")
     return engine
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine import IMPLICIT, Drive, March, VectorField, march, method_for
 from analogflow.blocks import Imperfections
-from analogflow.checks import is_number, real_array
+from analogflow.checks import is_positive, is_whole, real_array
 from analogflow.circuit import Circuit
 from analogflow.compiler import imperfect_graph
 from analogflow.errors import BadInput
@@ -135,7 +134,7 @@ def ensemble_chunks(
 
 def _numbers(samples: int | Sequence[int]) -> Sequence[int]:
     """Numbers of the samples; a range stays one, however long."""
-    if isinstance(samples, int | np.integer) and not isinstance(samples, bool):
+    if is_whole(samples):
         if not 1 <= samples <= LARGEST_SAMPLE:
             raise BadInput(f"samples: {samples!r} is not a number of samples from 1 to 2**39 − 1.")
         return range(int(samples))
@@ -152,7 +151,7 @@ def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **posit
     if not circuit.ideal:
         raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
     for name, value in positive.items():
-        if not is_number(value) or not 0 < value <= sys.float_info.max:
+        if not is_positive(value):
             raise BadInput(f"{name}: {value!r} is not a positive number.")
     if positive["step_accuracy"] > 0.1:
         raise BadInput(f"step_accuracy: {positive['step_accuracy']!r} is not a relative error of 0.1 or less.")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from analogflow.checks import is_positive, is_whole, proposal
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
@@ -19,7 +20,7 @@ from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
 from analogflow.simulators import ENGINES, engine_for
 from analogflow.solution import carried_form
-from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, either, is_finite_number, names, numbers, sigma
+from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, names, numbers, sigma
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 
@@ -210,19 +211,19 @@ class Study:
         return max(1, min(_BATCH, _STATES // sum(value.size for value in states.values())))
 
     def _check_scalars(self) -> None:
-        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or not 1 <= self.samples <= LARGEST_SAMPLE:
+        if not isinstance(self.samples, int) or not is_whole(self.samples, 1, LARGEST_SAMPLE):
             raise BadInput(f"study: samples is {self.samples!r}; give a whole number from 1 to 2**39 − 1.")
         Noise(0.0, self.seed)
         if self.engine not in tuple(ENGINES):  # what a file gives may be a list, which no mapping can look up
-            raise BadInput(f"study: engine {self.engine!r} is not known; {either(self.engine, ENGINES)}")
+            raise BadInput(f"study: engine {self.engine!r} is not known; {proposal(self.engine, ENGINES)}")
         for name in ("time_constants", "time_limit"):
             value = getattr(self, name)
-            if value is not None and (not is_finite_number(value) or value <= 0):
+            if value is not None and not is_positive(value):
                 raise BadInput(f"study: {name} is {value!r}; give a positive number.")
         if not isinstance(self.verify, bool):
             raise BadInput(f"study: verify is {self.verify!r}; give true or false.")
         if self.parts not in tuple(PART_SETS):
-            raise BadInput(f"study: parts {self.parts!r} is not known; {either(self.parts, PART_SETS)}")
+            raise BadInput(f"study: parts {self.parts!r} is not known; {proposal(self.parts, PART_SETS)}")
 
     def _check_together(self) -> None:
         conditions = math.prod(len(values) for values in self.dimensions.values())

@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from analogflow.checks import proposal
 from analogflow.errors import BadInput
 from analogflow.families.files import problem_of_keys, read_problem
 from analogflow.problems.contents import read_keys, write_text
 from analogflow.studies.design import Study
-from analogflow.studies.grid import either
 
 __all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_experiment"]
 
@@ -67,7 +67,7 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
     """
     for key in keys:
         if key not in KEYS:
-            raise BadInput(f"{where}: unknown key {key!r}; {either(key, KEYS)}")
+            raise BadInput(f"{where}: unknown key {key!r}; {proposal(key, KEYS)}")
     if "samples" not in keys:
         raise BadInput(f"{where}: samples is missing; say how many samples each condition has.")
     values = {key: value for key, value in keys.items() if key not in ("flow", "problems")}

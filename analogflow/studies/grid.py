@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from analogflow.blocks.imperfections import EFFECTS, Imperfections
-from analogflow.checks import is_number
+from analogflow.checks import is_finite, proposal
 from analogflow.circuit.build import kelvin_of
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 from analogflow.technology import TECHNOLOGIES
 
-__all__ = ["GRID", "Chunk", "Condition", "distinct", "effect", "either", "is_finite_number", "names", "numbers", "sigma"]
+__all__ = ["GRID", "Chunk", "Condition", "distinct", "effect", "names", "numbers", "sigma"]
 
 GRID = ("problem", "form", "technology", "noise", "mismatch", "temperature")
 """Dimensions that every study has; those of further imperfections come after."""
@@ -99,26 +97,15 @@ def names(values: Sequence[str], name: str, known: Collection[str] | None) -> tu
         if not isinstance(item, str):
             raise BadInput(f"study: {name} has {item!r}, which is not a name.")
         if known is not None and item not in known:
-            raise BadInput(f"study: {name}: {item!r} is not known; {either(item, known)}")
+            raise BadInput(f"study: {name}: {item!r} is not known; {proposal(item, known)}")
     return items
-
-
-def either(wrong: object, known: Collection[str]) -> str:
-    """End of a sentence on a name that is not known: the nearest one, or all."""
-    near = difflib.get_close_matches(str(wrong), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}."
-
-
-def is_finite_number(value: Any) -> bool:
-    """Whether it is a finite number."""
-    return is_number(value) and math.isfinite(value)
 
 
 def numbers(values: Any, name: str) -> tuple[float, ...]:
     """Values that are finite numbers."""
     items = distinct(values, name)
     for item in items:
-        if not is_finite_number(item):
+        if not is_finite(item):
             raise BadInput(f"study: {name} has {item!r}, which is not a number.")
     return tuple(float(item) for item in items)
 
@@ -140,5 +127,5 @@ def effect(name: str) -> str:
     if label in ("mismatch", "temperature"):
         raise BadInput(f"study: {label} is a dimension of its own; give it as {label} and not among the imperfections.")
     if label not in _FURTHER:
-        raise BadInput(f"study: imperfection {label!r} is not known; {either(label, _FURTHER)}")
+        raise BadInput(f"study: imperfection {label!r} is not known; {proposal(label, _FURTHER)}")
     return label

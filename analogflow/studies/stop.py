@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_finite, is_whole, proposal
 from analogflow.errors import BadInput
-from analogflow.studies.grid import either, is_finite_number
 from analogflow.studies.statistics import Decision, Looks, plan_looks, stop_for_quantile, stop_for_yield
 
 __all__ = ["Stop", "stop_of"]
@@ -61,11 +61,11 @@ class Stop:
             raise BadInput("stop: target is a yield; it has no meaning with ratio.")
         for name in ("limit", "half_width", "target", "ratio", "quantile", "confidence"):
             value = getattr(self, name)
-            if value is not None and not is_finite_number(value):
+            if value is not None and not is_finite(value):
                 raise BadInput(f"stop: {name} is {value!r}; give a number.")
         for name in ("first", "looks"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or not is_whole(value, 1):
                 raise BadInput(f"stop: {name} is {value!r}; give a whole number from 1.")
         self.decide(np.zeros(0), self.plan(max(self.first, self.looks)))  # refuses what is out of range
 
@@ -108,5 +108,5 @@ def stop_of(keys: Any) -> Stop:
         raise BadInput(f"stop: {keys!r} is no table; give one with {', '.join(known)}.")
     for key in keys:
         if key not in known:
-            raise BadInput(f"stop: unknown key {key!r}; {either(key, known)}")
+            raise BadInput(f"stop: unknown key {key!r}; {proposal(key, known)}")
     return Stop(**keys)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from analogflow.checks import is_number, refuse_unknown
 from analogflow.circuit.build import Build, kelvin_of
 from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
@@ -67,8 +68,7 @@ def known_technology(name: str) -> Technology:
     BadInput
         There is none.
     """
-    if name not in tuple(TECHNOLOGIES):  # what a file gives may be a list, which no mapping can look up
-        raise BadInput(f"technology {name!r} is not known; known are: {', '.join(TECHNOLOGIES)}.")
+    refuse_unknown(name, TECHNOLOGIES, "technology")
     return TECHNOLOGIES[name]
 
 
@@ -139,7 +139,7 @@ def build_of(
     refuse_idle(technology, given)
     known = TECHNOLOGIES[technology]
     fraction = DELAY_FRACTION if delay_fraction is None else delay_fraction
-    if isinstance(fraction, bool) or not _SHORTEST_DELAY <= fraction <= _LONGEST_DELAY:
+    if not is_number(fraction) or not _SHORTEST_DELAY <= fraction <= _LONGEST_DELAY:
         raise BadInput(f"delay_fraction is {fraction!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
     return Build(
         technology=technology,

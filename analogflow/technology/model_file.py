@@ -5,12 +5,12 @@ A model file is executable text to a simulator, so nothing of it is passed on: i
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from analogflow.checks import near_names
 from analogflow.circuit.models import Model
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_bytes
@@ -146,7 +146,7 @@ def _model(where: str, line: str) -> Model:
         if key in _IGNORED and not (key == "level" and text not in ("1", "1.0")):
             continue
         if key not in allowed:
-            near = difflib.get_close_matches(key, sorted(allowed), n=1, cutoff=0.0)[0]
+            near = near_names(key, allowed)[0]
             raise BadInput(f"{where}: {given[1]!r} is not a parameter of {kind}; the nearest is {near!r}.")
         try:
             found[key] = quantity(text)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
-import math
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from analogflow.checks import is_finite, near_names
 from analogflow.circuit.models import Model
 from analogflow.circuit.parts import Multiplier, OpAmp, PartSet, Tolerances
 from analogflow.errors import BadInput
@@ -61,10 +60,9 @@ def part_set(name: str | PartSet = "precision") -> PartSet:
         return _built(name, known[name])
     path = Path(name)
     if path.suffix != ".toml":
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
         raise BadInput(
-            f"parts {str(name)!r} are not known; the nearest is {near[0]!r}, known are: {', '.join(known)}, or the path of "
-            "a .toml file."
+            f"parts {str(name)!r} are not known; the nearest is {near_names(name, known)[0]!r}, "
+            f"known are: {', '.join(known)}, or the path of a .toml file."
         )
     given = read_keys(path, what="a TOML file of parts")
     like = given.pop("like", "precision")
@@ -72,7 +70,7 @@ def part_set(name: str | PartSet = "precision") -> PartSet:
         raise BadInput(f"parts {str(path)!r}: like = {like!r} is no set; known are: {', '.join(known)}.")
     unknown = sorted(set(given) - _KEYS)
     if unknown:
-        near = difflib.get_close_matches(unknown[0], _KEYS, n=1, cutoff=0.0)[0]
+        near = near_names(unknown[0], _KEYS)[0]
         raise BadInput(f"parts {str(path)!r}: the key {unknown[0]!r} is not known; did you mean {near!r}?")
     tolerances = {**known[like]["tolerances"], **_table(path, "tolerances", given.pop("tolerances", {}))}
     transistors = _transistors(path, _table(path, "transistors", given.pop("transistors", {})))
@@ -95,7 +93,7 @@ def _transistors(path: Path, given: Mapping[str, Any]) -> dict[str, Model]:
             continue
         model = models.get(given[kind].lower())
         if model is None:
-            near = difflib.get_close_matches(given[kind].lower(), models, n=3, cutoff=0.0)
+            near = near_names(given[kind].lower(), models, 3)
             raise BadInput(
                 f"{where}: {kind} = {given[kind]!r} is not in {given['file']!r}; the nearest are: {', '.join(near)}."
             )
@@ -135,7 +133,7 @@ def _part(where: str, kind: type, section: str, given: object) -> Any:
     table = dict(given) if isinstance(given, Mapping) else {}
     name = table.pop("like", None) if table else given
     if not isinstance(name, str) or name not in parts:
-        near = difflib.get_close_matches(str(name), parts, n=3, cutoff=0.0)
+        near = near_names(name, parts, 3)
         raise BadInput(f"{where}: {section} {name!r} is not known; the nearest are: {', '.join(near)}.")
     label = str(name) if not table else f"{name}_own"
     return kind(name=label, **_numbers(where, kind, {**parts[name], **table}))
@@ -145,15 +143,9 @@ def _numbers(where: str, kind: type | None, table: Mapping[str, Any]) -> dict[st
     names = {field.name for field in dataclasses.fields(kind)} - {"name"} if kind else set(table)
     for key, value in table.items():
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)[0]
-            raise BadInput(f"{where}: the key {key!r} is not known; did you mean {near!r}?")
+            raise BadInput(f"{where}: the key {key!r} is not known; did you mean {near_names(key, names)[0]!r}?")
         zero = kind is Tolerances or key in ("offset", "bias_current", "gain_error", "nonlinearity", "noise", "headroom")
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not (0 <= value < math.inf)
-            or not (value or zero)
-        ):
+        if not is_finite(value) or value < 0 or not (value or zero):
             raise BadInput(
                 f"{where}: {key} = {value!r} is not allowed; give a {'non-negative' if zero else 'positive'} number."
             )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_positive, is_whole
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield, Langevin
 
@@ -43,7 +43,7 @@ class LawRun:
 
 def check_step(problem: Langevin | Hopfield, step: float) -> None:
     """Refuse a step, in τ, or a temperature that is not above 0."""
-    if not 0 < step < math.inf or not problem.temperature > 0:
+    if not is_positive(step) or not problem.temperature > 0:
         raise BadInput(
             f"step is {step!r} and the temperature {problem.temperature!r}; give a step and a temperature above 0."
         )
@@ -65,7 +65,7 @@ def averaged(
         A number is not a whole one from 1 (from 0 for `skipped`), or a chain ran away.
     """
     for name, value, least in (("steps", steps, 1), ("skipped", skipped, 0), ("chains", chains, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        if not is_whole(value, least):
             raise BadInput(f"{name} is {value!r}; give a whole number from {least}.")
     x = np.tile(problem.start, (chains, 1))
     total, squares = np.zeros(problem.size), np.zeros((problem.size, problem.size))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_unknown
 from analogflow.flows.expressions.written import written
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
@@ -30,8 +30,7 @@ def custom(problem: Equations, form: str = "written") -> Flow:
     BadInput
         There is no such form.
     """
-    if form not in FORMS:
-        raise BadInput(f"form {form!r} of a custom flow is not known; there is only: {FORMS[0]}.")
+    refuse_unknown(form, FORMS, "form", "a custom flow", there="there is only")
     names = list(problem.states)
 
     def rates(*states: Any) -> tuple[Any, ...]:

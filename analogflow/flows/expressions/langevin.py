@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import sqrtm
 
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_unknown
 from analogflow.flows.expressions.written import written
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.graph import white_noise
@@ -37,8 +37,7 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
     BadInput
         There is no such form.
     """
-    if form not in FORMS:
-        raise BadInput(f"form {form!r} of the langevin flow is not known; there is only: {FORMS[0]}.")
+    refuse_unknown(form, FORMS, "form", "the langevin flow", there="there is only")
     names = problem.variables
 
     def rates(*states: Any) -> tuple[Any, ...]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
-import math
 import operator
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
+from analogflow.checks import is_finite, is_number, proposal
 from analogflow.errors import BadInput
 
 __all__ = ["FUNCTIONS", "NAME", "Expression", "read_expression"]
@@ -113,7 +112,7 @@ def read_expression(text: Any, known: Collection[str], *, where: str) -> Express
     BadInput
         It is no expression of the whitelist, or has an unknown name; the message gives the column.
     """
-    if isinstance(text, int | float) and not isinstance(text, bool):
+    if is_number(text):
         text = repr(float(text))
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"{where}: {text!r} is not an expression; write one between quotation marks.")
@@ -142,12 +141,12 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
         return
     place = f"at column {getattr(node, 'col_offset', 0) + 1}"
     match node:
-        case ast.Constant(value=value) if isinstance(value, int | float) and not isinstance(value, bool):
-            if not _finite(value):
+        case ast.Constant(value=value) if is_number(value):
+            if not is_finite(value):
                 yield f"the number {place} is too large"
         case ast.Name(id=name):
             if name not in known:
-                yield f"unknown name {name[:31]!r} {place}; {_proposal(name, known)}"
+                yield f"unknown name {name[:31]!r} {place}; {proposal(name, sorted(known)).rstrip('.')}"
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=inner):
             yield from _faults(inner, known, depth + 1)
         case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
@@ -161,7 +160,7 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
             yield from _faults(b, known, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
             if name not in FUNCTIONS:
-                yield f"unknown function {name[:31]!r} {place}; {_proposal(name, FUNCTIONS)}"
+                yield f"unknown function {name[:31]!r} {place}; {proposal(name, sorted(FUNCTIONS)).rstrip('.')}"
             elif len(arguments) != FUNCTIONS[name][0]:
                 yield f"{name} {place} takes {FUNCTIONS[name][0]} argument(s), not {len(arguments)}"
             for argument in arguments:
@@ -200,7 +199,7 @@ def _value(node: ast.AST, values: Mapping[str, Any], functions: Mapping[str, Cal
 def _number(node: ast.AST) -> float | None:
     """Number written with or without a sign, or as a fraction; None if it is anything else."""
     match node:
-        case ast.Constant(value=value) if isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
+        case ast.Constant(value=value) if is_finite(value):
             return float(value)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             inner_value = _number(inner)
@@ -214,18 +213,6 @@ def _number(node: ast.AST) -> float | None:
 def _integer(node: ast.AST) -> int | None:
     value = _number(node)
     return int(value) if value is not None and value.is_integer() and abs(value) < 2**31 else None
-
-
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
-
-
-def _proposal(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(sorted(known)) or 'none'}"
 
 
 def _shown(line: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import keyword
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.checks import is_number, real_array
+from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput
 from analogflow.problems.equations.expression import FUNCTIONS, NAME
 
@@ -96,6 +95,6 @@ def misfits(
             faults.append(f"manifolds.{key}: the initial rows do not have length 1")
     if answer is not None and (not isinstance(answer, str) or answer not in {**starts, **tables["observables"]}):
         faults.append(f"answer: {answer!r} is neither a state nor an observable")
-    if time is not None and (not is_number(time) or not 0 < time < math.inf):
+    if time is not None and not is_positive(time):
         faults.append(f"time is {time!r}; give a positive number of time constants")
     return faults

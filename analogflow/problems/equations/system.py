@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import refuse_faults
 from analogflow.errors import BadInput
 from analogflow.problems.equations.expression import Expression, read_expression
 from analogflow.problems.equations.faults import fits, misfits, name_faults, read_numbers, read_table
@@ -122,8 +123,7 @@ class Equations:
             if key in starts and fits(value, starts[key].shape, f"noise.{key}", faults)
         }
         faults += [f"noise.{key} must not be negative" for key, value in densities.items() if (value < 0).any()]
-        if faults:
-            raise BadInput(f"{_titled(name)}: " + "; ".join(faults) + ".")
+        refuse_faults(_titled(name), faults)
         values = {
             "name": str(name)[:60], "states": starts, "constants": fixed, **parsed, "manifolds": tables["manifolds"],
             "noise": densities, "answer": answer or next(iter(starts)), "time": None if time is None else float(time),
@@ -213,8 +213,7 @@ class Equations:
                     faults.append(f"{expression.where} has shape {value.shape}; what is conserved is a single number")
             if not faults:
                 faults += self._moved()
-        if faults:
-            raise BadInput(f"{_titled(self.name)}: " + "; ".join(faults) + ".")
+        refuse_faults(_titled(self.name), faults)
 
     def _moved(self) -> list[str]:
         """Conserved quantities that change along the flow, by central differences at its start and at points after it."""

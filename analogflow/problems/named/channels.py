@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analogflow.checks import is_whole
 from analogflow.errors import BadInput
 from analogflow.problems.channel import Channel
 
@@ -48,6 +49,6 @@ def _probability(value: float, name: str, *, below_one: bool = False, above_zero
 
 
 def _count(value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_whole(value, least):
         raise BadInput(f"{value!r} symbols do not make this channel; give a whole number of at least {least}.")
     return int(value)

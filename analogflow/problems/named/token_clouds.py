@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analogflow.checks import is_whole
 from analogflow.errors import BadInput
 
 __all__ = ["uniform_tokens", "von_mises_fisher_tokens"]
@@ -105,6 +106,6 @@ def _directions(rng: np.random.Generator, count: int, dimension: int) -> Array:
 
 
 def _whole(value: int, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_whole(value, least):
         raise BadInput(f"{name} is {value!r}; give a whole number of at least {least}.")
     return int(value)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.problems import Attention
 from analogflow.reference.attention.eigenspaces import (
@@ -119,7 +120,7 @@ def concentration_time(problem: Attention, distance: float, *, p: float = 1.0) -
     ----------
     Alcalde, Bungert, Riedl and Roith 2026: Corollary 4, corrected as Corollary 2 is.
     """
-    if not distance > 0:
+    if not is_positive(distance, finite=False):
         raise BadInput(f"distance {distance!r} is not positive; the limit is approached, not reached.")
     start = 2 * concentration_bound(problem, 0.0, p=p)
     if start <= distance:

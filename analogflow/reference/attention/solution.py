@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import real_array
+from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput
 from analogflow.problems import Attention
 from analogflow.reference.attention.integration import by_extrapolation, by_runge_kutta
@@ -65,7 +65,7 @@ def attention_reference(problem: Attention, *, time: float | None = None) -> Att
     homogeneous coordinates ẏ = ‖y‖Vm, where no projection occurs.
     """
     time = problem.time if time is None else time
-    if not 0 < time < np.inf:
+    if not is_positive(time):
         raise BadInput(f"time {time!r} is not a positive number of time constants.")
     tokens, first = by_runge_kutta(problem, time)
     others, second = by_extrapolation(problem, time)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, xlog1py, xlogy
 
+from analogflow.checks import is_whole
 from analogflow.errors import BadInput
 
 __all__ = [
@@ -78,7 +79,7 @@ def noiseless_capacity(symbols: int) -> ClosedForm:
     BadInput
         `symbols` is not a whole number of at least 2.
     """
-    if isinstance(symbols, bool) or not isinstance(symbols, int | np.integer) or symbols < 2:
+    if not is_whole(symbols, 2):
         raise BadInput(f"symbols is {symbols!r}; give a whole number of at least 2.")
     return ClosedForm(math.log(symbols), np.full(int(symbols), 1 / symbols))
 

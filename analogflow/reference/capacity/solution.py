@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from analogflow.checks import is_number
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Channel
 from analogflow.reference.capacity.certificate import capacity_certificate, divergences, negative_entropies
@@ -146,7 +146,7 @@ def without_idle_inputs(
 
 def allowed_gap(gap: float) -> float:
     """`gap` as a float, or BadInput where no solver could reach it."""
-    if not is_number(gap) or not 0 < gap < math.inf:
+    if not is_positive(gap):
         raise BadInput(
             f"gap {gap!r} is not a positive number of nats; 1e-12 is the default and 1e-9 is enough to rank solvers."
         )

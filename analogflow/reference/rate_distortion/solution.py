@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from analogflow.checks import real_array
+from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import RateDistortion
 
@@ -128,7 +128,7 @@ def rate_distortion_reference(problem: RateDistortion, *, gap: float = _AIM) -> 
     SimulationFailed
         The gap did not close.
     """
-    if isinstance(gap, bool) or not gap > 0:
+    if not is_positive(gap, finite=False):
         raise BadInput(f"gap is {gap!r}; give a positive number of nats, such as 1e-9.")
     enough = max(gap, _ENOUGH)
     p, A = problem.source, problem.gibbs

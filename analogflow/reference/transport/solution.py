@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import identity, kron, vstack
 
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Transport
 from analogflow.reference.transport.certificate import feasible, transport_certificate, violation
@@ -68,7 +69,7 @@ def transport_reference(problem: Transport, *, violation: float = 1e-12, gap: fl
     The problem is turned so that the potentials are those of its shorter side.
     """
     for name, limit in (("violation", violation), ("gap", gap)):
-        if isinstance(limit, bool) or not limit > 0:
+        if not is_positive(limit, finite=False):
             raise BadInput(f"{name} is {limit!r}; give a positive limit, such as 1e-12.")
     turned = problem.columns > problem.rows
     solved = (

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.run import usual
 
@@ -60,7 +61,7 @@ class Settle:
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", tuple(self.vectors))
         object.__setattr__(self, "tolerances", tuple(self.tolerances))
-        if not self.vectors or len(self.tolerances) != len(self.vectors) or not all(map(_positive, self.tolerances)):
+        if not self.vectors or len(self.tolerances) != len(self.vectors) or not all(map(is_positive, self.tolerances)):
             raise BadInput(
                 f"settle: {len(self.vectors)} vectors and tolerances of {self.tolerances!r}; "
                 "name at least one vector and give each a positive number of volts per second."
@@ -123,11 +124,11 @@ class Request:
     def __post_init__(self) -> None:
         for name in ("deck", "vectors"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if not _positive(self.end_time):
+        if not is_positive(self.end_time):
             raise BadInput(f"end_time: {self.end_time!r} is not a positive number of seconds.")
         for name in ("window", "blow_up"):
             value = getattr(self, name)
-            if value is not None and not _positive(value):
+            if value is not None and not is_positive(value):
                 raise BadInput(f"{name}: {value!r} is not a positive number.")
         keys = [vector_key(vector) for vector in self.vectors]
         if not keys or len(set(keys)) < len(keys) or "time" in keys:
@@ -277,7 +278,3 @@ def _check_deck(deck: tuple[str, ...], end_time: float, tables: Collection[str])
         ends_there = False
     if len(analyses) != 1 or not ends_there:
         raise BadInput(f"deck: needs exactly one line '.tran step {end_time!r} 0 max uic', in numbers without unit letters.")
-
-
-def _positive(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf

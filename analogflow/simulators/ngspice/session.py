@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.simulators.ngspice.frames import FrameError
 from analogflow.simulators.ngspice.library import require_library
@@ -58,7 +59,7 @@ class NgspiceSession:
             ("memory_limit", memory_limit),
             ("runs_per_worker", runs_per_worker),
         ):
-            if not value > 0:
+            if not is_positive(value, finite=False):
                 raise BadInput(f"{name}: {value!r} must be positive.")
         self.time_limit = time_limit
         self.memory_limit = int(memory_limit)
@@ -88,7 +89,7 @@ class NgspiceSession:
             ngspice refused the deck, crashed, or reached a limit. A run that ngspice gave up is a reply, not an error.
         """
         seconds = self.time_limit if time_limit is None else time_limit
-        if not seconds > 0:
+        if not is_positive(seconds, finite=False):
             raise BadInput(f"time_limit: {seconds!r} must be positive.")
         with self._lock:
             worker = self._ready()

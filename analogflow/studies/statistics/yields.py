@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from analogflow.checks import is_number
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.studies.statistics.intervals import Estimate, rate_estimate
 from analogflow.studies.statistics.samples import check_share, losses
@@ -53,7 +53,7 @@ def check_limit(limit: float) -> float:
     BadInput
         It is not.
     """
-    if not is_number(limit) or not 0 < limit < np.inf:
+    if not is_positive(limit):
         raise BadInput(
             f"limit: {limit!r} is not a positive number; give the largest error that is acceptable, such as 0.01."
         )
