@@ -114,7 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-FLAGS = {"force=True": "--force (or force=True)", "resume=True": "--resume", "dask_workers": "--dask"}
+FLAGS = {
+    "force=True": "--force (or force=True)",
+    "resume=True": "--resume",
+    "dask_workers": "--dask",
+    "run_study": "analogflow study",
+    "the doctor": "analogflow doctor",
+}
 """What the library says in Python, and how it is given here."""
 
 

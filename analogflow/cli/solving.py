@@ -45,7 +45,7 @@ _SAMPLES = 64
 def run_doctor(options: argparse.Namespace) -> int:
     """Say what is installed; 3 where something needed is missing."""
     findings = examine()
-    Console().print(report.doctor_table(findings))
+    Console().print(report.doctor_table(findings, "analogflow doctor"))
     return 0 if all(finding.found for finding in findings if finding.needed) else 3
 
 

@@ -167,7 +167,7 @@ def _averaged(
     averaging = flow.averaging
     assert averaging is not None  # only such flows come here
     if TECHNOLOGIES[empty.name.partition(":")[0]].parts:
-        return dataclasses.replace(empty, note="a noisy circuit of parts is not averaged here: see analogflow solve")
+        return dataclasses.replace(empty, note="a noisy circuit of parts is not averaged here; solve it by itself")
     circuit = compile(flow)
     times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)
     found = ensemble(

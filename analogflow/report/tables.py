@@ -140,9 +140,9 @@ def history_table(circuit: Circuit) -> Table:
     return table
 
 
-def doctor_table(findings: Sequence[Finding]) -> Table:
+def doctor_table(findings: Sequence[Finding], title: str = "") -> Table:
     """What is installed, in which version, and how to mend what is missing."""
-    table = Table(title="analogflow doctor")
+    table = Table(title=title or None)
     for column in ("what", "found", "remedy"):
         table.add_column(column, overflow="fold")
     for finding in findings:

@@ -166,7 +166,9 @@ def read_manifest(folder: str | Path) -> tuple[Study, dict[str, Any]]:
     """
     path = Path(folder) / _MANIFEST
     if not path.exists():
-        raise BadInput(f"{str(folder)!r} holds no study: there is no {_MANIFEST}; name a directory of analogflow study.")
+        raise BadInput(
+            f"{str(folder)!r} holds no study: there is no {_MANIFEST}; name a directory of run_study.", words=["run_study"]
+        )
     try:
         manifest = read_keys(path, what="the manifest of a study")
         study, fingerprint = study_of(manifest["study"]), manifest["fingerprint"]

@@ -62,7 +62,7 @@ def run_child(
             )
         except OSError as fault:
             raise SimulationFailed(
-                f"{what} could not be started ({fault.strerror}); analogflow doctor says how to mend it."
+                f"{what} could not be started ({fault.strerror}); the doctor says how to mend it.", words=["the doctor"]
             ) from None
     stopped = False
     try:
