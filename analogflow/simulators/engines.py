@@ -81,10 +81,11 @@ def default_engine() -> str:
     return "ngspice" if find_library() is not None else "block"
 
 
-def engine_for(technology: str, engine: str | None = None) -> str:
-    """Name of the engine that runs circuits of `technology`: the one asked for, or the default.
+def engine_for(technology: str, engine: str | None = None, *, nominal: bool = False) -> str:
+    """Name of the engine that runs circuits of `technology`: the one asked for, or the default. Every verb asks here.
 
-    An engine that integrates the equations of a circuit, whatever it is built of, would ignore its parts.
+    An engine that integrates the equations of a circuit, whatever it is built of, would ignore its parts: it is refused,
+    unless the circuit is known to be `nominal`, so that its parts have no deviations and its equations are asked for.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def engine_for(technology: str, engine: str | None = None) -> str:
     if engine is None:
         return named_engine(SPICE) if has_parts else default_engine()
     found = named_engine(engine)
-    if has_parts and not ENGINES[found].netlists:
+    if has_parts and not nominal and not ENGINES[found].netlists:
         raise BadInput(
             f"the {found} engine integrates equations and knows no parts, so it would ignore what {technology!r} is built "
             "of; take the engine ngspice or vacask, or the technology 'ideal'."
@@ -176,9 +177,7 @@ def simulate(
         The simulator is not installed, crashed, ran past its time limit or found no solution.
     """
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
-    if engine is None or (deck.circuit.parts is not None and deck.circuit.imperfections.effects):
-        engine = engine_for(deck.circuit.technology, engine)
-    engine = named_engine(engine)
+    engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.imperfections.effects)
     rest = 0.0 if deck.tables else resting_speed  # with noise the answer never rests
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and resting_speed and run.outcome is Outcome.COMPLETED:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analogflow.compiler import compile, degrade
-from analogflow.errors import SimulationFailed
+from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import Flow
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
@@ -57,8 +57,9 @@ def test_a_run_whose_steps_are_too_short_to_end_is_stopped(imperfect):
         simulate(netlist(circuit, time_constants=1e5), engine="block", time_limit=0.05)
 
 
+@pytest.mark.parametrize("asked", [None, "block", "spice", "ngspice"])
 @pytest.mark.parametrize("library", [None, "libngspice.so"])
-def test_simulate_picks_the_engine_that_solve_picks(monkeypatch, library):
+def test_simulate_picks_the_engine_that_solve_picks(monkeypatch, library, asked):
     circuit, ran = compile(Flow(lambda x: -x, {"x": np.ones(2)})), []
     monkeypatch.setattr(engines, "find_library", lambda: library)
 
@@ -67,5 +68,13 @@ def test_simulate_picks_the_engine_that_solve_picks(monkeypatch, library):
 
     noting = {name: dataclasses.replace(engine, run=noted(name)) for name, engine in engines.ENGINES.items()}
     monkeypatch.setattr(engines, "ENGINES", noting)
-    simulate(circuit)
-    assert ran == [engines.engine_for("ideal")] == ["block" if library is None else "ngspice"]
+    monkeypatch.setattr(engines, "find_programs", lambda: None)  # what "spice" is where ngspice is missing
+    simulate(circuit, engine=asked)
+    found = {None: "block" if library is None else "ngspice", "spice": "vacask" if library is None else "ngspice"}
+    assert ran == [engines.engine_for("ideal", asked)] == [found.get(asked, asked)]
+
+
+def test_only_the_equations_of_a_nominal_circuit_may_stand_for_its_parts():
+    assert engines.engine_for("opamp", "block", nominal=True) == "block"
+    with pytest.raises(BadInput, match="knows no parts"):
+        engines.engine_for("opamp", "block")
