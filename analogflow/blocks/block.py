@@ -84,6 +84,9 @@ class Block(abc.ABC):
     """
 
     ports: ClassVar[tuple[str, ...]] = ()
+    symbol: ClassVar[str] = ""
+    """What a diagram writes into the box of the block; its kind where this is empty."""
+
     size: int
 
     @classmethod
@@ -98,6 +101,14 @@ class Block(abc.ABC):
     @abc.abstractmethod
     def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
         """Derivative of the output with respect to each port, in the order of `ports`."""
+
+    def formula(self, *operands: str) -> str:
+        """Element i of the output as a formula of element i of each port; empty unless the block is elementwise.
+
+        It is built of the text of the `operands`, numbers as `names.number` writes them, ``+ − * /``, ``a ? b : c``
+        and the functions ``ln exp sqrt tanh sin min max``, which every simulator knows.
+        """
+        return ""
 
     def identity(self) -> tuple[object, ...]:
         """Hashable value equal for two blocks that compute the same thing."""

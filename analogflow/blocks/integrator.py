@@ -36,6 +36,7 @@ class Integrator(Block):
     """
 
     ports: ClassVar = ("x",)
+    symbol: ClassVar = "∫"
     initial: Array
     label: str
     gain: Array = dataclasses.field(default_factory=lambda: frozen(1.0))

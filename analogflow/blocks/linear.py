@@ -21,6 +21,7 @@ class Constant(Block):
     ``values`` has shape (size,), or (samples, size). A ``label`` names a constant that a pass may set, such as a gauge.
     """
 
+    symbol: ClassVar = "const"
     values: Array
     label: str = ""
 
@@ -41,6 +42,7 @@ class Constant(Block):
 class Input(Block):
     """y = the external waveform called ``label``; an engine supplies it as a function of time."""
 
+    symbol: ClassVar = "in"
     label: str
 
     def relation(self, *inputs: Array) -> Array:
@@ -65,6 +67,7 @@ class Crossbar(Block):
     """
 
     ports: ClassVar = ("x",)
+    symbol: ClassVar = "W·x"
     weight: Array
     rows: int = 1
 
@@ -94,6 +97,7 @@ class Sum(Block):
     """y = Σ_k c_k x_k over its ports, with fixed ``coefficients`` c_k (one for each port)."""
 
     ports: ClassVar = ("x1", "x2", "...")
+    symbol: ClassVar = "Σ"
     coefficients: tuple[float, ...]
 
     def relation(self, *inputs: Array) -> Array:
@@ -118,6 +122,7 @@ class Gain(Block):
     """y_i = c_i x_i with fixed ``coefficients``, shape (..., size): a potentiometer or a row of them."""
 
     ports: ClassVar = ("x",)
+    symbol: ClassVar = "k·x"
     coefficients: Array
 
     def relation(self, *inputs: Array) -> Array:

@@ -20,6 +20,7 @@ class MatrixProduct(Block):
     """
 
     ports: ClassVar = ("a", "b")
+    symbol: ClassVar = "X·Y"
     rows: int
     inner: int
     columns: int

@@ -18,6 +18,7 @@ class NoiseSource(Block):
     """
 
     ports: ClassVar = ()
+    symbol: ClassVar = "noise"
     density: Array
     first: int
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from analogflow.blocks.block import Array, Block, Derivative, Diagonal
+from analogflow.names import number
 
 __all__ = ["Comparator", "Switch"]
 
@@ -20,6 +21,7 @@ class Comparator(Block):
     """
 
     ports: ClassVar = ("x1", "x2")
+    symbol: ClassVar = "x > y"
     width: float = 1e-3
 
     def relation(self, *inputs: Array) -> Array:
@@ -32,12 +34,17 @@ class Comparator(Block):
         slope = 0.5 / self.width * (1 - np.tanh((x1 - x2) / self.width) ** 2)
         return Diagonal(slope), Diagonal(-slope)
 
+    def formula(self, *operands: str) -> str:
+        """Smoothed step of the difference."""
+        return f"0.5*(1+tanh(({operands[0]}-{operands[1]})/{number(self.width)}))"
+
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Switch(Block):
     """y = x · control, with control limited to [0, 1]: closed at 1, open at 0."""
 
     ports: ClassVar = ("x", "control")
+    symbol: ClassVar = "switch"
 
     def relation(self, *inputs: Array) -> Array:
         """The input as far as the switch is closed."""
@@ -48,3 +55,7 @@ class Switch(Block):
         x, control = np.broadcast_arrays(*inputs)
         inside = (control > 0) & (control < 1)
         return Diagonal(np.clip(control, 0.0, 1.0)), Diagonal(np.where(inside, x, 0.0))
+
+    def formula(self, *operands: str) -> str:
+        """The input as far as the switch is closed."""
+        return f"{operands[0]}*min(max({operands[1]},0),1)"

@@ -59,6 +59,7 @@ class Normaliser(Block):
     """y_k = x_k⁺ / Σ_l x_l⁺ with x⁺ = max(x, 0) and the sum held at or above ``floor``, for each of ``rows`` groups."""
 
     ports: ClassVar = ("x",)
+    symbol: ClassVar = "x⁺/Σx⁺"
     rows: int = 1
     floor: float = 1e-9
 

@@ -15,29 +15,6 @@ from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, style
 
 __all__ = ["draw_blocks"]
 
-_SYMBOLS = {
-    "integrator": "∫",
-    "constant": "const",
-    "crossbar": "W·x",
-    "sum": "Σ",
-    "gain": "k·x",
-    "wire": "wire",
-    "multiplier": "×",
-    "divider": "÷",
-    "log": "ln",
-    "exp": "exp",
-    "square_root": "√",
-    "positive_part": "x⁺",
-    "tanh": "tanh",
-    "sine": "sin",
-    "matrix_product": "X·Y",
-    "noise_source": "noise",
-    "softmax": "softmax",
-    "normaliser": "x⁺/Σx⁺",
-    "comparator": "x > y",
-    "switch": "switch",
-    "input": "in",
-}
 _WIDTH, _HEIGHT, _PITCH_X, _PITCH_Y, _LANE = 1.3, 0.72, 1.95, 1.15, 0.4
 _APART = 0.12
 """Between the lines that lead rates back."""
@@ -136,7 +113,7 @@ def _draw_block(axes: Axes, graph: BlockGraph, node: str, centre: tuple[float, f
     for port in range(len(graph.inputs(node)) if len(graph.inputs(node)) > 1 else 0):
         axes.text(x - _WIDTH / 2 + 0.05, _port(graph, node, port, {node: centre})[1], _port_name(block, port), ha="left",
                   va="center", fontsize=5.5, zorder=4, color=MUTED, gid=f"port.{node}.{port}")  # fmt: skip
-    label = _SYMBOLS.get(kind, kind)
+    label = block.symbol or kind
     detail = block.parameters() if kind in ("crossbar", "sum", "integrator") or getattr(block, "label", "") else ""
     if kind in ("constant", "gain") and block.size == 1:
         detail = block.parameters()

@@ -15,25 +15,15 @@ import numpy as np
 from analogflow.block_engine import VectorField
 from analogflow.blocks import (
     Block,
-    Comparator,
     Constant,
     Crossbar,
-    Divider,
-    Exp,
     Gain,
     Integrator,
-    Log,
-    Multiplier,
     NoiseSource,
     Normaliser,
     OutputStage,
-    PositivePart,
-    Sine,
     Softmax,
-    SquareRoot,
     Sum,
-    Switch,
-    Tanh,
     Wire,
 )
 from analogflow.blocks.integrator import CLAMP
@@ -114,10 +104,18 @@ def _quiet_signals(graph: BlockGraph, values: Mapping[str, np.ndarray]) -> dict[
 
 @functools.singledispatch
 def cell(block: Block, site: Site) -> Iterator[Element]:
-    """Elements that realise `block` at `site`; other modules register their own blocks here."""
-    raise NoCell(
-        f"the technology 'ideal' has no cell for the block {block.kind()!r}, placed by {site.graph.source(site.node)}."
-    )
+    """Elements that realise `block` at `site`: of an elementwise block its formula; others are registered here."""
+    if not block.formula(*block.ports):
+        raise NoCell(
+            f"the technology 'ideal' has no cell for the block {block.kind()!r}, placed by {site.graph.source(site.node)}."
+        )
+    return _computed(block, site)
+
+
+def _computed(block: Block, site: Site) -> Iterator[Element]:
+    for i in range(block.size):
+        operands = (site.operand(port, i) for port in range(len(block.ports)))
+        yield from _formula(site.output(i), block.formula(*operands))
 
 
 def _load(node: str) -> Resistor:
@@ -215,35 +213,6 @@ def _(block: Gain, site: Site) -> Iterator[Element]:
         node = site.output(i)
         yield _load(node)
         yield _current(node, node, site, 0, i, float(block.coefficients[i]))
-
-
-def _elementwise(kind: type[Block], formula: Callable[..., str]) -> None:
-    """Register a cell whose output i is a formula of element i of each port."""
-
-    def build(block: Block, site: Site) -> Iterator[Element]:
-        for i in range(block.size):
-            operands = (site.operand(port, i) for port in range(len(kind.ports)))
-            yield from _formula(site.output(i), formula(block, *operands))
-
-    cell.register(kind, build)
-
-
-def _held(x: str, floor: float) -> str:
-    f = number(floor)
-    return f"({x}>=0 ? max({x},{f}) : min({x},-{f}))"
-
-
-_elementwise(Multiplier, lambda block, a, b: f"{a}*{b}")
-_elementwise(Divider, lambda block, a, b: f"{a}/{_held(b, block.floor)}")
-_elementwise(Log, lambda block, x: f"ln(max({x},{number(block.floor)}))")
-_elementwise(Exp, lambda block, x: f"exp(min({x},{number(block.ceiling)}))")
-# The derivative of sqrt is infinite at 0; 1e-30 under the root moves the output by 1e-15 at most.
-_elementwise(SquareRoot, lambda block, x: f"sqrt(max({x},{number(max(block.floor, 1e-30))}))")
-_elementwise(PositivePart, lambda block, x: f"max({x},0)")
-_elementwise(Tanh, lambda block, x: f"tanh({x})")
-_elementwise(Sine, lambda block, x: f"sin({x})")
-_elementwise(Comparator, lambda block, a, b: f"0.5*(1+tanh(({a}-{b})/{number(block.width)}))")
-_elementwise(Switch, lambda block, x, control: f"{x}*min(max({control},0),1)")
 
 
 @cell.register
