@@ -180,11 +180,11 @@ def restart(
                      times=second.time, end=float(run.time[-1]), starts=again.flow.states)  # fmt: skip
     before = Ends(answers[0], np.array([run.outcome.ok or first.passed]), np.array([first.passed]))
     after = _ends(problem, answers[1], [second.outcome], judged.passed)
-    moved = abs(second.values[flow.answer][:1] - answers[0]).max(axis=1)
+    moved = flow.apart(second.values[flow.answer][:1], answers[0])
     name = str(verdicts(flow, before, after, limit=limit, tolerance=closeness, moved=moved)[0])
     gain = float((worth(flow, answers[1]) - worth(flow, answers[0]))[0])
     why = _why(name, first, judged, np.flatnonzero(lost_support(flow, answers[0], limit)[0]), flow)
-    return second, Verdict(name, float(abs(answers[1] - answers[0]).max()), gain, why)
+    return second, Verdict(name, float(flow.apart(answers[1], answers[0])[0]), gain, why)
 
 
 def _ends(problem: Any, answers: NDArray[np.float64], outcomes: Sequence[Outcome], passed: NDArray[np.bool_]) -> Ends:
@@ -327,7 +327,7 @@ def restart_classes(
         passed.extend(second.passed)
     before = _ends(problem, answers, runs.outcomes, first.passed & finite)
     after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed))
-    moved = abs(again.values[flow.answer][:, 0] - answers).max(axis=1)
+    moved = flow.apart(again.values[flow.answer][:, 0], answers)
     return verdicts(flow, before, after, limit=limit, tolerance=tolerance, moved=moved)
 
 

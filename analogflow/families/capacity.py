@@ -49,7 +49,7 @@ def _errors(channel: Channel, reference: CapacityReference, ends: Ends) -> dict[
     if channel.cost is not None and channel.cost_limit is not None:
         found["cost"] = np.maximum(full @ channel.cost - channel.cost_limit, 0.0)
     found["certified_gap_nats"] = _worth(channel, reference, z).gap
-    found["simplex"] = abs(ends.paths["z"].sum(axis=2) - 1).max(axis=1)
+    found["simplex"] = largest(ends.paths["z"].sum(axis=2) - 1)
     return found
 
 

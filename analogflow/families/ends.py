@@ -122,7 +122,8 @@ def law_errors(names: Sequence[str], exact: Any, ends: Ends, *, skipped: float) 
         values = {name: ends.paths[name][k] for name in names}
         if all(np.isfinite(value).all() for value in values.values()):
             law = law_of(Run(ends.times, values, Outcome.COMPLETED), names, skipped=skipped)
-            errors[:, k] = abs(law.mean - exact.mean).max(), abs(law.covariance - exact.covariance).max()
+            found = law.errors(exact.mean, exact.covariance)
+            errors[:, k] = found["mean"], found["covariance"]
     return {"mean": errors[0], "covariance": errors[1]}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analogflow.families.check import Held, asked
 from analogflow.families.ends import Ends, for_all, largest
-from analogflow.flows import differences
+from analogflow.flows import comparable, differences
 from analogflow.run import Run
 
 if TYPE_CHECKING:
@@ -89,11 +89,8 @@ def path_expected(problem: Any, reference: PathEnd) -> dict[str, Any]:
 
 
 def _shown(family: Family, problem: Any, values: Mapping[str, Array]) -> dict[str, Any]:
-    comparable = {kept.state: kept.comparable for kept in family.flow(problem).keeps}
-    return {
-        name: comparable.get(name, np.asarray)(np.ravel(value)).reshape(np.shape(value)).tolist()
-        for name, value in values.items()
-    }
+    keeps = family.flow(problem).keeps
+    return {name: comparable(keeps, name)(np.ravel(v)).reshape(np.shape(v)).tolist() for name, v in values.items()}
 
 
 def _full_scales(reference: Mapping[str, Array], paths: Mapping[str, Array]) -> dict[str, Array]:

@@ -38,7 +38,7 @@ def _errors(problem: RateDistortion, reference: RateDistortionReference, ends: E
         found["lagrangian_nats"] = abs(finals["phi"][:, 0] - optimum)
     found["reproduction"] = largest(finals["q"] - reference.reproduction)
     found["certified_gap_nats"] = _worth(problem, reference, finals["q"]).gap
-    found["simplex"] = abs(ends.paths["q"].sum(axis=2) - 1).max(axis=1)
+    found["simplex"] = largest(ends.paths["q"].sum(axis=2) - 1)
     return found
 
 

@@ -5,7 +5,7 @@ from analogflow.flows.capacity import capacity
 from analogflow.flows.expressions import custom, langevin
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
-from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean, differences
+from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean, comparable, differences
 from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
 
@@ -19,6 +19,7 @@ __all__ = [
     "WeightedMean",
     "attention",
     "capacity",
+    "comparable",
     "custom",
     "differences",
     "hopfield",

@@ -12,7 +12,7 @@ import numpy as np
 from analogflow.blocks import NoiseSource
 from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput
-from analogflow.flows.invariants import Invariant
+from analogflow.flows.invariants import Invariant, comparable
 from analogflow.graph import BlockGraph, trace
 from analogflow.notebook import shown
 from analogflow.run import usual
@@ -172,6 +172,11 @@ class Flow:
         """Direct evaluation of observable `name` at `states` (by name; the initial ones where not given)."""
         arguments = [np.asarray(states.get(state, value), dtype=float) for state, value in self.states.items()]
         return np.asarray(self.observables[name](*arguments, **self.constants))
+
+    def apart(self, answers: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """How far answers, shape (..., size), are from others, in all that counts, flow units; shape (...)."""
+        shown = comparable(self.keeps, self.answer)
+        return abs(shown(answers) - shown(others)).max(axis=-1)
 
     def resting_size(self, largest: float) -> float:
         """Size of what has to rest, in flow units, where `largest` is its largest value on a path."""

@@ -8,7 +8,7 @@ answer too.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from analogflow.digits import quiet
 from analogflow.graph import softmax
 
-__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean", "differences"]
+__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean", "comparable", "differences"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,6 +184,11 @@ class WeightedMean:
 Invariant = Simplex | CommonMode | Sphere | WeightedMean
 
 
+def comparable(keeps: Sequence[Invariant], name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """What of a signal, shape (..., size), counts where it is compared: what its manifold says, or all of it."""
+    return next((kept.comparable for kept in keeps if kept.state == name), np.asarray)
+
+
 def differences(
     keeps: Sequence[Invariant], signals: Mapping[str, np.ndarray], exact: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -191,9 +196,8 @@ def differences(
 
     Every error of an answer in flow units is one of these: what a manifold leaves free, circuits hold where they like.
     """
-    shown = {kept.state: kept.comparable for kept in keeps}
     return {
-        name: shown.get(name, np.asarray)(signals[name]) - shown.get(name, np.asarray)(np.ravel(value))
+        name: comparable(keeps, name)(signals[name]) - comparable(keeps, name)(np.ravel(value))
         for name, value in exact.items()
         if name in signals
     }

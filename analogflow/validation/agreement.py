@@ -167,11 +167,17 @@ def _difference(first: str, second: str, runs: dict[str, Run], circuit: Circuit)
     names = [name for name in one.values if name in other.values]
     path = 0.0
     for name in names:
-        a, b = _at(one, name, times), _at(other, name, times)
-        path = max(path, float(abs(a - b).max()) / max(1.0, float(abs(a).max())))
+        path = max(path, of_full_scale(_at(one, name, times), _at(other, name, times)))
     answer = circuit.flow.answer
-    a, b = one.final[answer], other.final[answer]
-    return Difference(first, second, path, float(abs(a - b).max()) / max(1.0, float(abs(a).max())), len(times))
+    return Difference(first, second, path, of_full_scale(one.final[answer], other.final[answer]), len(times))
+
+
+def of_full_scale(one: np.ndarray, other: np.ndarray) -> float:
+    """Largest difference of what two engines say of one circuit, over the largest magnitude of the first, 1 at least.
+
+    Signals are taken as they stand: engines hold alike even what a manifold leaves free.
+    """
+    return float(abs(one - other).max()) / max(1.0, float(abs(one).max()))
 
 
 def _at(run: Run, name: str, times: np.ndarray) -> np.ndarray:

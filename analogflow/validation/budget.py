@@ -13,6 +13,7 @@ from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
 from analogflow.circuit import Circuit
 from analogflow.compiler import require_blocks
 from analogflow.errors import BadInput
+from analogflow.flows import differences
 from analogflow.noise import Noise
 from analogflow.run import Outcome
 from analogflow.run_plan import LONGEST, SPEED_TOLERANCE
@@ -203,8 +204,8 @@ class _Bench:
     def _cost(self, shown: Mapping[str, Array], states: Mapping[str, Array]) -> Cost:
         if not len(shown[self.circuit.flow.answer]):
             return Cost(np.nan, np.nan, np.nan)
-        wrong = shown[self.circuit.flow.answer] - self.settled[self.circuit.flow.answer]
-        answer = float(np.sqrt(np.mean(wrong**2)))
+        wrong = differences(self.circuit.flow.keeps, shown, self.settled)
+        answer = _root_mean_square(wrong[self.circuit.flow.answer])
         if not self.value:
             return Cost(np.nan, np.nan, answer)
         projected = dict(states)
@@ -212,5 +213,8 @@ class _Bench:
             projected[kept.state] = np.array([kept.project(row) for row in projected[kept.state]])
         exact = self.exact.observables(self.exact.pack(projected))[self.value]
         loss = float(np.mean(abs(exact - self.settled[self.value])))
-        reading = float(np.sqrt(np.mean((shown[self.value] - self.settled[self.value]) ** 2)))
-        return Cost(loss, reading, answer)
+        return Cost(loss, _root_mean_square(wrong[self.value]), answer)
+
+
+def _root_mean_square(errors: Array) -> float:
+    return float(np.sqrt(np.mean(errors**2)))

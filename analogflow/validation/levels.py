@@ -98,11 +98,11 @@ def verification_levels(
     reference = found[-1][1]
     levels, before = [Level("exact flow", 0.0, 0.0)], exact
     for name, answer, culprit in found:
-        levels.append(Level(name, _distance(answer, exact), _distance(answer, before), culprit))
+        levels.append(Level(name, float(flow.apart(answer, exact)), float(flow.apart(answer, before)), culprit))
         before = answer
     circuit = preferred(built("opamp"))
     answer, culprit = _worst_block(circuit, end)
-    levels.append(Level("op-amp netlist", _distance(answer, exact), _distance(answer, reference), culprit))
+    levels.append(Level("op-amp netlist", float(flow.apart(answer, exact)), float(flow.apart(answer, reference)), culprit))
     if on_progress:
         on_progress(0.8)
     if carried is not None:
@@ -112,7 +112,7 @@ def verification_levels(
             return tuple(levels)
         own = _exact(carried, end)
         answer = simulate(netlist(circuit, time_constants=end)).final[carried.answer]
-        added = _distance(answer, own)
+        added = float(carried.apart(answer, own))
         levels.append(Level("translinear netlist", added, added, _worst_stage(circuit, end, answer, own)))
     return tuple(levels)
 
@@ -133,10 +133,6 @@ def _exact(flow: Flow, end: float) -> Array:
         y = solve_ivp(rate, (0.0, end), start, "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
     states = named(y)
     return np.ravel(states[flow.answer] if flow.answer in states else flow.observe(flow.answer, **states))
-
-
-def _distance(one: Array, other: Array) -> float:
-    return float(abs(one - other).max())
 
 
 def _worst_block(circuit: Circuit, end: float) -> tuple[Array, str]:
@@ -180,14 +176,14 @@ def _signs(circuit: Circuit) -> dict[str, float]:
 
 def _worst_stage(circuit: Circuit, end: float, answer: Array, exact: Array) -> str:
     """Stage of a transistor circuit whose transistors, made ideal, take most of the error away."""
-    stages = {}
+    flow, stages = circuit.flow, {}
     for group in circuit.groups:
         stages.setdefault(group.block.rstrip("0123456789"), []).append(group.block)
-    least = (_distance(answer, exact), "op-amps and resistors")
+    least = (float(flow.apart(answer, exact)), "op-amps and resistors")
     for stage, blocks in stages.items():
         changed = _idealised(circuit, set(blocks))
         if changed is not None:
-            error = _distance(simulate(netlist(changed, time_constants=end)).final[circuit.flow.answer], exact)
+            error = float(flow.apart(simulate(netlist(changed, time_constants=end)).final[flow.answer], exact))
             least = min(least, (error, f"transistors of {stage}: without their imperfections {error:.1g}"))
     return least[1]
 

@@ -13,6 +13,7 @@ from analogflow.netlister import netlist
 from analogflow.run import Outcome
 from analogflow.simulators import simulate
 from analogflow.simulators.block import follow
+from analogflow.validation.agreement import of_full_scale
 
 __all__ = ["Parity", "parity"]
 
@@ -81,8 +82,5 @@ def parity(
     if not shared:
         raise SimulationFailed(f"the path runs away at t = {end + _GRACE:.3g} τ, before there is anything to compare.")
     full_scale = {name: max(1.0, float(abs(value[:shared]).max())) for name, value in block.values.items()}
-    differences = {
-        name: float(np.max(abs(value[:shared] - spice.values[name][:shared]))) / full_scale[name]
-        for name, value in block.values.items()
-    }
+    differences = {name: of_full_scale(v[:shared], spice.values[name][:shared]) for name, v in block.values.items()}
     return Parity(differences, full_scale, shared, (spice.outcome, block.outcome))

@@ -179,7 +179,7 @@ def verdicts(
     # What comes to rest at 0 has the size that it started with.
     near = tolerance * family.sizes(flow.problem, np.maximum(abs(first), abs(np.ravel(begun))))
     with np.errstate(invalid="ignore"):
-        same = abs(second - first).max(axis=1) <= near
+        same = flow.apart(second, first) <= near
         equal = abs(gain) <= tolerance
         revived = ((first < fair) & (second > np.maximum(fair, first + tolerance))).any(axis=1)
     lost = lost_support(flow, first, limit).any(axis=1) | (after.ok & ~same & revived & (gain > tolerance**2))

@@ -142,6 +142,17 @@ def test_points_are_compared_along_the_last_axis_and_only_what_is_free_is_left_o
     np.testing.assert_allclose(moved - compared, 7.0 if kept.binding else 0.0, atol=1e-13)
 
 
+@pytest.mark.parametrize("kind", FLOWS, ids=lambda kind: kind.__name__)
+def test_two_answers_are_apart_by_what_counts_of_their_difference(kind):
+    flow, *_ = FLOWS[kind]
+    answers = np.random.default_rng(1).normal(size=(2, 5, 3))
+    tilt = np.array([3.0, 0.0, -1.0])
+    assert flow.apart(answers, answers + 7.0) == pytest.approx(
+        np.full((2, 5), 7.0 if flow.keeps[0].binding else 0.0), abs=1e-13
+    )
+    assert (flow.apart(answers, answers + tilt) > 1.0).all()
+
+
 def test_own_equations_in_the_log_domain_find_the_capacity():
     solution = af.solve(FLOWS[af.CommonMode][0], engine="block")
     z = np.array(solution.certificate.answer["z"])
