@@ -13,7 +13,7 @@ from scipy.special import xlogy
 from analogflow.errors import BadInput
 from analogflow.families.check import Held, asked
 from analogflow.families.contest import Contest
-from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest, pushed_shares
+from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
 from analogflow.families.family import Family
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
@@ -169,7 +169,6 @@ CAPACITY = Family(
     answer=_answer,
     exact=_exact,
     worth=_worth,
-    pushed=pushed_shares,
     slowest=_slowest,
     why_slow=_why_slow,
     contest=_contest,

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from analogflow.families.stationary import law_of
-from analogflow.flows import Flow
 from analogflow.run import Outcome, Run, usual
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "known_to",
     "largest",
     "law_errors",
-    "pushed_shares",
     "size_of",
     "sizes_of",
 ]
@@ -104,14 +102,6 @@ def size_of(size: float) -> float:
 def sizes_of(problem: Any, answers: Array) -> Array:
     """What differences of answers, shape (samples, k), are relative to, shape (samples,): the size of each."""
     return np.array([size_of(float(size)) for size in abs(answers).max(axis=1)])
-
-
-def pushed_shares(flow: Flow, name: str, end: Array, direction: Array, delta: float) -> Array | None:
-    """The state "u", logarithms of shares, after a share δ of the way to random ones; None for every other state."""
-    if name != "u":
-        return None
-    logs = np.log((1 - delta) * softmax(end, axis=1) + delta * softmax(direction, axis=1))
-    return logs - logs.mean(1, keepdims=True)
 
 
 def law_errors(names: Sequence[str], exact: Any, ends: Ends, *, skipped: float) -> dict[str, Array]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analogflow.families.check import Held, asked
 from analogflow.families.contest import Contest
-from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest, pushed_shares
+from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
 from analogflow.families.family import Family
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
 from analogflow.problems import RateDistortion
@@ -151,7 +151,6 @@ RATE_DISTORTION = Family(
     answer=_answer,
     exact=_exact,
     worth=_worth,
-    pushed=pushed_shares,
     slowest=lambda problem: rate_distortion_relaxation(problem).slowest,
     why_slow=_why_slow,
     contest=_contest,

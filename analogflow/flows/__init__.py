@@ -5,7 +5,16 @@ from analogflow.flows.capacity import capacity
 from analogflow.flows.expressions import custom, langevin
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
-from analogflow.flows.invariants import CommonMode, Invariant, Simplex, Sphere, WeightedMean, comparable, differences
+from analogflow.flows.invariants import (
+    CommonMode,
+    Invariant,
+    Simplex,
+    Sphere,
+    WeightedMean,
+    comparable,
+    differences,
+    pushed_freely,
+)
 from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
 
@@ -24,6 +33,7 @@ __all__ = [
     "differences",
     "hopfield",
     "langevin",
+    "pushed_freely",
     "rate_distortion",
     "transport",
 ]

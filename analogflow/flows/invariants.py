@@ -1,8 +1,8 @@
 """Manifolds a flow stays on, each with what is needed to test a circuit for it and to mend one that leaves.
 
-Each says too what of a state counts where two answers are compared (`comparable`), so that certificates and measures need
-not know which manifolds there are. A restoring term is written in the same language as a flow: NumPy operations that signals
-answer too.
+Each says too what of a state counts where two answers are compared (`comparable`), how a state is pushed along it
+(`pushed`), which elements can be above 0 (`support`), and their `bounds`: nothing else needs to know which manifolds there
+are. A restoring term is written in the same language as a flow: NumPy operations that signals answer too.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax as shares_of
 
 from analogflow.digits import quiet
 from analogflow.graph import softmax
 
-__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean", "comparable", "differences"]
+__all__ = ["CommonMode", "Invariant", "Simplex", "Sphere", "WeightedMean", "comparable", "differences", "pushed_freely"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +28,32 @@ class Simplex:
     name = "simplex"
     binding = True
     """Whether an answer off the manifold is wrong."""
+    bounds = (0.0, 1.0)
+    """Of every element on the manifold; None where there are none."""
 
     def project(self, z: np.ndarray) -> np.ndarray:
         """Nearest scaling on the manifold."""
         return z / z.sum()
+
+    def onto(self, z: np.ndarray) -> np.ndarray:
+        """A point of the manifold for any point: sizes in proportion."""
+        return self.project(abs(z))
+
+    def support(self, z: np.ndarray) -> np.ndarray:
+        """Which elements can be above 0 where one starts from z: what is 0 stays 0."""
+        return z > 0
+
+    def pushed(self, ends: np.ndarray, start: np.ndarray, direction: np.ndarray, delta: float) -> np.ndarray:
+        """Ends, shape (samples, size), moved by a share δ along the manifold, in directions that are normal numbers.
+
+        Distributions become (1 − δ)z + δr, r random ones over the support of the flow's start: the middle itself would be no
+        push for an answer that lies there.
+        """
+        whole = np.clip(ends, 0.0, None)
+        whole = whole / np.where(whole.sum(1, keepdims=True) > 0, whole.sum(1, keepdims=True), 1.0)
+        used = np.broadcast_to(self.support(start), ends.shape)  # an input that is not available stays out
+        moved = (1 - delta) * whole + delta * shares_of(np.where(used, direction, -np.inf), axis=1)
+        return moved / moved.sum(1, keepdims=True)
 
     def transverse(self, z: np.ndarray) -> np.ndarray:
         """Direction that leaves the manifold: all elements in proportion."""
@@ -66,9 +89,22 @@ class CommonMode:
     name = "common mode"
     binding = False
 
+    bounds = None
+
     def project(self, u: np.ndarray) -> np.ndarray:
         """Same point with a common mode of 0."""
         return quiet(u - softmax(u) @ u, abs(u).max(initial=0.0))
+
+    onto = project
+
+    def support(self, u: np.ndarray) -> np.ndarray:
+        """All elements, however far down."""
+        return np.ones(u.shape, dtype=bool)
+
+    def pushed(self, ends: np.ndarray, start: np.ndarray, direction: np.ndarray, delta: float) -> np.ndarray:
+        """Logarithms of the shares softmax(u), shape (samples, size), after a share δ of the way to random ones."""
+        logs = np.log((1 - delta) * shares_of(ends, axis=1) + delta * shares_of(direction, axis=1))
+        return logs - logs.mean(1, keepdims=True)
 
     def transverse(self, u: np.ndarray) -> np.ndarray:
         """The common direction."""
@@ -106,6 +142,8 @@ class Sphere:
     name = "sphere"
     binding = True
 
+    bounds = (-1.0, 1.0)
+
     def _rows(self, x: np.ndarray) -> np.ndarray:
         return x.reshape(*x.shape[:-1], -1, self.dimension)
 
@@ -113,6 +151,16 @@ class Sphere:
         """Every row divided by its length."""
         rows = self._rows(x)
         return (rows / np.sqrt((rows**2).sum(axis=-1, keepdims=True))).reshape(x.shape)
+
+    onto = project
+
+    def support(self, x: np.ndarray) -> np.ndarray:
+        """All elements."""
+        return np.ones(x.shape, dtype=bool)
+
+    def pushed(self, ends: np.ndarray, start: np.ndarray, direction: np.ndarray, delta: float) -> np.ndarray:
+        """Points, shape (samples, size), turned towards random directions by δ."""
+        return self.project(ends + delta * direction / np.sqrt(self.dimension))
 
     def transverse(self, x: np.ndarray) -> np.ndarray:
         """Direction that leaves all spheres at once: every row outwards."""
@@ -149,6 +197,8 @@ class WeightedMean:
     name = "common mode"
     binding = False
 
+    bounds = None
+
     @property
     def _shares(self) -> np.ndarray:
         weights = np.array(self.weights)
@@ -157,6 +207,16 @@ class WeightedMean:
     def project(self, x: np.ndarray) -> np.ndarray:
         """Same point with a mean of 0."""
         return x - self._shares @ x
+
+    onto = project
+
+    def support(self, x: np.ndarray) -> np.ndarray:
+        """All elements."""
+        return np.ones(x.shape, dtype=bool)
+
+    def pushed(self, ends: np.ndarray, start: np.ndarray, direction: np.ndarray, delta: float) -> np.ndarray:
+        """Moved as a state is that no manifold holds, but never by the same for all elements, which would be no push."""
+        return pushed_freely(ends, direction - (direction @ self._shares)[:, None], delta)
 
     def transverse(self, x: np.ndarray) -> np.ndarray:
         """The common direction."""
@@ -182,6 +242,11 @@ class WeightedMean:
 
 
 Invariant = Simplex | CommonMode | Sphere | WeightedMean
+
+
+def pushed_freely(ends: np.ndarray, direction: np.ndarray, delta: float) -> np.ndarray:
+    """Ends, shape (samples, size), moved by δ of the size of each element, or of 1 where that is more, up or down."""
+    return ends + delta * np.maximum(1.0, abs(ends)) * np.where(direction < 0, -1.0, 1.0)
 
 
 def comparable(keeps: Sequence[Invariant], name: str) -> Callable[[np.ndarray], np.ndarray]:

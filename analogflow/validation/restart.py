@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.check import UNDECIDED
-from analogflow.flows import Flow, Simplex, Sphere
+from analogflow.flows import Flow, pushed_freely
 from analogflow.noise import RESTARTS, standard_normal
 from analogflow.validation.judgement import worth_of
 
@@ -53,13 +52,10 @@ _DEAD = 1e-2
 def perturbed(
     flow: Flow, ends: Mapping[str, Array], *, delta: float = DELTA, seed: int = 0, samples: Sequence[int] | None = None
 ) -> dict[str, Array]:
-    r"""Starts of restarts: the ends of runs, moved along the manifold of `flow`.
+    """Starts of restarts: the ends of runs, moved along the manifold of `flow`.
 
-    A distribution z, or the softmax of a state, becomes :math:`(1 - \delta) z + \delta r`, r a random distribution over the
-    components that start above 0: the middle itself would be no push for an answer that lies there. Points on a sphere are
-    turned towards a random direction by δ: from where they rest, or from where they started if the answer is a point of a
-    path; potentials of a transport problem start anew, at random, and what it cools with where it started. Other states move
-    by δ of their size, or of 1 where that is more.
+    Each state moves as its manifold says (`pushed`), or its family, from where it rests, or from where it started if the
+    answer is a point of a path; what nothing holds, by δ of its size, or of 1 where that is more.
 
     Parameters
     ----------
@@ -89,21 +85,13 @@ def perturbed(
         direction = drawn[:, first : first + start.size]
         end = np.asarray(ends[name], dtype=float)
         own = np.broadcast_to(start.ravel(), end.shape)
-        kept = on.get(name)
+        at = end if flow.end_time is None else own
         if (own_way := family.pushed(flow, name, end, direction, delta)) is not None:
             starts[name] = own_way
-        elif isinstance(kept, Simplex):
-            whole = np.clip(end, 0.0, None)
-            whole = whole / np.where(whole.sum(1, keepdims=True) > 0, whole.sum(1, keepdims=True), 1.0)
-            used = np.broadcast_to(start.ravel() > 0, end.shape)  # an input that is not available stays out
-            starts[name] = (1 - delta) * whole + delta * softmax(np.where(used, direction, -np.inf), axis=1)
-            starts[name] /= starts[name].sum(1, keepdims=True)
-        elif isinstance(kept, Sphere):
-            # Where the answer is a point of a path, it is the path's start that is turned.
-            turned = (end if flow.end_time is None else own) + delta * direction / np.sqrt(kept.dimension)
-            starts[name] = np.stack([np.ravel(kept.project(row.reshape(start.shape))) for row in turned])
+        elif name in on:
+            starts[name] = on[name].pushed(at, start.ravel(), direction, delta)
         else:
-            starts[name] = end + delta * np.maximum(1.0, abs(end)) * np.where(direction < 0, -1.0, 1.0)
+            starts[name] = pushed_freely(at, direction, delta)
     return starts
 
 

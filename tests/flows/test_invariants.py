@@ -1,6 +1,8 @@
 """Manifolds: a flow gets one verdict whether it is written in Python or as text, whichever manifold it keeps."""
 
+import ast
 import typing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +153,51 @@ def test_two_answers_are_apart_by_what_counts_of_their_difference(kind):
         np.full((2, 5), 7.0 if flow.keeps[0].binding else 0.0), abs=1e-13
     )
     assert (flow.apart(answers, answers + tilt) > 1.0).all()
+
+
+@pytest.mark.parametrize("kind", FLOWS, ids=lambda kind: kind.__name__)
+def test_a_push_is_a_step_of_its_size_that_stays_on_what_binds(kind):
+    flow, *_ = FLOWS[kind]
+    (kept,), (start,) = flow.keeps, flow.states.values()
+    direction = np.random.default_rng(2).normal(size=(40, 3))
+    ends = np.stack([kept.onto(row) for row in np.random.default_rng(3).normal(size=(40, 3))])
+    moved = kept.pushed(ends, start, direction, 0.01)
+    assert (flow.apart(ends, moved) > 1e-5).all()
+    assert (flow.apart(ends, moved) < 0.5).all()  # of logarithms, small shares move most
+    assert len(np.unique((kept.comparable(moved) - kept.comparable(ends)).round(9), axis=0)) > 4
+    if kept.binding:
+        np.testing.assert_allclose(kept.defect(moved), 0.0, atol=1e-12)
+        low, high = kept.bounds
+        assert ((moved >= low) & (moved <= high)).all()
+
+
+def test_what_starts_at_0_is_outside_the_support_of_a_distribution_and_no_push_brings_it_in():
+    kept, start = af.Simplex("z"), np.array([0.5, 0.0, 0.5])
+    assert kept.support(start).tolist() == [True, False, True]
+    moved = kept.pushed(np.array([[1.0, 0.0, 0.0]] * 5), start, np.random.default_rng(0).normal(size=(5, 3)), 0.1)
+    assert (moved[:, 1] == 0).all()
+    assert (moved[:, 2] > 0).all()
+
+
+def told_apart(source: str) -> list[int]:
+    """Lines on which a manifold's class is asked for, by isinstance, by its type or in a case."""
+    kinds, found = {kind.__name__ for kind in FLOWS}, []
+    for node in ast.walk(ast.parse(source)):
+        asks = isinstance(node, ast.Compare) or (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass")
+        )
+        if (asks or isinstance(node, ast.MatchClass)) and kinds & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}:
+            found.append(node.lineno)
+    return found
+
+
+def test_nothing_in_the_package_tells_manifolds_apart():
+    assert told_apart("if isinstance(kept, Simplex | Sphere): pass") == [1]
+    assert told_apart("match kept:\n    case Sphere(): pass") == [2]
+    assert told_apart("ok = type(kept) is CommonMode") == [1]
+    package = Path(af.__file__).parent
+    found = {file.name: told_apart(file.read_text("utf-8")) for file in package.rglob("*.py")}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 def test_own_equations_in_the_log_domain_find_the_capacity():

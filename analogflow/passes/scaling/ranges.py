@@ -33,7 +33,7 @@ from analogflow.blocks import (
     Wire,
 )
 from analogflow.errors import BadInput
-from analogflow.flows import Flow, Simplex, Sphere
+from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.run_plan import longest_run
@@ -258,8 +258,7 @@ def ensemble_starts(graph: BlockGraph, flow: Flow, seed: int = 20) -> Array:
     for row in starts[1:]:
         states = field.unpack(row)
         for kept in flow.keeps:
-            inside = abs(states[kept.state]) if isinstance(kept, Simplex) else states[kept.state]
-            states[kept.state] = kept.project(inside)
+            states[kept.state] = kept.onto(states[kept.state])
         for label, node in graph.states.items():
             hidden = graph.integrator(node).hidden or (own.size == 1)
             positive = (field.unpack(own)[label] > 0).all() and not any(kept.state == label for kept in flow.keeps)
@@ -281,11 +280,10 @@ def intervals(graph: BlockGraph, flow: Flow) -> dict[str, Interval]:
     known: dict[str, Interval] = {}
     for kept in flow.keeps:
         node = graph.states.get(kept.state)
-        if node is not None and isinstance(kept, Simplex | Sphere):
-            size = graph.block(node).size
+        if node is not None and kept.bounds is not None:
             # A twentieth beyond the manifold: what restores it needs room to act.
-            low = np.full(size, -1.05 if isinstance(kept, Sphere) else 0.0)
-            known[node] = (low, np.full(size, 1.05))
+            low, high = (np.full(graph.block(node).size, 1.05 * bound) for bound in kept.bounds)
+            known[node] = (low, high)
     for node in graph.order():
         block, inputs = graph.block(node), graph.inputs(node)
         if isinstance(block, Integrator):
