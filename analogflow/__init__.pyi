@@ -32,6 +32,15 @@ from analogflow.hardware import map_flow as map_flow
 from analogflow.hardware.parts_list import PartsList as PartsList
 from analogflow.hardware.parts_list import parts_list as parts_list
 from analogflow.hardware.preferred import preferred as preferred
+from analogflow.judgement import Budget as Budget
+from analogflow.judgement import Certificate as Certificate
+from analogflow.judgement import Level as Level
+from analogflow.judgement import Parity as Parity
+from analogflow.judgement import certify as certify
+from analogflow.judgement import error_budget as error_budget
+from analogflow.judgement import parity as parity
+from analogflow.judgement import restart_classes as restart_classes
+from analogflow.judgement import verification_levels as verification_levels
 from analogflow.netlister import Deck as Deck
 from analogflow.netlister import netlist as netlist
 from analogflow.netlister.pyspice import subcircuit as subcircuit
@@ -55,23 +64,14 @@ from analogflow.simulators import ensemble as ensemble
 from analogflow.simulators import ensemble_chunks as ensemble_chunks
 from analogflow.simulators import simulate as simulate
 from analogflow.solution import Solution as Solution
+from analogflow.solution import Verification as Verification
 from analogflow.solution import solve as solve
+from analogflow.solution import verify as verify
 from analogflow.studies import Study as Study
 from analogflow.studies import export_study as export_study
 from analogflow.studies import open_study as open_study
 from analogflow.studies import run_study as run_study
 from analogflow.technology import part_set as part_set
 from analogflow.technology import spread as spread
-from analogflow.validation import Budget as Budget
-from analogflow.validation import Certificate as Certificate
-from analogflow.validation import Level as Level
-from analogflow.validation import Parity as Parity
-from analogflow.validation import certify as certify
-from analogflow.validation import error_budget as error_budget
-from analogflow.validation import parity as parity
-from analogflow.validation import verification_levels as verification_levels
-from analogflow.verification import Verification as Verification
-from analogflow.verification import restart_classes as restart_classes
-from analogflow.verification import verify as verify
 
 __version__: str

@@ -1,4 +1,4 @@
-"""From a problem to a certified answer in one call: flow, circuit, deck, run and certificate, all kept together."""
+"""From a problem to a certified answer in one call, all that led to it kept together; and to one that a restart confirms."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from analogflow.families.references import require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
+from analogflow.judgement.certificate import Certificate, certificate_of
+from analogflow.judgement.restart import DELTA, TOLERANCE, Verdict, restart, silence
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.run import Outcome, Run
+from analogflow.run import Run
 from analogflow.run_plan import run_plan
 from analogflow.simulators import engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology
-from analogflow.validation import Certificate, Check, certify
 
 __all__ = [
     "CircuitOptions",
     "Solution",
     "SolveOptions",
-    "allowed_error",
+    "Verification",
     "carried_form",
-    "certificate_of",
     "noise_of",
     "plain",
     "solve",
+    "verify",
     "versions",
 ]
 
@@ -57,8 +58,6 @@ class SolveOptions(CircuitOptions, total=False):
 
 SETTLING_BAND = 1e-6
 """The settling time is when all that must rest has come this near to its end for good, over its size."""
-
-_IMPERFECT_ACCURACY = 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -206,25 +205,81 @@ def solve(
     return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, noise.seed)
 
 
-def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) -> Certificate:
-    """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
-    flow = circuit.flow
-    problem = problem_of(flow)
-    certificate = certify(problem, run, tolerance=allowed_error(circuit, accuracy), accuracy=accuracy)
-    if circuit.parts is not None and circuit.scales:
-        met = run.outcome is Outcome.MET_RAIL
-        rails = Check("no amplifier meets its rail", not met, run.detail if met else "")
-        certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))
-    return certificate
+@dataclasses.dataclass(frozen=True, eq=False)
+class Verification:
+    """A solution, the run that started from its perturbed end, and what both say together.
+
+    Parameters
+    ----------
+    solution : Solution
+    run : Run, optional
+        The second run; None where there is nothing to come back to.
+    verdict : Verdict
+    """
+
+    solution: Solution
+    run: Run | None
+    verdict: Verdict
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer stands: it passes its checks, and is confirmed or one of several of the same value.
+
+        Where a restart says nothing ("not applicable"), the checks alone decide, as they do for `solve`.
+        """
+        return self.solution.passed and (self.verdict.passed or self.verdict.name == "not applicable")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The solution's object, and ``restart`` with the verdict, the distance of the two answers and the gain in value."""
+        found = dataclasses.asdict(self.verdict) | {"sentence": str(self.verdict)}
+        return {**self.solution.to_dict(), "restart": plain(found)}
+
+    def __repr__(self) -> str:
+        return f"Verification({self.verdict})"
+
+    _repr_html_ = shown("html")
 
 
-def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
-    """Largest error that checks of a run of `circuit` let pass: as given, or its own accuracy, or that of imperfect ones."""
-    if circuit.flow.averaging is not None and circuit.ideal:
-        return circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
-    if accuracy is not None:
-        return accuracy
-    return circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
+def verify(
+    problem: Any,
+    *,
+    delta: float = DELTA,
+    tolerance: float = TOLERANCE,
+    **options: Unpack[SolveOptions],
+) -> Verification:
+    """Solve `problem`, push the settled state away, run the same circuit again from there, and compare.
+
+    Parameters
+    ----------
+    problem
+        As for `solve`, as are the other options.
+    delta : float
+        Share of the way to the middle of the manifold, from 0 to 1.
+    tolerance : float
+        Distance of two answers within which they are one, over their size (a plan's mass; 1 for distributions and what is up
+        to two decades smaller); the circuit's own accuracy if that is larger.
+
+    Returns
+    -------
+    Verification
+        A flow whose answer is a law is run a second time from another start and with other noise; it is confirmed where
+        mean and covariance agree within what two right chains differ by; one verdict in 100 on a right law is refused. An
+        answer that fails its checks is never confirmed.
+
+    Raises
+    ------
+    BadInput
+        δ or an argument of `solve` is out of range.
+    """
+    solution = solve(problem, **options)
+    if why := silence(solution.flow):
+        return Verification(solution, None, Verdict("not applicable", float("nan"), float("nan"), why))
+    run, verdict = restart(
+        solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
+        time_constants=options.get("time_constants"), accuracy=options.get("accuracy"), certificate=solution.certificate,
+        on_progress=options.get("on_progress"),
+    )  # fmt: skip
+    return Verification(solution, run, verdict)
 
 
 def split_options(verb: str, options: Mapping[str, Any]) -> tuple[BuildOptions, ConditionOptions]:

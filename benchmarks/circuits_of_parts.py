@@ -21,10 +21,11 @@ from analogflow.circuit.parts import Tolerances
 from analogflow.families.files import read_problem
 from analogflow.hardware.crossbar import capacity_crossbar
 from analogflow.hardware.rounding import round_independently, round_jointly
+from analogflow.judgement.certificate import certificate_of
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run_plan import own_time
-from analogflow.solution import carried_form, certificate_of
+from analogflow.solution import carried_form
 from analogflow.technology import spread
 
 EXAMPLES = Path(__file__).parents[1] / "examples/data"

@@ -16,8 +16,8 @@ import analogflow as af
 from analogflow.families.files import read_problem
 from analogflow.flows.capacity import FORMS as CAPACITY_FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
+from analogflow.judgement.restart import PASSES
 from analogflow.studies.statistics import rate_estimate
-from analogflow.validation.restart import PASSES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT, DATA = ROOT / "docs/verify.md", ROOT / "examples/data"

@@ -17,10 +17,10 @@ from analogflow.compiler import compile, degrade
 from analogflow.errors import SimulationFailed
 from analogflow.families import FAMILIES
 from analogflow.families.files import read_problem
+from analogflow.judgement import cross_check
 from analogflow.noise import Noise
 from analogflow.simulators.block import follow
 from analogflow.simulators.ngspice.library import find_program
-from analogflow.validation import cross_check
 
 DOCUMENT = Path(__file__).parents[1] / "docs/vacask.md"
 DATA = Path(__file__).parents[1] / "examples/data"

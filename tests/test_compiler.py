@@ -9,10 +9,10 @@ import pytest
 import analogflow as af
 from analogflow.circuit import Conditions
 from analogflow.compiler import rebuilt
+from analogflow.judgement import levels
+from analogflow.judgement.restart import pushed
 from analogflow.run import Run
 from analogflow.technology import TECHNOLOGIES, spread
-from analogflow.validation import levels
-from analogflow.verification import pushed
 
 PAPER = af.Channel([[0.7, 0.3], [0.1, 0.9]])
 FLOW = af.flows.capacity(PAPER)

@@ -10,8 +10,8 @@ import pytest
 from analogflow import Hopfield, Outcome, solve
 from analogflow.cli import main
 from analogflow.errors import BadInput
+from analogflow.judgement import certify
 from analogflow.simulators import ENGINES
-from analogflow.validation import certify
 
 DATA = Path(__file__).parents[1] / "examples" / "data"
 REST, LAW = DATA / "hopfield_rest.json", DATA / "hopfield_law.json"

@@ -11,10 +11,10 @@ import pytest
 from analogflow import Noise, Outcome, Transport, compile, flows, parity, solve
 from analogflow.block_engine import integrate
 from analogflow.cli import main
+from analogflow.judgement import certify
 from analogflow.passes import nominal_orbit, stabilise
 from analogflow.reference import transport_reference
 from analogflow.simulators import ENGINES
-from analogflow.validation import certify
 
 DATA = Path(__file__).parents[1] / "examples" / "data"
 FIXED, COOLING = DATA / "transport_three.json", DATA / "transport_cooling.json"

@@ -30,12 +30,12 @@ from analogflow.families.references import expected_answer
 from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred
+from analogflow.judgement import verification_levels
 from analogflow.netlister import netlist
 from analogflow.netlister.verilog_a import write_verilog_a
 from analogflow.problems.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.solution import carried_form, noise_of, plain
 from analogflow.technology import BuildOptions
-from analogflow.validation import verification_levels
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
 

@@ -30,11 +30,10 @@ from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
 from analogflow.hardware.preferred import preferred
+from analogflow.judgement import cross_check, error_budget
+from analogflow.judgement.restart import DELTA, TOLERANCE
 from analogflow.simulators import ENGINES, SPICE, engine_for
-from analogflow.solution import noise_of, solve
-from analogflow.validation import cross_check, error_budget
-from analogflow.validation.restart import DELTA, TOLERANCE
-from analogflow.verification import verify
+from analogflow.solution import noise_of, solve, verify
 
 __all__ = ["about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 

@@ -15,9 +15,8 @@ from analogflow.report.html.content import Grid, grid_of, picture_of
 from analogflow.report.html.page import grid_html
 from analogflow.report.schematic import draw_circuit
 from analogflow.report.tables import solution_table
-from analogflow.solution import Solution
+from analogflow.solution import Solution, Verification
 from analogflow.studies import Study
-from analogflow.verification import Verification
 
 __all__ = ["shown_html", "shown_svg"]
 

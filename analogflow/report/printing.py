@@ -6,9 +6,9 @@ import json
 
 from rich.console import Console
 
+from analogflow.judgement import Budget
 from analogflow.report.tables import budget_tables, solution_table
 from analogflow.solution import Solution, plain
-from analogflow.validation import Budget
 
 __all__ = ["print_solution", "solution_json"]
 

@@ -11,8 +11,8 @@ from rich.text import Text
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
 from analogflow.families.check import FAILED, PASSED, UNCERTIFIED, UNDECIDED
+from analogflow.judgement import Agreement, Budget
 from analogflow.solution import Solution
-from analogflow.validation import Agreement, Budget
 
 __all__ = ["agreement_table", "budget_tables", "doctor_table", "history_table", "solution_table"]
 

@@ -13,10 +13,10 @@ from analogflow.comparison import Comparison, Contender, Point, Scaling, contend
 from analogflow.comparison.scaling import KINDS, ScalingPoint
 from analogflow.comparison.solvers import SOLVERS
 from analogflow.errors import BadInput
+from analogflow.judgement.judging import judge
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import hopfield_reference
 from analogflow.report import alt_text, plot_comparison
-from analogflow.validation.judgement import judge
 
 PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {

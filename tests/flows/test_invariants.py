@@ -10,7 +10,7 @@ import pytest
 import analogflow as af
 from analogflow.families import problem_of
 from analogflow.flows import Invariant, custom
-from analogflow.validation import judge
+from analogflow.judgement import judge
 
 PAPER = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 FITNESS = np.array([0.2, 1.0, 0.5])

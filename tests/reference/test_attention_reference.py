@@ -10,13 +10,13 @@ from scipy.linalg import expm
 
 from analogflow.errors import BadInput
 from analogflow.families.references import expected_answer
+from analogflow.judgement import certify
 from analogflow.problems import Attention
 from analogflow.problems.named.attention import rotating, two_phases
 from analogflow.problems.named.token_clouds import uniform_tokens
 from analogflow.reference import attention_certificate, attention_reference
 from analogflow.reference.attention import by_extrapolation, by_runge_kutta
 from analogflow.run import Outcome, Run
-from analogflow.validation import certify
 
 
 @pytest.mark.parametrize("beta", [0.5, 10.0, 100.0, math.inf])

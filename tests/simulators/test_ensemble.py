@@ -10,11 +10,11 @@ from analogflow.blocks import Imperfections
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
+from analogflow.judgement import parity
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome
 from analogflow.simulators import ensemble, ensemble_chunks, simulate
-from analogflow.validation import parity
 
 PAPER = CHANNELS[0].channel
 

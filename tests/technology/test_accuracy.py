@@ -9,7 +9,8 @@ import pytest
 import analogflow as af
 from analogflow.circuit.elements import BipolarTransistor, Resistor
 from analogflow.families.files import read_problem
-from analogflow.solution import certificate_of, solve
+from analogflow.judgement.certificate import certificate_of
+from analogflow.solution import solve
 from analogflow.technology.accuracy import junction_error, products_error, rounding_error
 
 DATA = Path(__file__).parents[2] / "examples/data"

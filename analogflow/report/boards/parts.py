@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from analogflow.hardware.parts_list import PartsList
-from analogflow.validation.levels import Level
+from analogflow.judgement.levels import Level
 
 __all__ = ["levels_table", "parts_table"]
 

@@ -9,6 +9,7 @@ from typing import Any
 from analogflow.circuit import Circuit
 from analogflow.families.files import keys_of
 from analogflow.hardware.parts_list import parts_list
+from analogflow.judgement import Budget
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.boards import parts_table
 from analogflow.report.html.content import Grid, Listing, Paragraph, Picture, Section, grid_of, picture_of, rows_of
@@ -16,7 +17,6 @@ from analogflow.report.html.page import Page
 from analogflow.report.schematic import draw_circuit
 from analogflow.report.tables import budget_tables, history_table, solution_table
 from analogflow.solution import Solution, versions
-from analogflow.validation import Budget
 
 __all__ = ["circuit_sections", "record_section", "run_page"]
 

@@ -11,6 +11,7 @@ import numpy as np
 from analogflow.compiler import compile
 from analogflow.errors import AnalogflowError
 from analogflow.families import flow_of
+from analogflow.judgement import error_budget
 from analogflow.noise import Noise
 from analogflow.report.html.content import Grid, Listing, Paragraph, Section, grid_of, picture_of
 from analogflow.report.html.page import Page
@@ -25,7 +26,6 @@ from analogflow.studies.dataset import repeating
 from analogflow.studies.experiment import experiment_text
 from analogflow.studies.store import read_manifest
 from analogflow.technology import TECHNOLOGIES, heeded
-from analogflow.validation import error_budget
 
 __all__ = ["study_page"]
 

@@ -37,7 +37,7 @@ def plot_phases(
     across, up : str
         Dimensions of numbers on the horizontal and the vertical axis; each level is a cell, so steps are not to scale.
     verdict : str
-        One of `analogflow.validation.restart.VERDICTS`.
+        One of `analogflow.judgement.restart.VERDICTS`.
     condition
         One value for each other dimension of more than one value, ``form`` among them.
 

@@ -23,17 +23,18 @@ from analogflow.families.references import require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
+from analogflow.judgement.certificate import allowed_error
+from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome, Run
 from analogflow.run_plan import ALONE, own_time, resting_speed, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, judged, simulate
-from analogflow.solution import SETTLING_BAND, allowed_error
+from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Study, study_of
 from analogflow.studies.grid import Chunk, Condition
 from analogflow.studies.sampling.rows import LATE, Rows, blank_rows, joined, rows_of, settling_times
 from analogflow.technology import heeded
-from analogflow.verification import restart, restart_classes, silence
 
 __all__ = ["compute", "paths", "prepare", "sample_alone"]
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from analogflow.families import problem_of
 from analogflow.flows import Flow
+from analogflow.judgement import judge
+from analogflow.judgement.certificate import ends_well
 from analogflow.run import Outcome
 from analogflow.solution import SETTLING_BAND
-from analogflow.validation import judge
-from analogflow.validation.ending import ends_well
 
 __all__ = ["LATE", "Rows", "blank_rows", "ended_badly", "joined", "rows_of", "settling_times"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analogflow.errors import BadInput
+from analogflow.judgement.restart import VERDICTS as SENTENCES
 from analogflow.studies.statistics.intervals import quantile_estimate
 from analogflow.studies.statistics.samples import check_share, check_variable, conditions, losses, was_run
 from analogflow.studies.statistics.yields import check_limit, yield_at
-from analogflow.validation.restart import VERDICTS as SENTENCES
 
 if TYPE_CHECKING:
     import xarray

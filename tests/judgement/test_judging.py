@@ -9,8 +9,8 @@ import pytest
 import analogflow as af
 from analogflow.families import judging_family, problem_of
 from analogflow.families.files import read_problem
+from analogflow.judgement import certify, judge, judging
 from analogflow.reference import hopfield_reference, transport_reference
-from analogflow.validation import certify, judge, judgement
 
 DATA = Path(__file__).parents[2] / "examples/data"
 FLOWS = Path(__file__).parents[2] / "examples/flows"
@@ -113,7 +113,7 @@ def test_a_rest_whose_reference_is_not_known_passes_nowhere(monkeypatch: pytest.
     solution = af.solve(problem, engine="block")
     assert solution.passed
     unknown = dataclasses.replace(hopfield_reference(problem), gap=0.1)
-    monkeypatch.setattr(judgement, "reference_for", lambda *_: unknown)
+    monkeypatch.setattr(judging, "reference_for", lambda *_: unknown)
     finals = {name: solution.run.final[name][None] for name in solution.run.values}
     assert judge(problem, finals, limit=1e-6).failed(0) == ["the reference itself is known"]
     assert [c.name for c in certify(problem, solution.run).checks if not c.passed] == ["the reference itself is known"]

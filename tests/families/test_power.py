@@ -11,8 +11,8 @@ from analogflow import Hopfield, Langevin, Outcome, Run, certify, flows, solve, 
 from analogflow.cli import main
 from analogflow.families.check import FAILED, PASSED, UNDECIDED, Check
 from analogflow.families.stationary import FALSE_ALARM, law_checks, law_of
+from analogflow.judgement.restart import _laws_agree as laws_agree
 from analogflow.reference.hopfield import hopfield_reference
-from analogflow.verification import _laws_agree as laws_agree
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)

@@ -10,9 +10,9 @@ from analogflow.blocks import Imperfections
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
+from analogflow.judgement import error_budget, predict
 from analogflow.noise import Noise
 from analogflow.simulators import ensemble
-from analogflow.validation import error_budget, predict
 
 PAPER = CHANNELS[0].channel
 SMALL = {"gain_error": 1e-3, "offset": 1e-4, "leak": 1e4, "mismatch": 1e-3, "temperature": 301.0, "noise_density": 1e-4}

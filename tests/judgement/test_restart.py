@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 import analogflow as af
-from analogflow import verification
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.flows.capacity import FORMS as CAPACITY_FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS
+from analogflow.judgement import certify
+from analogflow.judgement import restart as restarts
+from analogflow.judgement.restart import PASSES, VERDICTS, Ends, lost_support, perturbed, restart, verdicts, worth
+from analogflow.judgement.restart import _laws_agree as laws_agree
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
-from analogflow.validation import certify
-from analogflow.validation.restart import PASSES, VERDICTS, Ends, lost_support, perturbed, verdicts, worth
-from analogflow.verification import _laws_agree as laws_agree
-from analogflow.verification import restart
 
 DATA = Path(__file__).parents[2] / "examples/data"
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
@@ -233,7 +232,7 @@ def test_a_rest_comes_back_whatever_its_size(size):
 def test_a_second_end_is_judged_with_its_path(monkeypatch):
     """A restart whose way was wrong passes by its end alone: what holds all along is seen on the path only."""
     circuit = af.compile(af.flows.capacity(PAPER))
-    seen, real = [], verification.judge
+    seen, real = [], restarts.judge
 
     def judged(problem, finals, *, limit, paths=None, **rest):
         seen.append(None if paths is None else np.shape(paths["z"]))
@@ -242,14 +241,14 @@ def test_a_second_end_is_judged_with_its_path(monkeypatch):
             paths["z"][1, 3] += 0.1
         return real(problem, finals, limit=limit, paths=paths, **rest)
 
-    monkeypatch.setattr(verification, "judge", judged)
+    monkeypatch.setattr(restarts, "judge", judged)
     runs = af.ensemble(circuit, 2, time_constants=60, save=np.linspace(0, 60, 9))
     assert af.restart_classes(circuit, runs).tolist() == ["confirmed", "not settled"]
     assert seen == [(2, 9, 3), (2, 9, 3)]
 
 
 def test_restarts_are_asked_for_what_their_runs_were_asked_for(monkeypatch):
-    circuit, asked, real = af.compile(af.flows.capacity(PAPER)), [], verification.ensemble
+    circuit, asked, real = af.compile(af.flows.capacity(PAPER)), [], restarts.ensemble
     given = {"time_constants": 7.0, "noise": af.Noise(0.01, 3), "imperfections": af.Imperfections(mismatch=0.02),
              "step_accuracy": 1e-4, "only": list(circuit.graph)[:3]}  # fmt: skip
     runs = af.ensemble(circuit, [4, 9], **given)
@@ -258,7 +257,7 @@ def test_restarts_are_asked_for_what_their_runs_were_asked_for(monkeypatch):
         asked.append(options)
         return real(circuit, samples, **options)
 
-    monkeypatch.setattr(verification, "ensemble", recorded)
+    monkeypatch.setattr(restarts, "ensemble", recorded)
     af.restart_classes(circuit, runs)
     assert {name: asked[0][name] for name in given} == given
 

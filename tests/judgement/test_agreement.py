@@ -12,11 +12,11 @@ from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES
 from analogflow.families.files import read_problem
+from analogflow.judgement import cross_check
 from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.run import Outcome
 from analogflow.simulators import engines
-from analogflow.validation import cross_check
 
 DATA = Path(__file__).parents[2] / "examples/data"
 SMALL = {

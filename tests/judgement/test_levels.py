@@ -8,8 +8,8 @@ import pytest
 import analogflow as af
 from analogflow.circuit import Resistor
 from analogflow.errors import BadInput
+from analogflow.judgement.levels import _worst_block
 from analogflow.problems import Channel, Langevin, RateDistortion
-from analogflow.validation.levels import _worst_block
 
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 

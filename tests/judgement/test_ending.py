@@ -5,9 +5,9 @@ import pytest
 
 from analogflow import Channel, Flow, Transport, certify, solve
 from analogflow.cli import main
+from analogflow.judgement.certificate import time_needed
 from analogflow.problems import Equations, Hopfield, RateDistortion
 from analogflow.run import Outcome
-from analogflow.validation.ending import time_needed
 
 CASCADE = Channel([[1.0, 0.0], [0.99978388517686712, 0.00021611482313288466]])
 """13 Z-channels in a row: C is 7.9509631e-5 nat, and the slowest rate 1.37e-4 per τ."""

@@ -5,8 +5,8 @@ import pytest
 
 from analogflow import Langevin
 from analogflow.families.langevin import _heavy  # pyright: ignore[reportPrivateUsage]
+from analogflow.judgement import certify
 from analogflow.run import Outcome, Run
-from analogflow.validation import certify
 
 
 def student(power: float) -> Run:

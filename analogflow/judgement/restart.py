@@ -1,10 +1,15 @@
-"""Perturb and restart, carried out: one circuit in any engine, or thousands of samples in the block engine."""
+"""Perturb and restart: a circuit that rests at its answer comes back when it is pushed away, one in a wrong place does not.
+
+A run is repeated from its own end, moved by a share δ into the manifold that the state lives on, under the same noise and
+the same deviations. A flow that contracts forgets where it started, so the two ends meet; what differs then is not the
+noise. Two ends may meet in a wrong place: an answer stands only where both pass what one run is judged by (`judgement`).
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Unpack, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,99 +20,107 @@ from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.check import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
-from analogflow.flows import Flow
+from analogflow.flows import Flow, pushed_freely
 from analogflow.hardware.preferred import preferred
+from analogflow.judgement.certificate import Certificate, allowed_error, certificate_of, ends_well
+from analogflow.judgement.judging import Judgement, judge, worth_of
 from analogflow.netlister import netlist
-from analogflow.noise import Noise
-from analogflow.notebook import shown
+from analogflow.noise import RESTARTS, Noise, standard_normal
 from analogflow.run import Outcome, Run
 from analogflow.run_plan import run_plan
 from analogflow.simulators import ensemble, simulate
 from analogflow.simulators.ensemble import EnsembleOptions
-from analogflow.solution import Solution, SolveOptions, allowed_error, certificate_of, plain, solve
-from analogflow.validation import Certificate
-from analogflow.validation.ending import ends_well
-from analogflow.validation.judgement import Judgement, judge
-from analogflow.validation.restart import DELTA, PASSES, TOLERANCE, Ends, Verdict, lost_support, perturbed, verdicts, worth
 
-__all__ = ["Verification", "pushed", "restart", "restart_classes", "silence", "verify"]
+__all__ = [
+    "DELTA",
+    "PASSES",
+    "TOLERANCE",
+    "VERDICTS",
+    "Ends",
+    "Verdict",
+    "lost_support",
+    "perturbed",
+    "pushed",
+    "restart",
+    "restart_classes",
+    "silence",
+    "verdicts",
+    "worth",
+]
+
+Array = NDArray[np.float64]
+
+VERDICTS: dict[str, str] = {
+    "confirmed": "Pushed away, the circuit came back to the same answer, and both pass their checks.",
+    "support lost": "A component that has died out would make the answer better: it was lost.",
+    "other optimum": "Pushed away, the circuit came to another answer of the same value, and both pass their checks.",
+    "not settled": "Pushed away, the circuit went elsewhere or did not come to rest: its answer does not stand.",
+    "wrong answer": "The answer fails its own checks, wherever the circuit goes when it is pushed away.",
+    UNDECIDED: "Two chains agree, but each is too short to find an error of the size that is asked for.",
+    "not applicable": "Pushing the circuit away says nothing about this answer.",
+}
+"""What a restart may find, and the sentence that says it."""
+
+PASSES = ("confirmed", "other optimum")
+"""Verdicts with which an answer stands."""
+
+DELTA = 0.05
+"""Share of the way to the middle of the manifold: far beyond any noise that leaves an answer, near enough to come back."""
+
+TOLERANCE = 1e-3
+"""Distance of two ends, over their size, within which they are one: what is left of δ after 40 τ at a rate of 0.1 per τ."""
+
+_DEAD = 1e-2
+"""Part of its fair share below which a component has died out."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Verification:
-    """A solution, the run that started from its perturbed end, and what both say together.
+class Verdict:
+    """What a restart found.
 
     Parameters
     ----------
-    solution : Solution
-    run : Run, optional
-        The second run; None where there is nothing to come back to.
-    verdict : Verdict
+    name : str
+        One of `VERDICTS`.
+    distance : float
+        Largest difference of the two answers, flow units.
+    gain : float
+        By how much the restart's answer is better, nats; NaN where the family has no value.
+    why : str
+        What a person should know beyond the verdict: what failed, what was lost, why nothing is said; may be empty.
     """
 
-    solution: Solution
-    run: Run | None
-    verdict: Verdict
+    name: str
+    distance: float
+    gain: float
+    why: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the answer stands: it passes its checks, and is confirmed or one of several of the same value.
+        """Whether the restart shows that the first answer stands."""
+        return self.name in PASSES
 
-        Where a restart says nothing ("not applicable"), the checks alone decide, as they do for `solve`.
-        """
-        return self.solution.passed and (self.verdict.passed or self.verdict.name == "not applicable")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The solution's object, and ``restart`` with the verdict, the distance of the two answers and the gain in value."""
-        found = dataclasses.asdict(self.verdict) | {"sentence": str(self.verdict)}
-        return {**self.solution.to_dict(), "restart": plain(found)}
-
-    def __repr__(self) -> str:
-        return f"Verification({self.verdict})"
-
-    _repr_html_ = shown("html")
+    def __str__(self) -> str:
+        return f"{self.name}: {VERDICTS[self.name]}{self.why and ' ' + self.why}"
 
 
-def verify(
-    problem: Any,
-    *,
-    delta: float = DELTA,
-    tolerance: float = TOLERANCE,
-    **options: Unpack[SolveOptions],
-) -> Verification:
-    """Solve `problem`, push the settled state away, run the same circuit again from there, and compare.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ends:
+    """Ends of some runs, as restarts compare them.
 
     Parameters
     ----------
-    problem
-        As for `solve`, as are the other options.
-    delta : float
-        Share of the way to the middle of the manifold, from 0 to 1.
-    tolerance : float
-        Distance of two answers within which they are one, over their size (a plan's mass; 1 for distributions and what is up
-        to two decades smaller); the circuit's own accuracy if that is larger.
-
-    Returns
-    -------
-    Verification
-        A flow whose answer is a law is run a second time from another start and with other noise; it is confirmed where
-        mean and covariance agree within what two right chains differ by; one verdict in 100 on a right law is refused. An
-        answer that fails its checks is never confirmed.
-
-    Raises
-    ------
-    BadInput
-        δ or an argument of `solve` is out of range.
+    answers : array, shape (samples, size)
+        Flow units.
+    ok : array of bool, shape (samples,)
+        Which ended as they were asked to.
+    passed : array of bool, shape (samples,)
+        Which pass what one run is judged by.
     """
-    solution = solve(problem, **options)
-    if why := silence(solution.flow):
-        return Verification(solution, None, Verdict("not applicable", float("nan"), float("nan"), why))
-    run, verdict = restart(
-        solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
-        time_constants=options.get("time_constants"), accuracy=options.get("accuracy"), certificate=solution.certificate,
-        on_progress=options.get("on_progress"),
-    )  # fmt: skip
-    return Verification(solution, run, verdict)
+
+    answers: Array
+    ok: NDArray[np.bool_]
+    passed: NDArray[np.bool_]
 
 
 def silence(flow: Flow) -> str:
@@ -187,21 +200,21 @@ def restart(
     return second, Verdict(name, float(flow.apart(answers[1], answers[0])[0]), gain, why)
 
 
-def _ends(problem: Any, answers: NDArray[np.float64], outcomes: Sequence[Outcome], passed: NDArray[np.bool_]) -> Ends:
+def _ends(problem: Any, answers: Array, outcomes: Sequence[Outcome], passed: NDArray[np.bool_]) -> Ends:
     ok = np.array([ends_well(problem, outcome, bool(held)) for outcome, held in zip(outcomes, passed, strict=True)])
     return Ends(answers, ok, passed)
 
 
-def _finals(run: Run) -> dict[str, NDArray[np.float64]]:
+def _finals(run: Run) -> dict[str, Array]:
     return {name: value[-1:] for name, value in run.values.items()}
 
 
 def _judged(
     flow: Flow,
-    finals: Mapping[str, NDArray[np.float64]],
+    finals: Mapping[str, Array],
     limit: float,
     *,
-    starts: Mapping[str, NDArray[np.float64]] | None = None,
+    starts: Mapping[str, Array] | None = None,
     **path: Any,
 ) -> Judgement:
     """Judgement of ends; `starts`, of one sample, where the answer is a point of a path that started elsewhere."""
@@ -336,3 +349,121 @@ def _paths(flow: Flow, runs: Run) -> list[Run]:
         Run(runs.time, {name: runs.values[name][k] for name in flow.states}, outcome)
         for k, outcome in enumerate(runs.outcomes)
     ]
+
+
+def perturbed(
+    flow: Flow, ends: Mapping[str, Array], *, delta: float = DELTA, seed: int = 0, samples: Sequence[int] | None = None
+) -> dict[str, Array]:
+    """Starts of restarts: the ends of runs, moved along the manifold of `flow`.
+
+    Each state moves as its manifold says (`pushed`), or its family, from where it rests, or from where it started if the
+    answer is a point of a path; what nothing holds, by δ of its size, or of 1 where that is more.
+
+    Parameters
+    ----------
+    flow : Flow
+    ends : mapping of state to array, shape (samples, size)
+    delta : float
+        From 0 to 1, both excluded.
+    seed : int
+        Of the random directions.
+    samples : sequence of int, optional
+        Numbers of the samples, which have directions of their own; counted from 0 if not given.
+
+    Raises
+    ------
+    BadInput
+        δ is out of range.
+    """
+    if not 0 < delta < 1:
+        raise BadInput(f"delta: {delta!r} is not a share between 0 and 1.")
+    starts = {}
+    numbers = range(len(next(iter(ends.values())))) if samples is None else samples
+    sizes = np.cumsum([0, *(start.size for start in flow.states.values())])
+    drawn = standard_normal(seed, numbers, RESTARTS, int(sizes[-1]))
+    on = {kept.state: kept for kept in flow.keeps}
+    family = judging_family(problem_of(flow))
+    for (name, start), first in zip(flow.states.items(), sizes, strict=False):
+        direction = drawn[:, first : first + start.size]
+        end = np.asarray(ends[name], dtype=float)
+        own = np.broadcast_to(start.ravel(), end.shape)
+        at = end if flow.end_time is None else own
+        if (own_way := family.pushed(flow, name, end, direction, delta)) is not None:
+            starts[name] = own_way
+        elif name in on:
+            starts[name] = on[name].pushed(at, start.ravel(), direction, delta)
+        else:
+            starts[name] = pushed_freely(at, direction, delta)
+    return starts
+
+
+def worth(flow: Flow, answers: Array) -> Array:
+    """Value of answers, shape (samples,), the greater the better: I(z) or −Φ(q), nats; NaN where a family has none."""
+    found = worth_of(flow.problem, answers)
+    return np.full(len(answers), np.nan) if found is None else found.value
+
+
+def lost_support(flow: Flow, answers: Array, limit: float) -> NDArray[np.bool_]:
+    """Which components have died out, or are below 0, although more of them would raise the value by more than `limit`.
+
+    Shape (samples, size): w_i > I(z) + limit for a channel, less what costs are worth; ln Σ_x p_x K_x(y) > limit for
+    rate-distortion. Elsewhere nothing is lost.
+    """
+    lost, found = np.zeros(answers.shape, dtype=bool), worth_of(flow.problem, answers)
+    if found is None:
+        return lost
+    used: NDArray[Any] = np.ones(answers.shape[1], dtype=bool)
+    if found.of is not None and found.pressure.shape[1] < answers.shape[1]:
+        used = found.of
+    with np.errstate(invalid="ignore"):
+        lost[:, used] = (answers[:, used] < _DEAD / answers.shape[1]) & (found.pressure > limit)
+    return lost
+
+
+def verdicts(
+    flow: Flow, before: Ends, after: Ends, *, limit: float, tolerance: float = TOLERANCE, moved: Array | None = None
+) -> NDArray[np.str_]:
+    """Name of the verdict on each pair of ends.
+
+    Parameters
+    ----------
+    flow : Flow
+    before, after : Ends
+        Of runs and of their restarts.
+    limit : float
+        Largest error that the runs are let pass.
+    tolerance : float
+        Distance of two answers, over their size, within which they are one. A value is better from the square of this on,
+        since a smooth optimum is flat, and equal within this itself.
+    moved : array, shape (samples,), optional
+        How far from its end the answer was when the restart began; within the tolerance a return says nothing.
+
+    Returns
+    -------
+    array of str, shape (samples,)
+    """
+    first, second = before.answers, after.answers
+    gain = worth(flow, second) - worth(flow, first)
+    fair = _DEAD / first.shape[1]
+    family = judging_family(problem_of(flow))
+    begun = flow.states[flow.answer] if flow.answer in flow.states else flow.observe(flow.answer)
+    # What comes to rest at 0 has the size that it started with.
+    near = tolerance * family.sizes(flow.problem, np.maximum(abs(first), abs(np.ravel(begun))))
+    with np.errstate(invalid="ignore"):
+        same = flow.apart(second, first) <= near
+        equal = abs(gain) <= tolerance
+        revived = ((first < fair) & (second > np.maximum(fair, first + tolerance))).any(axis=1)
+    lost = lost_support(flow, first, limit).any(axis=1) | (after.ok & ~same & revived & (gain > tolerance**2))
+    idle = np.zeros(len(first), dtype=bool) if moved is None else ~(moved > near)
+    if groups := family.groups:
+        pairs = [(groups(flow, a), groups(flow, b)) for a, b in zip(first, second, strict=True)]
+        start = groups(flow, flow.states[flow.answer].ravel())
+        alone = tuple(range(len(start)))
+        idle = np.array([a == start or alone in (a, b) for a, b in pairs])
+        same = np.array([a == b for a, b in pairs])
+        equal = ~same
+    return np.select(
+        [~before.ok, lost, ~before.passed, idle, ~(after.ok & after.passed), same, equal],
+        ["not settled", "support lost", "wrong answer", "not applicable", "not settled", "confirmed", "other optimum"],
+        "not settled",
+    )

@@ -9,11 +9,11 @@ from analogflow.blocks.imperfections import EFFECTS
 from analogflow.compiler import compile, degrade
 from analogflow.flows import Flow, capacity
 from analogflow.graph import comparator, normalise, softmax, switch
+from analogflow.judgement import parity
 from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.run import Outcome
 from analogflow.simulators.block import follow
-from analogflow.validation import parity
 
 pytestmark = pytest.mark.ngspice
 

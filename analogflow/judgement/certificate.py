@@ -1,0 +1,218 @@
+"""What a run is worth: its answer in the problem's terms, the reference, the errors, and checks that passed or did not."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from analogflow.circuit import Circuit
+from analogflow.errors import AnalogflowError
+from analogflow.families import judging_family, problem_of
+from analogflow.families.check import FAILED, UNCERTIFIED, UNDECIDED, Check
+from analogflow.families.references import reference_for
+from analogflow.families.stationary import ACCURACY
+from analogflow.judgement.judging import judge_run
+from analogflow.run import Outcome, Run
+
+__all__ = ["Certificate", "Check", "allowed_error", "certificate_of", "certify", "ends_well", "time_needed"]
+
+
+_IMPERFECT_ACCURACY = 0.05
+"""Largest error that checks of an imperfect or noisy circuit let pass where no accuracy is asked for."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Certificate:
+    """Judgement on a run.
+
+    Parameters
+    ----------
+    answer : mapping
+        The run's answer in the problem's terms: name to number or list.
+    reference : mapping
+        The reference's answer under the same names.
+    reference_gap : float
+        Certified width of the interval that holds the true optimum.
+    errors : mapping of name to float
+        Differences from the reference, and departures from what the answer must satisfy.
+    checks : tuple of Check
+        The first says how the run ended. A state that still creeps is no fault where the other checks prove the answer.
+    time_needed : float, optional
+        Length of a run, in τ, after which an answer that still creeps would be right; None where it rests, or where that
+        can not be seen.
+    """
+
+    answer: Mapping[str, Any]
+    reference: Mapping[str, Any]
+    reference_gap: float
+    errors: Mapping[str, float]
+    checks: tuple[Check, ...]
+    time_needed: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    def __str__(self) -> str:
+        errors = ", ".join(f"{name} {value:.2g}" for name, value in self.errors.items())
+        return f"{errors}; {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """All checks in a line: those that failed, and those that could not tell, by their names."""
+        said = [
+            f"{verdict}: {', '.join(names)}"
+            for verdict in (FAILED, UNDECIDED, UNCERTIFIED)
+            if (names := [check.name for check in self.checks if check.verdict == verdict])
+        ]
+        return "; ".join(said) or "all checks passed"
+
+
+def certify(problem: Any, run: Run, *, tolerance: float = 1e-6, accuracy: float | None = None) -> Certificate:
+    """Hold the end of `run` against the exact reference of `problem`.
+
+    Parameters
+    ----------
+    problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow
+        A flow of one's own, without a problem, is held against integrations of its function.
+    run : Run
+    tolerance : float
+        Largest error a check lets pass, in nats, in probability and in coordinates.
+    accuracy : float, optional
+        Of a law: the error that its checks must be able to find, in standard deviations, or "too few samples to tell"; a
+        quarter if not given.
+
+    Raises
+    ------
+    BadInput
+        No family knows this kind of problem. Of a family without a reference nothing is certified, and the checks say so.
+    """
+    family = judging_family(problem)
+    reference = reference_for(problem, float(run.time[-1]))
+    ended = Check(family.ended, run.outcome.ok, f"{run.outcome.value} {run.detail}".strip())
+    if reference is None:
+        shown = family.flow(problem).shows
+        nothing = Check("the answer is known", False, f"the family {family.name} has no exact reference.", UNCERTIFIED)
+        return Certificate({shown: run.final[shown].tolist()}, {}, math.nan, {}, (ended, nothing))
+    if family.held_as_law is not None and family.law(problem):
+        answer, errors, others = family.held_as_law(problem, reference, run, tolerance, accuracy or ACCURACY)
+    else:
+        judged = judge_run(problem, run, limit=tolerance)
+        answer, errors = family.answer(problem, reference, run), judged.listed()
+        others = judged.checks()
+    checks = (_ending(problem, run, ended, others, tolerance), *others)
+    exact = family.exact(problem, reference)
+    return Certificate(answer, exact, reference.gap, errors, checks, time_needed(problem, run, tolerance))
+
+
+_NO_RATE = 1e-12
+"""Rate, per τ, below which a reference knows of none: several answers, or an approach like 1/t."""
+
+_FAR = 10.0
+"""How far from right an answer is taken to be, in its own size, when nothing can be seen of its slowest rate."""
+
+_MARGIN = 1.25
+"""By which a time that was read off a path is longer: the rate behind it is no better known."""
+
+
+def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) -> Certificate:
+    """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
+    flow = circuit.flow
+    problem = problem_of(flow)
+    certificate = certify(problem, run, tolerance=allowed_error(circuit, accuracy), accuracy=accuracy)
+    if circuit.parts is not None and circuit.scales:
+        met = run.outcome is Outcome.MET_RAIL
+        rails = Check("no amplifier meets its rail", not met, run.detail if met else "")
+        certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))
+    return certificate
+
+
+def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
+    """Largest error that checks of a run of `circuit` let pass: as given, or its own accuracy, or that of imperfect ones."""
+    if circuit.flow.averaging is not None and circuit.ideal:
+        return circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
+    if accuracy is not None:
+        return accuracy
+    return circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
+
+
+def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], tolerance: float) -> Check:
+    """The check on how a run ended, given all other checks on it.
+
+    A deterministic run may still creep where the other checks say by themselves how far its answer is from right, as those
+    of some families do: both is said, and the answer is judged. Elsewhere it is said how fast it creeps, and for how long
+    it would have to run.
+
+    Parameters
+    ----------
+    problem : object
+    run : Run
+    ended : Check
+        Whether the run ended as it was asked to.
+    others : sequence of Check
+    tolerance : float
+        Largest error that the checks let pass.
+    """
+    if run.creep is None or ended.passed:
+        return ended
+    if run.detail:  # it was stopped while it still had far to go, and says so
+        return ended
+    why = judging_family(problem).why_slow(problem, _slowest(problem)) if run.outcome is Outcome.ALGEBRAIC else ""
+    creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
+    if ends_well(problem, run.outcome, all(check.passed for check in others)):
+        return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {tolerance:g} as it stands.")
+    needed = time_needed(problem, run, tolerance)
+    seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
+    if needed is None and "time" in judging_family(problem).keys:
+        seen += "; if its path is the answer, give it an end time (time = …)"
+    return dataclasses.replace(ended, detail=f"{ended.detail} It {creeps}; {why}{seen}.")
+
+
+def ends_well(problem: Any, outcome: Outcome, passed: bool) -> bool:
+    """Whether an outcome is no fault of a run all of whose other checks `passed`, or failed: the rule of `_ending`."""
+    return outcome.ok or (outcome.creeps and passed and judging_family(problem).slowest is not None)
+
+
+def time_needed(problem: Any, run: Run, tolerance: float) -> float | None:
+    """Length of a run in τ, to two digits, after which what moves here would be within `tolerance` of its limit.
+
+    The rate is the slowest that the problem's reference knows, or the one that the end of the path shows; None where there
+    is neither, where the run came to rest, or where it swings without end.
+    """
+    creep, end = run.creep, float(run.time[-1])
+    if creep is None or creep.swings:
+        return None
+    aim = tolerance * creep.size
+    if creep.power:
+        return _rounded(end * max(creep.left / aim, 1.0) ** (1 / creep.power))
+    slowest = _slowest(problem)
+    if slowest > _NO_RATE:
+        # A path that has not come near its answer shows nothing of the slowest rate, nor how far it has to go.
+        return _rounded(end + math.log(_FAR / tolerance) / slowest)
+    if not creep.rate > 0 or not math.isfinite(creep.left):
+        return None
+    near = min(aim, creep.resting / creep.rate) if creep.resting else aim
+    return _rounded(end + _MARGIN * max(math.log(creep.left / near), 1.0) / creep.rate)
+
+
+def _slowest(problem: Any) -> float:
+    """Slowest rate at the answer, per τ, as far as a reference knows it; else 0."""
+    slowest = judging_family(problem).slowest
+    try:
+        rate = 0.0 if slowest is None else slowest(problem)
+    except (AnalogflowError, np.linalg.LinAlgError):
+        return 0.0
+    return rate if math.isfinite(rate) else 0.0
+
+
+def _rounded(time: float) -> float | None:
+    """The next time of two digits."""
+    if not math.isfinite(time):
+        return None
+    digit = 10.0 ** (math.floor(math.log10(time)) - 1)
+    return float(f"{math.ceil(time / digit) * digit:.2g}")
