@@ -44,6 +44,9 @@ _FAR = 1e-3
 _RANK, _MOST_STATES = 1e-12, 256
 """Relative size below which a direction moves nothing; states beyond which the matrix is not looked at."""
 
+_STRAIGHT = 0.1
+"""Share of a state's speed that is left where its linearised equations rest, up to which they say where it goes."""
+
 _UNDAMPED = 0.98
 """Share of its extent in one quarter of a run that a swing keeps in the next if it does not die down."""
 
@@ -91,6 +94,8 @@ def judged(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[
         return run
     values = np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
     creep = dataclasses.replace(creep_of(run.time, values), size=float(abs(values).max()), resting=resting)
+    if run.outcome is Outcome.NOT_SETTLED and not creep.power:
+        creep = _foreseen(circuit, run, creep, graph)
     if creep.power and (run.outcome is Outcome.NOT_SETTLED or creep.left > _SEEN * creep.size):
         return dataclasses.replace(run, outcome=Outcome.ALGEBRAIC, creep=creep)
     return dataclasses.replace(run, creep=creep) if run.outcome is Outcome.NOT_SETTLED else run
@@ -98,28 +103,64 @@ def judged(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[
 
 def _far_from_rest(circuit: Circuit, run: Run, resting: float, graph: Callable[[int], BlockGraph] | None) -> Run:
     """The run itself, or, where it moved slowly enough to be stopped and yet is far from where it goes, one that says so."""
-    flow = circuit.flow
-    if flow.size is not None or not set(flow.rests) <= set(flow.states):
-        return run  # a state behind the answer may run on for ever, as the logarithm of what dies out does
-    field = VectorField(graph(run.record["sample"]) if graph else circuit.graph)
-    if circuit.parts or circuit.scales or set(field.graph.states) != set(flow.states) or field.size > _MOST_STATES:
+    flow, field = circuit.flow, _linearised(circuit, run, graph)
+    seen = None if field is None else _tangent(field, field.pack({name: run.final[name] for name in flow.states}))
+    if field is None or seen is None:
         return run
-    state = field.pack({name: run.final[name] for name in flow.states})
-    with np.errstate(all="ignore"):
-        speeds, matrix = field(0.0, state), field.jacobian(state)
-        if not (np.isfinite(speeds).all() and np.isfinite(matrix).all()):
-            return run
-        distances = field.unpack(abs(np.asarray(np.linalg.lstsq(matrix, speeds, rcond=_RANK)[0], dtype=np.float64)))
+    distances = field.unpack(abs(seen.way))
     far = max(float(distances[name].max()) for name in flow.rests)
     size = max(float(abs(run.values[name]).max()) for name in flow.rests)
     if not far > _FAR * size:
         return run
     detail = (
-        f"It moves by {float(abs(speeds).max()):.2g} per τ only and is still about {far:.2g} from where it goes: "
+        f"It moves by {seen.speed:.2g} per τ only and is still about {far:.2g} from where it goes: "
         "the flow's rates are small beside 1/τ; write them for a larger unit of time."
     )
-    creep = Creep(float(abs(speeds).max()), far, size=size, resting=resting)
+    creep = Creep(seen.speed, far, size=size, resting=resting)
     return dataclasses.replace(run, outcome=Outcome.NOT_SETTLED, detail=detail, creep=creep)
+
+
+def _foreseen(circuit: Circuit, run: Run, creep: Creep, graph: Callable[[int], BlockGraph] | None) -> Creep:
+    """How it creeps, where the path does not show its end but the equations do: they rest where their tangent does."""
+    field = None if creep.swings or np.isfinite(creep.left) else _linearised(circuit, run, graph)
+    if field is None:
+        return creep
+    state = field.pack({name: run.final[name] for name in circuit.flow.states})
+    here = _tangent(field, state)
+    there = None if here is None else _tangent(field, state + here.way)
+    if here is None or there is None or not there.speed < _STRAIGHT * here.speed or not there.rate > 0:
+        return creep
+    distances = field.unpack(abs(here.way))
+    return dataclasses.replace(creep, left=max(float(distances[name].max()) for name in circuit.flow.rests), rate=there.rate)
+
+
+def _linearised(circuit: Circuit, run: Run, graph: Callable[[int], BlockGraph] | None) -> VectorField | None:
+    """The equations of a run whose answer is states and whose states are few; None of others."""
+    flow = circuit.flow
+    if flow.size is not None or not set(flow.rests) <= set(flow.states):
+        return None  # a state behind the answer may run on for ever, as the logarithm of what dies out does
+    field = VectorField(graph(run.record["sample"]) if graph else circuit.graph)
+    strange = circuit.parts or circuit.scales or set(field.graph.states) != set(flow.states)
+    return None if strange or field.size > _MOST_STATES else field
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tangent:
+    """Equations linearised at a state: their largest speed, the way to where they rest, and their slowest rate of return."""
+
+    speed: float
+    way: Array
+    rate: float
+
+
+def _tangent(field: VectorField, state: Array) -> _Tangent | None:
+    """None where a number is not finite."""
+    with np.errstate(all="ignore"):
+        speeds, matrix = field(0.0, state), field.jacobian(state)
+        if not (np.isfinite(speeds).all() and np.isfinite(matrix).all()):
+            return None
+        way = -np.asarray(np.linalg.lstsq(matrix, speeds, rcond=_RANK)[0], dtype=np.float64)
+        return _Tangent(float(abs(speeds).max()), way, max(0.0, -float(np.linalg.eigvals(matrix).real.max())))
 
 
 def _moved_later(circuit: Circuit, run: Run) -> Run:

@@ -36,6 +36,19 @@ def test_an_exponential_says_its_rate_and_what_is_left(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_path_does_not_show_its_linear_equations_foresee(engine):
+    """In 200 τ x' = -1e-5 (x - 2) goes a five hundredth of its way, along what looks like a straight line."""
+    run = run_of(lambda x: -1e-5 * (x - 2.0), engine, time_constants=200.0)
+    assert run.outcome is Outcome.NOT_SETTLED
+    assert run.creep.rate == pytest.approx(1e-5, rel=1e-9)
+    assert run.creep.left == pytest.approx(abs(run.final["x"] - 2.0).max(), rel=1e-6)
+
+
+def test_equations_that_bend_on_the_way_foresee_nothing():
+    assert run_of(lambda x: 1e-5 * (x - x * x) * (1.0 - 0.9 * x), "block", time_constants=200.0).creep.left == np.inf
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_of_a_drift_no_end_is_seen(engine):
     creep = run_of(lambda x: 0.0 * x + 1e-3, engine).creep
     assert (creep.rate, creep.power, creep.left) == (0.0, 0.0, np.inf)
