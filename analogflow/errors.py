@@ -47,7 +47,9 @@ class BadInput(AnalogflowError, ValueError):
 
 
 class Untraceable(BadInput):
-    """A flow's function did something a block graph can not express; the text names file and line."""
+    """A flow's function did something a block graph can not express; the text names its line, `reason` what it did."""
+
+    reason = ""
 
 
 class UnstableManifold(AnalogflowError):

@@ -139,4 +139,6 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
 def refuse(reason: str) -> NoReturn:
     """Raise `Untraceable` for the line of the user's function that is now executing."""
     line = calling_line()
-    raise Untraceable(f"{line.place}: `{line.text}` can not become a circuit: {reason}.")
+    fault = Untraceable(f"{line.place}: `{line.text}` can not become a circuit: {reason}.")
+    fault.reason = reason
+    raise fault

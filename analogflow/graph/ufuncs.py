@@ -108,9 +108,11 @@ def _divide(builder: GraphBuilder, a: Any, b: Any) -> Signal:
 
 def _power(builder: GraphBuilder, base: Any, exponent: Any) -> Signal:
     power = math.nan if isinstance(exponent, Signal) or np.ndim(exponent) else float(real_array(exponent, "an exponent"))
-    if power != 0.5 and not (power.is_integer() and 1 <= abs(power) <= _LARGEST_POWER):
+    if power == 0:
+        return builder.constant(np.ones(np.shape(base)))
+    if power != 0.5 and not (power.is_integer() and abs(power) <= _LARGEST_POWER):
         refuse(
-            f"only the powers 1/2, 1 to {_LARGEST_POWER} and −1 to −{_LARGEST_POWER} (whole ones) have blocks; "
+            f"only the powers 1/2 and −{_LARGEST_POWER} to {_LARGEST_POWER} (whole ones) have blocks; "
             "write others with np.exp and np.log"
         )
     if power == 0.5:

@@ -121,7 +121,7 @@ class Channel:
     @property
     def summary(self) -> str:
         """Size and names for a person, and what could be taken wrongly."""
-        parts = [f"{self.inputs} inputs × {self.outputs} outputs"]
+        parts = [" × ".join(f"{n} {kind}{'s' * (n != 1)}" for n, kind in ((self.inputs, "input"), (self.outputs, "output")))]
         for kind, names in (("inputs", self.input_names), ("outputs", self.output_names)):
             if names:
                 parts.append(f"{kind} {', '.join(names[:_SHOWN])}" + (", …" if len(names) > _SHOWN else ""))

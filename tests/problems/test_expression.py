@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analogflow import compile
 from analogflow.errors import BadInput
+from analogflow.families import flow_of
+from analogflow.problems import Equations
 from analogflow.problems.equations.expression import FUNCTIONS, read_expression
 
 VALUES = {"x": np.array([0.3, 0.7, 1.1]), "y": 0.4, "A": np.arange(9.0).reshape(3, 3) / 7}
@@ -86,6 +89,14 @@ def test_names_are_those_of_quantities():
 def test_shapes_that_do_not_fit_are_said(text):
     with pytest.raises(BadInput, match=r"the rate of x, .*: this can not be computed"):
         read_expression(text, VALUES, where="the rate of x").evaluate(VALUES)
+
+
+def test_what_has_no_block_is_said_of_the_text_and_not_of_the_code_that_reads_it():
+    with pytest.raises(
+        BadInput, match=r"equations.x, '-x \+ x\*\*1.5' can not become a circuit: only the powers .*"
+    ) as raised:
+        compile(flow_of(Equations({"x": 0.5}, {"x": "-x + x**1.5"})))
+    assert ".py" not in str(raised.value)
 
 
 def read_or_say(text):

@@ -118,6 +118,7 @@ def test_a_matrix_that_is_stochastic_both_ways_says_how_it_was_read():
     circulant = [[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]]
     assert Channel(circulant).summary == "3 inputs × 3 outputs; the columns sum to 1, too: rows were taken as inputs"
     assert Channel([[0.9, 0.1], [0.1, 0.9]]).summary == "2 inputs × 2 outputs"
+    assert Channel([[1.0], [1.0]]).summary == "2 inputs × 1 output"
 
 
 def test_names_follow_their_rows_and_columns():

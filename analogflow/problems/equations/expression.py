@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import softmax
 
 from analogflow.checks import is_finite, is_number, proposal
-from analogflow.errors import BadInput
+from analogflow.errors import BadInput, Untraceable
 
 __all__ = ["FUNCTIONS", "NAME", "Expression", "read_expression"]
 
@@ -97,6 +97,8 @@ class Expression:
         meaning = {name: function for name, (_, function) in FUNCTIONS.items()} | dict(functions or {})
         try:
             return _value(self.tree, values, meaning)
+        except Untraceable as fault:
+            raise BadInput(f"{self.where}, {self.text!r} can not become a circuit: {fault.reason}.") from fault
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, ZeroDivisionError) as fault:
             raise BadInput(f"{self.where}, {self.text!r}: this can not be computed ({fault}).") from fault
 
