@@ -13,6 +13,6 @@ def shown(language: str) -> Callable[[Any], str | None]:
     """Method that draws an object in "html" or "svg"; a class names it ``_repr_html_`` or ``_repr_svg_``."""
 
     def draw(thing: Any) -> str | None:
-        return getattr(importlib.import_module("analogflow.report.notebook"), f"shown_{language}")(thing)
+        return getattr(importlib.import_module("analogflow.report.pages"), f"shown_{language}")(thing)
 
     return draw

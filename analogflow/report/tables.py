@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
 from analogflow.families.check import FAILED, PASSED, UNCERTIFIED, UNDECIDED
+from analogflow.hardware import Board, BoardFit
+from analogflow.hardware.parts_list import PartsList
 from analogflow.judgement import Agreement, Budget
-from analogflow.solution import Solution
+from analogflow.judgement.levels import Level
+from analogflow.report.studies.scales import held
+from analogflow.solution import Solution, plain
+from analogflow.studies.statistics import VERDICTS, conditions, summarise
 
-__all__ = ["agreement_table", "budget_tables", "doctor_table", "history_table", "solution_table"]
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = [
+    "agreement_table",
+    "board_table",
+    "budget_tables",
+    "doctor_table",
+    "history_table",
+    "levels_table",
+    "mapping_table",
+    "parts_table",
+    "print_solution",
+    "print_study",
+    "solution_json",
+    "solution_table",
+    "study_table",
+]
 
 
 def solution_table(solution: Solution) -> Table:
@@ -149,3 +176,190 @@ def doctor_table(findings: Sequence[Finding], title: str = "") -> Table:
         colour = "green" if finding.found else "bold red" if finding.needed else "yellow"
         table.add_row(finding.name, Text(finding.detail, colour), "" if finding.found else finding.remedy)
     return table
+
+
+def print_solution(solution: Solution, budget: Budget | None) -> None:
+    """Print the table of a solution, and those of its error budget if there is one."""
+    console = Console()
+    console.print(solution_table(solution))
+    if budget is None:
+        return
+    for table in budget_tables(budget):
+        console.print(table)
+    console.print(
+        f"loss: of {budget.value or 'the value'}, the state read by an ideal instrument; reading: error of what the circuit "
+        f"shows; bits: effective bits of {budget.answer}.",
+        highlight=False,
+    )
+
+
+def solution_json(solution: Solution, budget: Budget | None) -> str:
+    """One JSON object on one line; the budget under its own key."""
+    extra = {} if budget is None else {"budget": plain(budget.to_dict())}
+    return json.dumps({**solution.to_dict(), **extra}, allow_nan=False)
+
+
+def mapping_table(mapping: BoardFit) -> Table:
+    """What the flow needs and the board has, whether it fits, and if not what would."""
+    verdict = Text("fits", "green") if mapping.fits else Text("does not fit", "bold red")
+    table = Table(title=f"{mapping.board.title}", caption=mapping.note or None)
+    for column in ("unit", "needed", "there"):
+        table.add_column(column, justify="left" if column == "unit" else "right", overflow="fold")
+    for unit in dict.fromkeys((*mapping.has, *mapping.needs)):
+        needed, there = mapping.needs.get(unit, 0), mapping.has.get(unit, 0)
+        table.add_row(unit.replace("_", " "), Text(str(needed), "bold red" if needed > there else ""), str(there))
+    table.add_section()
+    table.add_row("verdict", verdict, "")
+    for sentence in mapping.binding:
+        table.add_row("binds", sentence, "")
+    for sentence in mapping.suggestions:
+        table.add_row("would fit", sentence, "")
+    if mapping.seconds_per_time_constant is not None:
+        table.add_row("τ on the machine", f"{mapping.seconds_per_time_constant:.3g} s", "")
+    for name, error in mapping.errors.items():
+        found = mapping.followed[name]
+        shown = f"{error:.1e}, {100 * found.relative:.2g}% of a peak" if np.isfinite(error) else "left the machine"
+        table.add_row(f"distance from the flow until {found.until:.3g} τ, {name} coefficients", shown, "")
+    return table
+
+
+def board_table(board: Board) -> Table:
+    """Every number of a board and where it comes from."""
+    table = Table(title=board.title)
+    for column in ("what", "number", "source", "verified"):
+        table.add_column(column, justify="right" if column == "number" else "left", overflow="fold")
+    for name, figure in board.figures().items():
+        verified = Text("yes", "green") if figure.verified else Text("no", "yellow")
+        table.add_row(name.replace("_", " "), f"{figure.value:g}", figure.source, verified)
+    return table
+
+
+def parts_table(parts: PartsList, *, title: str = "parts") -> Table:
+    """Parts with value, count, tolerance and supply current."""
+    table = Table(title=title, caption=f"static power of amplifiers and multipliers: {parts.power:.3g} W")
+    for column in ("part", "value", "count", "tolerance (σ)", "supply current"):
+        table.add_column(column, justify="right" if column in ("value", "count") else "left")
+    for entry in parts.entries:
+        current = f"{1e3 * entry.current:.3g} mA" if entry.current else ""
+        table.add_row(entry.part, entry.value, str(entry.count), entry.tolerance, current)
+    return table
+
+
+def levels_table(levels: Sequence[Level], *, answer: str) -> Table:
+    """Error of every level, what the step to it added, and the block that adds most."""
+    table = Table(title=f"from the equations to the parts: errors of {answer}")
+    for column in ("level", "error", "added", "by"):
+        table.add_column(column, justify="right" if column in ("error", "added") else "left", overflow="fold")
+    for level in levels:
+        added = "" if level.name == "exact flow" else f"{level.added:.1e}"
+        table.add_row(level.name, f"{level.error:.1e}", added, level.culprit)
+    return table
+
+
+_WIDEST = 1000
+
+
+def study_table(
+    dataset: xarray.Dataset,
+    *,
+    limit: float | None = None,
+    variable: str = "error",
+    confidence: float = 0.95,
+    intervals: bool = True,
+) -> Table:
+    """One line for each condition: samples, failures, median and 95% quantile of the error, yield and verdicts.
+
+    Parameters
+    ----------
+    limit : float, optional
+        Largest acceptable error, in its unit; without it there is no yield.
+    variable : str
+        ``error`` or another variable of numbers from 0.
+    confidence : float
+        Of each interval, in brackets.
+    intervals : bool
+        If false, these are left out.
+
+    Raises
+    ------
+    BadInput
+        There is no such variable, nothing was run, or an argument is out of its range.
+    """
+    summary = summarise(dataset, limit=limit, quantiles=(0.5, 0.95), variable=variable, confidence=confidence)
+    names = conditions(dataset)
+    varied = [name for name in names if dataset.sizes[name] > 1]
+    unit = str(dataset[variable].attrs.get("units", ""))
+    shown = variable.replace("_", " ")
+    notes = [f"in brackets: {confidence:.0%} intervals"] if intervals else []
+    notes.append("failed samples count as infinite errors")
+    if unit:
+        notes.append(f"{shown} in {unit}")
+    verdicts = [name for name in VERDICTS if "verdicts" in summary and (summary["verdicts"].sel(verdict=name) > 0).any()]
+    if verdicts:
+        notes.append(f"verdicts: {' / '.join(verdicts)}")
+    fixed = held(dataset, varied, {})
+    table = Table(
+        title=f"study: {fixed}" if fixed else "study", caption="; ".join(notes), box=box.SIMPLE_HEAD, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    for name in varied:
+        width = max(len(name), *(len(_level(value)) for value in dataset[name].values))
+        justify = "right" if dataset[name].dtype.kind in "iuf" else "left"
+        table.add_column(name, no_wrap=True, min_width=width, justify=justify)
+    for name in ("n", "failed", f"median {shown}", "95%", *([] if limit is None else [f"yield % at {limit:g}"])):
+        table.add_column(name, justify="right", no_wrap=True)
+    if verdicts:
+        table.add_column("verdicts", justify="right", no_wrap=True)
+    before: list[str] = [""] * len(varied)
+    for place in np.ndindex(tuple(dataset.sizes[name] for name in names)):
+        row = summary.isel(dict(zip(names, place, strict=True)))
+        levels = [_level(dataset[name].values[k]) for name, k in zip(names, place, strict=True) if name in varied]
+        first = next((k for k, (new, old) in enumerate(zip(levels, before, strict=True)) if new != old), 0)
+        said, before = ["" if k < first else level for k, level in enumerate(levels)], levels
+        count, failed = int(row["samples"]), int(row["failed"])
+        if count == 0:
+            table.add_row(*said, "0", "", Text("not run", "yellow"))
+            continue
+        cells: list[str | Text] = [str(count), Text(str(failed), "bold red") if failed else ""]
+        cells.append(_quantile(row, 0.5, intervals=intervals))
+        cells.append(_number(float(row["value"].sel(quantile=0.95))))
+        if limit is not None:
+            value, low, high = (100 * float(row[f"yield{end}"]) for end in ("", "_low", "_high"))
+            cells.append(f"{value:.0f} [{low:.0f}, {high:.0f}]" if intervals else f"{value:.0f}")
+        if verdicts:
+            cells.append("/".join(str(int(row["verdicts"].sel(verdict=name))) for name in verdicts))
+        table.add_row(*said, *cells)
+    return table
+
+
+def print_study(
+    dataset: xarray.Dataset, *, limit: float | None = None, variable: str = "error", confidence: float = 0.95
+) -> None:
+    """Print the table of a study; parameters and exceptions are those of `study_table`.
+
+    A terminal that is too narrow shows no intervals; a file gets lines as long as they have to be.
+    """
+    console = Console()
+    table = study_table(dataset, limit=limit, variable=variable, confidence=confidence)
+    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    if needed > console.width and console.is_terminal:
+        table = study_table(dataset, limit=limit, variable=variable, confidence=confidence, intervals=False)
+    elif needed > console.width:
+        console = Console(width=needed)
+    console.print(table)
+
+
+def _quantile(row: xarray.Dataset, quantile: float, *, intervals: bool) -> str:
+    value, low, high = (float(row[f"value{end}"].sel(quantile=quantile)) for end in ("", "_low", "_high"))
+    # Where nothing failed, an end without bound says that the samples are too few for an interval.
+    unbounded = "failed" if int(row["failed"]) else "∞"
+    ends = ", ".join(_number(end, unbounded) for end in (low, high))
+    return f"{_number(value)} [{ends}]" if intervals else _number(value)
+
+
+def _number(value: float, unbounded: str = "failed") -> str:
+    return unbounded if np.isinf(value) else f"{value:.2g}"
+
+
+def _level(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)

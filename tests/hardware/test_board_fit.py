@@ -20,7 +20,7 @@ from analogflow.hardware.machine import final
 from analogflow.hardware.scaling import scale
 from analogflow.problems import Channel, Langevin
 from analogflow.problems.named.attention import two_phases
-from analogflow.report.boards import mapping_table
+from analogflow.report.tables import mapping_table
 
 FITS = {
     "lucidac": {"hopfield", "oja", "lotka-volterra", "lorenz", "van der pol", "decay", "tanh"},

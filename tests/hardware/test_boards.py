@@ -6,7 +6,7 @@ from rich.console import Console
 from analogflow.errors import BadInput
 from analogflow.hardware import BOARDS, load_board
 from analogflow.hardware.boards import KINDS
-from analogflow.report.boards import board_table
+from analogflow.report.tables import board_table
 
 OWN = """
 title = "two LUCIDACs' worth of nothing"

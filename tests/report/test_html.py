@@ -13,8 +13,7 @@ import analogflow as af
 from analogflow import report
 from analogflow.cli import main
 from analogflow.errors import BadInput
-from analogflow.report.html.content import Grid, Listing, Paragraph, Section
-from analogflow.report.html.page import Page
+from analogflow.report.html import Grid, Listing, Page, Paragraph, Section
 from analogflow.studies import run_study
 
 PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])

@@ -17,8 +17,8 @@ from analogflow.families.files import read_problem
 from analogflow.hardware.parts_list import parts_list
 from analogflow.noise import Noise
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
+from analogflow.report import schematic
 from analogflow.report.figure import style
-from analogflow.report.schematic import sheet
 from analogflow.report.schematic.stages import Amplifier, Array, stages_of
 
 DATA = Path(__file__).parents[2] / "examples"
@@ -221,7 +221,7 @@ def test_stages_are_what_an_engineer_would_call_them():
 def test_a_large_circuit_is_drawn_in_part_and_says_so(monkeypatch):
     circuit = compiled("opamp", "transport", None)
     every = [stage for _, stages in stages_of(circuit) for stage in stages]
-    monkeypatch.setattr(sheet, "MOST", len(every) - 1)
+    monkeypatch.setattr(schematic, "MOST", len(every) - 1)
     figure, drawing = figure_and_drawing(circuit)
     assert differences(drawing, listed(circuit), whole=False) == []
     assert objections(drawing) == []
@@ -229,7 +229,7 @@ def test_a_large_circuit_is_drawn_in_part_and_says_so(monkeypatch):
     assert f"{len(drawing.components)} of {len(circuit.elements)} parts" in figure.axes[0].get_title(loc="left")
     notes = [text.get_text().partition("drawn once for ")[2] for text in figure.axes[0].texts if text.get_gid() is None]
     counts = [int(n) for note in notes if note for n in note.removesuffix(" alike").split(", ")]
-    alone = sum(len(stages) for _, note, stages in sheet._kept(circuit)[0] if not note)
+    alone = sum(len(stages) for _, note, stages in schematic._kept(circuit)[0] if not note)
     assert sum(counts) + alone == len(every)
 
 
