@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
-from analogflow.circuit import Circuit, NoiseVoltage
+from analogflow.circuit import (
+    Behavioural,
+    BipolarTransistor,
+    Capacitor,
+    Circuit,
+    CurrentSource,
+    Diode,
+    Element,
+    Instance,
+    Macro,
+    Model,
+    NoiseVoltage,
+    Reading,
+    Resistor,
+    StepVoltage,
+    Switch,
+    Transconductance,
+    VoltageSource,
+)
 from analogflow.circuit.build import celsius_of
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
-from analogflow.names import comment, identifier, number
-from analogflow.netlister.averages import average_lines, labelled
-from analogflow.netlister.cards import card, macro_cards, model_card, vector_text
-from analogflow.netlister.deck import Deck
-from analogflow.netlister.noise_table import noise_table
+from analogflow.names import FINE, comment, identifier, number
+from analogflow.netlister.deck import Deck, noise_table
 from analogflow.noise import Noise
 from analogflow.run_plan import LARGEST_STEP, run_plan
 
-__all__ = ["netlist"]
+__all__ = ["EDGE", "current_of", "netlist", "node_text", "vector_text"]
 
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
@@ -29,6 +45,11 @@ START = 9
 _OPTIONS = ".options method=trap reltol=1e-6 vntol={0!r} abstol={0!r} chgtol={1!r} itl4=100"
 """Of ideal elements, whose voltages and currents are as small as the flow's states."""
 
+_FORMULA = re.compile(r"(?:[a-z0-9_ .+\-*/(),<>=?:]|\(\{[a-z][a-z0-9_]*\}\))*")
+_CURRENT = re.compile(r"i\(([a-z0-9_]+)\)")
+
+EDGE = 1e-8
+"""Seconds that a step takes: short beside any part's response."""
 
 _PLAIN = re.compile(r"[vi]\([a-z0-9_]+\)")
 
@@ -80,11 +101,11 @@ def netlist(
     step = min(longest if largest_step is None else largest_step, longest if circuit.step else np.inf, time_constants)
     step *= circuit.time_constant
     saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
-    body: list[str] = [model_card(model) for model in circuit.models]
-    body += [line for macro in circuit.macros for line in macro_cards(macro)]
+    body: list[str] = [_model_card(model) for model in circuit.models]
+    body += [line for macro in circuit.macros for line in _macro_cards(macro)]
     for group in circuit.groups:
         body.append(f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}")
-        body += [card(element) for element in group.elements if not isinstance(element, NoiseVoltage)]
+        body += [_card(element) for element in group.elements if not isinstance(element, NoiseVoltage)]
     body += playing
     started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
@@ -155,8 +176,129 @@ def _script(circuit: Circuit, end: float) -> list[str]:
         "end",
     ]
     for name in names:
-        for label, signal in labelled("answer_", name, circuit):
+        for label, signal in _labelled("answer_", name, circuit):
             plain = signal if _PLAIN.fullmatch(signal) else "signal"
             lines += [f"let signal = {signal}"] if plain == "signal" else []
             lines += [f"let {label} = {plain}[last_point]", f"print {label}"]
-    return [*lines, *average_lines(circuit, end), "quit", ".endc"]
+    return [*lines, *_average_lines(circuit, end), "quit", ".endc"]
+
+
+@functools.cache
+def node_text(node: str) -> str:
+    """Text that names a node; 0 is ground."""
+    return node if node == "0" else identifier(node)
+
+
+def vector_text(vector: str) -> str:
+    """Text that names a raw vector in ``.save`` and in formulas: ``v(node)``, or ``i(source)`` as it is."""
+    source = current_of(vector)
+    return f"v({node_text(vector)})" if source is None else f"i({source})"
+
+
+def current_of(vector: str) -> str | None:
+    """Name of the source whose current a raw vector is; None for the voltage of a node."""
+    current = _CURRENT.fullmatch(vector)
+    return identifier(current[1]) if current else None
+
+
+def _card(element: Element) -> str:
+    """Line of one element."""
+    head = f"{element.letter}{node_text(element.name)} {' '.join(map(node_text, element.nodes))}"
+    match element:
+        case Transconductance():
+            return f"{head} {node_text(element.control)} 0 {number(element.gain)}"
+        case Resistor():
+            return f"{head} {number(element.resistance)}"
+        case Behavioural():
+            if not _FORMULA.fullmatch(element.expression):
+                raise BadInput(f"the formula {element.expression!r} has a character that may not stand in a netlist.")
+            return f"{head} i={element.expression}"
+        case Capacitor():
+            return f"{head} {number(element.capacitance)} ic={number(element.initial)}"
+        case CurrentSource():
+            return f"{head} {number(element.current)}"
+        case VoltageSource():
+            return f"{head} {number(element.voltage)}"
+        case StepVoltage():
+            points = ((0.0, element.before), (element.time, element.before), (element.time + EDGE, element.after))
+            return f"{head} pwl({' '.join(f'{number(time, FINE)} {number(volts)}' for time, volts in points)})"
+        case BipolarTransistor():
+            return f"{head} {identifier(element.model)} area={number(element.area)}"
+        case Diode():
+            return f"{head} {identifier(element.model)}"
+        case Switch():
+            return f"{head} {node_text(element.control)} 0 {identifier(element.model)}"
+        case Instance():
+            given = "".join(f" {identifier(name)}={number(value)}" for name, value in element.parameters)
+            return f"{head} {identifier(element.macro)}{given}"
+    raise BadInput(f"element {element.name!r} is of a kind the SPICE netlister does not know.")
+
+
+def _model_card(model: Model) -> str:
+    """Line of a device model."""
+    values = " ".join(f"{_parameter(name)}={number(value)}" for name, value in model.parameters)
+    return f".model {identifier(model.name)} {identifier(model.kind)}({values})"
+
+
+def _parameter(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9]{0,15}", name):
+        raise BadInput(f"{name!r} is no name of a model parameter; take lower-case letters and digits.")
+    return name
+
+
+def _macro_cards(macro: Macro) -> Iterator[str]:
+    """Lines of a subcircuit."""
+    if macro.note:
+        yield f"* {comment(macro.note)}"
+    defaults = "".join(f" {identifier(name)}={number(value)}" for name, value in macro.parameters)
+    head = f".subckt {identifier(macro.name)} {' '.join(map(node_text, macro.ports))}"
+    yield f"{head} params:{defaults}" if defaults else head
+    yield from map(_card, macro.elements)
+    yield ".ends"
+
+
+def _average_lines(circuit: Circuit, end: float) -> Iterator[str]:
+    """Lines of a control section, after the run; of the covariance those of one triangle, in V².
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Its flow says how long the start is forgotten; a tenth of the run at most.
+    end : float
+        Seconds.
+    """
+    averaging = circuit.flow.averaging
+    if averaging is None:
+        return
+    window = f"from={number(min(averaging.skipped * circuit.time_constant, 0.1 * end))} to={number(end)}"
+    nodes = [pair for name in circuit.flow.states for pair in _labelled("", name, circuit)]
+    for label, signal in nodes:
+        if "*" in signal:
+            yield f"let signal = {signal}"
+        yield f"meas tran {identifier(f'mean_{label}')} avg {'signal' if '*' in signal else signal} {window}"
+    for i, (first, one) in enumerate(nodes):
+        for second, other in nodes[i:]:
+            covariance = identifier(f"covariance_{first}_{second}")
+            yield f"let product = {one}*{other}"
+            yield f"meas tran product_average avg product {window}"
+            yield f"let {covariance} = product_average - mean_{first}*mean_{second}"
+            yield f"print {covariance}"
+
+
+def _labelled(kind: str, name: str, circuit: Circuit) -> list[tuple[str, str]]:
+    """A name for each element of a signal that a script may use, and the element in flow units as a formula of vectors."""
+    reading, label = circuit.readings[name], f"{kind}{re.sub('[^a-z0-9_]', '_', name.lower())[:40]}"
+    single = reading.size == 1
+    return [(identifier(label + ("" if single else f"_{k}")), _formula(reading, k)) for k in range(reading.size)]
+
+
+def _formula(reading: Reading, k: int) -> str:
+    vectors = [vector_text(vector) for vector in reading.vectors]
+    if reading.gain.ndim == 1:
+        text = vectors[k] if reading.gain[k] == 1 else f"{vectors[k]}*({number(reading.gain[k])})"
+    else:
+        text = "+".join(f"{vector}*({number(g)})" for vector, g in zip(vectors, reading.gain[k], strict=True) if g)
+    offset = float(np.broadcast_to(reading.offset, (reading.size,))[k])
+    if reading.shares:
+        text = f"({text})/({'+'.join(vectors)})"
+    return f"{text}+({number(offset)})" if offset else text

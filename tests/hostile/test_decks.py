@@ -15,7 +15,8 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES
 from analogflow.families.files import problem_of_keys
-from analogflow.netlister.verilog_a import HEADER, bench, write_verilog_a
+from analogflow.netlister.verilog_a import bench, write_verilog_a
+from analogflow.netlister.verilog_modules import HEADER
 
 MARK = "PWNED"
 PLANTED = (

@@ -16,7 +16,7 @@ from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow, capacity
 from analogflow.names import comment, identifier, number
 from analogflow.netlister import netlist
-from analogflow.netlister.noise_table import table_text
+from analogflow.netlister.deck import table_text
 from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.technology.ideal import cell

@@ -15,7 +15,7 @@ from analogflow.flows import Flow, capacity
 from analogflow.graph import comparator, log, normalise, softmax, switch
 from analogflow.netlister import netlist
 from analogflow.netlister.verilog_a import ANALYSIS, bench, write_verilog_a
-from analogflow.netlister.verilog_a.formulas import skeleton
+from analogflow.netlister.verilog_modules import skeleton
 from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.simulators.block import follow

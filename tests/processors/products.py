@@ -29,7 +29,7 @@ from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION
 from analogflow.flows.transport import FORMS as TRANSPORT
 from analogflow.hardware.board_fit import map_flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.netlister.noise_table import table_text
+from analogflow.netlister.deck import table_text
 from analogflow.problems import Channel
 from analogflow.problems.named.channels import binary_symmetric, z_channel
 

@@ -16,7 +16,8 @@ from analogflow.families import FAMILIES
 from analogflow.families.files import read_problem
 from analogflow.flows import Flow, capacity
 from analogflow.netlister import netlist
-from analogflow.netlister.verilog_a import HEADER, Module, bench, write_verilog_a
+from analogflow.netlister.verilog_a import bench, write_verilog_a
+from analogflow.netlister.verilog_modules import HEADER, Module
 from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.simulators import engines, simulate

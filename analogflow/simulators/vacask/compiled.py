@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterable
 
 from analogflow.errors import SimulationFailed
-from analogflow.netlister.verilog_a import HEADER, Module
+from analogflow.netlister.verilog_modules import HEADER, Module
 from analogflow.simulators.vacask.child import run_child
 from analogflow.simulators.vacask.program import Programs
 

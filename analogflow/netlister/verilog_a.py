@@ -1,4 +1,4 @@
-"""A test bench in the language of the simulator VACASK: linear parts, modules placed, one transient analysis."""
+"""From a circuit to Verilog-A: modules a chip designer can take away, and a test bench that places them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -30,20 +31,23 @@ from analogflow.circuit import (
 from analogflow.circuit.build import celsius_of
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
-from analogflow.netlister.cards import EDGE
 from analogflow.netlister.deck import Deck
-from analogflow.netlister.verilog_a.formulas import Skeleton, skeleton
-from analogflow.netlister.verilog_a.modules import (
+from analogflow.netlister.spice import EDGE, current_of, node_text
+from analogflow.netlister.verilog_modules import (
     CONDUCTOR,
+    HEADER,
     INTEGRATOR,
     NOISE,
     SWITCH,
     Module,
+    Skeleton,
     behavioural_module,
     macro_module,
+    skeleton,
 )
+from analogflow.problems.contents import refuse_existing, write_text
 
-__all__ = ["ANALYSIS", "Bench", "bench"]
+__all__ = ["ANALYSIS", "Bench", "bench", "write_verilog_a"]
 
 ANALYSIS = "path"
 """Name of the transient analysis, and of the raw file it writes."""
@@ -63,6 +67,8 @@ _SUPPLIED = {
 """Compiled models that come with the simulator, by module."""
 
 _KINDS = {"npn": ("sp_bjt", "type=1 "), "pnp": ("sp_bjt", "type=-1 "), "d": ("sp_diode", ""), "sw": (SWITCH.name, "")}
+
+_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -175,7 +181,7 @@ class _Writer:
     def _control(self) -> Iterator[str]:
         circuit, deck = self.circuit, self.deck
         started = [*self.initial]
-        started += [f'"{_node(node)}", {number(volts)}' for node, volts in circuit.start.items()]
+        started += [f'"{node_text(node)}", {number(volts)}' for node, volts in circuit.start.items()]
         yield "control"
         yield "  abort always"
         yield from (f"  options {line}" for line in _options(circuit))
@@ -192,12 +198,12 @@ class _Writer:
         yield "endc"
 
     def _instance(self, element: Element, kind: str) -> Iterator[str]:
-        nodes = tuple(map(_node, element.nodes))
+        nodes = tuple(map(node_text, element.nodes))
         ends = " ".join(nodes)
         name = f"{element.letter.lower()}_{identifier(element.name)}"
         match element:
             case Transconductance():
-                yield f"{name} ({ends} {_node(element.control)} 0) {self._supplied('vccs')} gain={number(element.gain)}"
+                yield f"{name} ({ends} {node_text(element.control)} 0) {self._supplied('vccs')} gain={number(element.gain)}"
             case Resistor():
                 model = self._supplied("resistor") if self.circuit.parts else self._module(CONDUCTOR)
                 yield f"{name} ({ends}) {model} r={number(element.resistance)}"
@@ -221,7 +227,7 @@ class _Writer:
             case Diode():
                 yield f"{name} ({ends}) {identifier(element.model)}"
             case Switch():
-                yield f"{name} ({ends} {_node(element.control)}) {identifier(element.model)}"
+                yield f"{name} ({ends} {node_text(element.control)}) {identifier(element.model)}"
             case Instance():
                 given = "".join(f" {identifier(key)}={number(value)}" for key, value in element.parameters)
                 yield f"{name} ({ends}) {self.macros[element.macro]}{given}"
@@ -247,7 +253,7 @@ class _Writer:
             module = behavioural_module(self._name(label, repr(shape)), kind, shape)
             self.shapes[kind, shape] = module
         values = "".join(f" p{k}={number(value)}" for k, value in enumerate(numbers))
-        return f"{name} ({' '.join((ends, *map(_node, nodes)))}) {self._module(module)}{values}"
+        return f"{name} ({' '.join((ends, *map(node_text, nodes)))}) {self._module(module)}{values}"
 
 
 def _options(circuit: Circuit) -> Iterator[str]:
@@ -282,20 +288,41 @@ def _waves(deck: Deck) -> Iterator[str]:
         yield ", ".join(f"{at!r}, {value!r}" for at, value in zip(both.tolist(), values.tolist(), strict=True))
 
 
-def _node(node: str) -> str:
-    return node if node == "0" else identifier(node)
-
-
-_CURRENT = re.compile(r"i\(([a-z0-9_]+)\)")
-
-
 def _saved(vector: str) -> str:
     """What the bench saves for a vector; a current is that through a source, whose own name begins with v."""
-    current = _CURRENT.fullmatch(vector)
-    return f"i(v_{identifier(current[1][1:])})" if current else f"v({_node(vector)})"
+    source = current_of(vector)
+    return f"v({node_text(vector)})" if source is None else f"i(v_{identifier(source[1:])})"
 
 
 def _column(vector: str) -> str:
     """Name in the raw file of what `_saved` asks for."""
-    current = _CURRENT.fullmatch(vector)
-    return f"v_{identifier(current[1][1:])}:flow(br)" if current else _node(vector)
+    source = current_of(vector)
+    return node_text(vector) if source is None else f"v_{identifier(source[1:])}:flow(br)"
+
+
+def write_verilog_a(deck: Deck, path: str | Path, *, force: bool = False) -> tuple[Path, Path]:
+    """Write the modules of a deck's circuit to `path`, and its test bench to the same name with the ending ``.sim``.
+
+    There is one module for each kind of nonlinear block and for each macro-model. Deviations, noise and, where junctions
+    make a function, the temperature are parameters of each instance. The bench runs alone: ``vacask FILE.sim``.
+
+    Raises
+    ------
+    BadInput
+        A file exists and `force` is false, the name does not end in ``.va`` or has a character that may not stand in a
+        bench, or an element has no counterpart in Verilog-A.
+    """
+    path = Path(path)
+    if path.suffix != ".va" or not _STEM.fullmatch(path.stem):
+        raise BadInput(
+            f"{path.name!r} can not name a file of Verilog-A; take letters, digits, '_', '-' and '.', with the ending .va."
+        )
+    beside = path.with_suffix(".sim")
+    refuse_existing(path, beside, force=force)
+    written = bench(deck)
+    comments = [f"//{line[1:]}" for line in deck.header if not line.startswith("* run:")]
+    modules = "\n".join((*comments, HEADER, *(module.text for module in written.modules)))
+    header = (*comments, f"// run:       vacask {beside.name}")
+    write_text(path, modules, force=force)
+    write_text(beside, written.text([path.name], header), force=force)
+    return path, beside
