@@ -17,8 +17,10 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def main() -> int:
     """Run the command line; return its exit code."""
     signal.signal(signal.SIGINT, _leave)
+    from analogflow.cli import load
     from analogflow.cli import main as run
 
+    load(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = run()
     signal.signal(signal.SIGINT, _leave)

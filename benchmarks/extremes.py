@@ -30,7 +30,7 @@ import numpy as np
 from extreme_optima import Case
 from tables import machine, table, written
 
-from analogflow.cli.command_line import main as command_line
+from analogflow.cli import main as command_line
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT, CACHE = ROOT / "docs/extremes.md", ROOT / "build/extremes"

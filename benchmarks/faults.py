@@ -273,7 +273,7 @@ def read_only() -> str:
 def little_memory() -> str:
     """Half a gigabyte of address space for a large problem."""
     code = (
-        "import resource, sys; from analogflow.cli import main; import numpy, analogflow.families.files\n"
+        "import resource, sys; from analogflow.cli import load, main; import numpy; load(['solve'])\n"
         "numpy.save('wide.npy', numpy.full((400, 20000), 1 / 20000))\n"
         "taken = int(open('/proc/self/statm').read().split()[0]) * 4096 + 2**24\n"
         "resource.setrlimit(resource.RLIMIT_AS, (taken, taken))\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import analogflow
-from analogflow.cli.command_line import VERBS
+from analogflow.cli import VERBS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "analogflow"
@@ -234,7 +234,7 @@ def test_only_the_command_line_speaks_of_its_options() -> None:
 
 
 def test_every_word_of_a_fault_has_an_option_of_the_command_line() -> None:
-    from analogflow.cli.command_line import FLAGS
+    from analogflow.cli import FLAGS
 
     given = [
         ast.literal_eval(keyword.value) if not isinstance(keyword.value.elts[0], ast.Name) else [keyword.value.elts[0].id]

@@ -1,5 +1,133 @@
-"""The command line: each verb parses, calls one public function and prints: results to standard output, notes to error."""
+"""The command line: each verb parses, calls one public function and prints: results to standard output, notes to error.
 
-from analogflow.cli.command_line import main
+Here are the table of verbs, and what becomes of a fault: one sentence on standard error and an exit code.
+"""
 
-__all__ = ["main"]
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from types import ModuleType
+from typing import NoReturn
+
+from analogflow.errors import AnalogflowError, AssumptionWarning, BadInput
+
+__all__ = ["FLAGS", "VERBS", "load", "main"]
+
+VERBS = {
+    "doctor": ("solving", "say what is installed, what is missing and how to mend it"),
+    "solve": ("solving", "simulate the flow's circuit and hold the answer against the exact reference"),
+    "verify": ("solving", "solve, push the settled state away, run again, and say whether the answer stands"),
+    "reproduce": ("reproducing", "compute a figure of a source paper anew, and say what the paper says and what we find"),
+    "report": ("studying", "write one HTML page of a study: results, figures, failures, circuit, and how to repeat it"),
+    "compare": (
+        "comparing",
+        "solve one problem by every circuit and every digital solver, and compare them at one accuracy",
+    ),
+    "netlist": ("circuits", "write the circuit as a SPICE netlist that runs by itself"),
+    "study": (
+        "studying",
+        "run a grid of conditions with many samples each, in parallel, into a directory that can be resumed",
+    ),
+    "explain": ("circuits", "show what each pass of the compiler does, and the parts of the circuit"),
+    "map": ("circuits", "does the flow fit an analog computer: what it needs, what binds, and how the board is set"),
+    "draw": ("circuits", "draw the block diagram, or the schematic of a technology of parts"),
+}
+"""Module of every verb, with its functions ``about_VERB``, which adds its options, and ``run_VERB``; and what it does."""
+
+
+_MISSING = re.compile(r"argument (?:-\w/)?(--[\w-]+): expected one argument")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        if missing := _MISSING.fullmatch(message):
+            message += f" (one that begins with - is given as {missing[1]}=VALUE)"
+        raise BadInput(f"{message[:1].lower()}{message[1:]}; see {self.prog} --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0 done, 1 failed, 2 bad input, 3 a program is missing."""
+    try:
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        options = _parser(given).parse_args(given, argparse.Namespace(arguments=given))
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", AssumptionWarning)
+            warnings.showwarning = _show
+            code = options.verb(options)
+        sys.stdout.flush()
+    except AnalogflowError as fault:
+        return _said(_in_flags(fault), fault.exit_code)
+    except KeyboardInterrupt:
+        return _said("interrupted.", 130)
+    except BrokenPipeError:
+        sys.stdout = None  # the reader of our output is gone; nobody is left to tell
+        return 1
+    except MemoryError:
+        return _said("there is not enough memory for this; take a smaller problem, fewer samples, or fewer workers.", 1)
+    except RecursionError:
+        return _said("the problem is nested too deeply for this machine; split it.", 1)
+    except OSError as fault:  # a full disk or a folder without permission, wherever it was met
+        where = f" ({str(fault.filename)!r})" if fault.filename else ""
+        sys.stdout = None  # which may be what can not be written
+        return _said(f"the system refused to go on: {fault.strerror or fault}{where}.", 1)
+    return code
+
+
+FLAGS = {
+    "force=True": "--force (or force=True)",
+    "resume=True": "--resume",
+    "dask_workers": "--dask",
+    "run_study": "analogflow study",
+    "the doctor": "analogflow doctor",
+}
+"""What the library says in Python, and how it is given here."""
+
+
+def _in_flags(fault: AnalogflowError) -> str:
+    """The sentence of a fault with options as they are given on the command line."""
+    said = str(fault)
+    for word in fault.words:
+        said = said.replace(word, FLAGS[word])
+    return said
+
+
+def _show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """Show what was assumed as a sentence, and other warnings as Python does."""
+    if issubclass(category, AssumptionWarning):
+        _said(str(message), 0)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno), end="", file=sys.stderr)
+
+
+def _said(sentence: str, code: int) -> int:
+    if code == 130:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is impatient and presses twice
+    with contextlib.suppress(OSError):
+        print(f"analogflow: {sentence}", file=sys.stderr)
+    return code
+
+
+def load(arguments: Sequence[str]) -> dict[str, ModuleType]:
+    """Import the module of every verb among the arguments, and of no other: a verb needs seconds of them."""
+    return {name: import_module(f"{__name__}.{VERBS[name][0]}") for name in arguments if name in VERBS}
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    description = "Compiles continuous-time flows into analog circuits, simulates them, and proves what they compute."
+    parser = _Parser(prog="analogflow", description=description)
+    parser.add_argument("--version", action="version", version=f"analogflow {metadata.version('analogflow')}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
+    loaded = load(arguments)
+    for name, (_, summary) in VERBS.items():
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        if name in loaded:
+            verb.set_defaults(verb=getattr(loaded[name], f"run_{name}"))
+            getattr(loaded[name], f"about_{name}")(verb)
+    return parser

@@ -18,10 +18,10 @@ from analogflow.cli.options import (
     about_problem,
     chosen_flow,
     circuit_of,
+    fraction_bar,
     imperfections_of,
     positive,
 )
-from analogflow.cli.progress import fraction_bar
 from analogflow.compiler import degrade
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import flow_of

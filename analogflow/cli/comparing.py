@@ -8,8 +8,7 @@ import shlex
 
 from analogflow import report
 from analogflow.circuit.build import NOMINAL_CELSIUS
-from analogflow.cli.options import about_conditions, celsius, imperfections_of, positive
-from analogflow.cli.progress import fraction_bar
+from analogflow.cli.options import about_conditions, celsius, fraction_bar, imperfections_of, positive
 from analogflow.comparison import KINDS, SECONDS, Comparison, Contender, compare, contenders_of, measure_scaling, prices
 from analogflow.errors import BadInput
 from analogflow.families import family_of

@@ -1,11 +1,18 @@
-"""Options that several verbs share, and how their texts become values; each `about_…` adds one group to a verb's parser."""
+"""What several verbs share: options, how their texts become values, and bars that show progress."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
@@ -25,6 +32,7 @@ __all__ = [
     "chosen_flow",
     "circuit_of",
     "count",
+    "fraction_bar",
     "imperfections_of",
     "nonempty",
     "number",
@@ -32,6 +40,8 @@ __all__ = [
     "refuse_idle_parts",
     "repeating",
     "seed",
+    "study_bar",
+    "time_counter",
 ]
 
 
@@ -158,3 +168,47 @@ def _whole(text: str, least: int) -> int:
     if value < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
     return value
+
+
+@contextmanager
+def fraction_bar(quiet: bool, what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error with the time left, removed at the end."""
+    hidden = quiet or not sys.stderr.isatty()
+    columns = (TextColumn(what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        task = progress.add_task(what, total=1.0)
+        yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def time_counter(quiet: bool) -> Iterator[Callable[[float], None]]:
+    """A line on standard error that counts the simulated time, removed at the end."""
+    hidden = quiet or not sys.stderr.isatty()
+    columns = (TextColumn("simulated {task.completed:.0f} τ"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        task = progress.add_task("simulating", total=None)
+        yield lambda time: progress.update(task, completed=time)
+
+
+@contextmanager
+def study_bar() -> Iterator[Callable[[int, int, int], None]]:
+    """A bar for samples done, of all, and failed, with their rate and the time left."""
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn(
+            "{task.completed:.0f} of {task.total:.0f} samples, {task.fields[rate]:.3g}/s, {task.fields[failed]} failed"
+        ),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("samples", total=None, rate=0.0, failed=0)
+        begun: list[tuple[float, int]] = []
+
+        def show(done: int, total: int, failed: int) -> None:
+            begun.append((time.monotonic(), done))
+            seconds = max(begun[-1][0] - begun[0][0], 1e-3)
+            del begun[1:]
+            progress.update(task, completed=done, total=total, failed=failed, rate=(done - begun[0][1]) / seconds)
+
+        yield show

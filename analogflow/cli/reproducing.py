@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from analogflow import report
-from analogflow.cli.progress import fraction_bar
+from analogflow.cli.options import fraction_bar
 from analogflow.errors import BadInput
 from analogflow.papers import FIGURES, Reproduction, figure_named
 from analogflow.papers.drawing import lines_table, plot_reproduction

@@ -18,12 +18,13 @@ from analogflow.cli.options import (
     about_json,
     circuit_of,
     count,
+    fraction_bar,
     imperfections_of,
     nonempty,
     positive,
     refuse_idle_parts,
+    time_counter,
 )
-from analogflow.cli.progress import fraction_bar, time_counter
 from analogflow.compiler import degrade
 from analogflow.doctor import examine
 from analogflow.errors import BadInput
@@ -35,10 +36,14 @@ from analogflow.judgement.restart import DELTA, TOLERANCE
 from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import noise_of, solve, verify
 
-__all__ = ["about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
+__all__ = ["about_doctor", "about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 
 _SAMPLES = 64
 """Circuits drawn for each line of a budget."""
+
+
+def about_doctor(parser: argparse.ArgumentParser) -> None:
+    """It has no options."""
 
 
 def run_doctor(options: argparse.Namespace) -> int:

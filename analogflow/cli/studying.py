@@ -1,9 +1,10 @@
-"""The verb study: a grid of conditions with many samples each, into a directory that can be resumed."""
+"""The verbs study and report: a grid of conditions in a directory that can be resumed, and one HTML page of it."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analogflow import report
+from analogflow import report, studies
 from analogflow.circuit.build import NOMINAL_CELSIUS
-from analogflow.cli.options import celsius, count, nonempty, number, positive, repeating, seed
-from analogflow.cli.progress import study_bar
+from analogflow.cli.options import celsius, count, nonempty, number, positive, repeating, seed, study_bar
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
 from analogflow.simulators import ENGINES
@@ -29,12 +29,11 @@ from analogflow.studies import (
     failed_samples,
     list_failures,
     repeat_sample,
-    run_study,
 )
 from analogflow.studies.experiment import read_experiment, study_from
 from analogflow.studies.sampling import ended_badly
 
-__all__ = ["about_study", "run_studying"]
+__all__ = ["about_report", "about_study", "run_report", "run_study"]
 
 _CONDITIONS = {
     "form": "forms", "technology": "technologies", "noise": "noise", "mismatch": "mismatch", "temperature": "temperature",
@@ -82,7 +81,7 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_studying(options: argparse.Namespace) -> int:
+def run_study(options: argparse.Namespace) -> int:
     """Run a study, or repeat a sample; 1 where samples failed."""
     if options.repeat:
         return _repeat(options)
@@ -101,7 +100,7 @@ def run_studying(options: argparse.Namespace) -> int:
                 reached[0] = progress
                 show(progress.done, progress.total, progress.failed)
 
-            dataset = run_study(
+            dataset = studies.run_study(
                 study,
                 options.output,
                 executor,
@@ -256,3 +255,24 @@ def _imperfections(texts: list[str]) -> dict[str, list[float]]:
             raise BadInput(f"imperfection {text!r}: {name} is given twice; give its values at once.")
         values[name] = parsed
     return values
+
+
+def about_report(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow report``."""
+    parser.add_argument("folder", metavar="DIR", help="directory of a study")
+    parser.add_argument("-o", "--output", metavar="FILE", help="page to write (DIR/report.html)")
+    parser.add_argument("--limit", type=positive, metavar="E", help="largest acceptable error: shows the yield within it")
+    parser.add_argument("--force", action="store_true", help="replace an existing page")
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Write the page and say where it is."""
+    path = Path(options.output or Path(options.folder) / "report.html")
+    if path.parent.is_dir() or options.output:  # a study that is not there is named by what reads it
+        report.check_page(path, force=options.force)
+    page = report.study_page(
+        options.folder, report.PLOTS, limit=options.limit, repeating=repeating,
+        command=shlex.join(["analogflow", "study", "experiment.toml", "-o", str(options.folder)]),
+    )  # fmt: skip
+    print(report.write_page(page, path, force=options.force))
+    return 0

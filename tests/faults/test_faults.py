@@ -141,8 +141,9 @@ def test_too_little_memory_is_one_sentence(folder):
     # Python code that needs more than there is, once everything is loaded and the limit is what it has taken so far.
     code = """
 import resource, sys
-from analogflow.cli import main
-import numpy, analogflow.families.files
+from analogflow.cli import load, main
+import numpy
+load(["solve"])
 numpy.save("wide.npy", numpy.full((400, 20000), 1 / 20000))
 taken = int(open("/proc/self/statm").read().split()[0]) * 4096
 resource.setrlimit(resource.RLIMIT_AS, (taken + 2**24, taken + 2**24))

@@ -14,8 +14,7 @@ import re
 import pytest
 from study_zoo import AtOnce
 
-from analogflow.cli import main, studying
-from analogflow.cli.command_line import VERBS
+from analogflow.cli import VERBS, main, studying
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES
 from analogflow.families.files import problem_of_keys

@@ -22,6 +22,14 @@ def channel(tmp_path, monkeypatch):
     return "p.csv"
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_what_no_verb_is_needed_for_loads_none(arguments):
+    code = "import sys; from analogflow.__main__ import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    run = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert "analogflow" in run.stdout
+    assert not {"numpy", "analogflow.cli.solving"} & {*run.stderr.split()}
+
+
 def test_solve_prints_one_json_object_and_nothing_else(channel, capsys):
     assert main(["solve", "capacity", channel, "--engine", "block", "--seed", "3", "--json"]) == 0
     out = json.loads(capsys.readouterr().out)
