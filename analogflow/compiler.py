@@ -12,7 +12,7 @@ from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections
 from analogflow.blocks.block import frozen
 from analogflow.circuit import Build, Circuit, Conditions, Step
-from analogflow.circuit.parts import PartSet
+from analogflow.circuit.build import PartSet
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph

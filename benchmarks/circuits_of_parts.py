@@ -17,7 +17,7 @@ from tables import machine, report, table
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Instance
-from analogflow.circuit.parts import Tolerances
+from analogflow.circuit.build import Tolerances
 from analogflow.families.files import read_problem
 from analogflow.hardware.crossbar import capacity_crossbar
 from analogflow.hardware.rounding import round_independently, round_jointly

@@ -1,7 +1,7 @@
 """Our own record of a circuit: elements, nodes and what they stand for. Every writer and counter reads this."""
 
 from analogflow.circuit.build import Build, ConditionOptions, Conditions
-from analogflow.circuit.circuit import Circuit, Step
+from analogflow.circuit.circuit import Circuit, Reading, Step, direct
 from analogflow.circuit.elements import (
     Behavioural,
     BipolarTransistor,
@@ -10,6 +10,8 @@ from analogflow.circuit.elements import (
     Diode,
     Element,
     Instance,
+    Macro,
+    Model,
     NoiseVoltage,
     Resistor,
     StepVoltage,
@@ -17,8 +19,6 @@ from analogflow.circuit.elements import (
     Transconductance,
     VoltageSource,
 )
-from analogflow.circuit.models import Macro, Model
-from analogflow.circuit.reading import Reading, direct
 
 __all__ = [
     "Behavioural",

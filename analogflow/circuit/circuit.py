@@ -1,4 +1,4 @@
-"""A compiled circuit: its elements, which node stands for which signal, its scale, and how it came to be."""
+"""A compiled circuit: its elements, how its signals are read, its scale, and how it came to be."""
 
 from __future__ import annotations
 
@@ -9,17 +9,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Imperfections
-from analogflow.circuit.build import Build, Conditions
-from analogflow.circuit.elements import Element, NoiseVoltage
-from analogflow.circuit.models import Macro, Model
-from analogflow.circuit.parts import PartSet
-from analogflow.circuit.reading import Reading
+from analogflow.blocks.block import frozen
+from analogflow.circuit.build import Build, Conditions, PartSet
+from analogflow.circuit.elements import Element, Macro, Model, NoiseVoltage
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.notebook import shown
 
-__all__ = ["Circuit", "Group", "Step"]
+__all__ = ["Circuit", "Group", "Reading", "Step", "direct"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reading:
+    """y = G x + c from the raw vectors x; with `shares`, x is divided by its sum first.
+
+    Parameters
+    ----------
+    vectors : tuple of str, length k
+        Node names, or ``i(name)`` for the current through a voltage source, in volts and amperes.
+    gain : array, shape (k,) or (size, k)
+        Flow units per volt or ampere; one-dimensional where each element is read from a vector of its own.
+    offset : array, shape (size,) or ()
+        Flow units.
+    shares : float
+        If positive, the values are shares of their sum, which is about this many amperes (or volts).
+    """
+
+    vectors: tuple[str, ...]
+    gain: NDArray[np.float64]
+    offset: NDArray[np.float64] = dataclasses.field(default_factory=lambda: frozen(0.0))
+    shares: float = 0.0
+
+    def apply(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Signal in flow units, shape (..., size), from raw values, shape (..., k)."""
+        if self.shares:
+            raw = raw / raw.sum(axis=-1, keepdims=True)
+        scaled = raw * self.gain if self.gain.ndim == 1 else raw @ self.gain.T
+        return scaled + self.offset
+
+    @property
+    def resolution(self) -> float:
+        """Volts or amperes that one flow unit is worth at least."""
+        return (self.shares or 1.0) / float(abs(self.gain).max())
+
+    @property
+    def size(self) -> int:
+        """Number of scalar signals."""
+        return self.gain.shape[0]
+
+
+def direct(nodes: tuple[str, ...], volts_per_unit: float | NDArray[np.float64] = 1.0) -> Reading:
+    """Reading of one node voltage for each element."""
+    return Reading(nodes, frozen(np.broadcast_to(1 / np.asarray(volts_per_unit, dtype=float), (len(nodes),))))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

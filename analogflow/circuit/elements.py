@@ -1,4 +1,7 @@
-"""The kinds of element in a circuit, in SI units. Node "0" is ground; sources push current from first to second node."""
+"""The kinds of element in a circuit, and the models they name, in SI units.
+
+Node "0" is ground; sources push current from first to second node.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ __all__ = [
     "Diode",
     "Element",
     "Instance",
+    "Macro",
+    "Model",
     "NoiseVoltage",
     "Resistor",
     "StepVoltage",
@@ -137,3 +142,27 @@ class Instance(Element):
     def parameter(self, name: str, default: float = 0.0) -> float:
         """Value of a parameter, `default` if this part does not set it."""
         return dict(self.parameters).get(name, default)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Model:
+    """Device model: its name, its kind (``npn``, ``pnp``, ``d``, ``sw``) and its parameters in SI units."""
+
+    name: str
+    kind: str
+    parameters: tuple[tuple[str, float], ...]
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Macro:
+    """Macro-model of a part: elements between local nodes, of which `ports` are joined to a circuit.
+
+    Formulas may name the parameters as ``({name})``; an instance that sets none takes these defaults.
+    """
+
+    name: str
+    ports: tuple[str, ...]
+    elements: tuple[Element, ...]
+    parameters: tuple[tuple[str, float], ...] = ()
+    note: str = ""

@@ -20,7 +20,7 @@ from analogflow.circuit import (
     Switch,
     VoltageSource,
 )
-from analogflow.circuit.parts import PartSet
+from analogflow.circuit.build import PartSet
 from analogflow.errors import BadInput
 
 __all__ = ["Entry", "PartsList", "engineering", "parts_list"]

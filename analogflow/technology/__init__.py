@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from analogflow.checks import is_number, refuse_unknown
-from analogflow.circuit.build import Build, kelvin_of
-from analogflow.circuit.parts import PartSet
+from analogflow.circuit.build import Build, PartSet, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.registry import Registry
 from analogflow.technology import ideal_product  # noqa: F401  registers a cell

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.parts import PartSet
+from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.values import SERIES
 
 __all__ = ["junction_error", "products_error", "rounding_error"]

@@ -27,7 +27,7 @@ from analogflow.blocks import (
     Wire,
 )
 from analogflow.blocks.integrator import CLAMP
-from analogflow.circuit.circuit import Group
+from analogflow.circuit.circuit import Group, direct
 from analogflow.circuit.elements import (
     Behavioural,
     Capacitor,
@@ -37,7 +37,6 @@ from analogflow.circuit.elements import (
     Resistor,
     Transconductance,
 )
-from analogflow.circuit.reading import direct
 from analogflow.digits import quiet
 from analogflow.errors import NoCell
 from analogflow.graph import BlockGraph

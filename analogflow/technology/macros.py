@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from analogflow.circuit.elements import Behavioural, Capacitor, Element, Resistor
-from analogflow.circuit.models import Macro
-from analogflow.circuit.parts import Multiplier, OpAmp
+from analogflow.circuit.build import Multiplier, OpAmp
+from analogflow.circuit.elements import Behavioural, Capacitor, Element, Macro, Resistor
 from analogflow.names import number
 
 __all__ = ["divider_macro", "multiplier_macro", "op_amp_macro", "root_macro"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analogflow.checks import near_names
-from analogflow.circuit.models import Model
+from analogflow.circuit.elements import Model
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_bytes
 

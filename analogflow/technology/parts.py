@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from analogflow.checks import is_finite, near_names
-from analogflow.circuit.models import Model
-from analogflow.circuit.parts import Multiplier, OpAmp, PartSet, Tolerances
+from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances
+from analogflow.circuit.elements import Model
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
 from analogflow.technology.model_file import read_models

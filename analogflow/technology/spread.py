@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
-from analogflow.circuit.build import thermal_voltage
+from analogflow.circuit.build import Multiplier, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.circuit import Group
-from analogflow.circuit.parts import Multiplier, PartSet, Tolerances
 from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
 

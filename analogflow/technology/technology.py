@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Block, Constant, Wire
-from analogflow.circuit.build import Build
-from analogflow.circuit.circuit import Group
-from analogflow.circuit.models import Macro, Model
-from analogflow.circuit.parts import PartSet
-from analogflow.circuit.reading import Reading
+from analogflow.circuit.build import Build, PartSet
+from analogflow.circuit.circuit import Group, Reading
+from analogflow.circuit.elements import Macro, Model
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.names import number

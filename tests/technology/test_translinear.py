@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import BipolarTransistor, Instance
-from analogflow.circuit.parts import Tolerances
+from analogflow.circuit.build import Tolerances
 from analogflow.errors import BadInput, NoCell
 from analogflow.problems import Channel, RateDistortion, Transport
 from analogflow.reference import capacity_reference

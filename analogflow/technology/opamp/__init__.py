@@ -9,11 +9,9 @@ import numpy as np
 
 from analogflow.blocks import Constant, Integrator
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
-from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group
+from analogflow.circuit.build import PartSet, thermal_voltage
+from analogflow.circuit.circuit import Group, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
-from analogflow.circuit.parts import PartSet
-from analogflow.circuit.reading import direct
 from analogflow.errors import BadInput
 from analogflow.names import comment
 from analogflow.technology.accuracy import junction_error, products_error

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from analogflow.blocks import Scaled
 from analogflow.blocks.block import Block
+from analogflow.circuit.build import PartSet
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, VoltageSource
-from analogflow.circuit.parts import PartSet
 from analogflow.circuit.values import nearest
 from analogflow.digits import significant
 from analogflow.technology.technology import Site

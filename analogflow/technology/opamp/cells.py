@@ -32,12 +32,12 @@ from analogflow.circuit.elements import (
     Diode,
     Element,
     Instance,
+    Model,
     NoiseVoltage,
     Resistor,
     VoltageSource,
 )
 from analogflow.circuit.elements import Switch as SwitchPart
-from analogflow.circuit.models import Model
 from analogflow.errors import NoCell
 from analogflow.names import number
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, Term, scales

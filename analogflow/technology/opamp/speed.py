@@ -24,7 +24,7 @@ from analogflow.blocks import (
     Tanh,
     Wire,
 )
-from analogflow.circuit.parts import PartSet
+from analogflow.circuit.build import PartSet
 from analogflow.graph import BlockGraph
 from analogflow.technology.opamp.bench import noise_gain, pole, scales
 

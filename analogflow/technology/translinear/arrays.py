@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.circuit.build import PartSet
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
-from analogflow.circuit.parts import PartSet
 from analogflow.errors import BadInput
 
 __all__ = ["LARGEST_RATIO", "array", "check_areas"]

@@ -19,9 +19,8 @@ from scipy.special import softmax, xlogy
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group
+from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
-from analogflow.circuit.reading import Reading
 from analogflow.digits import quiet
 from analogflow.technology.technology import Brief, Realisation
 from analogflow.technology.translinear import stages

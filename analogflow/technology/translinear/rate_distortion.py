@@ -15,10 +15,8 @@ from scipy.special import softmax
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group
-from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
-from analogflow.circuit.models import Model
-from analogflow.circuit.reading import Reading
+from analogflow.circuit.circuit import Group, Reading
+from analogflow.circuit.elements import BipolarTransistor, Element, Instance, Model, VoltageSource
 from analogflow.technology.technology import Brief, Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.arrays import array, check_areas

@@ -9,22 +9,20 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group
+from analogflow.circuit.build import PartSet, thermal_voltage
+from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import (
     BipolarTransistor,
     Capacitor,
     Element,
     Instance,
+    Model,
     NoiseVoltage,
     Resistor,
     StepVoltage,
     Switch,
     VoltageSource,
 )
-from analogflow.circuit.models import Model
-from analogflow.circuit.parts import PartSet
-from analogflow.circuit.reading import Reading
 from analogflow.errors import BadInput
 from analogflow.technology.accuracy import junction_error
 from analogflow.technology.macros import op_amp_macro

@@ -13,11 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from analogflow.blocks.block import frozen
-from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group
+from analogflow.circuit.build import PartSet, thermal_voltage
+from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
-from analogflow.circuit.parts import PartSet
-from analogflow.circuit.reading import Reading
 from analogflow.errors import BadInput, NoCell
 from analogflow.technology.technology import Brief, Realisation
 from analogflow.technology.translinear import stages
