@@ -11,7 +11,7 @@ __all__ = [
     "ALONE",
     "LARGEST_STEP",
     "LONGEST",
-    "SPEED_TOLERANCE",
+    "RESTING_SPEED",
     "RunPlan",
     "longest_run",
     "own_time",
@@ -19,7 +19,7 @@ __all__ = [
     "run_plan",
 ]
 
-SPEED_TOLERANCE = 1e-9
+RESTING_SPEED = 1e-9
 """A run has settled when nothing that must rest moves by more than this per τ, in flow units."""
 
 ALONE = 60.0
@@ -100,4 +100,4 @@ def own_time(flow: Flow) -> float | None:
 
 def resting_speed(circuit: Circuit) -> float:
     """Speed below which the answer rests, flow units per τ: that of circuits of parts is known to their accuracy only."""
-    return 1e-3 * circuit.accuracy if circuit.parts else SPEED_TOLERANCE
+    return 1e-3 * circuit.accuracy if circuit.parts else RESTING_SPEED

@@ -19,7 +19,7 @@ from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred
 from analogflow.judgement.certificate import Certificate, certificate_of
-from analogflow.judgement.restart import DELTA, TOLERANCE, Verdict, restart, silence
+from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
@@ -244,7 +244,7 @@ def verify(
     problem: Any,
     *,
     delta: float = DELTA,
-    tolerance: float = TOLERANCE,
+    distance: float = DISTANCE,
     **options: Unpack[SolveOptions],
 ) -> Verification:
     """Solve `problem`, push the settled state away, run the same circuit again from there, and compare.
@@ -255,7 +255,7 @@ def verify(
         As for `solve`, as are the other options.
     delta : float
         Share of the way to the middle of the manifold, from 0 to 1.
-    tolerance : float
+    distance : float
         Distance of two answers within which they are one, over their size (a plan's mass; 1 for distributions and what is up
         to two decades smaller); the circuit's own accuracy if that is larger.
 
@@ -275,7 +275,7 @@ def verify(
     if why := silence(solution.flow):
         return Verification(solution, None, Verdict("not applicable", float("nan"), float("nan"), why))
     run, verdict = restart(
-        solution.circuit, solution.run, delta=delta, tolerance=tolerance, engine=solution.engine,
+        solution.circuit, solution.run, delta=delta, distance=distance, engine=solution.engine,
         time_constants=options.get("time_constants"), accuracy=options.get("accuracy"), certificate=solution.certificate,
         on_progress=options.get("on_progress"),
     )  # fmt: skip

@@ -32,7 +32,7 @@ from analogflow.families import family_of
 from analogflow.families.files import read_problem
 from analogflow.hardware.preferred import preferred
 from analogflow.judgement import cross_check, error_budget
-from analogflow.judgement.restart import DELTA, TOLERANCE
+from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import noise_of, solve, verify
 
@@ -127,7 +127,7 @@ def about_verify(parser: argparse.ArgumentParser) -> None:
         "--delta", type=positive, default=DELTA, metavar="D", help=f"share of the way to the middle ({DELTA:g})"
     )
     parser.add_argument(
-        "--tolerance", type=positive, default=TOLERANCE, metavar="E", help=f"distance of equal answers ({TOLERANCE:g})"
+        "--tolerance", type=positive, default=DISTANCE, metavar="E", help=f"distance of equal answers ({DISTANCE:g})"
     )
     parser.add_argument(
         "--engines", metavar="E,E", help="instead, run the circuit in each of these engines and compare every two"
@@ -144,7 +144,7 @@ def run_verify(options: argparse.Namespace) -> int:
     engine = engine_for(options.technology, options.engine)
     with time_counter(options.json) as on_progress:
         found = verify(
-            problem, delta=options.delta, tolerance=options.tolerance, form=options.form, technology=options.technology,
+            problem, delta=options.delta, distance=options.tolerance, form=options.form, technology=options.technology,
             engine=engine, time_constants=options.time, noise=options.noise, seed=options.seed,
             imperfections=imperfections_of(options), accuracy=options.accuracy, parts=options.parts,
             temperature_celsius=options.temperature, on_progress=on_progress,
@@ -163,7 +163,7 @@ def run_verify(options: argparse.Namespace) -> int:
 def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
     """Print how far each two engines are apart along one path."""
     given = {"--engine": options.engine, "--accuracy": options.accuracy, "--figure": options.figure,
-             "--delta": options.delta != DELTA, "--tolerance": options.tolerance != TOLERANCE}  # fmt: skip
+             "--delta": options.delta != DELTA, "--tolerance": options.tolerance != DISTANCE}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(f"--engines compares paths and pushes nothing away; leave out {' and '.join(wrong)}, or --engines.")
     circuit = circuit_of(options, problem)

@@ -37,13 +37,13 @@ def _errors(problem: Attention, reference: AttentionReference, ends: Ends) -> di
 
 
 def _held(
-    problem: Attention, reference: AttentionReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+    problem: Attention, reference: AttentionReference, errors: Mapping[str, Array], ends: Ends, limit: float
 ) -> list[Held]:
     return [
         Held("the reference's two integrations agree", for_all(reference.gap, errors), _AGREEMENT),
         *asked(
             errors,
-            tolerance,
+            limit,
             ("tokens", "tokens agree with the reference", ""),
             ("sphere", "every token stays on the sphere", ""),
         ),

@@ -84,20 +84,20 @@ def _worth(channel: Channel, reference: CapacityReference | None, z: Array) -> W
 
 
 def _held(
-    channel: Channel, reference: CapacityReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+    channel: Channel, reference: CapacityReference, errors: Mapping[str, Array], ends: Ends, limit: float
 ) -> list[Held]:
     costs = np.zeros(1) if channel.cost is None else channel.cost[channel.available]
     spread = float(np.ptp(costs)) or max(float(costs.max()), _TINY)
     return [
         *asked(
             errors,
-            tolerance,
+            limit,
             ("capacity_nats", "capacity agrees with the reference", "nat"),
             ("certified_gap_nats", "the distribution certifies its own capacity", "nat"),
             ("simplex", "Σz stays 1", ""),
             ("cost", "the mean cost keeps its limit", "of the costs' range", spread),
         ),
-        Held("no input has a weight below 0", below_zero(ends.finals["z"]), tolerance),
+        Held("no input has a weight below 0", below_zero(ends.finals["z"]), limit),
     ]
 
 

@@ -87,10 +87,10 @@ class Held:
         return Check.at_most(self.name, error, self.limit, unit)
 
 
-def asked(errors: Mapping[str, Array], tolerance: float, *what: tuple[Any, ...]) -> list[Held]:
+def asked(errors: Mapping[str, Array], limit: float, *what: tuple[Any, ...]) -> list[Held]:
     """What is asked, name, sentence, unit and, where it is not 1, what errors count in; of signals that a run has."""
     return [
-        Held(sentence, errors[name] / (scale[0] if scale else 1.0), tolerance, unit)
+        Held(sentence, errors[name] / (scale[0] if scale else 1.0), limit, unit)
         for name, sentence, unit, *scale in what
         if name in errors
     ]

@@ -102,7 +102,7 @@ class Family:
     unlisted : str
         Name of an error that a certificate leaves out.
     held : callable
-        ``held(problem, reference, errors, ends, tolerance)``: what is asked of a run, a sequence of `Held`. If not given,
+        ``held(problem, reference, errors, ends, limit)``: what is asked of a run, a sequence of `Held`. If not given,
         that all signals agree with the reference.
     ended : str
         What a run has done that ended as it was asked to.
@@ -110,7 +110,7 @@ class Family:
         ``answer(problem, reference, run)`` and ``exact(problem, reference)``: the run's answer in the problem's terms, and
         the reference's under the same names.
     held_as_law : callable, optional
-        ``held_as_law(problem, reference, run, tolerance, accuracy)``: answer, errors and checks of a run whose answer is a
+        ``held_as_law(problem, reference, run, limit, accuracy)``: answer, errors and checks of a run whose answer is a
         law; `accuracy` is the error that the checks must be able to find, in standard deviations.
     sizes : callable
         ``sizes(problem, answers)``: what differences of answers, shape (samples, k), are relative to, shape (samples,);

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 _STATES = ("v", "h")
 _KNOWN = 1e-6
-"""Error of a network's reference that is let pass whatever the tolerance, over the size of its rest."""
+"""Error of a network's reference that is let pass whatever the limit, over the size of its rest."""
 
 _IDEAL = 1e-6
 """Tolerance up to which a circuit counts as ideal, so that its averages may differ by standard errors only."""
@@ -53,7 +53,7 @@ def _rest_size(problem: Hopfield, reference: HopfieldReference) -> float:
 
 
 def _held(
-    problem: Hopfield, reference: HopfieldReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+    problem: Hopfield, reference: HopfieldReference, errors: Mapping[str, Array], ends: Ends, limit: float
 ) -> list[Held]:
     paths = ends.paths
     unit = _rest_size(problem, reference)
@@ -61,14 +61,14 @@ def _held(
     heights = abs(paths["energy"]).max(axis=(1, 2)) if "energy" in paths else np.zeros(1)
     height = np.maximum(unit**2 if unit < 1 else 1.0, heights)
     return [
-        Held("the reference itself is known", for_all(reference.gap / unit, errors), max(tolerance, _KNOWN)),
+        Held("the reference itself is known", for_all(reference.gap / unit, errors), max(limit, _KNOWN)),
         *asked(
             errors,
-            tolerance,
+            limit,
             ("mean", "the rest agrees with the reference", "", unit),
             ("energy", "the energy agrees with the reference", "", height),
         ),
-        *asked(errors, max(_RISE, 1e-2 * tolerance), ("rise", "the energy never rises", "", height)),
+        *asked(errors, max(_RISE, 1e-2 * limit), ("rise", "the energy never rises", "", height)),
         Held(
             "the rest is a valley of the energy",
             for_all(-reference.valley, errors),
@@ -87,13 +87,13 @@ def _exact(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
     return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
 
 
-def _law(problem: Hopfield, reference: HopfieldReference, run: Run, tolerance: float, accuracy: float) -> tuple[Any, ...]:
+def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float, accuracy: float) -> tuple[Any, ...]:
     averaging = hopfield(problem).averaging
     assert averaging is not None  # a flow with noise has it
     skipped = min(averaging.skipped, 0.2 * float(run.time[-1]))
     law = law_of(run, _STATES, skipped=skipped)
     knots = float(run.record.get("noise_step", averaging.noise_step))
-    allowed = tolerance if tolerance > _IDEAL else 0.0
+    allowed = limit if limit > _IDEAL else 0.0
     expected = np.array(reference.covariance)
     if problem.activation == "linear":
         # Noise that is linear between knots lacks power: (7/30) NT B Bᵀ, with B Bᵀ = 2T K.

@@ -59,7 +59,7 @@ def _errors(problem: Langevin, reference: Any, ends: Ends) -> dict[str, Array]:
     return {"mean": largest(found - np.concatenate([reference.values[name] for name in names]))}
 
 
-def _held(problem: Langevin, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, tolerance: float) -> list[Held]:
+def _held(problem: Langevin, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, limit: float) -> list[Held]:
     """At temperature 0. A run on a crest or a saddle, where the smallest push would carry it on, is not let pass."""
     found = np.concatenate([ends.finals[name] for name in problem.variables], axis=1)
     highest = np.max([abs(ends.paths[name]).max(axis=(1, 2)) for name in problem.variables], axis=0)
@@ -68,8 +68,8 @@ def _held(problem: Langevin, reference: PathEnd, errors: Mapping[str, Array], en
     curvature = np.array([_least_curvature(problem, x) for x in found])
     return [
         # A run may stop where all that moves is slow; that is no rest where the valley is flat.
-        Held("every variable rests", away, tolerance, "away from it"),
-        *asked(errors, tolerance, ("mean", "the end agrees with the reference", "", size)),
+        Held("every variable rests", away, limit, "away from it"),
+        *asked(errors, limit, ("mean", "the end agrees with the reference", "", size)),
         Held(
             "the end is a valley of the energy",
             -curvature,
@@ -121,7 +121,7 @@ def _point(problem: Langevin, x: Array) -> dict[str, Any]:
 
 
 def _law(
-    problem: Langevin, exact: BoltzmannLaw, run: Run, tolerance: float, accuracy: float
+    problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accuracy: float
 ) -> tuple[dict[str, Any], dict[str, float], tuple[Check, ...]]:
     averaging = langevin(problem).averaging
     assert averaging is not None  # a problem with a temperature has one
@@ -131,7 +131,7 @@ def _law(
     errors = law.errors(exact.mean, exact.covariance)
     # Knots are spread by the fastest rate: a tenth of its relaxation time each.
     knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
-    allowed = knots + (tolerance if tolerance > _IDEAL else 0.0)
+    allowed = knots + (limit if limit > _IDEAL else 0.0)
     gaps = exact.mean_gap, exact.covariance_gap
     checks = law_checks(
         law,

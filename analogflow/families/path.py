@@ -51,7 +51,7 @@ def path_errors(family: Family, problem: Any, reference: PathEnd, ends: Ends) ->
 
 
 def path_held(
-    family: Family, problem: Any, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, tolerance: float
+    family: Family, problem: Any, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, limit: float
 ) -> list[Held]:
     """What is asked of a path's end; of one with noise of its own only that its noiseless path is known."""
     scale = np.max(list(_full_scales(reference.values, ends.paths).values()), axis=0)
@@ -65,8 +65,8 @@ def path_held(
     unit = np.char.add("of full scale in ", names[worst])
     return [
         *held,
-        Held("states agree with the reference", each.max(axis=0), tolerance, unit),
-        *asked(errors, tolerance, *((name, f"{name} is conserved", "") for name in conserved)),
+        Held("states agree with the reference", each.max(axis=0), limit, unit),
+        *asked(errors, limit, *((name, f"{name} is conserved", "") for name in conserved)),
     ]
 
 

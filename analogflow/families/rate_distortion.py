@@ -61,13 +61,13 @@ def _held(
     reference: RateDistortionReference,
     errors: Mapping[str, Array],
     ends: Ends,
-    tolerance: float,
+    limit: float,
 ) -> list[Held]:
     unit = max(float(problem.distortion.max()), np.finfo(float).tiny)
     return [
         *asked(
             errors,
-            tolerance,
+            limit,
             ("lagrangian_nats", "R + βD agrees with the reference", "nat"),
             ("rate_nats", "rate agrees with the reference", "nat"),
             ("distortion", "distortion agrees with the reference", "of its range", unit),
@@ -75,7 +75,7 @@ def _held(
             ("simplex", "Σq stays 1", ""),
         ),
         # Where the optimum is on a face, an integration's last step may leave a letter a rounding below 0.
-        Held("no letter has a weight below 0", below_zero(ends.finals["q"]), tolerance),
+        Held("no letter has a weight below 0", below_zero(ends.finals["q"]), limit),
     ]
 
 

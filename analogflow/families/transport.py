@@ -67,21 +67,21 @@ def _cost_unit(problem: Transport) -> float:
 
 
 def _held(
-    problem: Transport, reference: TransportReference, errors: Mapping[str, Array], ends: Ends, tolerance: float
+    problem: Transport, reference: TransportReference, errors: Mapping[str, Array], ends: Ends, limit: float
 ) -> list[Held]:
     unit = _cost_unit(problem)
     # In a circuit of parts the sum of a row is one ratio of two of them, relative to the row; errors are over the mass.
-    rows = ROW_LIMIT if tolerance <= _SHARP else tolerance * float(problem.row.max()) / problem.mass
+    rows = ROW_LIMIT if limit <= _SHARP else limit * float(problem.row.max()) / problem.mass
     return [
         *asked(
             errors,
-            tolerance,
+            limit,
             ("plan", "plan agrees with the reference", "", problem.mass),
             ("cost", "cost agrees with the reference", "", unit),
             ("marginals", "marginals are right", ""),
         ),
         *asked(errors, rows, ("rows", "row sums stay right along the path", "")),
-        *asked(errors, tolerance, ("certified_gap", "the plan certifies its own value", "", unit)),
+        *asked(errors, limit, ("certified_gap", "the plan certifies its own value", "", unit)),
     ]
 
 

@@ -18,7 +18,7 @@ from analogflow.flows import differences
 from analogflow.noise import DRAWS, Noise, standard_normal
 from analogflow.passes import pole_label
 from analogflow.run import Outcome
-from analogflow.run_plan import LONGEST, SPEED_TOLERANCE
+from analogflow.run_plan import LONGEST, RESTING_SPEED
 from analogflow.simulators import ensemble
 from analogflow.simulators.block import in_flow_units
 
@@ -143,7 +143,7 @@ def error_budget(
         raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")
     if not causes:
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
-    ideal = integrate(circuit.graph, LONGEST, rests=circuit.flow.rests, resting_speed=SPEED_TOLERANCE)
+    ideal = integrate(circuit.graph, LONGEST, rests=circuit.flow.rests, resting_speed=RESTING_SPEED)
     if ideal.outcome is not Outcome.SETTLED:
         raise BadInput(
             f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"
@@ -191,7 +191,7 @@ class _Bench:
         run = ensemble(
             self.circuit, self.samples, time_constants=self.fluctuating if noisy else LONGEST, imperfections=flaws,
             noise=noise, start={name: self.settled[name] for name in self.circuit.graph.states},
-            resting_speed=0.0 if noisy else SPEED_TOLERANCE, step_accuracy=1e-4 if noisy else 1e-7, only=only,
+            resting_speed=0.0 if noisy else RESTING_SPEED, step_accuracy=1e-4 if noisy else 1e-7, only=only,
         )  # fmt: skip
         ends = {name: value[run.ok] for name, value in run.final.items()}
         states = {name: ends[name] for name in self.circuit.graph.states}

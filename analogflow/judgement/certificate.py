@@ -73,7 +73,7 @@ class Certificate:
         return "; ".join(said) or "all checks passed"
 
 
-def certify(problem: Any, run: Run, *, tolerance: float = 1e-6, accuracy: float | None = None) -> Certificate:
+def certify(problem: Any, run: Run, *, limit: float = 1e-6, accuracy: float | None = None) -> Certificate:
     """Hold the end of `run` against the exact reference of `problem`.
 
     Parameters
@@ -81,7 +81,7 @@ def certify(problem: Any, run: Run, *, tolerance: float = 1e-6, accuracy: float 
     problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow
         A flow of one's own, without a problem, is held against integrations of its function.
     run : Run
-    tolerance : float
+    limit : float
         Largest error a check lets pass, in nats, in probability and in coordinates.
     accuracy : float, optional
         Of a law: the error that its checks must be able to find, in standard deviations, or "too few samples to tell"; a
@@ -100,14 +100,14 @@ def certify(problem: Any, run: Run, *, tolerance: float = 1e-6, accuracy: float 
         nothing = Check("the answer is known", False, f"the family {family.name} has no exact reference.", UNCERTIFIED)
         return Certificate({shown: run.final[shown].tolist()}, {}, math.nan, {}, (ended, nothing))
     if family.held_as_law is not None and family.law(problem):
-        answer, errors, others = family.held_as_law(problem, reference, run, tolerance, accuracy or ACCURACY)
+        answer, errors, others = family.held_as_law(problem, reference, run, limit, accuracy or ACCURACY)
     else:
-        judged = judge_run(problem, run, limit=tolerance)
+        judged = judge_run(problem, run, limit=limit)
         answer, errors = family.answer(problem, reference, run), judged.listed()
         others = judged.checks()
-    checks = (_ending(problem, run, ended, others, tolerance), *others)
+    checks = (_ending(problem, run, ended, others, limit), *others)
     exact = family.exact(problem, reference)
-    return Certificate(answer, exact, reference.gap, errors, checks, time_needed(problem, run, tolerance))
+    return Certificate(answer, exact, reference.gap, errors, checks, time_needed(problem, run, limit))
 
 
 _NO_RATE = 1e-12
@@ -124,7 +124,7 @@ def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) ->
     """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
     flow = circuit.flow
     problem = problem_of(flow)
-    certificate = certify(problem, run, tolerance=allowed_error(circuit, accuracy), accuracy=accuracy)
+    certificate = certify(problem, run, limit=allowed_error(circuit, accuracy), accuracy=accuracy)
     if circuit.parts is not None and circuit.scales:
         met = run.outcome is Outcome.MET_RAIL
         rails = Check("no amplifier meets its rail", not met, run.detail if met else "")
@@ -141,7 +141,7 @@ def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
     return circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
 
 
-def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], tolerance: float) -> Check:
+def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit: float) -> Check:
     """The check on how a run ended, given all other checks on it.
 
     A deterministic run may still creep where the other checks say by themselves how far its answer is from right, as those
@@ -155,7 +155,7 @@ def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], toler
     ended : Check
         Whether the run ended as it was asked to.
     others : sequence of Check
-    tolerance : float
+    limit : float
         Largest error that the checks let pass.
     """
     if run.creep is None or ended.passed:
@@ -165,8 +165,8 @@ def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], toler
     why = judging_family(problem).why_slow(problem, _slowest(problem)) if run.outcome is Outcome.ALGEBRAIC else ""
     creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
     if ends_well(problem, run.outcome, all(check.passed for check in others)):
-        return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {tolerance:g} as it stands.")
-    needed = time_needed(problem, run, tolerance)
+        return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {limit:g} as it stands.")
+    needed = time_needed(problem, run, limit)
     seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
     if needed is None and "time" in judging_family(problem).keys:
         seen += "; if its path is the answer, give it an end time (time = …)"
@@ -178,8 +178,8 @@ def ends_well(problem: Any, outcome: Outcome, passed: bool) -> bool:
     return outcome.ok or (outcome.creeps and passed and judging_family(problem).slowest is not None)
 
 
-def time_needed(problem: Any, run: Run, tolerance: float) -> float | None:
-    """Length of a run in τ, to two digits, after which what moves here would be within `tolerance` of its limit.
+def time_needed(problem: Any, run: Run, limit: float) -> float | None:
+    """Length of a run in τ, to two digits, after which what moves here would be within `limit` of where it goes.
 
     The rate is the slowest that the problem's reference knows, or the one that the end of the path shows; None where there
     is neither, where the run came to rest, or where it swings without end.
@@ -187,13 +187,13 @@ def time_needed(problem: Any, run: Run, tolerance: float) -> float | None:
     creep, end = run.creep, float(run.time[-1])
     if creep is None or creep.swings:
         return None
-    aim = tolerance * creep.size
+    aim = limit * creep.size
     if creep.power:
         return _rounded(end * max(creep.left / aim, 1.0) ** (1 / creep.power))
     slowest = _slowest(problem)
     if slowest > _NO_RATE:
         # A path that has not come near its answer shows nothing of the slowest rate, nor how far it has to go.
-        return _rounded(end + math.log(_FAR / tolerance) / slowest)
+        return _rounded(end + math.log(_FAR / limit) / slowest)
     if not creep.rate > 0 or not math.isfinite(creep.left):
         return None
     near = min(aim, creep.resting / creep.rate) if creep.resting else aim

@@ -33,8 +33,8 @@ from analogflow.simulators.ensemble import EnsembleOptions
 
 __all__ = [
     "DELTA",
+    "DISTANCE",
     "PASSES",
-    "TOLERANCE",
     "VERDICTS",
     "Ends",
     "Verdict",
@@ -67,7 +67,7 @@ PASSES = ("confirmed", "other optimum")
 DELTA = 0.05
 """Share of the way to the middle of the manifold: far beyond any noise that leaves an answer, near enough to come back."""
 
-TOLERANCE = 1e-3
+DISTANCE = 1e-3
 """Distance of two ends, over their size, within which they are one: what is left of δ after 40 τ at a rate of 0.1 per τ."""
 
 _DEAD = 1e-2
@@ -141,7 +141,7 @@ def restart(
     run: Run,
     *,
     delta: float = DELTA,
-    tolerance: float = TOLERANCE,
+    distance: float = DISTANCE,
     engine: str | None = None,
     time_constants: float | None = None,
     accuracy: float | None = None,
@@ -157,7 +157,7 @@ def restart(
         With its imperfections, noise and sample; the same parts are built again.
     run : Run
         Of that circuit; it has values.
-    delta, tolerance, on_progress
+    delta, distance, on_progress
         As for `verify`.
     engine
         That made the run.
@@ -181,7 +181,7 @@ def restart(
     again = pushed(circuit, run, delta=delta)
     plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
     deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
-    closeness = max(tolerance, circuit.accuracy)
+    closeness = max(distance, circuit.accuracy)
     speed = 0.0 if circuit.noisy else plan.resting_speed
     second = simulate(deck, engine=engine, resting_speed=speed, time_limit=time_limit, on_progress=on_progress)
     problem, limit = problem_of(flow), allowed_error(circuit, accuracy)
@@ -194,7 +194,7 @@ def restart(
     before = Ends(answers[0], np.array([run.outcome.ok or first.passed]), np.array([first.passed]))
     after = _ends(problem, answers[1], [second.outcome], judged.passed)
     moved = flow.apart(second.values[flow.answer][:1], answers[0])
-    name = str(verdicts(flow, before, after, limit=limit, tolerance=closeness, moved=moved)[0])
+    name = str(verdicts(flow, before, after, limit=limit, distance=closeness, moved=moved)[0])
     gain = float((worth(flow, answers[1]) - worth(flow, answers[0]))[0])
     why = _why(name, first, judged, np.flatnonzero(lost_support(flow, answers[0], limit)[0]), flow)
     return second, Verdict(name, float(flow.apart(answers[1], answers[0])[0]), gain, why)
@@ -284,7 +284,7 @@ def restart_classes(
     runs: Run,
     *,
     delta: float = DELTA,
-    tolerance: float = TOLERANCE,
+    distance: float = DISTANCE,
     accuracy: float | None = None,
 ) -> NDArray[np.str_]:
     """Verdict on every sample of an ensemble of the block engine, by one further ensemble.
@@ -296,7 +296,7 @@ def restart_classes(
     runs : Run
         What `ensemble` made of it. Each restart is asked for the same, and plays its sample's own noise and deviations, so
         that the two ends of a circuit that forgets its start meet.
-    delta, tolerance : float
+    delta, distance : float
         As for `verify`.
     accuracy : float, optional
         Largest error that the checks of both ends let pass; that of `solve` if not given.
@@ -341,7 +341,7 @@ def restart_classes(
     before = _ends(problem, answers, runs.outcomes, first.passed & finite)
     after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed))
     moved = flow.apart(again.values[flow.answer][:, 0], answers)
-    return verdicts(flow, before, after, limit=limit, tolerance=tolerance, moved=moved)
+    return verdicts(flow, before, after, limit=limit, distance=distance, moved=moved)
 
 
 def _paths(flow: Flow, runs: Run) -> list[Run]:
@@ -421,7 +421,7 @@ def lost_support(flow: Flow, answers: Array, limit: float) -> NDArray[np.bool_]:
 
 
 def verdicts(
-    flow: Flow, before: Ends, after: Ends, *, limit: float, tolerance: float = TOLERANCE, moved: Array | None = None
+    flow: Flow, before: Ends, after: Ends, *, limit: float, distance: float = DISTANCE, moved: Array | None = None
 ) -> NDArray[np.str_]:
     """Name of the verdict on each pair of ends.
 
@@ -432,11 +432,11 @@ def verdicts(
         Of runs and of their restarts.
     limit : float
         Largest error that the runs are let pass.
-    tolerance : float
+    distance : float
         Distance of two answers, over their size, within which they are one. A value is better from the square of this on,
         since a smooth optimum is flat, and equal within this itself.
     moved : array, shape (samples,), optional
-        How far from its end the answer was when the restart began; within the tolerance a return says nothing.
+        How far from its end the answer was when the restart began; within the distance a return says nothing.
 
     Returns
     -------
@@ -448,12 +448,12 @@ def verdicts(
     family = judging_family(problem_of(flow))
     begun = flow.states[flow.answer] if flow.answer in flow.states else flow.observe(flow.answer)
     # What comes to rest at 0 has the size that it started with.
-    near = tolerance * family.sizes(flow.problem, np.maximum(abs(first), abs(np.ravel(begun))))
+    near = distance * family.sizes(flow.problem, np.maximum(abs(first), abs(np.ravel(begun))))
     with np.errstate(invalid="ignore"):
         same = flow.apart(second, first) <= near
-        equal = abs(gain) <= tolerance
-        revived = ((first < fair) & (second > np.maximum(fair, first + tolerance))).any(axis=1)
-    lost = lost_support(flow, first, limit).any(axis=1) | (after.ok & ~same & revived & (gain > tolerance**2))
+        equal = abs(gain) <= distance
+        revived = ((first < fair) & (second > np.maximum(fair, first + distance))).any(axis=1)
+    lost = lost_support(flow, first, limit).any(axis=1) | (after.ok & ~same & revived & (gain > distance**2))
     idle = np.zeros(len(first), dtype=bool) if moved is None else ~(moved > near)
     if groups := family.groups:
         pairs = [(groups(flow, a), groups(flow, b)) for a, b in zip(first, second, strict=True)]

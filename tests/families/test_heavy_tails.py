@@ -18,7 +18,7 @@ def student(power: float) -> Run:
 @pytest.mark.parametrize(("power", "tells"), [(4.0, False), (5.0, False), (12.0, True)])
 def test_squares_without_a_variance_are_not_judged(power, tells):
     problem = Langevin(f"{power / 2!r}*log(1 + x**2)", ["x"], 1.0)
-    mean, covariance = certify(problem, student(power), tolerance=1e-3).checks[1:]
+    mean, covariance = certify(problem, student(power), limit=1e-3).checks[1:]
     assert mean.passed
     assert covariance.passed is tells
     if not tells:

@@ -130,7 +130,7 @@ def test_imperfections_of_a_cold_network_are_relative_to_its_fluctuations():
     right = solve(cold, engine="block", time_constants=200.0, seed=3)
     moved = {name: value + 0.01 for name, value in right.run.values.items()}
     run = Run(right.run.time, moved, right.run.outcome, right.run.detail, right.run.record)
-    failed = [check for check in certify(cold, run, tolerance=0.05).checks if check.verdict == FAILED]
+    failed = [check for check in certify(cold, run, limit=0.05).checks if check.verdict == FAILED]
     assert "mean agrees with the reference" in [check.name for check in failed]
 
 

@@ -129,6 +129,6 @@ def test_a_family_says_why_its_answer_is_approached_like_a_power():
 def test_a_creeping_answer_off_the_limits_does_not_pass():
     """The twin: the certificate that lets a creeping run pass is looked at."""
     run = solve(CASCADE, engine="block", time_constants=300.0).run
-    assert not certify(CASCADE, run, tolerance=1e-6).passed
-    assert certify(CASCADE, run, tolerance=1e-3).passed
+    assert not certify(CASCADE, run, limit=1e-6).passed
+    assert certify(CASCADE, run, limit=1e-3).passed
     assert (time_needed(CASCADE, run, 1e-3) or 0) < (time_needed(CASCADE, run, 1e-6) or 0)

@@ -77,7 +77,7 @@ def test_rate_distortion_and_transport_follow_their_flows(temperature):
     circuit = compiled(source, temperature_celsius=temperature)
     trajectory = run(circuit, 300.0)
     assert abs(trajectory.values["q"] - exact_path(circuit, trajectory, "q")).max() < 5e-3
-    assert af.certify(source, trajectory, tolerance=2e-3).passed
+    assert af.certify(source, trajectory, limit=2e-3).passed
     plan = Transport(
         cost=rng.random((4, 5)), row=rng.dirichlet(np.ones(4) * 3), column=[0.3, 0.25, 0.2, 0.15, 0.1], epsilon=0.2
     )
