@@ -5,7 +5,7 @@ from __future__ import annotations
 from analogflow.families.family import Family
 from analogflow.families.path import PathEnd
 from analogflow.flows import Flow
-from analogflow.flows.expressions.custom import FORMS, custom
+from analogflow.flows.custom import FORMS, custom
 from analogflow.problems import Equations
 from analogflow.reference.equations import equations_reference, path_end
 

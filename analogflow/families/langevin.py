@@ -15,7 +15,7 @@ from analogflow.families.ends import Ends, largest, law_errors, size_of
 from analogflow.families.family import Family
 from analogflow.families.path import PathEnd
 from analogflow.families.stationary import Law, law_checks, law_of
-from analogflow.flows.expressions.langevin import FORMS, langevin
+from analogflow.flows.langevin import FORMS, langevin
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
 from analogflow.reference.equations import path_end

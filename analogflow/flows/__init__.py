@@ -2,7 +2,7 @@
 
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
-from analogflow.flows.expressions import custom, langevin
+from analogflow.flows.custom import custom
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import (
@@ -15,6 +15,7 @@ from analogflow.flows.invariants import (
     differences,
     pushed_freely,
 )
+from analogflow.flows.langevin import langevin
 from analogflow.flows.rate_distortion import rate_distortion
 from analogflow.flows.transport import transport
 

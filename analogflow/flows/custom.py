@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from analogflow.checks import refuse_unknown
-from analogflow.flows.expressions.written import written
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
-from analogflow.graph import white_noise
-from analogflow.problems import Equations
+from analogflow.graph import Signal, SourceLine, comparator, normalise, softmax, switch, white_noise
+from analogflow.problems.equations import Equations, Expression
 
-__all__ = ["FORMS", "custom"]
+__all__ = ["FORMS", "custom", "written"]
 
 FORMS: tuple[str, ...] = ("written",)
 """Forms of the flow."""
+
+_OPERATORS = {"softmax": softmax, "normalise": normalise, "comparator": comparator, "switch": switch}
+"""What an expression's functions mean on arrays and signals alike, where NumPy has no such function."""
 
 
 def custom(problem: Equations, form: str = "written") -> Flow:
@@ -54,6 +56,18 @@ def custom(problem: Equations, form: str = "written") -> Flow:
         end_time=problem.time,
         path_matters=True,
     )
+
+
+def written(expression: Expression, values: Mapping[str, Any], label: str) -> Any:
+    """Value of `expression`; where `values` has signals, the blocks it places are said to come from ``label = text``."""
+    signal = next((value for value in values.values() if isinstance(value, Signal)), None)
+    if signal is None:
+        return expression.evaluate(values, _OPERATORS)
+    signal.builder.source = SourceLine(f"{label} = {expression}")
+    try:
+        return expression.evaluate(values, _OPERATORS)
+    finally:
+        signal.builder.source = None
 
 
 def _observable(problem: Equations, kind: str, name: str, names: list[str]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import sqrtm
 
 from analogflow.checks import refuse_unknown
-from analogflow.flows.expressions.written import written
+from analogflow.flows.custom import written
 from analogflow.flows.flow import Averaging, Flow
 from analogflow.graph import white_noise
 from analogflow.problems import Langevin
