@@ -15,7 +15,7 @@ import analogflow as af
 from analogflow.block_engine import integrate
 from analogflow.digital import attention_steps
 from analogflow.passes import nominal_orbit, stabilise
-from analogflow.problems.named.token_clouds import uniform_tokens
+from analogflow.problems.attention import uniform_tokens
 from analogflow.reference import attention_reference
 
 DOCUMENT = Path(__file__).parents[1] / "docs/attention.md"

@@ -3,7 +3,7 @@
 import numpy as np
 
 import analogflow as af
-from analogflow.problems.named.attention import two_phases
+from analogflow.problems.attention import two_phases
 
 solution = af.solve(two_phases(4, beta=5.0, time=1.0))
 print(solution.certificate)

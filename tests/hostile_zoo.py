@@ -15,7 +15,7 @@ from analogflow.comparison.energy import prices
 from analogflow.families.files import read_problem
 from analogflow.hardware.boards import load_board
 from analogflow.names import comment, identifier
-from analogflow.problems.equations import read_expression
+from analogflow.problems.expression import read_expression
 from analogflow.simulators.ngspice.raw import parse_raw
 from analogflow.simulators.vacask.rows import Rows
 from analogflow.studies.experiment import read_experiment

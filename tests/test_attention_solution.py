@@ -10,8 +10,7 @@ import pytest
 from analogflow import Attention, Outcome, compile, flows, netlist, simulate, solve
 from analogflow.cli import main
 from analogflow.errors import BadInput
-from analogflow.problems.named.attention import gradient, rotating, two_phases
-from analogflow.problems.named.token_clouds import uniform_tokens
+from analogflow.problems.attention import gradient, rotating, two_phases, uniform_tokens
 from analogflow.reference.attention import log_energy, log_energy_rate
 from analogflow.simulators import ENGINES
 

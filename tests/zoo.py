@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analogflow.problems import Channel
-from analogflow.problems.named.channels import binary_erasure, binary_symmetric, noiseless, noisy_typewriter, z_channel
+from analogflow.problems.channel import binary_erasure, binary_symmetric, noiseless, noisy_typewriter, z_channel
 
 
 class Known(NamedTuple):

@@ -15,7 +15,7 @@ from analogflow.families import FAMILIES, Family, named_families
 from analogflow.families.custom import CUSTOM
 from analogflow.problems import Equations
 from analogflow.problems.contents import read_keys
-from analogflow.problems.equations import Expression
+from analogflow.problems.expression import Expression
 from analogflow.problems.tables import read_npy_matrix
 
 __all__ = ["keys_of", "problem_of_keys", "read_problem"]

@@ -11,7 +11,8 @@ from analogflow.checks import refuse_unknown
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
 from analogflow.graph import Signal, SourceLine, comparator, normalise, softmax, switch, white_noise
-from analogflow.problems.equations import Equations, Expression
+from analogflow.problems.equations import Equations
+from analogflow.problems.expression import Expression
 
 __all__ = ["FORMS", "custom", "written"]
 

@@ -27,7 +27,7 @@ from analogflow.papers.attention_paths import (
 )
 from analogflow.papers.result import Curve, Line, Panel, Reproduction, largest
 from analogflow.problems import Attention
-from analogflow.problems.named.attention import circle, circle_then_pole, rotating, skewed, two_phases
+from analogflow.problems.attention import circle, circle_then_pole, rotating, skewed, two_phases
 from analogflow.reference.attention import (
     Eigenspace,
     concentration_bound,

@@ -1,18 +1,36 @@
-"""Tokens on a sphere that attend to each other: where are they after a given time? It does not know how to solve it."""
+"""Tokens on a sphere that attend to each other: where are they after a given time? It does not know how to solve it.
+
+Problems with a name have the matrices of the paper's figures and of its appendix C. The figures' seeds are not published,
+so tokens are drawn from the stated distributions and individual runs are not theirs.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import LARGEST, is_positive, numbers, refusal
+from analogflow.checks import LARGEST, is_positive, is_whole, numbers, refusal
+from analogflow.errors import BadInput
 
-__all__ = ["NORM_TOLERANCE", "Attention"]
+__all__ = [
+    "NORM_TOLERANCE",
+    "Attention",
+    "circle",
+    "circle_then_pole",
+    "gradient",
+    "random_diagonal",
+    "rotating",
+    "skewed",
+    "two_phases",
+    "uniform_tokens",
+    "von_mises_fisher_tokens",
+]
 
 NORM_TOLERANCE = 1e-6
 """Largest departure of a token's length from 1 that is accepted, and divided out."""
@@ -172,3 +190,165 @@ def _positive(value: Any, name: str, faults: list[str], *, infinite: bool) -> fl
         faults.append(f"{name} is {value!r}; give {use}")
         return math.nan
     return float(value)
+
+
+def uniform_tokens(count: int, dimension: int, *, seed: int) -> Array:
+    """`count` tokens drawn uniformly from the unit sphere of ℝ^`dimension`, shape (count, dimension)."""
+    return _directions(np.random.default_rng(seed), _whole(count, "count", 1), _whole(dimension, "dimension", 2))
+
+
+def von_mises_fisher_tokens(
+    count: int, centres: ArrayLike, concentrations: ArrayLike, *, seed: int, weights: Sequence[float] | None = None
+) -> Array:
+    r"""Tokens from a mixture of densities :math:`\propto e^{\kappa_k \mu_k \cdot x}` on the sphere.
+
+    Parameters
+    ----------
+    count : int
+    centres : array, shape (m, d)
+        μ_k, of any length but 0: a centre of length ℓ with κ is a unit centre with κℓ.
+    concentrations : array, shape (m,)
+        κ_k ≥ 0; 0 is uniform.
+    seed : int
+    weights : sequence of float, optional
+        Shares of the components, divided by their sum; equal if not given.
+
+    Returns
+    -------
+    array, shape (count, d)
+
+    Raises
+    ------
+    BadInput
+        A count below 1, shapes that do not fit, a centre of length 0, a negative concentration or weight.
+
+    Notes
+    -----
+    The cosine to the centre is drawn by rejection from a beta distribution, the rest uniformly across it.
+
+    References
+    ----------
+    A. T. A. Wood, Simulation of the von Mises Fisher distribution, Commun. Stat. Simul. Comput. 23 (1994) 157.
+    """
+    _whole(count, "count", 1)
+    mu, kappa = np.atleast_2d(np.asarray(centres, dtype=float)), np.atleast_1d(np.asarray(concentrations, dtype=float))
+    share = np.ones(len(mu)) if weights is None else np.asarray(weights, dtype=float)
+    lengths = np.linalg.norm(mu, axis=-1)
+    faults = []
+    if mu.ndim != 2 or mu.shape[1] < 2:
+        faults.append(f"centres have shape {mu.shape}; give one row of two or more coordinates for each component")
+    elif kappa.shape != (len(mu),) or share.shape != (len(mu),):
+        faults.append(f"{len(mu)} centres come with {kappa.size} concentrations and {share.size} weights; give one each")
+    elif not np.isfinite(mu).all() or not (lengths > 0).all():
+        faults.append("a centre is 0 or not finite; give a direction")
+    elif not (np.isfinite(kappa).all() and (kappa >= 0).all() and (share >= 0).all() and 0 < share.sum() < np.inf):
+        faults.append("a concentration or weight is negative or not finite; give 0 or more, and not all weights 0")
+    if faults:
+        raise BadInput(f"von Mises-Fisher mixture: {faults[0]}.")
+    rng = np.random.default_rng(seed)
+    members = rng.choice(len(mu), size=count, p=share / share.sum())
+    tokens = np.empty((count, mu.shape[1]))
+    for k, (centre, length) in enumerate(zip(mu, lengths, strict=True)):
+        mine = np.flatnonzero(members == k)
+        tokens[mine] = _around(rng, len(mine), centre / length, float(kappa[k] * length))
+    return tokens
+
+
+def _around(rng: np.random.Generator, count: int, centre: Array, kappa: float) -> Array:
+    """Tokens of density ∝ exp(κ centre·x)."""
+    dimension = len(centre)
+    if kappa == 0 or count == 0:
+        return _directions(rng, count, dimension)
+    free = dimension - 1
+    b = free / (2 * kappa + np.sqrt(4 * kappa**2 + free**2))
+    x0 = (1 - b) / (1 + b)
+    c = kappa * x0 + free * np.log1p(-(x0**2))
+    cosines = np.empty(0)
+    while len(cosines) < count:
+        z = rng.beta(free / 2, free / 2, 2 * count + 8)
+        w = (1 - (1 + b) * z) / (1 - (1 - b) * z)
+        kept = kappa * w + free * np.log1p(-x0 * w) - c >= np.log(rng.random(len(w)))
+        cosines = np.concatenate([cosines, w[kept]])
+    w = cosines[:count, None]
+    across = rng.standard_normal((count, dimension))
+    across -= (across @ centre)[:, None] * centre
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    tokens = w * centre + np.sqrt(np.maximum(1 - w**2, 0)) * across
+    return tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
+
+
+def _directions(rng: np.random.Generator, count: int, dimension: int) -> Array:
+    x = rng.standard_normal((count, dimension))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def _whole(value: int, name: str, least: int) -> int:
+    if not is_whole(value, least):
+        raise BadInput(f"{name} is {value!r}; give a whole number of at least {least}.")
+    return int(value)
+
+
+def circle(count: int = 2000, *, beta: float = 30.0, time: float = 5.0, seed: int = 0) -> Attention:
+    """Figure 1: V = I, B = Rᵀdiag(5, 5, 1)R, so that E is a plane; tokens from the three-component mixture of C.1.
+
+    The paper gives R as a rotation by π/8 without its axis; here it turns about the first axis.
+    """
+    return Attention(_mixture(count, seed), _circle_matrix(), np.eye(3), beta, time)
+
+
+def circle_then_pole(count: int = 2000, *, beta: float = 30.0, time: float = 10.0, seed: int = 0) -> Attention:
+    """Figure 2: the same VBᵀ as in Figure 1 with V = diag(1, 1, 2), whose dominant eigenspace F is the third axis."""
+    V = np.diag([1.0, 1.0, 2.0])
+    B = np.linalg.solve(V, _circle_matrix()).T
+    return Attention(_mixture(count, seed), B, V, beta, time)
+
+
+def two_phases(count: int = 200, *, beta: float = 100.0, time: float = 20.0, seed: int = 0) -> Attention:
+    """Figure 3: V = diag(−1, 1, −2), B = diag(−1, −1, 1): E, F and F_abs are the first, second and third axis."""
+    return Attention(uniform_tokens(count, 3, seed=seed), np.diag([-1.0, -1, 1]), np.diag([-1.0, 1, -2]), beta, time)
+
+
+def random_diagonal(
+    count: int = 500, dimension: int = 10, *, beta: float = 10.0, time: float = 15.0, seed: int = 0
+) -> Attention:
+    """Figures 4 and 10: diagonal B and V with independent normal entries, tokens uniform; all from one seed."""
+    rng = np.random.default_rng([seed, 1])
+    B, V = np.diag(rng.standard_normal(dimension)), np.diag(rng.standard_normal(dimension))
+    return Attention(uniform_tokens(count, dimension, seed=seed), B, V, beta, time)
+
+
+def rotating(count: int = 200, *, beta: float = 100.0, time: float = 20.0, seed: int = 0) -> Attention:
+    """Equation (39): VBᵀ is not symmetric and has the eigenvalues ±i and −2, so that tokens turn for ever."""
+    V = np.array([[-1.0, 1, 0], [-2, 1, 0], [0, 0, -2]])
+    return Attention(uniform_tokens(count, 3, seed=seed), np.diag([-1.0, -1, 1]), V, beta, time)
+
+
+def skewed(count: int = 200, *, beta: float = 100.0, time: float = 20.0, seed: int = 0) -> Attention:
+    """Equation (40): VBᵀ is not symmetric, but its eigenvalues 1 ± √2 and −2 are real."""
+    B = np.array([[-1.0, 1, 0], [-2, 1, 0], [0, 0, 1]])
+    return Attention(uniform_tokens(count, 3, seed=seed), B, np.diag([-1.0, 1, -2]), beta, time)
+
+
+def gradient(
+    eigenvalues: list[float] | np.ndarray,
+    sign: int = 1,
+    *,
+    count: int = 100,
+    beta: float = 1.0,
+    time: float = 10.0,
+    seed: int = 0,
+) -> Attention:
+    """Appendix C.3: B = diag(`eigenvalues`), V = `sign`·B, so that the energy can only rise (1) or fall (−1)."""
+    B = np.diag(np.asarray(eigenvalues, dtype=float))
+    return Attention(uniform_tokens(count, len(B), seed=seed), B, sign * B, beta, time)
+
+
+def _circle_matrix() -> np.ndarray:
+    c, s = np.cos(np.pi / 8), np.sin(np.pi / 8)
+    R = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    return R.T @ np.diag([5.0, 5.0, 1.0]) @ R
+
+
+def _mixture(count: int, seed: int) -> np.ndarray:
+    centres = [[1, -0.3, -0.2], [0, 1, -0.3], [-1, 1, 1]]
+    return von_mises_fisher_tokens(count, centres, [2.0, 10.0, 5.0], seed=seed)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from analogflow.checks import LARGEST, is_number, numbers, real_array, refuse_faults
 from analogflow.errors import BadInput
-from analogflow.problems.equations import Expression, read_expression
-from analogflow.problems.equations.derivative import derivative
-from analogflow.problems.equations.faults import name_faults
+from analogflow.problems.equations import name_faults
+from analogflow.problems.expression import Expression, derivative, read_expression
 
 __all__ = ["Langevin"]
 
@@ -144,13 +143,8 @@ def _variables(variables: Any, faults: list[str]) -> tuple[str, ...]:
         faults.append(f"there are {len(variables)} variables; give from 1 to {_MOST_VARIABLES}")
     if len({name.lower() for name in variables}) != len(variables):
         faults.append("variables: a name is used twice (circuits do not tell case)")
-    faults += [fault.replace("states", "variables") for fault in name_faults(_as_tables(variables))]
+    faults += name_faults({"variables": variables})
     return tuple(variables)
-
-
-def _as_tables(variables: Sequence[str]) -> dict[str, dict[str, Any]]:
-    kinds = ("states", "constants", "definitions", "observables", "conserved")
-    return {kind: dict.fromkeys(variables) if kind == "states" else {} for kind in kinds}
 
 
 def _mobility(value: Any, names: tuple[str, ...], faults: list[str]) -> tuple[Array, tuple[Expression, ...]]:

@@ -8,7 +8,7 @@ import pytest
 from analogflow.digital import attention_steps
 from analogflow.errors import BadInput
 from analogflow.problems import Attention
-from analogflow.problems.named.attention import two_phases
+from analogflow.problems.attention import two_phases
 from analogflow.reference import attention_reference
 
 PROBLEM = two_phases(8, beta=5.0, time=1.0, seed=3)

@@ -8,8 +8,7 @@ import pytest
 
 from analogflow.digital import attention_steps
 from analogflow.problems import Attention
-from analogflow.problems.named.attention import random_diagonal, two_phases
-from analogflow.problems.named.token_clouds import uniform_tokens
+from analogflow.problems.attention import random_diagonal, two_phases, uniform_tokens
 from analogflow.reference.attention import (
     alignment,
     attraction_space,

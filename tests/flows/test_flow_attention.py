@@ -15,7 +15,7 @@ from analogflow.flows.attention import FORMS
 from analogflow.passes import nominal_orbit, return_rates
 from analogflow.passes import stabilise as stabilise_pass
 from analogflow.problems import Attention
-from analogflow.problems.named.token_clouds import uniform_tokens
+from analogflow.problems.attention import uniform_tokens
 from analogflow.reference.attention import velocity
 
 

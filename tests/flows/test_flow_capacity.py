@@ -11,7 +11,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow, Simplex, capacity
 from analogflow.flows.capacity import FORMS
 from analogflow.problems import Channel
-from analogflow.problems.named.channels import binary_erasure, binary_symmetric, noiseless, z_channel
+from analogflow.problems.channel import binary_erasure, binary_symmetric, noiseless, z_channel
 from analogflow.reference import capacity_reference
 from analogflow.solution import solve
 

@@ -19,7 +19,7 @@ from analogflow.hardware.decomposition import take_apart
 from analogflow.hardware.machine import final
 from analogflow.hardware.scaling import scale
 from analogflow.problems import Channel, Langevin
-from analogflow.problems.named.attention import two_phases
+from analogflow.problems.attention import two_phases
 from analogflow.report.tables import mapping_table
 
 FITS = {

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import analogflow as af
 from analogflow.families.files import problem_of_keys, read_problem
 from analogflow.problems.contents import parse_keys, parse_npy, read_bytes
-from analogflow.problems.equations import read_expression
+from analogflow.problems.expression import read_expression
 
 FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 

@@ -9,7 +9,7 @@ import pytest
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.problems import Attention
-from analogflow.problems.named.attention import (
+from analogflow.problems.attention import (
     circle,
     circle_then_pole,
     gradient,
@@ -17,8 +17,9 @@ from analogflow.problems.named.attention import (
     rotating,
     skewed,
     two_phases,
+    uniform_tokens,
+    von_mises_fisher_tokens,
 )
-from analogflow.problems.named.token_clouds import uniform_tokens, von_mises_fisher_tokens
 
 I2 = np.eye(2)
 TOKENS = [[1, 0], [0.6, 0.8]]

@@ -9,7 +9,7 @@ from analogflow import compile
 from analogflow.errors import BadInput
 from analogflow.families import flow_of
 from analogflow.problems import Equations
-from analogflow.problems.equations.expression import FUNCTIONS, read_expression
+from analogflow.problems.expression import FUNCTIONS, read_expression
 
 VALUES = {"x": np.array([0.3, 0.7, 1.1]), "y": 0.4, "A": np.arange(9.0).reshape(3, 3) / 7}
 MEANINGS = {

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.problems import Langevin
-from analogflow.problems.equations import read_expression
-from analogflow.problems.equations.derivative import derivative
+from analogflow.problems.expression import derivative, read_expression
 
 SMOOTH = [
     "x**2*y - 3*x/y + 2",

@@ -31,7 +31,7 @@ from analogflow.hardware.board_fit import map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister.deck import table_text
 from analogflow.problems import Channel
-from analogflow.problems.named.channels import binary_symmetric, z_channel
+from analogflow.problems.channel import binary_symmetric, z_channel
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"

@@ -12,8 +12,7 @@ from analogflow.errors import BadInput
 from analogflow.families.references import expected_answer
 from analogflow.judgement import certify
 from analogflow.problems import Attention
-from analogflow.problems.named.attention import rotating, two_phases
-from analogflow.problems.named.token_clouds import uniform_tokens
+from analogflow.problems.attention import rotating, two_phases, uniform_tokens
 from analogflow.reference import attention_certificate, attention_reference
 from analogflow.reference.attention import by_extrapolation, by_runge_kutta
 from analogflow.run import Outcome, Run

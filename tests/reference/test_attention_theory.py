@@ -11,8 +11,7 @@ from scipy.integrate import solve_ivp
 
 from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems import Attention
-from analogflow.problems.named.attention import circle, circle_then_pole, gradient, rotating, skewed, two_phases
-from analogflow.problems.named.token_clouds import uniform_tokens
+from analogflow.problems.attention import circle, circle_then_pole, gradient, rotating, skewed, two_phases, uniform_tokens
 from analogflow.reference.attention import (
     alignment,
     attention_reference,

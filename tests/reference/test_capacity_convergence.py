@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from analogflow.problems import Channel
-from analogflow.problems.named.channels import noiseless
+from analogflow.problems.channel import noiseless
 from analogflow.reference import capacity_convergence, capacity_reference, input_types
 from analogflow.reference.capacity import noiseless_distance, noiseless_solution
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from analogflow.digital import blahut_arimoto
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Channel
-from analogflow.problems.named.channels import binary_erasure, binary_symmetric, noiseless, z_channel
+from analogflow.problems.channel import binary_erasure, binary_symmetric, noiseless, z_channel
 from analogflow.reference import capacity_batch, capacity_certificate, capacity_reference
 from analogflow.reference.capacity import (
     binary_erasure_capacity,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.problems.equations import Expression
+from analogflow.problems.expression import Expression
 
 __all__ = ["Interval", "range_of"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
-from analogflow.problems.equations.derivative import derivative
+from analogflow.problems.expression import derivative
 from analogflow.reference.langevin.cubature import MOST_VARIABLES, integrals
 
 __all__ = ["BoltzmannLaw", "boltzmann_law", "box_of", "conditional_free_energy"]

@@ -1,22 +1,28 @@
-"""A flow of the user's own as data: named equations over named states. It does not know how it is solved."""
+"""Systems of equations of the user's own, from tables of expressions: what can be wrong with them is said all together."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+import keyword
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.checks import refuse_faults
+from analogflow.checks import is_positive, real_array, refuse_faults
 from analogflow.errors import BadInput
-from analogflow.problems.equations.expression import Expression, read_expression
-from analogflow.problems.equations.faults import fits, misfits, name_faults, read_numbers, read_table
+from analogflow.problems.expression import FUNCTIONS, NAME, Expression, read_expression
 
-__all__ = ["Equations"]
+__all__ = ["MANIFOLDS", "Equations", "name_faults"]
+
+MANIFOLDS = ("simplex", "sphere", "mean")
+"""Manifolds a state may be said to stay on: Σx = 1; every row of length 1; a mean that nothing depends on."""
+
+_NAMING = ("states", "constants", "definitions", "observables", "conserved")
+"""Tables that give names; the others speak of states."""
 
 _MOST_NUMBERS = 4096
 _INVARIANCE = 1e-7
@@ -89,12 +95,12 @@ class Equations:
             "states": states, "equations": equations, "constants": constants, "definitions": definitions,
             "observables": observables, "conserved": conserved, "manifolds": manifolds, "noise": noise,
         }  # fmt: skip
-        tables = {key: read_table(key, value) for key, value in given.items()}
-        faults = name_faults(tables)
+        tables = {key: _read_table(key, value) for key, value in given.items()}
+        faults = name_faults({kind: tables[kind] for kind in _NAMING})
         starts = {
-            key: np.atleast_1d(read_numbers(value, f"states.{key}", faults)) for key, value in tables["states"].items()
+            key: np.atleast_1d(_read_numbers(value, f"states.{key}", faults)) for key, value in tables["states"].items()
         }
-        fixed = {key: read_numbers(value, f"constants.{key}", faults) for key, value in tables["constants"].items()}
+        fixed = {key: _read_numbers(value, f"constants.{key}", faults) for key, value in tables["constants"].items()}
         if not starts:
             faults.append("there is no state; write one with its initial value under states")
         if sum(value.size for value in starts.values()) > _MOST_NUMBERS:
@@ -116,11 +122,11 @@ class Equations:
                     faults.append(str(fault).rstrip("."))
                 if kind == "definitions":
                     known.append(key)
-        faults += misfits(tables, starts, answer, time)
+        faults += _misfits(tables, starts, answer, time)
         densities = {
-            key: np.broadcast_to(read_numbers(value, f"noise.{key}", faults), starts[key].shape)
+            key: np.broadcast_to(_read_numbers(value, f"noise.{key}", faults), starts[key].shape)
             for key, value in tables["noise"].items()
-            if key in starts and fits(value, starts[key].shape, f"noise.{key}", faults)
+            if key in starts and _fits(value, starts[key].shape, f"noise.{key}", faults)
         }
         faults += [f"noise.{key} must not be negative" for key, value in densities.items() if (value < 0).any()]
         refuse_faults(_titled(name), faults)
@@ -237,6 +243,85 @@ class Equations:
     def _midpoint(self, at: Mapping[str, Array], step: float) -> dict[str, Array]:
         rates = self.rates(at)
         return self.rates({name: at[name] + 0.5 * step * rates[name] for name in at})
+
+
+def _read_table(key: str, value: Any) -> dict[str, Any]:
+    """The table, empty if there is none."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{key}: a table of names and values is needed, not {type(value).__name__}.")
+    return {str(name): item for name, item in value.items()}
+
+
+def name_faults(tables: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names that can not be used, and names used twice, in the tables or lists of names."""
+    faults: list[str] = []
+    seen: dict[str, str] = {}
+    for kind, names in tables.items():
+        for name in names:
+            if not NAME.fullmatch(name):
+                faults.append(
+                    f"{kind}: {name[:40]!r} is no name; take a letter, then at most 30 letters, digits or underscores"
+                )
+            elif name in FUNCTIONS or keyword.iskeyword(name):
+                faults.append(f"{kind}: {name!r} is the name of a function or a word of Python; take another")
+            elif name.lower() in seen:
+                faults.append(f"{name!r} is named under {seen[name.lower()]} and under {kind} (circuits do not tell case)")
+            seen[name.lower()] = kind
+    return faults
+
+
+def _read_numbers(value: Any, where: str, faults: list[str]) -> Array:
+    """Array of finite numbers; a scalar 0 and a fault if it is none."""
+    if isinstance(value, bool | str):
+        faults.append(f"{where}: {value!r} is neither a number nor an array of numbers")
+        return np.zeros(())
+    try:
+        array = real_array(value, where, "a number or an array of numbers")
+    except BadInput as fault:
+        faults.append(str(fault).rstrip("."))
+        return np.zeros(())
+    if array.ndim > 2 or array.size == 0 or not np.isfinite(array).all():
+        faults.append(f"{where} must hold finite numbers: one, a row of them, or a matrix")
+        return np.zeros(())
+    return array
+
+
+def _fits(value: Any, shape: tuple[int, ...], where: str, faults: list[str]) -> bool:
+    """Whether a value is one number or has the shape of its state."""
+    given = np.shape(_read_numbers(value, where, unread := []))
+    if unread:
+        faults += unread
+        return False
+    if given in ((), shape):
+        return True
+    faults.append(f"{where} has shape {given}; give one number, or as many as the state has, {shape}")
+    return False
+
+
+def _misfits(
+    tables: Mapping[str, Mapping[str, Any]], starts: Mapping[str, Array], answer: str | None, time: Any
+) -> list[str]:
+    """What is said of states that do not exist, or does not hold of them."""
+    faults = [
+        f"{kind}.{key} is about no state; there are {', '.join(starts)}"
+        for kind in ("manifolds", "noise")
+        for key in tables[kind]
+        if key not in starts
+    ]
+    for key, manifold in tables["manifolds"].items():
+        if manifold not in MANIFOLDS:
+            faults.append(f"manifolds.{key}: {manifold!r} is not known; known are {', '.join(MANIFOLDS)}")
+        elif key in starts and manifold == "simplex" and (abs(starts[key].sum() - 1) > 1e-9 or starts[key].ndim != 1):
+            faults.append(f"manifolds.{key}: the initial values do not sum to 1")
+        elif key in starts and manifold == "sphere" and (abs((starts[key] ** 2).sum(axis=-1) - 1) > 1e-9).any():
+            faults.append(f"manifolds.{key}: the initial rows do not have length 1")
+    if answer is not None and (not isinstance(answer, str) or answer not in {**starts, **tables["observables"]}):
+        faults.append(f"answer: {answer!r} is neither a state nor an observable")
+    if time is not None and not is_positive(time):
+        faults.append(f"time is {time!r}; give a positive number of time constants")
+    return faults
 
 
 def _titled(name: Any) -> str:

@@ -1,7 +1,8 @@
 """Expressions as text, read through a whitelist: arithmetic, calls of named functions, indices. Nothing is executed.
 
 Python's own parser makes the tree, and only the kinds of node named here pass; the tree is then walked with the meaning
-of every function given from outside, so the same text serves arrays and signals.
+of every function given from outside, so the same text serves arrays and signals. SymPy differentiates, and its
+answer is read back through the same whitelist.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scipy.special import softmax
 from analogflow.checks import is_finite, is_number, proposal
 from analogflow.errors import BadInput, Untraceable
 
-__all__ = ["FUNCTIONS", "NAME", "Expression", "read_expression"]
+__all__ = ["FUNCTIONS", "NAME", "Expression", "derivative", "read_expression"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 """What may be a name in an expression."""
@@ -219,3 +220,55 @@ def _integer(node: ast.AST) -> int | None:
 
 def _shown(line: str) -> str:
     return repr(line if len(line) <= 60 else line[:57] + "...")
+
+
+_SMOOTH = ("exp", "log", "sqrt", "tanh", "sin", "cos")
+
+
+def derivative(expression: Expression, variable: str, known: Collection[str]) -> Expression:
+    """∂(expression)/∂(variable), an expression over the names in `known`.
+
+    Raises
+    ------
+    BadInput
+        The expression has something that has no derivative everywhere, or that is no scalar.
+    """
+    import sympy  # a quarter of a second, for those who need it
+
+    symbols = {name: sympy.Symbol(name, real=True) for name in expression.names | {variable}}
+    slope = sympy.diff(_symbolic(expression, expression.tree, symbols, sympy), symbols[variable])
+    return read_expression(str(slope), known, where=f"the derivative of {expression.where} by {variable}")
+
+
+def _symbolic(expression: Expression, node: ast.AST, symbols: dict[str, Any], sympy: Any) -> Any:
+    def inner(part: ast.AST) -> Any:
+        return _symbolic(expression, part, symbols, sympy)
+
+    match node:
+        case ast.Constant(value=value) if isinstance(value, int):
+            return sympy.Integer(value)
+        case ast.Constant(value=value) if isinstance(value, float):
+            return sympy.Integer(int(value)) if value.is_integer() and abs(value) < 1e6 else sympy.Float(value, 17)
+        case ast.Name(id=name):
+            return symbols[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -inner(operand)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return inner(operand)
+        case ast.BinOp(left=a, op=ast.Add(), right=b):
+            return inner(a) + inner(b)
+        case ast.BinOp(left=a, op=ast.Sub(), right=b):
+            return inner(a) - inner(b)
+        case ast.BinOp(left=a, op=ast.Mult(), right=b):
+            return inner(a) * inner(b)
+        case ast.BinOp(left=a, op=ast.Div(), right=b):
+            return inner(a) / inner(b)
+        case ast.BinOp(left=a, op=ast.Pow(), right=b):
+            return inner(a) ** inner(b)
+        case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _SMOOTH:
+            return getattr(sympy, name)(inner(argument))
+    place = f"column {getattr(node, 'col_offset', 0) + 1}"
+    raise BadInput(
+        f"{expression.where}, {expression.text!r}: at {place} is something that can not be differentiated; "
+        f"there are numbers, scalars, + - * / **, and {', '.join(_SMOOTH)}."
+    )
