@@ -11,7 +11,7 @@ from analogflow import Attention, Outcome, compile, flows, netlist, simulate, so
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.problems.attention import gradient, rotating, two_phases, uniform_tokens
-from analogflow.reference.attention import log_energy, log_energy_rate
+from analogflow.reference.attention_theory import log_energy, log_energy_rate
 from analogflow.simulators import ENGINES
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "data" / "attention_three_tokens.json"

@@ -17,12 +17,8 @@ from analogflow.families.ends import Ends, Worth, below_zero, distribution, larg
 from analogflow.families.family import Family
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
-from analogflow.reference.capacity import (
-    CapacityReference,
-    capacity_convergence,
-    capacity_reference,
-    input_types,
-)
+from analogflow.reference.capacity import CapacityReference, capacity_reference
+from analogflow.reference.capacity_theory import capacity_convergence, input_types
 from analogflow.run import Run
 
 __all__ = ["CAPACITY"]

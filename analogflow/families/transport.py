@@ -17,7 +17,7 @@ from analogflow.flows import Flow
 from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport
 from analogflow.reference.transport import TransportReference, transport_certificate, transport_reference
-from analogflow.reference.transport.spectrum import sinkhorn_spectrum
+from analogflow.reference.transport_theory import sinkhorn_spectrum
 from analogflow.run import Run
 
 __all__ = ["TRANSPORT"]

@@ -28,7 +28,7 @@ from analogflow.papers.attention_paths import (
 from analogflow.papers.result import Curve, Line, Panel, Reproduction, largest
 from analogflow.problems import Attention
 from analogflow.problems.attention import circle, circle_then_pole, rotating, skewed, two_phases
-from analogflow.reference.attention import (
+from analogflow.reference.attention_theory import (
     Eigenspace,
     concentration_bound,
     dominant_eigenspace,

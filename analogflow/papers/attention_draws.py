@@ -29,7 +29,7 @@ from analogflow.papers.attention_paths import (
 from analogflow.papers.result import Curve, Line, Panel, Reproduction
 from analogflow.problems import Attention
 from analogflow.problems.attention import gradient, random_diagonal, uniform_tokens
-from analogflow.reference.attention import Eigenspace, dominant_eigenspace, log_energy, value_space
+from analogflow.reference.attention_theory import Eigenspace, dominant_eigenspace, log_energy, value_space
 
 __all__ = ["figure_4", "figure_6", "figure_7", "figure_8", "figure_9", "figure_10"]
 

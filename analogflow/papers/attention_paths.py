@@ -15,7 +15,8 @@ from analogflow.digital.attention import attention_rate
 from analogflow.flows import attention
 from analogflow.papers.result import Curve, Line, Panel, largest
 from analogflow.problems import Attention
-from analogflow.reference.attention import Eigenspace, by_runge_kutta, limit_tokens, wasserstein
+from analogflow.reference.attention import by_runge_kutta
+from analogflow.reference.attention_theory import Eigenspace, limit_tokens, wasserstein
 from analogflow.simulators import ensemble
 
 __all__ = [

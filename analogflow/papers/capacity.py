@@ -19,8 +19,7 @@ from analogflow.flows import capacity
 from analogflow.papers.result import Curve, Line, Panel, Reproduction, largest
 from analogflow.problems import Channel
 from analogflow.reference import capacity_reference
-from analogflow.reference.capacity.closed_forms import noiseless_distance, noiseless_solution
-from analogflow.reference.capacity.convergence import capacity_convergence
+from analogflow.reference.capacity_theory import capacity_convergence, noiseless_distance, noiseless_solution
 from analogflow.simulators import ensemble
 
 __all__ = ["figure_3", "figure_4", "figure_5"]

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar, root_scalar
 
 from analogflow.papers.result import Curve, Line, Panel, Reproduction
 from analogflow.reference import rate_distortion_reference
-from analogflow.reference.rate_distortion.closed_forms import GaussianGrid, water_filling, wyner_ziv_beta
+from analogflow.reference.rate_distortion import GaussianGrid, water_filling, wyner_ziv_beta
 
 __all__ = ["SOURCE", "figure_3", "figure_4", "figure_7", "figure_8", "mapped_variance", "rates_on_a_grid"]
 

@@ -16,8 +16,7 @@ from scipy.optimize import root_scalar
 from analogflow.papers.gaussian import SOURCE, mapped_variance, rates_on_a_grid
 from analogflow.papers.result import Curve, Line, Panel, Reproduction, largest
 from analogflow.problems import RateDistortion
-from analogflow.reference.rate_distortion.closed_forms import GaussianGrid, three_cluster_rate, two_point
-from analogflow.reference.rate_distortion.relaxation import rate_distortion_relaxation
+from analogflow.reference.rate_distortion import GaussianGrid, rate_distortion_relaxation, three_cluster_rate, two_point
 
 __all__ = ["figure_2", "figure_5", "figure_6"]
 

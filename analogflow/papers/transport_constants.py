@@ -12,13 +12,13 @@ from scipy.optimize import root_scalar
 
 from analogflow.papers.result import Curve, Line, Panel, Reproduction
 from analogflow.problems import Transport
-from analogflow.reference.transport import (
+from analogflow.reference.transport import transport_reference
+from analogflow.reference.transport_theory import (
     COLUMNS,
     PlanDerivatives,
     constants_table,
     sinkhorn_jacobian,
     sinkhorn_spectrum,
-    transport_reference,
 )
 
 __all__ = [

@@ -5,15 +5,12 @@ from analogflow.reference.capacity import (
     CapacityBatch,
     CapacityBounds,
     CapacityReference,
-    Convergence,
-    InputTypes,
     capacity_batch,
     capacity_certificate,
-    capacity_convergence,
     capacity_reference,
     cost_certificate,
-    input_types,
 )
+from analogflow.reference.capacity_theory import Convergence, InputTypes, capacity_convergence, input_types
 from analogflow.reference.equations import EquationsReference, equations_reference, path_end
 from analogflow.reference.hopfield import HopfieldReference, hopfield_reference
 from analogflow.reference.langevin import (

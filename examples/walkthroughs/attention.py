@@ -9,7 +9,7 @@ import numpy as np
 
 import analogflow as af
 from analogflow.problems.attention import two_phases
-from analogflow.reference.attention import alignment, attraction_space
+from analogflow.reference.attention_theory import alignment, attraction_space
 
 problem = two_phases(6, beta=20.0, time=3.0)
 space = attraction_space(problem)

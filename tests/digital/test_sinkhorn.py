@@ -18,7 +18,7 @@ from analogflow.digital import (
 from analogflow.errors import BadInput
 from analogflow.problems import Transport
 from analogflow.reference import transport_certificate, transport_reference
-from analogflow.reference.transport import sinkhorn_spectrum
+from analogflow.reference.transport_theory import sinkhorn_spectrum
 
 
 def random_problem(seed, epsilon=0.1, n=6, m=5):

@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from analogflow.digital import Annealing, annealed_tracking, drifting_costs, sinkhorn
 from analogflow.problems import Transport
 from analogflow.reference import transport_reference
-from analogflow.reference.transport import PlanDerivatives, sinkhorn_jacobian, sinkhorn_spectrum
+from analogflow.reference.transport_theory import PlanDerivatives, sinkhorn_jacobian, sinkhorn_spectrum
 
 
 def square(cost, epsilon):

@@ -9,10 +9,10 @@ import pytest
 from analogflow.digital import attention_steps
 from analogflow.problems import Attention
 from analogflow.problems.attention import random_diagonal, two_phases, uniform_tokens
-from analogflow.reference.attention import (
+from analogflow.reference.attention import by_runge_kutta
+from analogflow.reference.attention_theory import (
     alignment,
     attraction_space,
-    by_runge_kutta,
     concentration_bound,
     concentration_time,
     distance_to_limit,

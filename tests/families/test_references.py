@@ -38,7 +38,7 @@ def test_four_variables_are_refused_before_a_run(engine):
 
 @pytest.mark.usefixtures("nothing_runs")
 def test_so_is_a_rest_at_the_edge(monkeypatch):
-    monkeypatch.setattr("analogflow.reference.hopfield.rest._LONGEST", 100.0)
+    monkeypatch.setattr("analogflow.reference.hopfield._LONGEST", 100.0)
     with pytest.raises(BadInput, match=r"no rest is reached"):
         solve(Hopfield([[1.0]], activation="tanh", start=[1.0, 1.0]), engine="block")
 

@@ -16,7 +16,7 @@ from analogflow.flows.transport import BRAKE_RATE, FORMS
 from analogflow.passes import nominal_orbit, return_rates
 from analogflow.problems import Transport
 from analogflow.reference import transport_reference
-from analogflow.reference.transport import sinkhorn_spectrum
+from analogflow.reference.transport_theory import sinkhorn_spectrum
 
 SCHEDULES = {
     "fixed": None,

@@ -8,7 +8,7 @@ from analogflow.papers import attention
 from analogflow.papers.attention_paths import alignment_path, digital_path
 from analogflow.papers.result import AGREES, ERRATUM
 from analogflow.problems.attention import circle_then_pole, random_diagonal
-from analogflow.reference.attention import dominant_eigenspace, value_space
+from analogflow.reference.attention_theory import dominant_eigenspace, value_space
 
 
 @pytest.mark.parametrize("beta", [10.0, 1000.0])

@@ -12,9 +12,9 @@ from scipy.integrate import solve_ivp
 from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems import Attention
 from analogflow.problems.attention import circle, circle_then_pole, gradient, rotating, skewed, two_phases, uniform_tokens
-from analogflow.reference.attention import (
+from analogflow.reference.attention import attention_reference, velocity
+from analogflow.reference.attention_theory import (
     alignment,
-    attention_reference,
     attraction_space,
     concentration_bound,
     concentration_time,
@@ -26,7 +26,6 @@ from analogflow.reference.attention import (
     log_energy_rate,
     spread,
     value_space,
-    velocity,
     wasserstein,
 )
 

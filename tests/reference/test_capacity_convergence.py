@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 from analogflow.problems import Channel
 from analogflow.problems.channel import noiseless
 from analogflow.reference import capacity_convergence, capacity_reference, input_types
-from analogflow.reference.capacity import noiseless_distance, noiseless_solution
+from analogflow.reference.capacity_theory import noiseless_distance, noiseless_solution
 
 
 def replicator(P):

@@ -14,7 +14,7 @@ from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Channel
 from analogflow.problems.channel import binary_erasure, binary_symmetric, noiseless, z_channel
 from analogflow.reference import capacity_batch, capacity_certificate, capacity_reference
-from analogflow.reference.capacity import (
+from analogflow.reference.capacity_theory import (
     binary_erasure_capacity,
     binary_symmetric_capacity,
     noiseless_capacity,

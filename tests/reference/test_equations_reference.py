@@ -5,7 +5,7 @@ import pytest
 
 from analogflow import Equations, solve
 from analogflow.errors import SimulationFailed
-from analogflow.reference.equations import path as integration
+from analogflow.reference import equations as integration
 
 
 def test_a_relay_that_switches_without_end_is_given_up_with_a_sentence(monkeypatch):

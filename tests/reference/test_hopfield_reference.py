@@ -9,8 +9,6 @@ from analogflow.families.references import expected_answer
 from analogflow.problems import Hopfield
 from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import (
-    by_quadrature,
-    by_sampling,
     curvature,
     drift,
     energy,
@@ -21,6 +19,7 @@ from analogflow.reference.hopfield import (
     metric,
     rates,
 )
+from analogflow.reference.hopfield_saturating import by_quadrature, by_sampling
 
 
 def network(seed=0, n=3, m=2, activation="linear", temperature=0.3, norm=0.8, scale=1.0):
@@ -197,6 +196,6 @@ def test_expected_answers_have_the_names_of_signals():
 
 
 def test_a_network_at_the_edge_of_two_rests_is_refused(monkeypatch):
-    monkeypatch.setattr("analogflow.reference.hopfield.rest._LONGEST", 100.0)
+    monkeypatch.setattr("analogflow.reference.hopfield._LONGEST", 100.0)
     with pytest.raises(BadInput, match=r"Hopfield: no rest is reached in .* τ; scale U by a few percent"):
         hopfield_reference(Hopfield([[1.0]], activation="tanh", start=[1.0, 1.0]))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analogflow.errors import BadInput
 from analogflow.problems import Transport
 from analogflow.reference import transport_reference
-from analogflow.reference.transport import (
+from analogflow.reference.transport_theory import (
     COLUMNS,
     PlanDerivatives,
     constants_table,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from analogflow.comparison.solvers.solver import Delivered, Solver, Work, decades, thirds
 from analogflow.digital import euler_rest, network_euler_maruyama, network_law, newton_rest
 from analogflow.problems import Hopfield
-from analogflow.reference.hopfield.saturating import by_quadrature
+from analogflow.reference.hopfield_saturating import by_quadrature
 
 __all__ = ["SOLVERS"]
 

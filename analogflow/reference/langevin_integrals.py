@@ -1,12 +1,14 @@
 """Integrals of e^{−E/T} over all space, on boxes that are halved until each is resolved, with a bound on what they miss.
 
-Interval arithmetic says of every box how little the energy can be in it, so that no valley is passed over, however bent
+_Interval arithmetic says of every box how little the energy can be in it, so that no valley is passed over, however bent
 or far away, and boxes are left out only where what they hold is known to be negligible.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,13 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from analogflow.problems import Langevin
-from analogflow.reference.langevin.intervals import range_of
+from analogflow.problems.expression import Expression
 
-__all__ = ["MOST_VARIABLES", "Integrals", "integrals"]
+__all__ = [
+    "MOST_VARIABLES",
+    "Integrals",
+    "integrals",
+]
 
 Array = NDArray[np.float64]
 
@@ -187,10 +193,10 @@ class _Search:
         """How much E/T changes along each half side at most, the logarithm of what a box can hold, and the range of E/T."""
         half = 0.5 * (high - low)
         energy, names = self.problem.energy, self.problem.variables
-        natural = range_of(energy, names, low, high)
+        natural = _range_of(energy, names, low, high)
         slopes = np.empty_like(low)
         for k, slope in enumerate(self.problem.gradient):
-            steep = range_of(slope, names, low, high)
+            steep = _range_of(slope, names, low, high)
             slopes[:, k] = np.maximum(-steep.low, steep.high) * half[:, k] / self.T
         slopes = np.where(np.isnan(slopes), np.inf, slopes)
         change = slopes.sum(axis=1)
@@ -300,3 +306,108 @@ def _tensor(points: int, n: int) -> tuple[Array, Array]:
     grid = np.stack(np.meshgrid(*[nodes] * n, indexing="ij"), axis=-1).reshape(-1, n)
     product = np.prod(np.stack(np.meshgrid(*[weights] * n, indexing="ij"), axis=-1), axis=-1).ravel()
     return grid, product
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Interval:
+    """Numbers from `low` to `high`, elementwise; what is not known is without end. Rounding is not directed outward."""
+
+    low: Array
+    high: Array
+
+    def __add__(self, other: _Interval | float) -> _Interval:
+        low, high = _ends(other)
+        return _known(self.low + low, self.high + high)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> _Interval:
+        return _Interval(-self.high, -self.low)
+
+    def __pos__(self) -> _Interval:
+        return self
+
+    def __sub__(self, other: _Interval | float) -> _Interval:
+        low, high = _ends(other)
+        return _known(self.low - high, self.high - low)
+
+    def __rsub__(self, other: float) -> _Interval:
+        return -self + other
+
+    def __mul__(self, other: _Interval | float) -> _Interval:
+        if other is self:
+            return self**2
+        ends = [a * b for a in _ends(self) for b in _ends(other)]
+        ends = [np.where(np.isnan(end), 0.0, end) for end in ends]  # 0 times no end is 0
+        return _Interval(np.minimum.reduce(ends), np.maximum.reduce(ends))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: _Interval | float) -> _Interval:
+        if not isinstance(other, _Interval):
+            return self * (1 / other) if other else _known(self.low * np.nan, self.high * np.nan)
+        return self * other._inverse()
+
+    def __rtruediv__(self, other: float) -> _Interval:
+        return self._inverse() * other
+
+    def _inverse(self) -> _Interval:
+        through = (self.low <= 0) & (self.high >= 0)
+        low, high = (np.where(through, np.nan, 1 / np.where(through, 1.0, end)) for end in (self.high, self.low))
+        return _known(low, high)
+
+    def __pow__(self, power: float) -> _Interval:
+        if power < 0:
+            return (self**-power)._inverse()
+        if power != int(power):
+            return _Interval(*(np.maximum(end, 0.0) ** power for end in (self.low, self.high)))
+        low, high = self.low**power, self.high**power
+        if power % 2:
+            return _Interval(low, high)
+        through = (self.low <= 0) & (self.high >= 0)
+        return _Interval(np.where(through, 0.0, np.minimum(low, high)), np.maximum(low, high))
+
+
+def _ends(value: _Interval | float) -> tuple[Any, Any]:
+    return (value.low, value.high) if isinstance(value, _Interval) else (value, value)
+
+
+def _known(low: Array, high: Array) -> _Interval:
+    return _Interval(np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
+
+
+def _rising(function: Callable[[Array], Array], least: float = -np.inf) -> Callable[[_Interval], _Interval]:
+    def ends(x: _Interval) -> _Interval:
+        return _known(function(np.maximum(x.low, least)), function(np.maximum(x.high, least)))
+
+    return ends
+
+
+def _cosine(x: _Interval, shift: float = 0.0) -> _Interval:
+    low, high = x.low - shift, x.high - shift
+    a, b = np.cos(low), np.cos(high)
+
+    def meets(place: float) -> NDArray[np.bool_]:
+        """Whether a whole number of turns after `place` lies between; also where it is not known."""
+        return ~(np.floor((high - place) / (2 * np.pi)) < np.ceil((low - place) / (2 * np.pi)))
+
+    return _known(np.where(meets(np.pi), -1.0, np.minimum(a, b)), np.where(meets(0.0), 1.0, np.maximum(a, b)))
+
+
+_FUNCTIONS: Mapping[str, Callable[..., _Interval]] = {
+    "exp": _rising(np.exp),
+    "log": _rising(np.log, 0.0),
+    "sqrt": _rising(np.sqrt, 0.0),
+    "tanh": _rising(np.tanh),
+    "cos": _cosine,
+    "sin": lambda x: _cosine(x, np.pi / 2),
+}
+
+
+def _range_of(expression: Expression, names: tuple[str, ...], low: Array, high: Array) -> _Interval:
+    """What a smooth formula can be in boxes with corners of shape (boxes, n), each of shape (boxes,); never too narrow."""
+    sides = {name: _Interval(low[:, k], high[:, k]) for k, name in enumerate(names)}
+    with np.errstate(all="ignore"):
+        found = expression.evaluate(sides, _FUNCTIONS)
+    ends = _ends(found)
+    return _Interval(*(np.broadcast_to(np.asarray(end, dtype=float), low.shape[:1]) for end in ends))

@@ -1,0 +1,275 @@
+"""Moments and free energy of a Boltzmann law, each with a bound on its error: in closed form, or integrated.
+
+The Fokker-Planck equation on a grid is a second opinion: what the motion does to a density, without knowing where it should
+end.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import expm_multiply, spsolve
+
+from analogflow.errors import BadInput
+from analogflow.problems import Langevin
+from analogflow.problems.expression import derivative
+from analogflow.reference.langevin_integrals import MOST_VARIABLES, integrals
+
+__all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_energy", "fokker_planck"]
+
+Array = NDArray[np.float64]
+
+_EPSILON = 4 * float(np.finfo(float).eps)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BoltzmannLaw:
+    """Moments of e^{−E/T}/Z.
+
+    Parameters
+    ----------
+    mean : array, shape (n,)
+    covariance : array, shape (n, n)
+    free_energy : float
+        −T ln Z.
+    gap : float
+        Bound on the error of any of them; infinite where none is known.
+    mean_gap, covariance_gap : array, shapes (n,) and (n, n)
+        Bounds on the errors of each number: differences of two rules, what was left out, and rounding.
+    sample : array, shape (k, n)
+        Points that stand for the law, each for as much of it; none where it is Gaussian.
+    """
+
+    mean: Array
+    covariance: Array
+    free_energy: float
+    gap: float
+    mean_gap: Array
+    covariance_gap: Array
+    sample: Array
+
+
+@functools.lru_cache(maxsize=16)
+def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
+    """Moments of the stationary law of `problem`, with what bounds their errors.
+
+    Raises
+    ------
+    BadInput
+        There are more than three variables, and the energy is not quadratic; or the temperature is 0.
+    """
+    if problem.temperature == 0:
+        raise BadInput("boltzmann_law: at temperature 0 there is no law, only minima.")
+    quadratic = _quadratic(problem)
+    if quadratic is not None:
+        return quadratic
+    if problem.size > MOST_VARIABLES:
+        raise BadInput(
+            f"boltzmann_law: {problem.size} variables are too many for quadrature; up to {MOST_VARIABLES} can be "
+            "integrated, more if the energy is quadratic."
+        )
+    found = integrals(problem)
+    n, T = problem.size, problem.temperature
+    total = found.values[0]
+    shares, errors = found.values / total, found.errors / total
+    away, second = shares[1 : 1 + n], shares[1 + n :].reshape(n, n)
+    covariance = second - np.outer(away, away)
+    mean = found.origin + away
+    off = errors[0] + _EPSILON * abs(found.least) / T  # energies that are large beside T are known to their rounding
+    lost = off if off < 0.5 else np.inf
+    width = np.sqrt(np.maximum(np.diag(second), 0.0))
+    mean_gap = errors[1 : 1 + n] + width * lost + _EPSILON * abs(mean)
+    covariance_gap = errors[1 + n :].reshape(n, n) + np.outer(width, width) * (lost + _EPSILON)
+    covariance_gap = covariance_gap + np.outer(abs(away), mean_gap) + np.outer(mean_gap, abs(away) + mean_gap)
+    free_energy = found.least - T * float(np.log(total))
+    free_gap = T * lost + _EPSILON * abs(free_energy)
+    gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
+    return BoltzmannLaw(mean, covariance, free_energy, gap, mean_gap, covariance_gap, found.sample)
+
+
+def conditional_free_energy(problem: Langevin, given: Mapping[str, float]) -> float:
+    """−T ln Z(v): the smallest free energy of the other variables where those in `given` are held.
+
+    Raises
+    ------
+    BadInput
+        A name is no variable, or all are held.
+
+    References
+    ----------
+    Relaxation (notes without author), Definition 10: ``F[p|v] = T KL(p‖q(·|v)) − T ln Z(v)``.
+    """
+    unknown = [name for name in given if name not in problem.variables]
+    free = [name for name in problem.variables if name not in given]
+    if unknown or not free:
+        raise BadInput(f"conditional_free_energy: hold some of {', '.join(problem.variables)}, not {', '.join(given)}.")
+    held = _Held(given).visit(ast.parse(problem.energy.text, mode="eval"))
+    return boltzmann_law(Langevin(ast.unparse(held), free, problem.temperature)).free_energy
+
+
+class _Held(ast.NodeTransformer):
+    """Puts numbers in the place of names."""
+
+    def __init__(self, given: Mapping[str, float]) -> None:
+        self._given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id not in self._given:
+            return node
+        value = float(self._given[node.id])
+        size = ast.Constant(abs(value))
+        return ast.UnaryOp(ast.USub(), size) if value < 0 else size
+
+
+def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
+    """The Gaussian law of a quadratic energy; None where second derivatives are not plain numbers."""
+    n, T, names = problem.size, problem.temperature, problem.variables
+    slopes = [[derivative(slope, name, names) for name in names[: k + 1]] for k, slope in enumerate(problem.gradient)]
+    if any(slope.names for row in slopes for slope in row):
+        return None
+    hessian = np.zeros((n, n))
+    for k, row in enumerate(slopes):
+        hessian[k, : k + 1] = hessian[: k + 1, k] = [float(slope.evaluate({})) for slope in row]
+    slope = problem.gradient_at(np.zeros(n))
+    mean = np.asarray(-np.linalg.solve(hessian, slope), dtype=float)
+    covariance = np.asarray(T * np.linalg.inv(hessian), dtype=float)
+    # What is left of H C = T and H m = −∇E(0), with the rounding of both, brought back through H⁻¹.
+    back = abs(covariance) / T
+    left = abs(hessian @ covariance - T * np.eye(n)) + n * _EPSILON * abs(hessian) @ abs(covariance)
+    covariance_gap = back @ left
+    mean_gap = back @ (abs(hessian @ mean + slope) + n * _EPSILON * (abs(hessian) @ abs(mean) + abs(slope)))
+    volume = 0.5 * T * (n * np.log(2 * np.pi * T) - np.linalg.slogdet(hessian)[1])
+    energy = float(problem.energy_at(mean))
+    free_gap = float(np.trace(left)) + float(mean_gap @ abs(hessian) @ mean_gap) + _EPSILON * (abs(energy) + abs(volume))
+    gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
+    return BoltzmannLaw(mean, covariance, energy - float(volume), gap, mean_gap, covariance_gap, np.empty((0, n)))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FokkerPlanck:
+    """∂p/∂t = −∇·(b p) + ∇∇:(D p) on a grid of cells, with b the Itô drift and D = T S.
+
+    Parameters
+    ----------
+    axes : tuple of arrays
+        Centres of the cells along each variable.
+    generator : sparse array, shape (cells, cells)
+        Acts on the probabilities of the cells, in C order; its columns sum to 0.
+    problem : Langevin
+    """
+
+    axes: tuple[Array, ...]
+    generator: sparse.csr_array
+    problem: Langevin
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells along each variable."""
+        return tuple(len(axis) for axis in self.axes)
+
+    @property
+    def cell(self) -> float:
+        """Volume of a cell."""
+        return float(np.prod([axis[1] - axis[0] for axis in self.axes]))
+
+    def stationary(self) -> Array:
+        """Probabilities that the motion does not change, in the grid's shape, sum 1."""
+        size = int(np.prod(self.shape))
+        fixed = int(np.argmin(self.problem.energy_at(self._points())))
+        others = np.arange(size) != fixed
+        matrix = sparse.csc_array(self.generator)[others][:, others]
+        column = np.asarray(self.generator[:, [fixed]].todense()).ravel()[others]
+        p = np.ones(size)
+        p[others] = np.asarray(spsolve(matrix, -column))
+        return (p / p.sum()).reshape(self.shape)
+
+    def after(self, p: Array, time: float) -> Array:
+        """Probabilities a time later, in τ."""
+        return np.asarray(expm_multiply(self.generator * time, p.ravel())).reshape(self.shape)
+
+    def free_energy(self, p: Array) -> float:
+        """⟨E⟩ + T ⟨ln density⟩ of probabilities."""
+        held = np.maximum(p.ravel(), np.finfo(float).tiny)
+        energy = self.problem.energy_at(self._points())
+        return float(p.ravel() @ energy + self.problem.temperature * (held @ np.log(held / self.cell)))
+
+    def moments(self, p: Array) -> tuple[Array, Array]:
+        """Mean, shape (n,), and covariance, shape (n, n), of probabilities."""
+        points = self._points()
+        mean = p.ravel() @ points
+        centred = points - mean
+        return mean, centred.T @ (p.ravel()[:, None] * centred)
+
+    def _points(self) -> Array:
+        return np.stack([axis.ravel() for axis in np.meshgrid(*self.axes, indexing="ij")], axis=-1)
+
+
+def fokker_planck(problem: Langevin, points: int, *, drift_by_mobility: bool = True) -> FokkerPlanck:
+    """Finite volumes of the motion of `problem` in one or two variables, of second order.
+
+    Parameters
+    ----------
+    problem : Langevin
+    points : int
+        Cells along each axis.
+    drift_by_mobility : bool
+        If false, Itô's drift lacks T ∇·K: another motion, with another stationary law.
+
+    Raises
+    ------
+    BadInput
+        There are more than two variables, or S has an off-diagonal element.
+    """
+    if problem.size > 2:
+        raise BadInput(f"fokker_planck: a grid takes one or two variables, not {problem.size}.")
+    box = integrals(problem)
+    width = (box.high - box.low) / points
+    axes = tuple(a + (np.arange(points) + 0.5) * w for a, w in zip(box.low, width, strict=True))
+    shape = (points,) * problem.size
+    order = np.arange(points**problem.size).reshape(shape)
+    rows: list[Array] = []
+    columns: list[Array] = []
+    values: list[Array] = []
+    for axis in range(problem.size):
+        left, right = (np.take(order, range(k, points - 1 + k), axis=axis).ravel() for k in (0, 1))
+        grid = [a if k != axis else 0.5 * (a[1:] + a[:-1]) for k, a in enumerate(axes)]
+        face = np.stack([a.ravel() for a in np.meshgrid(*grid, indexing="ij")], axis=-1)
+        drift, spread = _coefficients(problem, face, axis, drift_by_mobility)
+        # Scharfetter and Gummel: the flux between two cells is exact where drift and diffusion are constant.
+        peclet = drift * width[axis] / spread
+        forward = spread / width[axis] ** 2 * _bernoulli(-peclet)
+        backward = spread / width[axis] ** 2 * _bernoulli(peclet)
+        for row, column, value in (
+            (right, left, forward), (left, left, -forward), (left, right, backward), (right, right, -backward),
+        ):  # fmt: skip
+            rows.append(row)
+            columns.append(column)
+            values.append(value)
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return FokkerPlanck(axes, sparse.csr_array(sparse.coo_array(entries, shape=(order.size, order.size))), problem)
+
+
+def _coefficients(problem: Langevin, x: Array, axis: int, drift_by_mobility: bool) -> tuple[Array, Array]:
+    """Drift of the flux form b − ∂D along an axis, and D, at points."""
+    mobility = problem.mobility_at(x)
+    symmetric = 0.5 * (mobility + np.swapaxes(mobility, -1, -2))
+    off = symmetric - np.einsum("...ii->...i", symmetric)[..., None] * np.eye(problem.size)
+    if abs(off).max() > 1e-14:
+        raise BadInput("fokker_planck: the symmetric part of the mobility must be diagonal on a grid.")
+    ito = -np.einsum("...ij,...j->...i", mobility, problem.gradient_at(x))
+    spreading = problem.temperature * problem.spreading_at(x)
+    drift = ito + spreading if drift_by_mobility else ito
+    # ∂(D p) = D ∂p + p ∂D: the drift beside D ∂p is b − ∂D.
+    return (drift - spreading)[..., axis], problem.temperature * symmetric[..., axis, axis]
+
+
+def _bernoulli(x: Array) -> Array:
+    """x/(eˣ − 1), 1 at 0."""
+    small = abs(x) < 1e-8
+    return np.where(small, 1 - 0.5 * x, x / np.expm1(np.where(small, 1.0, np.clip(x, -700, 700))))
