@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from analogflow.digital import Annealing, Tracking, annealed_tracking, calibrated_k_safe, drifting_costs
-from analogflow.digital.annealing import CARRIES
+from analogflow.digital.transport import CARRIES
 
 ALPHAS = (0.5, 0.8, 0.95)
 """Cooling factors per step."""

@@ -1,33 +1,36 @@
 """Contenders: the digital solvers that analog circuits are compared with. Each reports the gap its answer proves."""
 
-from analogflow.digital.adaptive_steps import AdaptiveRun, attention_adaptive
-from analogflow.digital.annealing import (
-    Annealing,
-    Tracking,
-    annealed_tracking,
-    calibrated_k_safe,
-    drifting_costs,
-)
-from analogflow.digital.attention import AttentionRun, attention_steps
-from analogflow.digital.blahut_arimoto import (
+from analogflow.digital.attention import AdaptiveRun, AttentionRun, attention_adaptive, attention_steps
+from analogflow.digital.capacity import (
+    STEPS,
     CapacityRun,
     blahut_arimoto,
+    discretised_flow,
     multiplicative_weights,
     over_relaxed_blahut_arimoto,
 )
-from analogflow.digital.discretised_flow import STEPS, discretised_flow
-from analogflow.digital.rate_distortion import RateDistortionRun, blahut_iteration
-from analogflow.digital.recall import Learning, recall_and_learn
-from analogflow.digital.relaxation import RestRun, euler_rest, newton_rest
-from analogflow.digital.sampling import (
-    LawRun,
-    euler_maruyama,
-    gaussian_law,
-    metropolis_langevin,
+from analogflow.digital.hopfield import (
+    Learning,
+    RestRun,
+    euler_rest,
     network_euler_maruyama,
     network_law,
+    newton_rest,
+    recall_and_learn,
 )
-from analogflow.digital.sinkhorn import TransportRun, annealed_sinkhorn, gumbel_sinkhorn, sinkhorn
+from analogflow.digital.langevin import LawRun, euler_maruyama, gaussian_law, metropolis_langevin
+from analogflow.digital.rate_distortion import RateDistortionRun, blahut_iteration
+from analogflow.digital.transport import (
+    Annealing,
+    Tracking,
+    TransportRun,
+    annealed_sinkhorn,
+    annealed_tracking,
+    calibrated_k_safe,
+    drifting_costs,
+    gumbel_sinkhorn,
+    sinkhorn,
+)
 
 __all__ = [
     "STEPS",

@@ -9,7 +9,7 @@ from typing import Any
 
 from analogflow.comparison.solvers.solver import Delivered, Solver, Work, thirds
 from analogflow.digital import euler_maruyama, gaussian_law, metropolis_langevin
-from analogflow.digital.sampling.gaussian import is_quadratic
+from analogflow.digital.langevin import is_quadratic
 from analogflow.flows import langevin
 from analogflow.problems import Langevin
 from analogflow.reference import boltzmann_law

@@ -1,0 +1,288 @@
+"""Hopfield networks on a digital machine: rests, the law of a noisy linear network, and couplings that are learned.
+
+Rests are found by Euler's rule and by Newton's method, the law by Euler and Maruyama's steps and in closed form.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve, sqrtm
+
+from analogflow.checks import is_positive, is_whole, refuse_faults, refuse_not_positive
+from analogflow.digital.langevin import LawRun, averaged, check_step
+from analogflow.errors import BadInput
+from analogflow.problems import Hopfield
+
+__all__ = ["Learning", "RestRun", "euler_rest", "network_euler_maruyama", "network_law", "newton_rest", "recall_and_learn"]
+
+Array = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RestRun:
+    """What was found.
+
+    Parameters
+    ----------
+    state : array, shape (n + m,), read-only
+        v, then h.
+    rate : float
+        Largest |v̇| or |ḣ| there, per τ.
+    iterations : int
+    converged : bool
+        Whether `rate` is what was asked for.
+    """
+
+    state: Array
+    rate: float
+    iterations: int
+    converged: bool
+
+
+def euler_rest(problem: Hopfield, *, step: float = 0.5, rate: float = 1e-9, most: int = 100_000) -> RestRun:
+    """Euler steps from the problem's start until no state moves by more than `rate` per τ.
+
+    Parameters
+    ----------
+    problem : Hopfield
+        Its temperature is not looked at.
+    step : float
+        In τ.
+    rate : float
+        At which to stop, per τ.
+    most : int
+        Steps allowed.
+
+    Raises
+    ------
+    BadInput
+        A number is not positive.
+    """
+    refuse_not_positive(finite=True, step=step, rate=rate, most=most)
+    x, iterations = np.array(problem.start), 0
+    while True:
+        moving, _ = _rates(problem, x)
+        speed = float(abs(moving).max())
+        if not speed > rate or iterations >= most:
+            return _run(x, speed, iterations, rate)
+        x = x + step * moving
+        iterations += 1
+
+
+def newton_rest(problem: Hopfield, *, rate: float = 1e-9, most: int = 100) -> RestRun:
+    """Newton's method on v̇ = ḣ = 0 from the problem's start; one step is enough for a linear network.
+
+    Where a network has several rests, it may end at another than the flow does. Parameters and exceptions are those of
+    `euler_rest`.
+    """
+    refuse_not_positive(finite=True, rate=rate, most=most)
+    x, n, iterations = np.array(problem.start), problem.visible, 0
+    while True:
+        moving, slopes = _rates(problem, x)
+        speed = float(abs(moving).max())
+        if not speed > rate or iterations >= most:
+            return _run(x, speed, iterations, rate)
+        jacobian = -np.eye(problem.size)
+        jacobian[:n, n:] = problem.U @ (problem.gain_h * slopes[n:, None])
+        jacobian[n:, :n] = problem.U.T @ (problem.gain_v * slopes[:n, None])
+        x = x - np.linalg.solve(jacobian, moving)
+        iterations += 1
+
+
+def _rates(problem: Hopfield, x: Array) -> tuple[Array, Array]:
+    """(v̇, ḣ), and the derivative of each activation, 1 for linear ones."""
+    v, h = x[: problem.visible], x[problem.visible :]
+    g, f = problem.gain_v @ v, problem.gain_h @ h
+    slopes = np.ones(problem.size)
+    if problem.activation == "tanh":
+        g, f = np.tanh(g), np.tanh(f)
+        slopes = 1 - np.concatenate([g, f]) ** 2
+    return np.concatenate([problem.U @ f - v + problem.I, problem.U.T @ g - h]), slopes
+
+
+def _run(x: Array, speed: float, iterations: int, rate: float) -> RestRun:
+    x.setflags(write=False)
+    return RestRun(x, speed, iterations, speed <= rate)
+
+
+def network_euler_maruyama(
+    problem: Hopfield, *, step: float, steps: int, skipped: int = 0, chains: int = 256, seed: int = 0
+) -> LawRun:
+    r"""Moments of :math:`x \leftarrow x + h\,b(x) + \sqrt{2Th}\,\xi`, ξ ~ N(0, K), b the rates.
+
+    K is G⁻¹ for v and F⁻¹ for h. Activations are linear: with tanh noise grows as cosh, and steps run away.
+
+    Parameters
+    ----------
+    problem : Hopfield, n + m states
+        Linear, with a temperature above 0.
+    step : float
+        h in τ.
+    steps, skipped : int
+        Steps averaged over, and before that.
+    chains : int
+        Independent chains, computed together.
+    seed : int
+
+    Raises
+    ------
+    BadInput
+        A number is out of range, the temperature is 0, the activations are not linear, or a chain ran away.
+
+    References
+    ----------
+    P. E. Kloeden and E. Platen, Numerical Solution of Stochastic Differential Equations (1992), section 10.2.
+    """
+    check_step(problem, step)
+    _check_linear(problem)
+    rng, n = np.random.default_rng(seed), problem.visible
+    gains = np.zeros((problem.size, problem.size))
+    gains[:n, :n], gains[n:, n:] = problem.gain_v, problem.gain_h
+    couplings = np.zeros_like(gains)
+    couplings[:n, n:], couplings[n:, :n] = problem.U, problem.U.T
+    inputs = np.concatenate([problem.I, np.zeros(problem.hidden)])
+    root = math.sqrt(2 * problem.temperature * step) * np.real(np.asarray(sqrtm(np.linalg.inv(gains))))
+    pull = gains @ couplings - np.eye(problem.size)
+
+    def advance(x: Array) -> Array:
+        return x + step * (x @ pull + inputs) + rng.standard_normal(x.shape) @ root
+
+    return averaged(problem, advance, steps=steps, skipped=skipped, chains=chains)
+
+
+def network_law(problem: Hopfield) -> LawRun:
+    """Mean and covariance T H⁻¹ of a linear network, H its energy's Hessian: one factorisation.
+
+    Raises
+    ------
+    BadInput
+        The activations are not linear.
+    """
+    _check_linear(problem)
+    cross = -problem.gain_v @ problem.U @ problem.gain_h
+    hessian = np.block([[problem.gain_v, cross], [cross.T, problem.gain_h]])
+    factor = cho_factor(hessian)
+    pull = np.concatenate([problem.gain_v @ problem.I, np.zeros(problem.hidden)])
+    return LawRun(cho_solve(factor, pull), problem.temperature * cho_solve(factor, np.eye(problem.size)), 0)
+
+
+def _check_linear(problem: Hopfield) -> None:
+    if problem.activation != "linear":
+        raise BadInput(f"the activation is {problem.activation!r}, and this is for 'linear' alone.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Learning:
+    """Course of learning.
+
+    Parameters
+    ----------
+    couplings : array, shape (k + 1, n, m)
+        U before every step, and after the last.
+    norms : array, shape (k + 1,)
+        Largest singular value of √G U √F: at 1 and above the energy is no longer bounded below.
+    """
+
+    couplings: Array
+    norms: Array
+
+    @property
+    def lost(self) -> int | None:
+        """Step after which the energy was no longer bounded below; None if it always was."""
+        above = np.flatnonzero(self.norms >= 1)
+        return int(above[0]) if len(above) else None
+
+
+def recall_and_learn(
+    network: Hopfield,
+    data: ArrayLike | None,
+    *,
+    steps: int,
+    rate: float,
+    negative: bool = True,
+    recall: Callable[[Hopfield], ArrayLike] | None = None,
+) -> Learning:
+    r"""Steps :math:`U \leftarrow U + \eta(\langle g f^\top\rangle_{data} - \langle g f^\top\rangle_{model})`, linear.
+
+    Parameters
+    ----------
+    network : Hopfield
+        Linear, with a temperature above 0.
+    data : array, shape (samples, n), or None
+        Visible states to be learned. The first average is over them, with h from its law given v, whose mean is Uᵀ g(v). If
+        None it is over the network's own law: what algorithm 14 and remark 17 print, to be used without a negative phase.
+    steps : int
+    rate : float
+        η, positive.
+    negative : bool
+        Whether the second average, over the network's own law, is subtracted.
+    recall : callable, optional
+        Gives ⟨g fᵀ⟩ of a network's own law, shape (n, m): from a circuit, say. Exact if not given.
+
+    Returns
+    -------
+    Learning
+        It ends early where the energy is no longer bounded below: there is no law to learn from.
+
+    Raises
+    ------
+    BadInput
+        With everything that is wrong, in one message.
+
+    Notes
+    -----
+    −T ln Z falls along −⟨∂E/∂U⟩ = ⟨g fᵀ⟩ of the network's own law without an end: nothing but what the network recalls moves
+    U, and U only makes that larger. The gradient of the data's likelihood is the difference of both averages over T; it
+    vanishes where both agree.
+
+    References
+    ----------
+    Relaxation: algorithm 14 and remark 17, to which the negative phase is added. D. H. Ackley, G. E. Hinton and T. J.
+    Sejnowski, Cognitive Science 9 (1985) 147: both phases.
+    """
+    faults: list[str] = []
+    if network.activation != "linear" or network.temperature <= 0:
+        faults.append(f"the network is {network!r}; give a linear one with a temperature above 0")
+    seen = None if data is None else np.asarray(data, dtype=float)
+    if seen is not None and (seen.ndim != 2 or seen.shape[1] != network.visible or not np.isfinite(seen).all()):
+        faults.append(f"the data have shape {seen.shape}; give rows of {network.visible} finite numbers")
+    if seen is None and negative:
+        faults.append("without data both averages are over one law and cancel; give data, or negative=False")
+    if not is_whole(steps, 1):
+        faults.append(f"steps is {steps!r}; give a whole number from 1")
+    if not is_positive(rate, finite=False):
+        faults.append(f"rate is {rate!r}; give a positive number")
+    refuse_faults("recall_and_learn", faults)
+    recall = _recalled if recall is None else recall
+    moment = None if seen is None else seen.T @ seen / len(seen)
+    couplings, norms = [np.array(network.U)], [network.norm]
+    for _ in range(steps):
+        own = np.asarray(recall(network)) if negative or moment is None else 0.0
+        G, F = network.gain_v, network.gain_h
+        given = own if moment is None else G @ moment @ G @ network.U @ F
+        U = network.U + rate * (given - own if negative else given)
+        couplings.append(U)
+        norms.append(_norm(network, U))
+        if norms[-1] >= 1:
+            break
+        network = network.with_couplings(U)
+    return Learning(np.array(couplings), np.array(norms))
+
+
+def _norm(network: Hopfield, U: Array) -> float:
+    """Largest singular value of √G U √F, by the eigenvalues of Uᵀ G U F."""
+    return float(np.sqrt(max(np.linalg.eigvals(U.T @ network.gain_v @ U @ network.gain_h).real.max(), 0.0)))
+
+
+def _recalled(network: Hopfield) -> Array:
+    """⟨g fᵀ⟩ = G ⟨v hᵀ⟩ F, from the Gaussian law: covariance T H⁻¹ and the mean at which the rates vanish."""
+    U, G, F = network.U, network.gain_v, network.gain_h
+    # v has the precision (G − G U F Uᵀ G)/T once h is summed out, and h given v has the mean Uᵀ G v.
+    spread = network.temperature * np.linalg.inv(G - G @ U @ F @ U.T @ G)
+    mean = np.linalg.solve(np.eye(network.visible) - U @ F @ U.T @ G, network.I)
+    return G @ (spread + np.outer(mean, mean)) @ G @ U @ F
