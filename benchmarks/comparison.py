@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 
 import analogflow as af
 from analogflow.comparison import Comparison, prices
-from analogflow.comparison.analog import settled_after
 from analogflow.comparison.scaling import KINDS, measure_scaling
+from analogflow.comparison.trials import settled_after
 from analogflow.digital import blahut_arimoto, blahut_iteration
 from analogflow.families.files import read_problem
 from analogflow.report import alt_text, plot_comparison, plot_scaling

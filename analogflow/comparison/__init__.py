@@ -1,7 +1,6 @@
 """Analog against digital: one problem, every contender, one delivered accuracy; errors recomputed, assumptions named."""
 
-from analogflow.comparison.break_even import BreakEven
-from analogflow.comparison.contender import Contender, Point
+from analogflow.comparison.contender import BreakEven, Contender, Point
 from analogflow.comparison.contest import SECONDS, compare, contenders_of
 from analogflow.comparison.energy import Price, Prices, prices
 from analogflow.comparison.judge import Judge, judge_of

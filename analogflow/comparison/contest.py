@@ -12,13 +12,12 @@ from typing import Any, Unpack
 from analogflow.blocks import Imperfections
 from analogflow.checks import is_positive, near_names
 from analogflow.circuit.build import celsius_of, kelvin_of
-from analogflow.comparison.analog import forms_of, run_circuit
 from analogflow.comparison.contender import Contender
-from analogflow.comparison.digital import run_solver
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import SOLVERS, Solver
+from analogflow.comparison.trials import forms_of, run_circuit, run_solver
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES, family_of
 from analogflow.noise import Noise

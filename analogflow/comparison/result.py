@@ -6,10 +6,9 @@ import dataclasses
 import math
 from typing import Any
 
-from analogflow.comparison.analog import RESTING_DELAY
-from analogflow.comparison.break_even import FORMULAS, BreakEven, break_even
-from analogflow.comparison.contender import Contender
+from analogflow.comparison.contender import FORMULAS, BreakEven, Contender, break_even
 from analogflow.comparison.energy import Prices
+from analogflow.comparison.trials import RESTING_DELAY
 from analogflow.errors import BadInput
 from analogflow.notebook import shown
 from analogflow.solution import plain, versions

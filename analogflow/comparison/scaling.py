@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from analogflow.checks import near_names
-from analogflow.comparison.analog import settled_after
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
 from analogflow.comparison.solvers import SOLVERS, Delivered, Solver, Work
+from analogflow.comparison.trials import settled_after
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import capacity

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow.comparison import MEASURES, Comparison, Contender, Prices, Scaling
-from analogflow.comparison.break_even import FORMULAS
+from analogflow.comparison.contender import FORMULAS
 from analogflow.report.figure import INK, MUTED, PALETTE, describe, new_figure, style
 
 __all__ = ["comparison_tables", "plot_comparison", "plot_scaling", "print_comparison", "print_scaling"]
