@@ -28,7 +28,7 @@ import analogflow as af
 from analogflow.families.files import read_problem
 from analogflow.solution import versions
 from analogflow.studies import local_workers, repeat_sample, write_experiment
-from analogflow.studies.grid import Chunk
+from analogflow.studies.design import Chunk
 from analogflow.studies.sampling import compute
 from analogflow.studies.statistics import compare_engines
 from analogflow.studies.store import opened
@@ -134,7 +134,7 @@ import re, sys
 from pathlib import Path
 import analogflow as af
 from analogflow.simulators.ngspice.session import default_session
-from analogflow.studies.grid import Chunk
+from analogflow.studies.design import Chunk
 from analogflow.studies.sampling import compute
 
 def resident(process):

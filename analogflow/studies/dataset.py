@@ -17,9 +17,7 @@ from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.families import FAMILIES, flow_of
 from analogflow.problems.contents import whole_file
 from analogflow.solution import SETTLING_BAND
-from analogflow.studies.agenda import missing_chunks
-from analogflow.studies.design import Study
-from analogflow.studies.grid import Chunk, Condition
+from analogflow.studies.design import Chunk, Condition, Study, missing_chunks
 from analogflow.studies.sampling import ended_badly
 from analogflow.studies.store import RESUME, Corrupt, Store, read_manifest
 

@@ -7,11 +7,15 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from analogflow.checks import is_positive, is_whole, proposal
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.blocks.imperfections import EFFECTS, Imperfections
+from analogflow.checks import is_finite, is_positive, is_whole, proposal
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
@@ -20,11 +24,15 @@ from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
 from analogflow.simulators import ENGINES, engine_for
 from analogflow.solution import carried_form
-from analogflow.studies.grid import GRID, Chunk, Condition, distinct, effect, names, numbers, sigma
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 
-__all__ = ["Study", "study_of"]
+__all__ = ["GRID", "Chunk", "Condition", "Study", "missing_chunks", "study_of"]
+
+GRID = ("problem", "form", "technology", "noise", "mismatch", "temperature")
+"""Dimensions that every study has; those of further imperfections come after."""
+
+_FURTHER = tuple(name for name in EFFECTS if name not in ("mismatch", "temperature"))
 
 _LAYOUT = 1
 """Number of the layout of results; part of the fingerprint, so that files of another layout are not mixed in."""
@@ -36,6 +44,64 @@ _LARGEST = 10**8
 """Samples of all conditions together: their results alone are then some 20 GB."""
 
 _MOST_CONDITIONS = 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """One point of a study's grid.
+
+    Parameters
+    ----------
+    number : int
+        Its place in `Study.conditions`.
+    problem, form, technology : str
+        Names.
+    noise : float
+        σ at every integrator's input, flow units per √τ.
+    mismatch : float
+        Relative σ of every coefficient.
+    temperature : float
+        °C.
+    further : mapping of name to float
+        Further imperfections, in the units of `Imperfections`.
+    """
+
+    number: int
+    problem: str
+    form: str
+    technology: str
+    noise: float
+    mismatch: float
+    temperature: float
+    further: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def imperfections(self) -> Imperfections:
+        """What is wrong with the blocks; the temperature only where blocks have it, in the ideal technology."""
+        values = {"mismatch": self.mismatch, **self.further}
+        if not TECHNOLOGIES[self.technology].parts:
+            values["temperature"] = kelvin_of(self.temperature)
+        return Imperfections.from_mapping(values)
+
+    def shown(self, dimensions: Collection[str]) -> str:
+        """The condition in words, as far as `dimensions` say."""
+        numbers = {"noise": self.noise, "mismatch": self.mismatch, **self.further}
+        words = [getattr(self, name) for name in GRID[:3] if name in dimensions]
+        words += [f"{name} {value:g}" for name, value in numbers.items() if name in dimensions]
+        return ", ".join(words + ([f"{self.temperature:g} °C"] if "temperature" in dimensions else []))
+
+    def __str__(self) -> str:
+        return self.shown((*GRID, *self.further))
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Samples `first` to `last` − 1 of a condition: what is computed, stored and lost at once."""
+
+    number: int
+    condition: int
+    first: int
+    last: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,15 +172,15 @@ class Study:
             raise BadInput(f"study: problems must be of one family and at least one, but they are {families}.")
         _set(self, "problems", MappingProxyType(problems))
         _set(self, "flow", next(iter(families.values())))
-        _set(self, "technologies", names(self.technologies, "technologies", TECHNOLOGIES))
+        _set(self, "technologies", _names(self.technologies, "technologies", TECHNOLOGIES))
         _set(self, "forms", self._forms())
-        _set(self, "noise", tuple(sigma(value) for value in distinct(self.noise, "noise")))
+        _set(self, "noise", tuple(_sigma(value) for value in _distinct(self.noise, "noise")))
         for name in ("mismatch", "temperature"):
-            _set(self, name, numbers(getattr(self, name), name))
+            _set(self, name, _numbers(getattr(self, name), name))
         for degrees in self.temperature:
             kelvin_of(degrees)
         further = self.imperfections.items()
-        _set(self, "imperfections", MappingProxyType({effect(name): numbers(value, name) for name, value in further}))
+        _set(self, "imperfections", MappingProxyType({_effect(name): _numbers(value, name) for name, value in further}))
         self._check_scalars()
         if self.stop is not None and not isinstance(self.stop, Stop):
             _set(self, "stop", stop_of(self.stop))
@@ -191,7 +257,7 @@ class Study:
     _repr_html_ = shown("html")
 
     def _forms(self) -> tuple[str, ...]:
-        forms = names(self.forms, "forms", None) if len(self.forms) else ()
+        forms = _names(self.forms, "forms", None) if len(self.forms) else ()
         if not forms:
             chosen = {carried_form(self.problems[name], tech) for name in self.problems for tech in self.technologies}
             if len(chosen) > 1:
@@ -268,6 +334,81 @@ def study_of(keys: Mapping[str, Any]) -> Study:
         raise BadInput(f"study: {f'{strange[0]!r} is no key of it' if strange else 'it has no problems'}; restore its file.")
     problems = {name: problem_of_keys(flow, problem, f"study, problem {name!r}") for name, problem in given.items()}
     return Study(problems, **values)
+
+
+def missing_chunks(study: Study, errors: Mapping[int, NDArray[np.float64]]) -> tuple[list[Chunk], int]:
+    """Chunks to be computed before the next look, none where the study has all it asks for, and its samples as far as known.
+
+    Parameters
+    ----------
+    study : Study
+    errors : mapping of chunk number to array
+        Errors of the chunks that are there, NaN where a sample failed.
+    """
+    count = len(study.conditions)
+    if study.stop is None:
+        return [chunk for chunk in study.chunks if chunk.number not in errors], count * study.samples
+    held: list[list[NDArray[np.float64]]] = [[] for _ in range(count)]
+    broken = [False] * count
+    for chunk in study.chunks:
+        broken[chunk.condition] |= chunk.number not in errors
+        if not broken[chunk.condition]:
+            held[chunk.condition].append(errors[chunk.number])
+    upto, ended = study.stop.wanted([np.concatenate(parts) if parts else np.zeros(0) for parts in held], study.samples)
+    missing = [c for c in study.chunks if c.number not in errors and c.last <= upto[c.condition]]
+    return missing, sum(size if over else study.samples for size, over in zip(upto, ended, strict=True))
+
+
+def _distinct(values: Any, name: str) -> tuple[Any, ...]:
+    """Values of one dimension, at least one and none twice; a single value counts as one."""
+    items = (values,) if isinstance(values, str | int | float) else tuple(values)
+    if not items:
+        raise BadInput(f"study: {name} has no value; give one at least.")
+    twice = [item for item in items if items.count(item) > 1]
+    if twice:
+        raise BadInput(f"study: {name} has {twice[0]!r} twice; give each value once.")
+    return items
+
+
+def _names(values: Sequence[str], name: str, known: Collection[str] | None) -> tuple[str, ...]:
+    """Values that are names out of `known`, or any names where that is None."""
+    items = _distinct(values, name)
+    for item in items:
+        if not isinstance(item, str):
+            raise BadInput(f"study: {name} has {item!r}, which is not a name.")
+        if known is not None and item not in known:
+            raise BadInput(f"study: {name}: {item!r} is not known; {proposal(item, known)}")
+    return items
+
+
+def _numbers(values: Any, name: str) -> tuple[float, ...]:
+    """Values that are finite numbers."""
+    items = _distinct(values, name)
+    for item in items:
+        if not is_finite(item):
+            raise BadInput(f"study: {name} has {item!r}, which is not a number.")
+    return tuple(float(item) for item in items)
+
+
+def _sigma(value: Any) -> float:
+    """σ per √τ, in flow units, of a noise that is given as such or as an SNR."""
+    if isinstance(value, str):
+        if "v" in value.lower():
+            raise BadInput(
+                f"study: noise {value!r} depends on the circuit; give σ per √τ, such as 0.01, or an SNR, such as 40dB."
+            )
+        return Noise.from_text(value).sigma
+    return float(Noise(value).sigma)
+
+
+def _effect(name: str) -> str:
+    """Name of a further imperfection."""
+    label = str(name).replace("-", "_")
+    if label in ("mismatch", "temperature"):
+        raise BadInput(f"study: {label} is a dimension of its own; give it as {label} and not among the imperfections.")
+    if label not in _FURTHER:
+        raise BadInput(f"study: imperfection {label!r} is not known; {proposal(label, _FURTHER)}")
+    return label
 
 
 def _set(study: Study, name: str, value: Any) -> None:

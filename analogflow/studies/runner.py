@@ -18,10 +18,8 @@ from analogflow.errors import AnalogflowError, BadInput, StudyStopped
 from analogflow.run import Run
 from analogflow.simulators import engine_versions
 from analogflow.solution import versions
-from analogflow.studies.agenda import missing_chunks
 from analogflow.studies.dataset import open_study
-from analogflow.studies.design import Study
-from analogflow.studies.grid import Chunk, Condition
+from analogflow.studies.design import Chunk, Condition, Study, missing_chunks
 from analogflow.studies.sampling import compute, ended_badly, paths, prepare, sample_alone
 from analogflow.studies.store import RESUME, Corrupt, Store, opened, read_manifest
 from analogflow.studies.workers import local_workers

@@ -11,9 +11,8 @@ from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.simulators import engines
 from analogflow.studies import sampling
-from analogflow.studies.grid import Chunk
-from analogflow.studies.sampling import chunks, compute, ended_badly, sample_alone
-from analogflow.studies.sampling.rows import settling_times
+from analogflow.studies.design import Chunk
+from analogflow.studies.sampling import compute, ended_badly, sample_alone, settling_times
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"
@@ -228,7 +227,7 @@ def test_every_problem_has_a_reference_before_a_study_starts(monkeypatch: pytest
         if len(asked) == 2:
             raise BadInput("the reference knows its law to 0.3 only.")
 
-    monkeypatch.setattr(chunks, "require_reference", require)
+    monkeypatch.setattr(sampling, "require_reference", require)
     problems = {"first": CHANNEL, "second": af.Channel([[0.9, 0.1], [0.2, 0.8]])}
     with pytest.raises(BadInput, match=r"problem 'second': the reference knows its law to 0.3 only"):
         sampling.prepare(af.Study(problems))

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analogflow.errors import BadInput
-from analogflow.studies.statistics.intervals import Estimate, quantile_estimate, rate_estimate
-from analogflow.studies.statistics.samples import check_share, losses
+from analogflow.studies.statistics.estimates import Estimate, check_share, losses, quantile_estimate, rate_estimate
 from analogflow.studies.statistics.yields import check_limit
 
 __all__ = ["Decision", "Looks", "plan_looks", "stop_for_quantile", "stop_for_yield"]

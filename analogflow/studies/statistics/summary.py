@@ -9,8 +9,14 @@ import numpy as np
 
 from analogflow.errors import BadInput
 from analogflow.judgement.restart import VERDICTS as SENTENCES
-from analogflow.studies.statistics.intervals import quantile_estimate
-from analogflow.studies.statistics.samples import check_share, check_variable, conditions, losses, was_run
+from analogflow.studies.statistics.estimates import (
+    check_share,
+    check_variable,
+    conditions,
+    losses,
+    quantile_estimate,
+    was_run,
+)
 from analogflow.studies.statistics.yields import check_limit, yield_at
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from analogflow.errors import BadInput
-from analogflow.studies.statistics.intervals import Estimate
-from analogflow.studies.statistics.samples import check_share, column_at
+from analogflow.studies.statistics.estimates import Estimate, check_share, column_at
 
 if TYPE_CHECKING:
     import xarray
