@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tables import report, table
+from tables import Table, report, table
 
 import analogflow as af
 from analogflow.block_engine import integrate
@@ -26,7 +26,7 @@ def problem(count: int, dimension: int, beta: float, seed: int = 0) -> af.Attent
     return af.Attention(uniform_tokens(count, dimension, seed=seed), B, V, beta)
 
 
-def large() -> str:
+def large() -> Table:
     asked = problem(500, 10, 5.0)
     started = time.perf_counter()
     reference = attention_reference(asked)
@@ -51,7 +51,7 @@ def large() -> str:
     return table(("500 tokens in 10-D to t = 1", "s", "largest error of a coordinate"), rows)
 
 
-def circuits() -> str:
+def circuits() -> Table:
     rows = []
     for count, dimension, beta in ((3, 2, 1.0), (4, 3, 2.0), (4, 3, 10.0), (16, 3, 4.0)):
         for form in ("softmax", "zero-temperature"):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 
 import analogflow as af
 from analogflow.block_engine import VectorField
@@ -40,7 +40,7 @@ def paper_circuit() -> af.Circuit:
     return af.compile(af.flows.capacity(af.Channel(PAPER)))
 
 
-def noisy() -> str:
+def noisy() -> Section:
     """1,000 noisy samples for 60 τ with knots 0.1 τ apart; ngspice runs 40 of the same samples in one process."""
     circuit, noise, few = paper_circuit(), af.Noise(0.01, seed=1), 40
     af.simulate(af.netlist(circuit, time_constants=1.0))  # starts the process, which is not counted
@@ -56,12 +56,11 @@ def noisy() -> str:
         ("ngspice through PySpice", f"{few}", f"{1e3 * spice / few:.1f}", "1"),
         ("block engine", "1000", f"{block:.3f}", f"{spice / few / (block / 1000):.0f}"),
     ]
-    return table(("engine", "samples", "ms a sample", "times as fast"), rows) + (
-        f"\n\nThe ends of the {few} samples that both ran differ by {difference:.1e} at most."
-    )
+    said = f"The ends of the {few} samples that both ran differ by {difference:.1e} at most."
+    return table(("engine", "samples", "ms a sample", "times as fast"), rows), said
 
 
-def noiseless() -> str:
+def noiseless() -> Section:
     """1,000 circuits with mismatch for 60 τ, against a loop over solve_ivp on the same fields at the same tolerances."""
     circuit, flaws, few = paper_circuit(), af.Imperfections(mismatch=0.01), 50
     block, run = timed(lambda: af.ensemble(circuit, 1000, imperfections=flaws, time_constants=60.0), 3)
@@ -79,12 +78,11 @@ def noiseless() -> str:
         ("a loop over scipy.integrate.solve_ivp", f"{few}", f"{1e3 * scipy / few:.2f}", "1"),
         ("block engine", "1000", f"{block:.3f}", f"{scipy / few / (block / 1000):.0f}"),
     ]
-    return table(("contender", "samples", "ms a sample", "times as fast"), rows) + (
-        f"\n\nTolerances 1e-7 and 1e-9 on both sides; the ends differ by {difference:.1e} at most."
-    )
+    said = f"Tolerances 1e-7 and 1e-9 on both sides; the ends differ by {difference:.1e} at most."
+    return table(("contender", "samples", "ms a sample", "times as fast"), rows), said
 
 
-def large() -> str:
+def large() -> Table:
     """One 128×128 channel for 60 τ: ngspice at its default step, and the block engine at no larger error."""
     rng = np.random.default_rng(0)
     circuit = af.compile(af.flows.capacity(af.Channel(rng.dirichlet(np.ones(128), 128))))
@@ -99,7 +97,7 @@ def large() -> str:
     return table(("128×128", "seconds", "largest error of the path z(t)", "times as fast"), rows)
 
 
-def larger() -> str:
+def larger() -> Table:
     """Block engine alone: time until the answer rests, from compiled circuit to answer, and what compiling took."""
     rows = []
     for n in (256, 512, 1024):
@@ -112,7 +110,7 @@ def larger() -> str:
     return table(("channel", "compile (s)", "run (s)", "ends at (τ)", "outcome"), rows)
 
 
-def tolerance() -> str:
+def tolerance() -> Table:
     """Difference of the engines on a noisy decay, against ngspice's relative tolerance and largest step."""
 
     def decay(x: np.ndarray) -> np.ndarray:
@@ -147,7 +145,7 @@ print(count, (peak() - before) / 1024)
 """
 
 
-def memory() -> str:
+def memory() -> Table:
     """Memory that ensembles take beyond the circuit, whole and in chunks."""
     rows = []
     for samples, limit in ((1000, 2**40), (2000, 2**40), (4000, 2**40), (8000, 2**40), (8000, 2**26), (32000, 2**26)):

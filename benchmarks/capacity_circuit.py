@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from tables import machine, report, table
+from tables import Table, machine, report, table
 
 import analogflow as af
 from analogflow.block_engine import VectorField
@@ -20,7 +20,7 @@ PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 DOCUMENT = Path(__file__).parents[1] / "docs/accuracy.md"
 
 
-def settled() -> str:
+def settled() -> Table:
     rng = np.random.default_rng(2026)
     channels = {
         "the paper's P(1)": af.Channel(PAPER),
@@ -57,7 +57,7 @@ def settled() -> str:
     return table(head, rows)
 
 
-def steps() -> str:
+def steps() -> Table:
     channel = af.Channel(PAPER, initial=[0.7, 0.2, 0.1])
     rows = []
     for form in ("logdomain", "replicator"):
@@ -71,7 +71,7 @@ def steps() -> str:
     return table(("form", "largest step (τ)", "points for 60 τ", "largest error of the path z(t)"), rows)
 
 
-def rates() -> str:
+def rates() -> Table:
     rows = []
     for name, channel in (
         ("the paper's P(1)", af.Channel(PAPER)),
@@ -87,7 +87,7 @@ def rates() -> str:
     return table(("channel", "λ_max", "fitted to ngspice's path", "difference"), rows)
 
 
-def writing() -> str:
+def writing() -> Table:
     rows = []
     for n in (16, 64, 128):
         channel = af.Channel(np.random.default_rng(0).dirichlet(np.ones(n), n))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from tables import machine, report, table
+from tables import Table, machine, report, table
 
 import analogflow as af
 from analogflow.block_engine import VectorField
@@ -55,7 +55,7 @@ def run(circuit: af.Circuit, time_constants: float) -> af.Run:
     return af.simulate(af.netlist(circuit, time_constants=time_constants))
 
 
-def transistors() -> str:
+def transistors() -> Table:
     """The paper's channel against temperature: exact values and E96 values, one Gummel-Poon model."""
     reference, rows = capacity_reference(PAPER), []
     for temperature in (-40.0, 0.0, 27.0, 85.0, 125.0):
@@ -84,7 +84,7 @@ def transistors() -> str:
     return table(head, rows)
 
 
-def shipped() -> str:
+def shipped() -> Table:
     """Examples of the package in transistors: largest error of the answer, certified gap, and what `solve` holds them to."""
     rows = []
     for family, name in SHIPPED:
@@ -107,7 +107,7 @@ def _gap(errors: Mapping[str, object]) -> str:
     return next(name for name in errors if name.startswith("certified_gap"))
 
 
-def bias_currents() -> str:
+def bias_currents() -> Table:
     """1 nA into every input of an op-amp of the paper's channel: shift of z, all alike, and one by one added up."""
     rows = []
     for technology in ("opamp", "translinear"):
@@ -141,7 +141,7 @@ def shown(trajectory: af.Run) -> float:
     return float(trajectory.final["capacity_readout"][0])
 
 
-def random_channels() -> str:
+def random_channels() -> Table:
     """Five random channels of each size, rows uniform on the simplex; the read-out is calibrated on the paper's channel."""
     paper = run(af.compile(af.flows.capacity(PAPER), technology="translinear"), 100.0)
     rows, calibration = [], shown(paper) - capacity_reference(PAPER).capacity_nats
@@ -163,7 +163,7 @@ def random_channels() -> str:
     return table(head, rows)
 
 
-def op_amps() -> str:
+def op_amps() -> Table:
     """Every family with each part set: largest error of the answer's elements against the flow itself, % of full scale."""
     rows = []
     for name, problem in PROBLEMS.items():
@@ -183,7 +183,7 @@ def op_amps() -> str:
     return table(head, rows)
 
 
-def levels() -> str:
+def levels() -> Table:
     """From the equations to the parts."""
     rows = []
     for name, problem in PROBLEMS.items():
@@ -194,7 +194,7 @@ def levels() -> str:
     return table(("family", "level", "error of the answer", "added", "by"), rows)
 
 
-def monte_carlo() -> str:
+def monte_carlo() -> Table:
     """200 circuits each: standard deviation of z, mean over the inputs, against what the sensitivity matrix predicts."""
     circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
     rows = []
@@ -212,7 +212,7 @@ def monte_carlo() -> str:
     return table(("tolerances, one σ", "σ(z), 200 circuits", "worked out by hand", "largest departure"), rows)
 
 
-def lots() -> str:
+def lots() -> Table:
     """Forty op-amp circuits of a lot with each part set: error of the answer against the flow, % of full scale."""
     rows = []
     for name in ("capacity", "transport"):
@@ -226,7 +226,7 @@ def lots() -> str:
     return table(("family", "parts", "median error", "95% of them below"), rows)
 
 
-def rounding() -> str:
+def rounding() -> Table:
     """Crossbars of 50 random channels of 3 to 5 symbols: shift of z to first order, each leg alone or a row together."""
     rows, rng = [], np.random.default_rng(1)
     cases = []
@@ -245,7 +245,7 @@ def rounding() -> str:
     return table(("series", "worst shift, alone", "together", "ratio of the worst", "ratio of the medians"), rows)
 
 
-def speed() -> str:
+def speed() -> Table:
     """Compiling and simulating 50 τ; a run ends with all its points in memory."""
     rows = []
     for size in (3, 8, 16):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 from threadpoolctl import threadpool_limits
 
 import analogflow as af
@@ -56,7 +56,7 @@ def rows(found: Comparison) -> list[tuple[str, ...]]:
     return cells
 
 
-def families() -> str:
+def families() -> Section:
     """Every family's example at its usual accuracy."""
     found = {name: af.compare(read_problem(name, DATA / file)) for name, file in FILES.items()}
     body = table(
@@ -66,7 +66,7 @@ def families() -> str:
     asked = "; ".join(f"{name} {one.accuracy:g} {one.unit}".strip() for name, one in found.items())
     figure = plot_comparison(found["capacity"])
     af.save_figure(figure, PICTURE, force=True)
-    return f"Asked for: {asked}.\n\n{body}\n\n![{alt_text(figure)}](images/{PICTURE.name})"
+    return f"Asked for: {asked}.", body, f"![{alt_text(figure)}](images/{PICTURE.name})"
 
 
 def plain_blahut_arimoto(P: np.ndarray, gap: float) -> np.ndarray:
@@ -105,7 +105,7 @@ def plain_blahut(p: np.ndarray, A: np.ndarray, gap: float) -> np.ndarray:
             return q
 
 
-def counterparts() -> str:
+def counterparts() -> Table:
     """Blahut-Arimoto and Blahut in plain NumPy, dit, and Sinkhorn of POT; errors of both answers are the judge's."""
     import dit
     import ot
@@ -168,7 +168,7 @@ def dits_answer(rows: list[Any]) -> np.ndarray:
     return np.asarray(found)
 
 
-def hardware() -> str:
+def hardware() -> Table:
     """The paper's channel at 1e-3 nat: where time and energy of its circuits come from."""
     from analogflow.hardware.parts_list import parts_list
 
@@ -199,7 +199,7 @@ def hardware() -> str:
     return table(head, body)
 
 
-def scaling() -> str:
+def scaling() -> Section:
     """Settling, parts and digital work of channels against their size."""
     measured = [measure_scaling(kind) for kind in KINDS]
     af.save_figure(plot_scaling(measured), SCALING_PICTURE, force=True)
@@ -219,7 +219,7 @@ def scaling() -> str:
     ]  # fmt: skip
     columns = ("settling (τ)", "parts", "board (s)", "board (J)", "digital (s)", "digital work", "digital (J)", "a chip (s)",
                "a chip (J)")  # fmt: skip
-    lines = (
+    return (
         table(("channels", "n", *columns), body),
         table(("exponent of n", *columns), fitted),
         table(
@@ -228,10 +228,9 @@ def scaling() -> str:
         ),
         f"![{alt_text(plot_scaling(measured))}](images/{SCALING_PICTURE.name})",
     )
-    return "\n\n".join(lines)
 
 
-def assumed() -> str:
+def assumed() -> Table:
     """Prices with their sources."""
     listed = prices(None).table.items()
     return table(("price", "value", "source"), [(name, f"{p.value:g} {p.unit}", p.source) for name, p in listed])

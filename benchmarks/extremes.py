@@ -28,7 +28,7 @@ import extreme_motion
 import extreme_optima
 import numpy as np
 from extreme_optima import Case
-from tables import machine, table, written
+from tables import Table, machine, shown, store, table
 
 from analogflow.cli import main as command_line
 
@@ -173,7 +173,7 @@ def rows(family: str) -> list[tuple[str, ...]]:
                 if case.known:
                     said += "; a formula agrees" if any("ideal" not in label for label, _ in members) else ""
             end = "caught by a check" if end == "caught" else end
-            made.append((case.asked, who, end, said.replace("|", "\\|"), str(code)))
+            made.append((case.asked, who, end, said, str(code)))
     return made
 
 
@@ -198,7 +198,7 @@ def _merged(labels: list[str], everything: list[str]) -> str:
     return "; ".join(merged)
 
 
-def summary() -> str:
+def summary() -> Table:
     """How many runs ended how, by family."""
     ends = ("right", "refused", "not settled", "caught by a check", "FAULT")
     made = []
@@ -226,9 +226,9 @@ def main() -> None:
     sections = {"extremes machine": machine("numpy", "scipy"), "extremes summary": summary()}
     sections |= {f"extremes {family}": table(head, rows(family)) for family in FORMS}
     for name, body in sections.items():
-        print(f"{name}\n{body}\n")
-        if options.write:
-            written(DOCUMENT, name, body)
+        print(f"{name}\n{shown(body)}\n")
+    if options.write:
+        store(DOCUMENT, sections)
 
 
 if __name__ == "__main__":

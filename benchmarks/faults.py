@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tables import kept, machine, table, written
+from tables import kept, machine, store, table
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "analogflow"]
@@ -53,7 +53,7 @@ def end(done: subprocess.CompletedProcess[str]) -> str:
     """Exit code and last words, the folder cut out."""
     words = " ".join(done.stderr.split()).replace(os.getcwd() + "/", "").replace(str(ROOT) + "/", "")
     traced = "TRACEBACK: " if "Traceback" in done.stderr else ""
-    return f"exit code {done.returncode}: {traced}{words[-300:] or 'nothing said'}".replace("|", "\\|")
+    return f"exit code {done.returncode}: {traced}{words[-300:] or 'nothing said'}"
 
 
 def session(leader: int) -> list[int]:
@@ -363,8 +363,8 @@ def main() -> None:
     if options.write:
         document = ROOT / "docs/hardening.md"
         both = kept(document, "faults") | rows
-        text = table(("fault", "what happened"), [both[name] for name in ROWS if name in both])
-        written(document, "faults", f"{text}\n\n{machine('numpy', 'PySpice')}")
+        listed = table(("fault", "what happened"), [both[name] for name in ROWS if name in both])
+        store(document, {"faults": (listed, machine("numpy", "PySpice"))})
 
 
 if __name__ == "__main__":

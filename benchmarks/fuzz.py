@@ -75,7 +75,7 @@ def main() -> None:
     if options.inside:
         return fuzz(options.only[0], options.seconds, Path(options.inside))
     from hostile_zoo import READERS
-    from tables import kept, machine, table, written
+    from tables import kept, machine, store, table
 
     head = ("reader", "inputs tried", "branches reached", "found")
     rows = {}
@@ -85,7 +85,7 @@ def main() -> None:
     told = f"{options.seconds} s for each reader. {machine('atheris', 'numpy')}"
     if options.write:
         both = kept(DOCUMENT, "fuzz") | rows
-        written(DOCUMENT, "fuzz", f"{table(head, [both[name] for name in READERS if name in both])}\n\n{told}")
+        store(DOCUMENT, {"fuzz": (table(head, [both[name] for name in READERS if name in both]), told)})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tables import report, table
+from tables import Section, report, table
 
 import analogflow as af
 from analogflow.simulators.ngspice.library import find_program
@@ -56,7 +56,7 @@ def measured(n: int, folder: Path) -> dict[str, float]:
     }
 
 
-def scaling() -> str:
+def scaling() -> Section:
     """Table and the exponent of the last three sizes."""
     with tempfile.TemporaryDirectory() as folder:
         found = {n: measured(n, Path(folder)) for n in SIZES}
@@ -77,7 +77,7 @@ def scaling() -> str:
     }
     head = ("n", "equations", "points", "iterations", "seconds", "ms an iteration", "MB", "VACASK, seconds")
     exponents = ", ".join(f"{what} grows like n^{exponent:.1f}" for what, exponent in fitted.items())
-    return table(head, rows) + f"\n\nFitted over n = {late[0]} to {late[-1]}: {exponents}."
+    return table(head, rows), f"Fitted over n = {late[0]} to {late[-1]}: {exponents}."
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tables import machine, table, written
+from tables import Table, machine, shown, store, table
 
 import analogflow as af
 
@@ -205,7 +205,7 @@ def computed(family: str, engine: str, workers: int, seconds: float, most: int |
             file.flush()
 
 
-def summary() -> str:
+def summary() -> Table:
     """How many agree, for each family and engine."""
     rows = []
     for family, kind in FAMILIES.items():
@@ -233,14 +233,14 @@ def summary() -> str:
     return table(head, rows)
 
 
-def remaining() -> str:
+def remaining() -> Table:
     """Every problem that did not agree for a reason of its own, by reason."""
     reasons: dict[tuple[str, str, str], list[int]] = {}
     for family in FAMILIES:
         for engine in ("block", "ngspice"):
             for one in kept(family, engine):
                 if one["end"] != "agrees":
-                    said = re.sub(r"\d[\d.e+-]*", "#", one["said"].split("; ")[0]).replace("|", "\\|")
+                    said = re.sub(r"\d[\d.e+-]*", "#", one["said"].split("; ")[0])
                     reasons.setdefault((f"{family}, {engine}", one["end"], said), []).append(one["number"])
     rows = [(*key, str(len(numbers)), ", ".join(map(str, numbers[:5]))) for key, numbers in reasons.items()]
     return table(("family, engine", "end", "reason", "problems", "the first of them"), rows)
@@ -260,9 +260,9 @@ def main() -> None:
         return
     sections = {"random machine": machine("numpy", "scipy"), "random summary": summary(), "random remaining": remaining()}
     for name, body in sections.items():
-        print(f"{name}\n{body}\n")
-        if options.write:
-            written(DOCUMENT, name, body)
+        print(f"{name}\n{shown(body)}\n")
+    if options.write:
+        store(DOCUMENT, sections)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 
 from analogflow import RateDistortion, compile, flows, netlist, simulate
 from analogflow.flows.rate_distortion import FORMS
@@ -20,7 +20,7 @@ def problem_of(symbols: int, beta: float) -> RateDistortion:
     return RateDistortion(rng.dirichlet(np.ones(symbols)), rng.uniform(size=(symbols, symbols)), beta)
 
 
-def circuits() -> str:
+def circuits() -> Section:
     """Errors of both engines against the certified reference."""
     rows = []
     for symbols in (4, 16):
@@ -37,10 +37,10 @@ def circuits() -> str:
                 end = f"{run.time[-1]:.0f}"
                 rows.append((str(symbols), form, engine, f"{error:.1e}", f"{gap:.1e}", end, f"{spent:.2f}"))
     head = ("symbols", "form", "engine", "error of R + βD (nat)", "certified gap (nat)", "τ", "s")
-    return f"{table(head, rows)}\n\n{machine('numpy', 'scipy')}"
+    return table(head, rows), machine("numpy", "scipy")
 
 
-def large() -> str:
+def large() -> Table:
     """256 symbols to one certified gap: the block engine, Blahut's iteration and the reference."""
     problem, end = problem_of(256, 30.0), 1000.0
     deck = netlist(compile(flows.rate_distortion(problem)), time_constants=end, largest_step=10.0)

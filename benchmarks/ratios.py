@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from tables import table
+from tables import Table, table
 
 __all__ = ["Ratio", "by_turns", "compared", "moved", "read", "shown", "write"]
 
@@ -75,8 +75,8 @@ def number(value: float) -> str:
     return f"{value:.2g}" if value < 100 else f"{value:.0f}"
 
 
-def shown(ratios: Mapping[str, Ratio], before: Mapping[str, Ratio] | None = None) -> str:
-    """Markdown table, with what the ratios were if that is given."""
+def shown(ratios: Mapping[str, Ratio], before: Mapping[str, Ratio] | None = None) -> Table:
+    """Table, with what the ratios were if that is given."""
     rows = []
     for name, ratio in ratios.items():
         old = before.get(name) if before else None

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 
 import analogflow as af
 from analogflow.report import alt_text, plot_quantiles, plot_yields
@@ -43,32 +43,32 @@ def drawn(figure: Any, name: str) -> str:
     return f"![{alt_text(figure)}](images/{name})"
 
 
-def forms() -> str:
+def forms() -> Section:
     """The capacity forms, by the noise they tolerate."""
     study = read_experiment(capacity_forms.EXPERIMENT)
     dataset = results("forms", study)
     pictures = [drawn(plot_quantiles(dataset, problem=name), f"study-forms-{name}.svg") for name in ("interior", "boundary")]
-    return table(capacity_forms.HEAD, capacity_forms.tolerated(study, dataset)) + "\n\n" + "\n".join(pictures)
+    return table(capacity_forms.HEAD, capacity_forms.tolerated(study, dataset)), "\n".join(pictures)
 
 
-def advantage() -> str:
+def advantage() -> Table:
     """Ratios of errors in the same samples."""
     dataset = results("forms", read_experiment(capacity_forms.EXPERIMENT))
     head = ("problem", "errors", *(f"σ = {sigma:g}" for sigma in (0.001, 0.00316, 0.01)))
     return table(head, capacity_forms.advantage(dataset))
 
 
-def transport() -> str:
+def transport() -> Table:
     """Schedules that pause and that do not."""
     return table(transport_pause.HEAD, transport_pause.success(results("transport", transport_pause.the_study())))
 
 
-def hopfield() -> str:
+def hopfield() -> Section:
     """Laws by temperature and mismatch."""
     study = read_experiment(hopfield_temperature.EXPERIMENT)
     dataset = results("hopfield", study)
     picture = drawn(plot_yields(dataset, by="problem", mismatch=0.03), "study-hopfield.svg")
-    return table(hopfield_temperature.HEAD, hopfield_temperature.laws(study, dataset)) + "\n\n" + picture
+    return table(hopfield_temperature.HEAD, hopfield_temperature.laws(study, dataset)), picture
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import xlogy
-from tables import machine, report, table
+from tables import Table, machine, report, table
 
 from analogflow import Channel
 from analogflow.digital import blahut_arimoto, over_relaxed_blahut_arimoto
@@ -74,7 +74,7 @@ def timed(solver: Callable[[np.ndarray], np.ndarray], P: np.ndarray) -> tuple[fl
     return seconds, capacity_certificate(P, z).gap
 
 
-def side_by_side() -> str:
+def side_by_side() -> Table:
     rng = np.random.default_rng
     channels = {"paper 3×3": PAPER} | {
         f"Dirichlet {n}×{n}": rng(0).dirichlet(np.ones(n), n) for n in (16, 64, 256, 512, 1024, 2048)
@@ -96,7 +96,7 @@ def side_by_side() -> str:
     return table(("channel", "solver", "ms", "certified gap (nat)", "time ÷ ours"), rows)
 
 
-def batch() -> str:
+def batch() -> Table:
     P = np.random.default_rng(1).dirichlet(np.ones(3), (10_000, 3))
     started = time.perf_counter()
     found = capacity_batch(P)

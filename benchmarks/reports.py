@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tables import machine, report, table
+from tables import Table, machine, report, table
 
 import analogflow as af
 from analogflow import report as pages
@@ -30,7 +30,7 @@ def opened(browser: str, address: str, profile: str) -> float:
     return time.perf_counter() - begin
 
 
-def page() -> str:
+def page() -> Table:
     """Size and time of a page, beside those of an empty one."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:

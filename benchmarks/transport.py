@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import ot
-from tables import machine, report, table
+from tables import Section, Table, machine, report, table
 
 import analogflow as af
 from analogflow.block_engine import integrate
@@ -30,7 +30,7 @@ def random_problem(size: int, epsilon: float, schedule: object = None, seed: int
     return af.Transport(rng.random((size, size)), row / row.sum(), column / column.sum(), epsilon, schedule)
 
 
-def circuits() -> str:
+def circuits() -> Section:
     rows = []
     braked = {"kind": "adaptive", "rate": 0.5, "k_safe": 0.5}
     cases = ((3, 0.1, None), (3, 0.1, "exponential"), (3, 0.1, braked), (8, 0.1, None), (8, 0.03, None), (8, 0.1, braked))
@@ -46,10 +46,10 @@ def circuits() -> str:
             measured = [f"{errors[key]:.1e}" for key in ("plan", "rows", "marginals")]
             rows.append((name, form, *measured, f"{solution.settling_time:.0f}", f"{seconds:.1f}"))
     head = ("plan, temperature", "form", "error of the plan", "rows on the way", "marginals", "settled (τ)", "s")
-    return f"{table(head, rows)}\n\n{machine('numpy')}"
+    return table(head, rows), machine("numpy")
 
 
-def large() -> str:
+def large() -> Section:
     rng = np.random.default_rng(0)
     cost = ((rng.random((256, 1, 2)) - rng.random((1, 256, 2))) ** 2).sum(-1)
     uniform = np.full(256, 1 / 256)
@@ -84,10 +84,10 @@ def large() -> str:
                 (f"{epsilon:g}", name, f"{seconds:.2f}", f"{error:.0e}", f"{bounds.violation:.0e}", f"{bounds.gap:.0e}")
             )
     head = ("ε", "256 × 256, squared distances in a square", "s", "error × 256", "violation", "gap")
-    return f"{table(head, rows)}\n\n{machine('numpy', 'pot')}"
+    return table(head, rows), machine("numpy", "pot")
 
 
-def tracking() -> str:
+def tracking() -> Table:
     study = runpy.run_path(str(EXAMPLE))["tracking_study"](100)
     names = list(dict.fromkeys(name for _, _, name in study))
     keys = dict.fromkeys((carry, alpha) for carry, alpha, _ in study)

@@ -127,11 +127,10 @@ done
 table=$(printf '| system | what | result |\n|---|---|---|\n' && cat "$rows")
 printf '\n%s\n' "$table"
 if [ -n "${WRITE:-}" ]; then
-    TABLE=$table python3 - docs/compatibility.md <<'PYTHON'
-import os, pathlib, re, sys
-page = pathlib.Path(sys.argv[1])
-place = re.compile(r"(<!-- make elsewhere -->\n).*?(<!-- end -->)", re.DOTALL)
-page.write_text(place.sub(lambda found: found[1] + os.environ["TABLE"] + "\n" + found[2], page.read_text()))
+    TABLE=$table PYTHONPATH=benchmarks python3 - <<'PYTHON'
+import os
+from tables import DOCS, store
+store(DOCS / "compatibility.md", {"make elsewhere": os.environ["TABLE"]})
 PYTHON
 fi
 [ -z "$failed" ]

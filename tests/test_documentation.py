@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -48,38 +47,67 @@ def test_the_gallery_is_fresh_and_shows_every_picture():
 
 
 @pytest.fixture
-def measured(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    yield runpy.run_path(str(ROOT / "benchmarks/measured.py"))
-    sys.modules.pop("tables", None)
+def tables():
+    return runpy.run_path(str(ROOT / "benchmarks/tables.py"))
 
 
-def test_the_page_of_numbers_is_fresh(measured):
-    assert measured["PAGE"].read_text(encoding="utf-8") == measured["refreshed"](), (
-        "run: python benchmarks/measured.py --write"
+SHOWN = sorted({"measured.md", *(f"{path.stem}.md" for path in (ROOT / "benchmarks/numbers").glob("*.json"))})
+
+
+@pytest.mark.parametrize("page", SHOWN)
+def test_tables_of_a_page_are_made_from_numbers(tables, page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert text == tables["filled"](page, text), "run: python benchmarks/tables.py --write"
+
+
+def test_every_page_with_a_place_for_numbers_has_some():
+    """A table between markers without data would be one that somebody typed."""
+    marked = {page.name for page in ROOT.glob("docs/*.md") if "\n<!-- end -->\n" in page.read_text(encoding="utf-8")}
+    assert marked == set(SHOWN)
+
+
+PLACE = "<!-- from accuracy.md, rates: channel | λ_max where channel is identity 3×3 -->\n"
+
+
+def test_a_number_that_differs_from_its_source_is_put_right(tables):
+    right = tables["filled"](
+        "measured.md", f"{PLACE}| channel | λ_max |\n| --- | --- |\n| identity 3×3 | -7 |\n<!-- end -->"
     )
-
-
-def test_a_number_that_differs_from_its_source_is_put_right(measured):
-    place = "<!-- from accuracy.md, rates: channel | λ_max where channel is identity 3×3 -->\n"
-    wrong = f"{place}| channel | λ_max |\n| --- | --- |\n| identity 3×3 | -7 |\n<!-- end -->"
-    right = measured["PLACE"].sub(lambda found: f"{found[1]}{measured['copied'](found)}\n", wrong)
     assert "| identity 3×3 | -1.000000 |" in right
     assert "-7" not in right
 
 
 @pytest.mark.parametrize(
-    ("place", "fault"),
+    ("page", "text", "fault"),
     [
-        ("accuracy.md, rates: speed", "has no column"),
-        ("accuracy.md, rates: all where channel is BSC(0.7)", "has no row"),
-        ("accuracy.md, rated: all", "no table between these markers"),
+        ("measured.md", "<!-- from accuracy.md, rates: speed -->\n<!-- end -->", "has no column"),
+        ("measured.md", "<!-- from accuracy.md, rates: all where channel is BSC(0.7) -->\n<!-- end -->", "has no row"),
+        ("measured.md", "<!-- from accuracy.md, rated: all -->\n<!-- end -->", "no table among its numbers"),
+        ("measured.md", PLACE, "has no <!-- end -->"),
+        ("attention.md", "<!-- circles -->\n<!-- end -->", "no numbers for the place <!-- circles -->"),
+        ("attention.md", "Nothing.", "attention.md has no place <!-- circuits -->"),
     ],
 )
-def test_a_place_whose_source_is_gone_is_refused(measured, place, fault):
-    found = measured["PLACE"].search(f"<!-- from {place} -->\n<!-- end -->")
+def test_a_place_or_a_source_that_is_gone_is_refused(tables, page, text, fault):
     with pytest.raises(SystemExit, match=fault):
-        measured["copied"](found)
+        tables["filled"](page, text)
+
+
+def test_numbers_are_kept_as_they_were_found(tables, tmp_path):
+    """A cell may hold the mark between cells, and a row that is computed again replaces the old one."""
+    made, page = tables["table"](("a", "b"), [("x | y", "1")]), tmp_path / "docs/page.md"
+    (tmp_path / "numbers").mkdir()
+    page.parent.mkdir()
+    (page.parent / "measured.md").write_text("", encoding="utf-8")
+    page.write_text("<!-- found -->\n<!-- end -->\n", encoding="utf-8")
+    store = tables["store"]
+    store.__globals__.update(NUMBERS=tmp_path / "numbers", DOCS=page.parent)
+    store(page, {"found": (made, "Said.")})
+    assert page.read_text(encoding="utf-8") == (
+        "<!-- found -->\n| a | b |\n| --- | --- |\n| x \\| y | 1 |\n\nSaid.\n<!-- end -->\n"
+    )
+    assert tables["numbers"]("page.md") == {"found": (made, "Said.")}
+    assert tables["kept"](page, "found") == {"x | y": ("x | y", "1")}
 
 
 def without_lines(text: str) -> str:
