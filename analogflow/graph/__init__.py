@@ -1,7 +1,7 @@
 """From a NumPy function to a graph of blocks: signals, the operators NumPy lacks, and the graph itself."""
 
 from analogflow.graph.block_graph import BlockGraph
-from analogflow.graph.builder import GraphBuilder
+from analogflow.graph.builder import GraphBuilder, rewritten
 from analogflow.graph.operators import comparator, log, normalise, softmax, switch, white_noise
 from analogflow.graph.signal import Signal
 from analogflow.graph.source_line import SourceLine
@@ -15,6 +15,7 @@ __all__ = [
     "comparator",
     "log",
     "normalise",
+    "rewritten",
     "softmax",
     "switch",
     "trace",

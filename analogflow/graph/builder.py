@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from analogflow.graph.block_graph import BlockGraph
 from analogflow.graph.signal import Signal
 from analogflow.graph.source_line import SourceLine, calling_line
 
-__all__ = ["GraphBuilder"]
+__all__ = ["GraphBuilder", "rewritten"]
 
 
 class GraphBuilder:
@@ -127,3 +127,35 @@ class GraphBuilder:
         self._network.add_node(node, block=block, source=source)
         for port, origin in enumerate(inputs):
             self._network.add_edge(origin, node, port)
+
+
+def rewritten(
+    graph: BlockGraph,
+    visit: Callable[[GraphBuilder, str, tuple[str, ...]], str] | None = None,
+    *,
+    observables: Collection[str] | None = None,
+) -> BlockGraph:
+    """The graph that comes of building `graph` anew, node by node in its order.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    visit : callable, optional
+        ``visit(builder, node, inputs)`` places what `node` becomes, given the new nodes that drive its ports (none for an
+        integrator), and returns the new node that delivers its signal. It is placed as it is if not given.
+    observables : collection of str, optional
+        Names of those to keep; all if not given. Blocks that neither they nor a state needs are dropped.
+    """
+    builder = GraphBuilder()
+    new: dict[str, str] = {}
+    for node in graph.order():
+        inputs = () if isinstance(graph.block(node), Integrator) else tuple(new[origin] for origin in graph.inputs(node))
+        new[node] = visit(builder, node, inputs) if visit else builder.adopt(graph, node, inputs, graph.block(node))
+    return builder.finish(
+        {state: builder.signal(new[graph.rate(state)]) for state in graph.states},
+        {
+            name: builder.signal(new[node], graph.shapes[name])
+            for name, node in graph.observables.items()
+            if observables is None or name in observables
+        },
+    )

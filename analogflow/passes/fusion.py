@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 
-from analogflow.blocks import Block, Constant, Gain, Integrator, Sum
+from analogflow.blocks import Block, Constant, Gain, Sum
 from analogflow.blocks.block import frozen
-from analogflow.graph import BlockGraph, GraphBuilder
+from analogflow.graph import BlockGraph, GraphBuilder, rewritten
 
 __all__ = ["fuse"]
 
 
 def fuse(graph: BlockGraph) -> tuple[BlockGraph, str]:
     """Return an equivalent graph with fewer blocks, and a sentence on what was merged."""
-    builder = GraphBuilder()
     built: dict[str, tuple[Block, tuple[str, ...]]] = {}
-    renamed: dict[str, str] = {}
     read = set(graph.observables.values()) | {graph.rate(state) for state in graph.states}
     private = {node for node in graph if node not in read and graph.network.out_degree(node) == 1}
-    for node in graph.order():
-        inputs = tuple(renamed[origin] for origin in graph.inputs(node)) if not _is_state(graph.block(node)) else ()
-        absorbed = {renamed[origin] for origin in graph.inputs(node) if origin in private and origin in renamed}
+
+    def visit(builder: GraphBuilder, node: str, inputs: tuple[str, ...]) -> str:
+        absorbed = {new for origin, new in zip(graph.inputs(node), inputs, strict=False) if origin in private}
         block, inputs = _merged(graph.block(node), inputs, absorbed, built)
-        renamed[node] = builder.adopt(graph, node, inputs, block)
-        built[renamed[node]] = (block, inputs)
-    fused = builder.finish(
-        {state: builder.signal(renamed[graph.rate(state)]) for state in graph.states},
-        {name: builder.signal(renamed[node], graph.shapes[name]) for name, node in graph.observables.items()},
-    )
+        name = builder.adopt(graph, node, inputs, block)
+        built[name] = (block, inputs)
+        return name
+
+    fused = rewritten(graph, visit)
     merged = len(graph) - len(fused)
     return fused, f"merged {merged} constants, gains and sums into their neighbours" if merged else "nothing to merge"
-
-
-def _is_state(block: Block) -> bool:
-    return isinstance(block, Integrator)
 
 
 def _merged(

@@ -15,7 +15,7 @@ from analogflow.blocks import Constant
 from analogflow.blocks.block import frozen
 from analogflow.errors import UnstableManifold
 from analogflow.flows import Invariant
-from analogflow.graph import BlockGraph, GraphBuilder
+from analogflow.graph import BlockGraph, GraphBuilder, rewritten
 from analogflow.graph.source_line import SourceLine
 
 __all__ = ["ACCEPTED_RATE", "TARGET_RATE", "Return", "nominal_orbit", "return_rates", "stabilise"]
@@ -173,18 +173,13 @@ def _regauged(graph: BlockGraph, label: str, found: Return, orbit: NDArray[np.fl
 
 
 def _with_constant(graph: BlockGraph, label: str, value: float) -> BlockGraph:
-    builder = GraphBuilder()
-    renamed: dict[str, str] = {}
-    for node in graph.order():
+    def visit(builder: GraphBuilder, node: str, inputs: tuple[str, ...]) -> str:
         block = graph.block(node)
         if isinstance(block, Constant) and block.label == label:
             block = dataclasses.replace(block, values=frozen([value]))
-        inputs = () if node in graph.states.values() else tuple(renamed[origin] for origin in graph.inputs(node))
-        renamed[node] = builder.adopt(graph, node, inputs, block)
-    return builder.finish(
-        {state: builder.signal(renamed[graph.rate(state)]) for state in graph.states},
-        {name: builder.signal(renamed[node], graph.shapes[name]) for name, node in graph.observables.items()},
-    )
+        return builder.adopt(graph, node, inputs, block)
+
+    return rewritten(graph, visit)
 
 
 def _restored(graph: BlockGraph, invariant: Invariant, strength: float) -> BlockGraph:
