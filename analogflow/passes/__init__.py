@@ -2,8 +2,8 @@
 
 from analogflow.passes.degrade import degrade_graph, pole_label
 from analogflow.passes.fusion import fuse
+from analogflow.passes.lifting import lift
 from analogflow.passes.manifold import Return, nominal_orbit, return_rates, stabilise
-from analogflow.passes.polynomial import lift
 from analogflow.passes.scaling import Scaling, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 
@@ -12,6 +13,8 @@ from analogflow.block_engine import VectorField
 from analogflow.blocks import (
     Block,
     Constant,
+    Crossbar,
+    Exp,
     Gain,
     Imperfections,
     Input,
@@ -19,7 +22,9 @@ from analogflow.blocks import (
     Log,
     NoiseSource,
     OutputStage,
+    Softmax,
     Sum,
+    Tanh,
     Wire,
 )
 from analogflow.blocks.block import Array, frozen
@@ -27,7 +32,6 @@ from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.graph import BlockGraph, GraphBuilder
 from analogflow.graph.signal import Signal
 from analogflow.noise import PARAMETERS, standard_normal
-from analogflow.passes.coefficients import coefficient_count, factor, vary
 
 __all__ = ["FASTEST_POLE", "degrade_graph", "pole_label"]
 
@@ -122,9 +126,9 @@ class _Work:
         """Place an integrator whose capacitor, gain, leak and range are real; return the offset at its input."""
         deviates, flaws = self._deviates(rank, block), self.flaws
         leaking = dataclasses.replace(block, leak=frozen(block.leak + 1 / flaws.leak), limit=min(block.limit, self.limit))
-        varied, _ = vary(leaking, deviates.coefficients, flaws)
+        varied, _ = _vary(leaking, deviates.coefficients, flaws)
         assert isinstance(varied, Integrator)
-        gain = varied.gain * factor(flaws.gain_error, deviates.gain) if flaws.gain_error else varied.gain
+        gain = varied.gain * _factor(flaws.gain_error, deviates.gain) if flaws.gain_error else varied.gain
         real = dataclasses.replace(varied, gain=frozen(gain))
         self.delivered[node] = self.builder.adopt(self.graph, node, (), real)
         return self.offset * deviates.offset
@@ -132,7 +136,7 @@ class _Work:
     def degrade(self, rank: int, node: str, block: Block) -> None:
         """Place a block with real coefficients, then its output stage and its pole."""
         deviates, flaws = self._deviates(rank, block), self.flaws
-        varied, gains = vary(block, deviates.coefficients, flaws)
+        varied, gains = _vary(block, deviates.coefficients, flaws)
         inputs = tuple(
             origin if gain is None else self._place(node, Gain(size=gain.shape[-1], coefficients=frozen(gain)), origin)
             for origin, gain in zip(self._inputs(node), gains or (None,) * len(self._inputs(node)), strict=True)
@@ -174,9 +178,9 @@ class _Work:
     def _deviates(self, rank: int, block: Block) -> _Deviates:
         size, flaws = block.size, self.flaws
         if not (flaws.gain_error or flaws.offset or flaws.mismatch):
-            return _Deviates(*(np.zeros(count) for count in (size, size, coefficient_count(block))))
+            return _Deviates(*(np.zeros(count) for count in (size, size, _coefficient_count(block))))
         samples = [self.samples] if isinstance(self.samples, int) else self.samples
-        drawn = standard_normal(self.seed, samples, PARAMETERS + rank, 2 * size + coefficient_count(block))
+        drawn = standard_normal(self.seed, samples, PARAMETERS + rank, 2 * size + _coefficient_count(block))
         drawn = drawn[0] if isinstance(self.samples, int) else drawn
         return _Deviates(drawn[..., :size], drawn[..., size : 2 * size], drawn[..., 2 * size :])
 
@@ -187,7 +191,7 @@ class _Work:
         if not (flaws.gain_error or self.offset or noisy or limited or warm != 1):
             return output
         noise = self._noise(node, self.density) if noisy else self._place(node, Constant(size=1, values=frozen([0.0])))
-        gain = warm * (factor(flaws.gain_error, deviates.gain) if flaws.gain_error else np.ones(size))
+        gain = warm * (_factor(flaws.gain_error, deviates.gain) if flaws.gain_error else np.ones(size))
         offset = self.offset * deviates.offset if self.offset else np.zeros(size)
         stage = OutputStage(size=size, gain=frozen(gain), offset=frozen(offset), limit=self.limit)
         return self._place(node, stage, output, noise)
@@ -223,3 +227,113 @@ def _streams(graph: BlockGraph) -> dict[str, int]:
         streams[node] = following
         following += graph.block(node).size
     return streams
+
+
+_LEAST_FACTOR = 1e-3
+
+Varied = tuple[Block, tuple[Array | None, ...]]
+"""A block, and the gain that stands before each of its ports (None: a wire)."""
+
+
+def _factor(sigma: float, deviates: Array) -> Array:
+    """1 + σ·deviate, held above 0: no part is worth less than nothing."""
+    return np.maximum(1 + sigma * deviates, _LEAST_FACTOR)
+
+
+def _coefficient_count(block: Block) -> int:
+    """Number of coefficients of a block that mismatch, for which deviates are to be drawn."""
+    match block:
+        case Crossbar():
+            return block.rows * block.weight.shape[-2] * block.weight.shape[-1]
+        case Sum():
+            return len(block.coefficients) * block.size
+        case Softmax():
+            return block.size + block.rows
+        case Gain() | Constant() | Integrator():
+            return block.size
+    return 0
+
+
+@functools.singledispatch
+def _vary(block: Block, deviates: Array, flaws: Imperfections) -> Varied:
+    """Block with rounded and mismatched coefficients at the temperature of its junctions.
+
+    ``deviates`` has shape (..., `_coefficient_count`), standard normal.
+    """
+    return block, (None,) * len(block.ports)
+
+
+@_vary.register
+def _(block: Crossbar, deviates: Array, flaws: Imperfections) -> Varied:
+    weight = _rounded(block.weight, flaws)
+    if flaws.mismatch:
+        shape = (*deviates.shape[:-1], block.rows, *weight.shape[-2:])
+        weight = weight * _factor(flaws.mismatch, deviates).reshape(shape)
+    return dataclasses.replace(block, weight=frozen(weight)), (None,)
+
+
+@_vary.register
+def _(block: Gain, deviates: Array, flaws: Imperfections) -> Varied:
+    coefficients = _rounded(block.coefficients, flaws)
+    return dataclasses.replace(block, coefficients=frozen(_mismatched(coefficients, deviates, flaws))), (None,)
+
+
+@_vary.register
+def _(block: Constant, deviates: Array, flaws: Imperfections) -> Varied:
+    values = _mismatched(_rounded(block.values, flaws), deviates, flaws)
+    return dataclasses.replace(block, values=frozen(values)), ()
+
+
+@_vary.register
+def _(block: Sum, deviates: Array, flaws: Imperfections) -> Varied:
+    coefficients = _rounded(np.array(block.coefficients), flaws).tolist()
+    if not flaws.mismatch:
+        return dataclasses.replace(block, coefficients=tuple(coefficients)), (None,) * len(coefficients)
+    spread = _factor(flaws.mismatch, deviates).reshape(*deviates.shape[:-1], len(coefficients), block.size)
+    gains = tuple(coefficient * spread[..., port, :] for port, coefficient in enumerate(coefficients))
+    return dataclasses.replace(block, coefficients=(1.0,) * len(coefficients)), gains
+
+
+@_vary.register
+def _(block: Integrator, deviates: Array, flaws: Imperfections) -> Varied:
+    """The capacitor deviates: all that charges or discharges it is as much slower."""
+    if not flaws.mismatch:
+        return block, (None,)
+    slower = 1 / _factor(flaws.mismatch, deviates)
+    return dataclasses.replace(block, gain=frozen(block.gain * slower), leak=frozen(block.leak * slower)), (None,)
+
+
+@_vary.register
+def _(block: Softmax, deviates: Array, flaws: Imperfections) -> Varied:
+    """Junctions of unequal emitter area A shift the bases by ln A, whatever the temperature."""
+    cold = NOMINAL_TEMPERATURE / flaws.temperature
+    offsets = None if block.offsets is None else cold * _rounded(block.offsets, flaws)
+    tail = None if block.tail is None else _rounded(block.tail, flaws)
+    if flaws.mismatch:
+        areas, shares = deviates[..., : block.size], deviates[..., block.size :]
+        offsets = (0.0 if offsets is None else offsets) - np.log(_factor(flaws.mismatch, areas))
+        tail = (1.0 if tail is None else tail) * _factor(flaws.mismatch, shares)
+    varied = dataclasses.replace(
+        block, offsets=None if offsets is None else frozen(offsets), tail=None if tail is None else frozen(tail)
+    )
+    return varied, (None if cold == 1 else np.full(block.size, cold),)
+
+
+@_vary.register(Exp)
+@_vary.register(Tanh)
+def _(block: Block, deviates: Array, flaws: Imperfections) -> Varied:
+    cold = NOMINAL_TEMPERATURE / flaws.temperature
+    return block, (None if cold == 1 else np.full(block.size, cold),)
+
+
+def _rounded(values: Array, flaws: Imperfections) -> Array:
+    """Values on the grid of a converter of so many bits and a sign, whose full scale is the largest of them."""
+    largest = abs(values).max(initial=0.0)
+    if flaws.resolution == math.inf or not largest:
+        return values
+    steps = 2.0**flaws.resolution - 1
+    return np.round(values / largest * steps) / steps * largest
+
+
+def _mismatched(values: Array, deviates: Array, flaws: Imperfections) -> Array:
+    return values * _factor(flaws.mismatch, deviates) if flaws.mismatch else values

@@ -9,7 +9,8 @@ import analogflow as af
 from analogflow.block_engine import VectorField, integrate, march, method_for
 from analogflow.errors import AnalogflowError
 from analogflow.passes import pruned, rescaled, scale, unfolded
-from analogflow.passes.scaling import FILL, ensemble_starts, intervals, reach
+from analogflow.passes.ranges import ensemble_starts, intervals, reach
+from analogflow.passes.scaling import FILL
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
@@ -136,7 +137,7 @@ def test_masses_that_no_scale_carries_are_to_be_divided_by_their_sum():
 
 def test_the_programme_of_scales_knows_no_clock(monkeypatch):
     """Under a limit of time a slow machine had other scales than a fast one, and so another netlist."""
-    module, asked = importlib.import_module("analogflow.passes.scaling.program"), []
+    module, asked = importlib.import_module("analogflow.passes.scaling"), []
     real = module.milp
 
     def milp(*args, options, **rest):

@@ -124,7 +124,7 @@ class Shaken:
         return dataclasses.replace(circuit, groups=groups, start=start)
 
     def install(self) -> None:
-        scale: Any = import_module("analogflow.passes.scaling.program")
+        scale: Any = import_module("analogflow.passes.scaling")
         values: Any = import_module("analogflow.hardware.preferred")
         mapping: Any = import_module("analogflow.hardware.board_fit")
         reach, integrate, nominal = scale.reach, values.integrate, mapping.nominal_run

@@ -11,7 +11,7 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import Capacitor
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
-from analogflow.passes.scaling import reach
+from analogflow.passes.ranges import reach
 from analogflow.run import Outcome
 
 ODE = Path(__file__).parents[1] / "data/ode"

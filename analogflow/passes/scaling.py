@@ -1,38 +1,42 @@
-"""Amplitude scaling: chooses how many machine units each signal is per flow unit, by a mixed-integer linear programme.
+"""Amplitude scaling: chooses how many machine units each signal is per flow unit, and rewrites the graph in them.
 
-In logarithms of the scales, ranges are bounds, products are equalities, and the smallest signal-to-error ratio is the
-objective; a multiplier's gain is 1 or 11, which is what makes it mixed-integer.
+The choice is a mixed-integer linear programme. In logarithms of the scales, ranges are bounds, products are equalities, and
+the smallest signal-to-error ratio is the objective; a multiplier's gain is 1 or 11, which is what makes it mixed-integer.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
+import networkx as nx
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from analogflow.blocks import (
     Block,
+    Constant,
     Crossbar,
     Gain,
     Integrator,
     Multiplier,
+    NoiseSource,
     Normaliser,
+    Scaled,
     Sum,
     Switch,
     Wire,
 )
+from analogflow.blocks.block import frozen
 from analogflow.digits import significant
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
-from analogflow.graph import BlockGraph
-from analogflow.passes.scaling.ranges import reach
-from analogflow.passes.scaling.rescale import rescaled
+from analogflow.graph import BlockGraph, GraphBuilder, rewritten
+from analogflow.passes.ranges import reach
 
-__all__ = ["FILL", "Scaling", "scale"]
+__all__ = ["FILL", "Scaling", "pruned", "rescaled", "scale", "unfolded"]
 
 FILL = 0.8
 """Part of a machine unit that a signal at its largest fills."""
@@ -51,7 +55,6 @@ _LARGEST_GAIN = 300.0
 
 _WIDEST = 6.0
 """Decades that a scale may be from 1."""
-
 
 _MOST_NODES = 20_000
 """Nodes of the programme's tree that are looked at: a limit of time would make scales depend on the machine's speed."""
@@ -221,3 +224,77 @@ def _largest_gains(block: Block) -> list[float]:
         case Gain():
             return [float(abs(block.coefficients).max())]
     return []
+
+
+def rescaled(graph: BlockGraph, scales: Mapping[str, float], limits: Mapping[str, float]) -> BlockGraph:
+    """The same flow between signals in other units.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    scales : mapping of node to float
+        New units per old unit of every node; a wire has that of what drives it.
+    limits : mapping of node to float
+        Old units at which integrators are clamped.
+    """
+
+    def visit(builder: GraphBuilder, node: str, inputs: tuple[str, ...]) -> str:
+        block = _in_units(graph, node, graph.block(node), scales, limits.get(node, np.inf))
+        return builder.adopt(graph, node, inputs, block)
+
+    return rewritten(graph, visit)
+
+
+def _in_units(graph: BlockGraph, node: str, block: Block, scales: Mapping[str, float], limit: float) -> Block:
+    own = scales[node]
+    given = [own / scales[origin] for origin in graph.inputs(node)]
+    match block:
+        case Wire():
+            return block
+        case Constant():
+            return dataclasses.replace(block, values=frozen(block.values * own))
+        case NoiseSource():
+            return dataclasses.replace(block, density=frozen(block.density * own))
+        case Crossbar():
+            return dataclasses.replace(block, weight=frozen(block.weight * given[0]))
+        case Gain():
+            return dataclasses.replace(block, coefficients=frozen(block.coefficients * given[0]))
+        case Sum():
+            coefficients = tuple(c * ratio for c, ratio in zip(block.coefficients, given, strict=True))
+            return dataclasses.replace(block, coefficients=coefficients)
+        case Integrator():
+            return dataclasses.replace(
+                block,
+                initial=frozen(np.clip(block.initial, -limit, limit) * own),
+                gain=frozen(block.gain * given[0]),
+                limit=min(block.limit, limit) * own,
+            )
+    return Scaled(size=block.size, block=block, output=own, inputs=tuple(own / ratio for ratio in given))
+
+
+def unfolded(graph: BlockGraph) -> BlockGraph:
+    """The same graph with every scaled block between gains: what a technology without scales of its own can build."""
+
+    def visit(builder: GraphBuilder, node: str, inputs: tuple[str, ...]) -> str:
+        block = graph.block(node)
+        if not isinstance(block, Scaled):
+            return builder.adopt(graph, node, inputs, block)
+        before = tuple(
+            builder.insert(graph, node, (name,), _gain(builder.block(name).size, 1 / s))
+            for name, s in zip(inputs, block.inputs, strict=True)
+        )
+        inner = builder.insert(graph, node, before, block.block)
+        return builder.insert(graph, node, (inner,), _gain(block.size, block.output))
+
+    return rewritten(graph, visit)
+
+
+def pruned(graph: BlockGraph, keep: Collection[str]) -> BlockGraph:
+    """The graph with the observables in `keep` and those others that cost no block, without what only the rest needs."""
+    roots = {*graph.states.values(), *(graph.observables[name] for name in keep if name in graph.observables)}
+    needed = roots.union(*(nx.ancestors(graph.network, root) for root in roots))
+    return rewritten(graph, observables=[name for name, node in graph.observables.items() if node in needed])
+
+
+def _gain(size: int, factor: float) -> Gain:
+    return Gain(size=size, coefficients=frozen(np.full(size, factor)))
