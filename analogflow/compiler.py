@@ -1,4 +1,4 @@
-"""The compiler: one ordered tuple of passes from a flow's graph to a circuit, each checked and recorded."""
+"""The compiler: a flow through the passes of a technology, and what it realises, under conditions."""
 
 from __future__ import annotations
 
@@ -6,34 +6,17 @@ import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-import numpy as np
-
-from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections
-from analogflow.blocks.block import frozen
 from analogflow.circuit import Build, Circuit, Conditions, Step
 from analogflow.circuit.build import PartSet
-from analogflow.errors import AnalogflowError, BadInput
+from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import check, degrade_graph, fuse, nominal_orbit, pruned, scale, stabilise, unfolded
-from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, Brief, build_of, matched_parts, spread
+from analogflow.passes import NOISE, Brief, check, degrade_graph, run
+from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, matched_parts, spread
 
-__all__ = ["PASSES", "compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
-
-Pass = Callable[[BlockGraph, Flow, np.ndarray, bool], tuple[BlockGraph, str]]
-
-PASSES: tuple[tuple[str, Pass], ...] = (
-    (
-        "stabilise",
-        lambda graph, flow, orbit, mend: stabilise(graph, flow.keeps, orbit, gauge=flow.gauge, mend=mend and flow.mend),
-    ),
-    ("fuse", lambda graph, flow, orbit, mend: fuse(graph)),
-)
-"""Passes in the order they run. The graph is checked before the first and after each, and must stay equivalent."""
-
-_EQUIVALENCE = 1e-9
+__all__ = ["compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
 
 
 def compile(
@@ -102,54 +85,16 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
 
 def _built(flow: Flow, build: Build) -> Circuit:
     """Circuit with perfect blocks, or parts of exact values."""
-    graph = flow.graph()
-    history = [Step("trace", f"{flow.family} {flow.form}".strip() + ": called on signals", len(graph))]
-    history.append(Step("check", check(graph), len(graph)))
-    orbit = nominal_orbit(graph, flow.keeps, flow.end_time)
-    for name, transform in PASSES:
-        changed, note = transform(graph, flow, orbit, build.stabilise)
-        check(changed)
-        moved = _difference(graph, changed, orbit)
-        if moved > _EQUIVALENCE:
-            raise AnalogflowError(
-                f"the pass {name!r} changed the flow by {moved:.2g} on its manifold: a fault of analogflow to be reported."
-            )
-        history.append(Step(name, f"{note}; on the manifold the rates agree within {moved:.1g}", len(changed)))
-        graph = changed
-    brief = Brief(flow, graph, build)
-    if build.scaled:
-        brief, said = scaled_brief(brief, orbit)
-        history.append(Step("scale", said, len(brief.graph)))
-    realised = TECHNOLOGIES[build.technology].realise(brief)
+    technology = TECHNOLOGIES[build.technology]
+    brief, history = run(technology.passes, Brief(flow, build))
+    realised = technology.realise(brief)
     elements = sum(len(group.elements) for group in realised.groups)
     note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
-    history.append(Step(build.technology, note, len(realised.graph)))
-    noise = Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step)
-    return Circuit(flow=flow, build=build, history=tuple(history), conditions=Conditions(noise), **realised.fields())
-
-
-def scaled_brief(brief: Brief, orbit: np.ndarray) -> tuple[Brief, str]:
-    """The same to be built in machine units, without observables that the answer does not need, and what was done.
-
-    The rates are compared along `orbit`. For ideal elements, scaled blocks are taken apart into gains and plain blocks.
-    """
-    flow, source = brief.flow, brief.graph
-    needed = pruned(source, [flow.answer])
-    scaling = scale(needed, flow)
-    check(scaling.graph)
-    named = {**needed.states, **needed.observables}
-    scales = {name: frozen(np.full(needed.block(node).size, scaling.scales[node])) for name, node in named.items()}
-    factor = np.concatenate([scales[state] for state in needed.states])
-    limit = np.concatenate([np.full(needed.block(n).size, scaling.limits.get(n, np.inf)) for n in needed.states.values()])
-    orbit = orbit[(abs(orbit) <= limit).all(axis=1)]
-    exact = VectorField(needed)(0.0, orbit)
-    moved = abs(VectorField(scaling.graph)(0.0, orbit * factor) / factor - exact).max()
-    if moved > _EQUIVALENCE * max(1.0, abs(exact).max()):
-        raise AnalogflowError(f"the pass 'scale' changed the flow by {moved:.2g}: a fault of analogflow to be reported.")
-    graph = scaling.graph if brief.build.parts else unfolded(scaling.graph)
-    note = f"{scaling.note}; the rates agree within {moved:.1g}"
-    scaled = {"used": scaling.used, "fastest": scaling.fastest, "covered": scaling.covered, "exponents": scaling.exponents}
-    return dataclasses.replace(brief, graph=graph, scales=scales, source=source, **scaled), note
+    history = (*history, Step(technology.name, note, len(realised.graph)))
+    conditions = Conditions(Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step))
+    return Circuit(
+        flow=flow, build=build, history=history, conditions=conditions, orbit=brief.known_orbit, **realised.fields()
+    )
 
 
 def degrade(
@@ -199,15 +144,14 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
         )
     chosen = circuit.build.values
     if noise.sigma:
-        source = circuit.derived_from or circuit.graph
-        sigma = noise.by_state(source.states)
-        graph = degrade_graph(source, Imperfections(), sigma=sigma, seed=noise.seed, samples=conditions.sample)
-        build = dataclasses.replace(circuit.build, values=None)
-        brief = Brief(circuit.flow, graph, build, noise.sigma)
-        if build.scaled:
-            brief, _ = scaled_brief(brief, nominal_orbit(graph, circuit.flow.keeps, circuit.flow.end_time))
-        fields = TECHNOLOGIES[build.technology].realise(brief).fields()
-        circuit, values = dataclasses.replace(circuit, build=build, **fields), values or chosen
+        technology, build = TECHNOLOGIES[circuit.technology], dataclasses.replace(circuit.build, values=None)
+        if NOISE not in technology.passes:
+            raise BadInput(f"noise: the technology {technology.name!r} has no pass that adds it; leave it out.")
+        before = circuit.derived_from or circuit.graph
+        brief = Brief(circuit.flow, build, before, conditions, circuit.orbit)
+        brief, _ = run(technology.passes[technology.passes.index(NOISE) :], brief)
+        circuit = dataclasses.replace(circuit, build=build, **technology.realise(brief).fields())
+        values = values or chosen
     if values is not None and circuit.build.values is None:
         circuit = values(circuit)
         circuit = dataclasses.replace(circuit, build=dataclasses.replace(circuit.build, values=values))
@@ -224,7 +168,7 @@ def _with_flawed_blocks(circuit: Circuit, conditions: Conditions) -> Circuit:
         return dataclasses.replace(circuit, conditions=conditions)
     graph = imperfect_graph(circuit, flaws, noise, conditions.sample)
     check(graph)
-    brief = Brief(circuit.flow, graph, circuit.build, scales=circuit.scales, source=circuit.derived_from)
+    brief = Brief(circuit.flow, circuit.build, graph, conditions, scales=circuit.scales, source=circuit.derived_from)
     return _noted(dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology].realise(brief).fields()), conditions)
 
 
@@ -278,9 +222,3 @@ def imperfect_graph(
         time_constant=circuit.time_constant,
         only=only,
     )
-
-
-def _difference(before: BlockGraph, after: BlockGraph, orbit: np.ndarray) -> float:
-    """Largest change of any rate along `orbit`, relative to the largest rate or 1."""
-    old, new = VectorField(before)(0.0, orbit), VectorField(after)(0.0, orbit)
-    return float(abs(new - old).max() / max(1.0, abs(old).max()))

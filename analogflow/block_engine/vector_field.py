@@ -70,6 +70,11 @@ class VectorField:
         self.density = np.array(density, dtype=float)
         self._relations = [(node, graph.block(node).relation, inputs) for node, inputs in self._program]
 
+    @classmethod
+    def of(cls, graph: BlockGraph | VectorField) -> VectorField:
+        """The field of a graph, which may have been worked out already."""
+        return graph if isinstance(graph, VectorField) else cls(graph)
+
     def __call__(self, time: float, y: Array, noise: Array | None = None) -> Array:
         """Rates, shape (..., size), at states `y`, shape (..., size), and noises, shape (..., sources); 0 if not given.
 

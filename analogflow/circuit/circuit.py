@@ -134,6 +134,8 @@ class Circuit:
         Volts per flow unit of a rate at the inputs of a state's integrators; `unit` for all of them if empty.
     covered : float
         Time in τ for which its signals were followed when their ranges were chosen.
+    orbit : array, shape (points, size), optional
+        States in flow units along the flow's exact orbit, on which the passes were compared.
     """
 
     flow: Flow
@@ -157,6 +159,7 @@ class Circuit:
     accuracy: float = 1e-6
     covered: float = np.inf
     input_units: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    orbit: NDArray[np.float64] | None = None
 
     @property
     def technology(self) -> str:

@@ -1,13 +1,27 @@
-"""Passes over a graph of blocks: each returns a new graph and a sentence on what it changed."""
+"""Passes over a graph of blocks: each returns a new graph and a sentence on what it changed.
 
-from analogflow.passes.degrade import degrade_graph, pole_label
-from analogflow.passes.fusion import fuse
+`pipeline` runs those that a technology names, in its order, and checks what they make.
+"""
+
+from analogflow.passes.degrade import NOISE, degrade_graph, pole_label
+from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
-from analogflow.passes.manifold import Return, nominal_orbit, return_rates, stabilise
-from analogflow.passes.scaling import Scaling, pruned, rescaled, scale, unfolded
-from analogflow.passes.soundness import check
+from analogflow.passes.manifold import STABILISE, Return, return_rates, stabilise
+from analogflow.passes.pipeline import CHECK, TRACE, Brief, Pass, Passed, run
+from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, Scaling, pruned, rescaled, scale, unfolded
+from analogflow.passes.soundness import check, nominal_orbit
 
 __all__ = [
+    "CHECK",
+    "FUSE",
+    "NOISE",
+    "SCALE",
+    "SCALE_BLOCKS",
+    "STABILISE",
+    "TRACE",
+    "Brief",
+    "Pass",
+    "Passed",
     "Return",
     "Scaling",
     "check",
@@ -19,6 +33,7 @@ __all__ = [
     "pruned",
     "rescaled",
     "return_rates",
+    "run",
     "scale",
     "stabilise",
     "unfolded",

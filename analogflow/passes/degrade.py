@@ -32,8 +32,9 @@ from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.graph import BlockGraph, GraphBuilder
 from analogflow.graph.signal import Signal
 from analogflow.noise import PARAMETERS, standard_normal
+from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["FASTEST_POLE", "degrade_graph", "pole_label"]
+__all__ = ["FASTEST_POLE", "NOISE", "degrade_graph", "pole_label"]
 
 FASTEST_POLE = 1e8
 """Per τ: a block that is faster moves a rate by less than 1e-8, and has no pole, which would only cost accuracy."""
@@ -81,6 +82,19 @@ def degrade_graph(
         else:
             work.degrade(rank, node, block)
     return work.finish(offsets, sigma)
+
+
+def _noisy(brief: Brief) -> Passed | None:
+    noise, graph = brief.conditions.noise, brief.graph
+    if not noise.sigma:
+        return None
+    sigma = noise.by_state(graph.states)
+    noisy = degrade_graph(graph, Imperfections(), sigma=sigma, seed=noise.seed, samples=brief.conditions.sample)
+    return Passed(noisy, f"noise {noise.sigma:g} per √τ at the integrators")
+
+
+NOISE = Pass("noise", _noisy, keeps_flow=False)
+"""Adds the noise of the conditions, if any, before the ranges of signals are chosen."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

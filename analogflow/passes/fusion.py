@@ -7,8 +7,9 @@ import dataclasses
 from analogflow.blocks import Block, Constant, Gain, Sum
 from analogflow.blocks.block import frozen
 from analogflow.graph import BlockGraph, GraphBuilder, rewritten
+from analogflow.passes.pipeline import Pass, Passed
 
-__all__ = ["fuse"]
+__all__ = ["FUSE", "fuse"]
 
 
 def fuse(graph: BlockGraph) -> tuple[BlockGraph, str]:
@@ -27,6 +28,10 @@ def fuse(graph: BlockGraph) -> tuple[BlockGraph, str]:
     fused = rewritten(graph, visit)
     merged = len(graph) - len(fused)
     return fused, f"merged {merged} constants, gains and sums into their neighbours" if merged else "nothing to merge"
+
+
+FUSE = Pass("fuse", lambda brief: Passed(*fuse(brief.graph)))
+"""Leaves as few blocks as it can."""
 
 
 def _merged(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import RK45
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Constant
@@ -17,17 +14,15 @@ from analogflow.errors import UnstableManifold
 from analogflow.flows import Invariant
 from analogflow.graph import BlockGraph, GraphBuilder, rewritten
 from analogflow.graph.source_line import SourceLine
+from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["ACCEPTED_RATE", "TARGET_RATE", "Return", "nominal_orbit", "return_rates", "stabilise"]
+__all__ = ["ACCEPTED_RATE", "STABILISE", "TARGET_RATE", "Return", "return_rates", "stabilise"]
 
 ACCEPTED_RATE = 0.25
 """Smallest rate of return, per τ, that is left as it is."""
 
 TARGET_RATE = 1.0
 """Rate of return, per τ, that mending aims at: deviations shrink as fast as the integrators can follow."""
-
-_STRETCH, _STRETCHES, _FEWEST = 0.5, 40, 8
-_MOST_STEPS = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,45 +38,14 @@ class Return:
         return f"{self.invariant.name} of {self.invariant.state} {verb} {abs(self.slowest):.4g} per τ"
 
 
-def nominal_orbit(graph: BlockGraph, keeps: tuple[Invariant, ...], end_time: float | None = None) -> NDArray[np.float64]:
-    """States along the exact orbit from the start, shape (points, size): projected back every half τ over 20 τ.
-
-    A flow that ends at `end_time` is followed to there at most, in eight stretches or more.
-    """
-    field = VectorField(graph)
-    stretch, stretches = _STRETCH, _STRETCHES
-    if end_time is not None and end_time < stretch * stretches:
-        stretches = max(_FEWEST, math.ceil(end_time / stretch))
-        stretch = end_time / stretches
-    points = [_projected(field, keeps, graph.initial())]
-    for _ in range(stretches):
-        reached = _carried(field, points[-1], stretch)
-        if reached is None:
-            break
-        points.append(_projected(field, keeps, reached))
-    return np.array(points)
-
-
-def _carried(field: VectorField, y: NDArray[np.float64], length: float) -> NDArray[np.float64] | None:
-    """State after `length` τ; None if the flow does not get there in a reasonable number of steps."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        solver = RK45(field, 0.0, y, length, rtol=1e-6, atol=1e-9)
-        for _ in range(_MOST_STEPS):
-            if solver.status != "running":
-                break
-            solver.step()
-    return solver.y if solver.status == "finished" and np.isfinite(solver.y).all() else None
-
-
-def return_rates(graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray[np.float64]) -> list[Return]:
+def return_rates(graph: BlockGraph | VectorField, keeps: tuple[Invariant, ...], orbit: NDArray[np.float64]) -> list[Return]:
     """Rate of return to each manifold, from the graph's Jacobian J along `orbit`: −(n·J e)/(n·e), normal n, transverse e.
 
     Because the manifold is invariant, n·J v = 0 for every tangent v, so the choice of the transverse direction is free.
     A manifold of several constraints has a normal for each; each is kept on its own, so that one direction e which leaves
     all of them tells every rate.
     """
-    field = VectorField(graph)
+    field = VectorField.of(graph)
     returns = []
     for kept in keeps:
         rates: list[float] = []
@@ -95,13 +59,14 @@ def return_rates(graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray
 
 
 def stabilise(
-    graph: BlockGraph, keeps: tuple[Invariant, ...], orbit: NDArray[np.float64], *, gauge: str, mend: bool
+    graph: BlockGraph | VectorField, keeps: tuple[Invariant, ...], orbit: NDArray[np.float64], *, gauge: str, mend: bool
 ) -> tuple[BlockGraph, str]:
     """Return a graph whose manifolds attract, and a sentence on what was measured and added.
 
     Parameters
     ----------
-    graph : BlockGraph
+    graph : BlockGraph or VectorField
+        Or what was worked out of it already.
     keeps : tuple of Invariant
         Manifolds the exact flow stays on.
     orbit : array, shape (points, size)
@@ -116,9 +81,11 @@ def stabilise(
     UnstableManifold
         Neither the gauge nor a restoring term makes a manifold attract.
     """
+    field = VectorField.of(graph)
+    graph = field.graph
     if not keeps:
         return graph, "no invariant manifold named"
-    before = return_rates(graph, keeps, orbit)
+    before = return_rates(field, keeps, orbit)
     said = "; ".join(map(str, before))
     if not mend:
         warning = " (kept as it is: a deviation will grow)" if min(r.slowest for r in before) < ACCEPTED_RATE else ""
@@ -144,11 +111,13 @@ def stabilise(
     return graph, said
 
 
-def _projected(field: VectorField, keeps: tuple[Invariant, ...], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    states = field.unpack(y)
-    for kept in keeps:
-        states[kept.state] = kept.project(states[kept.state])
-    return field.pack(states)
+def _stabilised(brief: Brief) -> Passed:
+    flow, mend = brief.flow, brief.build.stabilise and brief.flow.mend
+    return Passed(*stabilise(brief.field, flow.keeps, brief.orbit, gauge=flow.gauge, mend=mend))
+
+
+STABILISE = Pass("stabilise", _stabilised)
+"""Makes the manifolds of the flow attract, if the build says so."""
 
 
 def _placed(field: VectorField, state: str, vector: NDArray[np.float64]) -> NDArray[np.float64]:

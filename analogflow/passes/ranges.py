@@ -113,7 +113,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
     noisy = bool(len(field.streams))
     end = flow.end_time or longest_run(flow, parts=True)
     own, settled = _own_path(field, flow, end)
-    starts = ensemble_starts(graph, flow)
+    starts = ensemble_starts(field, flow)
     drive, until = None, end
     if noisy:
         until = flow.end_time or min(flow.averaging.end if flow.averaging else np.inf, longest_run(flow, noisy=True))
@@ -244,9 +244,10 @@ def _size(flow: Flow) -> float:
     return min(1.0, flow.state_scale)
 
 
-def ensemble_starts(graph: BlockGraph, flow: Flow, seed: int = 20) -> Array:
+def ensemble_starts(graph: BlockGraph | VectorField, flow: Flow, seed: int = 20) -> Array:
     """Starts of the nominal ensemble, shape (96, size): the flow's own, and random ones on its manifolds."""
-    field, rng = VectorField(graph), np.random.default_rng(seed)
+    field, rng = VectorField.of(graph), np.random.default_rng(seed)
+    graph = field.graph
     own = graph.initial()
     spread = 0.5 * abs(own) + 0.2 * max(1.0, float(abs(own).max()))
     # Half of them at corners of the box, half inside.

@@ -34,9 +34,10 @@ from analogflow.digits import significant
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph, GraphBuilder, rewritten
+from analogflow.passes.pipeline import Brief, Pass, Passed
 from analogflow.passes.ranges import reach
 
-__all__ = ["FILL", "Scaling", "pruned", "rescaled", "scale", "unfolded"]
+__all__ = ["FILL", "SCALE", "SCALE_BLOCKS", "Scaling", "pruned", "rescaled", "scale", "unfolded"]
 
 FILL = 0.8
 """Part of a machine unit that a signal at its largest fills."""
@@ -201,6 +202,35 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
     fastest, covered = significant(found.fastest, _DIGITS), significant(found.covered, _DIGITS)
     graph = rescaled(graph, scales, clamped)
     return Scaling(graph, scales, used, clamped, fastest, covered, found.exponents, tightest, note)
+
+
+def _scaled(brief: Brief) -> Passed:
+    """In machine units, without observables that the answer does not need."""
+    needed = pruned(brief.graph, [brief.flow.answer])
+    found = scale(needed, brief.flow)
+    named = {**needed.states, **needed.observables}
+    return Passed(
+        found.graph,
+        found.note,
+        scales={name: frozen(np.full(needed.block(node).size, found.scales[node])) for name, node in named.items()},
+        limits={state: found.limits[node] for state, node in needed.states.items() if node in found.limits},
+        found={"used": found.used, "fastest": found.fastest, "covered": found.covered, "exponents": found.exponents},
+    )
+
+
+def _scaled_blocks(brief: Brief) -> Passed | None:
+    """The same with every scaled block taken apart into gains and a plain one, where machine units were asked for."""
+    if not brief.build.scaled:
+        return None
+    done = _scaled(brief)
+    return dataclasses.replace(done, graph=unfolded(done.graph))
+
+
+SCALE = Pass("scale", _scaled)
+"""Chooses units in which every signal fills its range."""
+
+SCALE_BLOCKS = Pass("scale", _scaled_blocks)
+"""The same for blocks that have no scales of their own, if the build says so."""
 
 
 def _minus(columns: list[int]) -> dict[int, float]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from analogflow.block_engine import VectorField
 from analogflow.blocks import (
     Block,
     Constant,
@@ -41,7 +40,8 @@ from analogflow.digits import quiet
 from analogflow.errors import NoCell
 from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
-from analogflow.technology.technology import Brief, Realisation, Site, Technology, locate
+from analogflow.passes import CHECK, FUSE, SCALE_BLOCKS, STABILISE, TRACE, Brief
+from analogflow.technology.technology import Realisation, Site, Technology, locate
 
 __all__ = ["IDEAL", "cell", "realise"]
 
@@ -65,7 +65,7 @@ def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | No
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
     readings = {}
-    field = VectorField(graph)
+    field = brief.field
     for name, node in {**field.visible_states, **graph.observables}.items():
         located = [locate(graph, node, k) for k in range(graph.block(node).size)]
         readings[name] = direct(tuple(f"{origin}_{k}" for origin, k in located), brief.scales.get(name, 1.0))
@@ -86,6 +86,7 @@ def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | No
 IDEAL = Technology(
     name="ideal",
     realise=realise,
+    passes=(TRACE, CHECK, STABILISE, FUSE, SCALE_BLOCKS),
     heeds=("scaled",),
     summary="the flow by mathematics in the block engine; no parts, so neither seconds nor joules",
 )

@@ -1,4 +1,4 @@
-"""What a technology is: its record, what it is asked to build, what it makes of that, and the site of one of its cells."""
+"""What a technology is: its record, what it makes of a brief, and the site of one of its cells."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Block, Constant, Wire
-from analogflow.circuit.build import Build, PartSet
 from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import Macro, Model
-from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.names import number
+from analogflow.passes import CHECK, FUSE, NOISE, STABILISE, TRACE, Brief, Pass
 
-__all__ = ["Brief", "Realisation", "Site", "Technology", "locate"]
+__all__ = ["Realisation", "Site", "Technology", "locate"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,7 +28,9 @@ class Technology:
     ----------
     name : str
     realise : callable
-        ``realise(brief)``: the `Realisation` of a `Brief`.
+        ``realise(brief)``: the `Realisation` of a `Brief`, after all passes.
+    passes : tuple of Pass
+        From the flow to the graph that is realised, in the order in which they run.
     parts : str
         Set of parts that its circuits are made from where none is named; empty where they are made of ideal elements.
     heeds : tuple of str
@@ -45,6 +46,7 @@ class Technology:
 
     name: str
     realise: Callable[[Brief], Realisation]
+    passes: tuple[Pass, ...] = (TRACE, CHECK, STABILISE, FUSE, NOISE)
     parts: str = ""
     heeds: tuple[str, ...] = ()
     scaled: bool = False
@@ -62,65 +64,6 @@ class Technology:
 
     def __repr__(self) -> str:
         return f"Technology({self.name})"
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Brief:
-    """What a technology is asked to build.
-
-    Parameters
-    ----------
-    flow : Flow
-    graph : BlockGraph
-        After all passes: in machine units where there are scales, else in flow units.
-    build : Build
-    noise : float
-        σ of white noise at every integrator's input, flow units per √τ, that the graph already holds as sources.
-    scales : mapping of name to array
-        Machine units per flow unit of every state and observable.
-    source : BlockGraph, optional
-        The graph in flow units with all observables, where the one to be built is scaled.
-    used : mapping of node to float
-        Machine units that each node of a scaled graph reaches.
-    fastest : float
-        Largest rate on the path of a scaled graph, per τ.
-    covered : float
-        Time in τ that the ranges of a scaled graph hold for.
-    exponents : mapping of node to float
-        Largest exponent of every softmax of a scaled graph, nats above the middle of its offsets.
-    """
-
-    flow: Flow
-    graph: BlockGraph
-    build: Build
-    noise: float = 0.0
-    scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
-    source: BlockGraph | None = None
-    used: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    fastest: float = 1.0
-    covered: float = np.inf
-    exponents: Mapping[str, float] = dataclasses.field(default_factory=dict)
-
-    @property
-    def parts(self) -> PartSet:
-        """Parts of a technology that has any."""
-        assert self.build.parts is not None  # `compile` gives them to every technology that has any
-        return self.build.parts
-
-    def input_units(self, volts: float) -> dict[str, float]:
-        """Volts per flow unit of a rate at each state's integrators in a scaled graph, of `volts` for a machine unit.
-
-        An integrator's gain is the ratio of its own scale to that of its input.
-        """
-        source = self.source or self.graph
-        return {
-            label: volts
-            * float(self.scales[label][0])
-            * float(np.max(source.integrator(source.states[label]).gain))
-            / float(np.max(self.graph.integrator(node).gain))
-            for label, node in self.graph.states.items()
-            if label in self.scales
-        }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -133,6 +133,14 @@ def test_it_is_certified_by_its_reference(said):
     assert "0.5" in (said[1] / "toy.cir").read_text()
 
 
+def test_its_passes_are_explained_in_their_order(said):
+    lines = said[0]["technology explain"][1].splitlines()
+    names = ["trace", "check", "stabilise", "fuse", "measure", "quotients"]
+    rows = [line for line in lines if line.startswith("│") and line.split("│")[1].strip()]
+    assert [row.split("│")[1].strip() for row in rows] == names
+    assert any("rates of 0.462 per τ at most" in row for row in rows)
+
+
 def test_without_digital_contenders_its_circuits_are_compared(said):
     names = json.loads(said[0]["family list"][1])["contenders"]
     assert names == ["ideal:tanh", "opamp:tanh", "quotients:tanh"]

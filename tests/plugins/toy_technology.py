@@ -1,4 +1,7 @@
-"""A technology of another package, in one file: ideal elements, but a tanh is a quotient of exponentials."""
+"""A technology of another package, in one file: ideal elements, but a tanh is a quotient of exponentials.
+
+Its passes are its own too: one of them says how fast the flow moves.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 
 from analogflow.blocks import Block, Tanh
 from analogflow.circuit.elements import Behavioural, Element, Resistor
+from analogflow.passes import CHECK, FUSE, STABILISE, TRACE, Pass, Passed
 from analogflow.technology import Brief, Realisation, Technology, ideal
 from analogflow.technology.technology import Site
 
@@ -30,4 +34,14 @@ def realise(brief: Brief) -> Realisation:
     return ideal.realise(brief, cell)
 
 
-QUOTIENTS = Technology(name="quotients", realise=realise, summary="ideal elements without a tanh")
+def measured(brief: Brief) -> Passed:
+    fastest = abs(brief.field(0.0, brief.orbit)).max()
+    return Passed(brief.graph, f"rates of {fastest:.3g} per τ at most")
+
+
+QUOTIENTS = Technology(
+    name="quotients",
+    realise=realise,
+    passes=(TRACE, CHECK, STABILISE, FUSE, Pass("measure", measured)),
+    summary="ideal elements without a tanh",
+)

@@ -14,6 +14,7 @@ from analogflow.circuit.circuit import Group, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.errors import BadInput
 from analogflow.names import comment
+from analogflow.passes import CHECK, FUSE, NOISE, SCALE, STABILISE, TRACE, Brief
 from analogflow.technology.accuracy import junction_error, products_error
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp import junctions  # noqa: F401  registers cells
@@ -22,7 +23,7 @@ from analogflow.technology.opamp.cells import DIODE, cell
 from analogflow.technology.opamp.junctions import FULL_CURRENT
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
 from analogflow.technology.parts import DEFAULT_PARTS
-from analogflow.technology.technology import Brief, Realisation, Site, Technology, locate
+from analogflow.technology.technology import Realisation, Site, Technology, locate
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
 __all__ = ["OPAMP", "realise"]
@@ -162,6 +163,7 @@ def realise(brief: Brief) -> Realisation:
 OPAMP = Technology(
     name="opamp",
     realise=realise,
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, SCALE),
     parts=DEFAULT_PARTS,
     heeds=("delay_fraction",),
     scaled=True,

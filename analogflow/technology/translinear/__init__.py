@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable
 
 from analogflow.errors import NoCell
+from analogflow.passes import CHECK, FUSE, NOISE, STABILISE, TRACE, Brief
 from analogflow.technology.parts import DEFAULT_PARTS
-from analogflow.technology.technology import Brief, Realisation, Technology
+from analogflow.technology.technology import Realisation, Technology
 from analogflow.technology.translinear.capacity import capacity
 from analogflow.technology.translinear.rate_distortion import rate_distortion
 from analogflow.technology.translinear.transport import transport
@@ -52,6 +53,7 @@ def realise(brief: Brief) -> Realisation:
 TRANSLINEAR = Technology(
     name="translinear",
     realise=realise,
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE),
     parts=DEFAULT_PARTS,
     carries=dict(_CARRIED.keys()),
     summary="transistors in emitter-coupled arrays with preferred values, in ngspice",

@@ -22,7 +22,8 @@ from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.digits import quiet
-from analogflow.technology.technology import Brief, Realisation
+from analogflow.passes import Brief
+from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, assembled
 

@@ -17,7 +17,8 @@ from analogflow.blocks.block import frozen
 from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, Model, VoltageSource
-from analogflow.technology.technology import Brief, Realisation
+from analogflow.passes import Brief
+from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.arrays import array, check_areas
 from analogflow.technology.translinear.stages import Bias, assembled

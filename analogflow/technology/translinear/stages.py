@@ -24,9 +24,10 @@ from analogflow.circuit.elements import (
     VoltageSource,
 )
 from analogflow.errors import BadInput
+from analogflow.passes import Brief
 from analogflow.technology.accuracy import junction_error
 from analogflow.technology.macros import op_amp_macro
-from analogflow.technology.technology import Brief, Realisation
+from analogflow.technology.technology import Realisation
 
 __all__ = [
     "SWITCH",
@@ -94,9 +95,10 @@ def noise_legs(brief: Brief, count: int, volts_per_unit: float) -> tuple[list[di
 
     `volts_per_unit` is what one flow unit of the rate is at a leg of weight 1.
     """
-    if not brief.noise:
+    sigma = brief.conditions.noise.sigma
+    if not sigma:
         return [{} for _ in range(count)], ()
-    sources = tuple(NoiseVoltage(f"noise{k}", (f"noise{k}",), k, -brief.noise * volts_per_unit) for k in range(count))
+    sources = tuple(NoiseVoltage(f"noise{k}", (f"noise{k}",), k, -sigma * volts_per_unit) for k in range(count))
     return [{f"noise{k}": 1.0} for k in range(count)], sources
 
 

@@ -17,7 +17,8 @@ from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
 from analogflow.errors import BadInput, NoCell
-from analogflow.technology.technology import Brief, Realisation
+from analogflow.passes import Brief
+from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.arrays import array, check_areas
 from analogflow.technology.translinear.stages import Bias, assembled

@@ -1,0 +1,104 @@
+"""A technology's passes run as its record says; the runner refuses what is not the flow, and composes the way back."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.block_engine import VectorField
+from analogflow.blocks import Constant, Crossbar
+from analogflow.errors import AnalogflowError
+from analogflow.graph import rewritten
+from analogflow.passes import CHECK, FUSE, NOISE, SCALE, STABILISE, TRACE, Brief, Pass, Passed, rescaled, run, unfolded
+from analogflow.technology import TECHNOLOGIES, build_of
+
+FLOW = af.flows.capacity(af.Channel([[0.7, 0.3], [0.1, 0.9]]))
+
+
+def brief(technology="ideal", **changes):
+    options = {"stabilise": True, "parts": None, "temperature_celsius": None, "scaled": False, "delay_fraction": None}
+    return Brief(FLOW, build_of(technology, **options), **changes)
+
+
+def halved(given):
+    """The same flow in units of two."""
+    graph = given.graph
+    named = {**graph.states, **graph.observables}
+    scales = {name: np.full(graph.block(node).size, 0.5) for name, node in named.items()}
+    return Passed(unfolded(rescaled(graph, dict.fromkeys(graph, 0.5), {})), "halved", scales)
+
+
+def with_weights(factor):
+    def visit(graph, builder, node, inputs):
+        block = graph.block(node)
+        if isinstance(block, Crossbar):
+            block = dataclasses.replace(block, weight=block.weight * factor)
+        return builder.adopt(graph, node, inputs, block)
+
+    return lambda given: Passed(rewritten(given.graph, lambda *where: visit(given.graph, *where)), "weights changed")
+
+
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_the_history_of_a_circuit_is_the_pipeline_of_its_technology(technology):
+    record, circuit = TECHNOLOGIES[technology], af.compile(FLOW, technology=technology)
+    idle = {NOISE.name} if record.scaled or record.parts else {"scale"}
+    assert [step.name for step in circuit.history] == [p.name for p in record.passes if p.name not in idle] + [technology]
+    scaled = TECHNOLOGIES["ideal"].passes
+    assert [step.name for step in af.compile(FLOW, scaled=True).history] == [p.name for p in scaled] + ["ideal"]
+
+
+def test_a_pass_may_not_change_the_flow_unless_it_says_so():
+    change = with_weights(1 + 1e-6)
+    with pytest.raises(
+        AnalogflowError, match=r"the pass 'louder' changed the flow by .* on its manifold: a fault of analogflow"
+    ):
+        run((TRACE, STABILISE, Pass("louder", change)), brief())
+    kept, history = run((TRACE, STABILISE, Pass("same", with_weights(1.0))), brief())
+    assert history[-1].note == "weights changed; on the manifold the rates agree within 0"
+    changed, history = run((TRACE, STABILISE, Pass("louder", change, keeps_flow=False)), brief())
+    assert history[-1].note == "weights changed"
+    assert abs(changed.field(0.0, kept.orbit) - kept.field(0.0, kept.orbit)).max() > 1e-9
+
+
+def test_a_pass_may_not_make_what_is_no_circuit():
+    def broken(given):
+        def visit(builder, node, inputs):
+            block = given.graph.block(node)
+            block = dataclasses.replace(block, values=block.values * np.nan) if isinstance(block, Constant) else block
+            return builder.adopt(given.graph, node, inputs, block)
+
+        return Passed(rewritten(given.graph, visit), "broken")
+
+    with pytest.raises(af.BadInput, match="holds a number that is not finite"):
+        run((TRACE, Pass("broken", broken, keeps_flow=False)), brief())
+
+
+def test_a_pass_with_nothing_to_do_leaves_no_trace():
+    before, history = run((TRACE, CHECK), brief())
+    after, more = run((NOISE, Pass("idle", lambda given: None)), before)
+    assert after is before
+    assert [step.name for step in history] == ["trace", "check"]
+    assert more == ()
+
+
+def test_the_way_back_is_composed():
+    """Values of a graph that was scaled twice go back by both scales, and to the graph before the first."""
+    plain, _ = run((TRACE, STABILISE, FUSE), brief())
+    scaled, history = run((Pass("halve", halved), Pass("halve again", halved)), plain)
+    assert scaled.source is plain.graph
+    assert set(scaled.scales) == {*plain.graph.states, *plain.graph.observables}
+    assert all((scale == 0.25).all() for scale in scaled.scales.values())
+    assert VectorField(scaled.graph)(0.0, plain.orbit / 4) * 4 == pytest.approx(plain.field(0.0, plain.orbit), abs=1e-12)
+    assert [step.note for step in history] == ["halved; the rates agree within 0"] * 2
+    lying = Pass("halve", lambda given: dataclasses.replace(halved(given), scales={}))
+    with pytest.raises(AnalogflowError, match="the pass 'halve' changed the flow"):
+        run((lying,), plain)
+
+
+def test_noise_needs_a_pass_that_adds_it(monkeypatch):
+    circuit = af.compile(FLOW, technology="opamp")
+    without = dataclasses.replace(TECHNOLOGIES["opamp"], passes=(TRACE, CHECK, STABILISE, FUSE, SCALE))
+    monkeypatch.setattr("analogflow.compiler.TECHNOLOGIES", {"opamp": without})
+    with pytest.raises(af.BadInput, match="noise: the technology 'opamp' has no pass that adds it"):
+        af.degrade(circuit, noise=af.Noise(0.01))
