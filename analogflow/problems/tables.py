@@ -153,7 +153,12 @@ def _take_counted_columns(grid: _Grid, values: NDArray[np.float64]) -> NDArray[n
     if grid.columns or len(values) < 3 or not all(_is_whole(cell) for cell in first) or not _sum_to_one(values[1:]):
         return values
     if _sum_to_one(values[:1]):
-        if _counts(first) or not any(_is_whole(cell) for row in grid.cells[1:] for cell in row):
+        others = [cell for row in grid.cells[1:] for cell in row]
+        # Who writes 0 as 0.0 further down would not write an input as 1,0.
+        otherwise = any(
+            not _is_whole(cell) and float(value).is_integer() for cell, value in zip(others, values[1:].flat, strict=True)
+        )
+        if _counts(first) or otherwise or not any(_is_whole(cell) for cell in others):
             raise BadInput(
                 f"{str(grid.path)!r}: the first row, {','.join(first)}, may name the columns, or be an input that always "
                 f"gives output {int(values[0].argmax()) + 1}; delete it if it holds names, and write "

@@ -55,6 +55,7 @@ AMBIGUOUS = {
     "pandas, index=False, two outputs": "0,1\n" + P2,
     "counting up, among whole numbers": "0,1\n1,0\n0.5,0.5\n",
     "one hot, above fractions only": "1,0,0\n" + P3,
+    "one hot, above whole numbers written otherwise": "1,0\n0.0,1\n1.0,0\n",
 }
 
 
