@@ -1,14 +1,27 @@
 """The catalogue of blocks: what each computes, its derivative and its ports. A docstring is the block's equation."""
 
+from analogflow.blocks.algebraic import (
+    Comparator,
+    Constant,
+    Crossbar,
+    Divider,
+    Exp,
+    Gain,
+    Input,
+    Log,
+    Multiplier,
+    PositivePart,
+    Sine,
+    SquareRoot,
+    Sum,
+    Switch,
+    Tanh,
+    Wire,
+)
 from analogflow.blocks.block import Block, Dense, Diagonal, LinearMap, Scaled
+from analogflow.blocks.dynamic import Integrator, NoiseSource
 from analogflow.blocks.imperfections import Imperfections, OutputStage
-from analogflow.blocks.integrator import Integrator
-from analogflow.blocks.linear import Constant, Crossbar, Gain, Input, Sum, Wire
-from analogflow.blocks.nonlinear import Divider, Exp, Log, Multiplier, PositivePart, Sine, SquareRoot, Tanh
-from analogflow.blocks.product import MatrixProduct
-from analogflow.blocks.stochastic import NoiseSource
-from analogflow.blocks.switching import Comparator, Switch
-from analogflow.blocks.vector import Normaliser, Softmax
+from analogflow.blocks.vector import MatrixProduct, Normaliser, Softmax
 
 __all__ = [
     "CATALOGUE",

@@ -25,7 +25,7 @@ from analogflow.blocks import (
     Sum,
     Wire,
 )
-from analogflow.blocks.integrator import CLAMP
+from analogflow.blocks.dynamic import CLAMP
 from analogflow.circuit.circuit import Group, direct
 from analogflow.circuit.elements import (
     Behavioural,

@@ -25,7 +25,7 @@ from analogflow.blocks import (
     Switch,
     Wire,
 )
-from analogflow.blocks.integrator import CLAMP
+from analogflow.blocks.dynamic import CLAMP
 from analogflow.circuit.elements import (
     Behavioural,
     Capacitor,

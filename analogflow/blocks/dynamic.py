@@ -1,4 +1,7 @@
-"""The integrator: the one block with memory, with what keeps a real one from being ideal."""
+"""Blocks that are no function of their inputs: the integrator, the one block with memory, and the noise source.
+
+The waveform of noise comes from the engine, which plays the same knots whichever engine it is.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from analogflow.blocks.block import Array, Block, Derivative, frozen
+from analogflow.blocks.block import Array, Block, Derivative, frozen, shown
 
-__all__ = ["CLAMP", "Integrator"]
+__all__ = ["CLAMP", "Integrator", "NoiseSource"]
 
 CLAMP = 20.0
 """Rate, per τ, at which a limited integrator is driven back once it passes its limit: the conductance of its clamp."""
@@ -68,3 +71,28 @@ class Integrator(Block):
     def parameters(self) -> str:
         """Name of the state."""
         return self.label
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class NoiseSource(Block):
+    """y_i = d_i ξ_i(t) with independent white noises ξ_i of unit intensity per √τ.
+
+    ``density`` d has shape (size,), flow units per √τ. Element i plays the stream numbered ``first`` + i of its sample.
+    """
+
+    ports: ClassVar = ()
+    symbol: ClassVar = "noise"
+    density: Array
+    first: int
+
+    def relation(self, *inputs: Array) -> Array:
+        """Not defined: an engine supplies the waveform."""
+        raise NotImplementedError("the waveform of a noise source comes from the engine, not from the block")
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """Nothing: a noise source has no ports."""
+        return ()
+
+    def parameters(self) -> str:
+        """First densities."""
+        return shown(self.density)
