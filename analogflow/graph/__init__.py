@@ -1,11 +1,9 @@
 """From a NumPy function to a graph of blocks: signals, the operators NumPy lacks, and the graph itself."""
 
 from analogflow.graph.block_graph import BlockGraph
-from analogflow.graph.builder import GraphBuilder, rewritten
 from analogflow.graph.operators import comparator, log, normalise, softmax, switch, white_noise
-from analogflow.graph.signal import Signal
-from analogflow.graph.source_line import SourceLine
-from analogflow.graph.tracing import trace
+from analogflow.graph.signal import Signal, SourceLine
+from analogflow.graph.tracing import GraphBuilder, rewritten, trace
 
 __all__ = [
     "BlockGraph",

@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 
 from analogflow.blocks import Block, Constant, Integrator
-from analogflow.graph.source_line import SourceLine
+from analogflow.graph.signal import SourceLine
 from analogflow.notebook import shown
 
 __all__ = ["BlockGraph"]

@@ -1,21 +1,47 @@
-"""What NumPy lacks, for arrays and signals alike: the function that is the equation also places the block."""
+"""From NumPy's universal functions to blocks, by a table; and what NumPy lacks, as functions of arrays and signals alike."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analogflow.blocks import Block, Comparator, Log, Normaliser, Softmax, Switch
+from analogflow.blocks import (
+    Block,
+    Comparator,
+    Crossbar,
+    Divider,
+    Exp,
+    Gain,
+    Log,
+    MatrixProduct,
+    Multiplier,
+    Normaliser,
+    PositivePart,
+    Sine,
+    Softmax,
+    SquareRoot,
+    Sum,
+    Switch,
+    Tanh,
+)
 from analogflow.blocks.block import frozen
 from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.graph.signal import Signal, refuse
 
-__all__ = ["comparator", "log", "normalise", "softmax", "switch", "white_noise"]
+if TYPE_CHECKING:
+    from analogflow.graph.tracing import GraphBuilder
+
+__all__ = ["apply_ufunc", "comparator", "log", "normalise", "softmax", "switch", "white_noise"]
 
 T = TypeVar("T", np.ndarray, Signal)
+
+_LARGEST_POWER = 64
+"""Six multipliers square their way there; expressions allow no more either."""
 
 
 def log(x: T, *, floor: float = 1e-12) -> T:
@@ -109,7 +135,162 @@ def _apply_two(make: Any, a: Any, b: Any, **parameters: Any) -> Any:
     if builder is None:
         a, b = np.broadcast_arrays(real_array(a, "an operand"), real_array(b, "an operand"))
         return make(size=a.size, **parameters).relation(a, b)
-    a, b = (x if isinstance(x, Signal) else builder.constant(x) for x in (a, b))
-    shape = np.broadcast_shapes(a.shape, b.shape)
-    block = make(size=int(np.prod(shape, dtype=int)), **parameters)
-    return builder.place(block, (a.broadcast(shape), b.broadcast(shape)), shape)
+    return _place(builder, make, a, b, **parameters)
+
+
+def apply_ufunc(builder: GraphBuilder, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: Any) -> Signal:
+    """Place the block(s) that realise ``ufunc(*inputs)``.
+
+    Raises
+    ------
+    Untraceable
+        No block realises it, or it is asked to write into an existing signal.
+    """
+    if method == "reduce" and ufunc is np.add:
+        return inputs[0].sum(keywords.get("axis", 0))
+    if method != "__call__":
+        refuse(f"np.{ufunc.__name__}.{method} has no block")
+    if keywords.get("out") is not None:
+        refuse("an operation in place (+=, out=) has no meaning for signals; give the result a new name")
+    if keywords:
+        refuse(f"np.{ufunc.__name__} with {', '.join(keywords)} has no block")
+    if ufunc not in _TABLE:
+        known = ", ".join(sorted(known.__name__ for known in _TABLE))
+        refuse(f"np.{ufunc.__name__} has no block; those with one are {known}")
+    return _TABLE[ufunc](builder, *inputs)
+
+
+def _aligned(builder: GraphBuilder, *operands: Any) -> tuple[tuple[Signal, ...], tuple[int, ...]]:
+    """All operands as signals of one shape (or scalar), and that shape."""
+    try:
+        shape = np.broadcast_shapes(*(np.shape(x) if not isinstance(x, Signal) else x.shape for x in operands))
+    except ValueError:
+        refuse(f"shapes {' and '.join(str(getattr(x, 'shape', np.shape(x))) for x in operands)} do not fit together")
+    signals = tuple(x if isinstance(x, Signal) else builder.constant(x) for x in operands)
+    return tuple(x.broadcast(shape) for x in signals), shape
+
+
+def _place(builder: GraphBuilder, make: Callable[..., Block], *operands: Any, **parameters: Any) -> Signal:
+    signals, shape = _aligned(builder, *operands)
+    return builder.place(make(size=int(np.prod(shape, dtype=int)), **parameters), signals, shape)
+
+
+def _elementwise(make: Callable[..., Block]) -> Callable[..., Signal]:
+    return lambda builder, *operands: _place(builder, make, *operands)
+
+
+def _weighted(*coefficients: float) -> Callable[..., Signal]:
+    def build(builder: GraphBuilder, *operands: Any) -> Signal:
+        return _place(builder, Sum, *operands, coefficients=coefficients)
+
+    return build
+
+
+def _scaled(builder: GraphBuilder, x: Signal, factors: Any) -> Signal:
+    factors = real_array(factors, "a constant factor")
+    shape = np.broadcast_shapes(x.shape, factors.shape)
+    size = int(np.prod(shape, dtype=int))
+    coefficients = frozen(np.broadcast_to(factors, shape).ravel())
+    return builder.place(Gain(size=size, coefficients=coefficients), (x.broadcast(shape),), shape)
+
+
+def _multiply(builder: GraphBuilder, a: Any, b: Any) -> Signal:
+    if isinstance(a, Signal) and isinstance(b, Signal):
+        return _place(builder, Multiplier, a, b)
+    return _scaled(builder, a, b) if isinstance(a, Signal) else _scaled(builder, b, a)
+
+
+def _divide(builder: GraphBuilder, a: Any, b: Any) -> Signal:
+    if isinstance(b, Signal):
+        return _place(builder, Divider, a, b)
+    if (np.asarray(b) == 0).any():
+        refuse("a division by the constant 0")
+    return _scaled(builder, a, 1 / real_array(b, "a constant divisor"))
+
+
+def _power(builder: GraphBuilder, base: Any, exponent: Any) -> Signal:
+    power = math.nan if isinstance(exponent, Signal) or np.ndim(exponent) else float(real_array(exponent, "an exponent"))
+    if power == 0:
+        return builder.constant(np.ones(np.shape(base)))
+    if power != 0.5 and not (power.is_integer() and abs(power) <= _LARGEST_POWER):
+        refuse(
+            f"only the powers 1/2 and −{_LARGEST_POWER} to {_LARGEST_POWER} (whole ones) have blocks; "
+            "write others with np.exp and np.log"
+        )
+    if power == 0.5:
+        return np.sqrt(base)
+    return _whole_power(base, int(power)) if power > 0 else 1.0 / _whole_power(base, int(-power))
+
+
+def _whole_power(base: Any, power: int) -> Any:
+    """`base` multiplied with itself: squares of squares, so that 8 takes three multipliers."""
+    if power == 1:
+        return base
+    half = _whole_power(base, power // 2)
+    return half * half * base if power % 2 else half * half
+
+
+def _maximum(builder: GraphBuilder, a: Any, b: Any) -> Signal:
+    if not isinstance(b, Signal) and not np.any(b):
+        return _place(builder, PositivePart, a)
+    if not isinstance(a, Signal) and not np.any(a):
+        return _place(builder, PositivePart, b)
+    return b + np.maximum(a - b, 0.0)
+
+
+def _matmul(builder: GraphBuilder, a: Any, b: Any) -> Signal:
+    inner_a = a.shape[-1] if np.ndim(a) else 0
+    inner_b = b.shape[0] if np.ndim(b) else 0
+    if not inner_a or inner_a != inner_b or max(np.ndim(a), np.ndim(b)) > 2:
+        refuse(f"a matrix product of shapes {np.shape(a)} and {np.shape(b)} does not fit")
+    if isinstance(a, Signal) and isinstance(b, Signal):
+        return _product_of_signals(builder, a, b)
+    if isinstance(a, Signal):
+        return _crossbar(builder, real_array(b, "a constant matrix").T, a)
+    weight = real_array(a, "a constant matrix")
+    return _crossbar(builder, weight, b) if b.ndim == 1 else _crossbar(builder, weight, b.T).T
+
+
+def _crossbar(builder: GraphBuilder, weight: np.ndarray, x: Signal) -> Signal:
+    """``x @ weight.T`` for x of shape (b,) or (rows, b) and weight of shape (b,) or (a, b)."""
+    matrix = np.atleast_2d(weight)
+    rows = 1 if x.ndim == 1 else x.shape[0]
+    shape = (*x.shape[:-1], *weight.shape[:-1])
+    block = Crossbar(size=rows * len(matrix), weight=frozen(matrix), rows=rows)
+    return builder.place(block, (x,), shape)
+
+
+def _product_of_signals(builder: GraphBuilder, a: Signal, b: Signal) -> Signal:
+    if a.ndim == 2 and b.ndim == 2:
+        rows, inner, columns = *a.shape, b.shape[1]
+        block = MatrixProduct(size=rows * columns, rows=rows, inner=inner, columns=columns)
+        return builder.place(block, (a, b), (rows, columns))
+    left = a if a.ndim == 2 else a[None, :]
+    right = b.T if b.ndim == 2 else b[None, :]
+    products = left[:, None, :] * right[None, :, :]
+    shape = (*a.shape[:-1], *b.shape[1:])
+    return products.sum(axis=-1).reshape(shape)
+
+
+_TABLE: dict[np.ufunc, Callable[..., Signal]] = {
+    np.add: _weighted(1.0, 1.0),
+    np.subtract: _weighted(1.0, -1.0),
+    np.negative: lambda builder, x: _scaled(builder, x, -1.0),
+    np.positive: lambda builder, x: x,
+    np.multiply: _multiply,
+    np.divide: _divide,
+    np.reciprocal: lambda builder, x: _divide(builder, 1.0, x),
+    np.power: _power,
+    np.float_power: _power,
+    np.square: lambda builder, x: _multiply(builder, x, x),
+    np.matmul: _matmul,
+    np.log: _elementwise(Log),
+    np.exp: _elementwise(Exp),
+    np.sqrt: _elementwise(SquareRoot),
+    np.tanh: _elementwise(Tanh),
+    np.sin: _elementwise(Sine),
+    np.cos: lambda builder, x: np.sin(x + 0.5 * np.pi),
+    np.maximum: _maximum,
+    np.minimum: lambda builder, a, b: -_maximum(builder, -a, -b),
+    np.absolute: lambda builder, x: np.maximum(x, 0.0) + np.maximum(-x, 0.0),
+}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import linecache
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -9,12 +13,13 @@ import numpy as np
 from analogflow.blocks import Crossbar, Wire
 from analogflow.blocks.block import frozen
 from analogflow.errors import Untraceable
-from analogflow.graph.source_line import calling_line
 
 if TYPE_CHECKING:
-    from analogflow.graph.builder import GraphBuilder
+    from analogflow.graph.tracing import GraphBuilder
 
-__all__ = ["Signal"]
+__all__ = ["Signal", "SourceLine", "calling_line", "refuse"]
+
+_OUR_FOLDER = str(Path(__file__).parent)
 
 
 class Signal(np.lib.mixins.NDArrayOperatorsMixin):
@@ -47,7 +52,7 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
         return self._rewired(np.arange(self.size).reshape(self.shape).T)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Signal:
-        from analogflow.graph.ufuncs import apply_ufunc
+        from analogflow.graph.operators import apply_ufunc
 
         return apply_ufunc(self.builder, ufunc, method, inputs, keywords)
 
@@ -142,3 +147,33 @@ def refuse(reason: str) -> NoReturn:
     fault = Untraceable(f"{line.place}: `{line.text}` can not become a circuit: {reason}.")
     fault.reason = reason
     raise fault
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceLine:
+    """A line of source: its text without comment, its file and its number (0 where unknown)."""
+
+    text: str = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        """Text and place, with the file's name only: the same on every machine."""
+        return f"{self.text}   ({Path(self.file).name}:{self.line})" if self.line else self.text
+
+    @property
+    def place(self) -> str:
+        """Clickable place, ``file:line``; says so if it is unknown."""
+        return f"{self.file}:{self.line}" if self.line else "a line that can not be located"
+
+
+def calling_line() -> SourceLine:
+    """Innermost line outside this folder and NumPy that is now executing."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_OUR_FOLDER) and "numpy" not in Path(file).parts:
+            text = linecache.getline(file, frame.f_lineno, frame.f_globals).split("#")[0].strip()
+            return SourceLine(text, file, frame.f_lineno)
+        frame = frame.f_back
+    return SourceLine()

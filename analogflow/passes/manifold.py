@@ -13,7 +13,7 @@ from analogflow.blocks.block import frozen
 from analogflow.errors import UnstableManifold
 from analogflow.flows import Invariant
 from analogflow.graph import BlockGraph, GraphBuilder, rewritten
-from analogflow.graph.source_line import SourceLine
+from analogflow.graph.signal import SourceLine
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
 __all__ = ["ACCEPTED_RATE", "STABILISE", "TARGET_RATE", "Return", "return_rates", "stabilise"]
