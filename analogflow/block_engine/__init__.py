@@ -1,11 +1,8 @@
 """Evaluates block graphs with NumPy, for one state or for a whole ensemble at once."""
 
-from analogflow.block_engine.completion import complete
-from analogflow.block_engine.drive import Drive
-from analogflow.block_engine.march import RUNAWAY, March, Tolerances, march
+from analogflow.block_engine.march import RUNAWAY, Drive, March, Tolerances, integrate, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
-from analogflow.block_engine.stepper import integrate
-from analogflow.block_engine.vector_field import VectorField
+from analogflow.block_engine.vector_field import VectorField, complete
 
 __all__ = [
     "EXPLICIT",

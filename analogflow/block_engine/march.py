@@ -1,20 +1,27 @@
-"""Carries many samples through time at once, each at its own pace; one that diverges is frozen, the rest go on."""
+"""Follows states through time: of many samples at once, each at its own pace, or of one by SciPy's method of order 8.
+
+Of many, a sample that diverges is frozen, and the rest go on. Noise is Gaussian knots joined by straight lines.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import DOP853
 
-from analogflow.block_engine.drive import Drive
-from analogflow.block_engine.methods import Method, Rows, Step
-from analogflow.block_engine.threads import few_threads
+from analogflow.block_engine.methods import Method, Rows, Step, few_threads
 from analogflow.block_engine.vector_field import VectorField
-from analogflow.run import usual
+from analogflow.checks import is_positive
+from analogflow.errors import BadInput
+from analogflow.graph import BlockGraph
+from analogflow.noise import Noise
+from analogflow.run import Outcome, Run, usual
 
-__all__ = ["LOOK", "RUNAWAY", "SHORTEST_REST", "March", "Tolerances", "least_progress", "march"]
+__all__ = ["RUNAWAY", "Drive", "March", "Tolerances", "integrate", "march"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -22,19 +29,66 @@ Flags = NDArray[np.bool_]
 RUNAWAY = 1e6
 """Flow units at which a state counts as having run away."""
 
-SHORTEST_REST = 1e-3
+_SHORTEST_REST = 1e-3
 """τ: over a shorter step even a moving answer moves by no more than rounding, so that none is taken for rest."""
 
 _SMALLEST, _LARGEST_CHANGE, _SAFETY = 0.2, 5.0, 0.9
 _SHORTEST = 1e-13
-LOOK = 2000
+_LOOK = 2000
 """Steps between two looks at a run's progress."""
 
 _LEAST_PROGRESS, _LEAST_SHARE = 0.02, 0.005
 """Least progress between two looks, in τ, and as a share of a run that is shorter than some τ."""
 
 
-def least_progress(end: float) -> float:
+class Drive:
+    """Noise of the sources of a field for some samples, flow units per τ.
+
+    Parameters
+    ----------
+    field : VectorField
+    noise : Noise
+        Seed and distance of the knots; intensities are those of the field's own sources.
+    samples : sequence of int
+        Numbers of the samples.
+    time_constants : float
+        Length in τ.
+
+    Attributes
+    ----------
+    knots : array, shape (samples, knots, sources)
+    step : float
+        Distance of the knots in τ.
+    last_segment : int
+        Number of the last pair of knots.
+    """
+
+    def __init__(self, field: VectorField, noise: Noise, samples: Sequence[int], time_constants: float) -> None:
+        self.step = noise.step
+        drawn = noise.knots(samples, field.streams.tolist(), time_constants)
+        # Samples march nearly side by side: what they play at one time lies together in memory, source by source.
+        self._by_time = np.ascontiguousarray(drawn.transpose(1, 2, 0)) * (field.density / np.sqrt(noise.step))[:, None]
+        self.knots = self._by_time.transpose(2, 0, 1)
+        self.last_segment = self.knots.shape[1] - 2
+        self._sources, self._rows = np.arange(self.knots.shape[2])[:, None], np.arange(len(samples))
+
+    def segment(self, number: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Value at the beginning of each sample's segment and change over it, each of shape (samples, sources)."""
+        first = number[0]
+        if (number == first).all():
+            start, end = self._by_time[first], self._by_time[first + 1]
+        else:
+            start, end = (self._by_time[which, self._sources, self._rows] for which in (number, number + 1))
+        return start.T, (end - start).T
+
+    def at(self, time: float) -> Array:
+        """Noise of every sample at one time, in τ; shape (samples, sources)."""
+        number = min(int(time / self.step), self.last_segment)
+        start = self.knots[:, number]
+        return start + (time / self.step - number) * (self.knots[:, number + 1] - start)
+
+
+def _least_progress(end: float) -> float:
     """How far a run to `end` must come between two looks, both in τ; one that does not stands still.
 
     At the zero of a divisor the field may press from both sides: steps do not shrink to nothing then, but so far that the
@@ -193,8 +247,8 @@ class _Walk:
         self.h = np.where(self.active, np.where(accepted & reaches, np.maximum(self.h, h * growth), h * growth), self.h)
         self._advance(moved, h, accepted, accepted & reaches, limit)
         stuck = self.active & ~accepted & (self.h < _SHORTEST * np.maximum(1.0, self.time))
-        if self.steps % LOOK == 0:
-            stuck |= self.active & (self.time - self.looked < least_progress(self.end))
+        if self.steps % _LOOK == 0:
+            stuck |= self.active & (self.time - self.looked < _least_progress(self.end))
             self.looked = self.time
         self.stuck = self.stuck | stuck
         self.active = self.active & ~stuck
@@ -225,7 +279,7 @@ class _Walk:
         if self.tolerances.settled:
             watched = self._watch()
             moved_by = abs(watched - self.watched).max(axis=-1)
-            rest = (moved_by <= self.tolerances.settled * self._sizes(watched) * h) & (h >= SHORTEST_REST)
+            rest = (moved_by <= self.tolerances.settled * self._sizes(watched) * h) & (h >= _SHORTEST_REST)
             self._stop(good & rest & self.active, settled=True)
             self.watched = watched
         self._stop(self.active & (self.time >= self.end))
@@ -295,3 +349,96 @@ class _Walk:
 def _all(flags: Flags) -> Flags:
     """Whether all flags of each sample are set; that they are in every sample is the usual case, and soon seen."""
     return np.ones(len(flags), dtype=bool) if flags.all() else np.asarray(flags.all(axis=-1))
+
+
+_SHARPEST, _JITTER = 1e-12, 10.0
+"""Relative error per step down to which a run is sharpened, and change over that error which may be nothing else."""
+
+
+def integrate(
+    graph: BlockGraph,
+    time_constants: float,
+    *,
+    rests: Sequence[str] = (),
+    resting_speed: float = 0.0,
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    size: float | None = 1.0,
+    scale: float = 1.0,
+    runaway: float = RUNAWAY,
+    on_progress: Callable[[float], None] | None = None,
+) -> Run:
+    """Follow the graph's states from their start.
+
+    Parameters
+    ----------
+    graph : BlockGraph
+    time_constants : float
+        End time in units of τ; the run stops before if it settles.
+    rests : sequence of str
+        States and observables that have to settle; the first state if none is named.
+    resting_speed : float
+        The run has settled when none of them moves by as much as this times `size` per τ; 0 runs to the end.
+    rtol, atol : float
+        Relative error allowed per step, and absolute error over `scale`.
+    size : float, optional
+        Of what has to settle, flow units; None for the largest value on the way, where that is far from 1.
+    scale : float
+        Of the states, flow units.
+    runaway : float
+        Flow units at which a state has run away.
+    on_progress : callable, optional
+        Called with the time reached, in τ.
+
+    Raises
+    ------
+    BadInput
+        The end time is not a positive number.
+    """
+    if not is_positive(time_constants):
+        raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
+    field = VectorField(graph)
+    rests = rests or [next(iter(graph.states))]
+    outcome, detail = (Outcome.NOT_SETTLED if resting_speed else Outcome.COMPLETED), ""
+    with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol * scale)
+        times, states, looked, halts = [0.0], [solver.y.copy()], 0.0, False
+        watched = _joint(field, solver.y, rests)
+        largest = float(abs(watched).max())
+        while solver.status == "running":
+            solver.step()
+            if not abs(solver.y).max() < runaway:
+                outcome = Outcome.BLEW_UP
+                detail = f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ."
+                break
+            if len(times) % _LOOK == 0:
+                halts, looked = solver.t - looked < _least_progress(time_constants), solver.t
+            if solver.status == "failed" or halts:  # it fails where its step is shorter than the spacing of numbers
+                outcome, detail = Outcome.STUCK, f"That was at t = {solver.t:.4g} τ."
+                break
+            times.append(solver.t)
+            states.append(solver.y.copy())
+            moved, watched = watched, _joint(field, solver.y, rests)
+            length, change = times[-1] - times[-2], float(abs(watched - moved).max())
+            largest = max(largest, float(abs(watched).max()))
+            if resting_speed and length >= _SHORTEST_REST and change <= resting_speed * (size or usual(largest)) * length:
+                outcome = Outcome.SETTLED
+                break
+            if resting_speed and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():
+                # What still moves may be the method's own error: large states would tremble about their rest for ever.
+                solver.rtol, solver.atol = 0.1 * solver.rtol, 0.1 * solver.atol
+            if on_progress is not None:
+                on_progress(solver.t)
+        values = field.observables(np.array(states))
+    return Run(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail)
+
+
+def _joint(field: VectorField, y: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    values = field.observables(y)
+    return np.concatenate([values[name] for name in names])
+
+
+def _largest(graph: BlockGraph, y: np.ndarray) -> str:
+    names = [f"{label}[{k}]" for label, node in graph.states.items() for k in range(graph.block(node).size)]
+    return names[int(np.argmax(np.where(np.isfinite(y), abs(y), np.inf)))]

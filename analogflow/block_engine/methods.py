@@ -5,18 +5,20 @@ A method does not choose its step and knows no samples that failed; `analogflow.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import RK45
+from threadpoolctl import ThreadpoolController
 
-from analogflow.block_engine.threads import few_threads
 from analogflow.block_engine.vector_field import VectorField
 
-__all__ = ["EXPLICIT", "IMPLICIT", "Method", "Rows", "Step", "method_for"]
+__all__ = ["EXPLICIT", "IMPLICIT", "Method", "Rows", "Step", "few_threads", "method_for"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -156,7 +158,8 @@ _STIFF = 25.0
 _STABLE = 2.0
 """Rate times step up to which the explicit method is stable, with a margin: its stability ends at 3.3."""
 
-_LARGEST_SPECTRUM = 400
+_LARGEST_SPECTRUM, _WORTH_MORE = 400, 512
+"""States beyond which no spectrum is computed, and from which the linear algebra library may take more threads."""
 
 
 def method_for(field: VectorField, y: Array, longest: float = np.inf) -> Method:
@@ -175,3 +178,13 @@ def method_for(field: VectorField, y: Array, longest: float = np.inf) -> Method:
             return EXPLICIT
         bound = abs(jacobian).sum(axis=-1).max()  # no eigenvalue is larger, and most need no closer look
         return IMPLICIT if bound > stiff and abs(np.linalg.eigvals(jacobian)).max() > stiff else EXPLICIT
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def few_threads(size: int) -> contextlib.AbstractContextManager[object]:
+    """One thread of the linear algebra library below 512 states, where a second one only waits; else as many as it takes."""
+    return _controller().limit(limits=1) if size < _WORTH_MORE else contextlib.nullcontext()
