@@ -17,7 +17,7 @@ from analogflow.hardware.boards import load_board
 from analogflow.names import comment, identifier
 from analogflow.problems.expression import read_expression
 from analogflow.simulators.ngspice.raw import parse_raw
-from analogflow.simulators.vacask.rows import Rows
+from analogflow.simulators.vacask.engine import Rows
 from analogflow.studies.experiment import read_experiment
 from analogflow.studies.store import Corrupt, Store, read_manifest
 from analogflow.technology.model_file import read_models

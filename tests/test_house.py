@@ -213,8 +213,7 @@ def test_public_functions_have_few_parameters() -> None:
 
 TYPED_IN_A_SHELL = re.compile(rf"(?<![\w-])--[a-z]|\banalogflow ({'|'.join(VERBS)})\b")
 """Options of the command line, and its verbs."""
-PROGRAMS = {"simulators/ngspice/library.py", "simulators/vacask/compiled.py", "simulators/vacask/engine.py",
-            "simulators/vacask/program.py"}  # fmt: skip
+PROGRAMS = {"simulators/ngspice/library.py", "simulators/vacask/engine.py", "simulators/vacask/program.py"}
 """Modules that call other programs, with options of these."""
 
 

@@ -24,10 +24,8 @@ from analogflow.simulators import engines, simulate
 from analogflow.simulators.block import follow
 from analogflow.simulators.ngspice.raw import read_raw
 from analogflow.simulators.vacask import engine, program
-from analogflow.simulators.vacask.child import run_child
-from analogflow.simulators.vacask.compiled import compiled
-from analogflow.simulators.vacask.program import find_programs
-from analogflow.simulators.vacask.rows import Rows
+from analogflow.simulators.vacask.engine import Rows
+from analogflow.simulators.vacask.program import compiled, find_programs, run_child
 
 pytestmark = pytest.mark.vacask
 

@@ -1,16 +1,19 @@
-"""What a session and its worker say to each other: a request and a reply.
+"""What a session and its worker say to each other: a request and a reply, in frames of bytes; and when a run may end early.
 
 A request is checked on both sides, so that neither a mistake here nor a stray byte makes ngspice run anything but elements
-and one transient analysis.
+and one transient analysis. A frame is a magic word, the lengths of header and arrays, then a JSON header and raw float64
+arrays: nothing executable.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
+import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,17 @@ from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.run import usual
 
-__all__ = ["Reply", "Request", "Settle", "for_version", "vector_key"]
+__all__ = [
+    "FrameError",
+    "Reply",
+    "Request",
+    "Settle",
+    "first_wild",
+    "for_version",
+    "read_frame",
+    "vector_key",
+    "write_frame",
+]
 
 _CARDS = frozenset(
     {".end", ".ends", ".ic", ".model", ".nodeset", ".option", ".options", ".save", ".subckt", ".temp", ".tran"}
@@ -34,6 +47,14 @@ _KLU_SINCE, _LARGE = 42, 1000
 """Version from which ngspice has the solver KLU, and lines of a deck from which it pays: with ngspice 44.2 a channel of 48
 symbols takes less than half the time, one of 16 the same."""
 _VECTOR = re.compile(r"v\(([a-z0-9_.]+)\)|i\(([a-z0-9_.]+)\)|([a-z0-9_.]+(?:#branch)?)", re.IGNORECASE)
+
+_FRAME = struct.Struct("<4sIQ")
+
+_MAGIC = b"AFW1"
+
+_LONGEST_HEADER = 2**28
+
+_LONGEST_ARRAYS = 2**36
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,3 +299,66 @@ def _check_deck(deck: tuple[str, ...], end_time: float, tables: Collection[str])
         ends_there = False
     if len(analyses) != 1 or not ends_there:
         raise BadInput(f"deck: needs exactly one line '.tran step {end_time!r} 0 max uic', in numbers without unit letters.")
+
+
+def first_wild(values: list[NDArray[np.float64]], start: int, limits: Sequence[float]) -> tuple[int, int, int] | None:
+    """First point from `start` on that is not finite or beyond its limit: (point, vector, number of points to keep)."""
+    found = None
+    for which, (value, limit) in enumerate(zip(values, limits, strict=True)):
+        tail = np.abs(value[start:])
+        bad = ~(tail <= limit) | ~np.isfinite(tail)
+        if bad.any():
+            point = start + int(np.argmax(bad))
+            if found is None or point < found[0]:
+                found = (point, which)
+    if found is None:
+        return None
+    point, which = found
+    return point, which, point + all(np.isfinite(value[point]) for value in values)
+
+
+class FrameError(Exception):
+    """The bytes received are not a frame; `EOFError` means there are no more."""
+
+
+def write_frame(
+    stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]] | None = None
+) -> None:
+    """Send a header and named float64 arrays."""
+    arrays = {name: np.ascontiguousarray(array, dtype="<f8") for name, array in (arrays or {}).items()}
+    text = json.dumps({**header, "arrays": [[name, array.size] for name, array in arrays.items()]}).encode("ascii")
+    stream.write(_FRAME.pack(_MAGIC, len(text), sum(array.nbytes for array in arrays.values())) + text)
+    for array in arrays.values():
+        stream.write(array.data)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    """Receive a header and its arrays.
+
+    Raises
+    ------
+    EOFError
+        The other side closed the stream.
+    FrameError
+        The bytes are not a frame.
+    """
+    magic, text_length, arrays_length = _FRAME.unpack(_exactly(stream, _FRAME.size))
+    if magic != _MAGIC or text_length > _LONGEST_HEADER or arrays_length > _LONGEST_ARRAYS:
+        raise FrameError(f"a frame begins with {magic!r} and announces {text_length} and {arrays_length} bytes")
+    try:
+        header = json.loads(_exactly(stream, text_length))
+        sizes = [(str(name), int(size)) for name, size in header.pop("arrays")]
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise FrameError(f"the header of a frame is not as agreed ({fault})") from None
+    if 8 * sum(size for _, size in sizes) != arrays_length or any(size < 0 for _, size in sizes):
+        raise FrameError("the arrays of a frame are not as long as its header says")
+    arrays = {name: np.frombuffer(_exactly(stream, 8 * size), dtype="<f8").astype(np.float64) for name, size in sizes}
+    return header, arrays
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError("the stream ended")
+    return data

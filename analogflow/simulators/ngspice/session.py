@@ -1,35 +1,46 @@
 """Runs requests in a worker process that has limits, an empty home, and a successor whenever it breaks.
 
-This process never loads ngspice: a crash, a hang or a leak there is a sentence here.
+This process never loads ngspice: a crash, a hang or a leak there is a sentence here. What runs inside the worker it does not
+know: it knows its surroundings, its pipes, its last words and its death.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.checks import is_positive
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
-from analogflow.simulators.ngspice.frames import FrameError
 from analogflow.simulators.ngspice.library import require_library
-from analogflow.simulators.ngspice.protocol import Reply, Request
-from analogflow.simulators.ngspice.worker_process import Deadline, Frame, WorkerProcess
+from analogflow.simulators.ngspice.protocol import FrameError, Reply, Request, read_frame, write_frame
 
 __all__ = ["NgspiceSession", "default_session"]
-
 
 _START_SECONDS = 120.0
 _GIBIBYTE = 2**30
 _UNREAD = re.compile(r"no such function|syntax error|circuit not parsed")
+
+_Frame = tuple[dict[str, Any], dict[str, NDArray[np.float64]]]
+"""Header and arrays of one message."""
+
+# What a worker may know of our surroundings: where programs, libraries and ngspice's own set-up files are.
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SPICE_LIB_DIR", "SPICE_SCRIPTS", "SYSTEMROOT", "CONDA_PREFIX")
 
 
 class NgspiceSession:
@@ -64,7 +75,7 @@ class NgspiceSession:
         self.time_limit = time_limit
         self.memory_limit = int(memory_limit)
         self.runs_per_worker = runs_per_worker
-        self._worker: WorkerProcess | None = None
+        self._worker: _WorkerProcess | None = None
         self._stop: Callable[[], object] | None = None  # also called when the session is forgotten or Python ends
         self._lock = threading.Lock()
 
@@ -129,16 +140,16 @@ class NgspiceSession:
     def __repr__(self) -> str:
         return f"NgspiceSession(time_limit={self.time_limit:g}, process_id={self.process_id})"
 
-    def _ready(self) -> WorkerProcess:
+    def _ready(self) -> _WorkerProcess:
         """A worker fit for one more run."""
         if self._worker is not None and (self._worker.runs >= self.runs_per_worker or not self._worker.alive):
             self._discard()
         if self._worker is not None:
             return self._worker
-        worker = self._worker = WorkerProcess(require_library().path, self.memory_limit)
+        worker = self._worker = _WorkerProcess(require_library().path, self.memory_limit)
         self._stop = weakref.finalize(self, worker.stop)
         try:
-            with Deadline(worker, _START_SECONDS):
+            with _Deadline(worker, _START_SECONDS):
                 header, _ = worker.receive()
             if header.get("kind") == "missing":
                 raise MissingProgram(f"ngspice can not be loaded: {header.get('detail')}. See ngspice_setup.md.")
@@ -156,9 +167,9 @@ class NgspiceSession:
             self._stop()
 
     def _exchange(
-        self, worker: WorkerProcess, request: Request, on_progress: Callable[[float], object] | None, seconds: float
-    ) -> Frame:
-        with Deadline(worker, seconds) as deadline:
+        self, worker: _WorkerProcess, request: Request, on_progress: Callable[[float], object] | None, seconds: float
+    ) -> _Frame:
+        with _Deadline(worker, seconds) as deadline:
             try:
                 worker.send(request)
                 header, arrays = worker.receive()
@@ -215,3 +226,121 @@ def _session_of(process: int) -> NgspiceSession:
 def default_session() -> NgspiceSession:
     """The session that loops share, so that only the first run pays for a start; it ends with this process."""
     return _session_of(os.getpid())
+
+
+class _WorkerProcess:
+    """One worker process, its pipes and its empty home."""
+
+    def __init__(self, library: str, memory_limit: int) -> None:
+        self.owner = os.getpid()
+        self.runs = 0
+        self.versions: dict[str, str] = {}
+        self.home = tempfile.mkdtemp(prefix="analogflow-")
+        self.errors = tempfile.TemporaryFile()
+        folders = [str(Path(__file__).parents[2]), *(os.path.abspath(folder) for folder in sys.path)]
+        surroundings = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
+            "HOME": self.home,
+            "USERPROFILE": self.home,
+            "SPICE_USERINIT_DIR": self.home,
+            "TMPDIR": self.home,
+            "LC_ALL": "C.UTF-8",
+            "NGSPICE_LIBRARY_PATH": library,
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)),
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OPENBLAS_NUM_THREADS": "1",  # a thread's stacks count against the memory limit
+            "OMP_NUM_THREADS": "1",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "analogflow.simulators.ngspice.worker", str(memory_limit), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            cwd=self.home,
+            env=surroundings,
+            start_new_session=True,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs and is ours: after a fork it is the parent's."""
+        return self.owner == os.getpid() and self.process.poll() is None
+
+    def send(self, request: Request) -> None:
+        """Hand over a request."""
+        write_frame(cast(BinaryIO, self.process.stdin), *request.to_frame())
+
+    def receive(self) -> _Frame:
+        """Wait for the next message."""
+        return read_frame(cast(BinaryIO, self.process.stdout))
+
+    def kill(self) -> None:
+        """End the process and all it started, at once."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL) if hasattr(os, "killpg") else self.process.kill()
+
+    def wait(self) -> int | None:
+        """Exit status of a process that is about to end; None if it does not."""
+        try:
+            return self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def last_words(self) -> str:
+        """End of what the process wrote on standard error."""
+        with contextlib.suppress(OSError, ValueError):
+            self.errors.seek(max(os.fstat(self.errors.fileno()).st_size - 2000, 0))
+            lines = self.errors.read().decode("utf-8", "replace").split("\n")
+            said = [line.strip() for line in lines if line.strip()][-3:]
+            if said:
+                return f", after saying {' / '.join(said)!r}"
+        return ""
+
+    def death(self, fault: Exception) -> str:
+        """Sentence on how the process ended, after `fault` in talking to it."""
+        code = self.wait()
+        words = self.last_words()
+        if isinstance(fault, FrameError):
+            return f"ngspice's process said something that is not a reply ({fault}){words}."
+        if code is not None and code < 0:
+            name = next((s.name for s in signal.Signals if s == -code), f"signal {-code}")
+            return (
+                f"ngspice crashed ({name}){words}; the next run starts a new process. Simplify the circuit or its formulas."
+            )
+        return f"ngspice's process ended unexpectedly (exit status {code}){words}; the next run starts a new one."
+
+    def stop(self) -> None:
+        """Kill the process if it is ours, and let go of everything; in a forked child only let go."""
+        self.kill()
+        if self.owner == os.getpid():
+            self.process.wait()
+            shutil.rmtree(self.home, ignore_errors=True)
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
+            with contextlib.suppress(OSError, ValueError):
+                stream.close() if stream is not None else None
+
+
+class _Deadline:
+    """Kills a worker unless the block ends in time; ``passed`` says whether it did."""
+
+    def __init__(self, worker: _WorkerProcess, seconds: float) -> None:
+        self.passed = False
+        self._worker = worker
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        with self._lock:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        with self._lock:
+            if not self._timer.finished.is_set():
+                self.passed = True
+                self._worker.kill()

@@ -23,10 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
-from analogflow.simulators.ngspice.process_limits import limit_process
-from analogflow.simulators.ngspice.protocol import Request, for_version, vector_key
-from analogflow.simulators.watching import first_wild
+from analogflow.simulators.ngspice.protocol import (
+    FrameError,
+    Request,
+    first_wild,
+    for_version,
+    read_frame,
+    vector_key,
+    write_frame,
+)
 
 with warnings.catch_warnings():
     # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.
@@ -53,6 +58,9 @@ _INSTANCE = re.compile(r"trouble with \S+instance (\S+)")
 _ELEMENT = re.compile(r"^in line (\S+)$")
 
 _Answer = tuple[dict[str, Any], dict[str, NDArray[np.float64]]]
+
+_LARGEST_FILE = 2**26
+"""Bytes of any one file: noise tables, and anything ngspice could be made to write."""
 
 
 class Rejected(Exception):
@@ -273,12 +281,23 @@ def _leave() -> None:
     os._exit(0)
 
 
+def _limit_process(memory: int) -> None:
+    """Bound the address space of this process to `memory` bytes, and what it may write; no core dumps."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, _LARGEST_FILE), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
+
+
 def main() -> None:
     """Serve on a private copy of standard input and output; whatever the library prints goes to standard error."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    limit_process(int(sys.argv[1]))
+    _limit_process(int(sys.argv[1]))
     with contextlib.suppress(BrokenPipeError):
         _serve(requests, replies)
     _leave()

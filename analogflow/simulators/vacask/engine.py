@@ -1,8 +1,12 @@
-"""The VACASK engine: writes a deck as a test bench, runs it in a process of its own, and judges the run by its data."""
+"""The VACASK engine: writes a deck as a test bench, runs it in a process of its own, and judges the run by its data.
+
+The raw file is read while the simulator still writes it, and nothing that it announces is believed.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 
@@ -13,15 +17,15 @@ from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.netlister.verilog_a import ANALYSIS, Bench, bench
 from analogflow.run import Run
-from analogflow.simulators.ngspice.protocol import Reply, Settle
+from analogflow.simulators.ngspice.protocol import Reply, Settle, first_wild
 from analogflow.simulators.readout import limit_of, run_of, settle_of, states_of, vectors_of, window_of
-from analogflow.simulators.vacask.child import Ended, run_child
-from analogflow.simulators.vacask.compiled import compiled
-from analogflow.simulators.vacask.program import find_programs
-from analogflow.simulators.vacask.rows import Rows
-from analogflow.simulators.watching import first_wild
+from analogflow.simulators.vacask.program import Ended, compiled, find_programs, run_child
 
-__all__ = ["run"]
+__all__ = ["Rows", "run"]
+
+_LONGEST_HEADER = 2**26
+
+_END = b"Binary:\n"
 
 
 def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Callable[[float], None] | None = None) -> Run:
@@ -139,3 +143,88 @@ class _Watch:
             status, detail = ("done", "") if done else ("failed", ended.words)
         named = {name: value[:kept].copy() for name, value in zip(self.vectors, values, strict=True)}
         return Reply(status=status, time=clock[:kept].copy(), vectors=named, detail=detail)
+
+
+class Rows:
+    """Rows of a raw file that grows: call `read` for what is new.
+
+    Parameters
+    ----------
+    path : str
+        The file need not exist yet.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.names: tuple[str, ...] = ()
+        self.table = np.empty((0, 0))
+        self._start = 0
+
+    def read(self) -> int:
+        """Take in what was written since the last call; the number of whole rows so far.
+
+        Raises
+        ------
+        SimulationFailed
+            The file is not a raw file of real numbers.
+        """
+        try:
+            with open(self.path, "rb") as file:
+                if not self.names and not self._header(file.read(_LONGEST_HEADER)):
+                    return 0
+                row = 8 * len(self.names)
+                whole = (os.fstat(file.fileno()).st_size - self._start) // row
+                fresh = whole - len(self.table)
+                if fresh > 0:
+                    file.seek(self._start + row * len(self.table))
+                    data = np.frombuffer(file.read(row * fresh), dtype="<f8").reshape(-1, len(self.names))
+                    self.table = np.concatenate([self.table, data]) if len(self.table) else data.astype(np.float64)
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError) as fault:
+            raise SimulationFailed(f"VACASK's results can not be read ({fault}).") from None
+        return len(self.table)
+
+    def finish(self) -> int | None:
+        """Number of rows that the header announces once the simulator is done; None if it does not say."""
+        try:
+            with open(self.path, "rb") as file:
+                found = re.search(rb"No\. Points:\s*([0-9]+)\s", file.read(4096))
+        except OSError:
+            return None
+        return int(found[1]) if found else None
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Values of one vector.
+
+        Raises
+        ------
+        SimulationFailed
+            It was not saved.
+        """
+        if name not in self.names:
+            raise SimulationFailed(f"VACASK did not save {name!r}; what it saved is {', '.join(self.names[:8])}.")
+        return self.table[:, self.names.index(name)]
+
+    def _header(self, data: bytes) -> bool:
+        """Whether the header is complete; takes the names of the columns."""
+        end = data.find(_END)
+        if end < 0:
+            if len(data) == _LONGEST_HEADER:
+                raise ValueError("its header does not end")
+            return False
+        lines = data[:end].decode("ascii", "replace").splitlines()
+        flags = next((line for line in lines if line.startswith("Flags:")), "")
+        count = next((line.split(":")[1].strip() for line in lines if line.startswith("No. Variables:")), "")
+        listed = [line.split() for line in lines[lines.index("Variables:") + 1 :]]
+        names = tuple(words[1] if len(words) > 1 else "" for words in listed)
+        if (
+            "real" not in flags.split()
+            or count != str(len(names))
+            or len({*names, ""}) <= len(names)
+            or names[:1] != ("time",)
+        ):
+            raise ValueError("its header is not that of a transient")
+        self.names, self._start = names, end + len(_END)
+        self.table = np.empty((0, len(names)))
+        return True

