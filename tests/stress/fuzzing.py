@@ -1,24 +1,19 @@
 """Does any input make a reader do anything but read it or refuse it in a sentence? Mutated inputs, guided by coverage.
 
-    pip install -e .[fuzz]
-    python benchmarks/fuzz.py --seconds 60 [--only READER ...] [--write]
+Each reader runs in a process of its own under Atheris (``pip install -e .[fuzz]``), from one whole example. An input that
+makes it fail is kept in the folder `fuzz-findings`.
 
-Each reader runs in a process of its own under Atheris, from one whole example. An input that makes it fail is kept in the
-folder `fuzz-findings`.
+    python tests/stress/fuzzing.py READER SECONDS FOLDER       what that process is
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
-DOCUMENT = ROOT / "docs/hardening.md"
 FINDINGS = Path("fuzz-findings")
 INSTRUMENTED = [
     *(f"analogflow.{part}" for part in ("problems", "studies", "technology", "hardware", "simulators", "noise", "names")),
@@ -51,7 +46,7 @@ def fuzz(name: str, seconds: int, folder: Path) -> None:
 def row(name: str, seconds: int) -> tuple[str, ...]:
     """A reader's line of the table: inputs tried, and what was found."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--only", name, "--seconds", str(seconds), "--inside", folder]
+        command = [sys.executable, __file__, name, str(seconds), folder]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
         )
@@ -64,29 +59,6 @@ def row(name: str, seconds: int) -> tuple[str, ...]:
     return name, tried, covered[-1] if covered else "?", found[1][:120] if found else "nothing"
 
 
-def main() -> None:
-    """Run one reader or all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=60, help="for each reader")
-    parser.add_argument("--only", nargs="+", help="some readers; with --write the table keeps what it has of the others")
-    parser.add_argument("--write", action="store_true", help="write the table into docs/hardening.md")
-    parser.add_argument("--inside", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.inside:
-        return fuzz(options.only[0], options.seconds, Path(options.inside))
-    from hostile_zoo import READERS
-    from tables import kept, machine, store, table
-
-    head = ("reader", "inputs tried", "branches reached", "found")
-    rows = {}
-    for name in options.only or READERS:
-        rows[name] = row(name, options.seconds)
-        print(*rows[name], sep=": ", flush=True)
-    told = f"{options.seconds} s for each reader. {machine('atheris', 'numpy')}"
-    if options.write:
-        both = kept(DOCUMENT, "fuzz") | rows
-        store(DOCUMENT, {"fuzz": (table(head, [both[name] for name in READERS if name in both]), told)})
-
-
 if __name__ == "__main__":
-    main()
+    sys.path[:0] = [str(Path(__file__).parents[1])]
+    fuzz(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from extreme_optima import Case
+from stress.extreme_optima import Case
 
 __all__ = ["attention", "hopfield", "langevin"]
 

@@ -1,6 +1,4 @@
-"""What happens when the machine fails a command: each fault is done to a real one, and its end is written down.
-
-    python benchmarks/faults.py [--write] [--only ROW]
+"""What happens when the machine fails a command: each fault is done to a real one, in the current folder.
 
 It needs Linux and ngspice; a small file system of its own (for the disk that fills up) is mounted where this process may do
 so, and a limit on the size of files stands in for it elsewhere.
@@ -8,7 +6,6 @@ so, and a limit on the size of files stands in for it elsewhere.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import resource
@@ -21,9 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tables import kept, machine, store, table
-
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "analogflow"]
 CHANNEL = str(ROOT / "examples/data/paper_channel.csv")
 SOLVE = ["solve", "capacity", CHANNEL, "--json"]
@@ -340,32 +335,3 @@ ROWS: dict[str, Callable[[], str]] = {
     "--resume under another version of ngspice": other_version,
     "ngspice without its code models": no_models,
 }  # fmt: skip
-
-
-def main() -> None:
-    """Do every fault in a folder of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the table into docs/hardening.md")
-    parser.add_argument("--only", nargs="+", choices=list(ROWS), help="some rows; with --write the others are kept")
-    options = parser.parse_args()
-    rows = {}
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    for name in options.only or ROWS:
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                rows[name] = (name, ROWS[name]())
-            except Exception as fault:  # noqa: BLE001 - a drill that breaks is a row too
-                rows[name] = (name, f"the drill itself failed: {type(fault).__name__} {fault}"[:200])
-            finally:
-                os.chdir(ROOT)
-        print(*rows[name], sep=": ", flush=True)
-    if options.write:
-        document = ROOT / "docs/hardening.md"
-        both = kept(document, "faults") | rows
-        listed = table(("fault", "what happened"), [both[name] for name in ROWS if name in both])
-        store(document, {"faults": (listed, machine("numpy", "PySpice"))})
-
-
-if __name__ == "__main__":
-    main()
