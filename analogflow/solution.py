@@ -13,8 +13,7 @@ import numpy as np
 from analogflow.circuit import Circuit, ConditionOptions
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
-from analogflow.families import family_of, flow_of, problem_of
-from analogflow.families.references import require_reference
+from analogflow.families import family_of, flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred

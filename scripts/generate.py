@@ -14,8 +14,8 @@ from analogflow import (
     preferred,
     save_figure,
 )
+from analogflow.families import expected_answer
 from analogflow.families.files import read_problem
-from analogflow.families.references import expected_answer
 from analogflow.flows.attention import FORMS as ATTENTION_FORMS
 from analogflow.flows.capacity import FORMS
 from analogflow.flows.rate_distortion import FORMS as RATE_DISTORTION_FORMS

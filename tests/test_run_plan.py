@@ -8,9 +8,8 @@ from scipy.integrate import solve_ivp
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.families import FAMILIES, flow_of
+from analogflow.families import FAMILIES, expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.families.references import expected_answer
 from analogflow.run_plan import run_plan
 from analogflow.solution import carried_form
 

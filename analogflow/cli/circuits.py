@@ -24,9 +24,8 @@ from analogflow.cli.options import (
 )
 from analogflow.compiler import degrade
 from analogflow.errors import AnalogflowError, BadInput
-from analogflow.families import flow_of
+from analogflow.families import expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.families.references import expected_answer
 from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.hardware.preferred import preferred

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import FAMILIES, known_family
-from analogflow.families.contest import Contest
+from analogflow.families.family import Contest
 from analogflow.judgement.judging import judge
 
 __all__ = ["Judge", "judge_of"]

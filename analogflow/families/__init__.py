@@ -1,10 +1,12 @@
 """Families of flows, one record each: what each binds is asked for here, and nowhere by the name of a family.
 
-Other packages bring families of their own under the group of entry points ``analogflow.families``.
+So is the exact answer that a run is held against. Other packages bring families of their own under the group of entry
+points ``analogflow.families``.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from analogflow.errors import BadInput
@@ -16,6 +18,7 @@ from analogflow.families.hopfield import HOPFIELD
 from analogflow.families.langevin import LANGEVIN
 from analogflow.families.path import PathEnd
 from analogflow.families.rate_distortion import RATE_DISTORTION
+from analogflow.families.stationary import known_to
 from analogflow.families.transport import TRANSPORT
 from analogflow.flows import Flow
 from analogflow.registry import Registry
@@ -24,13 +27,20 @@ __all__ = [
     "FAMILIES",
     "Family",
     "PathEnd",
+    "expected_answer",
     "family_of",
     "flow_of",
     "judging_family",
     "known_family",
     "named_families",
     "problem_of",
+    "reference_for",
+    "reference_of",
+    "require_reference",
 ]
+
+_KEPT = 64
+"""References that are kept: each is computed once for a problem, however many runs are held against it."""
 
 FAMILIES: Registry[Family] = Registry(
     "analogflow.families",
@@ -94,3 +104,64 @@ def flow_of(problem: Any, form: str | None = None) -> Flow:
 def named_families() -> list[str]:
     """Names of families whose problems are files of their own; flows of one's own go by their file's name instead."""
     return [name for name in FAMILIES if name != CUSTOM.name]
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def reference_of(problem: Any, time: float = 0.0) -> Any:
+    """Reference of a problem, as its family computes it, or None; `time`, in τ, where it is a point of a path."""
+    reference = judging_family(problem).reference
+    return None if reference is None else reference(problem, time)
+
+
+def reference_for(problem: Any, end: float) -> Any:
+    """Reference that a run of `problem` is held against which ended at `end`, in τ."""
+    return reference_of(problem, end) if judging_family(problem).follows(problem) else reference_of(problem)
+
+
+def require_reference(problem: Any, *, accuracy: float, end: float | None = None) -> None:
+    """Compute the reference that a run will be held against, so that what it refuses is refused before anything runs.
+
+    Parameters
+    ----------
+    problem : object
+    accuracy : float
+        Error that must be found in a law, in standard deviations.
+    end : float, optional
+        When the run ends, in τ, if that is known beforehand; a path's end is not computed otherwise.
+
+    Raises
+    ------
+    BadInput
+        No family knows such problems, or the reference does not know a law to half of `accuracy`.
+    SimulationFailed
+        The reference was not found.
+    """
+    family = judging_family(problem)
+    if family.follows(problem) and end is None:
+        return
+    found = reference_for(problem, float(end or 0.0))
+    if family.law(problem) and found is not None and not (known := known_to(found)) <= 0.5 * accuracy:
+        raise BadInput(
+            f"the reference knows the law of {problem!r} to {known:.2g} of its standard deviation only, and {accuracy:g} is "
+            "asked for; ask for less accuracy, or take an energy without scales so far apart."
+        )
+
+
+def expected_answer(problem: Any) -> dict[str, Any]:
+    """Name to number or list, by the names of the flow's signals; nothing where a family has no reference, or tells nothing.
+
+    For a channel ``capacity_nats`` and the optimal ``z``; for attention ``x``, tokens at the problem's time, row after row;
+    for transport ``plan``, row after row, and ``cost``; for equations every state, observable and conserved quantity at the
+    problem's time, and nothing if it has none; for a Hopfield network where "v" and "h" come to rest, or their means and
+    variances.
+
+    Raises
+    ------
+    BadInput
+        No family knows such problems.
+    """
+    family = judging_family(problem)
+    end = family.flow(problem).end_time if family.follows(problem) else 0.0
+    if family.expected is None or family.reference is None or end is None:
+        return {}
+    return dict(family.expected(problem, reference_of(problem, end)))

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.check import Held, asked
-from analogflow.families.contest import Contest
-from analogflow.families.ends import Ends, for_all, largest
-from analogflow.families.family import Family
+from analogflow.families.ends import Ends, Held, asked, for_all, largest
+from analogflow.families.family import Contest, Family
 from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS, attention
 from analogflow.problems import Attention

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from analogflow.errors import BadInput
-from analogflow.families.check import Held, asked
-from analogflow.families.contest import Contest
-from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
-from analogflow.families.family import Family
+from analogflow.families.ends import Ends, Held, Worth, asked, below_zero, distribution, largest
+from analogflow.families.family import Contest, Family
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
 from analogflow.reference.capacity import CapacityReference, capacity_reference

@@ -1,31 +1,118 @@
-"""Ends of runs, one or thousands, and what their errors are measured by."""
+"""Ends of runs, one or thousands: what their errors are measured by, and the checks that hold these against a limit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from analogflow.families.stationary import law_of
-from analogflow.run import Outcome, Run, usual
+from analogflow.run import usual
 
 __all__ = [
+    "FAILED",
+    "PASSED",
+    "UNCERTIFIED",
+    "UNDECIDED",
+    "Check",
     "Ends",
+    "Held",
     "Worth",
+    "asked",
     "below_zero",
     "distribution",
     "for_all",
-    "known_to",
     "largest",
-    "law_errors",
     "size_of",
     "sizes_of",
 ]
 
 Array = NDArray[np.float64]
+
+PASSED, FAILED, UNDECIDED, UNCERTIFIED = "passed", "failed", "too few samples to tell", "not certified"
+"""What a check can find. Only the first is a pass: the third could not have failed by the accuracy asked for, and for the
+fourth there is nothing exact to hold a run against."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """A named verdict with a sentence of detail.
+
+    Parameters
+    ----------
+    name : str
+    passed : bool
+    detail : str
+    verdict : {"passed", "failed", "too few samples to tell", "not certified"}
+        The first two as `passed` says, if not given.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+    verdict: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.verdict:
+            object.__setattr__(self, "verdict", PASSED if self.passed else FAILED)
+
+    @classmethod
+    def at_most(cls, name: str, value: float, limit: float, unit: str = "") -> Check:
+        """Check that `value` does not exceed `limit`; a NaN fails."""
+        return cls(name, bool(value <= limit), f"{value:.3g}{unit and ' ' + unit} (at most {limit:g})")
+
+    @classmethod
+    def undecided(cls, name: str, detail: str) -> Check:
+        """A check that can not tell."""
+        return cls(name, False, detail, UNDECIDED)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Held:
+    """An error of some runs, held against the largest that is let pass.
+
+    Parameters
+    ----------
+    name : str
+        What is right where it passes.
+    errors : array, shape (samples,)
+        A NaN does not pass.
+    limit : float
+    unit : str, or array of str, shape (samples,)
+    words : callable, optional
+        The sentence that says an error, where its number and its limit do not.
+    """
+
+    name: str
+    errors: Array
+    limit: float
+    unit: str | NDArray[np.str_] = ""
+    words: Callable[[float], str] | None = None
+
+    @property
+    def passed(self) -> NDArray[np.bool_]:
+        """Which runs pass, shape (samples,)."""
+        with np.errstate(invalid="ignore"):
+            return self.errors <= self.limit
+
+    def check(self, sample: int) -> Check:
+        """The check of one run."""
+        error, unit = float(self.errors[sample]), self.unit if isinstance(self.unit, str) else str(self.unit[sample])
+        if self.words is not None:
+            return Check(self.name, bool(self.passed[sample]), self.words(error))
+        return Check.at_most(self.name, error, self.limit, unit)
+
+
+def asked(errors: Mapping[str, Array], limit: float, *what: tuple[Any, ...]) -> list[Held]:
+    """What is asked, name, sentence, unit and, where it is not 1, what errors count in; of signals that a run has."""
+    return [
+        Held(sentence, errors[name] / (scale[0] if scale else 1.0), limit, unit)
+        for name, sentence, unit, *scale in what
+        if name in errors
+    ]
 
 
 class Ends(NamedTuple):
@@ -102,23 +189,3 @@ def size_of(size: float) -> float:
 def sizes_of(problem: Any, answers: Array) -> Array:
     """What differences of answers, shape (samples, k), are relative to, shape (samples,): the size of each."""
     return np.array([size_of(float(size)) for size in abs(answers).max(axis=1)])
-
-
-def law_errors(names: Sequence[str], exact: Any, ends: Ends, *, skipped: float) -> dict[str, Array]:
-    """Errors of mean and covariance over the path of each sample, from the time `skipped` on, in τ."""
-    assert ends.times is not None, "a law is read off paths"
-    errors = np.full((2, len(next(iter(ends.paths.values())))), np.nan)
-    for k in range(errors.shape[1]):
-        values = {name: ends.paths[name][k] for name in names}
-        if all(np.isfinite(value).all() for value in values.values()):
-            law = law_of(Run(ends.times, values, Outcome.COMPLETED), names, skipped=skipped)
-            found = law.errors(exact.mean, exact.covariance)
-            errors[:, k] = found["mean"], found["covariance"]
-    return {"mean": errors[0], "covariance": errors[1]}
-
-
-def known_to(law: Any) -> float:
-    """Largest error that the reference of a law may have, in standard deviations and their products."""
-    widths = np.sqrt(np.diag(law.covariance))
-    means, covariances = getattr(law, "mean_gap", law.gap), getattr(law, "covariance_gap", law.gap)
-    return float(max((means / widths).max(), (covariances / np.outer(widths, widths)).max()))

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.check import Held, asked
-from analogflow.families.contest import Contest, contest_of_law
-from analogflow.families.ends import Ends, for_all, largest, law_errors, size_of
-from analogflow.families.family import Family
-from analogflow.families.stationary import average, law_checks, law_of, power_check
+from analogflow.families.ends import Ends, Held, asked, for_all, largest, size_of
+from analogflow.families.family import Contest, Family, contest_of_law
+from analogflow.families.stationary import average, law_checks, law_errors, law_of, power_check
 from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield

@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.check import Check, Held, asked
-from analogflow.families.contest import Contest, contest_of_law
-from analogflow.families.ends import Ends, largest, law_errors, size_of
-from analogflow.families.family import Family
+from analogflow.families.ends import Check, Ends, Held, asked, largest, size_of
+from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
-from analogflow.families.stationary import Law, law_checks, law_of
+from analogflow.families.stationary import Law, law_checks, law_errors, law_of
 from analogflow.flows.langevin import FORMS, langevin
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.check import Held, asked
-from analogflow.families.ends import Ends, for_all, largest
+from analogflow.families.ends import Ends, Held, asked, for_all, largest
 from analogflow.flows import comparable, differences
 from analogflow.run import Run
 

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.check import Held, asked
-from analogflow.families.contest import Contest
-from analogflow.families.ends import Ends, Worth, below_zero, distribution, largest
-from analogflow.families.family import Family
+from analogflow.families.ends import Ends, Held, Worth, asked, below_zero, distribution, largest
+from analogflow.families.family import Contest, Family
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
 from analogflow.problems import RateDistortion
 from analogflow.reference.rate_distortion import (

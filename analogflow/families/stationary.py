@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from analogflow.errors import BadInput
-from analogflow.families.check import Check
-from analogflow.run import Run
+from analogflow.families.ends import Check, Ends
+from analogflow.run import Outcome, Run
 
-__all__ = ["ACCURACY", "FALSE_ALARM", "Average", "Law", "average", "joint_limit", "law_checks", "law_of", "power_check"]
+__all__ = [
+    "ACCURACY",
+    "FALSE_ALARM",
+    "Average",
+    "Law",
+    "average",
+    "joint_limit",
+    "known_to",
+    "law_checks",
+    "law_errors",
+    "law_of",
+    "power_check",
+]
 
 FALSE_ALARM = 0.01
 """Share of right circuits that a verdict on a law may refuse by chance, whichever of its tests does it."""
@@ -313,6 +326,26 @@ def power_check(
             f"effective sample size {samples:.0f} in {length:.0f} τ; about {float(f'{1.1 * needed:.2g}'):.0f} τ would tell",
         )
     return Check(name, True, detail)
+
+
+def law_errors(names: Sequence[str], exact: Any, ends: Ends, *, skipped: float) -> dict[str, Array]:
+    """Errors of mean and covariance over the path of each sample, from the time `skipped` on, in τ."""
+    assert ends.times is not None, "a law is read off paths"
+    errors = np.full((2, len(next(iter(ends.paths.values())))), np.nan)
+    for k in range(errors.shape[1]):
+        values = {name: ends.paths[name][k] for name in names}
+        if all(np.isfinite(value).all() for value in values.values()):
+            law = law_of(Run(ends.times, values, Outcome.COMPLETED), names, skipped=skipped)
+            found = law.errors(exact.mean, exact.covariance)
+            errors[:, k] = found["mean"], found["covariance"]
+    return {"mean": errors[0], "covariance": errors[1]}
+
+
+def known_to(law: Any) -> float:
+    """Largest error that the reference of a law may have, in standard deviations and their products."""
+    widths = np.sqrt(np.diag(law.covariance))
+    means, covariances = getattr(law, "mean_gap", law.gap), getattr(law, "covariance_gap", law.gap)
+    return float(max((means / widths).max(), (covariances / np.outer(widths, widths)).max()))
 
 
 def _to_right_size(law: Law, covariance: Array, name: str) -> Array:

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from analogflow.families.check import Held, asked
-from analogflow.families.contest import Contest
-from analogflow.families.ends import Ends, largest
-from analogflow.families.family import Family
+from analogflow.families.ends import Ends, Held, asked, largest
+from analogflow.families.family import Contest, Family
 from analogflow.flows import Flow
 from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport

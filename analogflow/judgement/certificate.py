@@ -11,9 +11,8 @@ import numpy as np
 
 from analogflow.circuit import Circuit
 from analogflow.errors import AnalogflowError
-from analogflow.families import judging_family, problem_of
-from analogflow.families.check import FAILED, UNCERTIFIED, UNDECIDED, Check
-from analogflow.families.references import reference_for
+from analogflow.families import judging_family, problem_of, reference_for
+from analogflow.families.ends import FAILED, UNCERTIFIED, UNDECIDED, Check
 from analogflow.families.stationary import ACCURACY
 from analogflow.judgement.judging import judge_run
 from analogflow.run import Outcome, Run

@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families import Family, judging_family, known_family
-from analogflow.families.check import Check, Held
-from analogflow.families.ends import Ends, Worth
-from analogflow.families.references import reference_for, reference_of
+from analogflow.families import Family, judging_family, known_family, reference_for, reference_of
+from analogflow.families.ends import Check, Ends, Held, Worth
 from analogflow.run import Run
 
 __all__ = ["Judgement", "judge", "judge_run", "worth_of"]

@@ -18,7 +18,7 @@ from analogflow.circuit import Circuit
 from analogflow.compiler import degrade, rebuilt
 from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
-from analogflow.families.check import FAILED, UNDECIDED
+from analogflow.families.ends import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
 from analogflow.flows import Flow, pushed_freely
 from analogflow.hardware.preferred import preferred

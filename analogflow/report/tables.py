@@ -15,7 +15,7 @@ from rich.text import Text
 
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
-from analogflow.families.check import FAILED, PASSED, UNCERTIFIED, UNDECIDED
+from analogflow.families.ends import FAILED, PASSED, UNCERTIFIED, UNDECIDED
 from analogflow.hardware import Board, BoardFit
 from analogflow.hardware.parts_list import PartsList
 from analogflow.judgement import Agreement, Budget

@@ -18,8 +18,7 @@ from threadpoolctl import threadpool_limits
 from analogflow.circuit import Circuit
 from analogflow.compiler import compile, degrade, imperfect_graph
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.families import flow_of, problem_of
-from analogflow.families.references import require_reference
+from analogflow.families import flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import preferred

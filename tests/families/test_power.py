@@ -9,7 +9,7 @@ from scipy.signal import lfilter
 
 from analogflow import Hopfield, Langevin, Outcome, Run, certify, flows, solve, verify
 from analogflow.cli import main
-from analogflow.families.check import FAILED, PASSED, UNDECIDED, Check
+from analogflow.families.ends import FAILED, PASSED, UNDECIDED, Check
 from analogflow.families.stationary import FALSE_ALARM, law_checks, law_of
 from analogflow.judgement.restart import _laws_agree as laws_agree
 from analogflow.reference.hopfield import hopfield_reference

@@ -5,11 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analogflow import Channel, Hopfield, Langevin, Study, solution, solve
+from analogflow import Channel, Hopfield, Langevin, Study, families, solution, solve
 from analogflow.errors import AnalogflowError, BadInput
-from analogflow.families import family_of, references
-from analogflow.families.ends import known_to
-from analogflow.families.references import reference_of, require_reference
+from analogflow.families import family_of, reference_of, require_reference
+from analogflow.families.stationary import known_to
 from analogflow.studies import run_study
 
 FOUR = Langevin("a**4 + b**4 + c**4 + d**4", list("abcd"), 1.0)
@@ -25,7 +24,7 @@ def nothing_runs(monkeypatch):
 
 def answer_with(monkeypatch, problem, reference):
     changed = dataclasses.replace(family_of(problem), reference=reference)
-    monkeypatch.setattr(references, "judging_family", lambda _: changed)
+    monkeypatch.setattr(families, "judging_family", lambda _: changed)
     reference_of.cache_clear()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from analogflow.errors import BadInput
-from analogflow.families.references import expected_answer
+from analogflow.families import expected_answer
 from analogflow.judgement import certify
 from analogflow.problems import Attention
 from analogflow.problems.attention import rotating, two_phases, uniform_tokens

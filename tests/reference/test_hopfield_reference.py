@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from analogflow.errors import BadInput
-from analogflow.families.references import expected_answer
+from analogflow.families import expected_answer
 from analogflow.problems import Hopfield
 from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.families.references import expected_answer
+from analogflow.families import expected_answer
 from analogflow.problems import Transport
 from analogflow.reference import transport_certificate, transport_limit, transport_reference
 
