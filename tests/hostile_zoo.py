@@ -20,8 +20,7 @@ from analogflow.simulators.ngspice.raw import parse_raw
 from analogflow.simulators.vacask.engine import Rows
 from analogflow.studies.experiment import read_experiment
 from analogflow.studies.store import Corrupt, Store, read_manifest
-from analogflow.technology.model_file import read_models
-from analogflow.technology.parts import part_set
+from analogflow.technology.part_sets import part_set, read_models
 
 ROWS = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 

@@ -64,10 +64,11 @@ def test_no_public_function_shares_its_name_with_a_submodule() -> None:
     assert shared == []
 
 
-def test_no_pass_hides_a_module() -> None:
-    from analogflow import passes
+def test_no_function_hides_a_module_of_passes_and_technologies() -> None:
+    from analogflow import passes, technology
 
-    assert {path.stem for path in (PACKAGE / "passes").rglob("*.py")} & {*passes.__all__} == set()
+    for package in (passes, technology):
+        assert {path.stem for path in Path(package.__file__).parent.iterdir()} & {*package.__all__} == set()
 
 
 def test_imports_point_from_right_to_left() -> None:

@@ -14,11 +14,10 @@ from analogflow.circuit.build import Build, PartSet, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.registry import Registry
-from analogflow.technology import ideal_product  # noqa: F401  registers a cell
+from analogflow.technology.deviations import matched_parts, spread
 from analogflow.technology.ideal import IDEAL
 from analogflow.technology.opamp import OPAMP
-from analogflow.technology.parts import DEFAULT_PARTS, PART_SETS, part_set
-from analogflow.technology.spread import matched_parts, spread
+from analogflow.technology.part_sets import DEFAULT_PARTS, PART_SETS, part_set
 from analogflow.technology.technology import Realisation, Technology
 from analogflow.technology.translinear import TRANSLINEAR
 

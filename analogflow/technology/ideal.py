@@ -18,6 +18,7 @@ from analogflow.blocks import (
     Crossbar,
     Gain,
     Integrator,
+    MatrixProduct,
     NoiseSource,
     Normaliser,
     OutputStage,
@@ -47,6 +48,9 @@ __all__ = ["IDEAL", "cell", "realise"]
 
 _FAN_IN = 8
 """Largest number of voltages one formula compares; more are compared in a tree, which keeps formulas short."""
+
+_PRODUCTS = 8
+"""Products in one formula; longer sums are spread over several sources into the same node, which adds no unknown."""
 
 
 def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | None = None) -> Realisation:
@@ -270,3 +274,16 @@ def _(block: Normaliser, site: Site) -> Iterator[Element]:
             yield Transconductance(f"{total}_{i}", ("0", total), positive, 1.0)
         for i in members:
             yield from _formula(site.output(i), f"v({site.inner('pos', i)})/max(v({total}),{number(block.floor)})")
+
+
+@cell.register
+def _(block: MatrixProduct, site: Site) -> Iterator[Element]:
+    inner = block.inner
+    for i in range(block.rows):
+        for j in range(block.columns):
+            node = site.output(i * block.columns + j)
+            yield Resistor(node, (node, "0"), 1.0)
+            terms = [f"{site.operand(0, i * inner + k)}*{site.operand(1, k * block.columns + j)}" for k in range(inner)]
+            for part, first in enumerate(range(0, inner, _PRODUCTS)):
+                expression = "+".join(terms[first : first + _PRODUCTS])
+                yield Behavioural(f"{node}_{part}", ("0", node), expression)

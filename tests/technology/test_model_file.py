@@ -11,7 +11,7 @@ from analogflow.errors import BadInput
 from analogflow.problems import Channel
 from analogflow.reference import capacity_reference
 from analogflow.technology import part_set
-from analogflow.technology.model_file import PARAMETERS, quantity, read_models
+from analogflow.technology.part_sets import PARAMETERS, quantity, read_models
 
 PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 LIBRARY = """* transistors of a lot

@@ -17,12 +17,10 @@ from analogflow.names import comment
 from analogflow.passes import CHECK, FUSE, NOISE, SCALE, STABILISE, TRACE, Brief
 from analogflow.technology.accuracy import junction_error, products_error
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
-from analogflow.technology.opamp import junctions  # noqa: F401  registers cells
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
-from analogflow.technology.opamp.cells import DIODE, cell
-from analogflow.technology.opamp.junctions import FULL_CURRENT
+from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
-from analogflow.technology.parts import DEFAULT_PARTS
+from analogflow.technology.part_sets import DEFAULT_PARTS
 from analogflow.technology.technology import Realisation, Site, Technology, locate
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 

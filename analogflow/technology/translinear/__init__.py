@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from analogflow.errors import NoCell
 from analogflow.passes import CHECK, FUSE, NOISE, STABILISE, TRACE, Brief
-from analogflow.technology.parts import DEFAULT_PARTS
+from analogflow.technology.part_sets import DEFAULT_PARTS
 from analogflow.technology.technology import Realisation, Technology
 from analogflow.technology.translinear.capacity import capacity
 from analogflow.technology.translinear.rate_distortion import rate_distortion

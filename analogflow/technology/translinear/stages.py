@@ -1,4 +1,4 @@
-"""Stages of translinear circuits: current sinks, transdiodes, crossbar integrators, and the loop that holds the bases.
+"""Stages of translinear circuits: sinks, emitter-coupled arrays, transdiodes, crossbar integrators, the loop of the bases.
 
 Every stage yields elements. Currents come from collectors, voltages are those of junctions: 26 mV are one nat.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading
@@ -30,9 +33,12 @@ from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.technology import Realisation
 
 __all__ = [
+    "LARGEST_RATIO",
     "SWITCH",
     "Bias",
+    "array",
     "assembled",
+    "check_areas",
     "common_mode_loop",
     "integrator",
     "junction",
@@ -216,3 +222,43 @@ _SETTLED = 20e-6
 
 _OPTIONS = ".options method=gear reltol=1e-5 vntol=1e-8 abstol=1e-14 gmin=1e-15 itl4=100"
 """Simulator options for currents that go down to picoamperes."""
+
+
+LARGEST_RATIO = 1e6
+"""Largest ratio of areas in one array: 14 nats, or 0.36 V between bases where areas are made by base voltages."""
+
+
+def array(
+    name: str,
+    emitter: str,
+    bases: Sequence[str],
+    areas: NDArray[np.float64],
+    collector: str,
+    parts: PartSet,
+    *,
+    metered: bool = False,
+) -> Iterator[Element]:
+    """Transistors of one array; collector k is the node `collector` + k, through an ammeter `name` + k if `metered`."""
+    for k, (base, area) in enumerate(zip(bases, areas, strict=True)):
+        node = f"{collector}{k}"
+        inner = f"{name}c{k}" if metered else node
+        yield BipolarTransistor(f"{name}{k}", (inner, base, emitter), parts.npn.name, float(area))
+        if metered:
+            yield VoltageSource(f"{name}{k}", (node, inner), 0.0)
+
+
+def check_areas(kernel: NDArray[np.float64], what: str, cause: str) -> None:
+    """Refuse a kernel, shape (arrays, transistors), with a row whose areas are in too large a ratio.
+
+    Raises
+    ------
+    BadInput
+        With the row and the ratio.
+    """
+    ratios = kernel.max(axis=1) / np.maximum(kernel.min(axis=1), 1e-300)
+    worst = int(ratios.argmax())
+    if ratios[worst] > LARGEST_RATIO:
+        raise BadInput(
+            f"the array of {what} {worst} needs areas in a ratio of {ratios[worst]:.2g} to 1; {LARGEST_RATIO:.0e} is the "
+            f"most, which is {np.log(LARGEST_RATIO):.0f} nats of {cause}. Take a smaller range, or the technology 'opamp'."
+        )

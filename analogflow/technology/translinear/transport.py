@@ -20,8 +20,7 @@ from analogflow.errors import BadInput, NoCell
 from analogflow.passes import Brief
 from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
-from analogflow.technology.translinear.arrays import array, check_areas
-from analogflow.technology.translinear.stages import Bias, assembled
+from analogflow.technology.translinear.stages import Bias, array, assembled, check_areas
 
 __all__ = ["transport"]
 
