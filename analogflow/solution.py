@@ -22,8 +22,7 @@ from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, sile
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.run import Run
-from analogflow.run_plan import run_plan
+from analogflow.run import Run, run_plan
 from analogflow.simulators import engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology
 

@@ -24,7 +24,7 @@ from analogflow.hardware.rounding import round_independently, round_jointly
 from analogflow.judgement.certificate import certificate_of
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
-from analogflow.run_plan import own_time
+from analogflow.run import own_time
 from analogflow.solution import carried_form
 from analogflow.technology import spread
 

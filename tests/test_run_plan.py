@@ -10,7 +10,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES, expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.run_plan import run_plan
+from analogflow.run import run_plan
 from analogflow.solution import carried_form
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

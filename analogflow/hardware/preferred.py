@@ -22,7 +22,7 @@ from analogflow.errors import BadInput
 from analogflow.hardware.crossbar import capacity_crossbar
 from analogflow.hardware.rounding import round_jointly
 from analogflow.problems import Channel
-from analogflow.run_plan import LONGEST, RESTING_SPEED
+from analogflow.run import LONGEST, RESTING_SPEED
 from analogflow.technology.accuracy import rounding_error
 from analogflow.technology.translinear.capacity import ENTROPY_RATIO
 

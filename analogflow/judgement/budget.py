@@ -17,8 +17,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import differences
 from analogflow.noise import DRAWS, Noise, standard_normal
 from analogflow.passes import pole_label
-from analogflow.run import Outcome
-from analogflow.run_plan import LONGEST, RESTING_SPEED
+from analogflow.run import LONGEST, RESTING_SPEED, Outcome
 from analogflow.simulators import ensemble
 from analogflow.simulators.block import in_flow_units
 

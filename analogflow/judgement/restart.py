@@ -26,8 +26,7 @@ from analogflow.judgement.certificate import Certificate, allowed_error, certifi
 from analogflow.judgement.judging import Judgement, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
-from analogflow.run import Outcome, Run
-from analogflow.run_plan import run_plan
+from analogflow.run import Outcome, Run, run_plan
 from analogflow.simulators import ensemble, simulate
 from analogflow.simulators.ensemble import EnsembleOptions
 

@@ -35,7 +35,7 @@ from analogflow.errors import BadInput
 from analogflow.names import FINE, comment, identifier, number
 from analogflow.netlister.deck import Deck, noise_table
 from analogflow.noise import Noise
-from analogflow.run_plan import LARGEST_STEP, run_plan
+from analogflow.run import LARGEST_STEP, run_plan
 
 __all__ = ["EDGE", "current_of", "netlist", "node_text", "vector_text"]
 

@@ -36,7 +36,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
-from analogflow.run_plan import longest_run
+from analogflow.run import longest_run
 
 __all__ = ["MARGIN", "Reach", "ensemble_starts", "intervals", "reach"]
 

@@ -27,8 +27,7 @@ from analogflow.judgement.certificate import allowed_error, ends_well
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.run import Outcome, Run
-from analogflow.run_plan import ALONE, own_time, resting_speed, run_plan
+from analogflow.run import ALONE, Outcome, Run, own_time, resting_speed, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, judged, simulate
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Chunk, Condition, Study, study_of
