@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
+from zoo import PAPER
 
 from analogflow.families.files import read_problem
 from analogflow.flows import Flow, Sphere, attention, capacity, custom, hopfield, rate_distortion, transport
@@ -45,7 +46,7 @@ def polynomial(linear, cubic, start):
 
 FLOWS = {
     "capacity": capacity(Channel([[0.9, 0.1], [0.3, 0.7]])),
-    "capacity of three": capacity(Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])),
+    "capacity of three": capacity(PAPER),
     "rate-distortion": rate_distortion(RateDistortion([0.6, 0.4], [[0, 1], [1, 0]], 1.5), form="gibbs"),
     "transport": transport(Transport([[0, 1], [1, 0.2]], [0.5, 0.5], [0.4, 0.6], 0.5)),
     "attention": attention(Attention([[1.0, 0], [0.6, 0.8]], np.eye(2), np.eye(2), 1.0, 3.0)),

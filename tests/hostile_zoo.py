@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from zoo import PAPER_ROWS
 
 import analogflow as af
 from analogflow.comparison.energy import prices
@@ -22,11 +23,10 @@ from analogflow.studies.experiment import read_experiment
 from analogflow.studies.store import Corrupt, Store, read_manifest
 from analogflow.technology.part_sets import part_set, read_models
 
-ROWS = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
-
 PROBLEMS: dict[str, dict] = {
     "capacity": {
-        "transition": ROWS, "initial": [0.5, 0.25, 0.25], "unavailable": [], "cost": [1.0, 2.0, 3.0], "cost_limit": 2.0,
+        "transition": PAPER_ROWS, "initial": [0.5, 0.25, 0.25], "unavailable": [], "cost": [1.0, 2.0, 3.0],
+        "cost_limit": 2.0,
     },
     "rate-distortion": {"source": [0.4, 0.6], "distortion": [[0, 1], [1, 0]], "beta": 2.0},
     "transport": {
@@ -84,7 +84,7 @@ _EXPERIMENT = (
 
 def _npy() -> bytes:
     stream = io.BytesIO()
-    np.save(stream, np.array(ROWS))
+    np.save(stream, np.array(PAPER_ROWS))
     return stream.getvalue()
 
 
@@ -172,8 +172,8 @@ READERS: dict[str, tuple[Callable[[bytes, Path], object], bytes]] = {
     "manifest.json": (
         _written("manifest.json", lambda path: read_manifest(path.parent)),
         json.dumps({
-            "study": af.Study(af.Channel(ROWS), noise=(0.01,), samples=3).to_dict(), "chunks": 1, "versions": {},
-            "fingerprint": af.Study(af.Channel(ROWS), noise=(0.01,), samples=3).fingerprint,
+            "study": af.Study(af.Channel(PAPER_ROWS), noise=(0.01,), samples=3).to_dict(), "chunks": 1, "versions": {},
+            "fingerprint": af.Study(af.Channel(PAPER_ROWS), noise=(0.01,), samples=3).fingerprint,
         }).encode(),
     ),
     "chunk.npz": (_written("chunks/000000.npz", _chunk), _whole_chunk()),

@@ -253,3 +253,9 @@ def test_names_that_are_not_known_are_proposed_in_one_module() -> None:
     asked = {"get_close_matches": ["analogflow/checks.py"], "not isinstance(value, bool)": ["analogflow/checks.py"]}
     for words, where in asked.items():
         assert [relative(module) for module in MODULES if words in module.read_text(encoding="utf-8")] == where
+
+
+def test_the_example_of_the_paper_is_written_once_in_the_tests() -> None:
+    rows = re.compile(r"0\.7, ?0\.2, ?0\.1(\], \[|\\n)0\.1, ?0\.8, ?0\.1(\], \[|\\n)0\.25, ?0\.25, ?0\.5")
+    written = [test for test in (ROOT / "tests").rglob("*.py") if rows.search(test.read_text(encoding="utf-8"))]
+    assert [relative(test) for test in written] == ["tests/zoo.py"]

@@ -4,15 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from zoo import PAPER_ROWS
 
 from analogflow import Channel, Outcome, flows, netlist, simulate, solve
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.simulators import ENGINES
 
-PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 CHANNELS = {
-    "paper": Channel(PAPER),
+    "paper": Channel(PAPER_ROWS),
     "bsc": Channel([[0.89, 0.11], [0.11, 0.89]], initial=[0.7, 0.3]),
     "bec": Channel([[0.7, 0.3, 0], [0, 0.3, 0.7]], initial=[0.7, 0.3]),
     "z": Channel([[1, 0], [0.5, 0.5]]),
@@ -50,7 +50,7 @@ def test_random_channels_settle_within_a_millionth_of_a_nat(engine, seed):
 @engines
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
 def test_sum_stays_one_for_a_hundred_time_constants(engine, form):
-    deck = netlist(compile(flows.capacity(Channel(PAPER, initial=[0.1, 0.2, 0.7]), form=form)), time_constants=100)
+    deck = netlist(compile(flows.capacity(Channel(PAPER_ROWS, initial=[0.1, 0.2, 0.7]), form=form)), time_constants=100)
     z = simulate(deck, engine=engine).values["z"]
     assert abs(z.sum(axis=1) - 1).max() <= 1e-9
 
@@ -91,7 +91,7 @@ def test_type_two_channels_creep_and_pass_where_the_answer_is_certified(engine):
 
 @engines
 def test_unavailable_inputs_give_the_capacity_of_the_reduced_channel(engine):
-    channel = Channel(PAPER, unavailable=[1])
+    channel = Channel(PAPER_ROWS, unavailable=[1])
     for form in ("logdomain", "replicator"):
         solution = solve(channel, form=form, engine=engine)
         assert solution.certificate.answer["input_distribution"][1] == 0

@@ -21,10 +21,16 @@ class Known(NamedTuple):
     source: str
 
 
+PAPER_ROWS = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+"""The example P(1) of Beretta and Pelillo 2025, section 8."""
+PAPER = Channel(PAPER_ROWS)
+PAPER_CSV = "".join(",".join(map(str, row)) + "\n" for row in PAPER_ROWS)
+"""The same as a file."""
+
 CHANNELS = (
     Known(
         "paper P(1)",
-        Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]),
+        PAPER,
         0.252343625741,
         (0.3645015452, 0.4168658487, 0.2186326061),
         "Beretta and Pelillo 2025, section 8; conditions of optimality solved in 40 digits",

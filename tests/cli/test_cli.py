@@ -8,17 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from zoo import PAPER_CSV
 
 import analogflow
 from analogflow.cli import main
-
-ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 
 
 @pytest.fixture
 def channel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "p.csv").write_text(ROWS)
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
     return "p.csv"
 
 

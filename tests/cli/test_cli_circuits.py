@@ -7,17 +7,17 @@ import subprocess
 
 import numpy as np
 import pytest
+from zoo import PAPER_CSV
 
 from analogflow.cli import main
 
-MATRIX = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 OPTIMUM = [0.36450155, 0.41686585, 0.21863261]
 
 
 @pytest.fixture
 def channel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "channel.csv").write_text(MATRIX)
+    (tmp_path / "channel.csv").write_text(PAPER_CSV)
     return "channel.csv"
 
 

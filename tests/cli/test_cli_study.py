@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from study_zoo import AtOnce
+from zoo import PAPER_CSV
 
 import analogflow as af
 from analogflow.cli import main
@@ -13,14 +14,12 @@ from analogflow.studies.statistics import stop_for_yield
 from analogflow.studies.statistics.stopping import Looks
 from analogflow.studies.store import read_manifest
 
-ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
-
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    (tmp_path / "p.csv").write_text(ROWS)
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
     return tmp_path
 
 

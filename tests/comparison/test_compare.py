@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from zoo import PAPER, PAPER_CSV
 
 import analogflow as af
 from analogflow.cli import main
@@ -18,7 +19,6 @@ from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, T
 from analogflow.reference import hopfield_reference
 from analogflow.report import alt_text, plot_comparison
 
-PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {
     "capacity": PAPER,
     "rate-distortion": RateDistortion(source=[0.5, 0.3, 0.2], distortion=1 - np.eye(3), beta=2.0),
@@ -161,7 +161,7 @@ def test_a_throughput_is_no_time():
 
 
 def test_the_command_line_prints_one_object_and_repeats_a_row(tmp_path, capsys):
-    (tmp_path / "p.csv").write_text("0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n")
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
     arguments = ["compare", "capacity", str(tmp_path / "p.csv"), "--seconds", "0.3", "--only", "over-relaxed"]
     assert main([*arguments, "--only", "ideal:logdomain", "--json", "--figure", str(tmp_path / "c.svg")]) == 0
     said = json.loads(capsys.readouterr().out)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from zoo import PAPER
 
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
@@ -12,7 +13,6 @@ from analogflow.problems import Channel
 from analogflow.run import Outcome
 from analogflow.simulators import ENGINES, simulate
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 STABILISED = ("logdomain", "replicator", "normalised")
 
 engines = pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import zoo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
-from zoo import CHANNELS
+from zoo import CHANNELS, PAPER
 
 from analogflow.digital import STEPS, blahut_arimoto, discretised_flow, multiplicative_weights, over_relaxed_blahut_arimoto
 from analogflow.errors import BadInput
@@ -80,7 +80,6 @@ def test_bad_limits_are_refused():
         blahut_arimoto(zoo.CHANNELS[0].channel, gap=-1)
 
 
-PAPER = CHANNELS[0].channel
 UNIQUE = [known for known in CHANNELS if known.optimum and known.name != "type II"]
 
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from zoo import PAPER
 
 from analogflow.digital import multiplicative_weights
 from analogflow.flows import capacity
 from analogflow.problems import Channel
 from analogflow.reference import capacity_certificate, capacity_convergence, capacity_reference
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 SECOND = Channel([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], [0.5, 0, 0.5, 0]])
 """Input 3 is of type II."""
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import PAPER_CSV
 
 import analogflow as af
 from analogflow.cli import main
 from analogflow.simulators.ngspice.raw import read_raw
 from analogflow.simulators.ngspice.session import default_session
 
-ROWS = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 COMMAND = [sys.executable, "-m", "analogflow"]
 SOLVE = ["solve", "capacity", "p.csv", "--engine", "block", "--json"]
 # Long enough to be interrupted on any machine, and hopeless to be finished by a test.
@@ -36,7 +36,7 @@ LONG = {
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "p.csv").write_text(ROWS)
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
     return tmp_path
 
 

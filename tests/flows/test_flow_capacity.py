@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
+from zoo import PAPER, PAPER_ROWS
 
 from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
@@ -16,7 +17,6 @@ from analogflow.reference import capacity_reference
 from analogflow.solution import solve
 
 ENGINES = ("block", pytest.param("ngspice", marks=pytest.mark.ngspice))
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
 def random_channel(seed, n=None, m=None):
@@ -82,7 +82,7 @@ def test_printed_form_blows_up_above_the_simplex_and_collapses_below():
 
 
 def test_unavailable_inputs_stay_at_zero_and_give_the_reduced_channel():
-    rows = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+    rows = PAPER_ROWS
     closed = Channel(rows, unavailable=[2])
     small = Channel(rows[:2])
     assert capacity(closed).states["u"].size == 2

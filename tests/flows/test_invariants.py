@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.families import problem_of
 from analogflow.flows import Invariant, custom
 from analogflow.judgement import judge
 
-PAPER = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+P1 = PAPER.transition
 FITNESS = np.array([0.2, 1.0, 0.5])
 SYMMETRIC = np.array([[1.0, 0.4, 0.1], [0.4, 0.2, 0.0], [0.1, 0.0, -0.5]])
 
@@ -36,7 +37,7 @@ def logdomain(u, P, entropies):
     return entropies - P @ np.log(P.T @ z)
 
 
-LOGS = {"P": PAPER, "entropies": (PAPER * np.log(PAPER)).sum(axis=1)}
+LOGS = {"P": P1, "entropies": (P1 * np.log(P1)).sum(axis=1)}
 FLOWS = {
     af.Simplex: (
         af.Flow(replicator, {"z": np.full(3, 1 / 3)}, keeps=(af.Simplex("z"),), constants={"fitness": FITNESS}),
@@ -205,5 +206,5 @@ def test_own_equations_in_the_log_domain_find_the_capacity():
     z = np.array(solution.certificate.answer["z"])
     assert solution.passed
     # By Kuhn and Tucker no input tells more than z does where z is best.
-    told = LOGS["entropies"] - PAPER @ np.log(PAPER.T @ z)
+    told = LOGS["entropies"] - P1 @ np.log(P1.T @ z)
     assert told.max() == pytest.approx(z @ told, abs=1e-8)

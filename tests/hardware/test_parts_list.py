@@ -6,14 +6,13 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.circuit import BipolarTransistor, Capacitor, Instance, Resistor
 from analogflow.errors import BadInput
 from analogflow.hardware.parts_list import engineering
-from analogflow.problems import Channel
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
 
 

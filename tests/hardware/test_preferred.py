@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.circuit import Capacitor, Resistor
@@ -11,8 +12,6 @@ from analogflow.circuit.values import nearest
 from analogflow.errors import BadInput
 from analogflow.problems import Channel
 from analogflow.reference import capacity_reference
-
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
 def rounded_alone(circuit, series):

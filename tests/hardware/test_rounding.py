@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 from analogflow.circuit.values import neighbours
 from analogflow.errors import BadInput
@@ -18,7 +19,7 @@ from analogflow.reference.capacity import capacity_reference
 Array = np.ndarray
 
 R = 1e4
-P1 = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+P1 = PAPER.transition
 
 
 class Case(NamedTuple):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from zoo import CHANNELS
+from zoo import PAPER
 
 from analogflow.blocks import Imperfections
 from analogflow.compiler import compile
@@ -14,7 +14,6 @@ from analogflow.judgement import error_budget, predict
 from analogflow.noise import Noise
 from analogflow.simulators import ensemble
 
-PAPER = CHANNELS[0].channel
 SMALL = {"gain_error": 1e-3, "offset": 1e-4, "leak": 1e4, "mismatch": 1e-3, "temperature": 301.0, "noise_density": 1e-4}
 
 

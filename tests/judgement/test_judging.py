@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import PAPER_ROWS
 
 import analogflow as af
 from analogflow.families import judging_family, problem_of
@@ -14,12 +15,11 @@ from analogflow.reference import hopfield_reference, transport_reference
 
 DATA = Path(__file__).parents[2] / "examples/data"
 FLOWS = Path(__file__).parents[2] / "examples/flows"
-PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 
 PROBLEMS = {
-    "capacity": lambda: af.Channel(PAPER),
-    "capacity with an unavailable input": lambda: af.Channel(PAPER, unavailable=[1]),
-    "capacity with a cost": lambda: af.Channel(PAPER, cost=[0, 1, 1], cost_limit=0.4),
+    "capacity": lambda: af.Channel(PAPER_ROWS),
+    "capacity with an unavailable input": lambda: af.Channel(PAPER_ROWS, unavailable=[1]),
+    "capacity with a cost": lambda: af.Channel(PAPER_ROWS, cost=[0, 1, 1], cost_limit=0.4),
     "rate-distortion": lambda: read_problem("rate-distortion", DATA / "rate_distortion_hamming.json"),
     "transport": lambda: read_problem("transport", DATA / "transport_three.json"),
     "attention": lambda: read_problem("attention", DATA / "attention_three_tokens.json"),
@@ -51,7 +51,7 @@ def test_measures_of_a_batch_of_one_are_the_errors_of_its_certificate(name: str)
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
 def test_the_state_read_by_an_ideal_instrument_is_better_than_the_circuits_own_reading(form: str) -> None:
-    flow = af.flows.capacity(af.Channel(PAPER), form=form)
+    flow = af.flows.capacity(af.Channel(PAPER_ROWS), form=form)
     given = {"resting_speed": 1e-9, "time_constants": 500}
     runs = af.ensemble(af.compile(flow), 20, imperfections=af.Imperfections(offset=1e-3), **given)
     found = judge(problem_of(flow), runs.final).errors
@@ -74,7 +74,7 @@ def test_a_law_is_measured_by_its_mean_and_covariance() -> None:
 
 
 def test_what_is_not_finite_is_measured_as_nothing() -> None:
-    flow = af.flows.capacity(af.Channel(PAPER), form="replicator")
+    flow = af.flows.capacity(af.Channel(PAPER_ROWS), form="replicator")
     found = judge(problem_of(flow), {"z": np.array([[np.nan, 0.5, 0.5], [-1.0, -1.0, -1.0], [1 / 3, 1 / 3, 1 / 3]])}).errors
     assert np.isnan(found["state_nats"]).tolist() == [True, True, False]
 

@@ -4,14 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.circuit import Resistor
 from analogflow.errors import BadInput
 from analogflow.judgement.levels import _worst_block
-from analogflow.problems import Channel, Langevin, RateDistortion
-
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+from analogflow.problems import Langevin, RateDistortion
 
 
 @pytest.mark.ngspice

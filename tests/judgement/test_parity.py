@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from zoo import CHANNELS
+from zoo import PAPER
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
@@ -17,7 +17,6 @@ from analogflow.simulators.block import follow
 
 pytestmark = pytest.mark.ngspice
 
-PAPER = CHANNELS[0].channel
 STABILISED = ("logdomain", "replicator", "normalised")
 VALUES = {
     "gain_error": 0.01,

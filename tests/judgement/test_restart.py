@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.cli import main
@@ -19,7 +20,6 @@ from analogflow.judgement.restart import _laws_agree as laws_agree
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
 
 DATA = Path(__file__).parents[2] / "examples/data"
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {
     "capacity": PAPER,
     "rate-distortion": RateDistortion(source=[0.5, 0.3, 0.2], distortion=1 - np.eye(3), beta=2.0),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoo import PAPER_ROWS
 
 from analogflow.circuit import Behavioural, Capacitor, Resistor, Transconductance
 from analogflow.compiler import compile
@@ -21,8 +22,7 @@ from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.technology.ideal import cell
 
-ROWS = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
-CIRCUIT = compile(capacity(Channel(ROWS)))
+CIRCUIT = compile(capacity(Channel(PAPER_ROWS)))
 DECK = netlist(CIRCUIT, expected={"capacity_nats": 0.2523436257})
 
 PROGRAM = """
@@ -57,7 +57,7 @@ def test_crossbar_is_one_transconductance_for_each_weight():
     weights = {(e.nodes[1], e.control): e.gain for e in first}
     for i in range(3):
         for j in range(3):
-            assert weights[f"crossbar0_{j}", f"softmax0_{i}"] == ROWS[i][j]
+            assert weights[f"crossbar0_{j}", f"softmax0_{i}"] == PAPER_ROWS[i][j]
 
 
 def test_every_element_of_the_circuit_is_one_line_of_the_deck():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 from analogflow.blocks import Imperfections
 from analogflow.cli import main
@@ -17,12 +18,9 @@ from analogflow.netlister import netlist
 from analogflow.netlister.verilog_a import ANALYSIS, bench, write_verilog_a
 from analogflow.netlister.verilog_modules import skeleton
 from analogflow.noise import Noise
-from analogflow.problems import Channel
 from analogflow.simulators.block import follow
 from analogflow.simulators.ngspice.raw import read_raw
 from analogflow.simulators.vacask.program import find_programs
-
-CHANNEL = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def test_every_kind_of_block_is_compiled_and_runs_alone(alone, tmp_path):
 
 def test_no_logarithm_of_what_is_not_positive():
     """Each ln is of a maximum with a positive floor, each root and divisor too."""
-    deck = netlist(compile(capacity(CHANNEL)))
+    deck = netlist(compile(capacity(PAPER)))
     texts = "\n".join(module.text for module in bench(deck).modules)
     assert texts.count("ln(") == texts.count("ln(max(V(x0),p0))") > 0
     assert re.search(r"af_log p0=1e-12$", "\n".join(bench(deck).body), re.MULTILINE)
@@ -78,7 +76,7 @@ def test_no_logarithm_of_what_is_not_positive():
 
 @pytest.mark.vacask
 def test_temperature_of_an_instance_is_that_of_the_block_engine(alone):
-    circuit = compile(capacity(CHANNEL))
+    circuit = compile(capacity(PAPER))
     warm = degrade(circuit, Imperfections(temperature=330.0))
     exact = follow(warm, np.array([0.0, 6.0]), step_accuracy=1e-10).final["z"]
 
@@ -136,7 +134,7 @@ def test_command_line_writes_two_files_for_every_technology(tmp_path, capsys):
 
 
 def test_two_writings_are_the_same_bytes(tmp_path):
-    deck = netlist(compile(capacity(CHANNEL)), noise=Noise(0.01, 2))
+    deck = netlist(compile(capacity(PAPER)), noise=Noise(0.01, 2))
     first, second = (write_verilog_a(deck, tmp_path / folder / "a.va") for folder in map(made(tmp_path), "xy"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
@@ -150,7 +148,7 @@ def made(root):
 
 
 def test_a_name_that_could_be_read_as_more_than_a_name_is_refused(tmp_path):
-    deck = netlist(compile(capacity(CHANNEL)))
+    deck = netlist(compile(capacity(PAPER)))
     for name in ('a"\nembed.va', "a b.va", "a.cir"):
         with pytest.raises(BadInput, match="can not name a file of Verilog-A"):
             write_verilog_a(deck, tmp_path / name)

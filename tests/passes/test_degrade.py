@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from zoo import CHANNELS
+from zoo import PAPER
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections, Integrator, OutputStage
@@ -17,7 +17,6 @@ from analogflow.noise import Noise
 from analogflow.passes import degrade_graph
 from analogflow.problems import Channel
 
-PAPER = CHANNELS[0].channel
 VALUES = {
     "gain_error": 0.02,
     "offset": 1e-3,

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
+from zoo import PAPER
 
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Crossbar, Gain, Integrator, Multiplier, Sum, Wire
@@ -12,9 +13,8 @@ from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow, attention, capacity, langevin, rate_distortion, transport
 from analogflow.graph import comparator, log, normalise, softmax, white_noise
 from analogflow.passes import check, lift
-from analogflow.problems import Attention, Channel, Langevin, RateDistortion, Schedule, Transport
+from analogflow.problems import Attention, Langevin, RateDistortion, Schedule, Transport
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 POLYNOMIAL = (Constant, Crossbar, Gain, Integrator, Multiplier, Sum, Wire)
 RATE_DISTORTION = RateDistortion([0.5, 0.3, 0.2], [[0, 1, 1], [1, 0, 1], [1, 1, 0]], 1.5)
 TOKENS = Attention([[1.0, 0], [0.6, 0.8], [0, 1]], np.diag([1.0, -0.5]), np.eye(2), 1.5, 3.0)

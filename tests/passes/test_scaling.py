@@ -4,6 +4,7 @@ import importlib
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField, integrate, march, method_for
@@ -13,7 +14,6 @@ from analogflow.passes.ranges import ensemble_starts, intervals, reach
 from analogflow.passes.scaling import FILL
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 RNG = np.random.default_rng(4)
 FLOWS = {
     **{

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zoo import PAPER_ROWS
 
 from analogflow.compiler import compile
 from analogflow.errors import UnstableManifold
@@ -11,7 +12,7 @@ from analogflow.flows import Flow, Simplex, capacity
 from analogflow.passes import nominal_orbit, return_rates
 from analogflow.problems import Channel
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]], initial=[0.2, 0.5, 0.3])
+PAPER = Channel(PAPER_ROWS, initial=[0.2, 0.5, 0.3])
 
 
 def rates_of(flow):

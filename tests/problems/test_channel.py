@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from zoo import PAPER_ROWS
 
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families.files import read_problem
 from analogflow.problems import Channel
-
-ROWS = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 
 
 def test_rows_are_inputs_in_every_format(tmp_path):
@@ -73,12 +72,14 @@ BAD_FILES = {
     ("a.json", "the key 'transition' is missing"): "{}",
     ("a.json", "must hold named keys"): "[[1, 0], [0, 1]]",
     ("a.json", "nested too deeply"): "[" * 100_000 + "]" * 100_000,
-    ("a.json", "'two' is not one of the inputs"): json.dumps({"transition": ROWS, "unavailable": ["two"]}),
-    ("a.json", "3 is not one of the inputs; give indices from 0 to 2"): json.dumps({"transition": ROWS, "unavailable": [3]}),
-    ("a.json", "at least two must remain"): json.dumps({"transition": ROWS, "unavailable": [0, 1]}),
-    ("a.json", "input 1 starts at 0"): json.dumps({"transition": ROWS, "initial": [0.5, 0, 0.5]}),
-    ("a.json", "must be non-negative and sum to 1"): json.dumps({"transition": ROWS, "initial": [0.5, 0.1, 0.5]}),
-    ("a.json", "one entry for each of the 3 inputs"): json.dumps({"transition": ROWS, "initial": [1.0]}),
+    ("a.json", "'two' is not one of the inputs"): json.dumps({"transition": PAPER_ROWS, "unavailable": ["two"]}),
+    ("a.json", "3 is not one of the inputs; give indices from 0 to 2"): json.dumps(
+        {"transition": PAPER_ROWS, "unavailable": [3]}
+    ),
+    ("a.json", "at least two must remain"): json.dumps({"transition": PAPER_ROWS, "unavailable": [0, 1]}),
+    ("a.json", "input 1 starts at 0"): json.dumps({"transition": PAPER_ROWS, "initial": [0.5, 0, 0.5]}),
+    ("a.json", "must be non-negative and sum to 1"): json.dumps({"transition": PAPER_ROWS, "initial": [0.5, 0.1, 0.5]}),
+    ("a.json", "one entry for each of the 3 inputs"): json.dumps({"transition": PAPER_ROWS, "initial": [1.0]}),
     ("a.toml", "can not be parsed"): "transition = [[",
     ("a.npy", "is not a NumPy array"): "not an array",
     ("a.txt", "must end in .csv, .npy, .json or .toml"): "0.5,0.5",
@@ -128,7 +129,7 @@ def test_a_stochastic_matrix_is_accepted_and_brought_to_the_simplex(matrix):
 
 
 def test_numbers_that_are_right_stay_as_they_were_written():
-    assert Channel(ROWS).transition.tolist() == ROWS
+    assert Channel(PAPER_ROWS).transition.tolist() == PAPER_ROWS
 
 
 def test_reduced_channel_drops_rows_and_what_only_they_produce():

@@ -5,12 +5,12 @@ import json
 
 import numpy as np
 import pytest
+from zoo import PAPER_CSV, PAPER_ROWS
 
 from analogflow.cli import main
 from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems import Channel
 
-P3 = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 P2 = "0.9,0.1\n0.2,0.8\n0.5,0.5\n"
 
 
@@ -20,24 +20,28 @@ def _indexed(text, names, corner=None):
 
 
 NAMED = {
-    "none": (P3, (), ()),
-    "header": ("y0,y1,y2\n" + P3, (), ("y0", "y1", "y2")),
-    "header with a space": ("low , mid,high \n" + P3, (), ("low", "mid", "high")),
-    "header and index": (_indexed(P3, "abc", ",y0,y1,y2"), ("a", "b", "c"), ("y0", "y1", "y2")),
-    "header, index and a name in the corner": (_indexed(P3, "abc", "in,y0,y1,y2"), ("a", "b", "c"), ("y0", "y1", "y2")),
-    "index": (_indexed(P3, ["x0", "x1", "x2"]), ("x0", "x1", "x2"), ()),
-    "what pandas writes": (_indexed(P3, "012", ",0,1,2"), ("0", "1", "2"), ("0", "1", "2")),
-    "what pandas writes of an index with a name": (_indexed(P3, "012", "in,0,1,2"), ("0", "1", "2"), ("0", "1", "2")),
-    "what R writes": (_indexed(P3, "123", "0,1,2"), ("1", "2", "3"), ("0", "1", "2")),
+    "none": (PAPER_CSV, (), ()),
+    "header": ("y0,y1,y2\n" + PAPER_CSV, (), ("y0", "y1", "y2")),
+    "header with a space": ("low , mid,high \n" + PAPER_CSV, (), ("low", "mid", "high")),
+    "header and index": (_indexed(PAPER_CSV, "abc", ",y0,y1,y2"), ("a", "b", "c"), ("y0", "y1", "y2")),
+    "header, index and a name in the corner": (
+        _indexed(PAPER_CSV, "abc", "in,y0,y1,y2"),
+        ("a", "b", "c"),
+        ("y0", "y1", "y2"),
+    ),
+    "index": (_indexed(PAPER_CSV, ["x0", "x1", "x2"]), ("x0", "x1", "x2"), ()),
+    "what pandas writes": (_indexed(PAPER_CSV, "012", ",0,1,2"), ("0", "1", "2"), ("0", "1", "2")),
+    "what pandas writes of an index with a name": (_indexed(PAPER_CSV, "012", "in,0,1,2"), ("0", "1", "2"), ("0", "1", "2")),
+    "what R writes": (_indexed(PAPER_CSV, "123", "0,1,2"), ("1", "2", "3"), ("0", "1", "2")),
 }
 
 COUNTED = {
-    "header of whole numbers": ("0,1,2\n" + P3, (), ("0", "1", "2")),
-    "header from 1": ("1,2,3\n" + P3, (), ("1", "2", "3")),
-    "header of levels": ("10,20,30\n" + P3, (), ("10", "20", "30")),
-    "index of whole numbers": (_indexed(P3, "012"), ("0", "1", "2"), ()),
-    "index from 1": (_indexed(P3, "123"), ("1", "2", "3"), ()),
-    "words above an index of whole numbers": (_indexed(P3, "012", "in,a,b,c"), ("0", "1", "2"), ("a", "b", "c")),
+    "header of whole numbers": ("0,1,2\n" + PAPER_CSV, (), ("0", "1", "2")),
+    "header from 1": ("1,2,3\n" + PAPER_CSV, (), ("1", "2", "3")),
+    "header of levels": ("10,20,30\n" + PAPER_CSV, (), ("10", "20", "30")),
+    "index of whole numbers": (_indexed(PAPER_CSV, "012"), ("0", "1", "2"), ()),
+    "index from 1": (_indexed(PAPER_CSV, "123"), ("1", "2", "3"), ()),
+    "words above an index of whole numbers": (_indexed(PAPER_CSV, "012", "in,a,b,c"), ("0", "1", "2"), ("a", "b", "c")),
 }
 
 
@@ -47,14 +51,14 @@ def test_names_are_told_from_probabilities(case, tmp_path):
     (tmp_path / "channel.csv").write_text(text)
     with pytest.warns(AssumptionWarning, match="names of the") if case in COUNTED else contextlib.nullcontext():
         channel = Channel.from_csv(tmp_path / "channel.csv")
-    assert channel.transition.tolist() == [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+    assert channel.transition.tolist() == PAPER_ROWS
     assert (channel.input_names, channel.output_names) == (rows, columns)
 
 
 AMBIGUOUS = {
     "pandas, index=False, two outputs": "0,1\n" + P2,
     "counting up, among whole numbers": "0,1\n1,0\n0.5,0.5\n",
-    "one hot, above fractions only": "1,0,0\n" + P3,
+    "one hot, above fractions only": "1,0,0\n" + PAPER_CSV,
     "one hot, above whole numbers written otherwise": "1,0\n0.0,1\n1.0,0\n",
 }
 
@@ -83,8 +87,8 @@ def test_a_noiseless_input_that_can_be_no_name_is_one(text, tmp_path):
 
 
 FAULTY = {
-    "the first row names 2 columns, and the rows below hold 3": "a,b\n" + P3,
-    "row 1, column 2: 'b' is not a number": "0.7,b,0.1\n" + P3,
+    "the first row names 2 columns, and the rows below hold 3": "a,b\n" + PAPER_CSV,
+    "row 1, column 2: 'b' is not a number": "0.7,b,0.1\n" + PAPER_CSV,
     "row 3, column 2: 'x' is not a number": "a,b,c\n0.5,0.25,0.25\n0.5,x,0.5\n",
     "'0.2;0.8' is not a number; write commas between the cells and points in the numbers": "0.9;0.1\n0.2;0.8\n",
     "column 2: '9;0' is not a number; write commas between the cells and points in the numbers": "0,9;0,1\n0,2;0,8\n",
@@ -106,7 +110,7 @@ def test_what_is_neither_is_refused(reason, tmp_path):
 
 def test_solve_says_what_it_read(tmp_path, capsys):
     path = tmp_path / "channel.csv"
-    path.write_text("0,1,2\n" + P3)
+    path.write_text("0,1,2\n" + PAPER_CSV)
     assert main(["solve", "capacity", str(path), "--engine", "block"]) == 0
     out, err = capsys.readouterr()
     assert "3 inputs × 3 outputs; outputs 0, 1, 2" in " ".join(out.split())

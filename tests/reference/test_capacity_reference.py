@@ -8,6 +8,7 @@ import zoo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from zoo import PAPER_ROWS
 
 from analogflow.digital import blahut_arimoto
 from analogflow.errors import BadInput, SimulationFailed
@@ -158,7 +159,7 @@ def test_batch_agrees_with_one_by_one():
 
 
 def test_unavailable_inputs_are_left_out():
-    rows = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+    rows = PAPER_ROWS
     closed = capacity_reference(Channel(rows, unavailable=[0]))
     assert closed.input_distribution[0] == 0
     assert closed.capacity_nats == capacity_reference(Channel(rows[1:])).capacity_nats

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow import report
@@ -16,7 +17,6 @@ from analogflow.errors import BadInput
 from analogflow.report.html import Grid, Listing, Page, Paragraph, Section
 from analogflow.studies import run_study
 
-PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 

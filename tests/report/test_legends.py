@@ -6,6 +6,7 @@ import matplotlib.lines
 import numpy as np
 import pytest
 import study_zoo
+from zoo import PAPER
 
 import analogflow as af
 from analogflow import report
@@ -14,12 +15,12 @@ from analogflow.families.files import read_problem
 from analogflow.papers import Panel, Reproduction
 from analogflow.papers.drawing import plot_reproduction
 from analogflow.papers.result import Curve
-from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
+from analogflow.problems import Attention, Hopfield, RateDistortion, Transport
 from analogflow.report.figure import new_figure, plot_lines
 
 STUDY = study_zoo.synthetic_study()
 PROBLEMS = {
-    "capacity": Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]),
+    "capacity": PAPER,
     "rate-distortion": RateDistortion(source=[0.6, 0.4], distortion=1 - np.eye(2), beta=2.0),
     "transport": Transport(cost=1 - np.eye(2), row=[0.3, 0.7], column=[0.6, 0.4], epsilon=0.5),
     "attention": Attention(tokens=np.eye(10), B=np.eye(10), V=np.eye(10), beta=1.0, time=1.0),

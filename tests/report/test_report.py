@@ -4,15 +4,13 @@ import re
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
-from analogflow.problems import Channel
 from analogflow.report import draw_blocks, history_table, plot_capacity, save_figure, solution_table
 from analogflow.solution import solve
-
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised", "printed"])

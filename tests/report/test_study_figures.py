@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import study_zoo
 from PIL import Image
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.errors import BadInput
@@ -29,9 +30,8 @@ from analogflow.report.studies.scales import level_axis, look, spread_out
 from analogflow.studies.statistics import errors_at, quantile_estimate, study_tolerance, yield_at
 
 STUDY = study_zoo.synthetic_study()
-CHANNEL = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 ENSEMBLE = af.ensemble(
-    af.compile(af.flows.capacity(CHANNEL)), 6, noise=af.Noise(0.05), time_constants=10.0, save=np.linspace(0, 10, 30)
+    af.compile(af.flows.capacity(PAPER)), 6, noise=af.Noise(0.05), time_constants=10.0, save=np.linspace(0, 10, 30)
 )
 FIGURES = {
     "quantiles": lambda: plot_quantiles(STUDY, mismatch=0.003),

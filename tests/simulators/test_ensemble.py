@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from zoo import CHANNELS
+from zoo import CHANNELS, PAPER
 
 from analogflow.blocks import Imperfections
 from analogflow.compiler import compile, degrade
@@ -15,8 +15,6 @@ from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome
 from analogflow.simulators import ensemble, ensemble_chunks, simulate
-
-PAPER = CHANNELS[0].channel
 
 
 def decay(x):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 from analogflow.compiler import compile, degrade
 from analogflow.doctor import examine
@@ -19,7 +20,6 @@ from analogflow.netlister import netlist
 from analogflow.netlister.verilog_a import bench, write_verilog_a
 from analogflow.netlister.verilog_modules import HEADER, Module
 from analogflow.noise import Noise
-from analogflow.problems import Channel
 from analogflow.simulators import engines, simulate
 from analogflow.simulators.block import follow
 from analogflow.simulators.ngspice.raw import read_raw
@@ -29,7 +29,6 @@ from analogflow.simulators.vacask.program import compiled, find_programs, run_ch
 
 pytestmark = pytest.mark.vacask
 
-CHANNEL = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 LOGISTIC = """logistic
 ground 0
@@ -140,7 +139,7 @@ def test_two_modules_of_one_name_are_refused(tmp_path):
     done = subprocess.run([programs.simulator, "-qp", "s.sim"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode
     assert "Failed to add device" in done.stdout
-    deck = netlist(compile(capacity(CHANNEL)))
+    deck = netlist(compile(capacity(PAPER)))
     names = [module.name for module in bench(deck, distinct=True).modules]
     assert [name for name in names if name.startswith("af_log_")]
     assert "af_log" in [module.name for module in bench(deck).modules]
@@ -155,7 +154,7 @@ def test_noise_is_followed_far_below_what_is_allowed():
 
 
 def test_a_run_past_its_time_limit_is_stopped_and_leaves_nothing_behind():
-    deck = netlist(compile(capacity(CHANNEL)), time_constants=1e5, largest_step=0.01)
+    deck = netlist(compile(capacity(PAPER)), time_constants=1e5, largest_step=0.01)
     with pytest.raises(SimulationFailed, match=r"VACASK did not finish within the time limit of 0\.5 s and was stopped"):
         simulate(deck, engine="vacask", time_limit=0.5)
 
@@ -207,7 +206,7 @@ def test_a_program_that_says_it_is_done_but_wrote_too_little_is_not_believed(mon
 
     monkeypatch.setattr(engine, "bench", shorter)
     with pytest.raises(SimulationFailed, match=r"vacask gave up at t = 1 τ"):
-        simulate(netlist(compile(capacity(CHANNEL)), time_constants=2), engine="vacask")
+        simulate(netlist(compile(capacity(PAPER)), time_constants=2), engine="vacask")
 
 
 def test_rows_of_a_file_that_grows_are_read_once_and_a_part_of_a_row_is_left(tmp_path):
@@ -243,7 +242,7 @@ def test_without_the_extra_one_sentence_says_how_to_get_it(monkeypatch):
 def test_spice_is_vacask_where_there_is_no_ngspice(monkeypatch):
     monkeypatch.setattr(engines, "find_library", lambda: None)
     assert engines.named_engine("spice") == "vacask"
-    run = simulate(netlist(compile(capacity(CHANNEL)), time_constants=5), engine="spice")
+    run = simulate(netlist(compile(capacity(PAPER)), time_constants=5), engine="spice")
     assert run.record["engine"] == "vacask"
     assert run.record["versions"]["vacask"] == find_programs().version
 

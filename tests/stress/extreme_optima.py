@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from zoo import PAPER
 
 __all__ = ["PARTS", "Case", "capacity", "rate_distortion", "transport"]
 
@@ -39,7 +40,7 @@ class Case(NamedTuple):
 
 
 PARTS = ("opamp", "translinear")
-P1 = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+P1 = PAPER.transition
 
 
 def symmetric(size: int, error: float) -> np.ndarray:

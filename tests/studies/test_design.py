@@ -3,12 +3,12 @@
 import json
 
 import pytest
+from zoo import PAPER_ROWS
 
 import analogflow as af
 from analogflow.studies import study_of
 
-PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
-CHANNEL = af.Channel(PAPER)
+CHANNEL = af.Channel(PAPER_ROWS)
 
 
 def test_conditions_are_the_whole_grid_in_order() -> None:
@@ -38,7 +38,7 @@ def test_the_fingerprint_is_that_of_the_content() -> None:
     others = [
         af.Study({"a": CHANNEL}, noise=(0.01, "40dB"), samples=11, seed=2**62),
         af.Study({"a": CHANNEL}, noise=(0.01, "40dB"), samples=10, seed=1),
-        af.Study({"a": af.Channel(PAPER, initial=[0.5, 0.25, 0.25])}, noise=(0.01, "40dB"), samples=10, seed=2**62),
+        af.Study({"a": af.Channel(PAPER_ROWS, initial=[0.5, 0.25, 0.25])}, noise=(0.01, "40dB"), samples=10, seed=2**62),
     ]
     assert len({study.fingerprint, *(other.fingerprint for other in others)}) == 4
 

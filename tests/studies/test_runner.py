@@ -21,15 +21,15 @@ import pandas  # pyright: ignore
 import pytest
 import xarray  # pyright: ignore
 from study_zoo import AtOnce
+from zoo import PAPER_ROWS
 
 import analogflow as af
 from analogflow.problems import Equations
 from analogflow.studies import Progress, dask_workers, export_study, read_experiment, run_study, write_experiment
 from analogflow.studies.runner import repeat_sample
 
-PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
 STUDY = af.Study(
-    af.Channel(PAPER),  # pyright: ignore
+    af.Channel(PAPER_ROWS),  # pyright: ignore
     forms=("logdomain", "replicator"),
     noise=(0.01, 0.1),
     samples=12,
@@ -206,7 +206,7 @@ def test_the_dataset_is_exported(finished: Path, tmp_path: Path) -> None:
 
 
 def test_problems_of_different_sizes_share_a_dataset(tmp_path: Path) -> None:
-    study = af.Study({"two": af.Channel([[0.9, 0.1], [0.2, 0.8]]), "three": af.Channel(PAPER)}, samples=2)
+    study = af.Study({"two": af.Channel([[0.9, 0.1], [0.2, 0.8]]), "three": af.Channel(PAPER_ROWS)}, samples=2)
     dataset = run_study(study, tmp_path / "a", AtOnce())
     assert dataset["z"].shape[-1] == 3
     assert bool(dataset["z"].sel(problem="two", z_component=2).isnull().all())
@@ -266,7 +266,7 @@ def test_a_worker_that_is_killed_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_the_design_names_its_condition_before_anything_is_written(tmp_path: Path) -> None:
-    study = af.Study(af.Channel(PAPER), forms=("accelerated",), technologies=("translinear",), engine="ngspice")  # pyright: ignore
+    study = af.Study(af.Channel(PAPER_ROWS), forms=("accelerated",), technologies=("translinear",), engine="ngspice")  # pyright: ignore
     with pytest.raises(af.AnalogflowError, match="accelerated"):
         run_study(study, tmp_path / "a", AtOnce())
     assert not (tmp_path / "a").exists()
@@ -274,7 +274,7 @@ def test_a_fault_of_the_design_names_its_condition_before_anything_is_written(tm
 
 @pytest.mark.vacask
 def test_a_study_names_the_versions_of_its_simulator_and_goes_on_with_no_other(tmp_path: Path) -> None:
-    study = af.Study(af.Channel(PAPER), engine="vacask", time_constants=5.0, time_limit=60.0, verify=False)  # pyright: ignore
+    study = af.Study(af.Channel(PAPER_ROWS), engine="vacask", time_constants=5.0, time_limit=60.0, verify=False)  # pyright: ignore
     run_study(study, tmp_path / "a", AtOnce())
     manifest = tmp_path / "a" / "manifest.json"
     written = json.loads(manifest.read_text())
@@ -328,7 +328,7 @@ def alive(process: int) -> bool:
         return False
 
 
-LONG = af.Study(af.Channel(PAPER), noise=tuple(k / 1000 for k in range(1, 9)), samples=400, seed=3, time_constants=20.0)  # pyright: ignore
+LONG = af.Study(af.Channel(PAPER_ROWS), noise=tuple(k / 1000 for k in range(1, 9)), samples=400, seed=3, time_constants=20.0)  # pyright: ignore
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")

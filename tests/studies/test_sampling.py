@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.errors import BadInput
@@ -16,7 +17,6 @@ from analogflow.studies.sampling import compute, ended_badly, sample_alone, sett
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"
-CHANNEL = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
 def rows_of(study: af.Study) -> dict[str, np.ndarray]:
@@ -26,9 +26,9 @@ def rows_of(study: af.Study) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
 def test_a_sample_is_the_run_that_solve_makes(form: str) -> None:
-    study = af.Study(CHANNEL, forms=(form,), mismatch=(0.01,), samples=3, seed=4)
+    study = af.Study(PAPER, forms=(form,), mismatch=(0.01,), samples=3, seed=4)
     rows = rows_of(study)
-    solution = af.solve(CHANNEL, form=form, engine="block", imperfections=af.Imperfections(mismatch=0.01), seed=4)
+    solution = af.solve(PAPER, form=form, engine="block", imperfections=af.Imperfections(mismatch=0.01), seed=4)
     assert rows["outcome"].tolist() == ["SETTLED"] * 3
     assert rows["error_reading"][0] == pytest.approx(solution.certificate.errors["capacity_nats"], abs=1e-8)
     assert rows["error_input_distribution"][0] == pytest.approx(solution.certificate.errors["input_distribution"], abs=1e-6)
@@ -38,7 +38,7 @@ def test_a_sample_is_the_run_that_solve_makes(form: str) -> None:
 
 
 def test_a_sample_alone_is_the_sample_of_its_chunk() -> None:
-    study = af.Study(CHANNEL, noise=(0.03,), samples=5, seed=9)
+    study = af.Study(PAPER, noise=(0.03,), samples=5, seed=9)
     chunk, alone = rows_of(study), sample_alone(study, study.conditions[0], 3)
     for name, values in alone.items():
         if values.dtype.kind == "f":
@@ -48,7 +48,7 @@ def test_a_sample_alone_is_the_sample_of_its_chunk() -> None:
 
 
 def test_a_run_may_be_given_any_time() -> None:
-    rows = rows_of(af.Study(CHANNEL, samples=1, time_constants=1e308, verify=False))
+    rows = rows_of(af.Study(PAPER, samples=1, time_constants=1e308, verify=False))
     assert rows["outcome"].tolist() == ["SETTLED"]
     assert rows["error"][0] < 1e-9
 
@@ -56,7 +56,7 @@ def test_a_run_may_be_given_any_time() -> None:
 def test_noise_is_the_same_in_every_form() -> None:
     noise = (0.001,)
     ends = [
-        rows_of(af.Study(CHANNEL, forms=(form,), noise=noise, samples=2))["answer"] for form in ("logdomain", "accelerated")
+        rows_of(af.Study(PAPER, forms=(form,), noise=noise, samples=2))["answer"] for form in ("logdomain", "accelerated")
     ]
     # Two forms of one state at one noise: their answers go astray together.
     away = [end - ends[0].mean(axis=0) for end in ends]
@@ -64,20 +64,20 @@ def test_noise_is_the_same_in_every_form() -> None:
 
 
 def test_a_condition_without_chance_is_computed_once() -> None:
-    rows = rows_of(af.Study(CHANNEL, samples=4))
+    rows = rows_of(af.Study(PAPER, samples=4))
     assert rows["error"].tolist() == [rows["error"][0]] * 4
     assert rows["error"][0] < 1e-12
 
 
 def test_a_mean_over_the_last_quarter_is_better_than_the_last_value() -> None:
-    rows = rows_of(af.Study(CHANNEL, noise=(0.05,), samples=100))
+    rows = rows_of(af.Study(PAPER, noise=(0.05,), samples=100))
     assert rows["error_time_average"].mean() < 0.6 * rows["error"].mean()
     assert np.isnan(rows["settling_time"]).all()
     assert set(rows["outcome"]) == {"COMPLETED"}
 
 
 def test_samples_that_run_away_are_data() -> None:
-    rows = rows_of(af.Study(CHANNEL, forms=("replicator",), noise=(0.1,), samples=20))
+    rows = rows_of(af.Study(PAPER, forms=("replicator",), noise=(0.1,), samples=20))
     gone = rows["outcome"] == "BLEW_UP"
     assert 0 < gone.sum() < 20
     assert np.isnan(rows["error"][gone]).all()
@@ -117,7 +117,7 @@ def test_equations_of_ones_own() -> None:
 @pytest.mark.ngspice
 def test_engines_agree_sample_by_sample() -> None:
     studies = [
-        af.Study(CHANNEL, noise=(0.01,), mismatch=(0.01,), imperfections={"offset": [1e-3]}, samples=2, engine=engine)
+        af.Study(PAPER, noise=(0.01,), mismatch=(0.01,), imperfections={"offset": [1e-3]}, samples=2, engine=engine)
         for engine in ("block", "ngspice")
     ]
     block, spice = map(rows_of, studies)
@@ -129,7 +129,7 @@ def test_engines_agree_sample_by_sample() -> None:
 @pytest.mark.ngspice
 def test_a_circuit_of_parts_deviates_with_its_temperature() -> None:
     colder, warmer = (
-        rows_of(af.Study(CHANNEL, technologies=("opamp",), mismatch=(0.001,), temperature=(degrees,), engine="ngspice"))
+        rows_of(af.Study(PAPER, technologies=("opamp",), mismatch=(0.001,), temperature=(degrees,), engine="ngspice"))
         for degrees in (27.0, 60.0)
     )
     assert colder["outcome"][0] == warmer["outcome"][0] == "SETTLED"
@@ -146,7 +146,7 @@ def test_a_simulator_that_breaks_down_costs_one_sample(monkeypatch: pytest.Monke
 
     broken = dataclasses.replace(real, name="ngspice", run=breaks)
     monkeypatch.setattr(engines, "ENGINES", {**engines.ENGINES, "ngspice": broken})
-    study = af.Study(CHANNEL, mismatch=(0.01,), samples=3, engine="ngspice")
+    study = af.Study(PAPER, mismatch=(0.01,), samples=3, engine="ngspice")
     rows = sampling.compute(study.text, Chunk(0, 0, 0, 3))
     assert rows["outcome"].tolist() == ["SETTLED", "FAILED", "SETTLED"]
     assert rows["reason"][1].startswith("ngspice crashed (SIGSEGV)")
@@ -156,7 +156,7 @@ def test_a_simulator_that_breaks_down_costs_one_sample(monkeypatch: pytest.Monke
 
 def test_planted_support_losses_are_seen_in_a_study() -> None:
     # An input that starts at 0 stays there in the replicator form: the others' optimum is all it finds.
-    lost = af.Channel(CHANNEL.transition, initial=[1e-300, 0.5, 0.5])
+    lost = af.Channel(PAPER.transition, initial=[1e-300, 0.5, 0.5])
     verdicts = {
         form: rows_of(af.Study(lost, forms=(form,), mismatch=(0.001,), samples=4))["verdict"]
         for form in ("replicator", "logdomain")
@@ -167,7 +167,7 @@ def test_planted_support_losses_are_seen_in_a_study() -> None:
 
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 def test_engines_restart_samples_alike(engine: str) -> None:
-    study = af.Study(CHANNEL, mismatch=(0.02,), noise=(0.01,), samples=2, engine=engine, time_constants=60.0)
+    study = af.Study(PAPER, mismatch=(0.02,), noise=(0.01,), samples=2, engine=engine, time_constants=60.0)
     assert rows_of(study)["verdict"].tolist() == ["confirmed"] * 2
 
 
@@ -181,7 +181,7 @@ def test_laws_are_confirmed_by_a_second_chain_where_both_are_right(mismatch: flo
 
 
 def test_paths_that_end_have_no_verdict_and_a_study_may_do_without() -> None:
-    assert rows_of(af.Study(CHANNEL, noise=(0.01,), samples=2, verify=False))["verdict"].tolist() == ["", ""]
+    assert rows_of(af.Study(PAPER, noise=(0.01,), samples=2, verify=False))["verdict"].tolist() == ["", ""]
 
 
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
@@ -228,7 +228,7 @@ def test_every_problem_has_a_reference_before_a_study_starts(monkeypatch: pytest
             raise BadInput("the reference knows its law to 0.3 only.")
 
     monkeypatch.setattr(sampling, "require_reference", require)
-    problems = {"first": CHANNEL, "second": af.Channel([[0.9, 0.1], [0.2, 0.8]])}
+    problems = {"first": PAPER, "second": af.Channel([[0.9, 0.1], [0.2, 0.8]])}
     with pytest.raises(BadInput, match=r"problem 'second': the reference knows its law to 0.3 only"):
         sampling.prepare(af.Study(problems))
     assert asked == list(problems.values())

@@ -5,15 +5,14 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.errors import BadInput
-from analogflow.problems import Channel
 from analogflow.reference import capacity_reference
 from analogflow.technology import part_set
 from analogflow.technology.part_sets import PARAMETERS, quantity, read_models
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 LIBRARY = """* transistors of a lot
 .lib typical
 .MODEL T1 NPN (IS=1.8E-14 ISE=50f NF=.9955 NE=1.46 BF=400

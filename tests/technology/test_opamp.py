@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField
@@ -13,14 +14,13 @@ from analogflow.circuit import Circuit, Instance, Resistor, VoltageSource, direc
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.values import nearest
 from analogflow.errors import BadInput, NoCell
-from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
+from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import capacity_reference
 from analogflow.technology import DELAY_FRACTION, part_set, spread
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.opamp.bench import Bench
 from analogflow.technology.opamp.speed import delays
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 PROBLEMS = {
     "capacity": PAPER,
     "rate-distortion": RateDistortion(source=[0.6, 0.4], distortion=[[0, 1], [1, 0]], beta=2.0),

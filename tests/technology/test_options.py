@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
@@ -15,7 +16,6 @@ from analogflow.simulators.ensemble import EnsembleOptions
 from analogflow.solution import noise_of
 from analogflow.technology import TECHNOLOGIES, BuildOptions
 
-PAPER = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 OTHER = {"parts": "general", "temperature_celsius": 60.0, "delay_fraction": 0.05, "scaled": True, "stabilise": False}
 """A value of every option of `compile` that is not its usual one."""
 

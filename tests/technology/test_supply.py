@@ -1,13 +1,12 @@
 """A supply that is too low for the range of a node is refused, with the node."""
 
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.errors import BadInput
 from analogflow.problems import Channel
 from analogflow.technology import part_set
-
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
 def supplied(folder, volts):

@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField
@@ -16,7 +17,6 @@ from analogflow.problems import Channel, RateDistortion, Transport
 from analogflow.reference import capacity_reference
 from analogflow.technology import part_set, spread
 
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 V_T = 8.617333262e-5 * 300.15
 
 

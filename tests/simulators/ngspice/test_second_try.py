@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 import analogflow as af
 from analogflow.simulators import ensemble
-
-CHANNEL = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize(("sample", "second"), [(94, True), (0, False)])
 def test_a_normaliser_that_wakes_up_costs_no_sample(sample: int, second: bool) -> None:
     """At 15.756 τ all states of sample 94 are negative, and one returns."""
-    circuit, noise = af.compile(af.flows.capacity(CHANNEL, form="normalised")), af.Noise(0.3, seed=0)
+    circuit, noise = af.compile(af.flows.capacity(PAPER, form="normalised")), af.Noise(0.3, seed=0)
     deck = af.netlist(af.degrade(circuit, noise=noise, sample=sample), time_constants=20.0)
     run = af.simulate(deck, engine="ngspice")
     assert run.outcome is af.Outcome.COMPLETED
