@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.papers.attention_paths import (
+from analogflow.papers.attention import (
     SOURCE,
     alignment_path,
     band,

@@ -5,7 +5,7 @@ import pytest
 from figure_zoo import line, verdict
 
 from analogflow.papers import attention
-from analogflow.papers.attention_paths import alignment_path, digital_path
+from analogflow.papers.attention import alignment_path, digital_path
 from analogflow.papers.result import AGREES, ERRATUM
 from analogflow.problems.attention import circle_then_pole, random_diagonal
 from analogflow.reference.attention_theory import dominant_eigenspace, value_space
