@@ -237,7 +237,7 @@ class _WorkerProcess:
         self.versions: dict[str, str] = {}
         self.home = tempfile.mkdtemp(prefix="analogflow-")
         self.errors = tempfile.TemporaryFile()
-        folders = [str(Path(__file__).parents[2]), *(os.path.abspath(folder) for folder in sys.path)]
+        folders = [str(Path(__file__).parents[3]), *(os.path.abspath(folder) for folder in sys.path)]
         surroundings = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
             "HOME": self.home,
             "USERPROFILE": self.home,

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import analogflow
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.simulators.ngspice.protocol import Request, Settle
 from analogflow.simulators.ngspice.session import NgspiceSession, default_session
@@ -410,6 +411,16 @@ def test_a_planted_init_file_is_not_executed(monkeypatch: pytest.MonkeyPatch, tm
     with NgspiceSession() as session:
         assert session.run(request(*DECAY)).status == "done"
     assert list(tmp_path.glob("*.executed")) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads the environment of another process")
+def test_modules_of_the_package_hide_none_of_pythons_own(session: NgspiceSession) -> None:
+    assert session.versions
+    environment = Path(f"/proc/{session.process_id}/environ").read_text().split("\0")
+    folders = next(entry for entry in environment if entry.startswith("PYTHONPATH=")).partition("=")[2].split(os.pathsep)
+    package = Path(analogflow.__file__).parent
+    assert str(package.parent) in folders
+    assert str(package) not in folders
 
 
 CHILD = """
