@@ -7,6 +7,7 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "changes"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*\.(added|changed|deprecated|removed|fixed)\.md")
+MOST_SENTENCES = 2
 
 
 def fault_of(name: str, text: str) -> str:
@@ -14,6 +15,8 @@ def fault_of(name: str, text: str) -> str:
         return "its name is not NAME.KIND.md, with added, changed, deprecated, removed or fixed"
     if not re.fullmatch(r"[^\s#*-](.+\n)*.*[.)`]\n", text):
         return "it is not one paragraph that ends with its sentence"
+    if len(re.findall(r"[.?!]\)?(?=\s+[A-Z`*]|\n$)", text)) > MOST_SENTENCES:
+        return f"it has more than {MOST_SENTENCES} sentences"
     return ""
 
 
@@ -30,6 +33,7 @@ def test_every_fragment_is_one_paragraph_of_a_known_kind():
         ("Board.added.md", "A board.\n"),
         ("board.added.md", "- A board.\n"),
         ("board.added.md", "A board.\n\nAnd another.\n"),
+        ("board.added.md", "A board. It is new. It is\nlarge.\n"),
         ("board.added.md", "A board"),
         ("board.added.md", ""),
     ],
