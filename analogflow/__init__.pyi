@@ -31,7 +31,7 @@ from analogflow.hardware import BoardFit as BoardFit
 from analogflow.hardware import map_flow as map_flow
 from analogflow.hardware.parts_list import PartsList as PartsList
 from analogflow.hardware.parts_list import parts_list as parts_list
-from analogflow.hardware.preferred import preferred as preferred
+from analogflow.hardware.preferred import choose_values as choose_values
 from analogflow.judgement import Budget as Budget
 from analogflow.judgement import Certificate as Certificate
 from analogflow.judgement import Level as Level
@@ -72,6 +72,6 @@ from analogflow.studies import export_study as export_study
 from analogflow.studies import open_study as open_study
 from analogflow.studies import run_study as run_study
 from analogflow.technology import part_set as part_set
-from analogflow.technology import spread as spread
+from analogflow.technology import sample_parts as sample_parts
 
 __version__: str

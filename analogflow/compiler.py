@@ -14,7 +14,7 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import NOISE, Brief, check, degrade_graph, run
-from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, matched_parts, spread
+from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, matched_parts, sample_parts
 
 __all__ = ["compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
 
@@ -157,7 +157,7 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
         circuit = dataclasses.replace(circuit, build=dataclasses.replace(circuit.build, values=values))
     lot = matched_parts(circuit.build.parts, flaws.mismatch) if flaws.mismatch and circuit.build.parts else conditions.lot
     if lot is not None:
-        circuit = spread(circuit, lot, seed=noise.seed, sample=conditions.sample)
+        circuit = sample_parts(circuit, lot, seed=noise.seed, sample=conditions.sample)
     return _noted(circuit, conditions)
 
 

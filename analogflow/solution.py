@@ -16,7 +16,7 @@ from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
-from analogflow.hardware.preferred import preferred
+from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, certificate_of
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.netlister import Deck, netlist
@@ -195,7 +195,7 @@ def solve(
     judged = problem_of(flow)
     require_reference(judged, accuracy=accuracy or ACCURACY, end=flow.end_time and (time_constants or flow.end_time))
     noise = noise_of(circuit, said.get("noise"), said.get("seed"))
-    circuit = degrade(circuit, said.get("imperfections"), noise=noise, values=preferred)
+    circuit = degrade(circuit, said.get("imperfections"), noise=noise, values=choose_values)
     plan = run_plan(circuit, time_constants)
     deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
     run = simulate(deck, engine=engine, resting_speed=plan.resting_speed, on_progress=on_progress)

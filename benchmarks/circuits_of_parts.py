@@ -26,7 +26,7 @@ from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Tr
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run import own_time
 from analogflow.solution import carried_form
-from analogflow.technology import spread
+from analogflow.technology import sample_parts
 
 EXAMPLES = Path(__file__).parents[1] / "examples/data"
 SHIPPED = (
@@ -60,7 +60,7 @@ def transistors() -> Table:
     reference, rows = capacity_reference(PAPER), []
     for temperature in (-40.0, 0.0, 27.0, 85.0, 125.0):
         circuit = af.compile(af.flows.capacity(PAPER), technology="translinear", temperature_celsius=temperature)
-        exact, bought = run(circuit, 200.0), run(af.preferred(circuit), 200.0)
+        exact, bought = run(circuit, 200.0), run(af.choose_values(circuit), 200.0)
         assert circuit.derived_from is not None
         field = VectorField(circuit.derived_from)
         path = solve_ivp(
@@ -94,7 +94,7 @@ def shipped() -> Table:
         except af.AnalogflowError as refusal:
             rows.append((name, "refused: " + str(refusal).partition(";")[0].partition(".  ")[0], "", "", "", ""))
             continue
-        both = (circuit, af.preferred(circuit))
+        both = (circuit, af.choose_values(circuit))
         found = [dict(certificate_of(built, run(built, 400.0)).errors) for built in both]
         answer = {"capacity": "input_distribution", "rate-distortion": "reproduction", "transport": "plan"}[family]
         cells = [f"{max(np.ravel(errors[key])):.1e}" for errors in found for key in (answer, _gap(errors))]
@@ -175,7 +175,7 @@ def op_amps() -> Table:
         row = [name]
         for parts in ("precision", "fast", "general"):
             circuit = af.compile(flow, technology="opamp", parts=parts)
-            for built in (circuit, af.preferred(circuit)):
+            for built in (circuit, af.choose_values(circuit)):
                 got = af.simulate(af.netlist(built, time_constants=end)).final[flow.answer]
                 row.append(f"{100 * abs(got - answer).max() / max(1.0, abs(answer).max()):.2g}")
         rows.append(tuple(row))
@@ -207,7 +207,7 @@ def monte_carlo() -> Table:
         assert circuit.parts is not None
         amplifier = dataclasses.replace(circuit.parts.op_amp, offset=offset)
         parts = dataclasses.replace(circuit.parts, tolerances=limits, op_amp=amplifier)
-        ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(200)])
+        ends = np.array([run(sample_parts(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(200)])
         rows.append((name, f"{ends.std(axis=0).mean():.2e}", f"{expected:.1e}", f"{abs(ends - ends.mean(0)).max():.1e}"))
     return table(("tolerances, one σ", "σ(z), 200 circuits", "worked out by hand", "largest departure"), rows)
 
@@ -219,8 +219,8 @@ def lots() -> Table:
         flow = flow_of(PROBLEMS[name])
         answer = af.simulate(af.netlist(af.compile(flow), time_constants=100.0), engine="block").final[flow.answer]
         for parts in ("precision", "fast", "general"):
-            circuit = af.preferred(af.compile(flow, technology="opamp", parts=parts))
-            ends = [run(spread(circuit, seed=5, sample=k), 100.0).final[flow.answer] for k in range(40)]
+            circuit = af.choose_values(af.compile(flow, technology="opamp", parts=parts))
+            ends = [run(sample_parts(circuit, seed=5, sample=k), 100.0).final[flow.answer] for k in range(40)]
             errors = [100 * abs(end - answer).max() for end in ends]
             rows.append((name, parts, f"{np.median(errors):.2g}", f"{np.quantile(errors, 0.95):.2g}"))
     return table(("family", "parts", "median error", "95% of them below"), rows)
@@ -253,7 +253,7 @@ def speed() -> Table:
         channel = PAPER if size == 3 else Channel(0.5 * np.eye(size) + 0.5 * rng.dirichlet(np.ones(size), size))
         for technology in ("opamp", "translinear"):
             started = time.perf_counter()
-            circuit = af.preferred(af.compile(af.flows.capacity(channel), technology=technology))
+            circuit = af.choose_values(af.compile(af.flows.capacity(channel), technology=technology))
             compiled = time.perf_counter()
             found = run(circuit, 50.0)
             rows.append((str(size), technology, str(len(circuit.elements)), f"{compiled - started:.1f}",

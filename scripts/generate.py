@@ -6,12 +6,12 @@ from pathlib import Path
 from analogflow import (
     Channel,
     Noise,
+    choose_values,
     compile,
     degrade,
     draw_circuit,
     flows,
     netlist,
-    preferred,
     save_figure,
 )
 from analogflow.families import expected_answer
@@ -64,7 +64,7 @@ def decks() -> Iterator[tuple[str, Deck]]:
         deck = netlist(compile(flows.hopfield(network)), time_constants=time, expected=expected_answer(network))
         yield f"hopfield-{name}-ideal.cir", deck
     for technology in ("opamp", "translinear"):
-        circuit = preferred(compile(flows.capacity(channel), technology=technology))
+        circuit = choose_values(compile(flows.capacity(channel), technology=technology))
         deck = netlist(circuit, time_constants=100, expected=expected_answer(channel))
         yield f"capacity-logdomain-{technology}.cir", deck
 

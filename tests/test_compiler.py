@@ -12,7 +12,7 @@ from analogflow.compiler import rebuilt
 from analogflow.judgement import levels
 from analogflow.judgement.restart import pushed
 from analogflow.run import Run
-from analogflow.technology import TECHNOLOGIES, spread
+from analogflow.technology import TECHNOLOGIES, sample_parts
 
 PAPER = af.Channel([[0.7, 0.3], [0.1, 0.9]])
 FLOW = af.flows.capacity(PAPER)
@@ -74,21 +74,21 @@ def test_a_circuit_built_again_is_the_same_circuit(technology):
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 def test_values_that_were_chosen_are_chosen_again(technology):
     exact = compiled(technology)
-    chosen = af.preferred(exact, "E12")
+    chosen = af.choose_values(exact, "E12")
     assert af.netlist(restarted(chosen)).body != af.netlist(restarted(exact)).body
     for again in (noisy, both, restarted):
-        by_hand = af.preferred(again(exact), "E12") if again is noisy else again(chosen)
+        by_hand = af.choose_values(again(exact), "E12") if again is noisy else again(chosen)
         assert {g.block: g.elements for g in again(chosen).groups} == {g.block: g.elements for g in by_hand.groups}
         assert again(chosen).accuracy == chosen.accuracy
 
 
 def test_a_lot_that_was_drawn_is_drawn_again():
-    drawn = spread(compiled("opamp"), seed=5, sample=2)
+    drawn = sample_parts(compiled("opamp"), seed=5, sample=2)
     assert af.netlist(rebuilt(drawn)).text == af.netlist(drawn).text
     with pytest.raises(af.BadInput, match="imperfect already \\(its parts deviate\\)"):
         af.degrade(drawn, noise=NOISE)
     with pytest.raises(af.BadInput, match="seed: 4 is not that of the circuit's noise, 3"):
-        spread(noisy(compiled("opamp")), seed=4)
+        sample_parts(noisy(compiled("opamp")), seed=4)
 
 
 def test_one_thing_is_changed_and_nothing_else():

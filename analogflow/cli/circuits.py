@@ -28,7 +28,7 @@ from analogflow.families import expected_answer, flow_of
 from analogflow.families.files import read_problem
 from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.hardware.preferred import preferred
+from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import verification_levels
 from analogflow.netlister import netlist
 from analogflow.netlister.verilog_a import write_verilog_a
@@ -61,7 +61,7 @@ def run_netlist(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
     circuit = circuit_of(options, problem)
     noise = noise_of(circuit, options.noise, options.seed)
-    circuit = degrade(circuit, imperfections_of(options), noise=noise, values=preferred)
+    circuit = degrade(circuit, imperfections_of(options), noise=noise, values=choose_values)
     flow = circuit.flow
     # What is expected at the problem's own time is not expected at another.
     expected = _expected(flow.problem) if flow.end_time is None or not options.time else {}
@@ -115,7 +115,7 @@ def run_explain(options: argparse.Namespace) -> int:
     console.print(report.history_table(circuit))
     console.print(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
     if circuit.parts is not None:
-        console.print(report.parts_table(parts_list(preferred(circuit)), title=f"parts, set {circuit.parts.name}"))
+        console.print(report.parts_table(parts_list(choose_values(circuit)), title=f"parts, set {circuit.parts.name}"))
     return 0
 
 
@@ -164,6 +164,6 @@ def run_draw(options: argparse.Namespace) -> int:
     if circuit.parts is None:
         figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
     else:
-        figure = report.draw_circuit(preferred(circuit))
+        figure = report.draw_circuit(choose_values(circuit))
     print(report.save_figure(figure, options.output, force=options.force))
     return 0

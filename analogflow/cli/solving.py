@@ -30,7 +30,7 @@ from analogflow.doctor import examine
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
-from analogflow.hardware.preferred import preferred
+from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import cross_check, error_budget
 from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.simulators import ENGINES, SPICE, engine_for
@@ -168,7 +168,7 @@ def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
         raise BadInput(f"--engines compares paths and pushes nothing away; leave out {' and '.join(wrong)}, or --engines.")
     circuit = circuit_of(options, problem)
     circuit = degrade(
-        circuit, imperfections_of(options), noise=noise_of(circuit, options.noise, options.seed), values=preferred
+        circuit, imperfections_of(options), noise=noise_of(circuit, options.noise, options.seed), values=choose_values
     )
     found = cross_check(circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time or 20.0)
     if options.json:

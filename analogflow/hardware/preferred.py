@@ -26,7 +26,7 @@ from analogflow.run import LONGEST, RESTING_SPEED
 from analogflow.technology.accuracy import rounding_error
 from analogflow.technology.translinear.capacity import ENTROPY_RATIO
 
-__all__ = ["preferred"]
+__all__ = ["choose_values"]
 
 Array = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ _EXTINCT = 1e-6
 """Probability below which an input counts as one that dies out."""
 
 
-def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
+def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     """The same circuit with resistors of a series of preferred values, and capacitors of E12.
 
     Parameters
@@ -112,7 +112,7 @@ def preferred(circuit: Circuit, series: str | None = None) -> Circuit:
     note = f"resistors of {series}, capacitors of {_CAPACITORS}; a value moved by {100 * moved:.2g}% at most"
     accuracy = circuit.accuracy + (left if shift is None else shift)
     history = (*circuit.history, Step("values", note, len(circuit.graph)))
-    build = dataclasses.replace(circuit.build, values=functools.partial(preferred, series=series))
+    build = dataclasses.replace(circuit.build, values=functools.partial(choose_values, series=series))
     return dataclasses.replace(circuit, build=build, groups=groups, accuracy=accuracy, history=history)
 
 

@@ -16,7 +16,7 @@ from analogflow.circuit import BipolarTransistor, Circuit, direct
 from analogflow.compiler import compile, rebuilt
 from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow
-from analogflow.hardware.preferred import preferred
+from analogflow.hardware.preferred import choose_values
 from analogflow.netlister import netlist
 from analogflow.simulators import simulate
 from analogflow.technology import BuildOptions, heeded
@@ -100,14 +100,14 @@ def verification_levels(
     for name, answer, culprit in found:
         levels.append(Level(name, float(flow.apart(answer, exact)), float(flow.apart(answer, before)), culprit))
         before = answer
-    circuit = preferred(built("opamp"))
+    circuit = choose_values(built("opamp"))
     answer, culprit = _worst_block(circuit, end)
     levels.append(Level("op-amp netlist", float(flow.apart(answer, exact)), float(flow.apart(answer, reference)), culprit))
     if on_progress:
         on_progress(0.8)
     if carried is not None:
         try:
-            circuit = preferred(built("translinear", carried))
+            circuit = choose_values(built("translinear", carried))
         except NoCell:
             return tuple(levels)
         own = _exact(carried, end)

@@ -21,7 +21,7 @@ from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, UNDECIDED
 from analogflow.families.stationary import joint_limit, law_of
 from analogflow.flows import Flow, pushed_freely
-from analogflow.hardware.preferred import preferred
+from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, allowed_error, certificate_of, ends_well
 from analogflow.judgement.judging import Judgement, judge, worth_of
 from analogflow.netlister import netlist
@@ -320,7 +320,7 @@ def restart_classes(
     asked = {**played_before, "noise": played, "start": safe, "save": saved_times}
     again = ensemble(circuit, numbers, **cast(EnsembleOptions, asked))
     problem = problem_of(flow)
-    degraded = degrade(circuit, played_before.get("imperfections"), noise=played, values=preferred)
+    degraded = degrade(circuit, played_before.get("imperfections"), noise=played, values=choose_values)
     limit = allowed_error(degraded, accuracy)
     if flow.averaging is not None:
         sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))

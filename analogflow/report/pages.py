@@ -18,7 +18,7 @@ from analogflow.families.files import keys_of
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware.parts_list import parts_list
-from analogflow.hardware.preferred import preferred
+from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import Budget, error_budget
 from analogflow.noise import Noise
 from analogflow.report.block_diagram import draw_blocks
@@ -258,7 +258,9 @@ def shown_svg(thing: Any) -> str | None:
         return picture_of(draw_blocks(thing), "graph").svg
     if not isinstance(thing, Circuit):
         return None
-    figure = draw_blocks(thing.graph) if thing.parts is None else draw_circuit(preferred(thing) if thing.ideal else thing)
+    figure = (
+        draw_blocks(thing.graph) if thing.parts is None else draw_circuit(choose_values(thing) if thing.ideal else thing)
+    )
     return picture_of(figure, "circuit").svg
 
 

@@ -21,7 +21,7 @@ from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
-from analogflow.hardware.preferred import preferred
+from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import judge
 from analogflow.judgement.certificate import allowed_error, ends_well
 from analogflow.judgement.restart import restart, restart_classes, silence
@@ -145,7 +145,7 @@ def _noise(study: Study, condition: Condition, flow: Flow) -> Noise:
 def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
     circuit = _circuit_of(study, condition)
     noise = _noise(study, condition, circuit.flow)
-    return degrade(circuit, condition.imperfections, noise=noise, sample=sample, values=preferred)
+    return degrade(circuit, condition.imperfections, noise=noise, sample=sample, values=choose_values)
 
 
 def _is_random(study: Study, condition: Condition) -> bool:

@@ -14,7 +14,7 @@ from analogflow.circuit.build import Build, PartSet, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.registry import Registry
-from analogflow.technology.deviations import matched_parts, spread
+from analogflow.technology.deviations import matched_parts, sample_parts
 from analogflow.technology.ideal import IDEAL
 from analogflow.technology.opamp import OPAMP
 from analogflow.technology.part_sets import DEFAULT_PARTS, PART_SETS, part_set
@@ -37,7 +37,7 @@ __all__ = [
     "matched_parts",
     "part_set",
     "refuse_idle",
-    "spread",
+    "sample_parts",
 ]
 
 TECHNOLOGIES: Registry[Technology] = Registry("analogflow.technologies", Technology, (IDEAL, OPAMP, TRANSLINEAR))

@@ -18,7 +18,7 @@ from analogflow.circuit.circuit import Group
 from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
 
-__all__ = ["matched_parts", "spread"]
+__all__ = ["matched_parts", "sample_parts"]
 
 _LOTS = 4
 _LEAST = 1e-3
@@ -37,7 +37,7 @@ def matched_parts(parts: PartSet, mismatch: float) -> PartSet:
     )
 
 
-def spread(circuit: Circuit, parts: PartSet | None = None, *, seed: int | None = None, sample: int = 0) -> Circuit:
+def sample_parts(circuit: Circuit, parts: PartSet | None = None, *, seed: int | None = None, sample: int = 0) -> Circuit:
     """One circuit of the lot: the same topology, each part with a deviation of its own.
 
     Parameters

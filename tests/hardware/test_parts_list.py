@@ -19,7 +19,7 @@ PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "k": 1e3, 
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 @pytest.mark.parametrize("parts", ["precision", "general", "fast"])
 def test_every_part_is_counted_once(technology, parts):
-    circuit = af.preferred(af.compile(af.flows.capacity(PAPER), technology=technology, parts=parts))
+    circuit = af.choose_values(af.compile(af.flows.capacity(PAPER), technology=technology, parts=parts))
     found = af.parts_list(circuit)
     of_kind = {kind: sum(isinstance(e, kind) for e in circuit.elements) for kind in (Resistor, Capacitor, BipolarTransistor)}
     assert found.count("resistor") == of_kind[Resistor]
@@ -38,7 +38,7 @@ def test_static_power_is_that_of_the_supply_currents_at_both_rails():
 
 
 def test_the_table_reads_back():
-    found = af.parts_list(af.preferred(af.compile(af.flows.capacity(PAPER), technology="opamp")))
+    found = af.parts_list(af.choose_values(af.compile(af.flows.capacity(PAPER), technology="opamp")))
     rows = list(csv.DictReader(io.StringIO(found.to_csv())))
     assert [int(row["count"]) for row in rows] == [entry.count for entry in found.entries]
     assert {row["part"] for row in rows} >= {"resistor", "capacitor", "opa2277", "NPN transistor"}

@@ -38,7 +38,7 @@ def error(circuit):
 @pytest.mark.parametrize("series", ["E12", "E24", "E96", "E192"])
 def test_every_value_is_one_of_the_series(technology, series):
     circuit = af.compile(af.flows.capacity(PAPER), technology=technology)
-    bought = af.preferred(circuit, series)
+    bought = af.choose_values(circuit, series)
     for element in bought.elements:
         if isinstance(element, Resistor):
             assert element.resistance == pytest.approx(float(nearest(element.resistance, series)), rel=1e-12)
@@ -52,7 +52,7 @@ def test_every_value_is_one_of_the_series(technology, series):
 @pytest.mark.parametrize("technology, series, within", [("translinear", "E24", 5e-3), ("translinear", "E96", 4e-4)])
 def test_values_rounded_together_move_the_answer_less_than_values_rounded_alone(technology, series, within):
     circuit = af.compile(af.flows.capacity(PAPER), technology=technology)
-    together = error(af.preferred(circuit, series))
+    together = error(af.choose_values(circuit, series))
     assert together < within
     assert together < 0.5 * error(rounded_alone(circuit, series))
 
@@ -60,23 +60,23 @@ def test_values_rounded_together_move_the_answer_less_than_values_rounded_alone(
 @pytest.mark.ngspice
 def test_op_amp_networks_rounded_together():
     circuit = af.compile(af.flows.capacity(PAPER), technology="opamp")
-    together = error(af.preferred(circuit, "E96"))
+    together = error(af.choose_values(circuit, "E96"))
     assert together < 1e-2
     assert together < 0.5 * error(rounded_alone(circuit, "E96"))
 
 
 def test_no_series_changes_nothing_and_an_unknown_one_is_refused():
     circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
-    assert af.preferred(circuit, "") is circuit
+    assert af.choose_values(circuit, "") is circuit
     with pytest.raises(BadInput, match=r"'E97'.*E96"):
-        af.preferred(circuit, "E97")
+        af.choose_values(circuit, "E97")
     with pytest.raises(BadInput, match=r"'ideal' has no parts; take 'opamp' or 'translinear'"):
-        af.preferred(af.compile(af.flows.capacity(PAPER)))
+        af.choose_values(af.compile(af.flows.capacity(PAPER)))
 
 
 def test_ratios_of_a_network_are_kept_closer_than_its_values():
     circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
-    bought = af.preferred(circuit, "E96")
+    bought = af.choose_values(circuit, "E96")
     rows = [[e for e in one.elements if e.name.startswith("u0_v")] for one in (circuit, bought)]
     wanted, got = (np.array([1 / e.resistance for e in row if e.name in ("u0_v0", "u0_v1", "u0_v2")]) for row in rows)
     assert abs(got / got.sum() - wanted / wanted.sum()).max() < 5e-3
@@ -92,4 +92,4 @@ def test_ratios_of_a_network_are_kept_closer_than_its_values():
 def test_a_coefficient_too_small_for_parts_is_said_to_be(smallest, message):
     circuit = af.compile(af.flows.capacity(Channel([[0.6, 0.4], [smallest, 1.0 - smallest]])), technology="translinear")
     with pytest.raises(BadInput, match=message):
-        af.preferred(circuit)
+        af.choose_values(circuit)

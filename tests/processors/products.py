@@ -87,7 +87,7 @@ def products(amount: str) -> Iterator[tuple[str, str]]:
             try:
                 exact = af.compile(flow, technology=technology)
                 for series in ("",) if technology == "ideal" else ("", "E24", "E96"):
-                    circuit = af.preferred(exact, series) if series else exact
+                    circuit = af.choose_values(exact, series) if series else exact
                     yield f"{name}-{technology}-{series}.cir", af.netlist(circuit, time_constants=50.0).text
                     if series:
                         yield f"{name}-{technology}-{series}.csv", parts_list(circuit).to_csv()
@@ -128,7 +128,7 @@ class Shaken:
         values: Any = import_module("analogflow.hardware.preferred")
         mapping: Any = import_module("analogflow.hardware.board_fit")
         reach, integrate, nominal = scale.reach, values.integrate, mapping.nominal_run
-        netlist, preferred = af.netlist, values.preferred
+        netlist, choose_values = af.netlist, values.choose_values
 
         def shaken_reach(*given: Any) -> Any:
             found = reach(*given)
@@ -144,7 +144,7 @@ class Shaken:
             return dataclasses.replace(run, states=self.off(run.states, _RUN))
 
         scale.reach, values.integrate, mapping.nominal_run = shaken_reach, shaken_integrate, shaken_nominal
-        af.preferred = lambda circuit, *given: preferred(self.circuit(circuit), *given)
+        af.choose_values = lambda circuit, *given: choose_values(self.circuit(circuit), *given)
         af.netlist = lambda circuit, **named: netlist(self.circuit(circuit), **named)
 
 

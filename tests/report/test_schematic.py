@@ -115,7 +115,7 @@ def test_an_example_with_preferred_values_read_back_is_the_netlist(path, technol
     form = {"rate_distortion": "logarithmic", "transport": "scaling"}.get(family) if technology == "translinear" else None
     flow = getattr(af.flows, family)(problem, **({"form": form} if form else {}))
     try:
-        circuit = af.preferred(af.compile(flow, technology=technology))
+        circuit = af.choose_values(af.compile(flow, technology=technology))
     except (BadInput, af.NoCell) as refusal:
         pytest.skip(str(refusal))
     check(*figure_and_drawing(circuit), listed(circuit))

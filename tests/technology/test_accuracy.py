@@ -45,9 +45,9 @@ def verdict(circuit):
 @pytest.mark.parametrize(("family", "technology"), [(f, t) for f in FILES for t in ("translinear", "opamp")])
 def test_values_that_are_sold_add_what_they_leave(family, technology):
     exact = circuit_of(family, technology)
-    coarse, fine = (af.preferred(exact, series).accuracy for series in ("E24", "E192"))
+    coarse, fine = (af.choose_values(exact, series).accuracy for series in ("E24", "E192"))
     assert exact.accuracy < fine < coarse
-    assert af.preferred(exact, "").accuracy == exact.accuracy
+    assert af.choose_values(exact, "").accuracy == exact.accuracy
 
 
 def test_the_errors_are_those_of_the_data_sheets():
@@ -66,7 +66,7 @@ def test_the_errors_are_those_of_the_data_sheets():
 @pytest.mark.parametrize(("family", "technology"), [(f, t) for f in FILES for t in ("translinear", "opamp")])
 @pytest.mark.parametrize("parts", ["precision", "general"])
 def test_sound_circuits_pass_with_values_that_are_sold(family, technology, parts):
-    found = verdict(af.preferred(circuit_of(family, technology, parts)))
+    found = verdict(af.choose_values(circuit_of(family, technology, parts)))
     assert [check.name for check in found.checks if not check.passed] == []
 
 
@@ -85,15 +85,15 @@ FAULTS = [
 @pytest.mark.ngspice
 @pytest.mark.parametrize(("family", "technology", "name", "factor"), FAULTS)
 def test_one_part_that_is_wrong_fails(family, technology, name, factor):
-    assert not verdict(planted(af.preferred(circuit_of(family, technology)), name, factor)).passed
+    assert not verdict(planted(af.choose_values(circuit_of(family, technology)), name, factor)).passed
 
 
 @pytest.mark.ngspice
 def test_current_sinks_are_rounded_together():
     exact = circuit_of("rate-distortion", "translinear")
-    gaps = [dict(verdict(c).errors)["certified_gap_nats"] for c in (exact, af.preferred(exact))]
+    gaps = [dict(verdict(c).errors)["certified_gap_nats"] for c in (exact, af.choose_values(exact))]
     assert gaps[1] < 1e-3  # 2.7e-3 with each resistor rounded by itself
-    values = {e.name: e.resistance for e in af.preferred(exact).elements if isinstance(e, Resistor)}
+    values = {e.name: e.resistance for e in af.choose_values(exact).elements if isinstance(e, Resistor)}
     wanted = {e.name: e.resistance for e in exact.elements if isinstance(e, Resistor)}
     factors = [values[name] / wanted[name] for name in wanted if name.endswith("_e")]
     assert max(factors) / min(factors) < 1.003
@@ -112,4 +112,4 @@ def test_a_decision_that_a_circuit_takes_by_itself_has_room():
 def test_a_channel_that_needs_no_reference_column_gets_its_values():
     for transition in ([[0.9, 0.1], [0.2, 0.8]], [[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]):
         circuit = af.compile(af.flows.capacity(af.Channel(transition), form="logdomain"), technology="translinear")
-        assert af.preferred(circuit).accuracy >= circuit.accuracy
+        assert af.choose_values(circuit).accuracy >= circuit.accuracy

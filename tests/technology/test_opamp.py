@@ -16,7 +16,7 @@ from analogflow.circuit.values import nearest
 from analogflow.errors import BadInput, NoCell
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import capacity_reference
-from analogflow.technology import DELAY_FRACTION, part_set, spread
+from analogflow.technology import DELAY_FRACTION, part_set, sample_parts
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.opamp.bench import Bench
 from analogflow.technology.opamp.speed import delays
@@ -170,7 +170,7 @@ def test_a_block_without_an_op_amp_circuit_is_refused_with_its_line():
 
 
 def test_deviations_of_multipliers_and_amplifiers_reach_the_netlist():
-    circuit = spread(af.compile(af.flows.capacity(PAPER), technology="opamp"), seed=5)
+    circuit = sample_parts(af.compile(af.flows.capacity(PAPER), technology="opamp"), seed=5)
     assert isinstance(circuit, Circuit)
     gains = [e.parameter("gain", 1.0) for e in circuit.elements if isinstance(e, Instance) and e.macro == "ad734"]
     assert 1e-4 < np.std(gains) < 2e-3

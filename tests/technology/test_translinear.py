@@ -15,7 +15,7 @@ from analogflow.circuit.build import Tolerances
 from analogflow.errors import BadInput, NoCell
 from analogflow.problems import Channel, RateDistortion, Transport
 from analogflow.reference import capacity_reference
-from analogflow.technology import part_set, spread
+from analogflow.technology import part_set, sample_parts
 
 V_T = 8.617333262e-5 * 300.15
 
@@ -155,15 +155,15 @@ def test_what_is_common_to_a_lot_cancels():
     parts = dataclasses.replace(circuit.parts, tolerances=lots, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=0.0))
     settled = run(circuit, 200.0).final["z"]
     for sample in range(3):
-        assert abs(run(spread(circuit, parts, seed=1, sample=sample), 200.0).final["z"] - settled).max() < 1.5e-4
+        assert abs(run(sample_parts(circuit, parts, seed=1, sample=sample), 200.0).final["z"] - settled).max() < 1.5e-4
 
 
 def test_a_circuit_of_a_lot_is_the_same_for_the_same_seed_and_sample():
     circuit = compiled(PAPER)
-    one, same, other = (af.netlist(spread(circuit, seed=3, sample=k)).text for k in (1, 1, 2))
+    one, same, other = (af.netlist(sample_parts(circuit, seed=3, sample=k)).text for k in (1, 1, 2))
     assert one == same
     assert one != other
-    offsets = [e.parameter("vos") for e in spread(circuit, seed=3).elements if isinstance(e, Instance)]
+    offsets = [e.parameter("vos") for e in sample_parts(circuit, seed=3).elements if isinstance(e, Instance)]
     assert 0.3e-5 < np.std(offsets) < 3e-5
 
 
@@ -181,7 +181,7 @@ def test_monte_carlo_spread_of_the_settled_distribution(limits, offset, expected
     parts = dataclasses.replace(
         circuit.parts, tolerances=limits, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=offset)
     )
-    ends = np.array([run(spread(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(100)])
+    ends = np.array([run(sample_parts(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(100)])
     assert ends.std(axis=0).mean() == pytest.approx(expected, rel=0.25)
 
 
