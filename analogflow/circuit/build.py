@@ -177,6 +177,9 @@ NOMINAL_CELSIUS = NOMINAL_TEMPERATURE - _FREEZING
 _BOLTZMANN_PER_CHARGE = 8.617333262e-5
 """k/q, volts per kelvin."""
 
+DELAY_FRACTION = 5e-3
+"""Part of the fastest time constant of the flow that the delays of the longest path of blocks may be, unless told."""
+
 _COLDEST, _HOTTEST = -100.0, 200.0
 """°C that a circuit could be at."""
 
@@ -188,6 +191,7 @@ class Build:
     Parameters
     ----------
     technology : str
+        Or another thing that a flow is built in, such as a board.
     stabilise : bool
         Whether manifolds that repel are mended.
     parts : PartSet, optional
@@ -203,11 +207,11 @@ class Build:
     """
 
     technology: str
-    stabilise: bool
-    parts: PartSet | None
-    temperature_kelvin: float
-    delay_fraction: float
-    scaled: bool
+    stabilise: bool = True
+    parts: PartSet | None = None
+    temperature_kelvin: float = NOMINAL_TEMPERATURE
+    delay_fraction: float = DELAY_FRACTION
+    scaled: bool = False
     values: Callable[[Any], Any] | None = None
 
 

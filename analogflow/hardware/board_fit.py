@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.checks import is_positive
+from analogflow.circuit import Build
 from analogflow.digits import quiet
 from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
 from analogflow.families import Family, flow_of, known_family
@@ -33,9 +34,12 @@ from analogflow.hardware.course import (
 from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
 from analogflow.hardware.machine import Machine, in_legs, path
 from analogflow.hardware.scaling import Scaled, finer, polarity, scale, unscaled
-from analogflow.passes import fuse, nominal_orbit, stabilise
+from analogflow.passes import FUSE, STABILISE, Brief, fuse, run
 
-__all__ = ["RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
+__all__ = ["PASSES", "RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
+
+PASSES = (STABILISE, FUSE)
+"""What a flow goes through, once its graph is there and while it may fit, before it is taken apart for a board."""
 
 _SAME = 1e-9
 
@@ -171,11 +175,11 @@ def map_flow(
     if not is_positive(limit):
         raise BadInput(f"limit is {limit!r}; give a positive number: the largest distance from the flow over its peak.")
     board = board if isinstance(board, Board) else load_board(board)
-    graph = fuse(flow.graph())[0]
-    found = _held(flow, graph, board, limit)
+    brief = _brief(flow)
+    found = _held(brief, board, limit)
     if found.fits or not suggest:
         return found
-    return dataclasses.replace(found, suggestions=tuple(_suggestions(flow, graph, board, limit)))
+    return dataclasses.replace(found, suggestions=tuple(_suggestions(brief, board, limit)))
 
 
 def read_back(board: Board, configuration: Mapping[str, Any], *, exact: bool = True) -> Machine:
@@ -215,18 +219,10 @@ class _Laid:
 def _count_needs(scaled: Scaled, board: Board) -> dict[str, int]:
     """What `scaled` takes on a board of this kind, by the names of the board's units.
 
-    Parameters
-    ----------
-    scaled : Scaled
-    board : Board
-
-    Returns
-    -------
-    dict
-        crossbar: integrators, multipliers and lanes, one for each coupling that is not 0. patch: what the patch plan
-        takes. chip: multipliers also for coefficients other than ±1, ⌈(f − 1)/2⌉ fan-outs for a source with f sinks, and
-        a table for each function. parts: a summer for each port of a multiplier or function that is no plain wire, and
-        one for each inverted output. With "noise_sources" and "tables" only where there are any.
+    crossbar: integrators, multipliers and lanes, one for each coupling that is not 0. patch: what the patch plan takes.
+    chip: multipliers also for coefficients other than ±1, ⌈(f − 1)/2⌉ fan-outs for a source with f sinks, and a table for
+    each function. parts: a summer for each port of a multiplier or function that is no plain wire, and one for each
+    inverted output. With "noise_sources" and "tables" only where there are any.
     """
     couplings = scaled.couplings
     counts = {"integrators": len(couplings.of("integrator")), "multipliers": len(couplings.of("multiplier"))}
@@ -266,8 +262,14 @@ def _shortages(needs: Mapping[str, int], board: Board) -> list[str]:
     return short
 
 
-def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> BoardFit:
+def _brief(flow: Flow) -> Brief:
+    """What is to be laid out; boards share it, and the orbit that it is followed along."""
+    return Brief(flow, Build("board"), fuse(flow.graph())[0])
+
+
+def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     """What `map_flow` finds, without what would fit instead."""
+    flow, graph = brief.flow, brief.graph
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
         return _misfit(board, needs, _shortages(needs, board), "too large to be counted further")
@@ -280,19 +282,17 @@ def _held(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> BoardFit
     if short:
         return _misfit(board, needs, short, taken.note)
     try:
-        mended, _ = stabilise(
-            graph, flow.keeps, nominal_orbit(graph, flow.keeps, flow.end_time), gauge=flow.gauge, mend=flow.mend
-        )
-        taken = take_apart(fuse(mended)[0], flow.answer, board.functions, board.comparators)
+        mended = run(PASSES, brief)[0].graph
+        taken = take_apart(mended, flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
         return _misfit(board, needs, [str(fault)], taken.note)
-    run = nominal_run(taken.graph, flow.end_time, scale=flow.state_scale)
+    nominal = nominal_run(taken.graph, flow.end_time, scale=flow.state_scale)
     # At times that do not depend on a solver's steps, so that the same flow is laid out the same way everywhere.
-    times = np.unique([*np.linspace(0.0, run.end, POINTS), *np.geomspace(1e-6 * run.end, run.end, POINTS // 4)])
-    states = quiet(nominal_path(taken.graph, run.peaks, times), flow.state_scale)[:, taken.columns()]
-    if not (run.finished and np.isfinite(states).all()):
+    times = np.unique([*np.linspace(0.0, nominal.end, POINTS), *np.geomspace(1e-6 * nominal.end, nominal.end, POINTS // 4)])
+    states = quiet(nominal_path(taken.graph, nominal.peaks, times), flow.state_scale)[:, taken.columns()]
+    if not (nominal.finished and np.isfinite(states).all()):
         return _misfit(board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
-    course = course_of(flow, graph, fuse(mended)[0], taken, run)
+    course = course_of(flow, graph, mended, taken, nominal)
     found = _fitted(board, taken, states, course, limit)
     strays = any(one.relative > (TOLERANCE if name == "ideal" else limit) for name, one in found.followed.items())
     chaotic = chaotic_course(course, taken, states, TOLERANCE) if course.moving and strays else None
@@ -458,10 +458,11 @@ def _misfit(board: Board, needs: dict[str, int], binding: list[str], note: str) 
     return BoardFit(board, False, tuple(binding), needs, board.has, note=note)
 
 
-def _suggestions(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> list[str]:
+def _suggestions(brief: Brief, board: Board, limit: float) -> list[str]:
     """Other boards that the flow does fit, and the largest smaller problem that fits this one: each was tried."""
+    flow = brief.flow
     others = [load_board(name) for name in BOARDS if name != board.name]
-    found = [f"{other.title}: it fits there (board {other.name})" for other in others if _fits(flow, graph, other, limit)]
+    found = [f"{other.title}: it fits there (board {other.name})" for other in others if _fits(brief, other, limit)]
     if family := known_family(flow.problem):
         low, high = 1, family.size(flow.problem)
         name = ""
@@ -481,7 +482,7 @@ def _smaller_fits(family: Family, flow: Flow, board: Board, count: int, limit: f
         if part is None:
             return ""
         reduced = flow_of(part[0], flow.form)
-        return part[1] if _fits(reduced, fuse(reduced.graph())[0], board, limit) else ""
+        return part[1] if _fits(_brief(reduced), board, limit) else ""
     except AnalogflowError:
         return ""
 
@@ -492,8 +493,8 @@ def _hopeless(graph: BlockGraph, board: Board) -> bool:
     return signals > _MANY_SIGNALS and graph.size > board.has["integrators"]
 
 
-def _fits(flow: Flow, graph: BlockGraph, board: Board, limit: float) -> bool:
+def _fits(brief: Brief, board: Board, limit: float) -> bool:
     try:
-        return _held(flow, graph, board, limit).fits
+        return _held(brief, board, limit).fits
     except AnalogflowError:
         return False

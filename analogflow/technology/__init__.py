@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from analogflow.checks import is_number, refuse_unknown
-from analogflow.circuit.build import Build, PartSet, kelvin_of
+from analogflow.circuit.build import DELAY_FRACTION, Build, PartSet, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.registry import Registry
@@ -45,9 +45,6 @@ TECHNOLOGIES: Registry[Technology] = Registry("analogflow.technologies", Technol
 
 DEFAULT_TECHNOLOGY = IDEAL.name
 """Technology of a circuit unless another is named."""
-
-DELAY_FRACTION = 5e-3
-"""Part of the fastest time constant of the flow that the delays of the longest path of blocks may be, unless told."""
 
 _SHORTEST_DELAY, _LONGEST_DELAY = 1e-4, 0.25
 

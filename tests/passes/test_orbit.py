@@ -62,3 +62,10 @@ def test_a_restart_is_another_orbit_and_costs_as_much_as_the_first(counted):
     af.verify(CHANNEL, engine="block")
     assert counted["orbit"] == pytest.approx(40.0)
     assert counted["fields"] == 12
+
+
+def test_all_boards_share_the_orbit(counted):
+    fit = af.map_flow(af.flows.capacity(CHANNEL), "that")
+    assert not fit.fits
+    assert fit.suggestions
+    assert counted["orbit"] == pytest.approx(20.0)

@@ -8,17 +8,17 @@ import pytest
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Constant, Crossbar
+from analogflow.circuit import Build
 from analogflow.errors import AnalogflowError
 from analogflow.graph import rewritten
 from analogflow.passes import CHECK, FUSE, NOISE, SCALE, STABILISE, TRACE, Brief, Pass, Passed, rescaled, run, unfolded
-from analogflow.technology import TECHNOLOGIES, build_of
+from analogflow.technology import TECHNOLOGIES
 
 FLOW = af.flows.capacity(af.Channel([[0.7, 0.3], [0.1, 0.9]]))
 
 
-def brief(technology="ideal", **changes):
-    options = {"stabilise": True, "parts": None, "temperature_celsius": None, "scaled": False, "delay_fraction": None}
-    return Brief(FLOW, build_of(technology, **options), **changes)
+def brief():
+    return Brief(FLOW, Build("ideal"))
 
 
 def halved(given):
