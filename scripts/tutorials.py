@@ -5,26 +5,24 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import tempfile
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
-FENCE = re.compile(r"```python\n(?P<code>.*?)```\n(?P<text>\n```text\n.*?```\n)?", flags=re.S)
 
 
 def written(text: str) -> str:
-    """`text`, in which every fence of text says what the fence before it prints."""
-    namespace: dict[str, Any] = {}
-
-    def run(fence: re.Match[str]) -> str:
+    """`text`, in which every fence of text right after a fence of Python says what that prints."""
+    parts, namespace = text.split("```"), {}  # prose and fences by turns
+    for k in range(1, len(parts), 2):
+        language, _, code = parts[k].partition("\n")
+        if language != "python":
+            continue
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            exec(fence["code"], namespace)
-        shown = f"\n```text\n{printed.getvalue()}```\n" if fence["text"] else ""
-        return f"```python\n{fence['code']}```\n{shown}"
-
-    return FENCE.sub(run, text)
+            exec(code, namespace)
+        if parts[k + 1] == "\n\n" and parts[k + 2].startswith("text\n"):
+            parts[k + 2] = f"text\n{printed.getvalue()}"
+    return "```".join(parts)
 
 
 def main() -> None:
