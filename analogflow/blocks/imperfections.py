@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from analogflow.blocks.block import Array, Block, Derivative, Diagonal, shown
-from analogflow.checks import is_finite, is_positive, refuse_faults
+from analogflow.checks import is_finite, is_positive, refuse_faults, refuse_unknown
 from analogflow.errors import BadInput
 
 __all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections", "OutputStage"]
@@ -75,9 +75,8 @@ class Imperfections:
     @classmethod
     def from_mapping(cls, values: Mapping[str, float]) -> Imperfections:
         """Imperfections by name; an unknown name is refused."""
-        unknown = [name for name in values if name not in _RANGES]
-        if unknown:
-            raise BadInput(f"imperfections: {unknown[0]!r} is not known; known are: {', '.join(_RANGES)}.")
+        for name in values:
+            refuse_unknown(name, _RANGES, "imperfections:")
         return cls(**values)
 
     @classmethod

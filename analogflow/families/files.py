@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.checks import proposal
+from analogflow.checks import proposal, refuse_unknown
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES, Family, named_families
 from analogflow.families.custom import CUSTOM
@@ -60,8 +60,7 @@ def problem_of_keys(flow: str, keys: Mapping[str, Any], where: str) -> Any:
     BadInput
         The flow is not known, a key is unknown or missing, or the keys are no valid problem; `where` begins the sentence.
     """
-    if flow not in FAMILIES:
-        raise BadInput(f"{where}: the flow {flow!r} is not known; known are: {', '.join(FAMILIES)}.")
+    refuse_unknown(flow, FAMILIES, f"{where}: the flow")
     return _from_keys(FAMILIES[flow], dict(keys), where)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.checks import is_positive
 from analogflow.circuit import (
     Behavioural,
     BipolarTransistor,
@@ -84,7 +84,7 @@ def netlist(
         A time is not a positive number, or a name or value may not stand in a netlist.
     """
     for name, value in (("time_constants", time_constants), ("largest_step", largest_step)):
-        if value is not None and not 0 < value <= sys.float_info.max:
+        if value is not None and not is_positive(value):
             raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
     circuit = circuit if noise is None else degrade(circuit, noise=noise)
     flow, plan = circuit.flow, run_plan(circuit, time_constants, stops=False)
