@@ -78,6 +78,16 @@ def test_imports_point_from_right_to_left() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_the_map_of_the_house_shows_every_room_from_the_ground_up() -> None:
+    """In the order of the layers of import-linter, so that whoever reads downwards meets nothing before what it rests on."""
+    _, _, house = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The house")
+    shown = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", house.partition("\n## ")[0], re.MULTILINE)
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"][0]
+    level = {name: k for k, layer in enumerate(reversed(contract["layers"])) for name in layer.split(" | ")}
+    assert {*shown} == {*level} - {"__main__"}
+    assert [level[name] for name in shown] == sorted(level[name] for name in shown)
+
+
 @pytest.mark.parametrize("module", MODULES, ids=relative)
 def test_module_is_short_enough_to_be_read_at_once(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
