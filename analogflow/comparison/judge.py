@@ -6,6 +6,7 @@ Errors are those that runs are judged by, and count in the same units.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import AnalogflowError, BadInput
-from analogflow.families import FAMILIES, known_family
+from analogflow.families import FAMILIES, known_family, own_reference
 from analogflow.families.family import Contest
 from analogflow.judgement.judging import judge
 
@@ -71,4 +72,4 @@ def judge_of(problem: Any) -> Judge:
     if family is None or family.contest is None:
         known = ", ".join(one.problem.__name__ for one in FAMILIES.values() if one.contest is not None)
         raise BadInput(f"compare: a problem of type {type(problem).__name__} has no digital contenders; known are: {known}.")
-    return Judge(problem, family.contest(problem))
+    return Judge(problem, family.contest(problem, functools.partial(own_reference, problem)))

@@ -33,6 +33,7 @@ __all__ = [
     "judging_family",
     "known_family",
     "named_families",
+    "own_reference",
     "problem_of",
     "reference_for",
     "reference_of",
@@ -161,7 +162,16 @@ def expected_answer(problem: Any) -> dict[str, Any]:
         No family knows such problems.
     """
     family = judging_family(problem)
-    end = family.flow(problem).end_time if family.follows(problem) else 0.0
-    if family.expected is None or family.reference is None or end is None:
+    if family.expected is None or family.reference is None or _own_end(problem) is None:
         return {}
-    return dict(family.expected(problem, reference_of(problem, end)))
+    return dict(family.expected(problem, own_reference(problem)))
+
+
+def own_reference(problem: Any) -> Any:
+    """Reference of a problem at the time that it says itself, or where it comes to rest; None where nobody knows it."""
+    return reference_for(problem, _own_end(problem) or 0.0)
+
+
+def _own_end(problem: Any) -> float | None:
+    family = judging_family(problem)
+    return family.flow(problem).end_time if family.follows(problem) else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -72,14 +72,14 @@ def _exact(problem: Attention, reference: AttentionReference) -> dict[str, Any]:
     return {"tokens": reference.tokens.tolist()}
 
 
-def _contest(problem: Attention) -> Contest:
+def _contest(problem: Attention, reference: Callable[[], AttentionReference]) -> Contest:
     """Of the tokens at the problem's time."""
     return Contest(
         measure="largest error of a coordinate of a token",
         full_scale=2.0,
         signals=("x",),
         errors={"tokens": 1.0},
-        gap=attention_reference(problem).gap,
+        gap=reference().gap,
     )
 
 

@@ -106,8 +106,8 @@ def _exact(channel: Channel, reference: CapacityReference) -> dict[str, Any]:
     return {"capacity_nats": reference.capacity_nats, "input_distribution": reference.input_distribution.tolist()}
 
 
-def _slowest(channel: Channel) -> float:
-    return 0.0 if channel.cost is not None else -capacity_convergence(channel).lambda_max
+def _slowest(channel: Channel, reference: CapacityReference) -> float:
+    return 0.0 if channel.cost is not None else -capacity_convergence(channel, reference).lambda_max
 
 
 def _why_slow(channel: Channel, slowest: float) -> str:
@@ -117,7 +117,7 @@ def _why_slow(channel: Channel, slowest: float) -> str:
     return f"input {', '.join(second)} is of type II, unused and as good as those in use; " if second else ""
 
 
-def _contest(channel: Channel) -> Contest:
+def _contest(channel: Channel, reference: Any) -> Contest:
     """Of z, shape (n,), which proves by itself how good it is."""
     if channel.cost is not None:
         raise BadInput("compare: a channel with a cost has no digital contenders yet; leave the cost out.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.families.ends import Ends, Held, Worth, largest, sizes_of
 from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_held
-from analogflow.families.stationary import known_to
+from analogflow.families.stationary import LawHeld, known_to
 from analogflow.flows import Flow, differences
 from analogflow.run import Run
 
@@ -65,7 +65,7 @@ class Contest:
         return {name: np.asarray(value, dtype=float).reshape(1, -1) for name, value in found.items()}
 
 
-def contest_of_path(family: Family, problem: Any) -> Contest:
+def contest_of_path(family: Family, problem: Any, reference: Callable[[], Any]) -> Contest:
     """Of a signal that the reference knows: what the flow shows.
 
     A run's error counts in the full scale of its path. Contenders have none, only its end, so that theirs is in flow units.
@@ -73,13 +73,13 @@ def contest_of_path(family: Family, problem: Any) -> Contest:
     flow = family.flow(problem)
     if family.reference is None:
         raise BadInput(f"compare: the family {family.name} has no reference, so that no error can be measured.")
-    reference = family.reference(problem, float(flow.end_time or 0.0))
-    exact = np.ravel(reference.values[flow.shows])
+    known = reference()
+    exact = np.ravel(known.values[flow.shows])
     return Contest(
         measure=f"largest error of a component of {flow.shows}",
         full_scale=2 * float(abs(exact).max(initial=0.0)) or 1.0,
         signals=(flow.shows,),
-        gap=reference.gap,
+        gap=known.gap,
         away=lambda signals: largest(differences(flow.keeps, signals, {flow.shows: exact})[flow.shows]),
     )
 
@@ -197,8 +197,8 @@ class Family:
         ``answer(problem, reference, run)`` and ``exact(problem, reference)``: the run's answer in the problem's terms, and
         the reference's under the same names.
     held_as_law : callable, optional
-        ``held_as_law(problem, reference, run, limit, accuracy)``: answer, errors and checks of a run whose answer is a
-        law; `accuracy` is the error that the checks must be able to find, in standard deviations.
+        ``held_as_law(problem, reference, run, limit, accuracy)``: the `LawHeld` of a run whose answer is a law; `accuracy`
+        is the error that the checks must be able to find, in standard deviations.
     sizes : callable
         ``sizes(problem, answers)``: what differences of answers, shape (samples, k), are relative to, shape (samples,);
         the largest magnitude of each, or 1 where that is up to two decades less, if not given.
@@ -215,14 +215,15 @@ class Family:
     no_groups : str
         What is said where each part is alone.
     slowest : callable, optional
-        ``slowest(problem)``: slowest rate at the answer, per τ, or 0 where the reference knows of none. A family that has
-        this is one whose checks hold an answer against its limit, so that a run may end before it rests.
+        ``slowest(problem, reference)``: slowest rate at the answer, per τ, or 0 where the reference knows of none. A family
+        that has this is one whose checks hold an answer against its limit, so that a run may end before it rests.
     why_slow : callable
         ``why_slow(problem, slowest)``: why an answer is approached like a power of the time, as the beginning of a
         sentence that ends in "; "; empty where nothing is known.
     contest : callable, optional
-        ``contest(problem)``: the `Contest` of answers to a problem, whoever gives them; None where they are not compared.
-        If not given, of the signal that the flow shows, which the reference knows.
+        ``contest(problem, reference)``: the `Contest` of answers to a problem, whoever gives them; ``reference()`` is the
+        exact one, computed where it is asked for only. None where answers are not compared. If not given, of the signal
+        that the flow shows, which the reference knows.
     expected : callable, optional
         ``expected(problem, reference)``: the reference's answer by the names of signals, for a netlist's header.
     size, smaller : callable
@@ -250,16 +251,16 @@ class Family:
     ended: str = "ran to its end"
     answer: Callable[[Any, Any, Run], Mapping[str, Any]] = _unsaid
     exact: Callable[[Any, Any], Mapping[str, Any]] = _unsaid
-    held_as_law: Callable[[Any, Any, Run, float, float], tuple[Any, ...]] | None = None
+    held_as_law: Callable[[Any, Any, Run, float, float], LawHeld] | None = None
     sizes: Callable[[Any, Array], Array] = sizes_of
     worth: Callable[[Any, Any, Array], Worth] | None = None
     pushed: Callable[[Flow, str, Array, Array, float], Array | None] = _nowhere
     started: Callable[[Any, Mapping[str, Array]], Any] | None = None
     groups: Callable[[Flow, Array], tuple[int, ...]] | None = None
     no_groups: str = ""
-    slowest: Callable[[Any], float] | None = None
+    slowest: Callable[[Any, Any], float] | None = None
     why_slow: Callable[[Any, float], str] = _no_reason
-    contest: Callable[[Any], Contest] | None = _unsaid
+    contest: Callable[[Any, Callable[[], Any]], Contest] | None = _unsaid
     expected: Callable[[Any, Any], Mapping[str, Any]] | None = path_expected
     size: Callable[[Any], int] = _no_size
     smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part

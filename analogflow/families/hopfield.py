@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analogflow.families.ends import Ends, Held, asked, for_all, largest, size_of
 from analogflow.families.family import Contest, Family, contest_of_law
-from analogflow.families.stationary import average, law_checks, law_errors, law_of, power_check
+from analogflow.families.stationary import LawHeld, average, law_checks, law_errors, law_of, power_check
 from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
@@ -85,7 +85,7 @@ def _exact(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
     return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
 
 
-def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float, accuracy: float) -> tuple[Any, ...]:
+def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float, accuracy: float) -> LawHeld:
     averaging = hopfield(problem).averaging
     assert averaging is not None  # a flow with noise has it
     skipped = min(averaging.skipped, 0.2 * float(run.time[-1]))
@@ -116,7 +116,7 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float
         )  # fmt: skip
         said = f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, and should be {wanted:.4g}: {check.detail}"
         checks.append(dataclasses.replace(check, detail=said))
-    return {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}, errors, tuple(checks)
+    return LawHeld(law, errors, tuple(checks))
 
 
 def _energy_error(problem: Hopfield, reference: HopfieldReference, length: float) -> float:
@@ -138,18 +138,18 @@ def _energies(problem: Hopfield, values: np.ndarray) -> np.ndarray:
     return base + quadratic - ((v @ G @ problem.U @ F) * h).sum(axis=1) - v @ G @ problem.I
 
 
-def _contest(problem: Hopfield) -> Contest:
+def _contest(problem: Hopfield, reference: Callable[[], HopfieldReference]) -> Contest:
     """Of v and h in one array, or above temperature 0 of their mean and covariance."""
-    reference = hopfield_reference(problem)
+    exact = reference()
     if problem.temperature > 0:
-        return contest_of_law(reference)
-    unit, n = _rest_size(problem, reference), problem.visible
+        return contest_of_law(exact)
+    unit, n = _rest_size(problem, exact), problem.visible
     return Contest(
         measure="largest error of a state, over their size",
         full_scale=2.0,
         signals=_STATES,
         errors={"mean": unit},
-        gap=reference.gap / unit,
+        gap=exact.gap / unit,
         read=lambda state: {"v": state[:n], "h": state[n:]},
     )
 
@@ -190,7 +190,7 @@ HOPFIELD = Family(
     answer=_answer,
     exact=_exact,
     held_as_law=_law,
-    slowest=lambda problem: 0.0,
+    slowest=lambda problem, reference: 0.0,
     contest=_contest,
     expected=_expected,
     size=lambda problem: max(problem.U.shape),

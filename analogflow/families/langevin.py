@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Check, Ends, Held, asked, largest, size_of
+from analogflow.families.ends import Ends, Held, asked, largest, size_of
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
-from analogflow.families.stationary import Law, law_checks, law_errors, law_of
+from analogflow.families.stationary import Law, LawHeld, law_checks, law_errors, law_of
 from analogflow.flows.langevin import FORMS, langevin
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
@@ -118,15 +118,11 @@ def _point(problem: Langevin, x: Array) -> dict[str, Any]:
     return {"mean": x.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}
 
 
-def _law(
-    problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accuracy: float
-) -> tuple[dict[str, Any], dict[str, float], tuple[Check, ...]]:
+def _law(problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accuracy: float) -> LawHeld:
     averaging = langevin(problem).averaging
     assert averaging is not None  # a problem with a temperature has one
     end = float(run.time[-1])
     law = law_of(run, problem.variables, skipped=min(0.05 * end, end))
-    answer = {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}
-    errors = law.errors(exact.mean, exact.covariance)
     # Knots are spread by the fastest rate: a tenth of its relaxation time each.
     knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
     allowed = knots + (limit if limit > _IDEAL else 0.0)
@@ -141,7 +137,7 @@ def _law(
         unseen=_unseen(problem, law, exact),
         heavy=_heavy(problem),
     )
-    return answer, errors, checks
+    return LawHeld(law, law.errors(exact.mean, exact.covariance), checks)
 
 
 def _unseen(problem: Langevin, law: Law, exact: BoltzmannLaw) -> str:
@@ -205,11 +201,11 @@ def _valleys(problem: Langevin, x: np.ndarray) -> np.ndarray:
     return x
 
 
-def _contest(problem: Langevin) -> Contest:
+def _contest(problem: Langevin, reference: Callable[[], BoltzmannLaw]) -> Contest:
     """Of mean and covariance."""
     if problem.temperature == 0:
         raise BadInput("compare: a Langevin problem at temperature 0 has no law to compare; give it a temperature above 0.")
-    return contest_of_law(boltzmann_law(problem))
+    return contest_of_law(reference())
 
 
 def _reference(problem: Langevin, time: float) -> Any:

@@ -102,7 +102,7 @@ def _why_slow(problem: RateDistortion, slowest: float) -> str:
     return "at this β a reproduction letter is about to come into use; " if slowest < _LEAVING else ""
 
 
-def _contest(problem: RateDistortion) -> Contest:
+def _contest(problem: RateDistortion, reference: Any) -> Contest:
     """Of q, shape (m,), which proves by itself how good it is."""
     return Contest(
         measure="certified gap of the reproduction distribution",
@@ -149,7 +149,7 @@ RATE_DISTORTION = Family(
     answer=_answer,
     exact=_exact,
     worth=_worth,
-    slowest=lambda problem: rate_distortion_relaxation(problem).slowest,
+    slowest=lambda problem, reference: rate_distortion_relaxation(problem, reference).slowest,
     why_slow=_why_slow,
     contest=_contest,
     expected=_expected,

@@ -7,8 +7,8 @@ for less; what the law should be is for the caller to say.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ __all__ = [
     "FALSE_ALARM",
     "Average",
     "Law",
+    "LawHeld",
     "average",
     "joint_limit",
     "known_to",
@@ -115,6 +116,21 @@ class Law:
             "covariance_standard_error": float(self.covariance_error.max()),
             "effective_samples": self.covariance_effective,
         }
+
+
+class LawHeld(NamedTuple):
+    """A law that was read off a run, and held against a reference.
+
+    Parameters
+    ----------
+    law : Law
+    errors : mapping of name to float
+    checks : sequence of Check
+    """
+
+    law: Law
+    errors: Mapping[str, float]
+    checks: Sequence[Check]
 
 
 def law_of(run: Run, states: Sequence[str], *, skipped: float) -> Law:

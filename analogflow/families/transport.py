@@ -99,14 +99,14 @@ def _exact(problem: Transport, reference: TransportReference) -> dict[str, Any]:
     return {"plan": reference.plan.tolist(), "cost": reference.cost}
 
 
-def _slowest(problem: Transport) -> float:
-    rate, cooling = sinkhorn_spectrum(transport_reference(problem).plan).gap, problem.schedule
+def _slowest(problem: Transport, reference: TransportReference) -> float:
+    rate, cooling = sinkhorn_spectrum(reference.plan).gap, problem.schedule
     if cooling is None:
         return rate
     return min(rate, cooling.rate * (problem.epsilon if cooling.kind == "quadratic" else 1.0))
 
 
-def _contest(problem: Transport) -> Contest:
+def _contest(problem: Transport, reference: Any) -> Contest:
     """Of a plan, and of the potential that proves it, or None; a circuit's plan is held against what it implies itself."""
 
     def read(answer: Any) -> dict[str, Any]:

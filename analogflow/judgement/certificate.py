@@ -11,9 +11,9 @@ import numpy as np
 
 from analogflow.circuit import Circuit
 from analogflow.errors import AnalogflowError
-from analogflow.families import judging_family, problem_of, reference_for
+from analogflow.families import judging_family, problem_of, reference_for, reference_of
 from analogflow.families.ends import FAILED, UNCERTIFIED, UNDECIDED, Check
-from analogflow.families.stationary import ACCURACY
+from analogflow.families.stationary import ACCURACY, Law
 from analogflow.judgement.judging import judge_run
 from analogflow.run import Outcome, Run
 
@@ -43,6 +43,8 @@ class Certificate:
     time_needed : float, optional
         Length of a run, in τ, after which an answer that still creeps would be right; None where it rests, or where that
         can not be seen.
+    law : Law, optional
+        Of a run whose answer is one: what was read off it.
     """
 
     answer: Mapping[str, Any]
@@ -51,6 +53,7 @@ class Certificate:
     errors: Mapping[str, float]
     checks: tuple[Check, ...]
     time_needed: float | None = None
+    law: Law | None = None
 
     @property
     def passed(self) -> bool:
@@ -99,14 +102,16 @@ def certify(problem: Any, run: Run, *, limit: float = 1e-6, accuracy: float | No
         nothing = Check("the answer is known", False, f"the family {family.name} has no exact reference.", UNCERTIFIED)
         return Certificate({shown: run.final[shown].tolist()}, {}, math.nan, {}, (ended, nothing))
     if family.held_as_law is not None and family.law(problem):
-        answer, errors, others = family.held_as_law(problem, reference, run, limit, accuracy or ACCURACY)
+        law, errors, others = family.held_as_law(problem, reference, run, limit, accuracy or ACCURACY)
+        answer = {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}
     else:
+        law = None
         judged = judge_run(problem, run, limit=limit)
         answer, errors = family.answer(problem, reference, run), judged.listed()
         others = judged.checks()
-    checks = (_ending(problem, run, ended, others, limit), *others)
-    exact = family.exact(problem, reference)
-    return Certificate(answer, exact, reference.gap, errors, checks, time_needed(problem, run, limit))
+    needed = time_needed(problem, run, limit)
+    checks = (_ending(problem, run, ended, others, limit, needed), *others)
+    return Certificate(answer, family.exact(problem, reference), reference.gap, errors, checks, needed, law)
 
 
 _NO_RATE = 1e-12
@@ -140,7 +145,7 @@ def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
     return circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
 
 
-def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit: float) -> Check:
+def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit: float, needed: float | None) -> Check:
     """The check on how a run ended, given all other checks on it.
 
     A deterministic run may still creep where the other checks say by themselves how far its answer is from right, as those
@@ -156,6 +161,8 @@ def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit
     others : sequence of Check
     limit : float
         Largest error that the checks let pass.
+    needed : float, optional
+        As `time_needed` says.
     """
     if run.creep is None or ended.passed:
         return ended
@@ -165,7 +172,6 @@ def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit
     creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
     if ends_well(problem, run.outcome, all(check.passed for check in others)):
         return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {limit:g} as it stands.")
-    needed = time_needed(problem, run, limit)
     seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
     if needed is None and "time" in judging_family(problem).keys:
         seen += "; if its path is the answer, give it an end time (time = …)"
@@ -203,7 +209,7 @@ def _slowest(problem: Any) -> float:
     """Slowest rate at the answer, per τ, as far as a reference knows it; else 0."""
     slowest = judging_family(problem).slowest
     try:
-        rate = 0.0 if slowest is None else slowest(problem)
+        rate = 0.0 if slowest is None else slowest(problem, reference_of(problem))
     except (AnalogflowError, np.linalg.LinAlgError):
         return 0.0
     return rate if math.isfinite(rate) else 0.0

@@ -19,7 +19,7 @@ from analogflow.compiler import degrade, rebuilt
 from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, UNDECIDED
-from analogflow.families.stationary import joint_limit, law_of
+from analogflow.families.stationary import Law, joint_limit, law_of
 from analogflow.flows import Flow, pushed_freely
 from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, allowed_error, certificate_of, ends_well
@@ -257,8 +257,7 @@ def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
     assert flow.averaging is not None
     if not all(run.outcome.ok for run, _ in runs):
         return Verdict("not settled", float("nan"), float("nan"))
-    skipped = [min(flow.averaging.skipped, 0.2 * float(run.time[-1])) for run, _ in runs]
-    laws = [law_of(run, list(flow.states), skipped=first) for (run, _), first in zip(runs, skipped, strict=True)]
+    laws = [certificate.law or _law_of(flow, run) for run, certificate in runs]
     one, other = laws
     upper = np.triu_indices(len(one.mean))
     difference = np.r_[one.mean - other.mean, (one.covariance - other.covariance)[upper]]
@@ -276,6 +275,12 @@ def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
     which = "Not passed by the second run" if not failed[0] else "Not passed"
     why = f"{which}: {', '.join(failed[0] or failed[1])}." if any(failed) else ""
     return Verdict(name, float(abs(difference).max()), float("nan"), why)
+
+
+def _law_of(flow: Flow, run: Run) -> Law:
+    """Law of a run of which nobody knows what it should be."""
+    assert flow.averaging is not None
+    return law_of(run, list(flow.states), skipped=min(flow.averaging.skipped, 0.2 * float(run.time[-1])))
 
 
 def restart_classes(

@@ -249,7 +249,9 @@ class Relaxation:
         return float(min([*self.rates, *self.escape], default=np.inf))
 
 
-def rate_distortion_relaxation(problem: RateDistortion, *, support: float = _SUPPORT) -> Relaxation:
+def rate_distortion_relaxation(
+    problem: RateDistortion, reference: RateDistortionReference | None = None, *, support: float = _SUPPORT
+) -> Relaxation:
     """Rates of `problem` at its optimum; reproduction symbols of a probability below `support` count as unused.
 
     Notes
@@ -262,7 +264,7 @@ def rate_distortion_relaxation(problem: RateDistortion, *, support: float = _SUP
     Q. Wang, Relaxation Kernel and Global Convergence of the Blahut-Arimoto Dynamics, arXiv:2604.25106 (2026): Theorem 7,
     Definition 7 and Theorem 10, corrected: they have −G without diag(q*), and the smallest eigenvalue of G for the rate.
     """
-    q = rate_distortion_reference(problem).reproduction
+    q = (reference or rate_distortion_reference(problem)).reproduction
     used = q > support
     A = problem.gibbs
     kernel = A / (A @ q)[:, None]
