@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Build, Circuit, Conditions, Step
 from analogflow.circuit.build import PartSet
@@ -79,14 +81,16 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
         Fields of `Build`.
     """
     build = dataclasses.replace(circuit.build, **changes)
-    perfect = _built(circuit.flow if flow is None else flow, dataclasses.replace(build, values=None))
+    exact = dataclasses.replace(build, values=None)
+    # How a flow is built does not move its orbit; another start is another orbit.
+    perfect = _built(circuit.flow, exact, circuit.orbit) if flow is None else _built(flow, exact)
     return _under(perfect, circuit.conditions if conditions is None else conditions, build.values)
 
 
-def _built(flow: Flow, build: Build) -> Circuit:
-    """Circuit with perfect blocks, or parts of exact values."""
+def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit:
+    """Circuit with perfect blocks, or parts of exact values; `orbit` where the flow was followed before."""
     technology = TECHNOLOGIES[build.technology]
-    brief, history = run(technology.passes, Brief(flow, build))
+    brief, history = run(technology.passes, Brief(flow, build, known_orbit=orbit))
     realised = technology.realise(brief)
     elements = sum(len(group.elements) for group in realised.groups)
     note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
@@ -147,7 +151,7 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
         technology, build = TECHNOLOGIES[circuit.technology], dataclasses.replace(circuit.build, values=None)
         if NOISE not in technology.passes:
             raise BadInput(f"noise: the technology {technology.name!r} has no pass that adds it; leave it out.")
-        before = circuit.derived_from or circuit.graph
+        before = circuit.derived_from or circuit.graph  # noise comes in before units change
         brief = Brief(circuit.flow, build, before, conditions, circuit.orbit)
         brief, _ = run(technology.passes[technology.passes.index(NOISE) :], brief)
         circuit = dataclasses.replace(circuit, build=build, **technology.realise(brief).fields())

@@ -94,7 +94,7 @@ def _noisy(brief: Brief) -> Passed | None:
 
 
 NOISE = Pass("noise", _noisy, keeps_flow=False)
-"""Adds the noise of the conditions, if any, before the ranges of signals are chosen."""
+"""Adds the noise of the conditions, if any: it stands before all passes that choose ranges of signals or change units."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import pytest
 
 import analogflow as af
 from analogflow.block_engine import VectorField
+from analogflow.compiler import rebuilt
 from analogflow.passes import ranges, soundness
 from analogflow.technology import TECHNOLOGIES
 
@@ -55,6 +56,17 @@ def test_noise_does_not_follow_the_orbit_again(counted, technology):
     af.degrade(circuit, noise=af.Noise(0.01))
     assert counted["orbit"] == 0
     assert counted["fields"] == {"ideal": 1, "opamp": 3, "translinear": 0}[technology]
+
+
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_a_circuit_that_is_built_again_has_the_orbit_that_it_had(counted, technology):
+    circuit = af.compile(af.flows.capacity(CHANNEL), technology=technology)
+    counted.clear()
+    again = rebuilt(circuit, stabilise=False)
+    assert counted["orbit"] == 0
+    plain = af.compile(circuit.flow, technology=technology, stabilise=False)
+    assert (again.orbit == plain.orbit).all()
+    assert [str(step) for step in again.history] == [str(step) for step in plain.history]
 
 
 def test_a_restart_is_another_orbit_and_costs_as_much_as_the_first(counted):

@@ -96,6 +96,14 @@ def test_the_way_back_is_composed():
         run((lying,), plain)
 
 
+def test_noise_comes_in_before_units_change():
+    """A circuit keeps the graph in flow units, from which it is built again with noise."""
+    for record in TECHNOLOGIES.values():
+        names = [each.name for each in record.passes]
+        assert "noise" in names or not record.parts
+        assert "scale" not in names or names.index("scale") > names.index("noise" if record.parts else "fuse")
+
+
 def test_noise_needs_a_pass_that_adds_it(monkeypatch):
     circuit = af.compile(FLOW, technology="opamp")
     without = dataclasses.replace(TECHNOLOGIES["opamp"], passes=(TRACE, CHECK, STABILISE, FUSE, SCALE))
