@@ -28,7 +28,7 @@ from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
 from analogflow.run import Outcome, Run, run_plan
 from analogflow.simulators import ensemble, simulate
-from analogflow.simulators.ensemble import EnsembleOptions
+from analogflow.simulators.block import EnsembleOptions
 
 __all__ = [
     "DELTA",

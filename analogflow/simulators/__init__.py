@@ -1,5 +1,6 @@
 """Runs a deck, or many samples of a circuit at once: one contract, engines that share no arithmetic."""
 
+from analogflow.simulators.block import ensemble, ensemble_chunks
 from analogflow.simulators.ending import judged
 from analogflow.simulators.engines import (
     ENGINES,
@@ -11,7 +12,6 @@ from analogflow.simulators.engines import (
     named_engine,
     simulate,
 )
-from analogflow.simulators.ensemble import ensemble, ensemble_chunks
 
 __all__ = [
     "ENGINES",

@@ -12,7 +12,7 @@ import analogflow as af
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.cli import main
 from analogflow.errors import BadInput
-from analogflow.simulators.ensemble import EnsembleOptions
+from analogflow.simulators.block import EnsembleOptions
 from analogflow.solution import noise_of
 from analogflow.technology import TECHNOLOGIES, BuildOptions
 
