@@ -360,11 +360,19 @@ class RunPlan:
         In τ; None where the noise's knots decide.
     resting_speed : float
         Flow units per τ below which the answer rests and the run ends; 0 where the answer is a point on the way.
+    settles : bool
+        Whether the answer is where a run without noise comes to rest, so that one may end there.
     """
 
     end: float
     largest_step: float | None
     resting_speed: float
+    settles: bool
+
+    @property
+    def stopping_speed(self) -> float:
+        """The resting speed, or 0 where a run that comes to rest goes on all the same, or never does."""
+        return self.resting_speed if self.settles else 0.0
 
 
 def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bool = True) -> RunPlan:
@@ -391,7 +399,9 @@ def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bo
         step = _FOLLOWING_STEP
     else:
         step = _SETTLING_STEP if time_constants is None and stops else LARGEST_STEP
-    return RunPlan(longest if given is None else given, step, 0.0 if flow.end_time else resting_speed(circuit))
+    speed = 0.0 if flow.end_time else resting_speed(circuit)
+    settles = not circuit.noisy and flow.end_time is None and flow.averaging is None
+    return RunPlan(longest if given is None else given, step, speed, settles)
 
 
 def longest_run(flow: Flow, *, noisy: bool = False, parts: bool = False) -> float:

@@ -81,3 +81,20 @@ def test_solve_and_a_netlist_that_runs_alone_differ_in_when_they_stop_only():
     alone, stopped = run_plan(rests, stops=False), run_plan(rests)
     assert alone.largest_step == stopped.largest_step
     assert alone.end < stopped.end
+
+
+def test_a_run_may_end_early_where_it_settles_only():
+    rests, ends = (af.compile(af.flows.custom(read_problem(*SHIPPED[name]))) for name in list(SHIPPED)[-1:-3:-1])
+    law = af.compile(af.flows.langevin(af.Langevin(energy="x**2/2", variables=["x"], temperature=0.5)))
+    plans = [run_plan(circuit) for circuit in (rests, ends, law, af.degrade(rests, noise=af.Noise(1e-3)))]
+    assert [plan.settles for plan in plans] == [True, False, False, False]
+    assert [plan.stopping_speed for plan in plans] == [1e-9, 0.0, 0.0, 0.0]
+    assert plans[3].resting_speed == 1e-9  # with noise it is asked whether the mean still moves
+
+
+def test_how_long_a_run_is_and_when_it_rests_is_asked_of_the_plan():
+    package = Path(af.__file__).parent
+    known = re.compile(r"\b(RESTING_SPEED|LONGEST|ALONE|_PATH_TIME|_NOISY_TIME)\b")
+    found = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if known.search(path.read_text("utf-8"))}
+    # Collector currents that parts are chosen for are those of the ideal circuit; the other is a limit of problems.
+    assert found == {"run.py", "hardware/preferred.py", "problems/attention.py"}

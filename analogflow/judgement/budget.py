@@ -17,7 +17,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import differences
 from analogflow.noise import DRAWS, Noise, standard_normal
 from analogflow.passes import pole_label
-from analogflow.run import LONGEST, RESTING_SPEED, Outcome
+from analogflow.run import Outcome, longest_run, resting_speed
 from analogflow.simulators import ensemble
 from analogflow.simulators.block import in_flow_units
 
@@ -142,7 +142,9 @@ def error_budget(
         raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")
     if not causes:
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
-    ideal = integrate(circuit.graph, LONGEST, rests=circuit.flow.rests, resting_speed=RESTING_SPEED)
+    ideal = integrate(
+        circuit.graph, longest_run(circuit.flow), rests=circuit.flow.rests, resting_speed=resting_speed(circuit)
+    )
     if ideal.outcome is not Outcome.SETTLED:
         raise BadInput(
             f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"
@@ -188,9 +190,9 @@ class _Bench:
         """Measured and predicted cost of one cause; every sample starts where the ideal circuit settled."""
         noisy = noise.sigma > 0 or flaws.noise_density > 0
         run = ensemble(
-            self.circuit, self.samples, time_constants=self.fluctuating if noisy else LONGEST, imperfections=flaws,
-            noise=noise, start={name: self.settled[name] for name in self.circuit.graph.states},
-            resting_speed=0.0 if noisy else RESTING_SPEED, step_accuracy=1e-4 if noisy else 1e-7, only=only,
+            self.circuit, self.samples, time_constants=self.fluctuating if noisy else longest_run(self.circuit.flow),
+            imperfections=flaws, noise=noise, start={name: self.settled[name] for name in self.circuit.graph.states},
+            resting_speed=0.0 if noisy else resting_speed(self.circuit), step_accuracy=1e-4 if noisy else 1e-7, only=only,
         )  # fmt: skip
         ends = {name: value[run.ok] for name, value in run.final.items()}
         states = {name: ends[name] for name in self.circuit.graph.states}

@@ -181,8 +181,7 @@ def restart(
     plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
     deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
     closeness = max(distance, circuit.accuracy)
-    speed = 0.0 if circuit.noisy else plan.resting_speed
-    second = simulate(deck, engine=engine, resting_speed=speed, time_limit=time_limit, on_progress=on_progress)
+    second = simulate(deck, engine=engine, resting_speed=plan.stopping_speed, time_limit=time_limit, on_progress=on_progress)
     problem, limit = problem_of(flow), allowed_error(circuit, accuracy)
     first = certificate or certificate_of(circuit, run, accuracy)
     if flow.averaging is not None:

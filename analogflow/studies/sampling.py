@@ -27,7 +27,7 @@ from analogflow.judgement.certificate import allowed_error, ends_well
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.run import ALONE, Outcome, Run, own_time, resting_speed, run_plan
+from analogflow.run import Outcome, Run, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, judged, simulate
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Chunk, Condition, Study, study_of
@@ -114,7 +114,7 @@ def paths(study: Study, condition: Condition, count: int = 100) -> Run:
         raise BadInput(
             f"paths: the block engine carries ideal blocks, not {condition.technology!r}; choose another condition."
         )
-    end = study.time_constants or own_time(circuit.flow) or ALONE
+    end = run_plan(circuit, study.time_constants, stops=False).end
     return ensemble(
         circuit, min(count, study.samples), time_constants=end, imperfections=condition.imperfections,
         noise=degraded.noise, save=np.linspace(0.0, end, _SHOWN_POINTS),
@@ -166,13 +166,13 @@ def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows
 
 def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list[Rows]:
     circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
-    flow, end = circuit.flow, run_plan(degraded, study.time_constants).end
-    asks = not degraded.noisy and flow.end_time is None and flow.averaging is None
+    flow, plan = circuit.flow, run_plan(degraded, study.time_constants)
+    end = plan.end
     times = _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
     found = []
     for part in ensemble_chunks(
         circuit, numbers, time_constants=end, imperfections=condition.imperfections, noise=degraded.noise, save=times,
-        resting_speed=resting_speed(circuit) if asks else 0.0, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
+        resting_speed=plan.stopping_speed, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     ):  # fmt: skip
         part = judged(
             degraded, part, graph=functools.partial(imperfect_graph, circuit, condition.imperfections, degraded.noise)
@@ -182,7 +182,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         sizes = np.array([flow.resting_size(float(size)) for size in largest])
         settled = (
             np.max([settling_times(times, part.values[name], part.final[name], sizes) for name in flow.rests], axis=0)
-            if asks
+            if plan.settles
             else np.full(len(outcomes), np.nan)
         )
         reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
@@ -203,11 +203,9 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     circuit = _imperfect(study, condition, number)
     flow, plan = circuit.flow, run_plan(circuit, study.time_constants)
     end = plan.end
-    asks = not circuit.noisy and flow.end_time is None and flow.averaging is None
     deck = netlist(circuit, time_constants=end, largest_step=plan.largest_step)
-    speed = plan.resting_speed if asks else 0.0
     try:
-        run = simulate(deck, engine=study.engine, resting_speed=speed, time_limit=study.time_limit)
+        run = simulate(deck, engine=study.engine, resting_speed=plan.stopping_speed, time_limit=study.time_limit)
     except SimulationFailed as fault:
         run = Run(np.zeros(1), {}, Outcome.FAILED, str(fault))
     reason = (
@@ -220,7 +218,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     if not run.values:
         return {**_blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
     size = flow.resting_size(max(float(abs(run.values[name]).max()) for name in flow.rests))
-    settled = run.settling_time(flow.rests, SETTLING_BAND * size) if asks else None
+    settled = run.settling_time(flow.rests, SETTLING_BAND * size) if plan.settles else None
     verdict = fault = ""
     if study.verify:
         verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)
