@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow.papers.result import AGREES, DIFFERS, ERRATUM, HEAD, UNJUDGED, Panel, Reproduction
-from analogflow.report.figure import MUTED, PALETTE, describe, new_figure, style
+from analogflow.report.figure import MUTED, describe, look, new_figure, style
 
 __all__ = ["lines_table", "plot_reproduction"]
 
@@ -53,7 +53,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     for curve in panel.curves:
         # A line and the points beside it that begin with the same word belong together.
         word = curve.label.split(",")[0]
-        colour = colours.setdefault(word, PALETTE[len(colours) % (len(PALETTE) - 2)])
+        colour = colours.setdefault(word, look(len(colours))["color"])
         label = f"_{faint}" if curve.style == "faint" else curve.label
         axes.plot(curve.x, curve.y, color=MUTED if curve.style == "dotted" else colour, label=label, **_STYLES[curve.style])
     if any(curve.style == "faint" for curve in panel.curves):

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from analogflow.comparison import MEASURES, Comparison, Contender, Prices, Scaling
 from analogflow.comparison.contender import FORMULAS
-from analogflow.report.figure import INK, MUTED, PALETTE, describe, new_figure, style
+from analogflow.report.figure import INK, MUTED, PALETTE, describe, look, new_figure, style
 
 __all__ = ["comparison_tables", "plot_comparison", "plot_scaling", "print_comparison", "print_scaling"]
 
@@ -101,7 +101,6 @@ def _si(value: float | None, unit: str) -> str:
     return f"{value / factor:.3g} {prefix}{unit}"
 
 
-_MARKERS = "osD^vPX*"
 _DASHES = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (6, 1.2, 1, 1.2)))
 """Lines of circuits: where two coincide, the lower shows through the gaps of the upper."""
 _FLOOR = 1e-13
@@ -165,12 +164,12 @@ def _line(axes, contender: Contender, quantity: str, k: int) -> None:
     if not points:
         return
     x, y = zip(*points, strict=True)
-    colour = PALETTE[k % (len(PALETTE) - 2)]
+    colour, marker = look(k)["color"], look(k)["marker"]
     if contender.kind == "analog":
         axes.plot(x, y, color=colour, lw=1.6, ls=_DASHES[k % len(_DASHES)], label=contender.name)
         axes.plot(x[-1], y[-1], "|", color=colour, ms=8, mew=1.6, label=f"_{contender.name}")
     else:
-        axes.plot(x, y, color=colour, lw=0.7, ls="--", marker=_MARKERS[k % len(_MARKERS)], ms=3.5, mec=MUTED, mew=0.3,
+        axes.plot(x, y, color=colour, lw=0.7, ls="--", marker=marker, ms=3.5, mec=MUTED, mew=0.3,
                   label=contender.name)  # fmt: skip
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "alt_text",
     "check_writable",
     "describe",
+    "look",
     "new_figure",
     "plot_lines",
     "save_figure",
@@ -37,6 +38,8 @@ INK = "#222222"
 
 MUTED = "#777777"
 """Colour of axes and remarks."""
+
+_MARKERS, _LINES = "osD^vPX*", ("-", "--", "-.", ":")
 
 _LABELLED = 8
 """Most lines of one kind that have an entry in the legend each."""
@@ -82,6 +85,11 @@ def plot_lines(axes: Axes, x: NDArray[np.float64], columns: NDArray[np.float64],
         if count > _LABELLED:
             label = f"_{every}" if k else every
         axes.plot(x, columns[:, k], color=PALETTE[k % len(PALETTE)], label=label, **way)
+
+
+def look(k: int) -> dict[str, Any]:
+    """Colour, marker and line of the series number `k`: told apart without colour too."""
+    return {"color": PALETTE[k % (len(PALETTE) - 2)], "marker": _MARKERS[k % len(_MARKERS)], "ls": _LINES[k % len(_LINES)]}
 
 
 def describe(figure: Figure, text: str) -> None:

@@ -25,8 +25,8 @@ from analogflow.report import (
     study_figures,
     study_table,
 )
-from analogflow.report.figure import new_figure, style
-from analogflow.report.studies.scales import level_axis, look, spread_out
+from analogflow.report.figure import look, new_figure, style
+from analogflow.report.studies.scales import level_axis, spread_out
 from analogflow.studies.statistics import errors_at, quantile_estimate, study_tolerance, yield_at
 
 STUDY = study_zoo.synthetic_study()

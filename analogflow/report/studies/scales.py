@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.report.figure import MUTED, PALETTE
+from analogflow.report.figure import MUTED
 from analogflow.studies.statistics import at, conditions
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ __all__ = [
     "label",
     "legible",
     "level_axis",
-    "look",
     "numbers",
     "share_axis",
     "single",
@@ -38,8 +37,6 @@ __all__ = [
 COLUMN = 3.4
 """Width of a column of a paper in inches."""
 
-_MARKERS = "osD^vPX*"
-_LINES = ("-", "--", "-.", ":")
 _MOST_TICKS = 7
 _DIGIT, _CLEAR = 0.62, 4.0
 """Width of a digit over the size of its type, and what is left free between two labels, points."""
@@ -53,11 +50,6 @@ def label(dataset: xarray.Dataset, name: str) -> str:
     """Name of a variable or dimension with its unit in brackets, if it has one."""
     unit = str(dataset[name].attrs.get("units", ""))
     return f"{_WORDS.get(name, name.replace('_', ' '))}{f' ({unit})' if unit else ''}"
-
-
-def look(k: int) -> dict[str, Any]:
-    """Colour, marker and line of the series number `k`: told apart without colour too."""
-    return {"color": PALETTE[k % (len(PALETTE) - 2)], "marker": _MARKERS[k % len(_MARKERS)], "ls": _LINES[k % len(_LINES)]}
 
 
 def single(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any]) -> xarray.Dataset:
