@@ -61,7 +61,6 @@ from analogflow.run import Outcome as Outcome
 from analogflow.run import Run as Run
 from analogflow.run import Samples as Samples
 from analogflow.simulators import ensemble as ensemble
-from analogflow.simulators import ensemble_chunks as ensemble_chunks
 from analogflow.simulators import simulate as simulate
 from analogflow.solution import Solution as Solution
 from analogflow.solution import Verification as Verification

@@ -132,6 +132,7 @@ MEMORY = """
 import re, sys
 from pathlib import Path
 import analogflow as af
+from analogflow.simulators import ensemble_chunks
 
 def peak():
     return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -139,7 +140,7 @@ def peak():
 circuit = af.compile(af.flows.capacity(af.Channel(%r)))
 before = peak()
 samples, memory = int(sys.argv[1]), float(sys.argv[2])
-chunks = af.ensemble_chunks(circuit, samples, noise=af.Noise(0.01), time_constants=60.0, memory=memory)
+chunks = ensemble_chunks(circuit, samples, noise=af.Noise(0.01), time_constants=60.0, memory=memory)
 count = sum(1 for _ in chunks)
 print(count, (peak() - before) / 1024)
 """

@@ -192,7 +192,7 @@ def _record() -> dict[str, Any]:
 
 
 class EnsembleOptions(TypedDict, total=False):
-    """Options of `ensemble_chunks`, where another verb passes them on; that alone knows what they are if not given."""
+    """Options of `ensemble`; `ensemble_chunks` alone knows what they are if not given."""
 
     time_constants: float
     imperfections: Imperfections | None
@@ -207,26 +207,7 @@ class EnsembleOptions(TypedDict, total=False):
 
 
 def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[EnsembleOptions]) -> Run:
-    """All samples of an ensemble at once; options and exceptions are those of `ensemble_chunks`."""
-    return joined(list(ensemble_chunks(circuit, samples, **options)))
-
-
-def ensemble_chunks(
-    circuit: Circuit,
-    samples: int | Sequence[int],
-    *,
-    time_constants: float = 60.0,
-    imperfections: Imperfections | None = None,
-    noise: Noise | None = None,
-    start: Mapping[str, Array] | None = None,
-    save: Sequence[float] | Array = (),
-    resting_speed: float = 0.0,
-    step_accuracy: float = 1e-7,
-    memory: float = MEMORY,
-    only: Collection[str] | None = None,
-    on_progress: Callable[[float], None] | None = None,
-) -> Iterator[Run]:
-    """Chunks of an ensemble, one after another, for studies larger than memory.
+    """All samples of an ensemble at once.
 
     Parameters
     ----------
@@ -262,6 +243,25 @@ def ensemble_chunks(
     -----
     Explicit or linearly implicit steps: the first sample decides for all, so that a sample run alone takes the same steps.
     """
+    return joined(list(ensemble_chunks(circuit, samples, **options)))
+
+
+def ensemble_chunks(
+    circuit: Circuit,
+    samples: int | Sequence[int],
+    *,
+    time_constants: float = 60.0,
+    imperfections: Imperfections | None = None,
+    noise: Noise | None = None,
+    start: Mapping[str, Array] | None = None,
+    save: Sequence[float] | Array = (),
+    resting_speed: float = 0.0,
+    step_accuracy: float = 1e-7,
+    memory: float = MEMORY,
+    only: Collection[str] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Iterator[Run]:
+    """Chunks of an ensemble, one after another, for studies larger than memory; all else as in `ensemble`."""
     numbers = _numbers(samples)
     times = real_array(save, "save")
     noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
