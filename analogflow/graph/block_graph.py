@@ -97,8 +97,9 @@ class BlockGraph:
         """Digest of blocks and wiring: equal on every machine for graphs that compute the same thing the same way."""
         digest = hashlib.sha256()
         for node in self.order():
-            kind, *values = self.block(node).identity()
-            digest.update(repr((node, getattr(kind, "__name__", ""), values, self.inputs(node))).encode())
+            # Kinds by their names alone, whatever modules they stand in: a scaled block names that of the block within too.
+            kind, *values = (getattr(value, "__name__", value) for value in self.block(node).identity())
+            digest.update(repr((node, kind, values, self.inputs(node))).encode())
         digest.update(repr((list(self.states.items()), list(self.observables.items()))).encode())
         return digest.hexdigest()[:16]
 

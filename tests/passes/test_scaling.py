@@ -8,6 +8,7 @@ from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField, integrate, march, method_for
+from analogflow.blocks import Softmax
 from analogflow.errors import AnalogflowError
 from analogflow.passes import pruned, rescaled, scale, unfolded
 from analogflow.passes.ranges import ensemble_starts, intervals, reach
@@ -148,3 +149,11 @@ def test_the_programme_of_scales_knows_no_clock(monkeypatch):
     scaled("capacity accelerated")
     assert "time_limit" not in asked[0]
     assert asked[0]["node_limit"] >= 1000
+
+
+def test_a_fingerprint_does_not_hang_on_where_a_block_is_defined(monkeypatch):
+    """A scaled block has the kind of the block within it in its identity."""
+    _, _, scaling = scaled("capacity logdomain")
+    before = scaling.graph.fingerprint()
+    monkeypatch.setattr(Softmax, "__module__", "elsewhere")
+    assert scaling.graph.fingerprint() == before
