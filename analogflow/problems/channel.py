@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_number, is_whole, real_array, refuse_faults
+from analogflow.checks import is_finite, is_whole, real_array, refuse_faults
 from analogflow.errors import BadInput
 from analogflow.problems.tables import read_csv_table
 
@@ -289,15 +289,15 @@ def _costs(
     if cost is None or limit is None:
         return None, None
     costs = real_array(cost, "Channel.cost", "one cost for each input")
-    if not is_number(limit):
-        raise BadInput(f"Channel.cost_limit: {limit!r} is not a number; give the largest mean cost.")
+    if not is_finite(limit):
+        raise BadInput(f"Channel.cost_limit: {limit!r} is not a finite number; give the largest mean cost.")
     bound = float(limit)
     if costs.shape != (inputs,):
         raise BadInput(f"Channel.cost: has shape {costs.shape}, must have one entry for each of the {inputs} inputs.")
     if not np.isfinite(costs).all() or (costs < 0).any():
         raise BadInput("Channel.cost: costs must be finite and 0 or more.")
     cheapest = costs[available].min()
-    if not cheapest < bound < np.inf:
+    if not cheapest < bound:
         raise BadInput(
             f"Channel.cost_limit: {limit!r} leaves no freedom; it must exceed the cost of the cheapest input, {cheapest:g}."
         )

@@ -116,6 +116,8 @@ def read_expression(text: Any, known: Collection[str], *, where: str) -> Express
         It is no expression of the whitelist, or has an unknown name; the message gives the column.
     """
     if is_number(text):
+        if not is_finite(text):
+            raise BadInput(f"{where}: {_shown(str(text))} is not a finite number.")
         text = repr(float(text))
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"{where}: {text!r} is not an expression; write one between quotation marks.")

@@ -137,3 +137,8 @@ def test_reduced_channel_drops_rows_and_what_only_they_produce():
     assert channel.reduced().transition.tolist() == [[0.5, 0.5], [0.2, 0.8]]
     assert channel.start().tolist() == [0.5, 0.5, 0]
     assert channel.fingerprint != channel.reduced().fingerprint
+
+
+def test_a_limit_of_cost_that_no_float_holds_is_refused():
+    with pytest.raises(BadInput, match=r"cost_limit: 10* is not a finite number"):
+        Channel([[0.9, 0.1], [0.1, 0.9]], cost=[0.0, 1.0], cost_limit=10**400)

@@ -81,6 +81,12 @@ def test_numbers_are_expressions():
     assert read_expression(3, (), where="here").evaluate({}) == 3.0
 
 
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan")])
+def test_numbers_that_no_float_holds_are_refused(value):
+    with pytest.raises(BadInput, match=r"here: .* is not a finite number"):
+        read_expression(value, (), where="here")
+
+
 def test_names_are_those_of_quantities():
     assert read_expression("exp(x) + A @ x * 2", VALUES, where="here").names == {"x", "A"}
 
