@@ -93,7 +93,8 @@ def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit
     brief, history = run(technology.passes, Brief(flow, build, known_orbit=orbit))
     realised = technology.realise(brief)
     elements = sum(len(group.elements) for group in realised.groups)
-    note = realised.note or f"{elements} elements, 1 flow unit is {realised.unit:g} V, τ is {realised.time_constant:g} s"
+    unit = f"1 flow unit is {realised.unit:g} V" if not realised.scales else "each signal has a unit of its own"
+    note = realised.note or f"{elements} elements, {unit}, τ is {realised.time_constant:g} s"
     history = (*history, Step(technology.name, note, len(realised.graph)))
     conditions = Conditions(Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step))
     return Circuit(

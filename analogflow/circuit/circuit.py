@@ -103,7 +103,8 @@ class Circuit:
     start : mapping of node name to volts
         Voltages of algebraic nodes at t = 0.
     unit : float
-        Volts per flow unit.
+        Volts per unit of `graph`, which is a flow unit where `scales` is empty; 0 where one number does not say it, and the
+        readings alone tell what a flow unit is.
     time_constant : float
         τ in seconds.
     machine_unit : float

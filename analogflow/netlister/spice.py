@@ -134,7 +134,7 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
     lines = [
         f"problem:   {flow.problem!r}" if flow.problem is not None else "problem:   a flow of the user's own",
         *(f"equations: {part.strip()}" for part in flow.equations.split(";") if part.strip()),
-        f"scale:     {_scale(circuit)}1 time constant is {circuit.time_constant:g} s",
+        f"scale:     {_unit(circuit)}1 time constant is {circuit.time_constant:g} s",
         f"length:    {time_constants:g} time constants"
         + (f" after {circuit.release:g} s with the integrators held at their start" if circuit.release else ""),
         *(
@@ -155,8 +155,9 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
     return [f"* {comment(line, width=160)}" for line in lines]
 
 
-def _scale(circuit: Circuit) -> str:
-    return f"1 flow unit is {circuit.unit:g} V, " if circuit.unit else ""
+def _unit(circuit: Circuit) -> str:
+    """What a flow unit is; nothing where each signal has a unit of its own, which its line says."""
+    return f"1 flow unit is {circuit.unit:g} V, " if circuit.unit and not circuit.scales else ""
 
 
 def _shown(value: float | Sequence[float]) -> str:

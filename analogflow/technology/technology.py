@@ -70,6 +70,7 @@ class Technology:
 class Realisation:
     """What a technology made of a brief: the fields of `Circuit` of the same names.
 
+    ``unit`` is 0 where `readings` alone tell what a flow unit is: where signals have scales of their own, or are currents.
     ``start`` holds the voltages of algebraic nodes at t = 0, from which a simulator finds the first point: without them it
     starts all of them at zero, where a divider or a logarithm may have no slope. ``note`` says in a sentence what was built.
     """

@@ -52,6 +52,15 @@ def test_same_circuit_gives_the_same_bytes_under_any_hash_seed():
     assert len(texts) == 1
 
 
+def test_the_header_gives_one_unit_for_all_signals_or_one_for_each():
+    scaled = compile(capacity(Channel(PAPER_ROWS)), scaled=True)
+    for circuit, shared, own in ((CIRCUIT, 1, 0), (scaled, 0, len(scaled.readings))):
+        lines = [line for line in netlist(circuit).text.splitlines() if "1 flow unit is" in line]
+        assert sum(line.startswith("* scale:") for line in lines) == shared
+        assert sum(line.startswith("* signal:") for line in lines) == own
+        assert ("1 flow unit is 1 V" in circuit.history[-1].note) == bool(shared)
+
+
 def test_crossbar_is_one_transconductance_for_each_weight():
     first = [e for e in CIRCUIT.elements if isinstance(e, Transconductance) and e.name.startswith("crossbar0_")]
     weights = {(e.nodes[1], e.control): e.gain for e in first}
