@@ -33,6 +33,7 @@ __all__ = [
     "own_time",
     "resting_speed",
     "run_plan",
+    "size_of",
     "usual",
 ]
 
@@ -45,6 +46,11 @@ _ORDINARY = (1e-2, 1e2)
 def usual(size: float) -> float:
     """The size itself where it is far from 1, or 1 where it is within two decades of it, or is none."""
     return size if 0 < size < np.inf and not _ORDINARY[0] <= size <= _ORDINARY[1] else 1.0
+
+
+def size_of(size: float) -> float:
+    """What errors are relative to of what is at most of this size: that, or 1 where it is up to two decades less."""
+    return size if 1 < size < np.inf else usual(size)
 
 
 class Outcome(enum.Enum):

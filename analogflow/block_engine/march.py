@@ -19,7 +19,7 @@ from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
-from analogflow.run import Outcome, Run, usual
+from analogflow.run import Outcome, Run, size_of, usual
 
 __all__ = ["RUNAWAY", "Drive", "March", "Tolerances", "integrate", "march"]
 
@@ -102,7 +102,8 @@ class Tolerances:
     """Relative and absolute error allowed per step, and the change of the answer per τ at which a sample has settled.
 
     With a ``settled`` of 0 every sample runs to the end. What settles is measured by its ``size``, or if that is None
-    by the largest value on the way; a sample has run away where a state is beyond ``runaway``. All in flow units.
+    by the largest value on the way, which counts as 1 where it is up to two decades less; a sample has run away where a
+    state is beyond ``runaway``. All in flow units.
     """
 
     relative: float = 1e-7
@@ -336,7 +337,7 @@ class _Walk:
         if self.tolerances.size is not None:
             return self.tolerances.size
         self.largest = np.maximum(self.largest, abs(watched).max(axis=-1))
-        return np.vectorize(usual, otypes=[float])(self.largest)
+        return np.vectorize(size_of, otypes=[float])(self.largest)
 
     def _watch(self) -> Array:
         """What has to settle, of each sample, shape (samples, size of it)."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from analogflow.run import usual
+from analogflow.run import size_of
 
 __all__ = [
     "FAILED",
@@ -26,7 +26,6 @@ __all__ = [
     "distribution",
     "for_all",
     "largest",
-    "size_of",
     "sizes_of",
 ]
 
@@ -179,11 +178,6 @@ def distribution(finals: Mapping[str, Array], name: str) -> Array:
 def for_all(value: float, like: Mapping[str, Array]) -> Array:
     """One number for every run, shape (samples,)."""
     return np.full(len(next(iter(like.values()))), float(value))
-
-
-def size_of(size: float) -> float:
-    """What errors are relative to of what is at most of this size: that, or 1 where it is up to two decades less."""
-    return size if 1 < size < np.inf else usual(size)
 
 
 def sizes_of(problem: Any, answers: Array) -> Array:

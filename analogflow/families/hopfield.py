@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Ends, Held, asked, for_all, largest, size_of
+from analogflow.families.ends import Ends, Held, asked, for_all, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.stationary import LawHeld, average, law_checks, law_errors, law_of, power_check
 from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import HopfieldReference, energy, hopfield_reference, metric
-from analogflow.run import Run
+from analogflow.run import Run, size_of
 
 __all__ = ["HOPFIELD"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Ends, Held, asked, largest, size_of
+from analogflow.families.ends import Ends, Held, asked, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
 from analogflow.families.stationary import Law, LawHeld, law_checks, law_errors, law_of
@@ -18,7 +18,7 @@ from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
 from analogflow.reference.equations import path_end
 from analogflow.reference.langevin import BoltzmannLaw, boltzmann_law
-from analogflow.run import Run, usual
+from analogflow.run import Run, size_of, usual
 
 __all__ = ["LANGEVIN"]
 

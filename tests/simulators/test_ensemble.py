@@ -201,3 +201,14 @@ def test_bad_arguments_are_refused(arguments, message):
 def test_an_imperfect_circuit_is_refused():
     with pytest.raises(BadInput, match=r"imperfect already"):
         ensemble(degrade(compile(capacity(PAPER)), Imperfections(leak=100.0)), 2)
+
+
+@pytest.mark.parametrize("size", [0.5, 3.0, 100.0])
+def test_every_sample_settles_whatever_its_size(size):
+    """Large states tremble about their rest by the method's own error, which goes with their size."""
+    flow = Flow(lambda x, target: target - x, {"x": np.zeros(1)}, constants={"target": np.array([size])})
+    given = {"imperfections": Imperfections(mismatch=0.01), "time_constants": 200.0, "resting_speed": 1e-9}
+    run = ensemble(compile(flow), 200, **given)
+    assert {outcome.name for outcome in run.outcomes} == {"SETTLED"}
+    assert run.end.max() < 100.0
+    assert run.final["x"].std() / size == pytest.approx(0.0177, abs=0.003)
