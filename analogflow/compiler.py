@@ -130,7 +130,7 @@ def degrade(
     BadInput
         The circuit is imperfect already, or the sample is not a whole number from 0.
     """
-    if not circuit.ideal or circuit.conditions.lot is not None:
+    if not circuit.ideal:
         flaws = circuit.imperfections if circuit.conditions.lot is None else "its parts deviate"
         raise BadInput(f"the circuit is imperfect already ({flaws}); start from what compile returned.")
     conditions = Conditions(noise or circuit.noise, imperfections or Imperfections(), check_sample(sample))

@@ -199,8 +199,13 @@ class Circuit:
 
     @property
     def ideal(self) -> bool:
-        """Whether the circuit has neither noise nor imperfections of its blocks."""
-        return not self.imperfections.effects and not self.noise.sigma
+        """Whether the circuit has neither noise nor deviations."""
+        return not self.deviates and not self.noise.sigma
+
+    @property
+    def deviates(self) -> bool:
+        """Whether its blocks have imperfections or its parts deviations of their own."""
+        return bool(self.imperfections.effects) or self.conditions.lot is not None
 
     @property
     def noisy(self) -> bool:

@@ -13,7 +13,7 @@ from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import netlist
 from analogflow.run import Outcome, Run
-from analogflow.simulators import named_engine, simulate
+from analogflow.simulators import engine_for, simulate
 from analogflow.simulators.block import follow
 
 __all__ = ["Agreement", "Difference", "Parity", "cross_check", "parity"]
@@ -125,11 +125,12 @@ def cross_check(
     Raises
     ------
     BadInput
-        Fewer than two engines, or one that is not known.
+        Fewer than two engines, or one that is not known, or that knows no parts where those of the circuit deviate.
     SimulationFailed, MissingProgram
         An engine broke down or is missing.
     """
-    names = tuple(dict.fromkeys(named_engine(engine) for engine in engines))
+    nominal = not circuit.deviates
+    names = tuple(dict.fromkeys(engine_for(circuit.technology, engine, nominal=nominal) for engine in engines))
     if len(names) < 2:
         raise BadInput(f"engines: {', '.join(engines)!r} is one engine; give two or more that are to be compared.")
     if largest_step is None and circuit.parts is None and not circuit.noisy:

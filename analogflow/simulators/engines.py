@@ -177,7 +177,7 @@ def simulate(
         The simulator is not installed, crashed, ran past its time limit or found no solution.
     """
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
-    engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.imperfections.effects)
+    engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.deviates)
     rest = 0.0 if deck.tables else resting_speed  # with noise the answer never rests
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     if deck.tables and resting_speed and run.outcome is Outcome.COMPLETED:

@@ -5,13 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 
+from analogflow.blocks import Imperfections
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import Flow
+from analogflow.judgement import cross_check
+from analogflow.judgement.certificate import allowed_error
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome
 from analogflow.simulators import engines, simulate
+from analogflow.technology import sample_parts
 
 
 def outcome_of(function, time_constants=60.0):
@@ -78,3 +82,18 @@ def test_only_the_equations_of_a_nominal_circuit_may_stand_for_its_parts():
     assert engines.engine_for("opamp", "block", nominal=True) == "block"
     with pytest.raises(BadInput, match="knows no parts"):
         engines.engine_for("opamp", "block")
+
+
+def test_deviating_parts_are_refused_by_an_engine_that_knows_no_parts_however_they_came_to_deviate():
+    """Were they ignored, the run would be that of the nominal circuit, to the last digit."""
+    circuit = compile(Flow(lambda x: -x, {"x": np.ones(2)}), technology="opamp")
+    for deviating in (sample_parts(circuit, seed=3), degrade(circuit, Imperfections(mismatch=0.01))):
+        assert not deviating.ideal
+        assert allowed_error(deviating) == 0.05 > allowed_error(circuit)
+        with pytest.raises(BadInput, match="the block engine integrates equations and knows no parts"):
+            simulate(deviating, engine="block")
+        with pytest.raises(BadInput, match="the block engine integrates equations and knows no parts"):
+            cross_check(deviating, ("block", "ngspice"))
+    noisy = degrade(circuit, noise=Noise(1e-3, seed=1))
+    assert not noisy.ideal
+    assert not noisy.deviates  # the same parts: its equations may stand for them
