@@ -71,7 +71,7 @@ def test_no_function_hides_a_module_of_passes_and_technologies() -> None:
         assert {path.stem for path in Path(package.__file__).parent.iterdir()} & {*package.__all__} == set()
 
 
-def test_imports_point_from_right_to_left() -> None:
+def test_every_layer_imports_from_those_below_it_only() -> None:
     run = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
     )
