@@ -8,10 +8,12 @@ from analogflow.comparison import compare as compare
 from analogflow.compiler import compile as compile
 from analogflow.compiler import degrade as degrade
 from analogflow.errors import AnalogflowError as AnalogflowError
+from analogflow.errors import AssumptionWarning as AssumptionWarning
 from analogflow.errors import BadInput as BadInput
 from analogflow.errors import MissingProgram as MissingProgram
 from analogflow.errors import NoCell as NoCell
 from analogflow.errors import SimulationFailed as SimulationFailed
+from analogflow.errors import StudyStopped as StudyStopped
 from analogflow.errors import UnstableManifold as UnstableManifold
 from analogflow.errors import Untraceable as Untraceable
 from analogflow.flows import Averaging as Averaging
