@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALONE",
+    "COMPARED",
     "LARGEST_STEP",
     "LONGEST",
     "RESTING_SPEED",
@@ -28,6 +29,7 @@ __all__ = [
     "Run",
     "RunPlan",
     "Samples",
+    "compared_time",
     "joined",
     "longest_run",
     "own_time",
@@ -338,6 +340,12 @@ RESTING_SPEED = 1e-9
 ALONE = 60.0
 """Length in τ of a netlist that runs by itself, and so does not see that its answer has settled."""
 
+COMPARED = 20.0
+"""Length in τ over which the paths of two engines are compared of a flow that has no end: shorter than a run for its answer.
+
+Engines part where the state moves, which is at the beginning; at rest, or in an average's long run, they only wait.
+"""
+
 LARGEST_STEP, _SETTLING_STEP = 0.5, 1.0
 """Largest step in τ, and that of a run which ends where its answer settles: steps grow as it comes to rest."""
 
@@ -419,6 +427,11 @@ def longest_run(flow: Flow, *, noisy: bool = False, parts: bool = False) -> floa
 def own_time(flow: Flow) -> float | None:
     """Length of a run in τ that the flow's answer asks for; None where the answer is where it settles."""
     return flow.averaging.end if flow.averaging else flow.end_time
+
+
+def compared_time(flow: Flow) -> float:
+    """Length in τ over which the paths of two engines are compared: to the flow's own end, or `COMPARED`."""
+    return flow.end_time or COMPARED
 
 
 def resting_speed(circuit: Circuit) -> float:

@@ -10,7 +10,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES, expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.run import run_plan
+from analogflow.run import COMPARED, run_plan
 from analogflow.solution import carried_form
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -98,3 +98,31 @@ def test_how_long_a_run_is_and_when_it_rests_is_asked_of_the_plan():
     found = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if known.search(path.read_text("utf-8"))}
     # Collector currents that parts are chosen for are those of the ideal circuit; the other is a limit of problems.
     assert found == {"run.py", "hardware/preferred.py", "problems/attention.py"}
+
+
+def test_an_ensemble_ends_where_a_run_and_a_netlist_do():
+    for name, time in (("attention", 1.0), ("custom, with an end", 20.0), ("custom, to its rest", 60.0)):
+        circuit = af.compile(flow_of(read_problem(*SHIPPED[name])))
+        assert af.ensemble(circuit, 2).end.tolist() == [time, time]
+        assert (af.simulate(circuit, engine="block").end, af.netlist(circuit).end_time) == pytest.approx((time, time))
+
+
+def test_paths_are_compared_to_the_end_of_the_flow_that_has_one(monkeypatch):
+    asked = []
+
+    class Stopped(Exception):
+        pass
+
+    def stop(circuit, *, time_constants, **_):
+        asked.append(time_constants)
+        raise Stopped
+
+    monkeypatch.setattr("analogflow.judgement.agreement.netlist", stop)
+    for name in ("attention", "custom, to its rest"):
+        words = [str(word) for word in SHIPPED[name] if word is not None]
+        circuit = af.compile(flow_of(read_problem(*SHIPPED[name])))
+        with pytest.raises(Stopped):
+            main(["verify", *words, "--engines", "block,ngspice"])
+        with pytest.raises(Stopped):
+            af.parity(circuit)
+    assert asked == [1.0, 1.0, COMPARED, COMPARED]

@@ -170,7 +170,7 @@ def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
     circuit = degrade(
         circuit, imperfections_of(options), noise=noise_of(circuit, options.noise, options.seed), values=choose_values
     )
-    found = cross_check(circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time or 20.0)
+    found = cross_check(circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time)
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
     else:

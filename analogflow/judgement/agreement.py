@@ -12,7 +12,7 @@ import numpy as np
 from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import netlist
-from analogflow.run import Outcome, Run
+from analogflow.run import Outcome, Run, compared_time
 from analogflow.simulators import engine_for, simulate
 from analogflow.simulators.block import follow
 
@@ -108,7 +108,7 @@ def cross_check(
     circuit: Circuit,
     engines: Sequence[str] = ("block", "ngspice", "vacask"),
     *,
-    time_constants: float = 20.0,
+    time_constants: float | None = None,
     largest_step: float | None = None,
 ) -> Agreement:
     """Run `circuit`, with its noise and imperfections, in every engine, and compare each two.
@@ -118,9 +118,11 @@ def cross_check(
     circuit : Circuit
     engines : sequence of str
         Two at least.
-    time_constants, largest_step : float
-        Length of the run and largest step of the circuit simulators, in τ; if not given, 2e-3 without noise and parts, at
-        which trapezoids follow a path to 1e-6, else that of the noise or the parts.
+    time_constants : float, optional
+        Length of the run in τ; the flow's own end, or 20, if not given.
+    largest_step : float, optional
+        Largest step of the circuit simulators, in τ; if not given, 2e-3 without noise and parts, at which trapezoids follow
+        a path to 1e-6, else that of the noise or the parts.
 
     Raises
     ------
@@ -135,7 +137,8 @@ def cross_check(
         raise BadInput(f"engines: {', '.join(engines)!r} is one engine; give two or more that are to be compared.")
     if largest_step is None and circuit.parts is None and not circuit.noisy:
         largest_step = _FINE
-    deck = netlist(circuit, time_constants=time_constants, largest_step=largest_step)
+    end = compared_time(circuit.flow) if time_constants is None else time_constants
+    deck = netlist(circuit, time_constants=end, largest_step=largest_step)
     runs = {name: simulate(deck, engine=name) for name in names if name != "block"}
     if "block" in names:
         # Asked at every time that another engine has a row for, so that nothing is interpolated.
@@ -148,7 +151,7 @@ def cross_check(
         circuit.technology,
         circuit.noisy,
         circuit.parts is not None,
-        time_constants,
+        end,
         tuple((name, runs[name].outcome) for name in names),
         differences,
     )
@@ -226,15 +229,21 @@ class Parity:
 
 
 def parity(
-    circuit: Circuit, *, time_constants: float = 50.0, largest_step: float | None = None, step_accuracy: float = 1e-9
+    circuit: Circuit,
+    *,
+    time_constants: float | None = None,
+    largest_step: float | None = None,
+    step_accuracy: float = 1e-9,
 ) -> Parity:
     """Run `circuit`, with its noise and imperfections, in ngspice and in the block engine, and compare the paths.
 
     Parameters
     ----------
     circuit : Circuit
-    time_constants, largest_step : float
-        Length of the run and ngspice's largest step, both in τ.
+    time_constants : float, optional
+        Length of the run in τ; the flow's own end, or 20, if not given.
+    largest_step : float, optional
+        ngspice's, in τ.
     step_accuracy : float
         Relative error that the block engine may make per step.
 
@@ -243,7 +252,8 @@ def parity(
     SimulationFailed, MissingProgram
         ngspice broke down or is missing, or the path runs away within 1 τ.
     """
-    spice = simulate(netlist(circuit, time_constants=time_constants, largest_step=largest_step), engine="ngspice")
+    length = compared_time(circuit.flow) if time_constants is None else time_constants
+    spice = simulate(netlist(circuit, time_constants=length, largest_step=largest_step), engine="ngspice")
     times = spice.time
     if spice.outcome is Outcome.BLEW_UP:
         times = np.append(times, times[-1] + _GRACE)  # the block engine has as much time to run away as well

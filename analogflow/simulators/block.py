@@ -33,7 +33,7 @@ from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.passes import pole_label
-from analogflow.run import Outcome, Run, Samples, joined
+from analogflow.run import Outcome, Run, Samples, joined, run_plan
 
 __all__ = [
     "MEMORY",
@@ -194,7 +194,7 @@ def _record() -> dict[str, Any]:
 class EnsembleOptions(TypedDict, total=False):
     """Options of `ensemble`; `ensemble_chunks` alone knows what they are if not given."""
 
-    time_constants: float
+    time_constants: float | None
     imperfections: Imperfections | None
     noise: Noise | None
     start: Mapping[str, Array] | None
@@ -215,8 +215,8 @@ def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[E
         As `compile` returns it.
     samples : int or sequence of int
         How many, or which.
-    time_constants : float
-        End of the run in τ.
+    time_constants : float, optional
+        End of the run in τ; the problem's own time, or 60, if not given, as for `netlist`.
     imperfections, noise : optional
         As for `degrade`; the seed is the noise's.
     start : mapping of state to array, shape (samples, size) or (size,), optional
@@ -250,7 +250,7 @@ def ensemble_chunks(
     circuit: Circuit,
     samples: int | Sequence[int],
     *,
-    time_constants: float = 60.0,
+    time_constants: float | None = None,
     imperfections: Imperfections | None = None,
     noise: Noise | None = None,
     start: Mapping[str, Array] | None = None,
@@ -265,7 +265,8 @@ def ensemble_chunks(
     numbers = _numbers(samples)
     times = real_array(save, "save")
     noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
-    _check(circuit, times, only, time_constants=time_constants, step_accuracy=step_accuracy, memory=memory)
+    end = run_plan(circuit, stops=False).end if time_constants is None else time_constants
+    _check(circuit, times, only, time_constants=end, step_accuracy=step_accuracy, memory=memory)
     if not 0 <= resting_speed < np.inf:
         raise BadInput(f"resting_speed: {resting_speed!r} is not a speed of 0 flow units per τ or more.")
     starts = _starts(circuit, start, len(numbers))
@@ -273,23 +274,23 @@ def ensemble_chunks(
     if resting_speed and len(probe.streams):
         raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), noise.step if len(probe.streams) else np.inf)
-    size = _samples_in(memory, probe, noise, time_constants, len(times), stiff=method is IMPLICIT)
+    size = _samples_in(memory, probe, noise, end, len(times), stiff=method is IMPLICIT)
     asked: EnsembleOptions = {
-        "time_constants": time_constants, "imperfections": imperfections, "noise": noise, "resting_speed": resting_speed,
+        "time_constants": end, "imperfections": imperfections, "noise": noise, "resting_speed": resting_speed,
         "step_accuracy": step_accuracy, "memory": memory, "only": only,
     }  # fmt: skip
     record = {"seed": noise.seed, "noise": noise.sigma, "noise_step": noise.step, "imperfections": str(imperfections)}
     for first in range(0, len(numbers), size):
         some = numbers[first : first + size]
         field = VectorField(imperfect_graph(circuit, imperfections, noise, some, only))
-        drive = Drive(field, noise, some, time_constants) if len(field.streams) else None
+        drive = Drive(field, noise, some, end) if len(field.streams) else None
 
         def progress(reached: float, done: int = first, part: int = len(some)) -> None:
             if on_progress is not None:
-                on_progress((done + part * reached / time_constants) / len(numbers))
+                on_progress((done + part * reached / end) / len(numbers))
 
         walked = march(
-            field, _initial(circuit, field, starts, slice(first, first + len(some))), times, time_constants, method,
+            field, _initial(circuit, field, starts, slice(first, first + len(some))), times, end, method,
             drive=drive, rests=circuit.flow.rests,
             tolerances=_tolerances_of(circuit, step_accuracy, resting_speed), on_progress=progress,
         )  # fmt: skip
