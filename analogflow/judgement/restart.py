@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,8 @@ from analogflow.judgement.certificate import Certificate, allowed_error, certifi
 from analogflow.judgement.judging import Judgement, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
-from analogflow.run import Outcome, Run, run_plan
-from analogflow.simulators import ensemble, simulate
-from analogflow.simulators.block import EnsembleOptions
+from analogflow.run import Outcome, Run, joined, run_plan
+from analogflow.simulators import ENGINES, named_engine, simulate
 
 __all__ = [
     "DELTA",
@@ -286,11 +285,12 @@ def restart_classes(
     circuit: Circuit,
     runs: Run,
     *,
+    engine: str = "block",
     delta: float = DELTA,
     distance: float = DISTANCE,
     accuracy: float | None = None,
 ) -> NDArray[np.str_]:
-    """Verdict on every sample of an ensemble of the block engine, by one further ensemble.
+    """Verdict on every sample of an ensemble, by one further ensemble.
 
     Parameters
     ----------
@@ -299,6 +299,8 @@ def restart_classes(
     runs : Run
         What `ensemble` made of it. Each restart is asked for the same, and plays its sample's own noise and deviations, so
         that the two ends of a circuit that forgets its start meet.
+    engine : str
+        That made it, and runs the restarts.
     delta, distance : float
         As for `verify`.
     accuracy : float, optional
@@ -312,6 +314,9 @@ def restart_classes(
     """
     if runs.each is None:
         raise BadInput("restart_classes: this is one run; verify runs the same circuit again.")
+    together = ENGINES[named_engine(engine)].together
+    if together is None:
+        raise BadInput(f"restart_classes: the engine {engine!r} runs one sample after another; verify each by itself.")
     flow, played_before = circuit.flow, runs.each.asked
     noise = played_before.get("noise") or Noise(0.0)
     numbers = runs.each.numbers.tolist()
@@ -322,7 +327,7 @@ def restart_classes(
     played = noise if flow.averaging is None else dataclasses.replace(noise, chain=1)
     saved_times = np.union1d(0.0, runs.time) if flow.averaging is None else runs.time
     asked = {**played_before, "noise": played, "start": safe, "save": saved_times}
-    again = ensemble(circuit, numbers, **cast(EnsembleOptions, asked))
+    again = joined(list(together(circuit, numbers, **asked)))
     problem = problem_of(flow)
     degraded = degrade(circuit, played_before.get("imperfections"), noise=played, values=choose_values)
     limit = allowed_error(degraded, accuracy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -37,15 +37,16 @@ class Engine:
         Versions by name of the programs behind it; raises `MissingProgram` where one is not installed.
     netlists : bool
         Whether it runs the netlist, with the parts that it lists; one that integrates the graph would ignore them.
-    together : bool
-        Whether many samples of a circuit are integrated at once, as `ensemble` does, instead of one run after another.
+    together : callable, optional
+        ``together(circuit, samples, **options)``: chunks of a run of many samples at once, with the options of `ensemble`
+        and a record of them, as it keeps. Samples run one after another if not given.
     """
 
     name: str
     run: Callable[..., Run]
     versions: Callable[[], Mapping[str, str]] = dict
     netlists: bool = True
-    together: bool = False
+    together: Callable[..., Iterable[Run]] | None = None
 
     def __repr__(self) -> str:
         return f"Engine({self.name})"
@@ -64,7 +65,7 @@ ENGINES: Registry[Engine] = Registry(
     (
         Engine("ngspice", ngspice.run, _of_ngspice),
         Engine("vacask", vacask.run, lambda: find_programs().versions),
-        Engine("block", block.run, netlists=False, together=True),
+        Engine("block", block.run, netlists=False, together=block.ensemble_chunks),
     ),
 )
 """Engine by name; other packages bring engines of their own under the group of entry points ``analogflow.engines``."""

@@ -223,7 +223,7 @@ class Study:
     def without_effect(self) -> tuple[str, ...]:
         """Parameters that decide nothing in this study, and so may not be given."""
         no_parts = not any(TECHNOLOGIES[name].parts for name in self.technologies)
-        return ("parts",) * no_parts + ("time_limit",) * ENGINES[self.engine].together
+        return ("parts",) * no_parts + ("time_limit",) * (ENGINES[self.engine].together is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """The study in plain lists, numbers and names; `study_of` reads them back."""
@@ -271,7 +271,7 @@ class Study:
     def _chunk_size(self, condition: Condition) -> int:
         if TECHNOLOGIES[condition.technology].parts:
             return _OF_PARTS
-        if not ENGINES[self.engine].together:
+        if ENGINES[self.engine].together is None:
             return _ONE_BY_ONE
         states = flow_of(self.problems[condition.problem], condition.form).states
         return max(1, min(_BATCH, _STATES // sum(value.size for value in states.values())))

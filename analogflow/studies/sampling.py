@@ -1,14 +1,14 @@
 """Computes one chunk of a study, a condition and a range of samples, into plain arrays. It knows no files and no processes.
 
-The block engine carries all samples of a chunk through time at once, and then all their restarts. Circuit simulators, and
-every engine where there are parts, run one sample after another; one that breaks down there costs itself only.
+An engine that takes samples together, as the block engine does, carries all of a chunk through time at once, and then all
+their restarts. Others, and all where there are parts, run one after another; one that breaks down there costs itself only.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome, Run, run_plan
-from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, judged, simulate
+from analogflow.simulators import ENGINES, ensemble, judged, simulate
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Chunk, Condition, Study, study_of
 from analogflow.technology import heeded
@@ -157,20 +157,23 @@ def _is_random(study: Study, condition: Condition) -> bool:
 
 def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows:
     circuit = _circuit_of(study, condition)
-    if ENGINES[study.engine].together and circuit.parts is None:
-        parts = _batched(study, condition, numbers)
+    together = ENGINES[study.engine].together
+    if together is not None and circuit.parts is None:
+        parts = _batched(study, condition, numbers, together)
     else:
         parts = [_alone(study, condition, number) for number in numbers]
     return _joined(parts)
 
 
-def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list[Rows]:
+def _batched(
+    study: Study, condition: Condition, numbers: Sequence[int], together: Callable[..., Iterable[Run]]
+) -> list[Rows]:
     circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
     flow, plan = circuit.flow, run_plan(degraded, study.time_constants)
     end = plan.end
     times = _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
     found = []
-    for part in ensemble_chunks(
+    for part in together(
         circuit, numbers, time_constants=end, imperfections=condition.imperfections, noise=degraded.noise, save=times,
         resting_speed=plan.stopping_speed, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     ):  # fmt: skip
@@ -193,7 +196,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
         elif study.verify:
-            rows["verdict"] = restart_classes(circuit, part)
+            rows["verdict"] = restart_classes(circuit, part, engine=study.engine)
         found.append(rows)
     return found
 

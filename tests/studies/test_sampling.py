@@ -114,6 +114,35 @@ def test_equations_of_ones_own() -> None:
     assert (spoilt["error"] > 1e-4).all()
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_what_another_package_brings_runs_the_samples_of_its_studies(
+    monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    """Both of the samples and of their restarts: neither is handed to the block engine behind its back."""
+    ours, ran = engines.ENGINES["block"], []
+
+    def many(circuit, samples, **options):
+        ran.append("together")
+        return ours.together(circuit, samples, **options)
+
+    def one(deck, **options):
+        ran.append("alone")
+        return ours.run(deck, **options)
+
+    theirs = engines.Engine("mine", one, netlists=False, together=many if together else None)
+    monkeypatch.setitem(engines.ENGINES._entries, "mine", theirs)
+    rows = rows_of(af.Study(PAPER, mismatch=(0.01,), samples=2, engine="mine"))
+    assert ran == (["together"] * 2 if together else ["alone"] * 4)
+    assert rows["outcome"].tolist() == ["SETTLED"] * 2
+    assert rows["verdict"].tolist() == ["confirmed"] * 2
+
+
+def test_samples_that_no_engine_took_together_are_not_restarted_together() -> None:
+    circuit = af.compile(af.flows.capacity(PAPER))
+    with pytest.raises(BadInput, match="the engine 'vacask' runs one sample after another"):
+        af.restart_classes(circuit, af.ensemble(circuit, 2), engine="vacask")
+
+
 @pytest.mark.ngspice
 def test_engines_agree_sample_by_sample() -> None:
     studies = [
