@@ -9,7 +9,7 @@ import numpy as np
 
 from analogflow.checks import refuse_unknown
 from analogflow.circuit import Circuit
-from analogflow.errors import BadInput, MissingProgram
+from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.netlister import Deck, netlist
 from analogflow.registry import Registry
 from analogflow.run import Outcome, Run
@@ -32,7 +32,8 @@ class Engine:
     name : str
     run : callable
         ``run(deck, resting_speed=..., time_limit=..., on_progress=...)``: the run of a deck to its end, or until
-        nothing in the flow's `rests` moves by more than `resting_speed` per τ, where that is above 0.
+        nothing in the flow's `rests` moves by more than `resting_speed` per τ, where that is above 0. Time is the
+        leading axis of its values, which are finite.
     versions : callable
         Versions by name of the programs behind it; raises `MissingProgram` where one is not installed.
     netlists : bool
@@ -75,6 +76,9 @@ SPICE = "spice"
 
 _FEWEST = 8
 """Points in a quarter of a run below which nothing is said of its mean."""
+
+_WHOLE = (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED, Outcome.NOT_SETTLED, Outcome.ALGEBRAIC)
+"""Outcomes of runs that did not break off."""
 
 
 def default_engine() -> str:
@@ -175,15 +179,33 @@ def simulate(
     BadInput
         The engine is not known, or it is the block engine and the parts of the circuit have deviations.
     MissingProgram, SimulationFailed
-        The simulator is not installed, crashed, ran past its time limit or found no solution.
+        The simulator is not installed, crashed, ran past its time limit or found no solution, or the engine returned what
+        is no run of the circuit.
     """
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
     engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.deviates)
     rest = 0.0 if deck.tables else resting_speed  # with noise the answer never rests
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
+    _refuse_no_run(engine, deck.circuit, run)
     if deck.tables and resting_speed and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
     return judged(deck.circuit, run, resting=rest)
+
+
+def _refuse_no_run(engine: str, circuit: Circuit, run: Run) -> None:
+    """Raise `SimulationFailed` unless `run` has all signals at each time, finite where it did not break off."""
+    faults = [f"no values of {name!r}" for name in (*circuit.flow.states, *circuit.flow.rests) if name not in run.values]
+    for name, values in run.values.items():
+        shape, reading = np.shape(values), circuit.readings.get(name)
+        wanted = (len(run.time), *(shape[1:] if reading is None else (reading.size,)))
+        if shape != wanted:
+            faults.append(f"values of {name!r} of shape {shape} instead of {wanted}, time first")
+        elif run.outcome in _WHOLE and not np.isfinite(values).all():
+            faults.append(f"values of {name!r} that are not finite")
+    if faults:
+        raise SimulationFailed(
+            f"the engine {engine!r} returned {'; '.join(dict.fromkeys(faults))}; mend it, or take another."
+        )
 
 
 def _resting(circuit: Circuit, run: Run) -> np.ndarray:

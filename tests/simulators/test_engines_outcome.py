@@ -97,3 +97,32 @@ def test_deviating_parts_are_refused_by_an_engine_that_knows_no_parts_however_th
     noisy = degrade(circuit, noise=Noise(1e-3, seed=1))
     assert not noisy.ideal
     assert not noisy.deviates  # the same parts: its equations may stand for them
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "outcome", "said"),
+    [
+        (lambda v: np.full_like(v, np.nan), Outcome.SETTLED, "values of 'x' that are not finite"),
+        (lambda v: v.T, Outcome.COMPLETED, r"values of 'x' of shape \(2, \d+\) instead of \(\d+, 2\), time first"),
+        (lambda v: v[:, :1], Outcome.SETTLED, r"values of 'x' of shape \(\d+, 1\) instead of \(\d+, 2\), time first"),
+        (lambda v: v[1:], Outcome.SETTLED, r"values of 'x' of shape \(\d+, 2\) instead of \(\d+, 2\), time first"),
+        (None, Outcome.SETTLED, "no values of 'x'"),
+        (lambda v: v, Outcome.SETTLED, None),
+        (lambda v: np.full_like(v, np.inf), Outcome.BLEW_UP, None),
+    ],
+)
+def test_what_an_engine_returns_is_a_run_of_the_circuit(monkeypatch, spoilt, outcome, said):
+    real = engines.ENGINES["block"]
+
+    def run(deck, **options):
+        found = real.run(deck, **options)
+        values = {} if spoilt is None else {"x": spoilt(found.values["x"])}
+        return dataclasses.replace(found, values=values, outcome=outcome)
+
+    monkeypatch.setattr(engines, "ENGINES", {"rk4": dataclasses.replace(real, name="rk4", run=run)})
+    circuit = compile(Flow(lambda x: 1.0 - x, {"x": np.zeros(2)}))
+    if said is None:
+        assert simulate(circuit, engine="rk4").outcome is outcome
+        return
+    with pytest.raises(SimulationFailed, match=rf"^the engine 'rk4' returned {said}; mend it, or take another\.$"):
+        simulate(circuit, engine="rk4")
