@@ -1,6 +1,6 @@
 """How far any answer to a problem is from right, computed from the answer alone: whoever gave it, and whatever it claims.
 
-Errors are those that runs are judged by, and count in the same units.
+Errors are those that runs are judged by, and count in the same units, unless the contest has its own measure, `away`.
 """
 
 from __future__ import annotations

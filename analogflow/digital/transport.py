@@ -283,10 +283,6 @@ class Tracking:
         Part of the rows whose largest entry is where that of the cheapest assignment of the last cost is.
     success : array of bool, shape (runs,)
         Whether every row's largest entry is that of the cheapest assignment of the last cost.
-    rate : float
-        Part of the runs that succeeded.
-    interval : tuple of float
-        Wilson's interval of that part, 95 %.
     """
 
     plans: Array

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Contest:
-    """One measure of error for every contender of a problem, the errors that runs are judged by.
+    """One measure of error for every contender of a problem: the errors that runs are judged by, unless it has its own.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """One judgement of runs, of one or of thousands: their errors, each held against the largest that is let pass.
 
-Certificates, studies, restarts and comparisons ask here, and compute no error of an answer themselves. Laws are read off one
-long run each, and held against their standard errors instead (`stationary`).
+Certificates, studies, restarts and comparisons ask here, and compute no error of an answer themselves; where a contest has a
+measure of its own, as those of paths and laws have, its family computes it. Laws are read off one long run each, and held
+against their standard errors instead (`stationary`).
 """
 
 from __future__ import annotations

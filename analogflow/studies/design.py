@@ -141,6 +141,11 @@ class Study:
     stop : Stop or mapping of its parameters, optional
         When a condition has samples enough.
 
+    Attributes
+    ----------
+    flow : str
+        Name of the problems' family.
+
     Raises
     ------
     BadInput
