@@ -15,7 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import NOISE, Brief, check, degrade_graph, run
+from analogflow.passes import NOISE, Brief, check, degrade_graph, run_passes
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, matched_parts, sample_parts
 
 __all__ = ["compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
@@ -90,7 +90,7 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
 def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit:
     """Circuit with perfect blocks, or parts of exact values; `orbit` where the flow was followed before."""
     technology = TECHNOLOGIES[build.technology]
-    brief, history = run(technology.passes, Brief(flow, build, known_orbit=orbit))
+    brief, history = run_passes(technology.passes, Brief(flow, build, known_orbit=orbit))
     realised = technology.realise(brief)
     elements = sum(len(group.elements) for group in realised.groups)
     unit = f"1 flow unit is {realised.unit:g} V" if not realised.scales else "each signal has a unit of its own"
@@ -154,7 +154,7 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
             raise BadInput(f"noise: the technology {technology.name!r} has no pass that adds it; leave it out.")
         before = circuit.derived_from or circuit.graph  # noise comes in before units change
         brief = Brief(circuit.flow, build, before, conditions, circuit.orbit)
-        brief, _ = run(technology.passes[technology.passes.index(NOISE) :], brief)
+        brief, _ = run_passes(technology.passes[technology.passes.index(NOISE) :], brief)
         circuit = dataclasses.replace(circuit, build=build, **technology.realise(brief).fields())
         values = values or chosen
     if values is not None and circuit.build.values is None:

@@ -34,7 +34,7 @@ from analogflow.hardware.course import (
 from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
 from analogflow.hardware.machine import Machine, in_legs, path
 from analogflow.hardware.scaling import Scaled, finer, polarity, scale, unscaled
-from analogflow.passes import FUSE, STABILISE, Brief, fuse, run
+from analogflow.passes import FUSE, STABILISE, Brief, fuse, run_passes
 
 __all__ = ["PASSES", "RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
 
@@ -282,7 +282,7 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     if short:
         return _misfit(board, needs, short, taken.note)
     try:
-        mended = run(PASSES, brief)[0].graph
+        mended = run_passes(PASSES, brief)[0].graph
         taken = take_apart(mended, flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
         return _misfit(board, needs, [str(fault)], taken.note)

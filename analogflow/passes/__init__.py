@@ -7,7 +7,7 @@ from analogflow.passes.degrade import NOISE, degrade_graph, pole_label
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
 from analogflow.passes.manifold import STABILISE, Return, return_rates, stabilise
-from analogflow.passes.pipeline import CHECK, TRACE, Brief, Pass, Passed, run
+from analogflow.passes.pipeline import CHECK, TRACE, Brief, Pass, Passed, run_passes
 from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, Scaling, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
 
@@ -33,7 +33,7 @@ __all__ = [
     "pruned",
     "rescaled",
     "return_rates",
-    "run",
+    "run_passes",
     "scale",
     "stabilise",
     "unfolded",

@@ -22,7 +22,7 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.passes.soundness import check, nominal_orbit
 
-__all__ = ["CHECK", "TRACE", "Brief", "Pass", "Passed", "run"]
+__all__ = ["CHECK", "TRACE", "Brief", "Pass", "Passed", "run_passes"]
 
 Array = NDArray[np.float64]
 
@@ -148,7 +148,7 @@ class Pass:
     keeps_flow: bool = True
 
 
-def run(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[Step, ...]]:
+def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[Step, ...]]:
     """`brief` after all `passes`, and what each did.
 
     The nominal orbit is computed once, of the first graph whose flow a pass has to keep.

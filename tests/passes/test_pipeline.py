@@ -11,7 +11,20 @@ from analogflow.blocks import Constant, Crossbar
 from analogflow.circuit import Build
 from analogflow.errors import AnalogflowError
 from analogflow.graph import rewritten
-from analogflow.passes import CHECK, FUSE, NOISE, SCALE, STABILISE, TRACE, Brief, Pass, Passed, rescaled, run, unfolded
+from analogflow.passes import (
+    CHECK,
+    FUSE,
+    NOISE,
+    SCALE,
+    STABILISE,
+    TRACE,
+    Brief,
+    Pass,
+    Passed,
+    rescaled,
+    run_passes,
+    unfolded,
+)
 from analogflow.technology import TECHNOLOGIES
 
 FLOW = af.flows.capacity(af.Channel([[0.7, 0.3], [0.1, 0.9]]))
@@ -53,10 +66,10 @@ def test_a_pass_may_not_change_the_flow_unless_it_says_so():
     with pytest.raises(
         AnalogflowError, match=r"the pass 'louder' changed the flow by .* on its manifold: a fault of analogflow"
     ):
-        run((TRACE, STABILISE, Pass("louder", change)), brief())
-    kept, history = run((TRACE, STABILISE, Pass("same", with_weights(1.0))), brief())
+        run_passes((TRACE, STABILISE, Pass("louder", change)), brief())
+    kept, history = run_passes((TRACE, STABILISE, Pass("same", with_weights(1.0))), brief())
     assert history[-1].note == "weights changed; on the manifold the rates agree within 0"
-    changed, history = run((TRACE, STABILISE, Pass("louder", change, keeps_flow=False)), brief())
+    changed, history = run_passes((TRACE, STABILISE, Pass("louder", change, keeps_flow=False)), brief())
     assert history[-1].note == "weights changed"
     assert abs(changed.field(0.0, kept.orbit) - kept.field(0.0, kept.orbit)).max() > 1e-9
 
@@ -71,12 +84,12 @@ def test_a_pass_may_not_make_what_is_no_circuit():
         return Passed(rewritten(given.graph, visit), "broken")
 
     with pytest.raises(af.BadInput, match="holds a number that is not finite"):
-        run((TRACE, Pass("broken", broken, keeps_flow=False)), brief())
+        run_passes((TRACE, Pass("broken", broken, keeps_flow=False)), brief())
 
 
 def test_a_pass_with_nothing_to_do_leaves_no_trace():
-    before, history = run((TRACE, CHECK), brief())
-    after, more = run((NOISE, Pass("idle", lambda given: None)), before)
+    before, history = run_passes((TRACE, CHECK), brief())
+    after, more = run_passes((NOISE, Pass("idle", lambda given: None)), before)
     assert after is before
     assert [step.name for step in history] == ["trace", "check"]
     assert more == ()
@@ -84,8 +97,8 @@ def test_a_pass_with_nothing_to_do_leaves_no_trace():
 
 def test_the_way_back_is_composed():
     """Values of a graph that was scaled twice go back by both scales, and to the graph before the first."""
-    plain, _ = run((TRACE, STABILISE, FUSE), brief())
-    scaled, history = run((Pass("halve", halved), Pass("halve again", halved)), plain)
+    plain, _ = run_passes((TRACE, STABILISE, FUSE), brief())
+    scaled, history = run_passes((Pass("halve", halved), Pass("halve again", halved)), plain)
     assert scaled.source is plain.graph
     assert set(scaled.scales) == {*plain.graph.states, *plain.graph.observables}
     assert all((scale == 0.25).all() for scale in scaled.scales.values())
@@ -93,7 +106,7 @@ def test_the_way_back_is_composed():
     assert [step.note for step in history] == ["halved; the rates agree within 0"] * 2
     lying = Pass("halve", lambda given: dataclasses.replace(halved(given), scales={}))
     with pytest.raises(AnalogflowError, match="the pass 'halve' changed the flow"):
-        run((lying,), plain)
+        run_passes((lying,), plain)
 
 
 def test_noise_comes_in_before_units_change():
