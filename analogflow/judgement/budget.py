@@ -19,7 +19,7 @@ from analogflow.noise import DRAWS, Noise, standard_normal
 from analogflow.passes import pole_label
 from analogflow.run import Outcome, longest_run, resting_speed
 from analogflow.simulators import ensemble
-from analogflow.simulators.block import in_flow_units
+from analogflow.simulators.flow_units import in_flow_units
 
 __all__ = ["Budget", "Cost", "Entry", "Prediction", "error_budget", "predict"]
 

@@ -20,7 +20,6 @@ from analogflow.block_engine import (
     March,
     Tolerances,
     VectorField,
-    complete,
     integrate,
     march,
     method_for,
@@ -34,6 +33,7 @@ from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.passes import pole_label
 from analogflow.run import Outcome, Run, Samples, joined, run_plan
+from analogflow.simulators.flow_units import in_flow_units
 
 __all__ = [
     "MEMORY",
@@ -41,7 +41,6 @@ __all__ = [
     "ensemble",
     "ensemble_chunks",
     "follow",
-    "in_flow_units",
     "run",
 ]
 
@@ -122,14 +121,6 @@ def _within(time_limit: float, on_progress: Callable[[float], None] | None) -> C
             on_progress(reached)
 
     return progress
-
-
-def in_flow_units(circuit: Circuit, values: Mapping[str, Array]) -> dict[str, Array]:
-    """Signals divided by their scales, and the observables that the circuit does not build."""
-    if not circuit.scales and circuit.derived_from is None:
-        return dict(values)
-    scaled = {name: np.array(value / circuit.scales.get(name, 1.0)) for name, value in values.items()}
-    return scaled if circuit.derived_from is None else complete(circuit.derived_from, scaled)
 
 
 def follow(

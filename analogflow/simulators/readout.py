@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import RUNAWAY, Drive, VectorField, complete
+from analogflow.block_engine import RUNAWAY, Drive, VectorField
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.run import Outcome, Run
+from analogflow.simulators.flow_units import completed, readings_of, unscaled
 from analogflow.simulators.ngspice.protocol import Reply, Settle
 
 __all__ = ["limit_of", "run_of", "settle_of", "states_of", "vectors_of", "window_of"]
@@ -86,22 +87,14 @@ def _signals(deck: Deck, reply: Reply) -> tuple[NDArray[np.float64], dict[str, N
     time, vectors = (reply.time - circuit.release) / circuit.time_constant, reply.vectors
     if circuit.release:
         time, vectors = _released(time, vectors)
-    values = {
-        name: reading.apply(np.stack([vectors[vector] for vector in reading.vectors], axis=-1))
-        for name, reading in deck.readings.items()
-    }
+    values = readings_of(deck.readings, vectors)
     if not circuit.release and (not len(time) or time[0] > 0):
         field = VectorField(circuit.graph)
         noise = Drive(field, circuit.noise, [circuit.sample], circuit.noise.step).at(0.0)[0] if deck.tables else None
-        start = field.observables(circuit.graph.initial(), noise)
+        start = unscaled(circuit, field.observables(circuit.graph.initial(), noise))
         time = np.concatenate([[0.0], time])
-        values = {
-            name: np.concatenate([start[name][None] / circuit.scales.get(name, 1.0), value])
-            for name, value in values.items()
-        }
-    if circuit.derived_from is not None:
-        values = complete(circuit.derived_from, values)
-    return time, values
+        values = {name: np.concatenate([start[name][None], value]) for name, value in values.items()}
+    return time, completed(circuit, values)
 
 
 def _released(
