@@ -1,4 +1,4 @@
-"""The command line: each verb parses, calls one public function and prints: results to standard output, notes to error.
+"""The command line: each verb parses, calls what is public and prints: results to standard output, notes to error.
 
 Here are the table of verbs, and what becomes of a fault: one sentence on standard error and an exit code.
 """
