@@ -424,9 +424,13 @@ def longest_run(flow: Flow, *, noisy: bool = False, parts: bool = False) -> floa
     return min(longest, _LONGEST_OF_PARTS) if parts else longest
 
 
-def own_time(flow: Flow) -> float | None:
-    """Length of a run in τ that the flow's answer asks for; None where the answer is where it settles."""
-    return flow.averaging.end if flow.averaging else flow.end_time
+def own_time(flow: Flow, asked: float | None = None) -> float | None:
+    """Length of a run in τ that is known before it: what is asked, or what the flow's answer takes if nothing is.
+
+    None where the answer is where the flow settles: what is asked is the longest then, and the run may end before.
+    """
+    own = flow.averaging.end if flow.averaging else flow.end_time
+    return own if own is None or asked is None else asked
 
 
 def compared_time(flow: Flow) -> float:

@@ -22,7 +22,7 @@ from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, sile
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.run import Run, run_plan
+from analogflow.run import Run, own_time, run_plan
 from analogflow.simulators import engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology
 
@@ -193,7 +193,7 @@ def solve(
     circuit = compile(flow, **build)
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = problem_of(flow)
-    require_reference(judged, accuracy=accuracy or ACCURACY, end=flow.end_time and (time_constants or flow.end_time))
+    require_reference(judged, accuracy=accuracy or ACCURACY, end=own_time(flow, time_constants))
     noise = noise_of(circuit, said.get("noise"), said.get("seed"))
     circuit = degrade(circuit, said.get("imperfections"), noise=noise, values=choose_values)
     plan = run_plan(circuit, time_constants)

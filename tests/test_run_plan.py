@@ -10,7 +10,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES, expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.run import COMPARED, run_plan
+from analogflow.run import COMPARED, own_time, run_plan
 from analogflow.solution import carried_form
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -126,3 +126,18 @@ def test_paths_are_compared_to_the_end_of_the_flow_that_has_one(monkeypatch):
         with pytest.raises(Stopped):
             af.parity(circuit)
     assert asked == [1.0, 1.0, COMPARED, COMPARED]
+
+
+def test_a_length_is_known_before_a_run_of_flows_with_one_of_their_own_only():
+    ends, rests = (flow_of(read_problem(*SHIPPED[name])) for name in list(SHIPPED)[-2:])
+    law = af.flows.langevin(af.Langevin(energy="x**2/2", variables=["x"], temperature=0.5))
+    assert [own_time(flow) for flow in (ends, rests, law)] == [20.0, None, law.averaging.end]
+    assert [own_time(flow, 3.0) for flow in (ends, rests, law)] == [3.0, None, 3.0]
+
+
+def test_the_time_that_a_problem_takes_is_asked_in_one_place():
+    package = Path(af.__file__).parent
+    asked = re.compile(r"time_constants or \w+(\(\w+\))?\.end_time|\)\.end_time|averaging\.end if")
+    found = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if asked.search(path.read_text("utf-8"))}
+    # Ranges of circuits of parts are chosen for the longest time that they may be run.
+    assert found == {"run.py", "passes/ranges.py"}

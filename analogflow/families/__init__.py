@@ -22,6 +22,7 @@ from analogflow.families.stationary import known_to
 from analogflow.families.transport import TRANSPORT
 from analogflow.flows import Flow
 from analogflow.registry import Registry
+from analogflow.run import own_time
 
 __all__ = [
     "FAMILIES",
@@ -33,6 +34,7 @@ __all__ = [
     "judging_family",
     "known_family",
     "named_families",
+    "own_end",
     "own_reference",
     "problem_of",
     "reference_for",
@@ -162,16 +164,17 @@ def expected_answer(problem: Any) -> dict[str, Any]:
         No family knows such problems.
     """
     family = judging_family(problem)
-    if family.expected is None or family.reference is None or _own_end(problem) is None:
+    if family.expected is None or family.reference is None or (family.follows(problem) and own_end(problem) is None):
         return {}
     return dict(family.expected(problem, own_reference(problem)))
 
 
 def own_reference(problem: Any) -> Any:
     """Reference of a problem at the time that it says itself, or where it comes to rest; None where nobody knows it."""
-    return reference_for(problem, _own_end(problem) or 0.0)
+    return reference_for(problem, own_end(problem) or 0.0)
 
 
-def _own_end(problem: Any) -> float | None:
+def own_end(problem: Any) -> float | None:
+    """Time in τ of the point of its path that answers a problem; None where the run decides it, or no point answers it."""
     family = judging_family(problem)
-    return family.flow(problem).end_time if family.follows(problem) else 0.0
+    return own_time(family.flow(problem)) if family.follows(problem) else None

@@ -22,7 +22,7 @@ from analogflow.errors import BadInput
 from analogflow.hardware.crossbar import capacity_crossbar
 from analogflow.hardware.rounding import round_jointly
 from analogflow.problems import Channel
-from analogflow.run import LONGEST, RESTING_SPEED
+from analogflow.run import RESTING_SPEED, longest_run
 from analogflow.technology.accuracy import rounding_error
 from analogflow.technology.translinear.capacity import ENTROPY_RATIO
 
@@ -257,7 +257,8 @@ def _crossbar_rows(
     if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
         return {}, None
     transition = np.asarray(circuit.flow.constants["P"])
-    settled = np.round(integrate(circuit.graph, LONGEST, rests=["z"], resting_speed=RESTING_SPEED).final["z"], _SETTLED)
+    rested = integrate(circuit.graph, longest_run(circuit.flow), rests=["z"], resting_speed=RESTING_SPEED)
+    settled = np.round(rested.final["z"], _SETTLED)
     # An input that dies out has no say in the answer.
     used = np.where(settled > _EXTINCT, settled, 0.0)
     try:

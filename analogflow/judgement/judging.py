@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families import Family, judging_family, known_family, reference_for, reference_of
+from analogflow.families import Family, judging_family, known_family, own_end, reference_for, reference_of
 from analogflow.families.ends import Check, Ends, Held, Worth
 from analogflow.run import Run
 
@@ -116,8 +116,7 @@ def judge(
     finals = {name: np.asarray(value, dtype=float) for name, value in finals.items()}
     along = {name: value[:, None] for name, value in finals.items()} if paths is None else paths
     if end is None:
-        own = family.flow(problem).end_time if family.follows(problem) else None
-        end = own or (float(times[-1]) if times is not None and len(times) else 0.0)
+        end = own_end(problem) or (float(times[-1]) if times is not None and len(times) else 0.0)
     ends, reference = Ends(finals, along, times, end), reference_for(problem, end)
     if reference is None:
         unknown = np.full(len(next(iter(finals.values()))), np.nan)

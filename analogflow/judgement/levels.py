@@ -18,6 +18,7 @@ from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import choose_values
 from analogflow.netlister import netlist
+from analogflow.run import own_time
 from analogflow.simulators import simulate
 from analogflow.technology import BuildOptions, heeded
 from analogflow.technology.opamp.bench import MACHINE_UNIT
@@ -81,7 +82,7 @@ def verification_levels(
     """
     if flow.noisy:
         raise BadInput("a flow with noise of its own has no answer to compare level by level; compare its laws with solve.")
-    end = time_constants or flow.end_time or _TIME
+    end = time_constants or own_time(flow) or _TIME
     exact = _exact(flow, end)
 
     def built(technology: str, flow: Flow = flow) -> Circuit:

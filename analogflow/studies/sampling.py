@@ -27,7 +27,7 @@ from analogflow.judgement.certificate import allowed_error, ends_well
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.run import Outcome, Run, run_plan
+from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ensemble, judged, simulate
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Chunk, Condition, Study, study_of
@@ -74,7 +74,7 @@ def prepare(study: Study) -> None:
             _imperfect(study, condition, 0)
     for name, problem in study.problems.items():
         try:
-            require_reference(problem, accuracy=ACCURACY, end=study.time_constants or flow_of(problem).end_time)
+            require_reference(problem, accuracy=ACCURACY, end=own_time(flow_of(problem), study.time_constants))
         except BadInput as fault:
             raise BadInput(f"problem {name!r}: {fault}") from None
 
@@ -107,19 +107,21 @@ def paths(study: Study, condition: Condition, count: int = 100) -> Run:
     Raises
     ------
     BadInput
-        The condition's technology is not ``ideal``.
+        The condition's circuit is of parts.
     """
     circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
     if circuit.parts is not None:
         raise BadInput(
             f"paths: the block engine carries ideal blocks, not {condition.technology!r}; choose another condition."
         )
-    end = run_plan(circuit, study.time_constants, stops=False).end
-    return ensemble(
-        circuit, min(count, study.samples), time_constants=end, imperfections=condition.imperfections,
-        noise=degraded.noise, save=np.linspace(0.0, end, _SHOWN_POINTS),
+    plan, end = run_plan(degraded, study.time_constants), run_plan(circuit, study.time_constants, stops=False).end
+    run = functools.partial(
+        ensemble, circuit, min(count, study.samples), imperfections=condition.imperfections, noise=degraded.noise,
         step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     )  # fmt: skip
+    if plan.settles and plan.end > end:  # the study's samples go on until they settle, and so far they are shown
+        end = max(end, float(run(time_constants=plan.end, resting_speed=plan.stopping_speed).end.max()))
+    return run(time_constants=end, save=np.linspace(0.0, end, _SHOWN_POINTS))
 
 
 @functools.lru_cache(maxsize=4)

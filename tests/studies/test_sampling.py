@@ -270,3 +270,11 @@ def test_each_sample_is_judged_by_where_its_own_circuit_goes():
     rows = sampling.compute(study.text, Chunk(0, 0, 0, 12))
     assert np.ptp(rows["answer"]) > 1e-2
     assert set(rows["outcome"]) == {"SETTLED"}
+
+
+def test_paths_go_as_far_as_the_samples_whose_paths_they_are() -> None:
+    study = af.Study(af.Equations({"x": 1.0}, {"x": "-0.05*x"}), samples=1, engine="block")
+    end = float(sampling.sample_alone(study, study.conditions[0], 0)["end"][0])
+    assert sampling.paths(study, study.conditions[0]).time[-1] == end == 200.0
+    quick = af.Study(af.Equations({"x": 1.0}, {"x": "-x"}), samples=1, engine="block")
+    assert sampling.paths(quick, quick.conditions[0]).time[-1] == 60.0
