@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families.ends import Ends, Held, asked, for_all, largest
-from analogflow.flows import comparable, differences
+from analogflow.flows import Flow, comparable, differences
 from analogflow.run import Run
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def path_errors(family: Family, problem: Any, reference: PathEnd, ends: Ends) ->
     away = differences(family.flow(problem).keeps, ends.finals, reference.values)
     found: dict[str, Array] = {}
     known = {name: exact for name, exact in reference.values.items() if name in ends.finals}
-    scales = _full_scales(known, ends.paths)
+    scales = _full_scales(family.flow(problem), known, ends.paths)
     for name in known:
         scale = scales[name]
         if name in kept:
@@ -53,7 +53,7 @@ def path_held(
     family: Family, problem: Any, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, limit: float
 ) -> list[Held]:
     """What is asked of a path's end; of one with noise of its own only that its noiseless path is known."""
-    scale = np.max(list(_full_scales(reference.values, ends.paths).values()), axis=0)
+    scale = np.max(list(_full_scales(family.flow(problem), reference.values, ends.paths).values()), axis=0)
     held = [Held("the reference's two integrations agree", for_all(reference.gap, errors) / scale, _AGREEMENT)]
     if family.flow(problem).noisy:
         return held  # a path with noise of its own is held against the noiseless one for information only
@@ -92,16 +92,24 @@ def _shown(family: Family, problem: Any, values: Mapping[str, Array]) -> dict[st
     return {name: comparable(keeps, name)(np.ravel(v)).reshape(np.shape(v)).tolist() for name, v in values.items()}
 
 
-def _full_scales(reference: Mapping[str, Array], paths: Mapping[str, Array]) -> dict[str, Array]:
-    """Full scale of every quantity, shape (samples,): its largest magnitude on a run, or at its end.
+def _full_scales(flow: Flow, reference: Mapping[str, Array], paths: Mapping[str, Array]) -> dict[str, Array]:
+    """Full scale of every quantity, shape (samples,): its largest magnitude where the flow starts, on a run, or at its end.
 
-    A quantity that is far smaller than the others, or nothing, counts as a thousandth of the largest.
+    The start counts for a run that began elsewhere, or whose path was not saved, too: an answer has one error, whichever way
+    it was come to. A quantity that is far smaller than the others, or nothing, counts as a thousandth of the largest.
     """
+    with np.errstate(all="ignore"):
+        starts = {**flow.states, **{name: flow.observe(name) for name in flow.observables}}
     sizes = {
-        name: np.maximum(largest(paths[name]), abs(exact).max(initial=0.0))
+        name: np.maximum(largest(paths[name]), max(_largest_finite(exact), _largest_finite(starts[name])))
         for name, exact in reference.items()
         if name in paths
     }
     whole = np.max(list(sizes.values()), axis=0)
     least = np.where(whole > 0, _SMALL_BESIDE * whole, 1.0)
     return {name: np.maximum(size, least) for name, size in sizes.items()}
+
+
+def _largest_finite(values: Array) -> float:
+    """Largest magnitude of what is a number; an observable may have none where a flow starts."""
+    return float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0))

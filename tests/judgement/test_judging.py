@@ -120,3 +120,14 @@ def test_a_rest_whose_reference_is_not_known_passes_nowhere(monkeypatch: pytest.
     circuit = solution.circuit
     runs = af.ensemble(circuit, 2, time_constants=60)
     assert af.restart_classes(circuit, runs).tolist() == ["wrong answer"] * 2
+
+
+def test_an_answer_has_one_error_whichever_way_it_was_come_to():
+    """The full scale is that of the flow's start too: of a restart near the answer, and of an end without its path."""
+    problem = af.Equations({"x": 5.0}, {"x": "1 - x"}, observables={"twice": "2 * x"})
+    finals = {"x": np.array([[1.01]]), "twice": np.array([[2.02]])}
+    near = {name: np.linspace(1.1, 1.0, 5)[None, :, None] * value for name, value in finals.items()}
+    far = {name: np.linspace(5.0, 1.0, 5)[None, :, None] * value / 1.01 for name, value in finals.items()}
+    for paths in (None, near, far):
+        errors = judge(problem, finals, paths=paths).errors
+        assert [float(errors[name][0]) for name in ("x", "twice")] == pytest.approx([0.01 / 5.0] * 2, rel=1e-6)
