@@ -19,7 +19,7 @@ from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.cli.options import celsius, count, nonempty, number, positive, repeating, seed, study_bar
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
-from analogflow.simulators import ENGINES
+from analogflow.simulators import ENGINES, SPICE
 from analogflow.studies import (
     Progress,
     Study,
@@ -58,7 +58,8 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--imperfect", action="append", metavar="NAME=V,…", help="a further imperfection and its values")
     parser.add_argument("--samples", type=count, metavar="N", help="samples of each condition")
     parser.add_argument("--seed", type=seed, help="decides noise and deviations (0)")
-    parser.add_argument("--engine", type=nonempty, metavar="E", help=f"{', '.join(ENGINES)} (block)")
+    engines = ", ".join((*ENGINES, SPICE))
+    parser.add_argument("--engine", type=nonempty, metavar="E", help=f"{engines} (block; of circuits of parts, spice)")
     parser.add_argument("--time", type=positive, metavar="T", help="end of every run in time constants")
     parser.add_argument(
         "--time-limit", type=positive, metavar="SECONDS", help="after which one run of a circuit simulator is stopped"

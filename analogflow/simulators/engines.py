@@ -86,11 +86,13 @@ def default_engine() -> str:
     return "ngspice" if find_library() is not None else "block"
 
 
-def engine_for(technology: str, engine: str | None = None, *, nominal: bool = False) -> str:
-    """Name of the engine that runs circuits of `technology`: the one asked for, or the default. Every verb asks here.
+def engine_for(technology: str, engine: str | None = None, *, nominal: bool = False, prefer: str | None = None) -> str:
+    """Name of the engine that runs circuits of `technology`: the one asked for, or the default.
 
-    An engine that integrates the equations of a circuit, whatever it is built of, would ignore its parts: it is refused,
-    unless the circuit is known to be `nominal`, so that its parts have no deviations and its equations are asked for.
+    Where none is asked for, a circuit simulator runs parts, and the engine that the caller would `prefer`, or else the
+    default, all other circuits. An engine that integrates the equations of a circuit, whatever it is built of, would ignore
+    its parts: it is refused, unless the circuit is known to be `nominal`, so that its parts have no deviations and its
+    equations are asked for.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def engine_for(technology: str, engine: str | None = None, *, nominal: bool = Fa
     """
     has_parts = bool(known_technology(technology).parts)
     if engine is None:
-        return named_engine(SPICE) if has_parts else default_engine()
+        return named_engine(SPICE) if has_parts else prefer or default_engine()
     found = named_engine(engine)
     if has_parts and not nominal and not ENGINES[found].netlists:
         raise BadInput(

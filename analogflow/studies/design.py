@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
-from analogflow.simulators import ENGINES, engine_for
+from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import carried_form
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
@@ -129,7 +129,9 @@ class Study:
     samples : int
         Samples of each condition, numbered from 0; at most so many where `stop` is given.
     seed : int
-    engine : {"block", "ngspice", "vacask"}
+    engine : {"block", "ngspice", "vacask", "spice"}, optional
+        If not given, block for ideal blocks, and a circuit simulator as soon as one technology has parts. The one that was
+        found is kept.
     time_constants : float, optional
         End of every run in τ; as `solve` chooses it if not given.
     parts : str
@@ -161,7 +163,7 @@ class Study:
     imperfections: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     samples: int = 1
     seed: int = 0
-    engine: str = "block"
+    engine: str = cast("str", None)  # a name as soon as the study is made
     time_constants: float | None = None
     parts: str = "precision"
     time_limit: float = 600.0
@@ -285,8 +287,9 @@ class Study:
         if not isinstance(self.samples, int) or not is_whole(self.samples, 1, LARGEST_SAMPLE):
             raise BadInput(f"study: samples is {self.samples!r}; give a whole number from 1 to 2**39 − 1.")
         Noise(0.0, self.seed)
-        if self.engine not in tuple(ENGINES):  # what a file gives may be a list, which no mapping can look up
-            raise BadInput(f"study: engine {self.engine!r} is not known; {proposal(self.engine, ENGINES)}")
+        engines = (*ENGINES, SPICE)
+        if self.engine is not None and self.engine not in engines:  # what a file gives may be a list: no mapping looks it up
+            raise BadInput(f"study: engine {self.engine!r} is not known; {proposal(self.engine, engines)}")
         for name in ("time_constants", "time_limit"):
             value = getattr(self, name)
             if value is not None and not is_positive(value):
@@ -307,19 +310,18 @@ class Study:
                 f"study: {count} samples of all conditions together are more than {_LARGEST}, which no memory holds; ask "
                 "for fewer, or for several studies."
             )
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        why = {"parts": "the ideal technology has no parts", "time_limit": "it stops circuit simulators alone"}
-        for name in self.without_effect:
-            if getattr(self, name) != defaults[name]:
-                raise BadInput(f"study: {name} {getattr(self, name)!r} has no effect, because {why[name]}; leave it out.")
         with_parts = [name for name in self.technologies if TECHNOLOGIES[name].parts]
         if with_parts and self.imperfections:
             raise BadInput(
                 f"study: the technology {with_parts[0]!r} takes its imperfections from its parts, so "
                 f"{next(iter(self.imperfections))!r} can not be varied there; leave it out, or take 'ideal' alone."
             )
-        for technology in with_parts:
-            engine_for(technology, self.engine)
+        _set(self, "engine", engine_for((with_parts or self.technologies)[0], self.engine, prefer="block"))
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        why = {"parts": "the ideal technology has no parts", "time_limit": "it stops circuit simulators alone"}
+        for name in self.without_effect:
+            if getattr(self, name) != defaults[name]:
+                raise BadInput(f"study: {name} {getattr(self, name)!r} has no effect, because {why[name]}; leave it out.")
 
 
 def study_of(keys: Mapping[str, Any]) -> Study:

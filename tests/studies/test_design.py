@@ -6,6 +6,7 @@ import pytest
 from zoo import PAPER_ROWS
 
 import analogflow as af
+from analogflow.simulators import engines
 from analogflow.studies import study_of
 
 CHANNEL = af.Channel(PAPER_ROWS)
@@ -100,5 +101,23 @@ def test_another_layout_is_refused() -> None:
 
 def test_parts_do_not_deviate_in_an_engine_that_has_none() -> None:
     with pytest.raises(af.BadInput, match=r"knows no parts, so it would ignore what 'opamp' is built of"):
-        af.Study(CHANNEL, technologies=("opamp",))
+        af.Study(CHANNEL, technologies=("opamp",), engine="block")
     assert af.Study(CHANNEL, technologies=("opamp",), mismatch=(0.01,), engine="ngspice").mismatch == (0.01,)
+
+
+@pytest.mark.parametrize("library", [None, "libngspice.so"])
+def test_a_study_picks_the_engine_that_solve_picks_and_keeps_its_name(
+    monkeypatch: pytest.MonkeyPatch, library: str | None
+) -> None:
+    """But for ideal blocks, where it stays with the engine that takes all samples at once."""
+    monkeypatch.setattr(engines, "find_library", lambda: library)
+    monkeypatch.setattr(engines, "find_programs", lambda: None)
+    simulator = "vacask" if library is None else "ngspice"
+    for technologies in (("opamp",), ("ideal", "opamp")):
+        for asked in ({}, {"engine": "spice"}):
+            study = af.Study(CHANNEL, technologies=technologies, **asked)
+            assert study.engine == study.to_dict()["engine"] == simulator == engines.engine_for("opamp", asked.get("engine"))
+    assert af.Study(CHANNEL, engine="spice").engine == simulator
+    usual = af.Study(CHANNEL)
+    assert usual.engine == "block"
+    assert usual.fingerprint == af.Study(CHANNEL, engine="block").fingerprint
