@@ -112,4 +112,9 @@ def _from_keys(family: Family, keys: dict[str, Any], where: str) -> Any:
     for key, meaning in family.needed.items():
         if key not in keys:
             raise BadInput(f"{where}: the key {key!r} is missing; it holds {meaning}.")
-    return family.problem(**keys)
+    try:
+        return family.problem(**keys)
+    except BadInput:
+        raise
+    except (TypeError, ValueError) as fault:  # of another package, whose problem makes arrays of what it is given
+        raise BadInput(f"{where}: the keys are not {family.noun} ({type(fault).__name__}: {fault}).") from fault

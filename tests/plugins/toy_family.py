@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 import analogflow as af
+from analogflow.checks import real_array
 from analogflow.families import Family, PathEnd
 
 __all__ = ["LOCK", "UNKNOWN"]
@@ -19,7 +20,7 @@ class Lock:
     targets: np.ndarray
 
     def __post_init__(self) -> None:
-        targets = np.asarray(self.targets, dtype=float)
+        targets = real_array(self.targets, "Lock: targets", "a list of finite numbers")
         if targets.ndim != 1 or not np.isfinite(targets).all():
             raise af.BadInput("Lock: targets must be a list of finite numbers.")
         object.__setattr__(self, "targets", targets)
