@@ -10,6 +10,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from analogflow.blocks import Block, Scaled, Sum
+from analogflow.circuit import Circuit
 from analogflow.graph import BlockGraph
 from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, style
 
@@ -20,12 +21,15 @@ _APART = 0.12
 """Between the lines that lead rates back."""
 
 
-def draw_blocks(graph: BlockGraph, *, title: str = "") -> Figure:
-    """Diagram of `graph`: a box for each block, a line for each port that a (vector) signal drives, with its sign or name.
+def draw_blocks(graph: BlockGraph | Circuit, *, title: str = "") -> Figure:
+    """Diagram of a graph, or of a circuit's: a box for each block, a line for each port that a (vector) signal drives.
+
+    A line has the sign of its port, or its name.
 
     Every piece of ink has a name in an .svg file: ``block.NODE``, ``edge.ORIGIN.TARGET.PORT``, ``port.NODE.PORT``, and
     ``rate.NODE`` for what leads back to an integrator.
     """
+    graph = graph.graph if isinstance(graph, Circuit) else graph
     column = _columns(graph)
     routes = _routes(graph, column)
     centres = _centres(graph, column, routes)

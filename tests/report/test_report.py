@@ -44,6 +44,13 @@ def test_rates_of_several_states_lead_back_apart_and_are_named_once():
     assert [text.get_text() for text in axes.texts if "rate" in text.get_text()] == ["rates of a, b, from the top"]
 
 
+def test_blocks_of_a_circuit_are_those_of_its_graph():
+    circuit = compile(capacity(PAPER))
+    said = [[text.get_text() for text in draw_blocks(drawn).axes[0].texts] for drawn in (circuit, circuit.graph)]
+    assert said[0] == said[1]
+    assert said[0]
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
 def test_figure_is_written_once_and_kept(tmp_path, suffix):
     figure = draw_blocks(compile(capacity(PAPER)).graph)
