@@ -22,15 +22,26 @@ Array = NDArray[np.float64]
 _SMALL_BESIDE = 1e-3
 """Part of the largest full scale that every other one is at least."""
 
-_AGREEMENT = 1e-7
-"""Largest disagreement of a reference's two integrations that counts as agreement, over full scale."""
+_CERTAIN = 1e-7
+"""Largest gap of a reference that counts as certain, over full scale."""
 
 
 class PathEnd(NamedTuple):
-    """Where a path ends: signals by name, flat or shaped as they start, and how far two integrations disagree."""
+    """Where a path ends.
+
+    Parameters
+    ----------
+    values : mapping of name to array
+        Signals, flat or shaped as they start.
+    gap : float
+        How far any of them may be off, flow units: the difference of two integrations, the bound of a proof, or 0.
+    known : str
+        What a gap that is small enough shows; the name of a check.
+    """
 
     values: Mapping[str, Array]
     gap: float
+    known: str = "the reference is certain enough"
 
 
 def path_errors(family: Family, problem: Any, reference: PathEnd, ends: Ends) -> dict[str, Array]:
@@ -54,7 +65,7 @@ def path_held(
 ) -> list[Held]:
     """What is asked of a path's end; of one with noise of its own only that its noiseless path is known."""
     scale = np.max(list(_full_scales(family.flow(problem), reference.values, ends.paths).values()), axis=0)
-    held = [Held("the reference's two integrations agree", for_all(reference.gap, errors) / scale, _AGREEMENT)]
+    held = [Held(reference.known, for_all(reference.gap, errors) / scale, _CERTAIN)]
     if family.flow(problem).noisy:
         return held  # a path with noise of its own is held against the noiseless one for information only
     conserved = sorted(family.conserves(problem))
