@@ -1,6 +1,6 @@
 """One step of an integration method, for many samples at once, each with a step of its own.
 
-A method does not choose its step and knows no samples that failed; `analogflow.block_engine.march` does.
+A method does not choose its step and knows no samples that failed; `analogflow.block_engine.integration` does.
 """
 
 from __future__ import annotations
