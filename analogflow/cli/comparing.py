@@ -62,7 +62,7 @@ def run_compare(options: argparse.Namespace) -> int:
     if options.json:
         said = found.to_dict()
         for row, contender in zip(said["contenders"], found.contenders, strict=True):
-            row["command"] = _repeating(options, found, contender)
+            row["command"] = _row_command(options, found, contender)
         print(json.dumps(said, indent=2))
     else:
         report.print_comparison(found)
@@ -71,7 +71,7 @@ def run_compare(options: argparse.Namespace) -> int:
     return 0 if any(contender.reached for contender in found.contenders) else 1
 
 
-def _repeating(options: argparse.Namespace, found: Comparison, contender: Contender) -> str:
+def _row_command(options: argparse.Namespace, found: Comparison, contender: Contender) -> str:
     """The one command that repeats a row; what is as usual is left out."""
     words = ["analogflow", "compare", found.family, options.problem or "", "--accuracy", repr(found.accuracy)]
     flaws, analog = imperfections_of(options), contender.kind == "analog"

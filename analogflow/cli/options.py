@@ -38,7 +38,7 @@ __all__ = [
     "number",
     "positive",
     "refuse_idle_parts",
-    "repeating",
+    "repeat_command",
     "seed",
     "study_bar",
     "time_counter",
@@ -105,7 +105,7 @@ def refuse_idle_parts(options: argparse.Namespace) -> None:
     refuse_idle(options.technology, given, {"parts": "--parts", "temperature_celsius": "--temperature"})
 
 
-def repeating(folder: str | Path, condition: int, sample: int) -> str:
+def repeat_command(folder: str | Path, condition: int, sample: int) -> str:
     """The command that repeats one sample of a study alone."""
     return shlex.join(["analogflow", "study", "--repeat", str(folder), str(condition), str(sample)])
 

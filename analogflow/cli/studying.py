@@ -16,7 +16,7 @@ from rich.text import Text
 
 from analogflow import report, studies
 from analogflow.circuit.build import NOMINAL_CELSIUS
-from analogflow.cli.options import celsius, count, nonempty, number, positive, repeating, seed, study_bar
+from analogflow.cli.options import celsius, count, nonempty, number, positive, repeat_command, seed, study_bar
 from analogflow.errors import BadInput
 from analogflow.problems.contents import read_keys
 from analogflow.simulators import ENGINES, SPICE
@@ -203,13 +203,13 @@ def _repeat(options: argparse.Namespace) -> int:
 
 def _failures(dataset: Any, folder: str) -> int:
     """Say what failed first, how to repeat it alone, and where all of it stands; the exit code."""
-    path = list_failures(dataset, folder, repeating)
+    path = list_failures(dataset, folder, repeat_command)
     failed = np.argwhere(failed_samples(dataset).reshape(dataset["condition"].size, -1))
     reasons = dataset["reason"].values.reshape(dataset["condition"].size, -1)
     for condition, sample in failed[:_SHOWN]:
         print(
             f"analogflow: condition {condition}, sample {sample}: {reasons[condition, sample]} "
-            f"Repeat it alone: {repeating(folder, condition, sample)}",
+            f"Repeat it alone: {repeat_command(folder, condition, sample)}",
             file=sys.stderr,
         )
     if len(failed) > _SHOWN:
@@ -272,7 +272,7 @@ def run_report(options: argparse.Namespace) -> int:
     if path.parent.is_dir() or options.output:  # a study that is not there is named by what reads it
         report.check_page(path, force=options.force)
     page = report.study_page(
-        options.folder, report.PLOTS, limit=options.limit, repeating=repeating,
+        options.folder, report.PLOTS, limit=options.limit, repeating=repeat_command,
         command=shlex.join(["analogflow", "study", "experiment.toml", "-o", str(options.folder)]),
     )  # fmt: skip
     print(report.write_page(page, path, force=options.force))
