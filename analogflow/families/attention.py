@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Ends, Held, asked, for_all, largest
+from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
 from analogflow.families.family import Contest, Family
 from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS, attention
@@ -26,7 +26,7 @@ _AGREEMENT = 1e-11
 """Largest disagreement of the reference's two integrations that counts as agreement."""
 
 
-def _errors(problem: Attention, reference: AttentionReference, ends: Ends) -> dict[str, Array]:
+def _errors(problem: Attention, reference: AttentionReference, ends: RunEnds) -> dict[str, Array]:
     path = ends.paths["x"].reshape(*ends.paths["x"].shape[:2], *problem.tokens.shape)
     return {
         "tokens": largest(ends.finals["x"] - reference.tokens.ravel()),
@@ -35,7 +35,7 @@ def _errors(problem: Attention, reference: AttentionReference, ends: Ends) -> di
 
 
 def _held(
-    problem: Attention, reference: AttentionReference, errors: Mapping[str, Array], ends: Ends, limit: float
+    problem: Attention, reference: AttentionReference, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
     return [
         Held("the reference's two integrations agree", for_all(reference.gap, errors), _AGREEMENT),

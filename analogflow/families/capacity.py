@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Ends, Held, Worth, asked, below_zero, distribution, largest
+from analogflow.families.ends import Held, RunEnds, Worth, asked, below_zero, distribution, largest
 from analogflow.families.family import Contest, Family
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 _TINY = float(np.finfo(float).tiny)
 
 
-def _errors(channel: Channel, reference: CapacityReference, ends: Ends) -> dict[str, Array]:
+def _errors(channel: Channel, reference: CapacityReference, ends: RunEnds) -> dict[str, Array]:
     """``state_nats`` is of the state read by an ideal instrument, ``capacity_nats`` of what the circuit itself shows."""
     rows, finals = channel.available, ends.finals
     z = finals["z"]
@@ -78,7 +78,7 @@ def _worth(channel: Channel, reference: CapacityReference | None, z: Array) -> W
 
 
 def _held(
-    channel: Channel, reference: CapacityReference, errors: Mapping[str, Array], ends: Ends, limit: float
+    channel: Channel, reference: CapacityReference, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
     costs = np.zeros(1) if channel.cost is None else channel.cost[channel.available]
     spread = float(np.ptp(costs)) or max(float(costs.max()), _TINY)

@@ -18,8 +18,8 @@ __all__ = [
     "UNCERTIFIED",
     "UNDECIDED",
     "Check",
-    "Ends",
     "Held",
+    "RunEnds",
     "Worth",
     "asked",
     "below_zero",
@@ -114,7 +114,7 @@ def asked(errors: Mapping[str, Array], limit: float, *what: tuple[Any, ...]) -> 
     ]
 
 
-class Ends(NamedTuple):
+class RunEnds(NamedTuple):
     """Ends of some runs, and the ways there.
 
     Parameters

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Ends, Held, Worth, largest, sizes_of
+from analogflow.families.ends import Held, RunEnds, Worth, largest, sizes_of
 from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_held
 from analogflow.families.stationary import LawHeld, known_to
 from analogflow.flows import Flow, differences
@@ -182,7 +182,7 @@ class Family:
     conserves : callable
         Names of what stays as it starts, so that a restart that changes it says nothing.
     errors : callable
-        ``errors(problem, reference, ends)``: errors of `Ends` by name, each of shape (samples,), NaN where an end says
+        ``errors(problem, reference, ends)``: errors of `RunEnds` by name, each of shape (samples,), NaN where an end says
         nothing. If not given, of every signal in ``reference.values``, which is a `PathEnd`, over its full scale.
     primary : str
         Name of the error by which answers are compared first.
@@ -244,10 +244,10 @@ class Family:
     follows: Callable[[Any], bool] = _never
     law: Callable[[Any], bool] = _never
     conserves: Callable[[Any], Collection[str]] = _nothing
-    errors: Callable[[Any, Any, Ends], Mapping[str, Array]] = _unsaid
+    errors: Callable[[Any, Any, RunEnds], Mapping[str, Array]] = _unsaid
     primary: str = "states"
     unlisted: str = "states"
-    held: Callable[[Any, Any, Mapping[str, Array], Ends, float], Sequence[Held]] = _unsaid
+    held: Callable[[Any, Any, Mapping[str, Array], RunEnds, float], Sequence[Held]] = _unsaid
     ended: str = "ran to its end"
     answer: Callable[[Any, Any, Run], Mapping[str, Any]] = _unsaid
     exact: Callable[[Any, Any], Mapping[str, Any]] = _unsaid

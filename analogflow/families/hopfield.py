@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Ends, Held, asked, for_all, largest
+from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.stationary import LawHeld, average, law_checks, law_errors, law_of, power_check
 from analogflow.flows.hopfield import FORMS, hopfield
@@ -33,7 +33,7 @@ _RISE = 1e-8
 """Rise of the energy, over its height, that rounding explains."""
 
 
-def _errors(problem: Hopfield, reference: HopfieldReference, ends: Ends) -> dict[str, Array]:
+def _errors(problem: Hopfield, reference: HopfieldReference, ends: RunEnds) -> dict[str, Array]:
     averaging = hopfield(problem).averaging
     if averaging is not None:
         return law_errors(_STATES, reference, ends, skipped=min(averaging.skipped, 0.2 * ends.end))
@@ -51,7 +51,7 @@ def _rest_size(problem: Hopfield, reference: HopfieldReference) -> float:
 
 
 def _held(
-    problem: Hopfield, reference: HopfieldReference, errors: Mapping[str, Array], ends: Ends, limit: float
+    problem: Hopfield, reference: HopfieldReference, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
     paths = ends.paths
     unit = _rest_size(problem, reference)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Ends, Held, asked, largest
+from analogflow.families.ends import Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
 from analogflow.families.stationary import Law, LawHeld, law_checks, law_errors, law_of
@@ -49,7 +49,7 @@ _RARE = 0.02
 """Share of a law that a run may leave out by chance."""
 
 
-def _errors(problem: Langevin, reference: Any, ends: Ends) -> dict[str, Array]:
+def _errors(problem: Langevin, reference: Any, ends: RunEnds) -> dict[str, Array]:
     names = problem.variables
     if problem.temperature:
         return law_errors(names, reference, ends, skipped=min(0.05 * ends.end, ends.end))
@@ -57,7 +57,7 @@ def _errors(problem: Langevin, reference: Any, ends: Ends) -> dict[str, Array]:
     return {"mean": largest(found - np.concatenate([reference.values[name] for name in names]))}
 
 
-def _held(problem: Langevin, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, limit: float) -> list[Held]:
+def _held(problem: Langevin, reference: PathEnd, errors: Mapping[str, Array], ends: RunEnds, limit: float) -> list[Held]:
     """At temperature 0. A run on a crest or a saddle, where the smallest push would carry it on, is not let pass."""
     found = np.concatenate([ends.finals[name] for name in problem.variables], axis=1)
     highest = np.max([abs(ends.paths[name]).max(axis=(1, 2)) for name in problem.variables], axis=0)

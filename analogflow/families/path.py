@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Ends, Held, asked, for_all, largest
+from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
 from analogflow.flows import Flow, comparable, differences
 from analogflow.run import Run
 
@@ -44,7 +44,7 @@ class PathEnd(NamedTuple):
     known: str = "the reference is certain enough"
 
 
-def path_errors(family: Family, problem: Any, reference: PathEnd, ends: Ends) -> dict[str, Array]:
+def path_errors(family: Family, problem: Any, reference: PathEnd, ends: RunEnds) -> dict[str, Array]:
     """Errors of all signals over their full scales, the range of what is conserved, and as ``states`` the largest error."""
     kept = family.conserves(problem)
     away = differences(family.flow(problem).keeps, ends.finals, reference.values)
@@ -61,7 +61,7 @@ def path_errors(family: Family, problem: Any, reference: PathEnd, ends: Ends) ->
 
 
 def path_held(
-    family: Family, problem: Any, reference: PathEnd, errors: Mapping[str, Array], ends: Ends, limit: float
+    family: Family, problem: Any, reference: PathEnd, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
     """What is asked of a path's end; of one with noise of its own only that its noiseless path is known."""
     scale = np.max(list(_full_scales(family.flow(problem), reference.values, ends.paths).values()), axis=0)

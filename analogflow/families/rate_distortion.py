@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Ends, Held, Worth, asked, below_zero, distribution, largest
+from analogflow.families.ends import Held, RunEnds, Worth, asked, below_zero, distribution, largest
 from analogflow.families.family import Contest, Family
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
 from analogflow.problems import RateDistortion
@@ -26,7 +26,7 @@ __all__ = ["RATE_DISTORTION"]
 Array = NDArray[np.float64]
 
 
-def _errors(problem: RateDistortion, reference: RateDistortionReference, ends: Ends) -> dict[str, Array]:
+def _errors(problem: RateDistortion, reference: RateDistortionReference, ends: RunEnds) -> dict[str, Array]:
     finals, optimum = ends.finals, reference.bounds.upper
     found = {"state_nats": abs(_lagrangian(problem, distribution(finals, "q"))[0] - optimum)}
     for name, exact in (("rate_nats", reference.rate_nats), ("distortion", reference.distortion)):
@@ -58,7 +58,7 @@ def _held(
     problem: RateDistortion,
     reference: RateDistortionReference,
     errors: Mapping[str, Array],
-    ends: Ends,
+    ends: RunEnds,
     limit: float,
 ) -> list[Held]:
     unit = max(float(problem.distortion.max()), np.finfo(float).tiny)

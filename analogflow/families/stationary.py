@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Check, Ends
+from analogflow.families.ends import Check, RunEnds
 from analogflow.run import Outcome, Run
 
 __all__ = [
@@ -344,7 +344,7 @@ def power_check(
     return Check(name, True, detail)
 
 
-def law_errors(names: Sequence[str], exact: Any, ends: Ends, *, skipped: float) -> dict[str, Array]:
+def law_errors(names: Sequence[str], exact: Any, ends: RunEnds, *, skipped: float) -> dict[str, Array]:
     """Errors of mean and covariance over the path of each sample, from the time `skipped` on, in τ."""
     assert ends.times is not None, "a law is read off paths"
     errors = np.full((2, len(next(iter(ends.paths.values())))), np.nan)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from analogflow.families.ends import Ends, Held, asked, largest
+from analogflow.families.ends import Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family
 from analogflow.flows import Flow
 from analogflow.flows.transport import FORMS, transport
@@ -33,7 +33,7 @@ _ALIKE = 1e-9
 """Range of the costs, over the largest of them, below which they are all alike."""
 
 
-def _errors(problem: Transport, reference: TransportReference, ends: Ends) -> dict[str, Array]:
+def _errors(problem: Transport, reference: TransportReference, ends: RunEnds) -> dict[str, Array]:
     finals, paths = ends.finals, ends.paths
     plan = finals["plan"].reshape(-1, *problem.cost.shape)
     found = {"plan": largest(plan - reference.plan)}
@@ -65,7 +65,7 @@ def _cost_unit(problem: Transport) -> float:
 
 
 def _held(
-    problem: Transport, reference: TransportReference, errors: Mapping[str, Array], ends: Ends, limit: float
+    problem: Transport, reference: TransportReference, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
     unit = _cost_unit(problem)
     # In a circuit of parts the sum of a row is one ratio of two of them, relative to the row; errors are over the mass.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.families import Family, judging_family, known_family, own_end, reference_for, reference_of
-from analogflow.families.ends import Check, Ends, Held, Worth
+from analogflow.families.ends import Check, Held, RunEnds, Worth
 from analogflow.run import Run
 
 __all__ = ["Judgement", "judge", "judge_run", "worth_of"]
@@ -34,7 +34,7 @@ class Judgement:
         By which they are judged.
     problem, reference : object
         What was asked, and the exact answer; None where nobody knows it.
-    ends : Ends
+    ends : RunEnds
     errors : mapping of name to array, shape (samples,)
         NaN where a run's end says nothing. ``state_nats`` is :math:`|I(z) - C|` or :math:`|\Phi(q) - \Phi^*|` of the state
         read by an ideal instrument (brought to the simplex, and the value computed exactly), where ``capacity_nats`` is
@@ -46,7 +46,7 @@ class Judgement:
     family: Family
     problem: Any
     reference: Any
-    ends: Ends
+    ends: RunEnds
     errors: Mapping[str, Array]
     limit: float
 
@@ -117,7 +117,7 @@ def judge(
     along = {name: value[:, None] for name, value in finals.items()} if paths is None else paths
     if end is None:
         end = own_end(problem) or (float(times[-1]) if times is not None and len(times) else 0.0)
-    ends, reference = Ends(finals, along, times, end), reference_for(problem, end)
+    ends, reference = RunEnds(finals, along, times, end), reference_for(problem, end)
     if reference is None:
         unknown = np.full(len(next(iter(finals.values()))), np.nan)
         return Judgement(family, problem, None, ends, {family.primary: unknown}, limit)
