@@ -29,6 +29,7 @@ __all__ = [
     "Run",
     "RunPlan",
     "Samples",
+    "comes_to_rest",
     "compared_time",
     "joined",
     "longest_run",
@@ -385,7 +386,11 @@ class RunPlan:
 
     @property
     def stopping_speed(self) -> float:
-        """The resting speed, or 0 where a run that comes to rest goes on all the same, or never does."""
+        """The resting speed, or 0 where a run that comes to rest goes on all the same, or never does.
+
+        Studies and restarts ask for this: whether the mean of a run with noise still drifts is asked of a single one only,
+        by its resting speed, because one in ten that are stationary is taken for one that drifts.
+        """
         return self.resting_speed if self.settles else 0.0
 
 
@@ -414,7 +419,7 @@ def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bo
     else:
         step = _SETTLING_STEP if time_constants is None and stops else LARGEST_STEP
     speed = 0.0 if flow.end_time else resting_speed(circuit)
-    settles = not circuit.noisy and flow.end_time is None and flow.averaging is None
+    settles = comes_to_rest(circuit) and flow.end_time is None and flow.averaging is None
     return RunPlan(longest if given is None else given, step, speed, settles)
 
 
@@ -436,6 +441,11 @@ def own_time(flow: Flow, asked: float | None = None) -> float | None:
 def compared_time(flow: Flow) -> float:
     """Length in τ over which the paths of two engines are compared: to the flow's own end, or `COMPARED`."""
     return flow.end_time or COMPARED
+
+
+def comes_to_rest(circuit: Circuit) -> bool:
+    """Whether a run may end where its answer rests; one with noise goes to its end, where its mean may still drift."""
+    return not circuit.noisy
 
 
 def resting_speed(circuit: Circuit) -> float:

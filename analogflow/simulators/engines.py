@@ -12,7 +12,7 @@ from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.netlister import Deck, netlist
 from analogflow.registry import Registry
-from analogflow.run import Outcome, Run
+from analogflow.run import Outcome, Run, comes_to_rest
 from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ending import judged
 from analogflow.simulators.ngspice.library import find_library, require_library
@@ -186,10 +186,11 @@ def simulate(
     """
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
     engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.deviates)
-    rest = 0.0 if deck.tables else resting_speed  # with noise the answer never rests
+    rests = comes_to_rest(deck.circuit)
+    rest = resting_speed if rests else 0.0
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     _refuse_no_run(engine, deck.circuit, run)
-    if deck.tables and resting_speed and run.outcome is Outcome.COMPLETED:
+    if not rests and resting_speed and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
     return judged(deck.circuit, run, resting=rest)
 

@@ -278,3 +278,14 @@ def test_paths_go_as_far_as_the_samples_whose_paths_they_are() -> None:
     assert sampling.paths(study, study.conditions[0]).time[-1] == end == 200.0
     quick = af.Study(af.Equations({"x": 1.0}, {"x": "-x"}), samples=1, engine="block")
     assert sampling.paths(quick, quick.conditions[0]).time[-1] == 60.0
+
+
+def test_noisy_samples_complete_and_a_single_run_is_asked_whether_it_drifts() -> None:
+    study = af.Study(PAPER, noise=(0.001,), samples=3, time_constants=3.0, engine="block")
+    rows = rows_of(study)
+    assert set(rows["outcome"]) == {"COMPLETED"}
+    assert set(rows["reason"]) == {""}
+    alone = af.solve(PAPER, noise=0.001, time_constants=3.0, engine="block")
+    assert alone.run.outcome is af.Outcome.NOT_SETTLED
+    page = (ROOT / "docs/studies.md").read_text("utf-8")
+    assert '.isin(["SETTLED", "COMPLETED"])' in page
