@@ -88,7 +88,7 @@ class Solution:
 
     @property
     def settling_time(self) -> float | None:
-        """Time in τ from which all that must rest stays within 1e-6 of its size; None if it does not, or need not."""
+        """Time in τ from which all that must rest stays within `SETTLING_BAND` of its size; None where it does not."""
         if self.noisy or self.flow.end_time is not None:
             return None
         largest = max(float(abs(self.run.values[name]).max()) for name in self.flow.rests)

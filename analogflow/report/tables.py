@@ -21,7 +21,7 @@ from analogflow.hardware.parts_list import PartsList
 from analogflow.judgement import Agreement, Budget
 from analogflow.judgement.levels import Level
 from analogflow.report.studies.scales import held
-from analogflow.solution import Solution, plain
+from analogflow.solution import SETTLING_BAND, Solution, plain
 from analogflow.studies.statistics import VERDICTS, conditions, summarise
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def solution_table(solution: Solution) -> Table:
     settling = solution.settling_time
     absent = "fluctuates" if solution.noisy else "not settled"
     if solution.flow.end_time is None:
-        table.add_row("settling time (to 1e-6)", absent if settling is None else f"{settling:.2f}", "τ")
+        band = np.format_float_scientific(SETTLING_BAND, trim="-", exp_digits=1)
+        table.add_row(f"settling time (to {band})", absent if settling is None else f"{settling:.2f}", "τ")
     else:
         table.add_row("end of the run", f"{run.time[-1]:g}", "τ")
     if not solution.circuit.ideal:

@@ -99,3 +99,14 @@ def test_tables_name_what_people_look_for():
         assert wanted in text
     steps = list(history_table(solution.circuit).columns[0].cells)
     assert steps == ["trace", "check", "stabilise", "fuse", "ideal"]
+
+
+def test_a_settling_time_is_told_with_the_band_it_is_taken_to(monkeypatch):
+    solution = solve(PAPER, engine="block")
+
+    def labels():
+        return [str(cell) for cell in solution_table(solution).columns[0].cells]
+
+    assert "settling time (to 1e-6)" in labels()
+    monkeypatch.setattr("analogflow.report.tables.SETTLING_BAND", 2.5e-4)
+    assert "settling time (to 2.5e-4)" in labels()
