@@ -1,7 +1,7 @@
 """Runs a deck, or many samples of a circuit at once: one contract, engines that share no arithmetic."""
 
 from analogflow.simulators.block import ensemble, ensemble_chunks
-from analogflow.simulators.ending import judged
+from analogflow.simulators.ending import ended
 from analogflow.simulators.engines import (
     ENGINES,
     SPICE,
@@ -18,11 +18,11 @@ __all__ = [
     "SPICE",
     "Engine",
     "default_engine",
+    "ended",
     "engine_for",
     "engine_versions",
     "ensemble",
     "ensemble_chunks",
-    "judged",
     "named_engine",
     "simulate",
 ]

@@ -22,7 +22,7 @@ from analogflow.run import Creep, Outcome, Run
 
 __all__ = [
     "creep_of",
-    "judged",
+    "ended",
 ]
 
 Array = NDArray[np.float64]
@@ -68,7 +68,7 @@ _AT = 0.99
 """Part of the largest output from which an amplifier counts as being there."""
 
 
-def judged(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[int], BlockGraph] | None = None) -> Run:
+def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[int], BlockGraph] | None = None) -> Run:
     """The run with the outcome that its values show, beyond what an engine can know.
 
     Parameters
@@ -82,11 +82,11 @@ def judged(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[
         Graph that was run by the number of its sample, asked for where it matters; the circuit's if not given.
     """
     if run.each is not None:
-        ended = (
-            judged(circuit, run.sample(k), resting=resting, graph=graph).outcome if outcome in _ASKED else outcome
+        outcomes = (
+            ended(circuit, run.sample(k), resting=resting, graph=graph).outcome if outcome in _ASKED else outcome
             for k, outcome in enumerate(run.outcomes)
         )
-        return Run.of(dataclasses.replace(run.each, outcomes=tuple(ended)), run.time, run.values, run.record)
+        return Run.of(dataclasses.replace(run.each, outcomes=tuple(outcomes)), run.time, run.values, run.record)
     met = _rail_met(circuit, run) if run.outcome in _REACHED else ""
     if met:
         return dataclasses.replace(run, outcome=Outcome.MET_RAIL, detail=met)

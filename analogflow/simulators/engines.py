@@ -14,7 +14,7 @@ from analogflow.netlister import Deck, netlist
 from analogflow.registry import Registry
 from analogflow.run import Outcome, Run, comes_to_rest
 from analogflow.simulators import block, ngspice, vacask
-from analogflow.simulators.ending import judged
+from analogflow.simulators.ending import ended
 from analogflow.simulators.ngspice.library import find_library, require_library
 from analogflow.simulators.ngspice.session import default_session
 from analogflow.simulators.vacask.program import find_programs
@@ -192,7 +192,7 @@ def simulate(
     _refuse_no_run(engine, deck.circuit, run)
     if not rests and resting_speed and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
-    return judged(deck.circuit, run, resting=rest)
+    return ended(deck.circuit, run, resting=rest)
 
 
 def _refuse_no_run(engine: str, circuit: Circuit, run: Run) -> None:

@@ -28,7 +28,7 @@ from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome, Run, own_time, run_plan
-from analogflow.simulators import ENGINES, ensemble, judged, simulate
+from analogflow.simulators import ENGINES, ended, ensemble, simulate
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Chunk, Condition, Study, study_of
 from analogflow.technology import heeded
@@ -179,7 +179,7 @@ def _batched(
         circuit, numbers, time_constants=end, imperfections=condition.imperfections, noise=degraded.noise, save=times,
         resting_speed=plan.stopping_speed, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     ):  # fmt: skip
-        part = judged(
+        part = ended(
             degraded, part, graph=functools.partial(imperfect_graph, circuit, condition.imperfections, degraded.noise)
         )
         outcomes = part.outcomes
