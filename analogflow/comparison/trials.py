@@ -86,7 +86,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     built_of = TECHNOLOGIES[technology]
     empty = Contender(name, "analog", built_of.summary, math.inf, 0.0)
     try:
-        engine = engine_for(technology) if built_of.parts else "block"
+        engine = engine_for(technology, prefer="block")
     except MissingProgram as missing:
         return dataclasses.replace(empty, note=str(missing))
     try:

@@ -221,7 +221,7 @@ def _nominal(study: Study) -> Solution | str:
     technology = study.technologies[0]
     problem = next(iter(study.problems.values()))
     try:
-        engine = engine_for(technology) if TECHNOLOGIES[technology].parts else "block"
+        engine = engine_for(technology, prefer="block")
         return solve(
             problem, form=study.forms[0], engine=engine, time_constants=study.time_constants, technology=technology,
             **heeded(technology, {"parts": study.parts}),

@@ -89,6 +89,9 @@ def default_engine() -> str:
 def engine_for(technology: str, engine: str | None = None, *, nominal: bool = False, prefer: str | None = None) -> str:
     """Name of the engine that runs circuits of `technology`: the one asked for, or the default.
 
+    Whatever runs a circuit as it is asked to, asks here: solve, verify, studies, comparisons, pages. Budgets and levels do
+    not: what they measure is what certain engines show.
+
     Where none is asked for, a circuit simulator runs parts, and the engine that the caller would `prefer`, or else the
     default, all other circuits. An engine that integrates the equations of a circuit, whatever it is built of, would ignore
     its parts: it is refused, unless the circuit is known to be `nominal`, so that its parts have no deviations and its

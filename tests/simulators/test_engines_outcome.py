@@ -126,3 +126,13 @@ def test_what_an_engine_returns_is_a_run_of_the_circuit(monkeypatch, spoilt, out
         return
     with pytest.raises(SimulationFailed, match=rf"^the engine 'rk4' returned {said}; mend it, or take another\.$"):
         simulate(circuit, engine="rk4")
+
+
+@pytest.mark.parametrize("library", [None, "libngspice.so"])
+def test_what_a_verb_prefers_stands_where_nothing_is_asked_for_and_there_are_no_parts(monkeypatch, library):
+    monkeypatch.setattr(engines, "find_library", lambda: library)
+    monkeypatch.setattr(engines, "find_programs", lambda: None)
+    simulator = "vacask" if library is None else "ngspice"
+    assert engines.engine_for("ideal", prefer="block") == "block"
+    assert engines.engine_for("opamp", prefer="block") == simulator
+    assert engines.engine_for("ideal", "spice", prefer="block") == simulator
