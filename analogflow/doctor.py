@@ -6,7 +6,7 @@ import dataclasses
 import platform
 from importlib import metadata
 
-from analogflow.errors import AnalogflowError, BadInput, MissingProgram
+from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.families import FAMILIES
 from analogflow.hardware import BOARDS
 from analogflow.simulators.engines import ENGINES, default_engine
@@ -51,15 +51,12 @@ def examine() -> tuple[Finding, ...]:
 
 
 def _plugins() -> list[Finding]:
-    """What other packages bring, or why a table of such things can not be read."""
+    """What other packages bring, and why any of it can not be used."""
     found = []
     for what, registry in (("family", FAMILIES), ("technology", TECHNOLOGIES), ("engine", ENGINES), ("board", BOARDS)):
-        try:
-            found += [
-                Finding(f"{what} {name}", True, f"of {package}", needed=False) for name, package in registry.brought.items()
-            ]
-        except BadInput as fault:
-            found.append(Finding(f"{what} of another package", False, str(fault)))
+        brought, broken = registry.brought, registry.broken
+        found += [Finding(f"{what} {name}", True, f"of {package}", needed=False) for name, package in brought.items()]
+        found += [Finding(f"{what} {name}", False, fault) for name, fault in broken.items()]
     return found
 
 

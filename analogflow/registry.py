@@ -29,12 +29,13 @@ class Registry(Mapping[str, Entry]):
     Raises
     ------
     BadInput
-        On first use: what a package names can not be loaded, is of another kind, or has a name that is taken.
+        Where one is asked for that can not be loaded, is of another kind, or has a name that is taken. All others are there.
     """
 
     def __init__(self, group: str, kind: type[Entry], own: Sequence[Entry] | Callable[[], Sequence[Entry]]) -> None:
         self._group, self._kind, self._own = group, kind, own
         self._packages: dict[str, str] = {}
+        self._faults: dict[str, BadInput] = {}
 
     @property
     def brought(self) -> dict[str, str]:
@@ -42,18 +43,31 @@ class Registry(Mapping[str, Entry]):
         _ = self._entries
         return dict(self._packages)
 
+    @property
+    def broken(self) -> dict[str, str]:
+        """Why each that a package names can not be used, by the name that it has there."""
+        _ = self._entries
+        return {name: str(fault) for name, fault in self._faults.items()}
+
     @functools.cached_property
     def _entries(self) -> dict[str, Entry]:
         own = self._own() if callable(self._own) else self._own
         entries: dict[str, Any] = {getattr(entry, "name", ""): entry for entry in own}
         for point in metadata.entry_points(group=self._group):
-            entry = self._loaded(point)
+            try:
+                entry = self._loaded(point)
+            except BadInput as fault:
+                self._faults[point.name] = fault
+                continue
             if (name := getattr(entry, "name", "")) in entries:
-                raise BadInput(
+                self._faults[name] = BadInput(
                     f"{self._said(point)} has the name {name!r}, which is taken; rename it, or uninstall its package."
                 )
+                continue
             entries[name] = entry
             self._packages[name] = "" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+        for name in self._faults.keys() & self._packages.keys():  # of two packages: neither is what was meant
+            del entries[name], self._packages[name]
         return entries
 
     def _loaded(self, point: metadata.EntryPoint) -> Entry:
@@ -72,7 +86,13 @@ class Registry(Mapping[str, Entry]):
         return f"the plug-in {point.name!r}{package}, {point.value} in the group {self._group},"
 
     def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries and name in self._faults:
+            raise self._faults[name]
         return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is one; what a file gives may be a list, which is no name. Raises as if it were asked for."""
+        return isinstance(name, str) and super().__contains__(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

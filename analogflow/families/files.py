@@ -35,7 +35,7 @@ def read_problem(flow: str, path: str | Path | None = None) -> Any:
     named = named_families()
     if flow not in named and Path(flow).suffix.lower() in (".json", ".toml"):
         return _equations(Path(flow), None if path is None else Path(path))
-    if flow not in named:
+    if flow not in FAMILIES or flow not in named:
         every = f"{', '.join(named)}, and files of equations that end in .toml or .json"
         raise BadInput(f"flow {flow!r} is not known; {proposal(flow, named, else_known=every)}")
     family = FAMILIES[flow]

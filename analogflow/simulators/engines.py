@@ -134,7 +134,7 @@ def named_engine(engine: str) -> str:
         except MissingProgram:
             require_library()  # says how to install ngspice, which is the first choice
         return "vacask"
-    if engine not in tuple(ENGINES):
+    if engine not in ENGINES:
         refuse_unknown(engine, (*ENGINES, SPICE), "engine")
     return engine
 

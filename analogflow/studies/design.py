@@ -287,9 +287,8 @@ class Study:
         if not isinstance(self.samples, int) or not is_whole(self.samples, 1, LARGEST_SAMPLE):
             raise BadInput(f"study: samples is {self.samples!r}; give a whole number from 1 to 2**39 − 1.")
         Noise(0.0, self.seed)
-        engines = (*ENGINES, SPICE)
-        if self.engine is not None and self.engine not in engines:  # what a file gives may be a list: no mapping looks it up
-            raise BadInput(f"study: engine {self.engine!r} is not known; {proposal(self.engine, engines)}")
+        if self.engine is not None and self.engine != SPICE and self.engine not in ENGINES:
+            raise BadInput(f"study: engine {self.engine!r} is not known; {proposal(self.engine, (*ENGINES, SPICE))}")
         for name in ("time_constants", "time_limit"):
             value = getattr(self, name)
             if value is not None and not is_positive(value):

@@ -1,11 +1,13 @@
 """What other packages bring is found by its entry point, and what is wrong with it is one sentence."""
 
 import dataclasses
+import re
 from importlib import metadata
 
 import pytest
 
 from analogflow import registry
+from analogflow.checks import refuse_unknown
 from analogflow.errors import BadInput
 from analogflow.registry import Registry
 
@@ -39,10 +41,35 @@ def test_nothing_is_loaded_before_it_is_asked_for(monkeypatch):
     [
         ("there_is_no_such_module:AXE", r"can not be loaded \(ModuleNotFoundError: .*\); mend it, or uninstall it\.$"),
         (f"{__name__}:NUMBER", r"is no Tool; mend it, or uninstall it\.$"),
-        (f"{__name__}:SAW", r"has the name 'saw', which is taken; rename it, or uninstall its package\.$"),
     ],
 )
 def test_what_is_wrong_with_it_is_one_sentence(monkeypatch, value, said):
-    found = tools(monkeypatch, value)
-    with pytest.raises(BadInput, match=rf"^the plug-in 'plug0', .* in the group toolbox, {said}"):
-        list(found)
+    found = tools(monkeypatch, value, f"{__name__}:AXE")
+    sentence = rf"^the plug-in 'plug0', .* in the group toolbox, {said}"
+    for ask in (found.__getitem__, found.get, found.__contains__, lambda name: refuse_unknown(name, found, "tool")):
+        with pytest.raises(BadInput, match=sentence):
+            ask("plug0")
+    assert list(found) == ["saw", "axe"], "it stands in nobody's way"
+    assert re.match(sentence, found.broken["plug0"])
+
+
+def test_a_name_of_ours_stays_ours(monkeypatch):
+    found = tools(monkeypatch, f"{__name__}:SAW", f"{__name__}:AXE")
+    assert found["saw"] is SAW
+    assert list(found) == ["saw", "axe"]
+    assert "has the name 'saw', which is taken; rename it, or uninstall its package." in found.broken["saw"]
+
+
+def test_a_name_of_two_packages_is_neither(monkeypatch):
+    found = tools(monkeypatch, f"{__name__}:AXE", f"{__name__}:AXE")
+    assert list(found) == ["saw"]
+    assert found.brought == {}
+    with pytest.raises(BadInput, match=r"^the plug-in 'plug1', .* has the name 'axe', which is taken"):
+        found["axe"]
+
+
+def test_what_is_no_name_is_none_of_them(monkeypatch):
+    found = tools(monkeypatch, f"{__name__}:AXE")
+    assert ["axe"] not in found
+    with pytest.raises(BadInput, match=r"^tool \['axe'\] is not known; known are: saw, axe\.$"):
+        refuse_unknown(["axe"], found, "tool")
