@@ -93,8 +93,9 @@ def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit
     brief, history = run_passes(technology.passes, Brief(flow, build, known_orbit=orbit))
     realised = technology.realise(brief)
     elements = sum(len(group.elements) for group in realised.groups)
-    unit = f"1 flow unit is {realised.unit:g} V" if not realised.scales else "each signal has a unit of its own"
-    note = realised.note or f"{elements} elements, {unit}, τ is {realised.time_constant:g} s"
+    units = realised.units
+    unit = f"1 flow unit is {units.volts:g} V" if units.volts and not units.scales else "each signal has a unit of its own"
+    note = realised.note or f"{elements} elements, {unit}, τ is {units.time_constant:g} s"
     history = (*history, Step(technology.name, note, len(realised.graph)))
     conditions = Conditions(Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step))
     return Circuit(
@@ -173,7 +174,7 @@ def _with_flawed_blocks(circuit: Circuit, conditions: Conditions) -> Circuit:
         return dataclasses.replace(circuit, conditions=conditions)
     graph = imperfect_graph(circuit, flaws, noise, conditions.sample)
     check(graph)
-    brief = Brief(circuit.flow, circuit.build, graph, conditions, scales=circuit.scales, source=circuit.derived_from)
+    brief = Brief(circuit.flow, circuit.build, graph, conditions, scales=circuit.units.scales, source=circuit.derived_from)
     return _noted(dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology].realise(brief).fields()), conditions)
 
 
@@ -216,14 +217,15 @@ def imperfect_graph(
         As `require_blocks` does.
     """
     require_blocks(circuit)
-    units, by_state = circuit.input_units, noise.by_state(circuit.graph.states)
+    units, by_state = circuit.units, noise.by_state(circuit.graph.states)
+    volts = units.volts or 1.0
     return degrade_graph(
         circuit.graph,
         imperfections,
-        sigma={state: sigma * units.get(state, circuit.unit) / circuit.unit for state, sigma in by_state.items()},
+        sigma={state: sigma * units.inputs.get(state, volts) / volts for state, sigma in by_state.items()},
         seed=noise.seed,
         samples=samples,
-        full_scale=circuit.machine_unit / circuit.unit,
-        time_constant=circuit.time_constant,
+        full_scale=units.machine_unit / volts,
+        time_constant=units.time_constant,
         only=only,
     )

@@ -322,8 +322,8 @@ def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | No
         return noise
     step = circuit.flow.averaging.noise_step if circuit.flow.averaging else Noise.step
     if isinstance(noise, str):
-        units = circuit.input_units or dict.fromkeys(circuit.graph.states, circuit.unit)
-        return Noise.from_text(noise, unit=units, time_constant=circuit.time_constant, seed=seed or 0, step=step)
+        units = circuit.units.inputs or dict.fromkeys(circuit.graph.states, circuit.units.volts or 1.0)
+        return Noise.from_text(noise, unit=units, time_constant=circuit.units.time_constant, seed=seed or 0, step=step)
     return Noise(0.0 if noise is None else noise, seed or 0, step)
 
 

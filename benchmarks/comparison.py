@@ -190,10 +190,10 @@ def hardware() -> Table:
             cells = []
             for measured in (errors, off):
                 settled = settled_after(run.time, measured, 1e-3)
-                seconds = math.nan if settled is None else settled * circuit.time_constant
+                seconds = math.nan if settled is None else settled * circuit.units.time_constant
                 cells += ["missed"] * 2 if settled is None else [f"{1e3 * seconds:.1f}", f"{1e3 * seconds * bill.power:.2g}"]
             label = f"{name}, delays {100 * delay:g} %" if name == "opamp" else name
-            body.append((label, f"{1e6 * circuit.time_constant:.0f}", f"{1e3 * bill.power:.0f}",
+            body.append((label, f"{1e6 * circuit.units.time_constant:.0f}", f"{1e3 * bill.power:.0f}",
                          f"{100 * amplifiers / bill.power:.0f}", *cells))  # fmt: skip
     head = ("circuit", "τ (µs)", "static power (mW)", "of it op-amps (%)", "gap 1e-3 nat: ms", "mJ", "z to 1e-3: ms", "mJ")
     return table(head, body)

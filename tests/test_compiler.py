@@ -61,7 +61,7 @@ def test_an_option_of_compile_survives(technology, name, value, again):
     one, two = again(usual), again(other)
     assert (one.build, two.build) == (usual.build, other.build)
     assert af.netlist(one, time_constants=5).body != af.netlist(two, time_constants=5).body
-    assert (two.time_constant, two.accuracy) == (other.time_constant, other.accuracy)
+    assert (two.units.time_constant, two.accuracy) == (other.units.time_constant, other.accuracy)
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
@@ -103,7 +103,7 @@ def test_one_thing_is_changed_and_nothing_else():
 def test_ensembles_and_budgets_of_a_circuit_in_machine_units_are_in_flow_units(imperfections):
     """σ is in flow units and a mismatch relative, so what they do is the same at every scale."""
     plain, scaled = af.compile(FLOW), af.compile(FLOW, scaled=True)
-    assert max(abs(scale - 1).max() for scale in scaled.scales.values()) > 0.1
+    assert max(abs(scale - 1).max() for scale in scaled.units.scales.values()) > 0.1
     noise = af.Noise(0.02 if imperfections is None else 0.0, seed=1)
     if imperfections is None:
         given = {"noise": noise, "time_constants": 20.0, "save": [5.0], "start": {"u": np.array([0.3, -0.3])}}

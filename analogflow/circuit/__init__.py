@@ -1,6 +1,6 @@
 """Our own record of a circuit: elements, nodes and what they stand for. Every writer and counter reads this."""
 
-from analogflow.circuit.build import Build, ConditionOptions, Conditions
+from analogflow.circuit.build import Build, ConditionOptions, Conditions, Units
 from analogflow.circuit.circuit import Circuit, Reading, Step, direct
 from analogflow.circuit.elements import (
     Behavioural,
@@ -41,6 +41,7 @@ __all__ = [
     "StepVoltage",
     "Switch",
     "Transconductance",
+    "Units",
     "VoltageSource",
     "direct",
 ]

@@ -6,8 +6,11 @@ What is known of real parts is plain data in SI units, read from a file by a tec
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
@@ -25,6 +28,7 @@ __all__ = [
     "OpAmp",
     "PartSet",
     "Tolerances",
+    "Units",
     "celsius_of",
     "kelvin_of",
     "thermal_voltage",
@@ -234,6 +238,32 @@ class Conditions:
     imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
     sample: int = 0
     lot: PartSet | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Units:
+    """What a flow's quantities are in a circuit.
+
+    Parameters
+    ----------
+    volts : float, optional
+        Per unit of the circuit's graph, which is a flow unit where `scales` is empty; None where one number does not say it,
+        and the readings alone tell what a flow unit is: where signals are currents, or have ranges of their own.
+    time_constant : float
+        τ in seconds.
+    machine_unit : float
+        Volts in which imperfections are given.
+    scales : mapping of name to array
+        Units of the graph per flow unit for every state and observable of it; 1 where a name is missing.
+    inputs : mapping of state to float
+        Volts per flow unit of a rate at the inputs of a state's integrators; `volts` where a name is missing.
+    """
+
+    volts: float | None = 1.0
+    time_constant: float = 1.0
+    machine_unit: float = 1.0
+    scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 class ConditionOptions(TypedDict, total=False):

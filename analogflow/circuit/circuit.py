@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.block import frozen
-from analogflow.circuit.build import Build, Conditions, PartSet
+from analogflow.circuit.build import Build, Conditions, PartSet, Units
 from analogflow.circuit.elements import Element, Macro, Model, NoiseVoltage
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
@@ -102,13 +102,8 @@ class Circuit:
         How every state and observable is read off the circuit.
     start : mapping of node name to volts
         Voltages of algebraic nodes at t = 0.
-    unit : float
-        Volts per unit of `graph`, which is a flow unit where `scales` is empty; 0 where one number does not say it, and the
-        readings alone tell what a flow unit is.
-    time_constant : float
-        τ in seconds.
-    machine_unit : float
-        Volts in which imperfections are given.
+    units : Units
+        What the flow's quantities are in it.
     history : tuple of Step
         What each pass changed, and why.
     conditions : Conditions
@@ -120,8 +115,6 @@ class Circuit:
     release : float
         Seconds from the start of a simulation during which switches hold the integrators at their initial conditions; t = 0
         of the flow is when they open.
-    scales : mapping of name to array
-        Units of `graph` per flow unit for every state and observable of it; 1 where a name is missing.
     derived_from : BlockGraph, optional
         The graph in flow units with all observables: those that the circuit does not build are computed by it from the
         signals that are read.
@@ -131,8 +124,6 @@ class Circuit:
         Simulator options that these parts need; the netlister's own if empty.
     accuracy : float
         Error that these parts are made for, in the units of the flow: what checks let pass by default.
-    input_units : mapping of state to float
-        Volts per flow unit of a rate at the inputs of a state's integrators; `unit` for all of them if empty.
     covered : float
         Time in τ for which its signals were followed when their ranges were chosen.
     orbit : array, shape (points, size), optional
@@ -145,21 +136,17 @@ class Circuit:
     groups: tuple[Group, ...]
     readings: Mapping[str, Reading]
     start: Mapping[str, float]
-    unit: float
-    time_constant: float
-    machine_unit: float = 1.0
+    units: Units = dataclasses.field(default_factory=Units)
     history: tuple[Step, ...] = ()
     conditions: Conditions = dataclasses.field(default_factory=Conditions)
     models: tuple[Model, ...] = ()
     macros: tuple[Macro, ...] = ()
     release: float = 0.0
-    scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
     derived_from: BlockGraph | None = None
     step: float = 0.0
     options: str = ""
     accuracy: float = 1e-6
     covered: float = np.inf
-    input_units: Mapping[str, float] = dataclasses.field(default_factory=dict)
     orbit: NDArray[np.float64] | None = None
 
     @property

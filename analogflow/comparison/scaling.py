@@ -240,7 +240,7 @@ def _point(channel: Channel, accuracy: float, table: Prices) -> ScalingPoint:
         raise SimulationFailed(f"scaling: no digital solver came to {accuracy:g} nat; ask for a larger accuracy.")
     joules = {name: table.of_operations(work) for name, work in works.items()}
     faster, cheaper = min(seconds, key=seconds.__getitem__), min(joules, key=joules.__getitem__)
-    on_board, on_chip = board.time_constant * settling, table["chip_time_constant"] * settling
+    on_board, on_chip = board.units.time_constant * settling, table["chip_time_constant"] * settling
     return ScalingPoint(
         channel.inputs, settling, elements, sum(entry.count for entry in bill.entries), on_board, bill.power * on_board,
         faster, seconds[faster], cheaper, table.operations(works[cheaper]), joules[cheaper],

@@ -113,7 +113,7 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         )
     # The judge looks at the answer, whether or not a state behind it still creeps.
     note = "read at the flow's own end" if ends else "" if run.outcome.ok else f"{run.outcome.value} {run.detail}".strip()
-    tau = circuit.time_constant if circuit.parts else None
+    tau = circuit.units.time_constant if circuit.parts else None
     bill = parts_list(circuit) if circuit.parts else None
     watts = bill.power if bill else None
     points = tuple(_timed(t, e, tau, watts) for t, e in zip(times, errors, strict=True))

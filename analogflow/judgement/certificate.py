@@ -129,7 +129,7 @@ def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) ->
     flow = circuit.flow
     problem = problem_of(flow)
     certificate = certify(problem, run, limit=allowed_error(circuit, accuracy), accuracy=accuracy)
-    if circuit.parts is not None and circuit.scales:
+    if circuit.parts is not None and circuit.units.scales:
         met = run.outcome is Outcome.MET_RAIL
         rails = Check("no amplifier meets its rail", not met, run.detail if met else "")
         certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))

@@ -123,7 +123,7 @@ def noise_table(circuit: Circuit, time_constants: float) -> tuple[list[str], dic
 def _table(circuit: Circuit, sources: Sequence[NoiseVoltage], time_constants: float) -> NDArray[np.float64]:
     noise = circuit.noise
     (knots,) = noise.knots([circuit.sample], [source.stream for source in sources], time_constants)
-    return np.column_stack([circuit.release + noise.knot_times(time_constants) * circuit.time_constant, knots])
+    return np.column_stack([circuit.release + noise.knot_times(time_constants) * circuit.units.time_constant, knots])
 
 
 def table_text(table: NDArray[np.float64]) -> str:

@@ -96,10 +96,10 @@ def netlist(
             f"largest_step: {largest_step!r} τ is longer than the distance of the noise's knots, {longest!r} τ, and would "
             "step over them; give a shorter one, or none."
         )
-    end = circuit.release + time_constants * circuit.time_constant
+    end = circuit.release + time_constants * circuit.units.time_constant
     longest = min(longest, circuit.step) if circuit.step else longest
     step = min(longest if largest_step is None else largest_step, longest if circuit.step else np.inf, time_constants)
-    step *= circuit.time_constant
+    step *= circuit.units.time_constant
     saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
     body: list[str] = [_model_card(model) for model in circuit.models]
     body += [line for macro in circuit.macros for line in _macro_cards(macro)]
@@ -134,7 +134,7 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
     lines = [
         f"problem:   {flow.problem!r}" if flow.problem is not None else "problem:   a flow of the user's own",
         *(f"equations: {part.strip()}" for part in flow.equations.split(";") if part.strip()),
-        f"scale:     {_unit(circuit)}1 time constant is {circuit.time_constant:g} s",
+        f"scale:     {_unit(circuit)}1 time constant is {circuit.units.time_constant:g} s",
         f"length:    {time_constants:g} time constants"
         + (f" after {circuit.release:g} s with the integrators held at their start" if circuit.release else ""),
         *(
@@ -145,7 +145,7 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
         *(
             f"signal:    {name} is {'read from ' if reading.gain.ndim > 1 or reading.shares else ''}"
             f"{', '.join(map(vector_text, reading.vectors[:8]))}{', ...' if len(reading.vectors) > 8 else ''}"
-            + (f", 1 flow unit is {reading.resolution:.4g} V" if reading.gain.ndim == 1 and circuit.scales else "")
+            + (f", 1 flow unit is {reading.resolution:.4g} V" if reading.gain.ndim == 1 and circuit.units.scales else "")
             for name, reading in circuit.readings.items()
         ),
         *([f"parts:     {circuit.history[-1].note}"] if any(step.name == "degrade" for step in circuit.history) else []),
@@ -157,7 +157,7 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
 
 def _unit(circuit: Circuit) -> str:
     """What a flow unit is; nothing where each signal has a unit of its own, which its line says."""
-    return f"1 flow unit is {circuit.unit:g} V, " if circuit.unit and not circuit.scales else ""
+    return f"1 flow unit is {circuit.units.volts:g} V, " if circuit.units.volts and not circuit.units.scales else ""
 
 
 def _shown(value: float | Sequence[float]) -> str:
@@ -271,7 +271,7 @@ def _average_lines(circuit: Circuit, end: float) -> Iterator[str]:
     averaging = circuit.flow.averaging
     if averaging is None:
         return
-    window = f"from={number(min(averaging.skipped * circuit.time_constant, 0.1 * end))} to={number(end)}"
+    window = f"from={number(min(averaging.skipped * circuit.units.time_constant, 0.1 * end))} to={number(end)}"
     nodes = [pair for name in circuit.flow.states for pair in _labelled("", name, circuit)]
     for label, signal in nodes:
         if "*" in signal:

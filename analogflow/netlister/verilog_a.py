@@ -220,7 +220,7 @@ class _Writer:
                 yield f'{name} ({ends}) {self._supplied("vsource")} type="pulse" {step} rise={number(EDGE)}'
             case NoiseVoltage():
                 yield f'{name} (0 {nodes[0]}) {self._supplied("isource")} type="pwl" wave=[{next(self.waves)}]'
-                power = 2 * element.density**2 * self.circuit.time_constant
+                power = 2 * element.density**2 * self.circuit.units.time_constant
                 yield f"n{name} ({nodes[0]}) {self._module(NOISE)} noise={number(power)}"
             case BipolarTransistor():
                 yield f"{name} ({ends}) {identifier(element.model)} area={number(element.area)}"

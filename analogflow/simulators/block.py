@@ -67,11 +67,11 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         It ran past the time limit.
     """
     circuit, on_progress = deck.circuit, _within(time_limit, on_progress)
-    end = (deck.end_time - circuit.release) / circuit.time_constant
+    end = (deck.end_time - circuit.release) / circuit.units.time_constant
     if not circuit.ideal or circuit.noisy or circuit.parts is not None or _very_stiff(circuit):
         # The march knows noise and stiffness, and shows all of the path, of which no peak may be missed where there are
         # rails; an ideal circuit alone is followed more sharply by a method of order 8.
-        points = min(int(np.ceil(end * circuit.time_constant / deck.largest_step)), _MOST_POINTS)
+        points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
         return follow(circuit, times, resting_speed=resting_speed, step_accuracy=accuracy, on_progress=on_progress)
     run = integrate(
@@ -83,17 +83,17 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
 
 def _size_of(circuit: Circuit) -> float | None:
     """Size of what has to rest in the units of the circuit's graph: its own is about 1 where a pass has scaled it."""
-    return 1.0 if circuit.scales else circuit.flow.size
+    return 1.0 if circuit.units.scales else circuit.flow.size
 
 
 def _scale_of(circuit: Circuit) -> float:
     """Size of the states in the units of the circuit's graph."""
-    return 1.0 if circuit.scales else circuit.flow.state_scale
+    return 1.0 if circuit.units.scales else circuit.flow.state_scale
 
 
 def _runaway_of(circuit: Circuit) -> float:
     """Where a state has run away, in the units of the circuit's graph."""
-    return RUNAWAY * (1.0 if circuit.scales else circuit.flow.reach)
+    return RUNAWAY * (1.0 if circuit.units.scales else circuit.flow.reach)
 
 
 def _tolerances_of(circuit: Circuit, step_accuracy: float, settled: float) -> Tolerances:
@@ -342,7 +342,7 @@ def _initial(circuit: Circuit, field: VectorField, starts: Mapping[str, Array], 
     count = rows.stop - rows.start
     ideal = VectorField(circuit.graph)
     states = {label: np.tile(part, (count, 1)) for label, part in ideal.unpack(circuit.graph.initial()).items()}
-    states |= {name: values[rows] * circuit.scales.get(name, 1.0) for name, values in starts.items()}
+    states |= {name: values[rows] * circuit.units.scales.get(name, 1.0) for name, values in starts.items()}
     signals = ideal.signals(ideal.pack(states))
     for node in circuit.graph:
         if (label := pole_label(node)) in field.graph.states:

@@ -150,7 +150,7 @@ def _linearised(circuit: Circuit, run: Run, graph: Callable[[int], BlockGraph] |
     if flow.size is not None or not set(flow.rests) <= set(flow.states):
         return None  # a state behind the answer may run on for ever, as the logarithm of what dies out does
     field = VectorField(graph(run.record["sample"]) if graph else circuit.graph)
-    strange = circuit.parts or circuit.scales or set(field.graph.states) != set(flow.states)
+    strange = circuit.parts or circuit.units.scales or set(field.graph.states) != set(flow.states)
     return None if strange or field.size > _MOST_STATES else field
 
 
@@ -271,9 +271,9 @@ def _swings(time: Array, values: Array) -> bool:
 def _rail_met(circuit: Circuit, run: Run) -> str:
     """Sentence that names the first signal at a rail and the time; empty where there is none, and for circuits without."""
     graph, parts = circuit.graph, circuit.parts
-    if parts is None or not circuit.scales or not set(graph.states) <= set(run.values):
+    if parts is None or not circuit.units.scales or not set(graph.states) <= set(run.values):
         return ""
-    states = np.concatenate([run.values[name] * circuit.scales[name] for name in graph.states], axis=-1)
+    states = np.concatenate([run.values[name] * circuit.units.scales[name] for name in graph.states], axis=-1)
     with np.errstate(all="ignore"):
         values = VectorField(graph).signals(states)
     decided = _decided(circuit)
@@ -283,7 +283,7 @@ def _rail_met(circuit: Circuit, run: Run) -> str:
         if isinstance(block, Constant | Wire) or node in decided:
             continue
         swing = min(parts.swing, parts.multiplier.limit) if _plain(block) is Multiplier else parts.swing
-        met = np.broadcast_to(abs(value) * circuit.machine_unit >= _AT * swing, (len(run.time), block.size))
+        met = np.broadcast_to(abs(value) * circuit.units.machine_unit >= _AT * swing, (len(run.time), block.size))
         at = np.flatnonzero(met.any(axis=1))
         if len(at) and at[0] < first:
             first, where, limit = int(at[0]), (node, int(met[at[0]].argmax())), swing

@@ -18,14 +18,14 @@ Array = NDArray[np.float64]
 
 def in_flow_units(circuit: Circuit, values: Mapping[str, Array]) -> dict[str, Array]:
     """Signals of the circuit's graph in flow units, and the observables that the circuit does not build."""
-    if not circuit.scales and circuit.derived_from is None:
+    if not circuit.units.scales and circuit.derived_from is None:
         return dict(values)
     return completed(circuit, unscaled(circuit, values))
 
 
 def unscaled(circuit: Circuit, values: Mapping[str, Array]) -> dict[str, Array]:
     """Signals of the circuit's graph divided by their scales."""
-    return {name: np.array(value / circuit.scales.get(name, 1.0)) for name, value in values.items()}
+    return {name: np.array(value / circuit.units.scales.get(name, 1.0)) for name, value in values.items()}
 
 
 def readings_of(readings: Mapping[str, Reading], vectors: Mapping[str, Array]) -> dict[str, Array]:

@@ -37,15 +37,15 @@ def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
     # Parts have a range of their own; ideal elements carry whatever size the flow has.
     size = 1.0 if deck.circuit.parts else deck.circuit.flow.size
     for reading in (deck.readings[name] for name in deck.circuit.flow.rests):
-        limit = resting_speed * (size or 1.0) * reading.resolution / deck.circuit.time_constant
+        limit = resting_speed * (size or 1.0) * reading.resolution / deck.circuit.units.time_constant
         for vector in reading.vectors:
             limits[vector] = min(limit, limits.get(vector, limit))
-    return Settle(tuple(limits), tuple(limits.values()), 0.0 if size else deck.circuit.unit or 1.0)
+    return Settle(tuple(limits), tuple(limits.values()), 0.0 if size else deck.circuit.units.volts or 1.0)
 
 
 def window_of(deck: Deck) -> float:
     """Seconds over which rest is judged."""
-    return min(_WINDOW * deck.circuit.time_constant, deck.end_time)
+    return min(_WINDOW * deck.circuit.units.time_constant, deck.end_time)
 
 
 def states_of(deck: Deck) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def states_of(deck: Deck) -> tuple[str, ...]:
 def limit_of(deck: Deck) -> float:
     """Volts beyond which a state has run away."""
     reach = 1.0 if deck.circuit.parts else deck.circuit.flow.reach
-    return RUNAWAY * reach * (deck.circuit.unit or 1.0)
+    return RUNAWAY * reach * (deck.circuit.units.volts or 1.0)
 
 
 def run_of(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bool) -> Run:
@@ -84,7 +84,7 @@ def run_of(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bool) 
 def _signals(deck: Deck, reply: Reply) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Time in τ and signals in flow units, with the row at t = 0 that a run from initial conditions does not have."""
     circuit = deck.circuit
-    time, vectors = (reply.time - circuit.release) / circuit.time_constant, reply.vectors
+    time, vectors = (reply.time - circuit.release) / circuit.units.time_constant, reply.vectors
     if circuit.release:
         time, vectors = _released(time, vectors)
     values = readings_of(deck.readings, vectors)
@@ -117,7 +117,7 @@ def _outcome(
     if reply.status == "done":
         return (Outcome.NOT_SETTLED if asked else Outcome.COMPLETED), ""
     circuit = deck.circuit
-    when = f"at t = {(reply.last_time - circuit.release) / circuit.time_constant:.4g} τ"
+    when = f"at t = {(reply.last_time - circuit.release) / circuit.units.time_constant:.4g} τ"
     largest = max(deck.circuit.flow.states, key=lambda state: float(abs(values[state][-1]).max()))
     size = float(abs(values[largest][-1]).max())
     if reply.status == "blew up" or size > _GROWN:

@@ -27,6 +27,7 @@ from analogflow.blocks import (
     Wire,
 )
 from analogflow.blocks.dynamic import CLAMP
+from analogflow.circuit.build import Units
 from analogflow.circuit.circuit import Group, direct
 from analogflow.circuit.elements import (
     Behavioural,
@@ -81,10 +82,8 @@ def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | No
         if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
         for k, value in enumerate(values[node])
     }
-    return Realisation(
-        tuple(groups), readings, start, unit=1.0, time_constant=1.0, graph=graph, scales=brief.scales,
-        derived_from=brief.source, input_units=brief.input_units(1.0),
-    )  # fmt: skip
+    units = Units(scales=brief.scales, inputs=brief.input_units(1.0))
+    return Realisation(tuple(groups), readings, start, units, graph=graph, derived_from=brief.source)
 
 
 IDEAL = Technology(

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analogflow.blocks import Block, Constant, Wire
+from analogflow.circuit.build import Units
 from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import Macro, Model
 from analogflow.graph import BlockGraph
@@ -70,7 +70,6 @@ class Technology:
 class Realisation:
     """What a technology made of a brief: the fields of `Circuit` of the same names.
 
-    ``unit`` is 0 where `readings` alone tell what a flow unit is: where signals have scales of their own, or are currents.
     ``start`` holds the voltages of algebraic nodes at t = 0, from which a simulator finds the first point: without them it
     starts all of them at zero, where a divider or a logarithm may have no slope. ``note`` says in a sentence what was built.
     """
@@ -78,20 +77,16 @@ class Realisation:
     groups: tuple[Group, ...]
     readings: Mapping[str, Reading]
     start: Mapping[str, float]
-    unit: float
-    time_constant: float
+    units: Units
     graph: BlockGraph
-    machine_unit: float = 1.0
     models: tuple[Model, ...] = ()
     macros: tuple[Macro, ...] = ()
     release: float = 0.0
-    scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
     derived_from: BlockGraph | None = None
     step: float = 0.0
     options: str = ""
     accuracy: float = 1e-6
     covered: float = np.inf
-    input_units: Mapping[str, float] = dataclasses.field(default_factory=dict)
     note: str = ""
 
     def fields(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ HEAD = ("problem", "form", "σ (flow units/√τ)", "of full scale", "at z, rms"
 def full_scale(channel, form):
     """Largest value of the state, flow units, that the compiler scales a circuit of this form for."""
     circuit = af.compile(af.flows.capacity(channel, form=form), scaled=True)
-    return 1 / float(circuit.scales["u" if form == "logdomain" else "z"][0])
+    return 1 / float(circuit.units.scales["u" if form == "logdomain" else "z"][0])
 
 
 def at_z(channel, form):

@@ -119,12 +119,12 @@ def test_a_density_is_the_noise_at_the_inputs_of_the_integrators(technology):
     """Two flows of one state: where the input has twice the volts a flow unit, σ is half."""
     circuit = af.compile(af.flows.capacity(PAPER), technology=technology)
     noise = noise_of(circuit, "5e-9V/rtHz", 3)
-    volts = circuit.input_units.get("u", circuit.unit)
-    assert noise.sigma == pytest.approx(5e-9 / (volts * math.sqrt(2 * circuit.time_constant)))
+    volts = circuit.units.inputs.get("u", circuit.units.volts)
+    assert noise.sigma == pytest.approx(5e-9 / (volts * math.sqrt(2 * circuit.units.time_constant)))
     noisy = af.degrade(circuit, noise=noise)
     if technology == "translinear":  # the source stands before the integrator's own resistor, in volts per √τ
         sources = [e.density for e in noisy.elements if type(e).__name__ == "NoiseVoltage"]
-        assert np.abs(sources) == pytest.approx(5e-9 / math.sqrt(2 * circuit.time_constant))
+        assert np.abs(sources) == pytest.approx(5e-9 / math.sqrt(2 * circuit.units.time_constant))
     assert noisy.noisy
 
 
@@ -136,10 +136,10 @@ def test_states_with_other_units_get_their_own_share_of_a_density():
     )  # fmt: skip
     circuit = af.compile(flow, technology="opamp")
     noise = noise_of(circuit, "1e-6V/rtHz", 0)
-    units = circuit.input_units
+    units = circuit.units.inputs
     assert units["x"] > 10 * units["y"]
     assert noise.by_state(units) == {
-        state: pytest.approx(1e-6 / (unit * math.sqrt(2 * circuit.time_constant))) for state, unit in units.items()
+        state: pytest.approx(1e-6 / (unit * math.sqrt(2 * circuit.units.time_constant))) for state, unit in units.items()
     }
     graph = af.degrade(circuit, noise=noise).derived_from
     volts = {
@@ -148,7 +148,7 @@ def test_states_with_other_units_get_their_own_share_of_a_density():
         for origin in graph.network.predecessors(graph.rate(label))
         if type(graph.block(origin)).__name__ == "NoiseSource"
     }
-    assert volts == {label: pytest.approx(1e-6 / math.sqrt(2 * circuit.time_constant)) for label in ("x", "y")}
+    assert volts == {label: pytest.approx(1e-6 / math.sqrt(2 * circuit.units.time_constant)) for label in ("x", "y")}
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)

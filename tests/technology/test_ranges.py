@@ -24,7 +24,7 @@ def flow_of(name):
 
 
 def peaks(circuit, run):
-    states = np.concatenate([run.values[name] * circuit.scales[name] for name in circuit.graph.states], axis=-1)
+    states = np.concatenate([run.values[name] * circuit.units.scales[name] for name in circuit.graph.states], axis=-1)
     return {node: float(abs(value).max()) for node, value in VectorField(circuit.graph).signals(states).items()}
 
 
@@ -61,7 +61,7 @@ def test_the_fastest_rate_is_that_of_the_path():
 def test_a_run_that_meets_a_rail_names_the_signal_and_the_time():
     solution = af.solve(flow_of("ramp").problem, technology="opamp", engine="ngspice", time_constants=300.0)
     assert solution.run.outcome is Outcome.MET_RAIL
-    unit = 10.0 * solution.circuit.scales["y"][0]
+    unit = 10.0 * solution.circuit.units.scales["y"][0]
     (when,) = re.findall(r"y met ±13 V at t = ([\d.]+) τ", solution.run.detail)
     assert float(when) == pytest.approx(0.99 * 13.0 / unit / 0.01, rel=2e-3)
     assert "its range was chosen for 100 τ" in solution.run.detail
@@ -97,7 +97,7 @@ def test_a_flow_that_starts_small_is_followed_to_where_it_goes():
     """x' = x (1 − x) from 1e-8 stands at 1 after 37 τ; its circuit had room for 1e-6."""
     logistic = af.Equations(name="logistic", states={"x": 1e-8}, equations={"x": "x*(1 - x)"})
     circuit = af.compile(af.flows.custom(logistic), technology="opamp")
-    assert 0.1 < circuit.scales["x"][0] < 1
+    assert 0.1 < circuit.units.scales["x"][0] < 1
     assert circuit.covered > 37
 
 

@@ -101,7 +101,7 @@ def _heading(circuit: Circuit, title: str, number: Counter[str]) -> str:
     drawn = f"{number['symbol']} of {len(circuit.elements)} parts drawn, where a frame says so once for many. "
     return (
         f"{first}\nparts: {parts.name}; amplifiers at ±{parts.supply:g} V; static power {parts_list(circuit).power:.2g} W; "
-        f"τ = {circuit.time_constant:.3g} s. {drawn if number['symbol'] < len(circuit.elements) else ''}"
+        f"τ = {circuit.units.time_constant:.3g} s. {drawn if number['symbol'] < len(circuit.elements) else ''}"
         "Nets of one name are joined."
     )
 

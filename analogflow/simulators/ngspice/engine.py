@@ -46,7 +46,7 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
 
     def progress(seconds: float) -> None:
         if on_progress is not None:
-            on_progress(seconds / circuit.time_constant)
+            on_progress(seconds / circuit.units.time_constant)
 
     reply = default_session().run(request, time_limit=time_limit, on_progress=progress)
     record = {"engine": "ngspice", "versions": {"ngspice": reply.versions.get("ngspice", "unknown")}}

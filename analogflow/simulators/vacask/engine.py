@@ -104,7 +104,7 @@ class _Watch:
         self.seen = len(self.rows.table)
         if self.on_progress is not None and len(clock) and float(clock[-1]) > self.told:
             self.told = float(clock[-1])
-            self.on_progress(self.told / self.deck.circuit.time_constant)
+            self.on_progress(self.told / self.deck.circuit.units.time_constant)
 
     def _data(self) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
         """Time and vectors without the row at t = 0, where only what was set has its value."""

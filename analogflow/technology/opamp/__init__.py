@@ -9,7 +9,7 @@ import numpy as np
 
 from analogflow.blocks import Constant, Integrator
 from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
-from analogflow.circuit.build import PartSet, thermal_voltage
+from analogflow.circuit.build import PartSet, Units, thermal_voltage
 from analogflow.circuit.circuit import Group, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.errors import BadInput
@@ -140,20 +140,16 @@ def realise(brief: Brief) -> Realisation:
         tuple(groups),
         readings,
         start={},
-        unit=0.0,
-        time_constant=tau,
+        units=Units(None, tau, MACHINE_UNIT, brief.scales, brief.input_units(MACHINE_UNIT)),
         graph=graph,
-        machine_unit=MACHINE_UNIT,
         models=(parts.npn, SWITCH, DIODE),
         macros=tuple(macro for macro in macros if macro.name in used),
         release=release,
-        scales=brief.scales,
         derived_from=brief.source,
         step=0.1,
         options=_OPTIONS,
         accuracy=_accuracy(brief, parts, elements),
         covered=brief.covered,
-        input_units=brief.input_units(MACHINE_UNIT),
         note=note,
     )
 

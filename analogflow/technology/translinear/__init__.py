@@ -45,7 +45,7 @@ def realise(brief: Brief) -> Realisation:
     kinds = [element.letter for group in realised.groups for element in group.elements]
     note = (
         f"{kinds.count('Q')} transistors, {kinds.count('X')} op-amps {brief.parts.op_amp.name}, "
-        f"{kinds.count('R')} resistors; τ = RC is {realised.time_constant:g} s"
+        f"{kinds.count('R')} resistors; τ = RC is {realised.units.time_constant:g} s"
     )
     return dataclasses.replace(realised, note=note)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.circuit.build import PartSet, thermal_voltage
+from analogflow.circuit.build import PartSet, Units, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading
 from analogflow.circuit.elements import (
     BipolarTransistor,
@@ -203,8 +203,7 @@ def assembled(
         (supplies, *groups),
         readings,
         start={},
-        unit=0.0,
-        time_constant=time_constant,
+        units=Units(None, time_constant, inputs=dict.fromkeys(brief.graph.states, input_volts)),
         graph=brief.graph,
         models=(parts.npn, parts.pnp, SWITCH),
         macros=(op_amp_macro(parts.op_amp, parts.supply),),
@@ -213,7 +212,6 @@ def assembled(
         step=0.05,
         options=_OPTIONS,
         accuracy=junction_error(parts, bias.tail, brief.build.temperature_kelvin),
-        input_units=dict.fromkeys(brief.graph.states, input_volts),
     )
 
 
