@@ -221,12 +221,15 @@ def _resting(circuit: Circuit, run: Run) -> np.ndarray:
 def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
     """Whether the mean over the last quarter of the run lies within the fluctuations of the quarter before.
 
-    Means of a stationary answer differ by less than half the range of its fluctuations; those of one that still drifts
-    from quarter to quarter differ by most of it.
+    The mean of an answer that drifts moves on, from each of the last quarters to the next, by most of the range of its
+    fluctuations; that of a stationary one, which few correlation times make up, does so once at times, and then comes back.
     """
-    quarters = [values[(time >= low * time[-1]) & (time <= high * time[-1])] for low, high in ((0.5, 0.75), (0.75, 1.0))]
+    quarters = [values[(time >= low * time[-1]) & (time <= (low + 0.25) * time[-1])] for low in (0.25, 0.5, 0.75)]
     if min(map(len, quarters)) < _FEWEST:
         return Outcome.NOT_SETTLED
-    moved = abs(quarters[1].mean(axis=0) - quarters[0].mean(axis=0))
-    spread = np.maximum(*(np.ptp(quarter, axis=0) for quarter in quarters))
-    return Outcome.STATIONARY if (moved <= 0.5 * spread + 1e-12).all() else Outcome.NOT_SETTLED
+    means, ranges = ([of(quarter, axis=0) for quarter in quarters] for of in (np.mean, np.ptp))
+    moves = np.diff(means, axis=0)
+    far = abs(moves) > 0.5 * np.maximum(ranges[1:], ranges[:-1]) + 1e-12
+    drifts = far.all(axis=0) & (moves[0] * moves[1] > 0)
+    left = abs(moves[1]) > 2 * ranges[1] + 1e-12
+    return Outcome.NOT_SETTLED if (drifts | left).any() else Outcome.STATIONARY

@@ -4,17 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from zoo import PAPER
 
 from analogflow.blocks import Imperfections
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.flows import Flow
+from analogflow.flows import Flow, capacity
 from analogflow.judgement import cross_check
 from analogflow.judgement.certificate import allowed_error
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome
-from analogflow.simulators import engines, simulate
+from analogflow.simulators import engines, ensemble, simulate
 from analogflow.technology import sample_parts
 
 
@@ -36,6 +37,25 @@ def test_a_mean_that_drifts_is_not(speed):
         return 0 * x + speed
 
     assert outcome_of(drift) is Outcome.NOT_SETTLED
+
+
+def test_a_stationary_answer_is_hardly_ever_taken_for_one_that_drifts():
+    """A quarter of a run is only three correlation times of this one: its means differ by half a range in one run of ten."""
+    flow, times = capacity(PAPER), np.linspace(0, 60, 601)
+    runs = ensemble(compile(flow), 200, noise=Noise(0.01, seed=5), time_constants=60.0, save=times, step_accuracy=1e-4)
+    found = [engines._fluctuating(times, path) for path in runs.values["z"]]
+    assert found.count(Outcome.NOT_SETTLED) <= 1
+
+
+@pytest.mark.parametrize(
+    "mean",
+    [lambda t: np.exp(-0.02 * t), lambda t: np.exp(-0.05 * t), lambda t: 0.01 * t, lambda t: np.maximum(t - 45, 0)],
+    ids=["far from rest", "near it", "without end", "that leaves late"],
+)
+def test_a_mean_that_moves_is_seen_in_noise_that_is_small_beside_it(mean):
+    times = np.linspace(0, 60, 601)
+    noise = 0.01 * np.sin(np.outer(times, [3.1, 2.3, 1.7])).mean(axis=1)
+    assert engines._fluctuating(times, (mean(times) + noise)[:, None]) is Outcome.NOT_SETTLED
 
 
 def test_nothing_is_said_of_a_few_points():
