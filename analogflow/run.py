@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 
 if TYPE_CHECKING:
@@ -433,7 +434,14 @@ def own_time(flow: Flow, asked: float | None = None) -> float | None:
     """Length of a run in τ that is known before it: what is asked, or what the flow's answer takes if nothing is.
 
     None where the answer is where the flow settles: what is asked is the longest then, and the run may end before.
+
+    Raises
+    ------
+    BadInput
+        What is asked is no positive number.
     """
+    if asked is not None and not is_positive(asked):
+        raise BadInput(f"time_constants: {asked!r} is not a positive number of time constants.")
     own = flow.averaging.end if flow.averaging else flow.end_time
     return own if own is None or asked is None else asked
 
