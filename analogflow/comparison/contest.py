@@ -17,7 +17,7 @@ from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import SOLVERS, Solver
-from analogflow.comparison.trials import forms_of, run_circuit, run_solver
+from analogflow.comparison.trials import forms_of, is_of_parts, run_circuit, run_solver
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES, family_of
 from analogflow.noise import Noise
@@ -113,7 +113,7 @@ def compare(
         raise BadInput(f"only: no circuit takes part, so {flaws} would change nothing; leave that out, or name a circuit.")
     parts, temperature_celsius = build.get("parts"), build.get("temperature_celsius")
     said = [name for name, value in (("parts", parts), ("temperature_celsius", temperature_celsius)) if value is not None]
-    if said and only and not any(name.startswith(("opamp:", "translinear:")) for name in only):
+    if said and only and not any(is_of_parts(name) for name in only):
         raise BadInput(
             f"only: no circuit of parts takes part, so {' and '.join(said)} would change nothing; "
             "leave that out, or name one."

@@ -8,7 +8,7 @@ from typing import Any
 
 from analogflow.comparison.contender import FORMULAS, BreakEven, Contender, break_even
 from analogflow.comparison.energy import Prices
-from analogflow.comparison.trials import RESTING_DELAY
+from analogflow.comparison.trials import RESTING_DELAY, is_of_parts
 from analogflow.errors import BadInput
 from analogflow.notebook import shown
 from analogflow.solution import plain, versions
@@ -155,7 +155,7 @@ class Comparison:
         rows = [c for c in self.contenders if c.kind == side]
         asked = f"{self.accuracy:g} {self.unit}".strip()
         what = "circuit of parts" if side == "analog" else "digital solver"
-        present = [c for c in rows if not c.name.startswith("ideal:")]
+        present = [c for c in rows if side == "digital" or is_of_parts(c.name)]
         able = [c for c in rows if c.points and (side == "digital" or c.time_constant is not None)]
         able = [c for c in able if math.isfinite(c.delivered)]
         if not able and present:

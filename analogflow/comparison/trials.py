@@ -29,7 +29,7 @@ from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import noise_of, solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 
-__all__ = ["RESTING_DELAY", "forms_of", "run_circuit", "run_solver", "settled_after"]
+__all__ = ["RESTING_DELAY", "forms_of", "is_of_parts", "run_circuit", "run_solver", "settled_after"]
 
 Array = NDArray[np.float64]
 
@@ -64,6 +64,13 @@ def forms_of(family: str) -> list[str]:
         for form in forms
         if technology.carries is None or form == technology.form(family)
     ]
+
+
+def is_of_parts(name: str) -> bool:
+    """Whether a contender of that name is a circuit of parts; a digital solver is none."""
+    technology, colon, _ = name.partition(":")
+    built_of = TECHNOLOGIES.get(technology) if colon else None
+    return built_of is not None and bool(built_of.parts)
 
 
 def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, prices: Prices, **conditions: Any) -> Contender:
@@ -175,7 +182,7 @@ def _averaged(
     """Row of a flow with noise of its own: averages over ever longer parts of several runs of the ideal circuit."""
     averaging = flow.averaging
     assert averaging is not None  # only such flows come here
-    if TECHNOLOGIES[empty.name.partition(":")[0]].parts:
+    if is_of_parts(empty.name):
         return dataclasses.replace(empty, note="a noisy circuit of parts is not averaged here; solve it by itself")
     circuit = compile(flow)
     times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)

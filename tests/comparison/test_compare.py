@@ -18,6 +18,7 @@ from analogflow.judgement.judging import judge
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import hopfield_reference
 from analogflow.report import alt_text, plot_comparison
+from analogflow.technology import TECHNOLOGIES
 
 PROBLEMS = {
     "capacity": PAPER,
@@ -235,6 +236,23 @@ def test_the_verdict_says_what_both_sides_deliver_and_in_what_conditions():
     assert any("noise 0.01" in sentence for sentence in found.assumptions)
     alone = dataclasses.replace(found, contenders=(cpu,))
     assert alone.verdict("energy").startswith("no circuit of parts took part")
+
+
+@pytest.mark.ngspice
+def test_what_a_circuit_is_built_of_is_asked_of_its_technology(monkeypatch):
+    """Also of one that another package brings: its circuits take a set of parts, or are no circuits of parts."""
+    for name, parts in (("bread", TECHNOLOGIES["opamp"].parts), ("chalk", "")):
+        built_of = TECHNOLOGIES["opamp" if parts else "ideal"]
+        monkeypatch.setitem(TECHNOLOGIES._entries, name, dataclasses.replace(built_of, name=name))
+    found, ours = (
+        af.compare(PAPER, only=[f"{name}:logdomain"], parts="fast", temperature_celsius=40) for name in ("bread", "opamp")
+    )
+    (circuit,), (own,) = found.contenders, ours.contenders
+    assert (circuit.note, circuit.delivered, circuit.watts) == (own.note, own.delivered, own.watts)
+    assert circuit.watts > 0
+    with pytest.raises(BadInput, match="no circuit of parts takes part, so parts would change nothing"):
+        af.compare(PAPER, only=["chalk:logdomain"], parts="fast")
+    assert af.compare(PAPER, only=["chalk:logdomain"]).verdict("time").startswith("no circuit of parts took part")
 
 
 @pytest.mark.ngspice

@@ -25,11 +25,12 @@ STILL = {
 
 
 def named(source: str) -> set[str]:
-    """Technologies that a module names in a text of its own."""
+    """Technologies that a module names in a text of its own, alone or as the beginning of a circuit's name."""
     tree = ast.parse(source)
     said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in said]
-    return {str(node.value) for node in texts if node.value in set(TECHNOLOGIES)}
+    names = {str(node.value).removesuffix(":") for node in texts}
+    return names & set(TECHNOLOGIES)
 
 
 def modules() -> dict[str, Path]:
@@ -51,6 +52,8 @@ def test_the_list_of_exceptions_shrinks():
     ("source", "what"),
     [
         ('if circuit.technology == "opamp":\n    pass', {"opamp"}),
+        ('if name.startswith(("opamp:", "translinear:")):\n    pass', {"opamp", "translinear"}),
+        ('name = f"ideal:{form}"', {"ideal"}),
         ('"""ideal"""\nx = "take the technology \'ideal\'"', set()),
     ],
 )
