@@ -342,7 +342,11 @@ class _Fluctuations:
         early = powers[:, size : 2 * size] @ into - late
         late, early = late * spread, early * spread
         cross = decay @ late @ early.T
-        covariance = solve_discrete_lyapunov(decay, cross + cross.T + early @ early.T + late @ late.T)
+        try:
+            found = solve_discrete_lyapunov(decay, cross + cross.T + early @ early.T + late @ late.T)
+        except np.linalg.LinAlgError:  # along a neutral direction noise adds up for ever
+            found = np.full_like(decay, np.nan)
+        covariance = np.asarray(found, dtype=np.float64)
         return cls(covariance, late, spread, _output_maps(field, y))
 
     def shown(self, draws: Array) -> dict[str, Array]:
@@ -370,6 +374,8 @@ def _output_maps(field: VectorField, y: Array) -> dict[str, tuple[Array, Array]]
 
 
 def _root(covariance: Array) -> Array:
-    """Symmetric square root; directions that rounding made negative count as still."""
+    """Symmetric square root; directions that rounding made negative count as still. NaN of what is not finite."""
+    if not np.isfinite(covariance).all():
+        return np.full_like(covariance, np.nan)
     values, vectors = np.linalg.eigh(0.5 * (covariance + covariance.T))
     return vectors * np.sqrt(np.maximum(values, 0.0))

@@ -94,6 +94,14 @@ def test_a_neutral_direction_is_not_predicted():
     assert np.isnan(prediction.states).all()
 
 
+def test_noise_along_a_neutral_direction_has_no_law_to_be_predicted():
+    """Noise of a state that nothing holds adds up for ever; what is measured is a number all the same."""
+    circuit = compile(Flow(lambda x, y: (y - x, 0.0 * x), {"x": np.array([0.5]), "y": np.array([0.5])}))
+    (line,) = error_budget(circuit, Imperfections(), noise=Noise(0.01), samples=4).effects
+    assert math.isnan(line.predicted.answer)
+    assert 0 < line.measured.answer < 1
+
+
 def test_a_bandwidth_moves_no_equilibrium():
     (entry,) = error_budget(compile(capacity(PAPER)), Imperfections(bandwidth=5.0), samples=4).effects
     assert entry.measured.answer < 1e-7
