@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.blocks import Imperfections
+from analogflow.checks import refuse_unknown
 from analogflow.circuit import Build, Circuit, Conditions, Step
 from analogflow.circuit.build import PartSet
 from analogflow.errors import BadInput
@@ -16,7 +17,7 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import NOISE, Brief, check, degrade_graph, run_passes
-from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, matched_parts, sample_parts
+from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, check_build, matched_parts, sample_parts
 
 __all__ = ["compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
 
@@ -79,8 +80,16 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
         Under which the new one stands.
     changes
         Fields of `Build`.
+
+    Raises
+    ------
+    BadInput
+        One of them is no field of `Build`, or what they make is no build that `compile` could have made.
     """
+    for name in changes:
+        refuse_unknown(name, [field.name for field in dataclasses.fields(Build)], "field", "a build")
     build = dataclasses.replace(circuit.build, **changes)
+    check_build(build)
     exact = dataclasses.replace(build, values=None)
     # How a flow is built does not move its orbit; another start is another orbit.
     perfect = _built(circuit.flow, exact, circuit.orbit) if flow is None else _built(flow, exact)

@@ -12,7 +12,7 @@ from analogflow.compiler import rebuilt
 from analogflow.judgement import levels
 from analogflow.judgement.restart import pushed
 from analogflow.run import Run
-from analogflow.technology import TECHNOLOGIES, sample_parts
+from analogflow.technology import DEFAULT_PARTS, TECHNOLOGIES, part_set, sample_parts
 
 PAPER = af.Channel([[0.7, 0.3], [0.1, 0.9]])
 FLOW = af.flows.capacity(PAPER)
@@ -31,6 +31,7 @@ def compiled(technology, **options):
 
 CASES = [(technology, name, value) for technology, options in OTHER.items() for name, value in options.items()]
 NOISE = af.Noise(0.01, seed=3)
+PARTS = part_set(DEFAULT_PARTS)
 
 
 def restarted(circuit):
@@ -97,6 +98,45 @@ def test_one_thing_is_changed_and_nothing_else():
     assert warm.build == dataclasses.replace(circuit.build, temperature_kelvin=330.0)
     assert warm.conditions == circuit.conditions
     assert rebuilt(circuit, conditions=Conditions()).ideal
+
+
+@pytest.mark.parametrize(
+    ("technology", "changes", "message"),
+    [
+        ("ideal", {"technology": "nope"}, r"technology 'nope' is not known; known are: ideal, opamp, translinear\."),
+        ("ideal", {"technology": "opamp"}, r"parts is None, and the technology 'opamp' is made of parts; give a PartSet\."),
+        ("ideal", {"technology": "translinear"}, "parts is None, and the technology 'translinear' is made of parts"),
+        (
+            "ideal",
+            {"technology": "opamp", "parts": PARTS},
+            "scaled is False, and the technology 'opamp' is built in",
+        ),
+        ("ideal", {"parts": PARTS}, "parts has no effect in the technology 'ideal', which has no parts;"),
+        ("ideal", {"delay_fraction": 0.1}, "delay_fraction has no effect in the technology 'ideal', which chooses"),
+        ("ideal", {"temperature_kelvin": 330.0}, "temperature_kelvin has no effect in the technology 'ideal', which has"),
+        ("ideal", {"sclaed": True}, r"field 'sclaed' of a build is not known; known are: technology, .*, values\."),
+        ("opamp", {"technology": "ideal"}, "parts has no effect in the technology 'ideal', which has no parts;"),
+        ("opamp", {"parts": "fast"}, "parts is 'fast', and the technology 'opamp' is made of parts; give a PartSet"),
+        ("opamp", {"scaled": False}, r"scaled is False, and the technology 'opamp' .*; give scaled=True\."),
+        ("opamp", {"delay_fraction": 0.5}, r"delay_fraction is 0\.5; give a number from 0\.0001 to 0\.25\."),
+        ("opamp", {"delay_fraction": "0.1"}, r"delay_fraction is '0\.1'; give a number"),
+        ("opamp", {"temperature_kelvin": 60.0}, r"temperature_kelvin is 60\.0; give a number from 173\.15 to 473\.15\."),
+        ("translinear", {"temperature_kelvin": np.nan}, "temperature_kelvin is nan; give a number"),
+        (
+            "translinear",
+            {"scaled": True},
+            "scaled has no effect in the technology 'translinear', which has scales of its own",
+        ),
+    ],
+)
+def test_a_circuit_is_not_built_again_as_compile_would_not_build_it(technology, changes, message):
+    with pytest.raises(af.BadInput, match=f"^{message}"):
+        rebuilt(compiled(technology), **changes)
+
+
+def test_an_ideal_circuit_is_built_again_of_parts():
+    again = rebuilt(compiled("ideal"), technology="opamp", parts=PARTS, scaled=True)
+    assert af.netlist(again).text == af.netlist(compiled("opamp")).text
 
 
 @pytest.mark.parametrize("imperfections", [None, af.Imperfections(mismatch=0.02)])

@@ -30,6 +30,7 @@ __all__ = [
     "Tolerances",
     "Units",
     "celsius_of",
+    "check_kelvin",
     "kelvin_of",
     "thermal_voltage",
 ]
@@ -295,6 +296,19 @@ def kelvin_of(temperature_celsius: float | None) -> float:
             f"{NOMINAL_CELSIUS:g}."
         )
     return value + _FREEZING
+
+
+def check_kelvin(temperature_kelvin: float) -> None:
+    """Refuse a temperature in kelvin where no circuit could be; the limits are those of `kelvin_of`.
+
+    Raises
+    ------
+    BadInput
+        It is none that a circuit could be at.
+    """
+    least, most = _COLDEST + _FREEZING, _HOTTEST + _FREEZING
+    if not is_number(temperature_kelvin) or not least <= temperature_kelvin <= most:
+        raise BadInput(f"temperature_kelvin is {temperature_kelvin!r}; give a number from {least:g} to {most:g}.")
 
 
 def celsius_of(temperature_kelvin: float) -> float:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
 from analogflow.checks import is_number, refuse_unknown
-from analogflow.circuit.build import DELAY_FRACTION, Build, PartSet, kelvin_of
+from analogflow.circuit.build import DELAY_FRACTION, Build, PartSet, check_kelvin, kelvin_of
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.registry import Registry
@@ -32,6 +33,7 @@ __all__ = [
     "Realisation",
     "Technology",
     "build_of",
+    "check_build",
     "heeded",
     "known_technology",
     "matched_parts",
@@ -134,14 +136,38 @@ def build_of(
     }  # fmt: skip
     refuse_idle(technology, given)
     known = TECHNOLOGIES[technology]
-    fraction = DELAY_FRACTION if delay_fraction is None else delay_fraction
-    if not is_number(fraction) or not _SHORTEST_DELAY <= fraction <= _LONGEST_DELAY:
-        raise BadInput(f"delay_fraction is {fraction!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
-    return Build(
+    build = Build(
         technology=technology,
         stabilise=stabilise,
         parts=part_set(parts or known.parts) if known.parts else None,
         temperature_kelvin=kelvin_of(temperature_celsius),
-        delay_fraction=fraction,
+        delay_fraction=DELAY_FRACTION if delay_fraction is None else delay_fraction,
         scaled=scaled or known.scaled,
     )
+    check_build(build)
+    return build
+
+
+def check_build(build: Build) -> None:
+    """Refuse a build that `build_of` would not make, whoever made it.
+
+    Raises
+    ------
+    BadInput
+        Its technology is not known, what that needs is missing, or a number is out of range or decides nothing in it.
+    """
+    known, fraction, parts = known_technology(build.technology), build.delay_fraction, build.parts
+    if not is_number(fraction) or not _SHORTEST_DELAY <= fraction <= _LONGEST_DELAY:
+        raise BadInput(f"delay_fraction is {fraction!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
+    check_kelvin(build.temperature_kelvin)
+    given = {
+        "parts": parts,
+        "temperature_celsius": None if build.temperature_kelvin == NOMINAL_TEMPERATURE else build.temperature_kelvin,
+        "delay_fraction": None if fraction == DELAY_FRACTION else fraction,
+        "scaled": build.scaled and not known.scaled,
+    }
+    refuse_idle(known.name, given, {"temperature_celsius": "temperature_kelvin"})
+    if known.parts and not isinstance(parts, PartSet):
+        raise BadInput(f"parts is {parts!r}, and the technology {known.name!r} is made of parts; give a PartSet.")
+    if known.scaled and not build.scaled:
+        raise BadInput(f"scaled is False, and the technology {known.name!r} is built in machine units; give scaled=True.")
