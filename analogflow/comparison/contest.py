@@ -121,6 +121,9 @@ def compare(
     degrees = celsius_of(kelvin_of(temperature_celsius))
     table = energy if isinstance(energy, Prices) else prices(energy)
     named = [name for name in known if not only or name in only]
+    stated = [flaws or "no noise, no deviations"]
+    if any(is_of_parts(name) for name in named):
+        stated.append(f"parts of the set {part_set(parts or DEFAULT_PARTS).name}, {degrees:g} °C")
     solvers = {solver.name: solver for solver in SOLVERS.get(family, ())}
     rows: list[Contender] = []
     for k, name in enumerate(named):
@@ -148,8 +151,7 @@ def compare(
             on_progress((k + 1) / len(named))
     return Comparison(
         family, repr(problem), accuracy, judge.bits(accuracy), judge.contest.measure, judge.contest.unit,
-        tuple(rows), table, _machine(),
-        f"{flaws or 'no noise, no deviations'}; parts of the set {part_set(parts or DEFAULT_PARTS).name}, {degrees:g} °C",
+        tuple(rows), table, _machine(), "; ".join(stated),
     )  # fmt: skip
 
 

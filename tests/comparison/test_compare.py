@@ -255,6 +255,19 @@ def test_what_a_circuit_is_built_of_is_asked_of_its_technology(monkeypatch):
     assert af.compare(PAPER, only=["chalk:logdomain"]).verdict("time").startswith("no circuit of parts took part")
 
 
+def test_parts_are_conditions_where_a_circuit_of_parts_takes_part(monkeypatch):
+    monkeypatch.setattr(
+        "analogflow.comparison.contest.run_circuit", lambda name, *_, **__: Contender(name, "analog", "", 1.0, 0.0)
+    )
+    ideal = af.compare(PAPER, only=["ideal:logdomain"])
+    assert ideal.conditions == "no noise, no deviations"
+    assert "Circuits: no noise, no deviations. Their error" in ideal.assumptions[0]
+    both = af.compare(PAPER, only=["ideal:logdomain", "opamp:logdomain"], noise=0.01)
+    assert both.conditions == "noise 0.01 per √τ; parts of the set precision, 27 °C"
+    warm = af.compare(PAPER, only=["opamp:logdomain"], parts="fast", temperature_celsius=40)
+    assert warm.conditions == "no noise, no deviations; parts of the set fast, 40 °C"
+
+
 @pytest.mark.ngspice
 def test_noise_and_deviations_reach_the_circuits():
     flaws = af.Imperfections(mismatch=0.01)
