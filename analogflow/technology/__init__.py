@@ -51,6 +51,7 @@ DEFAULT_TECHNOLOGY = IDEAL.name
 _SHORTEST_DELAY, _LONGEST_DELAY = 1e-4, 0.25
 
 _WHY = {
+    "stabilise": "which mends no manifold",
     "parts": "which has no parts",
     "temperature_celsius": "which has no parts; the temperature of its junctions is an imperfection, in kelvin",
     "delay_fraction": "which chooses its time constant without it",
@@ -94,7 +95,7 @@ def refuse_idle(technology: str, given: Mapping[str, Any], called: Mapping[str, 
     ----------
     technology : str
     given : mapping of name to value
-        Options; None, and False, is one that was not given.
+        Options; None is one that was not given, and so is False, but True of ``stabilise``.
     called : mapping of name to text, optional
         What the person who gave them calls them, if not so.
 
@@ -105,7 +106,7 @@ def refuse_idle(technology: str, given: Mapping[str, Any], called: Mapping[str, 
     """
     known = known_technology(technology)
     for name, value in given.items():
-        if value is None or value is False or name in known.heeded:
+        if value is None or value is (name == "stabilise") or name in known.heeded:
             continue
         others = [repr(other.name) for other in TECHNOLOGIES.values() if name in other.heeded]
         said = (called or {}).get(name, name)
@@ -132,7 +133,8 @@ def build_of(
         The technology is not known, or an option is out of range or decides nothing in it.
     """
     given = {
-        "parts": parts, "temperature_celsius": temperature_celsius, "delay_fraction": delay_fraction, "scaled": scaled
+        "stabilise": stabilise, "parts": parts, "temperature_celsius": temperature_celsius,
+        "delay_fraction": delay_fraction, "scaled": scaled,
     }  # fmt: skip
     refuse_idle(technology, given)
     known = TECHNOLOGIES[technology]
@@ -161,6 +163,7 @@ def check_build(build: Build) -> None:
         raise BadInput(f"delay_fraction is {fraction!r}; give a number from {_SHORTEST_DELAY:g} to {_LONGEST_DELAY:g}.")
     check_kelvin(build.temperature_kelvin)
     given = {
+        "stabilise": build.stabilise,
         "parts": parts,
         "temperature_celsius": None if build.temperature_kelvin == NOMINAL_TEMPERATURE else build.temperature_kelvin,
         "delay_fraction": None if fraction == DELAY_FRACTION else fraction,

@@ -34,8 +34,8 @@ class Technology:
     parts : str
         Set of parts that its circuits are made from where none is named; empty where they are made of ideal elements.
     heeds : tuple of str
-        Options of `compile` that decide something in it, besides those of every technology: ``stabilise``, and of one with
-        parts ``parts`` and ``temperature_celsius``.
+        Options of `compile` that decide something in it, besides those that its other fields tell: ``stabilise`` of one
+        with that pass, and of one with parts ``parts`` and ``temperature_celsius``.
     scaled : bool
         Whether all its circuits are built in machine units.
     carries : mapping of family to form, optional
@@ -56,7 +56,8 @@ class Technology:
     @property
     def heeded(self) -> tuple[str, ...]:
         """Names of all options of `compile` that decide something in it."""
-        return ("stabilise", *(("parts", "temperature_celsius") if self.parts else ()), *self.heeds)
+        mends = ("stabilise",) if STABILISE in self.passes else ()
+        return (*mends, *(("parts", "temperature_celsius") if self.parts else ()), *self.heeds)
 
     def form(self, family: str) -> str | None:
         """Form of a family's flow that it carries, where it does not carry every form; None if any will do."""

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import analogflow as af
+from analogflow.compiler import rebuilt
+from analogflow.passes import CHECK, TRACE
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded, known_technology
 
 PACKAGE = Path(af.__file__).parent
@@ -67,10 +69,22 @@ def test_a_record_says_what_it_heeds():
     assert heeded("translinear", {"parts": "fast", "delay_fraction": 0.1}) == {"parts": "fast"}
     bare = dataclasses.replace(TECHNOLOGIES["opamp"], parts="", heeds=())
     assert bare.heeded == ("stabilise",)
+    assert dataclasses.replace(bare, passes=(TRACE, CHECK)).heeded == ()
 
 
-def compiled(name):
-    return af.compile(af.flows.capacity(af.Channel([[0.9, 0.1], [0.2, 0.8]])), technology=name)
+def compiled(name, **options):
+    return af.compile(af.flows.capacity(af.Channel([[0.9, 0.1], [0.2, 0.8]])), technology=name, **options)
+
+
+def test_what_no_pass_would_mend_is_not_told_to_be_left(monkeypatch):
+    plain = dataclasses.replace(TECHNOLOGIES["ideal"], name="plain", passes=(TRACE, CHECK), heeds=())
+    monkeypatch.setitem(TECHNOLOGIES._entries, "plain", plain)
+    message = "^stabilise has no effect in the technology 'plain', which mends no manifold; leave it out, or take 'ideal' or"
+    with pytest.raises(af.BadInput, match=message):
+        compiled("plain", stabilise=False)
+    with pytest.raises(af.BadInput, match=message):
+        rebuilt(compiled("plain", stabilise=True), stabilise=False)
+    assert not compiled("ideal", stabilise=False).build.stabilise
 
 
 @pytest.mark.parametrize("verb", [compiled, known_technology, lambda name: heeded(name, {})])
