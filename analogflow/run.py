@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.checks import is_positive
+from analogflow.checks import is_finite, is_positive
 from analogflow.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "Run",
     "RunPlan",
     "Samples",
+    "check_resting_speed",
     "comes_to_rest",
     "compared_time",
     "joined",
@@ -459,3 +460,15 @@ def comes_to_rest(circuit: Circuit) -> bool:
 def resting_speed(circuit: Circuit) -> float:
     """Speed below which the answer rests, flow units per τ: that of circuits of parts is known to their accuracy only."""
     return 1e-3 * circuit.accuracy if circuit.parts else RESTING_SPEED
+
+
+def check_resting_speed(speed: float) -> None:
+    """Refuse what is no speed at which a run may stop.
+
+    Raises
+    ------
+    BadInput
+        It is not a finite number from 0.
+    """
+    if not is_finite(speed) or speed < 0:
+        raise BadInput(f"resting_speed: {speed!r} is not a speed of 0 flow units per τ or more.")

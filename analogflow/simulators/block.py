@@ -32,7 +32,7 @@ from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.passes import pole_label
-from analogflow.run import Outcome, Run, Samples, joined, run_plan
+from analogflow.run import Outcome, Run, Samples, check_resting_speed, joined, run_plan
 from analogflow.simulators.flow_units import in_flow_units
 
 __all__ = [
@@ -258,8 +258,7 @@ def ensemble_chunks(
     noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
     end = run_plan(circuit, stops=False).end if time_constants is None else time_constants
     _check(circuit, times, only, time_constants=end, step_accuracy=step_accuracy, memory=memory)
-    if not 0 <= resting_speed < np.inf:
-        raise BadInput(f"resting_speed: {resting_speed!r} is not a speed of 0 flow units per τ or more.")
+    check_resting_speed(resting_speed)
     starts = _starts(circuit, start, len(numbers))
     probe = VectorField(imperfect_graph(circuit, imperfections, noise, numbers[:1], only))
     if resting_speed and len(probe.streams):

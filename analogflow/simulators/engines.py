@@ -12,7 +12,7 @@ from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.netlister import Deck, netlist
 from analogflow.registry import Registry
-from analogflow.run import Outcome, Run, comes_to_rest
+from analogflow.run import Outcome, Run, check_resting_speed, comes_to_rest
 from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ending import ended
 from analogflow.simulators.ngspice.library import find_library, require_library
@@ -182,11 +182,13 @@ def simulate(
     Raises
     ------
     BadInput
-        The engine is not known, or it is the block engine and the parts of the circuit have deviations.
+        The engine is not known, or it is the block engine and the parts of the circuit have deviations, or `resting_speed`
+        is no speed.
     MissingProgram, SimulationFailed
         The simulator is not installed, crashed, ran past its time limit or found no solution, or the engine returned what
         is no run of the circuit.
     """
+    check_resting_speed(resting_speed)
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
     engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.deviates)
     rests = comes_to_rest(deck.circuit)

@@ -31,6 +31,13 @@ def test_a_mean_that_rests_is_stationary():
     assert outcome_of(relax) is Outcome.STATIONARY
 
 
+@pytest.mark.parametrize("speed", [-1, np.nan, np.inf, "1e-9", None, True])
+@pytest.mark.parametrize("verb", [simulate, lambda circuit, **given: ensemble(circuit, 2, **given)])
+def test_what_is_no_speed_of_rest_is_refused(verb, speed):
+    with pytest.raises(BadInput, match=f"^resting_speed: {speed!r} is not a speed of 0 flow units per τ or more\\.$"):
+        verb(compile(capacity(PAPER)), resting_speed=speed)
+
+
 @pytest.mark.parametrize("speed", [0.05, 1.0])
 def test_a_mean_that_drifts_is_not(speed):
     def drift(x):
