@@ -17,7 +17,7 @@ from analogflow.families import family_of, flow_of, problem_of, require_referenc
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import choose_values
-from analogflow.judgement.certificate import Certificate, certificate_of
+from analogflow.judgement.certificate import Certificate, certificate_of, check_accuracy
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
@@ -186,6 +186,7 @@ def solve(
     MissingProgram, SimulationFailed
         The engine is not installed, or broke down.
     """
+    check_accuracy(accuracy)
     build, said = split_options("solve", options)
     technology = build.get("technology", DEFAULT_TECHNOLOGY)
     engine = engine_for(technology, engine)
@@ -193,7 +194,7 @@ def solve(
     circuit = compile(flow, **build)
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = problem_of(flow)
-    require_reference(judged, accuracy=accuracy or ACCURACY, end=own_time(flow, time_constants))
+    require_reference(judged, accuracy=ACCURACY if accuracy is None else accuracy, end=own_time(flow, time_constants))
     noise = noise_of(circuit, said.get("noise"), said.get("seed"))
     circuit = degrade(circuit, said.get("imperfections"), noise=noise, values=choose_values)
     plan = run_plan(circuit, time_constants)

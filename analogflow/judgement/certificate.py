@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.checks import is_positive
 from analogflow.circuit import Circuit
-from analogflow.errors import AnalogflowError
+from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import judging_family, problem_of, reference_for, reference_of
 from analogflow.families.ends import FAILED, UNCERTIFIED, UNDECIDED, Check
 from analogflow.families.stationary import ACCURACY, Law
@@ -92,8 +93,10 @@ def certify(problem: Any, run: Run, *, limit: float = 1e-6, accuracy: float | No
     Raises
     ------
     BadInput
-        No family knows this kind of problem. Of a family without a reference nothing is certified, and the checks say so.
+        No family knows this kind of problem, or the accuracy is no positive number. Of a family without a reference nothing
+        is certified, and the checks say so.
     """
+    check_accuracy(accuracy)
     family = judging_family(problem)
     reference = reference_for(problem, float(run.time[-1]))
     ended = Check(family.ended, run.outcome.ok, f"{run.outcome.value} {run.detail}".strip())
@@ -102,7 +105,7 @@ def certify(problem: Any, run: Run, *, limit: float = 1e-6, accuracy: float | No
         nothing = Check("the answer is known", False, f"the family {family.name} has no exact reference.", UNCERTIFIED)
         return Certificate({shown: run.final[shown].tolist()}, {}, math.nan, {}, (ended, nothing))
     if family.held_as_law is not None and family.law(problem):
-        law, errors, others = family.held_as_law(problem, reference, run, limit, accuracy or ACCURACY)
+        law, errors, others = family.held_as_law(problem, reference, run, limit, ACCURACY if accuracy is None else accuracy)
         answer = {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}
     else:
         law = None
@@ -136,8 +139,15 @@ def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) ->
     return certificate
 
 
+def check_accuracy(accuracy: float | None) -> None:
+    """Refuse an accuracy that is no positive number; None is one that was not given."""
+    if accuracy is not None and not is_positive(accuracy):
+        raise BadInput(f"accuracy: {accuracy!r} is not a positive number; give the largest error that may pass.")
+
+
 def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
     """Largest error that checks of a run of `circuit` let pass: as given, or its own accuracy, or that of imperfect ones."""
+    check_accuracy(accuracy)
     if circuit.flow.averaging is not None and circuit.ideal:
         return circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
     if accuracy is not None:

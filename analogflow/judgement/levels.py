@@ -76,10 +76,14 @@ def verification_levels(
     Raises
     ------
     BadInput
-        The flow is noisy: its answer is a law, which no two levels share path by path.
+        The flow is noisy: its answer is a law, which no two levels share path by path; or an option was given that the
+        levels differ in.
     MissingProgram, SimulationFailed
         ngspice, which runs the netlists, is not installed or broke down.
     """
+    for name in ("technology", "scaled"):
+        if name in options:
+            raise BadInput(f"{name}: the levels are circuits of their own, in all technologies and scales; leave it out.")
     if flow.noisy:
         raise BadInput("a flow with noise of its own has no answer to compare level by level; compare its laws with solve.")
     end = time_constants or own_time(flow) or _TIME

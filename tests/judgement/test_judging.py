@@ -131,3 +131,10 @@ def test_an_answer_has_one_error_whichever_way_it_was_come_to():
     for paths in (None, near, far):
         errors = judge(problem, finals, paths=paths, end=60.0).errors
         assert [float(errors[name][0]) for name in ("x", "twice")] == pytest.approx([0.01 / 5.0] * 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("accuracy", [-1.0, 0.0, float("nan"), "x"])
+def test_an_accuracy_that_is_no_positive_number_is_refused(accuracy):
+    for verb in (af.solve, af.verify):
+        with pytest.raises(af.BadInput, match=r"accuracy: .* is not a positive number"):
+            verb(af.Channel(PAPER_ROWS), engine="block", accuracy=accuracy)

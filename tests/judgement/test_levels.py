@@ -53,3 +53,9 @@ def test_a_flow_with_noise_of_its_own_is_refused():
     flow = af.flows.langevin(Langevin(energy="x**2/2", variables=["x"], temperature=0.5))
     with pytest.raises(BadInput, match=r"no answer to compare level by level"):
         af.verification_levels(flow)
+
+
+@pytest.mark.parametrize("options", [{"technology": "opamp"}, {"technology": "nonsense"}, {"scaled": True}])
+def test_levels_refuse_what_they_differ_in(options):
+    with pytest.raises(BadInput, match=f"{next(iter(options))}: the levels are circuits of their own"):
+        af.verification_levels(af.flows.capacity(PAPER), **options)
