@@ -138,7 +138,7 @@ def degrade(
     Raises
     ------
     BadInput
-        The circuit is imperfect already, or the sample is not a whole number from 0.
+        The circuit is imperfect already, the sample is not a whole number from 0, or `values` can not be called.
     """
     if not circuit.ideal:
         flaws = circuit.imperfections if circuit.conditions.lot is None else "its parts deviate"
@@ -149,6 +149,8 @@ def degrade(
 
 def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit], Circuit] | None) -> Circuit:
     """A perfect circuit under `conditions`: noise and flaws on its graph, or its parts chosen by `values` and drawn."""
+    if values is not None and not callable(values):
+        raise BadInput(f"values is {values!r}; give a function from a circuit to a circuit, such as choose_values.")
     if circuit.parts is None:
         return _with_flawed_blocks(circuit, conditions)
     flaws, noise = conditions.imperfections, conditions.noise

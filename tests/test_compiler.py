@@ -134,6 +134,14 @@ def test_a_circuit_is_not_built_again_as_compile_would_not_build_it(technology, 
         rebuilt(compiled(technology), **changes)
 
 
+@pytest.mark.parametrize("technology", ["ideal", "opamp"])
+@pytest.mark.parametrize("verb", [af.degrade, rebuilt])
+@pytest.mark.parametrize("values", [42, "E12"])
+def test_what_can_not_choose_values_is_refused(verb, technology, values):
+    with pytest.raises(af.BadInput, match=f"^values is {values!r}; give a function from a circuit to a circuit, such as"):
+        verb(compiled(technology), values=values)
+
+
 def test_an_ideal_circuit_is_built_again_of_parts():
     again = rebuilt(compiled("ideal"), technology="opamp", parts=PARTS, scaled=True)
     assert af.netlist(again).text == af.netlist(compiled("opamp")).text
