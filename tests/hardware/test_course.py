@@ -164,7 +164,7 @@ def test_scaling_for_coarse_coefficients_turns_the_rates_less():
     taken = take_apart(flow.graph(), flow.answer, False)
     states = nominal_run(taken.graph, flow.end_time).states[:, taken.columns()]
     plain, best = scale(taken.couplings, states, 10.0), finer(taken.couplings, states, 10.0, 12)[0]
-    assert turned(best, states, 12) < 0.3 * turned(plain, states, 12)  # 0.14 here, 0.23 on a processor that scales otherwise
+    assert turned(best, states, 12) < 0.2 * turned(plain, states, 12)
     assert (best.largest[1:] <= 0.8 * (1 + 1e-9)).all()
     assert (abs(best.coefficients()) <= 10 * (1 + 1e-12)).all()
     assert turned(best, states, 40) < 1e-9
