@@ -10,8 +10,9 @@ import contextlib
 import re
 import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module, metadata
 from types import ModuleType
 from typing import NoReturn
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
         options = _parser(given).parse_args(given, argparse.Namespace(arguments=given))
-        with warnings.catch_warnings():
+        with _no_interruption_lost(), warnings.catch_warnings():
             warnings.simplefilter("always", AssumptionWarning)
             warnings.showwarning = _show
             code = options.verb(options)
@@ -78,6 +79,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # which may be what can not be written
         return _said(f"the system refused to go on: {fault.strerror or fault}{where}.", 1)
     return code
+
+
+@contextlib.contextmanager
+def _no_interruption_lost() -> Iterator[None]:
+    """Ask again for an interruption that came inside a finaliser, where Python prints a traceback and goes on."""
+    before = sys.unraisablehook
+
+    def again(fault: sys.UnraisableHookArgs) -> None:
+        if issubclass(fault.exc_type, KeyboardInterrupt):
+            # Once this hook, which nothing may leave, is over.
+            later = threading.Timer(0.01, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+            later.daemon = True
+            later.start()
+        else:
+            before(fault)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 FLAGS = {

@@ -114,6 +114,25 @@ def test_an_interruption_of_a_command_that_computes_is_one_sentence_and_leaves_n
     assert words.startswith("analogflow: interrupted." if verb == "solve" else "analogflow: stopped with")
 
 
+def test_an_interruption_inside_a_finaliser_is_not_lost(folder):
+    # Python prints what a finaliser raises and goes on: the command would run to its end and say that all is well.
+    code = """
+import signal, sys, time
+from analogflow import cli
+class Finalised:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def run_solve(options):
+    Finalised()
+    time.sleep(60)
+    return 0
+cli.load(["solve"])["solve"].run_solve = run_solve
+sys.exit(cli.main(["solve", "capacity", "p.csv"]))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50)
+    assert (found.returncode, found.stderr) == (130, "analogflow: interrupted.\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", ["verify", "compare", "reproduce"])
 def test_an_interruption_of_other_long_commands(verb, folder):
