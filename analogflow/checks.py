@@ -103,12 +103,14 @@ def real_array(values: object, name: str, wanted: str = "real numbers") -> Array
         raise BadInput(f"{name} has masked entries; give {wanted}, and fill or leave out what is masked.")
     try:
         array = np.asarray(values)
-        if array.dtype.kind in "fiubO":
+        # Of objects, NumPy's own complex numbers would lose their imaginary parts with a warning only.
+        is_complex = array.dtype.kind == "c" or (array.dtype.kind == "O" and any(map(np.iscomplexobj, array.flat)))
+        if array.dtype.kind in "fiubO" and not is_complex:
             return np.array(array, dtype=float)
     except (TypeError, ValueError, OverflowError):
         pass
     else:
-        if array.dtype.kind == "c":
+        if is_complex:
             raise BadInput(f"{name} is complex; give {wanted}, without imaginary parts.")
     raise BadInput(f"{name} does not consist of numbers in rows of one length; give {wanted}.")
 

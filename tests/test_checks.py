@@ -94,6 +94,15 @@ def test_what_has_none_is_refused(values):
         real_array(values, "x")
 
 
+@pytest.mark.parametrize("number", [np.complex128(0.9 + 1j), np.array(0.9 + 1j), 0.9 + 0j])
+def test_complex_numbers_among_objects_are_refused(number):
+    values = np.empty(2, dtype=object)
+    values[:] = [0.1, 0.1]
+    values[0] = number
+    with pytest.raises(BadInput, match="x is complex"):
+        real_array(values, "x")
+
+
 def test_one_number_is_real():
     assert all(map(is_number, [1, 0.5, np.float32(1), np.int8(1)]))
     assert not any(map(is_number, [True, np.True_, 1j, np.complex128(1), "1", None, np.array([1.0])]))
