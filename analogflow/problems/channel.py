@@ -31,6 +31,9 @@ __all__ = [
 ROW_SUM_TOLERANCE = 1e-9
 """Largest departure of a row's sum from 1 that is accepted, and divided out."""
 
+_ROUNDED = 0.01
+"""Departure from 1 up to which what is left of a row without a name counts as a whole row of rounded probabilities."""
+
 _SHOWN = 8
 """Names that a summary shows."""
 
@@ -225,6 +228,11 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
         holds, them = ("holds", "it") if len(totals) == 1 else ("hold", "them")
         said = f"{' and '.join(totals)} {holds} the sums of the others, as totals do: delete {them}, then divide each row"
         return [f"{said} by its sum"]
+    if not _distributions(matrix):
+        alone, hint = _names_among(matrix)
+        faults += [hint] if hint else []
+        if alone:
+            return faults
     for i in np.flatnonzero(abs(sums - 1) > ROW_SUM_TOLERANCE)[:3]:
         faults.append(
             f"row {i + 1} sums to {sums[i]:.12g}; rows must sum to 1 within {ROW_SUM_TOLERANCE:g}: divide each by its sum"
@@ -232,6 +240,30 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
     for j in np.flatnonzero(matrix.max(axis=0) == 0)[:3]:
         faults.append(f"output symbol {j + 1} is never produced (its column is all zeros); remove the column")
     return faults
+
+
+def _names_among(matrix: NDArray[np.float64]) -> tuple[bool, str]:
+    """Whether all else sums to 1 without what stands first and may be names; and a sentence for a person, or none.
+
+    Divided by its sum, a row with its name in it would be a channel, and a wrong one.
+    """
+    counted = ""
+    for where, line, others in (
+        ("first column", matrix[:, 0], matrix[:, 1:]),
+        ("first row", matrix[0], matrix[1:]),
+        ("first row and the first column", matrix[0], matrix[1:, 1:]),
+    ):
+        if len(others) < 2 or others.shape[1] < 2:
+            continue
+        said = (
+            f"the {where} ({', '.join(f'{value:g}' for value in line[:4])}{', …' if len(line) > 4 else ''}) may hold names"
+        )
+        named = (line > 1).any() or np.array_equal(line, np.round(line)) or (np.diff(line) > 0).all()
+        if named and (abs(others.sum(axis=1) - 1) <= _ROUNDED).all():
+            return True, f"{said}, since all else sums to 1 in each row: delete names, or give them as words"
+        if not counted and any(np.array_equal(line, np.arange(len(line)) + first) for first in (0, 1)):
+            counted = f"{said}, since it counts: delete names first"
+    return False, counted
 
 
 def _totals(lines: NDArray[np.float64]) -> list[int]:

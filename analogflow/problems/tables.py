@@ -67,7 +67,7 @@ def read_csv_table(path: str | Path) -> ProbabilityTable:
     Warns
     -----
     AssumptionWarning
-        Numbers were taken as names.
+        Numbers were taken as names, or 0.0 and 1.0 as an input.
     """
     path = Path(path)
     text = read_text(path, what="a CSV file with one row of numbers for each input symbol")
@@ -150,7 +150,14 @@ def _take_counted_columns(grid: _Grid, values: NDArray[np.float64]) -> NDArray[n
     """Take a first row of whole numbers that rise or fall, where all others sum to 1 and it does not."""
     first = grid.cells[0]
     # Without it, two inputs at least must remain.
-    if grid.columns or len(values) < 3 or not all(_is_whole(cell) for cell in first) or not _sum_to_one(values[1:]):
+    if grid.columns or len(values) < 3 or not _sum_to_one(values[1:]):
+        return values
+    if not all(_is_whole(cell) for cell in first):
+        if values[0].tolist() == [0.0, 1.0]:
+            _warn(
+                f"{str(grid.path)!r}: the first row ({', '.join(first)}) is taken as an input that always gives output 2, "
+                "not as the names of the outputs; delete it if it holds names."
+            )
         return values
     if _sum_to_one(values[:1]):
         others = [cell for row in grid.cells[1:] for cell in row]
@@ -168,18 +175,18 @@ def _take_counted_columns(grid: _Grid, values: NDArray[np.float64]) -> NDArray[n
     steps = np.diff(values[0])
     if not ((steps > 0).all() or (steps < 0).all()):
         return values
-    grid.columns = tuple(first)
+    grid.columns, grid.rows = tuple(first), grid.rows[1:]  # what stands beside names of columns is the corner
     _say(grid, "row", grid.columns, "outputs")
     return values[1:]
 
 
 def _say(grid: _Grid, what: str, names: tuple[str, ...], of: str) -> None:
     shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
-    warnings.warn(
-        f"{str(grid.path)!r}: the first {what} ({shown}) is taken as the names of the {of}, not as probabilities.",
-        AssumptionWarning,
-        stacklevel=4,
-    )
+    _warn(f"{str(grid.path)!r}: the first {what} ({shown}) is taken as the names of the {of}, not as probabilities.")
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, AssumptionWarning, stacklevel=5)
 
 
 @np.errstate(over="ignore")

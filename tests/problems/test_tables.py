@@ -41,6 +41,8 @@ COUNTED = {
     "header of levels": ("10,20,30\n" + PAPER_CSV, (), ("10", "20", "30")),
     "index of whole numbers": (_indexed(PAPER_CSV, "012"), ("0", "1", "2"), ()),
     "index from 1": (_indexed(PAPER_CSV, "123"), ("1", "2", "3"), ()),
+    "whole numbers above an index of words": (_indexed(PAPER_CSV, "abc", "in,0,1,2"), ("a", "b", "c"), ("0", "1", "2")),
+    "levels above an index of words": (_indexed(PAPER_CSV, "abc", "in,10,20,30"), ("a", "b", "c"), ("10", "20", "30")),
     "words above an index of whole numbers": (_indexed(PAPER_CSV, "012", "in,a,b,c"), ("0", "1", "2"), ("a", "b", "c")),
 }
 
@@ -76,7 +78,46 @@ def test_what_may_be_both_is_refused_with_both_readings(case, tmp_path, capsys):
     path.write_text(rest)
     without = Channel.from_csv(path)
     path.write_text(",".join(f"{float(x)}" for x in first.split(",")) + "\n" + rest)
-    assert Channel.from_csv(path).inputs == without.inputs + 1
+    counts = first == "0,1"
+    with pytest.warns(AssumptionWarning, match="is taken as an input") if counts else contextlib.nullcontext():
+        assert Channel.from_csv(path).inputs == without.inputs + 1
+
+
+def test_names_that_are_written_as_fractions_are_told(tmp_path):
+    path = tmp_path / "channel.csv"
+    path.write_text("0.0,1.0\n" + P2)
+    said = r"the first row \(0.0, 1.0\) is taken as an input that always gives output 2, .* delete it if it holds names"
+    with pytest.warns(AssumptionWarning, match=said):
+        assert Channel.from_csv(path).inputs == 4
+
+
+HIDDEN = {
+    "first column (10, 11, 12)": _indexed(PAPER_CSV, ["10", "11", "12"]),
+    "first column (2, 0, 1)": _indexed(PAPER_CSV, "201"),
+    "first column (0, 1, 2)": _indexed(PAPER_CSV, ["0.0", "1.0", "2.0"]),
+    "first row (0, 1, 2)": "0.0,1.0,2.0\n" + PAPER_CSV,
+    "first row (0, 0.5, 1)": "0.0,0.5,1.0\n" + PAPER_CSV,
+    "first row (5, 2, 9)": "5,2,9\n" + PAPER_CSV,
+    "first row and the first column (7, 10, 20, 30)": "7,10,20,30\n" + _indexed(PAPER_CSV, "567"),
+}
+
+
+@pytest.mark.parametrize("where", HIDDEN)
+def test_nobody_is_told_to_divide_rows_with_names_in_them(where, tmp_path):
+    path = tmp_path / "channel.csv"
+    path.write_text(HIDDEN[where])
+    with pytest.raises(BadInput, match="may hold names, since all else sums to 1 in each row") as refusal:
+        Channel.from_csv(path)
+    assert f"the {where} may" in str(refusal.value)
+    assert "divide" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("text", "where"), [("0,45,5\n1,10,40\n", "column (0, 1)"), ("0,1\n45,5\n10,40\n", "row (0, 1)")])
+def test_what_counts_above_or_beside_counts_is_named_before_dividing(text, where, tmp_path):
+    (tmp_path / "channel.csv").write_text(text)
+    with pytest.raises(BadInput, match=r"may hold names, since it counts: delete names first; row \d sums to") as refusal:
+        Channel.from_csv(tmp_path / "channel.csv")
+    assert f"the first {where} may" in str(refusal.value)
 
 
 @pytest.mark.parametrize("text", ["1,0\n0.2,0.8\n", "0,1\n0.2,0.8\n", "1,0,0\n0.1,0.9,0\n0,0,1\n", "0,1,0\n1,0,0\n0,0,1\n"])
