@@ -16,7 +16,7 @@ from analogflow.passes import nominal_orbit, stabilise
 from analogflow.reference import transport_reference
 from analogflow.simulators import ENGINES
 
-DATA = Path(__file__).parents[1] / "examples" / "data"
+DATA = Path(__file__).parents[2] / "examples" / "data"
 FIXED, COOLING = DATA / "transport_three.json", DATA / "transport_cooling.json"
 
 engines = pytest.mark.parametrize(

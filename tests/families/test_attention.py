@@ -14,7 +14,7 @@ from analogflow.problems.attention import gradient, rotating, two_phases, unifor
 from analogflow.reference.attention_theory import log_energy, log_energy_rate
 from analogflow.simulators import ENGINES
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "data" / "attention_three_tokens.json"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "data" / "attention_three_tokens.json"
 
 engines = pytest.mark.parametrize(
     "engine", [pytest.param(name, marks=pytest.mark.ngspice if name == "ngspice" else ()) for name in ENGINES]

@@ -13,7 +13,7 @@ from analogflow.errors import BadInput
 from analogflow.judgement import certify
 from analogflow.simulators import ENGINES
 
-DATA = Path(__file__).parents[1] / "examples" / "data"
+DATA = Path(__file__).parents[2] / "examples" / "data"
 REST, LAW = DATA / "hopfield_rest.json", DATA / "hopfield_law.json"
 
 engines = pytest.mark.parametrize(

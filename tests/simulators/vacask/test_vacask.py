@@ -115,7 +115,7 @@ def test_order_five_of_the_other_method_is_wrong_or_gives_up(logistic):
 
 def test_residuals_at_short_steps_are_never_small_enough(tmp_path):
     """Why the residual is not looked at: it is compared with ``abstol``, and what rounding leaves at short steps is more."""
-    problem = read_problem("attention", str(Path(__file__).parents[2] / "examples/data/attention_three_tokens.json"))
+    problem = read_problem("attention", str(Path(__file__).parents[3] / "examples/data/attention_three_tokens.json"))
     deck = netlist(compile(FAMILIES["attention"].flow(problem)), time_constants=0.1, largest_step=0.02)
     _, beside = write_verilog_a(deck, tmp_path / "tokens.va")
     text = beside.read_text()
