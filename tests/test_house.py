@@ -25,6 +25,9 @@ DOORS = (PACKAGE / "__main__.py", PACKAGE / "__init__.py")
 """They define nothing; what is public stands in ``__init__.pyi``."""
 
 LONGEST_MODULE = 500
+ACROSS = {"errata", "hostile", "matrix", "plugins", "processors", "stress"}
+"""Folders of tests that no one module answers for."""
+OF_THE_REPOSITORY = {"test_benchmark_ratios", "test_changes", "test_documentation", "test_examples", "test_house"}
 WORDS_THAT_NAME_NOTHING = {"utils", "util", "core", "common", "base", "manager", "helpers", "helper", "misc"}
 LOADED_ON_USE = {
     "PySpice",
@@ -99,6 +102,14 @@ def test_the_map_of_the_house_shows_every_room_from_the_ground_up() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=relative)
 def test_module_is_short_enough_to_be_read_at_once(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+def test_tests_mirror_the_package() -> None:
+    tests = [path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")]
+    folders = {path.parent for path in tests if not ACROSS & {*path.parts}}
+    assert [folder.as_posix() for folder in sorted(folders) if not (PACKAGE / folder).is_dir()] == []
+    alone = {path.stem for path in tests if len(path.parts) == 1} - OF_THE_REPOSITORY
+    assert {name for name in alone if not (PACKAGE / f"{name.removeprefix('test_')}.py").is_file()} == set()
 
 
 @pytest.mark.parametrize("module", MODULES, ids=relative)
