@@ -112,6 +112,10 @@ ATTENTION = Family(
     sizes=lambda problem, answers: np.ones(len(answers)),
     primary="tokens",
     unlisted="",
+    labels={
+        "tokens": "largest difference of a coordinate",
+        "sphere": "largest departure of a token's length from 1",
+    },
     held=_held,
     started=_started,
     groups=_clusters,

@@ -188,6 +188,10 @@ class Family:
         Name of the error by which answers are compared first.
     unlisted : str
         Name of an error that a certificate leaves out.
+    labels : mapping of str to str
+        What errors are called where people read them; "error of" its name is one that has no label.
+    kept_as : mapping of str to str
+        Names under which studies keep errors, after ``error_``, where these are not their own.
     held : callable
         ``held(problem, reference, errors, ends, limit)``: what is asked of a run, a sequence of `Held`. If not given,
         that all signals agree with the reference.
@@ -247,6 +251,8 @@ class Family:
     errors: Callable[[Any, Any, RunEnds], Mapping[str, Array]] = _unsaid
     primary: str = "states"
     unlisted: str = "states"
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kept_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
     held: Callable[[Any, Any, Mapping[str, Array], RunEnds, float], Sequence[Held]] = _unsaid
     ended: str = "ran to its end"
     answer: Callable[[Any, Any, Run], Mapping[str, Any]] = _unsaid
@@ -271,6 +277,14 @@ class Family:
             # A copy with other fields is asked itself, not what it was copied from.
             if given is _unsaid or (isinstance(given, functools.partial) and given.func is said):
                 object.__setattr__(self, name, functools.partial(said, self))
+
+    def label(self, error: str) -> str:
+        """What an error is called where people read it."""
+        return self.labels.get(error, f"error of {error}")
+
+    def variable(self, error: str) -> str:
+        """Name under which studies keep an error."""
+        return "error" if error == self.primary else f"error_{self.kept_as.get(error, error)}"
 
     def __repr__(self) -> str:
         return f"Family({self.name})"

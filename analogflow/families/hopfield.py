@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
 from analogflow.families.family import Contest, Family, contest_of_law
-from analogflow.families.stationary import LawHeld, average, law_checks, law_errors, law_of, power_check
+from analogflow.families.stationary import LAW_LABELS, LawHeld, average, law_checks, law_errors, law_of, power_check
 from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
@@ -185,6 +185,7 @@ HOPFIELD = Family(
     errors=_errors,
     primary="mean",
     unlisted="",
+    labels={**LAW_LABELS, "rise": "largest rise of the energy on the way"},
     held=_held,
     ended="settled",
     answer=_answer,

@@ -12,7 +12,7 @@ from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
-from analogflow.families.stationary import Law, LawHeld, law_checks, law_errors, law_of
+from analogflow.families.stationary import LAW_LABELS, Law, LawHeld, law_checks, law_errors, law_of
 from analogflow.flows.langevin import FORMS, langevin
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
@@ -238,6 +238,7 @@ LANGEVIN = Family(
     errors=_errors,
     primary="mean",
     unlisted="",
+    labels=LAW_LABELS,
     held=_held,
     answer=_answer,
     exact=_exact,

@@ -144,6 +144,10 @@ RATE_DISTORTION = Family(
     sizes=lambda problem, answers: np.ones(len(answers)),
     primary="state_nats",
     unlisted="state_nats",
+    labels={
+        "certified_gap_nats": "certified gap of the circuit's q",
+        "simplex": "largest departure of Σq from 1",
+    },
     held=_held,
     ended="settled",
     answer=_answer,

@@ -21,6 +21,7 @@ from analogflow.run import Outcome, Run
 __all__ = [
     "ACCURACY",
     "FALSE_ALARM",
+    "LAW_LABELS",
     "Average",
     "Law",
     "LawHeld",
@@ -50,6 +51,15 @@ _POINTS = 200_000
 """Points at most that a run is sampled at: closer ones repeat each other."""
 
 _FEWEST = 100
+
+LAW_LABELS = {
+    "mean": "largest difference of a mean",
+    "covariance": "largest difference of a covariance",
+    "mean_standard_error": "largest standard error of a mean",
+    "covariance_standard_error": "largest standard error of a covariance",
+    "effective_samples": "effective sample size of a covariance, at least",
+}
+"""What the errors of a law are called where people read them."""
 
 _UNITS = {"mean": "the standard deviation", "covariance": "the variances"}
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
+from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, PASSED, UNCERTIFIED, UNDECIDED
 from analogflow.hardware import Board, BoardFit
 from analogflow.hardware.parts_list import PartsList
@@ -47,6 +48,7 @@ __all__ = [
 def solution_table(solution: Solution) -> Table:
     """What a run found, what it should be, and how far apart they are."""
     certificate, run = solution.certificate, solution.run
+    family = judging_family(problem_of(solution.flow))
     title = f"{solution.flow.family}, form {solution.flow.form}, technology {solution.circuit.technology}"
     # Names are the user's words: no markup is read in them.
     table = Table(title=Text("\n".join(filter(None, [title, getattr(solution.flow.problem, "summary", "")]))))
@@ -62,7 +64,7 @@ def solution_table(solution: Solution) -> Table:
     nats = "nat" if any(name.endswith("nats") for name in certificate.answer) else ""
     table.add_row("certified gap of the reference", f"{certificate.reference_gap:.2e}", nats)
     for name, value in certificate.errors.items():
-        table.add_row(_ERRORS.get(name, f"error of {name}"), f"{value:.2e}", "nat" if "nats" in name else "")
+        table.add_row(family.label(name), f"{value:.2e}", "nat" if "nats" in name else "")
     settling = solution.settling_time
     absent = "fluctuates" if solution.noisy else "not settled"
     if solution.flow.end_time is None:
@@ -133,29 +135,6 @@ def _cost(value: float) -> str:
 
 def _bits(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.1f}" if value < _MOST_BITS else f"> {_MOST_BITS:.0f}"
-
-
-_ERRORS = {
-    "capacity_nats": "difference from the reference",
-    "input_distribution": "largest difference in z",
-    "capacity_readout_nats": "error of the circuit's own read-out",
-    "certified_gap_nats": "certified gap of the circuit's z",
-    "simplex": "largest departure of Σz from 1",
-    "tokens": "largest difference of a coordinate",
-    "sphere": "largest departure of a token's length from 1",
-    "mean": "largest difference of a mean",
-    "covariance": "largest difference of a covariance",
-    "mean_standard_error": "largest standard error of a mean",
-    "covariance_standard_error": "largest standard error of a covariance",
-    "effective_samples": "effective sample size of a covariance, at least",
-    "rise": "largest rise of the energy on the way",
-    "plan": "largest difference of an entry of the plan",
-    "cost": "difference of the cost",
-    "marginals": "sum of the marginals' errors, over the mass",
-    "rows": "largest error of a row's sum on the way",
-    "certified_gap": "certified gap of the circuit's plan",
-    "misassigned_rows": "rows whose largest entry is another",
-}
 
 
 def history_table(circuit: Circuit) -> Table:

@@ -60,8 +60,6 @@ _LATE = 0.75
 
 _BROKEN = (Outcome.BLEW_UP, Outcome.STUCK, Outcome.FAILED)
 
-_SHOWN = {"capacity_nats": "reading"}
-
 
 def prepare(study: Study) -> None:
     """Compile a circuit for every form, technology and temperature, so that what can not be built is refused early.
@@ -342,9 +340,7 @@ def _rows_of(
         minded = [not (o.creeps and ends_well(problem, o, bool(p))) for o, p in zip(outcomes, judged.passed, strict=True)]
         reasons = [reason if minds else "" for reason, minds in zip(reasons, minded, strict=True)]
     rows = _blank_rows(outcomes, reasons)
-    first = judged.family.primary
-    rows |= {f"error_{_SHOWN.get(name, name)}": value for name, value in judged.errors.items() if name != first}
-    rows["error"] = judged.error
+    rows |= {judged.family.variable(name): value for name, value in judged.errors.items()}
     if noisy and flow.averaging is None and flow.end_time is None:
         rows["error_time_average"] = judge(problem, _averages(flow, paths, times), paths=paths, times=times, end=end).error
     rows["answer"] = np.array(finals[flow.shows])

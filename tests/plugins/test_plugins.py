@@ -34,6 +34,7 @@ RUN = "--engine block"
 VERBS = {
     "solve": f"solve lock toy.json {RUN} --json --figure run.svg --report run.html",
     "solve with a budget": f"solve lock toy.json {RUN} --json --budget --samples 2 --mismatch 0.01",
+    "table": f"solve lock toy.json {RUN}",
     "verify": f"verify lock toy.json {RUN} --json",
     "compare": "compare lock toy.json --seconds 0.02 --only ideal:tanh --json",
     "list": "compare lock toy.json --list --json",
@@ -41,7 +42,7 @@ VERBS = {
     "explain": "explain lock toy.json",
     "draw": "draw lock toy.json -o toy.svg",
     "map": "map lock toy.json --board generic --json",
-    "study": f"study lock toy.json {RUN} -o study --samples 2 --noise 0,0.01 --workers 1",
+    "study": f"study lock toy.json {RUN} -o study --samples 2 --noise 0,0.01 --workers 1 --figures",
     "report": "report study",
     "riddle": f"solve riddle toy.json {RUN} --json",
     "riddle verified": f"verify riddle toy.json {RUN} --json",
@@ -132,6 +133,12 @@ def test_it_is_certified_by_its_reference(said):
     assert names[-2:] == ["the reference is certain enough", "states agree with the reference"]
     assert json.loads(said[0]["family verify"][1])["restart"]["name"] == "confirmed"
     assert "0.5" in (said[1] / "toy.cir").read_text()
+
+
+def test_its_errors_are_called_as_it_says(said):
+    words = "largest distance of a phase from its target"
+    assert words in said[0]["family table"][1]
+    assert words in (said[1] / "study" / "figures" / "yields.svg").read_text()
 
 
 def test_its_passes_are_explained_in_their_order(said):

@@ -61,6 +61,8 @@ LOCK = Family(
     flow=flow,
     forms=("tanh",),
     reference=reference,
+    primary="phase",
+    labels={"phase": "largest distance of a phase from its target"},
 )
 
 UNKNOWN = dataclasses.replace(LOCK, name="riddle", problem=Riddle, noun="a riddle", reference=None)

@@ -9,6 +9,7 @@ from zoo import PAPER
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
+from analogflow.problems import Equations, Transport
 from analogflow.report import draw_blocks, history_table, plot_capacity, save_figure, solution_table
 from analogflow.solution import solve
 
@@ -99,6 +100,14 @@ def test_tables_name_what_people_look_for():
         assert wanted in text
     steps = list(history_table(solution.circuit).columns[0].cells)
     assert steps == ["trace", "check", "stabilise", "fuse", "ideal"]
+
+
+def test_an_error_is_called_as_its_family_says_whatever_others_call_theirs():
+    transport = Transport(cost=1 - np.eye(2), row=[0.3, 0.7], column=[0.6, 0.4], epsilon=0.5)
+    for problem, said in ((Equations({"cost": np.zeros(1)}, {"cost": "1 - cost"}), "error of cost"),
+                          (transport, "difference of the cost")):  # fmt: skip
+        labels = [str(cell) for cell in solution_table(solve(problem, engine="block")).columns[0].cells]
+        assert said in labels
 
 
 def test_a_settling_time_is_told_with_the_band_it_is_taken_to(monkeypatch):

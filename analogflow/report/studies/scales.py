@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
+from analogflow.families import FAMILIES
 from analogflow.report.figure import MUTED
 from analogflow.studies.statistics import at, conditions
 
@@ -47,9 +48,11 @@ _WORDS = {"error": "error", "settling_time": "settling time", "noise": "noise σ
 
 
 def label(dataset: xarray.Dataset, name: str) -> str:
-    """Name of a variable or dimension with its unit in brackets, if it has one."""
+    """Name of a variable or dimension, or what its family calls an error, with its unit in brackets, if it has one."""
     unit = str(dataset[name].attrs.get("units", ""))
-    return f"{_WORDS.get(name, name.replace('_', ' '))}{f' ({unit})' if unit else ''}"
+    family = FAMILIES.get(dataset.attrs.get("flow", ""))
+    errors = {family.variable(error): said for error, said in family.labels.items()} if family else {}
+    return f"{(_WORDS | errors).get(name, name.replace('_', ' '))}{f' ({unit})' if unit else ''}"
 
 
 def single(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any]) -> xarray.Dataset:
