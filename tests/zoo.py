@@ -1,4 +1,4 @@
-"""Channels with known answers, each with where the answer comes from."""
+"""Channels by their names, and some with known answers, each with where the answer comes from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,31 @@ from typing import NamedTuple
 import numpy as np
 
 from analogflow.problems import Channel
-from analogflow.problems.channel import binary_erasure, binary_symmetric, noiseless, noisy_typewriter, z_channel
+
+
+def binary_symmetric(flip: float) -> Channel:
+    """One bit that arrives flipped with probability `flip`, 0 to 1."""
+    return Channel([[1 - flip, flip], [flip, 1 - flip]])
+
+
+def binary_erasure(erasure: float) -> Channel:
+    """One bit that is lost with probability `erasure`, more than 0 and less than 1; outputs: 0, lost, 1."""
+    return Channel([[1 - erasure, erasure, 0], [0, erasure, 1 - erasure]])
+
+
+def z_channel(flip: float) -> Channel:
+    """Input 0 arrives as 0; input 1 arrives as 0 with probability `flip`, at least 0 and less than 1."""
+    return Channel([[1, 0], [flip, 1 - flip]])
+
+
+def noiseless(symbols: int) -> Channel:
+    """`symbols` inputs, two or more, that each arrive as themselves."""
+    return Channel(np.eye(symbols))
+
+
+def noisy_typewriter(keys: int) -> Channel:
+    """A typewriter of three keys or more that prints, each with probability ½, the key struck or the next one."""
+    return Channel(0.5 * (np.eye(keys) + np.roll(np.eye(keys), 1, axis=1)))
 
 
 class Known(NamedTuple):

@@ -28,7 +28,6 @@ from analogflow.digital.transport import (
     annealed_tracking,
     calibrated_k_safe,
     drifting_costs,
-    gumbel_sinkhorn,
     sinkhorn,
 )
 
@@ -56,7 +55,6 @@ __all__ = [
     "euler_maruyama",
     "euler_rest",
     "gaussian_law",
-    "gumbel_sinkhorn",
     "metropolis_langevin",
     "multiplicative_weights",
     "network_euler_maruyama",

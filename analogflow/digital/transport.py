@@ -33,7 +33,6 @@ __all__ = [
     "annealed_tracking",
     "calibrated_k_safe",
     "drifting_costs",
-    "gumbel_sinkhorn",
     "sinkhorn",
 ]
 
@@ -132,42 +131,6 @@ def annealed_sinkhorn(
         epsilon = max(problem.epsilon, epsilon * factor)
     g, plan, more = _descended(problem, g, problem.epsilon, violation, most - sweeps, deadline)
     return _judged(problem, plan, g, violation, sweeps + more)
-
-
-def gumbel_sinkhorn(
-    problem: Transport, *, scale: float = 1.0, samples: int = 16, seed: int = 0, violation: float = 1e-9, most: int = 10_000
-) -> TransportRun:
-    """Mean of the plans for costs C − ε s G with independent Gumbel noise G and `scale` s: a stochastic baseline.
-
-    Its gap is with respect to the problem as given, so that it shows what the noise costs.
-
-    Parameters
-    ----------
-    scale : float
-        s, 0 or more.
-    samples : int
-        Plans averaged.
-    seed : int
-        Of the noise.
-
-    Other parameters and exceptions are those of `sinkhorn`; iterations are counted over all samples.
-
-    References
-    ----------
-    G. Mena, D. Belanger, S. Linderman and J. Snoek, Learning latent permutations with Gumbel-Sinkhorn networks, ICLR 2018.
-    """
-    refuse_not_positive(violation=violation, most=most, samples=samples)
-    if not 0 <= scale < math.inf:
-        raise BadInput(f"scale is {scale!r}; give 0 or a positive number.")
-    noise = np.random.default_rng(seed).gumbel(size=(samples, *problem.cost.shape))
-    plan, sweeps = np.zeros(problem.cost.shape), 0
-    for sample in noise:
-        cost = problem.cost - problem.epsilon * scale * sample
-        shaken = Transport(cost, problem.row, problem.column, problem.epsilon)
-        found = sinkhorn(shaken, violation=violation, most=most)
-        plan, sweeps = plan + found.plan / samples, sweeps + found.iterations
-    potential = problem.epsilon * np.log(np.maximum(plan, _TINY)) + problem.cost
-    return _judged(problem, plan, potential.mean(axis=0), violation, sweeps)
 
 
 def _descended(

@@ -1,7 +1,4 @@
-"""A discrete memoryless channel: the question of how much information it carries. It does not know how to solve it.
-
-Channels with a name are those that textbooks solve by hand.
-"""
+"""A discrete memoryless channel: the question of how much information it carries. It does not know how to solve it."""
 
 from __future__ import annotations
 
@@ -21,11 +18,6 @@ from analogflow.problems.tables import read_csv_table
 __all__ = [
     "ROW_SUM_TOLERANCE",
     "Channel",
-    "binary_erasure",
-    "binary_symmetric",
-    "noiseless",
-    "noisy_typewriter",
-    "z_channel",
 ]
 
 ROW_SUM_TOLERANCE = 1e-9
@@ -334,46 +326,3 @@ def _costs(
             f"Channel.cost_limit: {limit!r} leaves no freedom; it must exceed the cost of the cheapest input, {cheapest:g}."
         )
     return costs, bound
-
-
-def binary_symmetric(flip: float) -> Channel:
-    """One bit that arrives flipped with probability `flip`, 0 to 1."""
-    flip = _probability(flip, "flip")
-    return Channel([[1 - flip, flip], [flip, 1 - flip]])
-
-
-def binary_erasure(erasure: float) -> Channel:
-    """One bit that is lost with probability `erasure`, more than 0 and less than 1; outputs: 0, lost, 1."""
-    erasure = _probability(erasure, "erasure", below_one=True, above_zero=True)
-    return Channel([[1 - erasure, erasure, 0], [0, erasure, 1 - erasure]])
-
-
-def z_channel(flip: float) -> Channel:
-    """Input 0 arrives as 0; input 1 arrives as 0 with probability `flip`, at least 0 and less than 1."""
-    flip = _probability(flip, "flip", below_one=True)
-    return Channel([[1, 0], [flip, 1 - flip]])
-
-
-def noiseless(symbols: int) -> Channel:
-    """`symbols` inputs, two or more, that each arrive as themselves."""
-    return Channel(np.eye(_count(symbols, 2)))
-
-
-def noisy_typewriter(keys: int) -> Channel:
-    """A typewriter of three keys or more that prints, each with probability ½, the key struck or the next one."""
-    keys = _count(keys, 3)
-    return Channel(0.5 * (np.eye(keys) + np.roll(np.eye(keys), 1, axis=1)))
-
-
-def _probability(value: float, name: str, *, below_one: bool = False, above_zero: bool = False) -> float:
-    if not 0 <= value <= 1:
-        raise BadInput(f"{name} is {value!r}; give a probability between 0 and 1.")
-    if (above_zero and value == 0) or (below_one and value == 1):
-        raise BadInput(f"{name} is {value!r}, so that an output never occurs; give a probability inside the interval.")
-    return float(value)
-
-
-def _count(value: int, least: int) -> int:
-    if not is_whole(value, least):
-        raise BadInput(f"{value!r} symbols do not make this channel; give a whole number of at least {least}.")
-    return int(value)

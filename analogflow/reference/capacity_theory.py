@@ -1,4 +1,4 @@
-"""How the capacity flow approaches its answer, and channels whose capacity is a formula.
+"""How the capacity flow approaches its answer, and the one channel whose path is a formula.
 
 The types of the inputs, the linearisation and the rates are known for every channel; of the noiseless one the flow itself
 has an explicit solution. It says nothing about circuits; their time constants multiply these rates.
@@ -8,30 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, xlog1py, xlogy
+from scipy.special import log_softmax
 
-from analogflow.checks import is_whole
 from analogflow.errors import BadInput
 from analogflow.problems import Channel
 from analogflow.reference.capacity import CapacityReference, capacity_reference
 from analogflow.reference.capacity_search import divergences, negative_entropies
 
 __all__ = [
-    "ClosedForm",
     "Convergence",
     "InputTypes",
-    "binary_erasure_capacity",
-    "binary_symmetric_capacity",
     "capacity_convergence",
     "input_types",
-    "noiseless_capacity",
     "noiseless_distance",
     "noiseless_solution",
-    "z_channel_capacity",
 ]
 
 
@@ -171,67 +164,6 @@ def _at(channel: Channel, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
     return divergences(W, negative_entropies(W), z)
 
 
-class ClosedForm(NamedTuple):
-    """Capacity in nats and an optimal input distribution, shape (n,)."""
-
-    capacity_nats: float
-    input_distribution: NDArray[np.float64]
-
-
-def binary_symmetric_capacity(flip: float) -> ClosedForm:
-    """C = ln 2 − h(p) for a bit that flips with probability p = `flip`, without cancellation near p = ½.
-
-    Raises
-    ------
-    BadInput
-        `flip` is not a probability.
-    """
-    x = 1 - 2 * _probability(flip, "flip")
-    return ClosedForm(float(0.5 * (xlog1py(1 + x, x) + xlog1py(1 - x, -x))), np.full(2, 0.5))
-
-
-def binary_erasure_capacity(erasure: float) -> ClosedForm:
-    """C = (1 − e) ln 2 for a bit that is erased with probability e = `erasure`.
-
-    Raises
-    ------
-    BadInput
-        `erasure` is not a probability.
-    """
-    return ClosedForm((1 - _probability(erasure, "erasure")) * math.log(2), np.full(2, 0.5))
-
-
-def z_channel_capacity(flip: float) -> ClosedForm:
-    r"""Capacity of the Z-channel, where 0 arrives as 0 and 1 arrives as 0 with probability p = `flip`.
-
-    .. math:: C = \ln(1 + (1-p) p^{p/(1-p)}), \qquad z_1 = \frac{1}{(1-p) + p^{-p/(1-p)}}
-
-    At p = 1, where every distribution is optimal, z_1 is the limit 1/e.
-
-    Raises
-    ------
-    BadInput
-        `flip` is not a probability.
-    """
-    p = _probability(flip, "flip")
-    exponent = -1.0 if p == 1 else float(xlogy(p, p)) / (1 - p)
-    one = 1 / ((1 - p) + math.exp(-exponent))
-    return ClosedForm(math.log1p((1 - p) * math.exp(exponent)), np.array([1 - one, one]))
-
-
-def noiseless_capacity(symbols: int) -> ClosedForm:
-    """C = ln n for n = `symbols` inputs that each arrive as themselves.
-
-    Raises
-    ------
-    BadInput
-        `symbols` is not a whole number of at least 2.
-    """
-    if not is_whole(symbols, 2):
-        raise BadInput(f"symbols is {symbols!r}; give a whole number of at least 2.")
-    return ClosedForm(math.log(symbols), np.full(int(symbols), 1 / symbols))
-
-
 def noiseless_solution(start: ArrayLike, time: ArrayLike) -> NDArray[np.float64]:
     r"""Where the capacity flow of the noiseless channel is at given times.
 
@@ -293,9 +225,3 @@ def _logarithms(start: ArrayLike) -> NDArray[np.float64]:
     if y.ndim != 1 or y.size < 2 or not (np.isfinite(y).all() and (y > 0).all()):
         raise BadInput(f"start is {y.tolist()!r}; give at least two positive numbers, since an input at 0 stays there.")
     return np.log(y / y.sum())
-
-
-def _probability(value: float, name: str) -> float:
-    if not 0 <= value <= 1:
-        raise BadInput(f"{name} is {value!r}; give a probability between 0 and 1.")
-    return float(value)

@@ -14,7 +14,6 @@ from analogflow.report.studies.levels import plot_phases, plot_quantiles
 from analogflow.report.studies.samples import plot_histogram, plot_sample_paths, plot_tolerance, plot_yields
 from analogflow.report.tables import (
     agreement_table,
-    board_table,
     budget_tables,
     doctor_table,
     history_table,
@@ -32,7 +31,6 @@ __all__ = [
     "PLOTS",
     "agreement_table",
     "alt_text",
-    "board_table",
     "budget_tables",
     "check_page",
     "check_writable",

@@ -17,7 +17,7 @@ from analogflow.circuit import Circuit
 from analogflow.doctor import Finding
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, PASSED, UNCERTIFIED, UNDECIDED
-from analogflow.hardware import Board, BoardFit
+from analogflow.hardware import BoardFit
 from analogflow.hardware.parts_list import PartsList
 from analogflow.judgement import Agreement, Budget
 from analogflow.judgement.levels import Level
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "agreement_table",
-    "board_table",
     "budget_tables",
     "doctor_table",
     "history_table",
@@ -200,17 +199,6 @@ def mapping_table(mapping: BoardFit) -> Table:
         found = mapping.followed[name]
         shown = f"{error:.1e}, {100 * found.relative:.2g}% of a peak" if np.isfinite(error) else "left the machine"
         table.add_row(f"distance from the flow until {found.until:.3g} τ, {name} coefficients", shown, "")
-    return table
-
-
-def board_table(board: Board) -> Table:
-    """Every number of a board and where it comes from."""
-    table = Table(title=board.title)
-    for column in ("what", "number", "source", "verified"):
-        table.add_column(column, justify="right" if column == "number" else "left", overflow="fold")
-    for name, figure in board.figures().items():
-        verified = Text("yes", "green") if figure.verified else Text("no", "yellow")
-        table.add_row(name.replace("_", " "), f"{figure.value:g}", figure.source, verified)
     return table
 
 

@@ -12,7 +12,6 @@ from analogflow.digital import (
     annealed_tracking,
     calibrated_k_safe,
     drifting_costs,
-    gumbel_sinkhorn,
     sinkhorn,
 )
 from analogflow.errors import BadInput
@@ -51,25 +50,12 @@ def test_a_run_that_stops_early_says_how_far_it_came(solver):
     assert not solver(problem, seconds=1e-9).converged
 
 
-def test_without_noise_gumbel_is_sinkhorn_and_with_it_a_hotter_plan():
-    problem = random_problem(2)
-    quiet = gumbel_sinkhorn(problem, scale=0.0, samples=2, violation=1e-11)
-    np.testing.assert_allclose(quiet.plan, transport_reference(problem).plan, atol=1e-10)
-    noisy = gumbel_sinkhorn(problem, scale=1.0, samples=64, seed=1)
-    assert noisy.gap > 1e-3
-    assert noisy.cost > quiet.cost
-    np.testing.assert_array_equal(noisy.plan, gumbel_sinkhorn(problem, scale=1.0, samples=64, seed=1).plan)
-    assert abs(noisy.plan - gumbel_sinkhorn(problem, scale=1.0, samples=64, seed=2).plan).max() > 1e-6
-
-
 def test_limits_that_make_no_sense_are_refused():
     problem = random_problem(0)
     with pytest.raises(BadInput, match=r"violation is 0; give a number above 0"):
         sinkhorn(problem, violation=0)
     with pytest.raises(BadInput, match=r"factor is 1; give a number between 0 and 1, such as 0\.5"):
         annealed_sinkhorn(problem, factor=1)
-    with pytest.raises(BadInput, match=r"scale is -1; give 0 or a positive number"):
-        gumbel_sinkhorn(problem, scale=-1)
     with pytest.raises(
         BadInput, match=r"(?s)kind is 'linear'.*carry is 'x'.*alpha is 2.*temperatures go from 1 to 3.*sweeps"
     ):

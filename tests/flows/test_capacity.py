@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
-from zoo import PAPER, PAPER_ROWS
+from zoo import PAPER, PAPER_ROWS, binary_erasure, binary_symmetric, noiseless, z_channel
 
 from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, Simplex, capacity
 from analogflow.flows.capacity import FORMS
 from analogflow.problems import Channel
-from analogflow.problems.channel import binary_erasure, binary_symmetric, noiseless, z_channel
 from analogflow.reference import capacity_reference
 from analogflow.solution import solve
 

@@ -1,12 +1,10 @@
 """Boards are read with where their numbers come from, and what is wrong in a file is said by name."""
 
 import pytest
-from rich.console import Console
 
 from analogflow.errors import BadInput
 from analogflow.hardware import BOARDS, load_board
 from analogflow.hardware.boards import KINDS
-from analogflow.report.tables import board_table
 
 OWN = """
 title = "two LUCIDACs' worth of nothing"
@@ -28,9 +26,7 @@ def test_every_number_of_a_board_has_a_source(name):
         assert figure.value > 0
         assert len(figure.source) > 10
         assert not (figure.verified and figure.source.startswith("general knowledge"))
-    console = Console(width=200, record=True)
-    console.print(board_table(board))
-    assert board.title in console.export_text()
+    assert board.title
 
 
 def test_known_counts():

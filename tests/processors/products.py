@@ -31,7 +31,6 @@ from analogflow.hardware.board_fit import map_flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister.deck import table_text
 from analogflow.problems import Channel
-from analogflow.problems.channel import binary_symmetric, z_channel
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"
@@ -62,9 +61,9 @@ def examples() -> Iterator[tuple[str, Flow]]:
         yield file.stem, FAMILIES["custom"].flow(read_problem(str(file)))
     rng = np.random.default_rng(5)
     for name, channel in (
-        ("symmetric", binary_symmetric(0.11)),
+        ("symmetric", Channel([[0.89, 0.11], [0.11, 0.89]])),
         ("cyclic", Channel([[0.6, 0.3, 0.1], [0.1, 0.6, 0.3], [0.3, 0.1, 0.6]])),
-        ("z", z_channel(0.5)),
+        ("z", Channel([[1, 0], [0.5, 0.5]])),
         ("five", Channel(rng.dirichlet(np.ones(5), 5))),
     ):
         yield f"capacity-{name}", FAMILIES["capacity"].flow(channel)

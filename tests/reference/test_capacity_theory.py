@@ -6,9 +6,9 @@ import zoo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
+from zoo import noiseless
 
 from analogflow.problems import Channel
-from analogflow.problems.channel import noiseless
 from analogflow.reference import capacity_convergence, capacity_reference, input_types
 from analogflow.reference.capacity_theory import noiseless_distance, noiseless_solution
 
