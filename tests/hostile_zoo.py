@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from raw_reader import parse_raw
 from zoo import PAPER_ROWS
 
 import analogflow as af
@@ -17,7 +18,6 @@ from analogflow.families.files import read_problem
 from analogflow.hardware.boards import load_board
 from analogflow.names import comment, identifier
 from analogflow.problems.expression import read_expression
-from analogflow.simulators.ngspice.raw import parse_raw
 from analogflow.simulators.vacask.engine import Rows
 from analogflow.studies.experiment import read_experiment
 from analogflow.studies.store import Corrupt, Store, read_manifest

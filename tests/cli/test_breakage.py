@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from raw_reader import read_raw
 from zoo import PAPER_CSV
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.simulators.ngspice.raw import read_raw
 from analogflow.simulators.ngspice.session import default_session
 
 COMMAND = [sys.executable, "-m", "analogflow"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from raw_reader import read_raw
 from zoo import PAPER
 
 from analogflow.blocks import Imperfections
@@ -19,7 +20,6 @@ from analogflow.netlister.verilog_a import ANALYSIS, bench, write_verilog_a
 from analogflow.netlister.verilog_modules import skeleton
 from analogflow.noise import Noise
 from analogflow.simulators.block import follow
-from analogflow.simulators.ngspice.raw import read_raw
 from analogflow.simulators.vacask.program import find_programs
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from raw_reader import read_raw
 from zoo import PAPER
 
 from analogflow.compiler import compile, degrade
@@ -22,7 +23,6 @@ from analogflow.netlister.verilog_modules import HEADER, Module
 from analogflow.noise import Noise
 from analogflow.simulators import engines, simulate
 from analogflow.simulators.block import follow
-from analogflow.simulators.ngspice.raw import read_raw
 from analogflow.simulators.vacask import engine, program
 from analogflow.simulators.vacask.engine import Rows
 from analogflow.simulators.vacask.program import compiled, find_programs, run_child

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from raw_reader import parse_raw, read_raw
 
 from analogflow.errors import AnalogflowError, BadInput, SimulationFailed
 from analogflow.simulators.ngspice.library import find_program
-from analogflow.simulators.ngspice.raw import parse_raw, read_raw
 
 TABLE = np.array([[0.0, 1.0], [0.5, 0.25], [1.0, -3.5]])
 
