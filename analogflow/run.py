@@ -378,7 +378,7 @@ class RunPlan:
     resting_speed : float
         Flow units per τ below which the answer rests and the run ends; 0 where the answer is a point on the way.
     settles : bool
-        Whether the answer is where a run without noise comes to rest, so that one may end there.
+        As `comes_to_rest` says, so that the run may end there.
     """
 
     end: float
@@ -421,8 +421,7 @@ def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bo
     else:
         step = _SETTLING_STEP if time_constants is None and stops else LARGEST_STEP
     speed = 0.0 if flow.end_time else resting_speed(circuit)
-    settles = comes_to_rest(circuit) and flow.end_time is None and flow.averaging is None
-    return RunPlan(longest if given is None else given, step, speed, settles)
+    return RunPlan(longest if given is None else given, step, speed, comes_to_rest(circuit))
 
 
 def longest_run(flow: Flow, *, noisy: bool = False, parts: bool = False) -> float:
@@ -453,8 +452,8 @@ def compared_time(flow: Flow) -> float:
 
 
 def comes_to_rest(circuit: Circuit) -> bool:
-    """Whether a run may end where its answer rests; one with noise goes to its end, where its mean may still drift."""
-    return not circuit.noisy
+    """Whether the answer is where a run rests: not of a path, of a law, or amid noise, where the mean may still drift."""
+    return not circuit.noisy and circuit.flow.end_time is None and circuit.flow.averaging is None
 
 
 def resting_speed(circuit: Circuit) -> float:

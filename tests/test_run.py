@@ -12,7 +12,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES, expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.run import COMPARED, joined, own_time, run_plan
+from analogflow.run import COMPARED, comes_to_rest, joined, own_time, run_plan
 from analogflow.solution import carried_form
 
 TIMES = np.array([0.0, 1.0, 2.0, 3.0])
@@ -165,8 +165,10 @@ def test_solve_and_a_netlist_that_runs_alone_differ_in_when_they_stop_only():
 def test_a_run_may_end_early_where_it_settles_only():
     rests, ends = (af.compile(af.flows.custom(read_problem(*SHIPPED[name]))) for name in list(SHIPPED)[-1:-3:-1])
     law = af.compile(af.flows.langevin(af.Langevin(energy="x**2/2", variables=["x"], temperature=0.5)))
-    plans = [run_plan(circuit) for circuit in (rests, ends, law, af.degrade(rests, noise=af.Noise(1e-3)))]
+    circuits = (rests, ends, law, af.degrade(rests, noise=af.Noise(1e-3)))
+    plans = [run_plan(circuit) for circuit in circuits]
     assert [plan.settles for plan in plans] == [True, False, False, False]
+    assert list(map(comes_to_rest, circuits)) == [True, False, False, False]
     assert [plan.stopping_speed for plan in plans] == [1e-9, 0.0, 0.0, 0.0]
     assert plans[3].resting_speed == 1e-9  # with noise it is asked whether the mean still moves
 

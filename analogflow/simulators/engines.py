@@ -12,7 +12,7 @@ from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.netlister import Deck, netlist
 from analogflow.registry import Registry
-from analogflow.run import Outcome, Run, check_resting_speed, comes_to_rest
+from analogflow.run import Outcome, Run, check_resting_speed
 from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ending import ended
 from analogflow.simulators.ngspice.library import find_library, require_library
@@ -191,11 +191,11 @@ def simulate(
     check_resting_speed(resting_speed)
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
     engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.deviates)
-    rests = comes_to_rest(deck.circuit)
-    rest = resting_speed if rests else 0.0
+    noisy = deck.circuit.noisy
+    rest = 0.0 if noisy else resting_speed
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     _refuse_no_run(engine, deck.circuit, run)
-    if not rests and resting_speed and run.outcome is Outcome.COMPLETED:
+    if noisy and resting_speed and run.outcome is Outcome.COMPLETED:
         run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
     return ended(deck.circuit, run, resting=rest)
 
