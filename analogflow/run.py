@@ -33,11 +33,13 @@ __all__ = [
     "check_resting_speed",
     "comes_to_rest",
     "compared_time",
+    "from_end",
     "joined",
     "longest_run",
     "own_time",
     "resting_speed",
     "run_plan",
+    "settling_times",
     "size_of",
     "usual",
 ]
@@ -265,7 +267,7 @@ class Run:
         return xarray.DataArray(values, dims=(*dims, "component"), coords=coordinates, name=name)
 
     def settling_time(self, names: str | Sequence[str], band: float) -> float | None:
-        """Time in τ from which one or more signals of one run stay within a band of their last values.
+        """Time in τ from which one or more signals of one run stay within a band of their last values, as `settling_times`.
 
         Parameters
         ----------
@@ -289,9 +291,7 @@ class Run:
         if not self.outcome.ok:
             return None
         asked = [names] if isinstance(names, str) else names
-        values = np.concatenate([self.values[name] for name in asked], axis=-1)
-        outside = np.flatnonzero(abs(values - values[-1]).max(axis=1) > band)
-        return float(self.time[outside[-1] + 1]) if len(outside) else 0.0
+        return max(float(settling_times(self.time, from_end(self, name), band)) for name in asked)
 
     def to_xarray(self) -> xarray.Dataset:
         """All signals as one labelled dataset, over (``sample`` and) ``time``; the record becomes its attributes."""
@@ -335,6 +335,30 @@ def joined(runs: Sequence[Run]) -> Run:
     )
     values = {name: np.concatenate([run.values[name] for run in runs]) for name in first.values}
     return Run.of(each, first.time, values, first.record)
+
+
+def from_end(run: Run, name: str) -> Array:
+    """How far a signal is from its last values, its farthest element, shape (k,), or (n, k) of n samples."""
+    with np.errstate(invalid="ignore"):  # of what ran away
+        return abs(run.values[name] - run.final[name][..., None, :]).max(axis=-1)
+
+
+def settling_times(times: Array, distances: Array, band: float | Array) -> Array:
+    """Times from which distances, shape (..., k), stay within their band, between two of `times` by their logarithm.
+
+    NaN where the last of them is outside, as one that is no number is. A distance of 0, as an end has from itself, counts as
+    a thousandth of the band.
+    """
+    band = np.broadcast_to(np.asarray(band, dtype=float), distances.shape[:-1])
+    outside = ~(distances <= band[..., None])
+    end = len(times) - 1
+    last = np.where(outside.any(axis=-1), end - outside[..., ::-1].argmax(axis=-1), -1)
+    after = np.minimum(last + 1, end)
+    high, low = (np.take_along_axis(distances, k[..., None], axis=-1)[..., 0] for k in (last, after))
+    with np.errstate(all="ignore"):
+        share = np.log(high / band) / np.log(high / np.maximum(low, 1e-3 * band))
+    found = times[last] + np.clip(np.nan_to_num(share, nan=1.0), 0, 1) * (times[after] - times[last])
+    return np.where(last < 0, times[0], np.where(last == end, np.nan, found))
 
 
 RESTING_SPEED = 1e-9

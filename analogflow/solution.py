@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any, Unpack, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit, ConditionOptions
 from analogflow.compiler import compile, degrade
@@ -22,7 +23,7 @@ from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, sile
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.run import Run, own_time, run_plan
+from analogflow.run import Run, comes_to_rest, from_end, own_time, run_plan, settling_times
 from analogflow.simulators import engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology
 
@@ -34,6 +35,7 @@ __all__ = [
     "carried_form",
     "noise_of",
     "plain",
+    "resting_times",
     "solve",
     "verify",
     "versions",
@@ -89,10 +91,8 @@ class Solution:
     @property
     def settling_time(self) -> float | None:
         """Time in τ from which all that must rest stays within `SETTLING_BAND` of its size; None where it does not."""
-        if self.noisy or self.flow.end_time is not None:
-            return None
-        largest = max(float(abs(self.run.values[name]).max()) for name in self.flow.rests)
-        return self.run.settling_time(self.flow.rests, SETTLING_BAND * self.flow.resting_size(largest))
+        found = float(resting_times(self.circuit, self.run))
+        return None if np.isnan(found) else found
 
     @property
     def passed(self) -> bool:
@@ -279,6 +279,21 @@ def verify(
         on_progress=options.get("on_progress"),
     )  # fmt: skip
     return Verification(solution, run, verdict)
+
+
+def resting_times(circuit: Circuit, run: Run) -> NDArray[np.float64]:
+    """Time in τ from which all that must rest stays within `SETTLING_BAND` of its size.
+
+    Shape (), or (n,) of n samples with saved times; NaN where a run did not end as it was asked to, and where its answer is
+    not where it comes to rest.
+    """
+    flow, ok = circuit.flow, np.asarray(run.ok)
+    if not comes_to_rest(circuit):
+        return np.full(ok.shape, np.nan)
+    largest = np.max([np.nan_to_num(abs(run.values[name])).max(axis=(-2, -1)) for name in flow.rests], axis=0)
+    band = SETTLING_BAND * np.reshape([flow.resting_size(float(size)) for size in np.ravel(largest)], ok.shape)
+    found = [settling_times(run.time, from_end(run, name), band) for name in flow.rests]
+    return np.where(ok, np.max(found, axis=0), np.nan)
 
 
 def split_options(verb: str, options: Mapping[str, Any]) -> tuple[BuildOptions, ConditionOptions]:

@@ -18,10 +18,10 @@ from threadpoolctl import threadpool_limits
 import analogflow as af
 from analogflow.comparison import Comparison, prices
 from analogflow.comparison.scaling import KINDS, measure_scaling
-from analogflow.comparison.trials import settled_after
 from analogflow.digital import blahut_arimoto, blahut_iteration
 from analogflow.families.files import read_problem
 from analogflow.report import alt_text, plot_comparison, plot_scaling
+from analogflow.run import settling_times
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "examples/data"
@@ -189,9 +189,10 @@ def hardware() -> Table:
             amplifiers = 2 * parts.supply * sum(e.current for e in bill.entries if e.part == parts.op_amp.name)
             cells = []
             for measured in (errors, off):
-                settled = settled_after(run.time, measured, 1e-3)
-                seconds = math.nan if settled is None else settled * circuit.units.time_constant
-                cells += ["missed"] * 2 if settled is None else [f"{1e3 * seconds:.1f}", f"{1e3 * seconds * bill.power:.2g}"]
+                seconds = float(settling_times(run.time, measured, 1e-3)) * circuit.units.time_constant
+                cells += (
+                    ["missed"] * 2 if math.isnan(seconds) else [f"{1e3 * seconds:.1f}", f"{1e3 * seconds * bill.power:.2g}"]
+                )
             label = f"{name}, delays {100 * delay:g} %" if name == "opamp" else name
             body.append((label, f"{1e6 * circuit.units.time_constant:.0f}", f"{1e3 * bill.power:.0f}",
                          f"{100 * amplifiers / bill.power:.0f}", *cells))  # fmt: skip

@@ -12,7 +12,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES, expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.run import COMPARED, comes_to_rest, joined, own_time, run_plan
+from analogflow.run import COMPARED, comes_to_rest, joined, own_time, run_plan, settling_times
 from analogflow.solution import carried_form
 
 TIMES = np.array([0.0, 1.0, 2.0, 3.0])
@@ -80,7 +80,36 @@ def test_a_signal_that_is_none_is_refused_with_those_that_are(run):
 def test_a_settling_time_is_asked_of_one_run():
     with pytest.raises(af.BadInput, match="ask each of them"):
         many().settling_time("x", 0.1)
-    assert many().sample(1).settling_time("x", 41.0) == 1.0
+    assert many().sample(1).settling_time("x", 40.0) == 1.0
+    assert many().sample(1).settling_time("x", 41.0) == pytest.approx(np.log(42 / 41) / np.log(42 / 40))
+
+
+def test_a_settling_time_lies_between_saved_times_by_the_logarithm_of_the_distance():
+    times = np.linspace(0.0, 20.0, 5)  # 5 τ apart
+    rates = np.array([[1.0], [0.5], [2.0]])
+    found = settling_times(times, np.exp(-rates * times), np.array([1e-3, 1e-4, 1e-6]))
+    np.testing.assert_allclose(found, np.log([1e3, 1e4, 1e6]) / rates.ravel(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("distances", "settled"),
+    [
+        ([0.0, 0.0, 0.0, 0.0], 0.0),
+        ([1.0, 0.05, 1.0, 0.1], 3.0),
+        ([np.inf, 0.05, 0.05, 0.0], 1.0),
+        ([1.0, np.nan, 0.0, 0.0], 2.0),
+        ([1.0, 0.0, 0.0, 0.0], 0.25),
+        ([0.0, 0.0, 0.0, 0.2], np.nan),
+        ([1.0, 0.0, 0.0, np.nan], np.nan),
+    ],
+)
+def test_a_distance_leaves_its_band_for_the_last_time(distances, settled):
+    assert float(settling_times(TIMES, np.array(distances), 0.1)) == pytest.approx(settled, rel=1e-12, nan_ok=True)
+
+
+def test_without_a_band_a_signal_settles_where_it_stands_still():
+    run = af.Run(TIMES.copy(), {"x": np.array([[3.0], [2.0], [1.0], [1.0]])}, af.Outcome.SETTLED)
+    assert run.settling_time("x", 0.0) == 2.0
 
 
 def test_arrays_are_read_only_and_survive_a_journey():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,12 +16,12 @@ from analogflow.checks import near_names
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
 from analogflow.comparison.solvers import SOLVERS, Delivered, Solver, Work
-from analogflow.comparison.trials import settled_after
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import capacity
 from analogflow.hardware.parts_list import parts_list
 from analogflow.problems import Channel
+from analogflow.run import settling_times
 from analogflow.solution import solve
 
 __all__ = ["GROWING", "KINDS", "LARGEST", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
@@ -219,8 +220,8 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> tuple[float, floa
 def _point(channel: Channel, accuracy: float, table: Prices) -> ScalingPoint:
     judge = judge_of(channel)
     run = solve(channel, engine="block").run
-    settling = settled_after(run.time, judge.errors({"z": run.values["z"]}), accuracy)
-    if settling is None:
+    settling = float(settling_times(run.time, judge.errors({"z": run.values["z"]}), accuracy))
+    if math.isnan(settling):
         raise SimulationFailed(
             f"scaling: a channel of {channel.inputs} inputs did not settle to {accuracy:g} nat; ask for a larger accuracy."
         )

@@ -24,12 +24,12 @@ from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.families import FAMILIES, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.run import Run
+from analogflow.run import Run, settling_times
 from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import noise_of, solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 
-__all__ = ["RESTING_DELAY", "forms_of", "is_of_parts", "run_circuit", "run_solver", "settled_after"]
+__all__ = ["RESTING_DELAY", "forms_of", "is_of_parts", "run_circuit", "run_solver"]
 
 Array = NDArray[np.float64]
 
@@ -124,13 +124,13 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     bill = parts_list(circuit) if circuit.parts else None
     watts = bill.power if bill else None
     points = tuple(_timed(t, e, tau, watts) for t, e in zip(times, errors, strict=True))
-    settled = settled_after(times, errors, accuracy)
+    settled = float(settling_times(times, errors, accuracy))
     return dataclasses.replace(
         empty,
         delivered=delivered,
         bits=judge.bits(delivered),
         points=points,
-        at=None if settled is None else _timed(settled, min(accuracy, delivered), tau, watts),
+        at=None if math.isnan(settled) else _timed(settled, min(accuracy, delivered), tau, watts),
         components=sum(entry.count for entry in bill.entries) if bill else len(circuit.elements),
         watts=watts,
         time_constant=tau,
@@ -155,20 +155,6 @@ def _errors(run: Run, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
     wanted = np.geomspace(max(1e-3, float(run.time[1])), float(run.time[-1]), _POINTS) if last else np.zeros(1)
     rows = [last] if only_last else np.unique([0, *np.searchsorted(run.time, wanted).clip(0, last), last]).tolist()
     return run.time[rows], judge.errors({name: run.values[name][rows] for name in judge.contest.signals})
-
-
-def settled_after(times: Array, errors: Array, accuracy: float) -> float | None:
-    """Time in τ from which the error stays at or below `accuracy`, between points by the logarithm of the error."""
-    above = np.flatnonzero(~(errors <= accuracy))
-    if not len(above):
-        return float(times[0])
-    k = int(above[-1])
-    if k + 1 == len(times):
-        return None
-    if not (np.isfinite(errors[k]) and errors[k + 1] > 0):
-        return float(times[k + 1])
-    part = math.log(errors[k] / accuracy) / math.log(errors[k] / errors[k + 1])
-    return float(times[k] + part * (times[k + 1] - times[k]))
 
 
 def _averaged(
@@ -201,10 +187,11 @@ def _averaged(
             errors.append(judge.error((path.mean(axis=0), np.atleast_2d(np.cov(path.T, bias=True)))))
         error = float(np.sqrt(np.mean(np.square(errors))))
         points.append(Point(error, time_constants=float(times[first + length - 1])))
-    settled = settled_after(np.array([p.time_constants for p in points]), np.array([p.error for p in points]), accuracy)
+    times, errors = (np.array([getattr(p, name) for p in points]) for name in ("time_constants", "error"))
+    settled = float(settling_times(times, errors, accuracy))
     delivered = points[-1].error
     note = f"averages over time, root mean square error of {_SAMPLES} circuits"
-    if settled is None and math.isfinite(delivered):
+    if math.isnan(settled) and math.isfinite(delivered):
         # Errors of averages fall with the root of their length, once that is many relaxation times.
         longer = averaging.skipped + (averaging.end - averaging.skipped) * np.square(delivered / accuracy)
         note += f"; as errors fall with the root of the time, {accuracy:g} would take about {longer:.1e} τ"
@@ -213,7 +200,7 @@ def _averaged(
         delivered=delivered,
         bits=judge.bits(delivered),
         points=tuple(points),
-        at=None if settled is None else Point(accuracy, time_constants=settled),
+        at=None if math.isnan(settled) else Point(accuracy, time_constants=settled),
         components=len(circuit.elements),
         chip_watts=prices.chip_power(len(circuit.elements)),
         note=note,

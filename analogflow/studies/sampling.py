@@ -29,7 +29,7 @@ from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ended, ensemble, simulate
-from analogflow.solution import SETTLING_BAND
+from analogflow.solution import resting_times
 from analogflow.studies.design import Chunk, Condition, Study, study_of
 from analogflow.technology import heeded
 
@@ -40,7 +40,6 @@ __all__ = [
     "paths",
     "prepare",
     "sample_alone",
-    "settling_times",
 ]
 
 Array = NDArray[np.float64]
@@ -181,17 +180,10 @@ def _batched(
             degraded, part, graph=functools.partial(imperfect_graph, circuit, condition.imperfections, degraded.noise)
         )
         outcomes = part.outcomes
-        largest = np.max([np.nan_to_num(abs(part.values[name])).max(axis=(1, 2)) for name in flow.rests], axis=0)
-        sizes = np.array([flow.resting_size(float(size)) for size in largest])
-        settled = (
-            np.max([settling_times(times, part.values[name], part.final[name], sizes) for name in flow.rests], axis=0)
-            if plan.settles
-            else np.full(len(outcomes), np.nan)
-        )
         reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
         rows = _rows_of(
-            flow, part.final, part.values, times, end, outcomes, reasons, part.end, settled, noisy=degraded.noisy,
-            limit=allowed_error(degraded),
+            flow, part.final, part.values, times, end, outcomes, reasons, part.end, resting_times(degraded, part),
+            noisy=degraded.noisy, limit=allowed_error(degraded),
         )  # fmt: skip
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
@@ -220,8 +212,6 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     )
     if not run.values:
         return {**_blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
-    size = flow.resting_size(max(float(abs(run.values[name]).max()) for name in flow.rests))
-    settled = run.settling_time(flow.rests, SETTLING_BAND * size) if plan.settles else None
     verdict = fault = ""
     if study.verify:
         verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)
@@ -229,7 +219,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     paths = {name: values[None] for name, values in run.values.items()}
     rows = _rows_of(
         flow, finals, paths, run.time, end, [run.outcome], [reason], run.time[-1:],
-        np.array([np.nan if settled is None else settled]), noisy=circuit.noisy, limit=allowed_error(circuit),
+        resting_times(circuit, run)[None], noisy=circuit.noisy, limit=allowed_error(circuit),
     )  # fmt: skip
     return {**rows, "reason": np.array([str(rows["reason"][0]) or fault]), "verdict": np.array([verdict])}
 
@@ -271,20 +261,6 @@ def ended_badly(outcomes: NDArray[Any], reasons: NDArray[Any]) -> NDArray[np.boo
     outcomes, proved = outcomes.astype(str), reasons.astype(str) == ""
     good = np.isin(outcomes, ["", *(outcome.name for outcome in Outcome if outcome.ok)])
     return ~good & ~(proved & np.isin(outcomes, [outcome.name for outcome in Outcome if outcome.creeps]))
-
-
-def settling_times(times: Array, path: Array, final: Array, sizes: float | Array = 1.0) -> Array:
-    """Time in τ from which each sample stays within the band of its last value, between saved times by their logarithm."""
-    away = abs(path - final[:, None]).max(axis=2)
-    band = np.broadcast_to(SETTLING_BAND * np.asarray(sizes), len(path))
-    outside = away > band[:, None]
-    last = np.where(outside.any(axis=1), outside.shape[1] - 1 - outside[:, ::-1].argmax(axis=1), -1)
-    after = np.minimum(last + 1, len(times) - 1)
-    rows = np.arange(len(path))
-    high, low = away[rows, last], np.maximum(away[rows, after], 1e-3 * band)
-    with np.errstate(all="ignore"):
-        share = np.clip(np.log(high / band) / np.log(high / low), 0, 1)
-    return np.where(last < 0, 0.0, times[last] + np.where(after > last, share, 0.0) * (times[after] - times[last]))
 
 
 def _blank_rows(outcomes: Sequence[Outcome], reasons: Sequence[str]) -> Rows:
@@ -332,7 +308,7 @@ def _rows_of(
     limit : float
         Largest error that one run is let pass: an answer that still creeps and is within it loses its reason.
     """
-    ok, broken = np.array([o.ok for o in outcomes]), np.array([o in _BROKEN for o in outcomes])
+    broken = np.array([o in _BROKEN for o in outcomes])
     reached = end if flow.end_time or noisy else float(ends.max())
     problem = problem_of(flow)
     judged = judge(problem, finals, limit=limit, paths=paths, times=times, end=reached)
@@ -347,7 +323,7 @@ def _rows_of(
     for name, values in rows.items():
         if name == "answer" or name.startswith("error"):
             rows[name] = np.where(broken[:, None] if values.ndim == 2 else broken, np.nan, values)
-    return {**rows, "end": ends, "settling_time": np.where(ok, settled, np.nan)}
+    return {**rows, "end": ends, "settling_time": settled}
 
 
 def _averages(flow: Flow, paths: Mapping[str, Array], times: Array) -> dict[str, Array]:

@@ -10,10 +10,12 @@ from zoo import PAPER
 import analogflow as af
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
+from analogflow.run import settling_times
 from analogflow.simulators import engines
+from analogflow.solution import SETTLING_BAND
 from analogflow.studies import sampling
 from analogflow.studies.design import Chunk
-from analogflow.studies.sampling import compute, ended_badly, sample_alone, settling_times
+from analogflow.studies.sampling import compute, ended_badly, sample_alone
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"
@@ -232,9 +234,16 @@ def test_a_settling_time_does_not_depend_on_the_other_samples() -> None:
     """The band is a millionth of each sample's own size: the largest of a chunk decided for all."""
     times = np.linspace(0.0, 20.0, 401)
     path = np.exp(-times)[None, :, None] * np.array([1.0, 1e6])[:, None, None]
-    together = settling_times(times, path, np.zeros((2, 1)), np.array([1.0, 1e6]))
-    alone = [settling_times(times, path[[k]], np.zeros((1, 1)), size)[0] for k, size in enumerate((1.0, 1e6))]
+    together = settling_times(times, path[..., 0], SETTLING_BAND * np.array([1.0, 1e6]))
+    alone = [float(settling_times(times, path[k, :, 0], SETTLING_BAND * size)) for k, size in enumerate((1.0, 1e6))]
     assert together.tolist() == alone == pytest.approx([np.log(1e6)] * 2, abs=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_a_sample_settles_when_solve_says_that_it_does(engine: str) -> None:
+    """To the digits that are printed; solve named the first point of its path within the band, up to 4 % later."""
+    rows = rows_of(af.Study(PAPER, engine=engine, verify=False))
+    assert rows["settling_time"][0] == pytest.approx(af.solve(PAPER, engine=engine).settling_time, rel=5e-4)
 
 
 def test_a_sample_settles_alone_as_it_does_beside_larger_ones() -> None:
