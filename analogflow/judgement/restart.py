@@ -347,7 +347,7 @@ def restart_classes(
         second = _judged(flow, finals, limit, paths=paths if saved else None, times=again.time, end=end, starts=begun)
         passed.extend(second.passed)
     before = _ends(problem, answers, runs.outcomes, first.passed & finite)
-    after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed))
+    after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed, dtype=bool))
     moved = flow.apart(again.values[flow.answer][:, 0], answers)
     return verdicts(flow, before, after, limit=limit, distance=distance, moved=moved)
 
