@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from analogflow.families import Family, judging_family, known_family, own_end, r
 from analogflow.families.ends import Check, Held, RunEnds, Worth
 from analogflow.run import Run
 
-__all__ = ["Judgement", "judge", "judge_run", "worth_of"]
+__all__ = ["Judgement", "judge", "judge_along", "judge_run", "worth_of"]
 
 Array = NDArray[np.float64]
 
@@ -131,6 +131,19 @@ def judge_run(problem: Any, run: Run, *, limit: float) -> Judgement:
     """The same for one run."""
     finals, paths = ({name: value[part] for name, value in run.values.items()} for part in (np.s_[-1:], np.s_[None]))
     return judge(problem, finals, limit=limit, paths=paths, times=run.time, end=float(run.time[-1]))
+
+
+def judge_along(problem: Any, run: Run, points: Iterable[int]) -> dict[str, Array]:
+    """Errors that a certificate would list if a run had ended at each of some of its points, shape (points,) each.
+
+    What should hold all along is judged as far as each point. An answer that is a point of a path is not: it is held against
+    where the whole run should end, so that at the last point all errors are those of the run.
+    """
+    end, found = float(run.time[-1]), []
+    for k in points:
+        finals, paths = ({n: v[part] for n, v in run.values.items()} for part in (np.s_[k : k + 1], np.s_[None, : k + 1]))
+        found.append(judge(problem, finals, paths=paths, times=run.time[: k + 1], end=end).listed())
+    return {name: np.array([errors[name] for errors in found]) for name in found[0]}
 
 
 def worth_of(problem: Any, distributions: Array) -> Worth | None:

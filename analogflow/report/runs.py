@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
-from analogflow.problems import Transport
+from analogflow.families import judging_family, problem_of
+from analogflow.judgement.judging import judge_along
 from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, plot_lines, style
 from analogflow.solution import Solution
 
@@ -18,6 +22,14 @@ __all__ = ["PLOTS", "plot_attention", "plot_capacity", "plot_law", "plot_of", "p
 _SHOWN = 60.0
 """Time constants of a law's path that are drawn."""
 _COLUMNS = 3
+_DRAWN = 400
+"""Points of a run at which it is judged for a figure, or whose speed is taken: it has far more than a page."""
+
+_LABEL = 28
+"""Characters of a label that fit beside a panel."""
+
+_LEAST = 1e-17
+"""Error that is drawn where there is none."""
 
 
 def plot_capacity(solution: Solution) -> Figure:
@@ -38,7 +50,7 @@ def plot_capacity(solution: Solution) -> Figure:
         middle.annotate(limit, (0.98, capacity), xycoords=("axes fraction", "data"), ha="right", va="top",
                         xytext=(0, -3), textcoords="offset points", color=INK)  # fmt: skip
         middle.set(ylabel=name)
-        right.semilogy(run.time, abs(information - capacity).clip(1e-17), color=PALETTE[1], lw=1.2)
+        _plot_error(right, solution, "capacity_nats")
         right.set(ylabel="$|I(z) - C|$ (nat)")
         for axis in (left, middle, right):
             axis.set(xlabel="time (τ)", xlim=(0, end))
@@ -47,15 +59,13 @@ def plot_capacity(solution: Solution) -> Figure:
 
 
 def plot_attention(solution: Solution) -> Figure:
-    """First coordinates of every token, its speed and its distance from the sphere, against time in τ."""
+    """First coordinates of every token, its speed and the farthest that any was off the sphere, against time in τ."""
     run = solution.run
     path = run.values["x"].reshape(len(run.time), *solution.flow.states["x"].shape)
-    # A run has far more points than a page; the speed is taken between those that are drawn.
-    drawn = np.unique(np.linspace(0, len(run.time) - 1, 400).astype(int))
+    drawn = _drawn(solution)
     time, path = run.time[drawn], path[drawn]
     middle_times = 0.5 * (time[1:] + time[:-1])
     speed = np.linalg.norm(np.diff(path, axis=0), axis=2) / np.diff(time)[:, None]
-    off = abs(np.linalg.norm(path, axis=2) - 1).max(axis=1).clip(1e-17)
     with style():
         figure = new_figure(7.2, 3.1)
         left, middle, right = figure.subplots(1, 3)
@@ -64,8 +74,8 @@ def plot_attention(solution: Solution) -> Figure:
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=8, fontsize=8)
         left.set(ylabel="first coordinate of each token", ylim=(-1.05, 1.05))
         middle.set(ylabel="speed of each token (1/τ)", ylim=(0, None))
-        right.semilogy(time, off, color=PALETTE[1], lw=1.2)
-        right.set(ylabel="largest $||x_i| - 1|$")
+        _plot_error(right, solution, "sphere")
+        right.set(ylabel="largest $||x_i| - 1|$ so far")
         for axis in (left, middle, right):
             axis.set(xlabel="time (τ)", xlim=(0, time[-1]))
         figure.suptitle(_title(solution), fontsize=9)
@@ -73,21 +83,16 @@ def plot_attention(solution: Solution) -> Figure:
 
 
 def plot_transport(solution: Solution) -> Figure:
-    """The plan, and against time in τ the violation of its columns, and its cost with ε, if that falls."""
-    run, problem = solution.run, solution.flow.problem
-    if not isinstance(problem, Transport):
-        raise TypeError(f"{problem!r} is not a transport problem")
-    path = run.values["plan"].reshape(-1, *problem.cost.shape)
-    off = abs(path.sum(axis=1) - problem.column).sum(axis=1).clip(1e-17)
+    """The plan, and against time in τ the violation of its marginals, and its cost with ε, if that falls."""
+    run = solution.run
     end = _end(solution)
     with style():
         figure = new_figure(7.2, 2.9)
         left, middle, right = figure.subplots(1, 3)
-        left.imshow(path[-1], cmap="Blues", vmin=0, aspect="equal", interpolation="nearest")
+        left.imshow(solution.certificate.answer["plan"], cmap="Blues", vmin=0, aspect="equal", interpolation="nearest")
         left.set(xlabel="column", ylabel="row", title="plan")
         left.locator_params(integer=True)
-        middle.semilogy(run.time, off, color=PALETTE[1], lw=1.2)
-        middle.set(ylabel=r"$\sum_j |\sum_i P_{ij} - b_j|$")
+        _plot_error(middle, solution, "marginals")
         right.plot(run.time, run.values["cost"][:, 0], color=PALETTE[0], lw=1.4, label="cost")
         right.axhline(solution.certificate.reference["cost"], color=MUTED, lw=0.8, ls="--", label="exact cost")
         shown = right.get_lines()
@@ -138,14 +143,21 @@ def plot_law(solution: Solution) -> Figure:
 
 
 def plot_paths(solution: Solution) -> Figure:
-    """One panel for each state and observable against time in τ; a dot where the reference ends."""
+    """One panel for each state and observable against time in τ; a dot where the reference ends.
+
+    One more shows an error of a flow that comes to rest: the first of those that its family has words for, if it has any.
+    """
     run, flow, certificate = solution.run, solution.flow, solution.certificate
     names = [*flow.states, *flow.observables]
-    rows = -(-len(names) // _COLUMNS)
+    rests = flow.end_time is None and flow.averaging is None
+    labels = judging_family(problem_of(flow)).labels
+    error = next((name for name in (*labels, *certificate.errors) if rests and name in certificate.errors), "")
+    panels = len(names) + bool(error)
+    rows = -(-panels // _COLUMNS)
     end = _end(solution)
     with style():
         figure = new_figure(7.2, 0.5 + 2.2 * rows)
-        axes = figure.subplots(rows, min(len(names), _COLUMNS), squeeze=False).ravel()
+        axes = figure.subplots(rows, min(panels, _COLUMNS), squeeze=False).ravel()
         dots: list[Line2D] = []
         for axis, name in zip(axes, names, strict=False):
             path = run.values[name]
@@ -158,9 +170,12 @@ def plot_paths(solution: Solution) -> Figure:
                 dots = axis.plot(min(end, run.time[-1]), value, "o", color=PALETTE[0], ms=4, mfc="none", clip_on=False,
                                  label="reference")  # fmt: skip
             axis.set(xlabel="time (τ)", ylabel=name, xlim=(0, end))
+        if error:
+            _plot_error(axes[len(names)], solution, error)
+            axes[len(names)].set(xlabel="time (τ)", xlim=(0, end))
         if dots:
             figure.legend(handles=dots, loc="outside lower right", fontsize=7.5)
-        for axis in axes[len(names) :]:
+        for axis in axes[panels:]:
             axis.set_visible(False)
         figure.suptitle(_title(solution, flow.form or "as given"), fontsize=9)
     return figure
@@ -178,6 +193,20 @@ PLOTS: Mapping[str, Callable[[Solution], Figure]] = {
 def plot_of(family: str) -> Callable[[Solution], Figure]:
     """What draws a run of a family."""
     return PLOTS.get(family, plot_paths)
+
+
+def _drawn(solution: Solution) -> NDArray[np.intp]:
+    """Some of a run's points, the first and the last among them."""
+    return np.unique(np.linspace(0, len(solution.run.time) - 1, _DRAWN).astype(int))
+
+
+def _plot_error(axis: Axes, solution: Solution, name: str) -> None:
+    """Draw an error of the certificate as it was on the way, under its family's words."""
+    problem, points = problem_of(solution.flow), _drawn(solution)
+    errors = judge_along(problem, solution.run, points)[name]
+    said = judging_family(problem).label(name)
+    axis.semilogy(solution.run.time[points], errors.clip(_LEAST), color=PALETTE[1], lw=1.2, label=said)
+    axis.set(ylabel=textwrap.fill(f"{said} (nat)" if name.endswith("nats") else said, _LABEL))
 
 
 def _end(solution: Solution) -> float:

@@ -11,6 +11,7 @@ import analogflow as af
 from analogflow.families import judging_family, problem_of
 from analogflow.families.files import read_problem
 from analogflow.judgement import certify, judge, judging
+from analogflow.judgement.judging import judge_along
 from analogflow.reference import hopfield_reference, transport_reference
 
 DATA = Path(__file__).parents[2] / "examples/data"
@@ -47,6 +48,23 @@ def test_measures_of_a_batch_of_one_are_the_errors_of_its_certificate(name: str)
         assert found[key].shape == (1,)
         assert found[key][0] == pytest.approx(value, rel=1e-9, abs=1e-12), key
     assert judging_family(problem_of(flow)).primary in found
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_errors_on_the_way_end_in_those_of_the_certificate(name: str) -> None:
+    problem = PROBLEMS[name]()
+    solution = af.solve(problem, engine="block", time_constants=3.0)
+    last = len(solution.run.time) - 1
+    found = judge_along(problem, solution.run, [last // 3, last])
+    assert {name: errors[-1] for name, errors in found.items()} == solution.certificate.errors
+    earlier = certify(problem, stopped_at(solution.run, last // 3))
+    for kept in found.keys() & {"simplex", "sphere", "rows", "rise"}:
+        assert found[kept][0] == earlier.errors[kept] <= found[kept][-1]
+
+
+def stopped_at(run: af.Run, point: int) -> af.Run:
+    values = {name: value[: point + 1] for name, value in run.values.items()}
+    return af.Run(run.time[: point + 1], values, af.Outcome.COMPLETED)
 
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])

@@ -138,6 +138,8 @@ def test_it_is_certified_by_its_reference(said):
 def test_its_errors_are_called_as_it_says(said):
     words = "largest distance of a phase from its target"
     assert words in said[0]["family table"][1]
+    drawn = (said[1] / "run.svg").read_text()
+    assert all(f"<!-- {line} -->" in drawn for line in ("largest distance of a phase", "from its target"))
     assert words in (said[1] / "study" / "figures" / "yields.svg").read_text()
 
 

@@ -8,9 +8,10 @@ from zoo import PAPER
 
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
+from analogflow.families import FAMILIES
 from analogflow.flows import Flow, capacity
-from analogflow.problems import Equations, Transport
-from analogflow.report import draw_blocks, history_table, plot_capacity, save_figure, solution_table
+from analogflow.problems import Attention, Equations, Hopfield, Langevin, RateDistortion, Transport
+from analogflow.report import draw_blocks, history_table, plot_capacity, plot_of, save_figure, solution_table
 from analogflow.solution import solve
 
 
@@ -84,6 +85,37 @@ def test_run_is_plotted_against_its_reference():
     assert any("0.252344" in text.get_text() for text in middle.texts)
     assert right.get_yscale() == "log"
     assert all(axis.get_xlabel() == "time (τ)" for axis in (left, middle, right))
+
+
+DRAWN = {
+    "capacity": (PAPER, "capacity_nats"),
+    "rate-distortion": (RateDistortion(source=[0.6, 0.4], distortion=1 - np.eye(2), beta=2.0), "certified_gap_nats"),
+    "transport": (Transport(cost=1 - np.eye(2), row=[0.3, 0.7], column=[0.6, 0.4], epsilon=0.5), "marginals"),
+    "attention": (Attention(tokens=np.eye(3), B=np.eye(3), V=np.eye(3), beta=1.0, time=3.0), "sphere"),
+    "hopfield": (Hopfield(U=[[0.3, 0.1], [0.1, 0.2]], I=[0.5, -0.5], temperature=0.0), ""),
+    "langevin": (Langevin("x**4 - x**2 + 0.3*x", ["x"], 0.0, start=[1.0]), "mean"),
+    "custom": (Equations({"x": np.array([1.0, 2.0])}, {"x": "1 - x"}), "x"),
+}
+
+
+def drawn_errors(solution):
+    """Last values of the errors that the figure of a run draws, by name."""
+    family = FAMILIES[solution.flow.family]
+    lines = {line.get_label(): line for axes in plot_of(family.name)(solution).axes for line in axes.lines}
+    return {e: lines[family.label(e)].get_ydata()[-1] for e in solution.certificate.errors if family.label(e) in lines}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_error_that_is_drawn_ends_in_that_of_the_certificate(family):
+    problem, name = DRAWN[family]
+    solution = solve(problem, engine="block", time_constants=3.0)
+    assert drawn_errors(solution) == ({name: solution.certificate.errors[name]} if name else {})
+
+
+def test_an_error_is_drawn_as_the_judge_has_it(monkeypatch):
+    solution = solve(PAPER, engine="block", time_constants=3.0)
+    monkeypatch.setattr("analogflow.report.runs.judge_along", lambda *given: {"capacity_nats": np.full(len(given[2]), 0.5)})
+    assert drawn_errors(solution) == {"capacity_nats": 0.5}
 
 
 def test_tables_name_what_people_look_for():
