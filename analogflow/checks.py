@@ -24,6 +24,7 @@ __all__ = [
     "is_whole",
     "near_names",
     "numbers",
+    "positive",
     "proposal",
     "real_array",
     "refusal",
@@ -56,6 +57,32 @@ def is_positive(value: object, *, finite: bool = True) -> TypeGuard[float]:
 def is_whole(value: object, least: float = -math.inf, most: float = math.inf) -> TypeGuard[int]:
     """Whether `value` is one whole number of Python or NumPy from `least` to `most`; a float is none, whatever its value."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
+
+
+def positive(value: object, fault: str, faults: list[str] | None = None, *, finite: bool = True) -> float:
+    """`value` as a float, where it is a number above 0 as `is_positive` has it.
+
+    Parameters
+    ----------
+    value : object
+    fault : str
+        What is said where it is none: a sentence without its full stop.
+    faults : list of str, optional
+        Is added to, and the number is NaN; raises if not given.
+    finite : bool
+        Whether an infinite one is refused.
+
+    Raises
+    ------
+    BadInput
+        It is none, and there is no list for the fault.
+    """
+    if is_positive(value, finite=finite):
+        return float(value)
+    if faults is None:
+        raise BadInput(f"{fault}.")
+    faults.append(fault)
+    return math.nan
 
 
 def refusal(what: str, faults: Sequence[str]) -> BadInput:

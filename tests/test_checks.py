@@ -13,6 +13,7 @@ from analogflow.checks import (
     is_number,
     is_positive,
     is_whole,
+    positive,
     proposal,
     real_array,
     refuse_not_positive,
@@ -152,3 +153,13 @@ def test_limits_are_refused_by_name() -> None:
     refuse_not_positive(most=math.inf, step=0.1)
     with pytest.raises(BadInput, match=r"^most is inf; give a number above 0\.$"):
         refuse_not_positive(finite=True, step=0.1, most=math.inf)
+
+
+def test_a_positive_number_is_a_float_and_what_is_none_is_told_or_kept_for_later():
+    assert positive(np.int64(3), "") == 3.0
+    assert positive(math.inf, "", finite=False) == math.inf
+    for wrong in (0, -1.0, math.nan, math.inf, True, "1", None, [1.0]):
+        with pytest.raises(BadInput, match=r"^it is none\.$"):
+            positive(wrong, "it is none")
+        assert math.isnan(positive(wrong, "it is none", faults := ["before"]))
+        assert faults == ["before", "it is none"]

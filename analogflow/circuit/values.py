@@ -85,7 +85,7 @@ def neighbours(value: ArrayLike, series: str) -> tuple[Array, Array]:
         A value is not positive and finite, or the series is not known.
     """
     decade = np.array(SERIES[check_series(series)])
-    values = _positive(value)
+    values = _in_range(value)
     exponent = np.floor(np.log10(values)).astype(int)
     within = np.searchsorted(decade, values / _power(exponent) * 100, side="right") - 1
     index = exponent * len(decade) + within
@@ -181,7 +181,7 @@ def check_bits(bits: int) -> int:
     return int(bits)
 
 
-def _positive(value: ArrayLike) -> Array:
+def _in_range(value: ArrayLike) -> Array:
     values = np.asarray(value, dtype=float)
     allowed = (values >= _SMALLEST) & (values <= _LARGEST)
     if not allowed.all():

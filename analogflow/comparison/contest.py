@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from analogflow.blocks import Imperfections
-from analogflow.checks import is_positive, near_names
+from analogflow.checks import near_names, positive
 from analogflow.circuit.build import celsius_of, kelvin_of
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.energy import Prices, prices
@@ -98,9 +98,10 @@ def compare(
         raise BadInput(f"{foreign[0]}: a comparison has circuits of its own; leave it out, and name some with only.")
     family = family_of(problem).name
     judge = judge_of(problem)
-    accuracy = _positive("accuracy", judge.contest.usual if accuracy is None else accuracy)
+    accuracy = judge.contest.usual if accuracy is None else accuracy
+    accuracy = positive(accuracy, f"accuracy is {accuracy!r}; give a positive number")
     finest = min(_FINEST, accuracy)
-    seconds = _positive("seconds", seconds)
+    seconds = positive(seconds, f"seconds is {seconds!r}; give a positive number")
     known = contenders_of(family)
     unknown = [name for name in only if name not in known]
     if unknown:
@@ -179,12 +180,6 @@ def _is_noise(noise: Any) -> bool:
 
 def _effects(imperfections: Imperfections | None) -> tuple[str, ...]:
     return () if imperfections is None else tuple(imperfections.effects)
-
-
-def _positive(name: str, value: Any) -> float:
-    if not is_positive(value):
-        raise BadInput(f"{name} is {value!r}; give a positive number.")
-    return float(value)
 
 
 def _machine() -> str:

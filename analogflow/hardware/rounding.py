@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_positive, real_array
+from analogflow.checks import positive, real_array
 from analogflow.circuit.values import check_bits, code, nearest, neighbours
 from analogflow.errors import BadInput
 from analogflow.hardware.crossbar import biases
@@ -167,7 +167,7 @@ def round_jointly(
     three legs has few combinations; a larger `scale_range` gives it more.
     """
     W, V, S = _checked(weights, voltages, sensitivity, largest_ratio)
-    R, r = _ohms(resistance), _positive(scale_range, "scale_range")
+    R, r = _ohms(resistance), positive(scale_range, f"scale_range must be a positive number, not {scale_range!r}")
     grid = _scale_grid(1 / (1 + r), 1 + r)
     resistances = np.full(W.shape, np.inf)
     for row, exact in enumerate(W):
@@ -230,7 +230,7 @@ def round_codes(
     W, V, S = _checked(weights, voltages, sensitivity, float(levels))
     code(W, bits, full_scale)
     step = full_scale / levels
-    r = _positive(scale_range, "scale_range")
+    r = positive(scale_range, f"scale_range must be a positive number, not {scale_range!r}")
     codes = np.zeros(W.shape, dtype=np.int64)
     for row, exact in enumerate(W):
         legs = np.flatnonzero(exact)
@@ -278,19 +278,6 @@ def _checked(
             f"add the same weight to the small legs of all rows."
         )
     return W, V, S
-
-
-def _positive(number: float, what: str) -> float:
-    """`number` as a float.
-
-    Raises
-    ------
-    BadInput
-        It is not positive and finite; `what` is its name in the sentence.
-    """
-    if not is_positive(number):
-        raise BadInput(f"{what} must be a positive number, not {number!r}.")
-    return float(number)
 
 
 def _rounding_of(parts: NDArray, realised: Array, exact: Array, voltages: Array, sensitivity: Array) -> Rounding:
@@ -393,4 +380,4 @@ def _combine_at(
 
 
 def _ohms(resistance: float) -> float:
-    return _positive(resistance, "the resistance of the weight 1")
+    return positive(resistance, f"the resistance of the weight 1 must be a positive number, not {resistance!r}")

@@ -10,12 +10,11 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import LARGEST, is_positive, is_whole, numbers, refusal
+from analogflow.checks import LARGEST, is_whole, numbers, positive, refusal
 from analogflow.errors import BadInput
 
 __all__ = [
@@ -88,7 +87,10 @@ class Attention:
             x = _on_sphere(x, faults)
         dimension = None if x is None else x.shape[1]
         matrices = [_square(value, name, dimension, faults) for value, name in ((B, "B"), (V, "V"))]
-        scalars = [_positive(beta, "beta", faults, infinite=True), _positive(time, "time", faults, infinite=False)]
+        scalars = [
+            positive(beta, f"beta is {beta!r}; give a positive inverse temperature", faults, finite=False),
+            positive(time, f"time is {time!r}; give a positive, finite number of time constants", faults),
+        ]
         if not faults and math.isinf(scalars[0]) and matrices[0] is not None and np.linalg.cond(matrices[0]) > 1e12:
             faults.append("B is singular, so that the zero-temperature equation is not defined; give an invertible B")
         if not faults and x is not None and matrices[0] is not None and matrices[1] is not None:
@@ -182,14 +184,6 @@ def _square(values: ArrayLike, name: str, dimension: int | None, faults: list[st
     if matrix is not None and dimension is not None and matrix.shape != (dimension, dimension):
         faults.append(f"{name} has shape {matrix.shape} where tokens have {dimension} coordinates; give {wanted}")
     return matrix
-
-
-def _positive(value: Any, name: str, faults: list[str], *, infinite: bool) -> float:
-    if not is_positive(value, finite=not infinite):
-        use = "a positive inverse temperature" if infinite else "a positive, finite number of time constants"
-        faults.append(f"{name} is {value!r}; give {use}")
-        return math.nan
-    return float(value)
 
 
 def uniform_tokens(count: int, dimension: int, *, seed: int) -> Array:

@@ -8,7 +8,7 @@ import hashlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_positive, numbers, refusal
+from analogflow.checks import numbers, positive, refusal
 
 __all__ = ["SUM_TOLERANCE", "RateDistortion"]
 
@@ -60,11 +60,10 @@ class RateDistortion:
             faults.append(f"distortion is {d[i, j]:g} in row {i + 1}, column {j + 1}; it must not be negative")
         if p is not None and d is not None and len(p) != len(d):
             faults.append(f"distortion has {len(d)} rows and source has {len(p)} symbols; give one row for each")
-        if not is_positive(beta):
-            faults.append(f"beta is {beta!r}; give a positive number of nats per unit of distortion")
+        slope = positive(beta, f"beta is {beta!r}; give a positive number of nats per unit of distortion", faults)
         if faults or p is None or d is None:
             raise refusal("RateDistortion", faults)
-        for name, value in (("source", p), ("distortion", d), ("beta", float(beta))):
+        for name, value in (("source", p), ("distortion", d), ("beta", slope)):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_positive, numbers, refusal
+from analogflow.checks import numbers, positive, refusal
 
 __all__ = ["MASS_TOLERANCE", "SCHEDULES", "Schedule", "Transport"]
 
 LARGEST_EXPONENT = 1e300
 """Of a cost over epsilon: what comes beyond is no number any more."""
+
+_WANTED = "give a positive number"
 
 MASS_TOLERANCE = 1e-9
 """Largest relative difference of the two marginals' sums that is accepted, and divided out."""
@@ -108,7 +110,7 @@ class Transport:
                 f"row sums to {a.sum():.12g} and column to {b.sum():.12g}; both must carry the same mass within "
                 f"{MASS_TOLERANCE:g}: divide each by its sum"
             )
-        temperature = _positive(epsilon, "epsilon", faults)
+        temperature = positive(epsilon, f"epsilon is {epsilon!r}; {_WANTED}", faults)
         span = math.nan if C is None else float(np.ptp(C))
         if (
             C is not None
@@ -190,13 +192,6 @@ def _marginal(values: ArrayLike, name: str, length: int | None, faults: list[str
     return None if (masses <= 0).any() else masses
 
 
-def _positive(value: Any, name: str, faults: list[str]) -> float:
-    if not is_positive(value):
-        faults.append(f"{name} is {value!r}; give a positive number")
-        return math.nan
-    return float(value)
-
-
 def _schedule(given: Any, epsilon: float, span: float, faults: list[str]) -> Schedule | None:
     if given is None:
         return None
@@ -216,11 +211,13 @@ def _schedule(given: Any, epsilon: float, span: float, faults: list[str]) -> Sch
     k_safe: Any = keys.get("k_safe")
     if kind != "adaptive" and k_safe is not None:
         faults.append(f"schedule has a k_safe, but its kind {kind!r} has no brake; take the kind 'adaptive' or leave it out")
-    start = span if keys.get("start") is None and span > epsilon else _positive(keys.get("start"), "schedule.start", faults)
+    start, rate = keys.get("start"), keys.get("rate")
+    warm = start is None and span > epsilon
+    start = span if warm else positive(start, f"schedule.start is {start!r}; {_WANTED}", faults)
     slow = 0.1 / start if kind == "quadratic" else 0.1
-    rate = slow if keys.get("rate") is None else _positive(keys["rate"], "schedule.rate", faults)
+    rate = slow if rate is None else positive(rate, f"schedule.rate is {rate!r}; {_WANTED}", faults)
     if start <= epsilon:
         faults.append(f"schedule.start is {start:g}, not above epsilon, {epsilon:g}; it cools down, so start higher")
     if kind == "adaptive":
-        k_safe = 0.5 if k_safe is None else _positive(k_safe, "schedule.k_safe", faults)
+        k_safe = 0.5 if k_safe is None else positive(k_safe, f"schedule.k_safe is {k_safe!r}; {_WANTED}", faults)
     return Schedule(kind, start, rate, k_safe)
