@@ -13,7 +13,7 @@ from analogflow.blocks.block import Array, Block, Derivative, Diagonal, shown
 from analogflow.checks import is_finite, is_positive, refuse_faults, refuse_unknown
 from analogflow.errors import BadInput
 
-__all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections", "OutputStage"]
+__all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections", "OutputStage", "refuse_renamed"]
 
 NOMINAL_TEMPERATURE = 300.15
 """Kelvin: where logarithms, exponentials and softmaxes have a scale of 1."""
@@ -35,7 +35,7 @@ class Imperfections:
         White noise of every output, machine units per √Hz, one-sided; of an integrator, at its input.
     saturation : float
         Machine units: outputs are limited to ± this; an integrator is clamped there.
-    leak : float
+    dc_gain : float
         Gain of an integrator at zero frequency; the reciprocal of its leak per τ.
     resolution : float
         Bits to which the coefficients of a block are rounded, relative to its largest.
@@ -59,7 +59,7 @@ class Imperfections:
     bandwidth: float = math.inf
     noise_density: float = 0.0
     saturation: float = math.inf
-    leak: float = math.inf
+    dc_gain: float = math.inf
     resolution: float = math.inf
     mismatch: float = 0.0
     temperature: float = NOMINAL_TEMPERATURE
@@ -76,6 +76,7 @@ class Imperfections:
     def from_mapping(cls, values: Mapping[str, float]) -> Imperfections:
         """Imperfections by name; an unknown name is refused."""
         for name in values:
+            refuse_renamed(name, "imperfections")
             refuse_unknown(name, _RANGES, "imperfections:")
         return cls(**values)
 
@@ -118,7 +119,7 @@ _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
     "bandwidth": (lambda x: x > 0, "a positive number of Hz"),
     "noise_density": (lambda x: 0 <= x <= 1e100, "from 0 to 1e100 machine units per √Hz"),
     "saturation": (lambda x: x > 0, "a positive number of machine units"),
-    "leak": (lambda x: x > 1, "a gain at zero frequency above 1"),
+    "dc_gain": (lambda x: x > 1, "a gain at zero frequency above 1"),
     "resolution": (lambda x: 1 <= x <= 52 or x == math.inf, "from 1 to 52 bits"),
     "mismatch": (lambda x: 0 <= x <= 0.3, "a relative σ from 0 to 0.3"),
     "temperature": (lambda x: 100 <= x <= 1000, "from 100 to 1000 kelvin"),
@@ -126,6 +127,14 @@ _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
 
 EFFECTS: tuple[str, ...] = tuple(_RANGES)
 """Names of all effects."""
+
+_RENAMED = {"leak": "dc_gain"}
+
+
+def refuse_renamed(name: str, what: str) -> None:
+    """Raise `BadInput` on a name that an effect had in files and command lines of before."""
+    if name in _RENAMED:
+        raise BadInput(f"{what}: {name!r} is called {_RENAMED[name]!r} now; write that.")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -139,7 +139,7 @@ class _Work:
     def integrator(self, rank: int, node: str, block: Integrator) -> Array:
         """Place an integrator whose capacitor, gain, leak and range are real; return the offset at its input."""
         deviates, flaws = self._deviates(rank, block), self.flaws
-        leaking = dataclasses.replace(block, leak=frozen(block.leak + 1 / flaws.leak), limit=min(block.limit, self.limit))
+        leaking = dataclasses.replace(block, leak=frozen(block.leak + 1 / flaws.dc_gain), limit=min(block.limit, self.limit))
         varied, _ = _vary(leaking, deviates.coefficients, flaws)
         assert isinstance(varied, Integrator)
         gain = varied.gain * _factor(flaws.gain_error, deviates.gain) if flaws.gain_error else varied.gain

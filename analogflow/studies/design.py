@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks.imperfections import EFFECTS, Imperfections
+from analogflow.blocks.imperfections import EFFECTS, Imperfections, refuse_renamed
 from analogflow.checks import is_finite, is_positive, is_whole, proposal
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
 from analogflow.errors import BadInput
@@ -412,6 +412,7 @@ def _effect(name: str) -> str:
     label = str(name).replace("-", "_")
     if label in ("mismatch", "temperature"):
         raise BadInput(f"study: {label} is a dimension of its own; give it as {label} and not among the imperfections.")
+    refuse_renamed(label, "study: imperfection")
     if label not in _FURTHER:
         raise BadInput(f"study: imperfection {label!r} is not known; {proposal(label, _FURTHER)}")
     return label

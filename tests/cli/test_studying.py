@@ -154,7 +154,7 @@ REFUSED = {
         "NAME=NUMBER",
     ),
     "an effect twice": (
-        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--imperfect", "leak=9", "--imperfect", "leak=8"],
+        ["capacity", "p.csv", "-o", "out", "--samples", "3", "--imperfect", "dc_gain=9", "--imperfect", "dc_gain=8"],
         "given twice",
     ),
     "an existing export": (["capacity", "p.csv", "-o", "out", "--samples", "3", "--export", "p.csv"], "exists already"),

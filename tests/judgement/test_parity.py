@@ -24,7 +24,7 @@ VALUES = {
     "bandwidth": 10.0,
     "noise_density": 1e-3,
     "saturation": 0.9,
-    "leak": 1e3,
+    "dc_gain": 1e3,
     "resolution": 6.0,
     "mismatch": 0.01,
     "temperature": 320.0,

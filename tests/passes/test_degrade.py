@@ -16,6 +16,8 @@ from analogflow.graph import softmax
 from analogflow.noise import Noise
 from analogflow.passes import degrade_graph
 from analogflow.problems import Channel
+from analogflow.studies import Study
+from analogflow.studies.design import study_of
 
 VALUES = {
     "gain_error": 0.02,
@@ -23,7 +25,7 @@ VALUES = {
     "bandwidth": 20.0,
     "noise_density": 1e-3,
     "saturation": 1.5,
-    "leak": 200.0,
+    "dc_gain": 200.0,
     "resolution": 5.0,
     "mismatch": 0.02,
     "temperature": 330.0,
@@ -164,7 +166,9 @@ def test_leak_is_one_over_the_gain_at_zero_frequency():
     def constant(x):
         return 0 * x + 0.5
 
-    assert rate(degrade_graph(graph_of(constant, x=[2.0]), Imperfections(leak=100.0)), [2.0])[0] == pytest.approx(0.5 - 0.02)
+    assert rate(degrade_graph(graph_of(constant, x=[2.0]), Imperfections(dc_gain=100.0)), [2.0])[0] == pytest.approx(
+        0.5 - 0.02
+    )
 
 
 def test_resolution_rounds_to_a_grid_of_the_largest_coefficient():
@@ -241,12 +245,12 @@ def test_only_the_blocks_named_are_imperfect():
         ({"bandwidth": 0.0}, r"bandwidth is 0.0, but must be a positive number of Hz"),
         ({"noise_density": -1.0}, r"noise_density is -1.0"),
         (
-            {"saturation": 0.0, "leak": 1.0},
-            r"saturation is 0.0.*; leak is 1.0, but must be a gain at zero frequency above 1",
+            {"saturation": 0.0, "dc_gain": 1.0},
+            r"saturation is 0.0.*; dc_gain is 1.0, but must be a gain at zero frequency above 1",
         ),
         ({"resolution": 0.5}, r"resolution is 0.5, but must be from 1 to 52 bits"),
         ({"temperature": 0.0}, r"temperature is 0.0, but must be from 100 to 1000 kelvin"),
-        ({"leak": "1000"}, r"leak is '1000'"),
+        ({"dc_gain": "1000"}, r"dc_gain is '1000'"),
     ],
 )
 def test_imperfections_out_of_range_are_refused_together(fields, message):
@@ -254,11 +258,22 @@ def test_imperfections_out_of_range_are_refused_together(fields, message):
         Imperfections(**fields)
 
 
+@pytest.mark.parametrize("make", [
+    lambda: Imperfections.from_texts(["leak=100"]),
+    lambda: Imperfections.from_mapping({"leak": 100.0}),
+    lambda: Study(PAPER, imperfections={"leak": [100.0]}),
+    lambda: study_of({**Study(PAPER).to_dict(), "imperfections": {"leak": [100.0]}}),
+])  # fmt: skip
+def test_the_name_that_a_gain_had_is_refused_with_its_own(make):
+    with pytest.raises(BadInput, match="'leak' is called 'dc_gain' now; write that"):
+        make()
+
+
 def test_switches():
     flaws = Imperfections(**VALUES)
     assert flaws.effects == EFFECTS
     assert flaws.only("offset").effects == ("offset",)
-    assert flaws.without("offset", "leak").effects == tuple(name for name in EFFECTS if name not in ("offset", "leak"))
+    assert flaws.without("offset", "dc_gain").effects == tuple(name for name in EFFECTS if name not in ("offset", "dc_gain"))
     assert str(Imperfections()) == "ideal"
     with pytest.raises(BadInput, match=r"'colour' is not known; known are: gain_error"):
         Imperfections.from_mapping({"colour": 1.0})
@@ -269,7 +284,7 @@ def test_a_circuit_is_degraded_once_and_says_how():
     assert "offset 0.001; noise 0.01 per √τ at the integrators, seed 5, sample 2" in str(circuit.history[-1])
     assert not circuit.ideal
     with pytest.raises(BadInput, match=r"imperfect already \(offset 0.001\)"):
-        degrade(circuit, Imperfections(leak=100.0))
+        degrade(circuit, Imperfections(dc_gain=100.0))
     with pytest.raises(BadInput, match=r"sample: -1 is not a whole number"):
         degrade(compile(capacity(Channel(np.eye(2)))), sample=-1)
 

@@ -200,7 +200,7 @@ def test_bad_arguments_are_refused(arguments, message):
 
 def test_an_imperfect_circuit_is_refused():
     with pytest.raises(BadInput, match=r"imperfect already"):
-        ensemble(degrade(compile(capacity(PAPER)), Imperfections(leak=100.0)), 2)
+        ensemble(degrade(compile(capacity(PAPER)), Imperfections(dc_gain=100.0)), 2)
 
 
 @pytest.mark.parametrize("size", [0.5, 3.0, 100.0])

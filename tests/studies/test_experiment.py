@@ -52,7 +52,7 @@ bandwidth = 1e5
 )
 def test_a_study_that_is_written_is_read_back_equal(flow: str, file: Path | None, tmp_path: Path) -> None:
     study = af.Study(
-        {"a problem": read_problem(flow, file)}, noise=(0.0, 0.01), samples=3, imperfections={"leak": [1e3]}, seed=5
+        {"a problem": read_problem(flow, file)}, noise=(0.0, 0.01), samples=3, imperfections={"dc_gain": [1e3]}, seed=5
     )
     path = write_experiment(study, tmp_path / "e.toml")
     assert read_experiment(path).fingerprint == study.fingerprint
