@@ -34,6 +34,18 @@ def test_a_pulse_much_narrower_than_the_steps_is_not_passed_over(at):
     assert gap < 1e-8
 
 
+@pytest.mark.parametrize("rate", [4.0, 30.0])
+def test_a_pulse_that_the_implicit_method_passes_over_is_no_gap(rate):
+    states, gap = integration.path_end(
+        lambda now: {"x": 1 + 0 * now["x"], "y": 10 * np.exp(-rate * now["x"] ** 2) - 0.05 * now["y"]},
+        {"x": np.array(-10.0), "y": np.array(0.0)},
+        50.0,
+    )
+    area = 10 * np.sqrt(np.pi / rate)
+    assert states["y"] == pytest.approx(area * np.exp(0.05**2 / (4 * rate) - 0.05 * 40), rel=1e-9)
+    assert gap < 1e-8
+
+
 def test_pulses_narrower_than_the_looks_are_refused_with_what_to_do():
     with pytest.raises(SimulationFailed, match=r"may pass over it: make such pulses wider"):
         integration.path_end(
