@@ -9,7 +9,7 @@ import pytest
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Capacitor
-from analogflow.errors import BadInput
+from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families.files import read_problem
 from analogflow.passes.ranges import reach
 from analogflow.run import Outcome
@@ -105,6 +105,15 @@ def test_a_flow_that_runs_away_is_refused():
     runaway = af.Equations(name="runaway", states={"x": 1.0}, equations={"x": "x * x"}, time=2.0)
     with pytest.raises(BadInput, match="runs away at t = 1 τ, so no range"):
         af.compile(af.flows.custom(runaway), technology="opamp")
+
+
+def test_a_large_flow_does_not_run_away():
+    turn = af.Equations({"x": 1e6, "v": -2e5}, {"x": "v", "v": "-x"}, time=10.0)
+    flow = af.flows.custom(turn)
+    found = reach(flow.graph(), flow)
+    assert max(found.largest.values()) == pytest.approx(1.2 * np.hypot(1e6, 2e5), rel=0.2)  # the margin, and starts nearby
+    with pytest.raises(AnalogflowError, match="a signal is too large"):
+        af.compile(flow, technology="opamp")
 
 
 def test_a_rate_that_is_zero_for_good_asks_for_no_capacitor_that_nobody_sells():
