@@ -6,6 +6,7 @@ Node "0" is ground; sources push current from first to second node.
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import ClassVar
 
 __all__ = [
@@ -34,6 +35,11 @@ class Element:
     letter: ClassVar[str] = ""
     name: str
     nodes: tuple[str, ...]
+
+    @property
+    def remote(self) -> frozenset[str]:
+        """Nodes beside its own whose voltages decide its current: those of a controlled source."""
+        return frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,6 +83,11 @@ class Transconductance(Element):
     control: str
     gain: float
 
+    @property
+    def remote(self) -> frozenset[str]:
+        """The node that controls it."""
+        return frozenset((self.control,)) - {*self.nodes}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Behavioural(Element):
@@ -84,6 +95,11 @@ class Behavioural(Element):
 
     letter: ClassVar[str] = "B"
     expression: str
+
+    @property
+    def remote(self) -> frozenset[str]:
+        """Nodes that the formula reads; none of a part with two terminals, such as a limiter."""
+        return frozenset(re.findall(r"v\((\w+)\)", self.expression)) - {*self.nodes}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from analogflow.circuit import (
     BipolarTransistor,
     Capacitor,
     Circuit,
+    CurrentSource,
     Diode,
     Instance,
     NoiseVoltage,
     Resistor,
     StepVoltage,
     Switch,
+    Transconductance,
     VoltageSource,
 )
 from analogflow.circuit.build import PartSet
@@ -112,8 +114,12 @@ def parts_list(circuit: Circuit) -> PartsList:
             case VoltageSource() if element.name not in circuit.ammeters:
                 name = "reference or rail" if element.nodes[1] == "0" else "start voltage"
                 counts[name, f"{round(element.voltage, 9) + 0.0:.4g} V"] += 1
-            case Behavioural():
+            case CurrentSource():
+                counts["current source", f"{engineering(element.current)}A"] += 1
+            case Behavioural() if not element.remote:
                 counts["limiter", ""] += 1
+            case Behavioural() | Transconductance():
+                counts["controlled source", ""] += 1
             case NoiseVoltage():
                 counts["noise generator", f"{element.density:.3g} V/√τ"] += 1
             case _:

@@ -1,6 +1,6 @@
 """What another package brings, a file and its entry points for each, is taken by every verb; none of our files knows of it.
 
-The package is installed beside us: a family, a technology, an engine and a board.
+The package is installed beside us: a family, a technology, another one with parts, an engine and a board.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ riddle = toy_family:UNKNOWN
 
 [analogflow.technologies]
 quotients = toy_technology:QUOTIENTS
+miller = toy_parts:MILLER
 
 [analogflow.engines]
 lsoda = toy_engine:LSODA
@@ -62,6 +63,20 @@ OF_TECHNOLOGY = {
     "study": f"study lock toy.json {RUN} --technology quotients -o quotients --samples 2 --mismatch 0,0.01 --workers 1",
     "report": "report quotients",
 }
+MILLER = "lock toy.json --technology miller"
+DRAWN_OF_PARTS = {
+    "explain": f"explain {MILLER}",
+    "draw": f"draw {MILLER} -o miller.svg",
+    "netlist": f"netlist {MILLER} -o miller.cir --parts-list miller.csv",
+}
+RUN_OF_PARTS = {
+    "solve": f"solve {MILLER} --json --report miller.html",
+    "fast": f"solve {MILLER} --parts fast --temperature 60 --mismatch 0.01 --noise 0.001 --json",
+    "verify": f"verify {MILLER} --json",
+    "compare": "compare lock toy.json --seconds 0.02 --only miller:tanh --json",
+    "study": f"study {MILLER} -o miller --samples 2 --mismatch 0.01 --workers 1",
+    "report": "report miller",
+}
 OF_ENGINE = {
     "solve": "solve lock toy.json --engine lsoda --json",
     "verify": "verify lock toy.json --engine lsoda --json",
@@ -73,11 +88,14 @@ OF_BOARD = {"map": "map lock toy.json --board breadboard --json", "full": "map l
 REFUSED = {
     "an engine without parts": "solve lock toy.json --technology opamp --engine lsoda",
     "a technology without parts": "solve lock toy.json --technology quotients --parts fast",
+    "parts without a simulator": f"solve {MILLER} {RUN}",
+    "a budget of parts": f"solve {MILLER} --budget --samples 2 --mismatch 0.01",
 }
 ALL = {
     f"{kind} {verb}": line
     for kind, lines in (
-        ("family", VERBS), ("technology", OF_TECHNOLOGY), ("engine", OF_ENGINE), ("board", OF_BOARD), ("refused", REFUSED)
+        ("family", VERBS), ("technology", OF_TECHNOLOGY), ("parts", {**DRAWN_OF_PARTS, **RUN_OF_PARTS}),
+        ("engine", OF_ENGINE), ("board", OF_BOARD), ("refused", REFUSED),
     )
     for verb, line in lines.items()
 }  # fmt: skip
@@ -153,7 +171,7 @@ def test_its_passes_are_explained_in_their_order(said):
 
 def test_without_digital_contenders_its_circuits_are_compared(said):
     names = json.loads(said[0]["family list"][1])["contenders"]
-    assert names == ["ideal:tanh", "opamp:tanh", "quotients:tanh"]
+    assert names == ["ideal:tanh", "opamp:tanh", "quotients:tanh", "miller:tanh"]
 
 
 def test_a_family_without_a_reference_is_solved_and_not_certified(said):
@@ -191,6 +209,34 @@ def test_it_is_built_by_the_cells_of_the_technology(said):
     assert row["method"] == "ideal elements without a tanh"
 
 
+@pytest.mark.parametrize(
+    "verb", [*DRAWN_OF_PARTS, *(pytest.param(verb, marks=pytest.mark.ngspice) for verb in RUN_OF_PARTS)]
+)
+def test_every_verb_takes_a_technology_with_parts(said, verb):
+    code, out, err = said[0][f"parts {verb}"]
+    assert code == 0, err
+    assert json.loads(out) if "--json" in ALL[f"parts {verb}"] else out.strip()
+
+
+def test_its_parts_are_drawn_and_listed(said):
+    assert ".subckt opa2277" in (said[1] / "miller.cir").read_text()
+    listed = [line.split(",")[:3] for line in (said[1] / "miller.csv").read_text().splitlines()]
+    for entry in (["opa2277", "", "2"], ["capacitor", "10nF", "2"], ["controlled source", "", "6"]):
+        assert entry in listed
+    drawn = (said[1] / "miller.svg").read_text()
+    assert [drawn.count(f'.{kind}"') for kind in ("amplifier", "capacitor", "controlled", "current")] == [2, 2, 6, 2]
+
+
+@pytest.mark.ngspice
+def test_its_parts_are_run_with_what_is_wrong_with_them(said):
+    found = json.loads(said[0]["parts solve"][1])
+    assert found["answer"]["phase"] == pytest.approx([0.5, -0.3], abs=1e-5)
+    fast = json.loads(said[0]["parts fast"][1])
+    assert fast["answer"]["phase"] == pytest.approx([0.5, -0.3], abs=0.02)
+    assert fast["answer"]["phase"] != pytest.approx([0.5, -0.3], abs=1e-5)
+    assert json.loads(said[0]["parts verify"][1])["restart"]["name"] == "confirmed"
+
+
 def test_it_is_run_by_the_engine(said):
     found = json.loads(said[0]["engine solve"][1])
     assert found["answer"]["phase"] == pytest.approx([0.5, -0.3], abs=1e-6)
@@ -207,7 +253,7 @@ def test_the_board_is_one_of_those_that_a_flow_may_fit(said):
 
 def test_the_doctor_names_what_another_package_brings(said):
     out = said[0]["technology doctor"][1]
-    for line in ("family lock", "technology quotients", "engine lsoda", "board breadboard"):
+    for line in ("family lock", "technology quotients", "technology miller", "engine lsoda", "board breadboard"):
         assert line in out
     assert "toys 1" in out
 
@@ -219,3 +265,9 @@ def test_what_does_not_go_together_is_refused(said):
     code, _, err = said[0]["refused a technology without parts"]
     assert code == 2
     assert "--parts has no effect in the technology 'quotients'" in err
+    code, _, err = said[0]["refused parts without a simulator"]
+    assert code == 2
+    assert "would ignore what 'miller' is built of" in err
+    code, _, err = said[0]["refused a budget of parts"]
+    assert code == 2
+    assert "this circuit is of parts (miller)" in err

@@ -256,7 +256,8 @@ def drafting_of(circuit: Circuit, stages: list[Stage]) -> Drafting:
     drafting = Drafting(circuit, {})
     at: Counter[str] = Counter()
     for stage in stages:
-        at.update({net for element in stage.elements for _, net in drafting.terminals(element)})
+        joined = {net for element in stage.elements for _, net in drafting.terminals(element)}
+        at.update(joined.union(*(element.remote for element in stage.elements)))
     return Drafting(circuit, defaultdict(int, at))
 
 

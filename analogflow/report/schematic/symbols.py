@@ -13,6 +13,7 @@ from analogflow.circuit import (
     Behavioural,
     BipolarTransistor,
     Capacitor,
+    CurrentSource,
     Diode,
     Element,
     Instance,
@@ -20,6 +21,7 @@ from analogflow.circuit import (
     Resistor,
     StepVoltage,
     Switch,
+    Transconductance,
     VoltageSource,
 )
 from analogflow.hardware.parts_list import engineering
@@ -106,11 +108,16 @@ def _transistor(kind: str, tip: Point, foot: Point) -> Shape:
     return Shape(kind, leads, body, fills=(arrow,))
 
 
+_LONGEST_LAW = 40
+"""Characters of a formula that stand beside its symbol."""
+
 _NONE = ("1", "2")
 _POLES = ("plus", "minus")
 _ROUND = _circle(0.7, 0, 0.3)
 _SOURCE_SIGNS = (("plus", (0.54, 0.0)), ("minus", (0.86, 0.0)))
 _OUTER_SIGNS = (("plus", (0.28, 0.17)), ("minus", (1.12, 0.17)))
+_SHAFT, _TIP = ((0.48, 0.0), (0.76, 0.0)), ((0.92, 0.0), (0.76, 0.09), (0.76, -0.09), (0.92, 0.0))
+_DIAMOND = ((0.4, 0.0), (0.7, 0.3), (1.0, 0.0), (0.7, -0.3), (0.4, 0.0))
 
 _SHAPES = {
     shape.kind: shape
@@ -124,6 +131,8 @@ _SHAPES = {
         Shape("switch", {"1": ((0, 0), (0.42, 0)), "2": ((LENGTH, 0), (0.98, 0)), "control": ((0.7, 0.55), (0.7, 0.19))},
               (_circle(0.45, 0, 0.03), _circle(0.95, 0, 0.03), ((0.45, 0.03), (0.95, 0.35)))),
         _pair("source", _POLES, 0.4, 1.0, _ROUND, signs=_SOURCE_SIGNS),
+        _pair("current", _NONE, 0.4, 1.0, _ROUND, _SHAFT, fills=(_TIP,)),
+        _pair("controlled", _NONE, 0.4, 1.0, _DIAMOND, _SHAFT, fills=(_TIP,)),
         _pair("step", _POLES, 0.4, 1.0, _ROUND, ((0.53, 0.12), (0.7, 0.12), (0.7, -0.12), (0.87, -0.12)),
               signs=_OUTER_SIGNS),
         _pair("noise", _POLES, 0.4, 1.0, _ROUND,
@@ -198,12 +207,16 @@ def shape_of(
             kind = "switch"
         case VoltageSource():
             kind = "ammeter" if metered else "source"
+        case CurrentSource():
+            kind = "current"
         case StepVoltage():
             kind = "step"
         case NoiseVoltage():
             kind = "noise"
+        case Transconductance():
+            kind = "controlled"
         case Behavioural():
-            kind = "limiter"
+            kind = "controlled" if element.remote else "limiter"
         case Instance() if element.macro == amplifier:
             return _amplifier(element.macro)
         case Instance():
@@ -225,10 +238,16 @@ def value_of(element: Element, *, metered: bool = False) -> str:
             return "" if element.area == 1 else f"×{element.area:.3g}"
         case VoltageSource():
             return "" if metered else f"{round(element.voltage, 9) + 0.0:.4g} V"
+        case CurrentSource():
+            return f"{engineering(element.current)}A"
         case StepVoltage():
             return f"{element.before:g} V, {element.after:g} V after {engineering(element.time)}s"
         case NoiseVoltage():
             return f"noise {element.stream}, {element.density:.3g} V/√τ"
+        case Transconductance():
+            return f"{element.gain:.4g}*v({element.control})"
+        case Behavioural(expression=law) if element.remote:
+            return law if len(law) <= _LONGEST_LAW else law[: _LONGEST_LAW - 1] + "…"
         case Behavioural():
             return "limit"
         case _:
