@@ -36,6 +36,9 @@ _ROUNDING = 8 * float(np.finfo(float).eps)
 
 _GAP, _GAP_WITH_COST = 1e-12, 1e-10
 
+# Newton steps after weight was taken away; weights of 1e-12 and less are made up for by the first one.
+_BALANCING = 2
+
 _WORTH_LIMITING = 64 * 64
 """Entries of a matrix below which BLAS starts no second thread, so that looking for its thread pool is wasted time."""
 
@@ -127,7 +130,7 @@ def capacity_reference(channel: Channel, *, gap: float | None = None) -> Capacit
 
 
 def _with_cost(channel: Channel, gap: float) -> CapacityReference:
-    z, price = _priced_distribution(channel)
+    z, price = _priced_distribution(channel, 0.1 * gap)
     lower, upper = cost_certificate(channel, z, price)
     _refuse_wide(channel, upper - lower, gap)
     z.setflags(write=False)
@@ -152,16 +155,32 @@ def _without_idle_inputs(W: Array, h: Array, z: Array, limit: float) -> Array:
     """Distributions `z`, shape (k, n), with the weight an interior point leaves on unneeded inputs set to exactly 0.
 
     An interior point ends at z_i > 0 for all inputs, with z_i times its slack equal for all; weight that is small beside
-    its slack is an artefact. Where the change makes a gap worse and above `limit`, the distribution stays as it was.
+    its slack is an artefact. What it did for the balance of the others they make up for. Where the change makes a gap worse
+    and above `limit`, the distribution stays as it was.
     """
     D, _ = divergences(W, h, z)
     top = D.max(axis=1, keepdims=True)
-    gap = top[:, 0] - (z * D).sum(axis=1)
+    allowed = np.maximum(top[:, 0] - (z * D).sum(axis=1), limit)
     pruned = np.where((z < 1e-4) & (z < 10 * (top - D)), 0, z)
     pruned /= pruned.sum(axis=1, keepdims=True)
+    for _ in range(_BALANCING):
+        D, q = divergences(W, h, pruned)
+        wide = np.flatnonzero(D.max(axis=1) - (pruned * D).sum(axis=1) > allowed)
+        for k in wide:
+            pruned[k] = _balanced(W[k], q[k], D[k], pruned[k])
     D, _ = divergences(W, h, pruned)
     gap_after = D.max(axis=1) - (pruned * D).sum(axis=1)
-    return np.where((gap_after <= np.maximum(gap, limit))[:, None], pruned, z)
+    return np.where((gap_after <= allowed)[:, None], pruned, z)
+
+
+def _balanced(W: Array, q: Array, D: Array, z: Array) -> Array:
+    """`z` after a Newton step towards equal divergences of the inputs that it uses; its other weights stay 0."""
+    used = np.flatnonzero(z)
+    ones = np.ones((len(used), 1))
+    bordered = np.block([[(W[used] / q) @ W[used].T, ones], [ones.T, np.zeros((1, 1))]])
+    moved = z.copy()
+    moved[used] += np.linalg.lstsq(bordered, np.append(D[used], 0.0))[0][:-1]
+    return moved if moved.min() >= 0 else z
 
 
 def _allowed_gap(gap: float) -> float:
@@ -258,10 +277,11 @@ def _matrix_of(transition: ArrayLike, *, dimensions: int) -> Array:
     return matrix
 
 
-def _priced_distribution(channel: Channel) -> tuple[Array, float]:
+def _priced_distribution(channel: Channel, limit: float) -> tuple[Array, float]:
     r"""Distribution that carries the most within the channel's limit, shape (n,), and the price s of the limit.
 
     The price is found where the optimum of I(z) − s Σ z e spends just E; where that optimum jumps, two of them are mixed.
+    Weight is taken off unneeded inputs where that leaves a gap of at most `limit` nat.
 
     References
     ----------
@@ -269,18 +289,20 @@ def _priced_distribution(channel: Channel) -> tuple[Array, float]:
     section IV.
     """
     problem = channel.reduced()
-    P, e, limit = problem.transition, np.asarray(problem.cost), float(channel.cost_limit or 0.0)
+    P, e, most = problem.transition, np.asarray(problem.cost), float(channel.cost_limit or 0.0)
     h, uniform = negative_entropies(P), np.full((1, len(P)), 1 / len(P))
 
-    def optimum(price: float) -> Array:
+    def shifted(price: float) -> Array:
         # Bounds from information theory hold D ≥ 0; the same constant added to every input changes no optimum.
-        shifted = h - price * e + price * e.max()
-        return interior_point(P[None], shifted[None], uniform, aim=1e-15).distributions[0]
+        return (h - price * e + price * e.max())[None]
+
+    def optimum(price: float) -> Array:
+        return interior_point(P[None], shifted(price), uniform, aim=1e-15).distributions[0]
 
     z, price = optimum(0.0), 0.0
-    if z @ e > limit:
-        z, price = _priced(optimum, e, limit)
-    return _whole(channel, z), price
+    if z @ e > most:
+        z, price = _priced(optimum, e, most)
+    return _whole(channel, _without_idle_inputs(P[None], shifted(price), z[None], limit)[0]), price
 
 
 def cost_certificate(channel: Channel, z: Array, price: float) -> tuple[float, float]:
