@@ -10,7 +10,7 @@ import numpy as np
 
 from analogflow.blocks import Imperfections
 from analogflow.checks import refuse_unknown
-from analogflow.circuit import Build, Circuit, Conditions, Step
+from analogflow.circuit import Build, Circuit, Conditions, PassRecord
 from analogflow.circuit.build import PartSet
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
@@ -105,7 +105,7 @@ def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit
     units = realised.units
     unit = f"1 flow unit is {units.volts:g} V" if units.volts and not units.scales else "each signal has a unit of its own"
     note = realised.note or f"{elements} elements, {unit}, τ is {units.time_constant:g} s"
-    history = (*history, Step(technology.name, note, len(realised.graph)))
+    history = (*history, PassRecord(technology.name, note, len(realised.graph)))
     conditions = Conditions(Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step))
     return Circuit(
         flow=flow, build=build, history=history, conditions=conditions, orbit=brief.known_orbit, **realised.fields()
@@ -194,7 +194,7 @@ def _noted(circuit: Circuit, conditions: Conditions) -> Circuit:
     flaws, noise, history = conditions.imperfections, conditions.noise, circuit.history
     if flaws.effects or noise.sigma:
         said = f"{flaws}; noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {conditions.sample}"
-        history = (*history, Step("degrade", said, len(circuit.graph)))
+        history = (*history, PassRecord("degrade", said, len(circuit.graph)))
     return dataclasses.replace(circuit, history=history, conditions=conditions)
 
 

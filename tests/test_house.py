@@ -47,6 +47,19 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+A_BLOCK_AND_ITS_PART = {"Multiplier", "Switch"}
+"""Classes that share a name, since one computes what the other is made of; no reader meets both in one place."""
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    named: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                named.setdefault(node.name, []).append(relative(path))
+    assert {name: paths for name, paths in named.items() if len(paths) > 1 and name not in A_BLOCK_AND_ITS_PART} == {}
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, json, analogflow; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)

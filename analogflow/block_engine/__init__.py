@@ -1,6 +1,6 @@
 """Evaluates block graphs with NumPy, for one state or for a whole ensemble at once."""
 
-from analogflow.block_engine.integration import RUNAWAY, Drive, March, Tolerances, integrate, march
+from analogflow.block_engine.integration import RUNAWAY, Drive, ErrorLimits, March, integrate, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
 from analogflow.block_engine.vector_field import VectorField, complete
 
@@ -9,9 +9,9 @@ __all__ = [
     "IMPLICIT",
     "RUNAWAY",
     "Drive",
+    "ErrorLimits",
     "March",
     "Method",
-    "Tolerances",
     "VectorField",
     "complete",
     "integrate",

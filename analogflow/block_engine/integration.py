@@ -21,7 +21,7 @@ from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.run import Outcome, Run, size_of, usual
 
-__all__ = ["RUNAWAY", "Drive", "March", "Tolerances", "integrate", "march"]
+__all__ = ["RUNAWAY", "Drive", "ErrorLimits", "March", "integrate", "march"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -98,7 +98,7 @@ def _least_progress(end: float) -> float:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tolerances:
+class ErrorLimits:
     """Relative and absolute error allowed per step, and the change of the answer per τ at which a sample has settled.
 
     With a ``settled`` of 0 every sample runs to the end. What settles is measured by its ``size``, or if that is None
@@ -155,7 +155,7 @@ def march(
     *,
     drive: Drive | None = None,
     rests: Sequence[str] = (),
-    tolerances: Tolerances = Tolerances(),
+    tolerances: ErrorLimits = ErrorLimits(),
     on_progress: Callable[[float], None] | None = None,
 ) -> March:
     """Integrate `field` from `start`, shape (samples, size), to time `end`.
@@ -173,7 +173,7 @@ def march(
         Noise; steps then end at its knots.
     rests : sequence of str
         States and observables that have to settle; the first state if none is named.
-    tolerances : Tolerances
+    tolerances : ErrorLimits
     on_progress : callable, optional
         Called with the least time reached, in τ.
     """
@@ -198,7 +198,7 @@ class _Walk:
         method: Method,
         drive: Drive | None,
         rests: Sequence[str],
-        tolerances: Tolerances,
+        tolerances: ErrorLimits,
     ) -> None:
         samples = len(start)
         self.field, self.method, self.drive, self.tolerances = field, method, drive, tolerances

@@ -17,7 +17,7 @@ from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.notebook import shown
 
-__all__ = ["Circuit", "Group", "Reading", "Step", "direct"]
+__all__ = ["Circuit", "Group", "PassRecord", "Reading", "direct"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def direct(nodes: tuple[str, ...], volts_per_unit: float | NDArray[np.float64] =
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Step:
+class PassRecord:
     """What one pass of the compiler did: its name, a sentence, and the number of blocks after it."""
 
     name: str
@@ -104,7 +104,7 @@ class Circuit:
         Voltages of algebraic nodes at t = 0.
     units : Units
         What the flow's quantities are in it.
-    history : tuple of Step
+    history : tuple of PassRecord
         What each pass changed, and why.
     conditions : Conditions
         What is wrong with it, and which sample of its kind it is.
@@ -137,7 +137,7 @@ class Circuit:
     readings: Mapping[str, Reading]
     start: Mapping[str, float]
     units: Units = dataclasses.field(default_factory=Units)
-    history: tuple[Step, ...] = ()
+    history: tuple[PassRecord, ...] = ()
     conditions: Conditions = dataclasses.field(default_factory=Conditions)
     models: tuple[Model, ...] = ()
     macros: tuple[Macro, ...] = ()

@@ -33,7 +33,7 @@ from analogflow.hardware.course import (
 )
 from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
 from analogflow.hardware.machine import Machine, in_legs, path
-from analogflow.hardware.scaling import Scaled, finer, polarity, scale, unscaled
+from analogflow.hardware.scaling import ScaledCouplings, finer, polarity, scale, unscaled
 from analogflow.passes import FUSE, STABILISE, Brief, fuse, run_passes
 
 __all__ = ["PASSES", "RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
@@ -199,7 +199,7 @@ class _Laid:
 
     board: Board
     taken: Taken
-    scaled: Scaled
+    scaled: ScaledCouplings
     configuration: dict[str, Any]
     readout: tuple[Readout, ...]
 
@@ -216,7 +216,7 @@ class _Laid:
         return found
 
 
-def _count_needs(scaled: Scaled, board: Board) -> dict[str, int]:
+def _count_needs(scaled: ScaledCouplings, board: Board) -> dict[str, int]:
     """What `scaled` takes on a board of this kind, by the names of the board's units.
 
     crossbar: integrators, multipliers and lanes, one for each coupling that is not 0. patch: what the patch plan takes.
@@ -344,7 +344,7 @@ def _refined(
     return found
 
 
-def _lay_out(board: Board, taken: Taken, scaled: Scaled) -> _Laid:
+def _lay_out(board: Board, taken: Taken, scaled: ScaledCouplings) -> _Laid:
     couplings = scaled.couplings
     held = couplings.of("integrator")
     signs: tuple[int, ...] = (1,) * len(held)

@@ -9,7 +9,18 @@ import numpy as np
 
 from analogflow.blocks import Crossbar
 
-__all__ = ["DECISIONS", "FUNCTIONS", "ONE", "Couplings", "Element", "Form", "added", "crossed", "repeated", "value_of"]
+__all__ = [
+    "DECISIONS",
+    "FUNCTIONS",
+    "ONE",
+    "ComputingElement",
+    "Couplings",
+    "Form",
+    "added",
+    "crossed",
+    "repeated",
+    "value_of",
+]
 
 Form = Mapping[int, float]
 """Linear form: number of a source to its coefficient. Source `ONE` is the constant 1, source k ≥ 1 is element k − 1."""
@@ -71,7 +82,7 @@ def crossed(block: Crossbar, x: list[dict[int, float]]) -> list[dict[int, float]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Element:
+class ComputingElement:
     """One integrator, multiplier, function generator or noise source.
 
     Parameters
@@ -98,12 +109,12 @@ class Couplings:
 
     Parameters
     ----------
-    elements : tuple of Element
+    elements : tuple of ComputingElement
     places : mapping of (state, index) to int
         Which element holds which component of which state of the graph.
     """
 
-    elements: tuple[Element, ...]
+    elements: tuple[ComputingElement, ...]
     places: Mapping[tuple[str, int], int]
 
     def of(self, *kinds: str) -> list[int]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from analogflow.checks import real_array
 from analogflow.errors import BadInput
 
-__all__ = ["Crossbar", "biases", "capacity_crossbar", "optimum_sensitivity"]
+__all__ = ["ResistiveCrossbar", "biases", "capacity_crossbar", "optimum_sensitivity"]
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ _NO_WEIGHT = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Crossbar:
+class ResistiveCrossbar:
     """Rows of legs into virtual grounds at a common voltage: n rows, k legs.
 
     Attributes
@@ -43,7 +43,7 @@ class Crossbar:
     sensitivity: Array
 
 
-def capacity_crossbar(transition: ArrayLike, distribution: ArrayLike, entropy_ratio: float = 8.0) -> Crossbar:
+def capacity_crossbar(transition: ArrayLike, distribution: ArrayLike, entropy_ratio: float = 8.0) -> ResistiveCrossbar:
     r"""Crossbar of the log-domain circuit that computes the capacity of a channel with n inputs and m outputs.
 
     .. math:: RC\, \dot u_i = -\sum_j p_{ij} V_j - g_i V_A - (g_0 - g_i) V_B + (1 + g_0)\, v, \qquad
@@ -63,7 +63,7 @@ def capacity_crossbar(transition: ArrayLike, distribution: ArrayLike, entropy_ra
 
     Returns
     -------
-    Crossbar
+    ResistiveCrossbar
         With k = m + 2 legs: m outputs, then A and B. Conductances below 1e-12 are 0.
 
     Raises
@@ -80,7 +80,7 @@ def capacity_crossbar(transition: ArrayLike, distribution: ArrayLike, entropy_ra
     rest = g.max() - g
     rest[rest < _NO_WEIGHT] = 0
     voltages = np.append(np.log(P.T @ z), [0, -math.log(entropy_ratio)])
-    return Crossbar(_frozen(np.column_stack([P, g, rest])), _frozen(voltages), optimum_sensitivity(P, z))
+    return ResistiveCrossbar(_frozen(np.column_stack([P, g, rest])), _frozen(voltages), optimum_sensitivity(P, z))
 
 
 def optimum_sensitivity(transition: ArrayLike, distribution: ArrayLike) -> Array:

@@ -34,7 +34,17 @@ from analogflow.blocks import (
 )
 from analogflow.errors import BadInput, NoCell
 from analogflow.graph import BlockGraph
-from analogflow.hardware.couplings import DECISIONS, FUNCTIONS, ONE, Couplings, Element, Form, added, crossed, repeated
+from analogflow.hardware.couplings import (
+    DECISIONS,
+    FUNCTIONS,
+    ONE,
+    ComputingElement,
+    Couplings,
+    Form,
+    added,
+    crossed,
+    repeated,
+)
 from analogflow.passes import fuse, lift
 
 __all__ = ["Readout", "Taken", "flatten", "take_apart", "value_at"]
@@ -75,7 +85,7 @@ class _Flat:
 
     def __init__(self, graph: BlockGraph, functions: bool) -> None:
         self.graph, self.functions = graph, functions
-        self.elements: list[Element] = []
+        self.elements: list[ComputingElement] = []
         self.owners: list[tuple[str, int] | None] = []
         self.shared: dict[object, int] = {}
         self.forms: dict[str, list[dict[int, float]]] = {}
@@ -84,7 +94,7 @@ class _Flat:
             self.forms[node] = []
             for k in range(block.size):
                 name = label if block.size == 1 else f"{label}[{k}]"
-                self.elements.append(Element("integrator", name, (), float(block.initial[k])))
+                self.elements.append(ComputingElement("integrator", name, (), float(block.initial[k])))
                 self.owners.append((label, k))
                 self.forms[node].append({len(self.elements): 1.0})
         for node in graph.order():
@@ -149,7 +159,7 @@ class _Flat:
     def _element(self, kind: str, node: str, *forms: dict[int, float], key: object = None) -> dict[int, float]:
         key = key or (kind, *sorted(_rounded(form) for form in forms))
         if key not in self.shared:
-            self.elements.append(Element(kind, f"{node}.{len(self.elements)}", forms))
+            self.elements.append(ComputingElement(kind, f"{node}.{len(self.elements)}", forms))
             self.owners.append(None)
             self.shared[key] = len(self.elements)
         return {self.shared[key]: 1.0}

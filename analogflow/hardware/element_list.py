@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analogflow.hardware.boards import Board
 from analogflow.hardware.couplings import FUNCTIONS, ONE
 from analogflow.hardware.machine import Machine, decade, rounded
-from analogflow.hardware.scaling import Scaled
+from analogflow.hardware.scaling import ScaledCouplings
 
 __all__ = ["configuration", "machine"]
 
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 _CONSTANT = "+1"
 
 
-def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
+def configuration(scaled: ScaledCouplings, board: Board) -> dict[str, Any]:
     """Elements with their starts, couplings and, where they hold a function, its scales.
 
     A function generator delivers f(``input_scale`` x)/``output_scale``, all else is in machine units; rates are per 1/k0.

@@ -20,7 +20,7 @@ from analogflow.errors import BadInput
 from analogflow.hardware.boards import Board
 from analogflow.hardware.couplings import ONE
 from analogflow.hardware.machine import Machine, rounded
-from analogflow.hardware.scaling import Scaled
+from analogflow.hardware.scaling import ScaledCouplings
 
 __all__ = ["CONSTANT_OUTPUTS", "FRONT_PANEL", "MULTIPLIER_OUTPUT", "Route", "configuration", "machine", "route"]
 
@@ -55,7 +55,7 @@ class Route:
     weight: float
 
 
-def route(scaled: Scaled, board: Board) -> tuple[Route, ...]:
+def route(scaled: ScaledCouplings, board: Board) -> tuple[Route, ...]:
     """Give every coupling a lane that works, the lowest first; the front panel's are taken last.
 
     Raises
@@ -99,7 +99,7 @@ def route(scaled: Scaled, board: Board) -> tuple[Route, ...]:
     )
 
 
-def configuration(scaled: Scaled, board: Board) -> dict[str, Any]:
+def configuration(scaled: ScaledCouplings, board: Board) -> dict[str, Any]:
     """JSON of the carrier that computes `scaled`.
 
     Raises

@@ -25,13 +25,13 @@ from analogflow.circuit import (
 from analogflow.circuit.build import PartSet
 from analogflow.errors import BadInput
 
-__all__ = ["Entry", "PartsList", "engineering", "parts_list"]
+__all__ = ["PartsLine", "PartsList", "engineering", "parts_list"]
 
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class PartsLine:
     """One line of a parts list.
 
     Parameters
@@ -60,12 +60,12 @@ class PartsList:
 
     Parameters
     ----------
-    entries : tuple of Entry
+    entries : tuple of PartsLine
     power : float
         Static, watts: the supply currents of amplifiers and multipliers at both rails, beside which junctions draw little.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[PartsLine, ...]
     power: float
 
     def to_csv(self) -> str:
@@ -125,7 +125,7 @@ def parts_list(circuit: Circuit) -> PartsList:
             case _:
                 pass
     entries = tuple(
-        Entry(part, value, count, _tolerance(part, parts), count * _supply_current(part, parts))
+        PartsLine(part, value, count, _tolerance(part, parts), count * _supply_current(part, parts))
         for (part, value), count in sorted(counts.items(), key=_order)
     )
     active = sum(entry.current for entry in entries)

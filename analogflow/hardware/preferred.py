@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine import integrate
 from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
-from analogflow.circuit.circuit import Step
+from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.values import check_series, nearest, neighbours
 from analogflow.errors import BadInput
 from analogflow.hardware.crossbar import capacity_crossbar
@@ -111,7 +111,7 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     groups = tuple(dataclasses.replace(g, elements=tuple(map(changed, g.elements))) for g in circuit.groups)
     note = f"resistors of {series}, capacitors of {_CAPACITORS}; a value moved by {100 * moved:.2g}% at most"
     accuracy = circuit.accuracy + (left if shift is None else shift)
-    history = (*circuit.history, Step("values", note, len(circuit.graph)))
+    history = (*circuit.history, PassRecord("values", note, len(circuit.graph)))
     build = dataclasses.replace(circuit.build, values=functools.partial(choose_values, series=series))
     return dataclasses.replace(circuit, build=build, groups=groups, accuracy=accuracy, history=history)
 

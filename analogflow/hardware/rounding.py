@@ -90,9 +90,9 @@ def round_independently(
     series : str
         A name in `values.SERIES`.
     voltages : array, shape (k,), optional
-        See `crossbar.Crossbar`; needed for the biases.
+        See `crossbar.ResistiveCrossbar`; needed for the biases.
     sensitivity : array, shape (n, n), optional
-        See `crossbar.Crossbar`; needed for the shift.
+        See `crossbar.ResistiveCrossbar`; needed for the shift.
     largest_ratio : float
         Largest ratio of two resistances in a row. 1e4 spans 1 kΩ to 10 MΩ.
 

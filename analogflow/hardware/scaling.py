@@ -18,7 +18,7 @@ from analogflow.digits import quiet, significant
 from analogflow.hardware.couplings import FUNCTIONS, ONE, Couplings, Form, value_of
 from analogflow.hardware.machine import decade, rounded
 
-__all__ = ["MARGIN", "Polarity", "Reached", "Scaled", "finer", "polarity", "reach", "scale", "turned", "unscaled"]
+__all__ = ["MARGIN", "Polarity", "Reached", "ScaledCouplings", "finer", "polarity", "reach", "scale", "turned", "unscaled"]
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ _SEEN = 60
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scaled:
+class ScaledCouplings:
     """Couplings in machine units.
 
     Parameters
@@ -132,7 +132,7 @@ def scale(
     whole: bool = False,
     stretch: Mapping[int, float] | None = None,
     speed: float = 1.0,
-) -> Scaled:
+) -> ScaledCouplings:
     """Scale `couplings` to what they reach.
 
     Parameters
@@ -187,16 +187,16 @@ def scale(
         spans[k] = (spans[k][0] / slowing,)
     starts = quiet([element.initial for element in couplings.elements], scales[1:]) / scales[1:]
     initial = np.array([significant(start) for start in starts])
-    return Scaled(couplings, scales, tuple(spans), tuple(weights), initial, slowing, sizes / scales)
+    return ScaledCouplings(couplings, scales, tuple(spans), tuple(weights), initial, slowing, sizes / scales)
 
 
-def unscaled(couplings: Couplings) -> Scaled:
+def unscaled(couplings: Couplings) -> ScaledCouplings:
     """Couplings as if a flow unit were a machine unit: what can be counted where there is no run to scale to."""
     ports = tuple(element.ports for element in couplings.elements)
     spans = tuple((1.0,) * len(forms) for forms in ports)
     ones = np.ones(len(couplings.elements) + 1)
     initial = np.array([element.initial for element in couplings.elements])
-    return Scaled(couplings, ones, spans, ports, initial, 1.0, ones)
+    return ScaledCouplings(couplings, ones, spans, ports, initial, 1.0, ones)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -222,14 +222,14 @@ class Polarity:
     inverted: frozenset[int]
 
 
-def polarity(scaled: Scaled) -> Polarity:
+def polarity(scaled: ScaledCouplings) -> Polarity:
     """Signs of integrators by trial, and of summers as they come, so that few outputs have to be inverted."""
     held = scaled.couplings.of("integrator")
     trials = itertools.product((1, -1), repeat=len(held)) if len(held) <= _MOST_TRIED else [(1,) * len(held)]
     return min((_with(scaled, dict(zip(held, signs, strict=True))) for signs in trials), key=lambda p: len(p.inverted))
 
 
-def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits: int) -> tuple[Scaled, ...]:
+def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits: int) -> tuple[ScaledCouplings, ...]:
     """Scalings of `couplings` along nominal `states` whose rounded coefficients turn the rates least, of about 300 tried.
 
     The best is first; after it each that was the best until then, for what turns the rates least on the whole may still be
@@ -261,7 +261,7 @@ def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits:
     return tuple(best)
 
 
-def turned(scaled: Scaled, states: Array, bits: int) -> float:
+def turned(scaled: ScaledCouplings, states: Array, bits: int) -> float:
     """By how much coefficients of so many bits turn the rates along `states`, to first order: r.m.s., per τ."""
     couplings = scaled.couplings
     values = [value / size for value, size in zip(couplings.values(states), scaled.scales, strict=True)]
@@ -320,7 +320,7 @@ def _slowing(driving: list[list[float]], most: float, whole: bool) -> float:
     return max(trials, key=plain, default=fastest)
 
 
-def _with(scaled: Scaled, signs: Mapping[int, int]) -> Polarity:
+def _with(scaled: ScaledCouplings, signs: Mapping[int, int]) -> Polarity:
     outputs = {ONE: 1} | {k + 1: sign for k, sign in signs.items()}
     sums: dict[tuple[int, int], Form] = {}
     wires: dict[tuple[int, int], tuple[int, float]] = {}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.hardware.couplings import DECISIONS, ONE, Couplings, Form
 from analogflow.hardware.machine import Machine, rounded
-from analogflow.hardware.scaling import Scaled, polarity, reach, scale
+from analogflow.hardware.scaling import ScaledCouplings, polarity, reach, scale
 
 __all__ = ["Patch", "fewest_potentiometers", "machine", "patch"]
 
@@ -55,7 +55,7 @@ class Patch:
         return {"cables": [list(cable) for cable in self.cables], "potentiometers": dict(self.potentiometers)}
 
 
-def patch(scaled: Scaled, *, inverters: int = 4) -> Patch:
+def patch(scaled: ScaledCouplings, *, inverters: int = 4) -> Patch:
     """Plan for `scaled`, counting what it takes whether or not there is as much.
 
     A coefficient of 1 or 10 costs no potentiometer; equal ones of the same output share one. After as many `inverters`,
@@ -64,7 +64,9 @@ def patch(scaled: Scaled, *, inverters: int = 4) -> Patch:
     return _Panel(scaled, inverters).plan()
 
 
-def fewest_potentiometers(couplings: Couplings, states: Array, largest_coefficient: float, *, enough: int) -> Scaled:
+def fewest_potentiometers(
+    couplings: Couplings, states: Array, largest_coefficient: float, *, enough: int
+) -> ScaledCouplings:
     """Scale `couplings` such that coefficients become 1 or 10 by the scales of the integrators, one after another.
 
     Parameters
@@ -78,13 +80,13 @@ def fewest_potentiometers(couplings: Couplings, states: Array, largest_coefficie
 
     Returns
     -------
-    Scaled
+    ScaledCouplings
         The best that was found; signals may be smaller by a factor of up to 4 than they could be.
     """
     stretch = dict.fromkeys(couplings.of("integrator"), 1.0)
     reached = reach(couplings, states)
 
-    def tried(trial: Mapping[int, float]) -> tuple[int, Scaled]:
+    def tried(trial: Mapping[int, float]) -> tuple[int, ScaledCouplings]:
         scaled = scale(couplings, reached, largest_coefficient, whole=True, stretch=trial)
         return patch(scaled).needs["potentiometers"], scaled
 
@@ -99,7 +101,7 @@ def fewest_potentiometers(couplings: Couplings, states: Array, largest_coefficie
     return found
 
 
-def _factors(scaled: Scaled, k: int) -> list[float]:
+def _factors(scaled: ScaledCouplings, k: int) -> list[float]:
     """Factors for the scale of integrator `k` that bring a coefficient from or to it to 1 or 10."""
     own = [w for source, w in scaled.weights[k][0].items() if source != k + 1]
     driven = [form[k + 1] for i, ports in enumerate(scaled.weights) if i != k for form in ports if k + 1 in form]
@@ -111,7 +113,7 @@ def _factors(scaled: Scaled, k: int) -> list[float]:
 class _Panel:
     """Cables laid so far."""
 
-    def __init__(self, scaled: Scaled, inverters: int) -> None:
+    def __init__(self, scaled: ScaledCouplings, inverters: int) -> None:
         self.scaled, self.chosen = scaled, polarity(scaled)
         self.cables: list[tuple[str, str]] = []
         self.potentiometers: dict[str, float] = {}

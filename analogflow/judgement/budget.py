@@ -21,7 +21,7 @@ from analogflow.run import Outcome, longest_run, resting_speed
 from analogflow.simulators import ensemble
 from analogflow.simulators.flow_units import in_flow_units
 
-__all__ = ["Budget", "Cost", "Entry", "Prediction", "error_budget", "predict"]
+__all__ = ["Budget", "BudgetLine", "Cost", "Prediction", "error_budget", "predict"]
 
 Array = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class Cost:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class BudgetLine:
     """One line of a budget: a cause, what it costs as measured and as predicted, and how many samples did not end well.
 
     The cause is an effect, or a block with the equation that placed it in ``place``.
@@ -74,17 +74,17 @@ class Budget:
 
     Parameters
     ----------
-    effects : tuple of Entry
+    effects : tuple of BudgetLine
         One for each effect that is on, alone, and "all" for all together.
-    blocks : tuple of Entry
+    blocks : tuple of BudgetLine
         One for each block, with all effects at that block alone; the costliest first.
     value, answer : str
         Names of the scalar that `Cost.loss` and `Cost.reading` are about (empty if there is none), and of the answer.
     samples : int
     """
 
-    effects: tuple[Entry, ...]
-    blocks: tuple[Entry, ...]
+    effects: tuple[BudgetLine, ...]
+    blocks: tuple[BudgetLine, ...]
     value: str
     answer: str
     samples: int
@@ -92,7 +92,7 @@ class Budget:
     def to_dict(self) -> dict[str, object]:
         """Plain numbers and names."""
 
-        def line(entry: Entry) -> dict[str, object]:
+        def line(entry: BudgetLine) -> dict[str, object]:
             costs = {
                 kind: {**dataclasses.asdict(cost), "bits": cost.bits}
                 for kind, cost in (("measured", entry.measured), ("predicted", entry.predicted))
@@ -186,7 +186,7 @@ class _Bench:
         scalars = [name for name in circuit.flow.observables if self.settled[name].size == 1 and name != circuit.flow.answer]
         self.value = scalars[0] if scalars else ""
 
-    def entry(self, cause: str, flaws: Imperfections, noise: Noise, only: list[str] | None) -> Entry:
+    def entry(self, cause: str, flaws: Imperfections, noise: Noise, only: list[str] | None) -> BudgetLine:
         """Measured and predicted cost of one cause; every sample starts where the ideal circuit settled."""
         noisy = noise.sigma > 0 or flaws.noise_density > 0
         run = ensemble(
@@ -201,7 +201,7 @@ class _Bench:
         shown, moved = prediction.signals, self.field.unpack(prediction.states)
         predicted = self._cost(in_flow_units(self.circuit, shown), in_flow_units(self.circuit, moved))
         place = self.circuit.graph.source(cause).text if only else ""
-        return Entry(cause, place, measured, predicted, int((~run.ok).sum()))
+        return BudgetLine(cause, place, measured, predicted, int((~run.ok).sum()))
 
     def _cost(self, shown: Mapping[str, Array], states: Mapping[str, Array]) -> Cost:
         if not len(shown[self.circuit.flow.answer]):

@@ -47,7 +47,7 @@ from analogflow.netlister.verilog_modules import (
 )
 from analogflow.problems.contents import refuse_existing, write_text
 
-__all__ = ["ANALYSIS", "Bench", "bench", "write_verilog_a"]
+__all__ = ["ANALYSIS", "VerilogBench", "write_bench", "write_verilog_a"]
 
 ANALYSIS = "path"
 """Name of the transient analysis, and of the raw file it writes."""
@@ -72,7 +72,7 @@ _STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Bench:
+class VerilogBench:
     """Test bench of a deck.
 
     Parameters
@@ -100,7 +100,7 @@ class Bench:
         return "\n".join((self.title, *header, "ground 0", *loaded, *self.body, ""))
 
 
-def bench(deck: Deck, *, distinct: bool = False) -> Bench:
+def write_bench(deck: Deck, *, distinct: bool = False) -> VerilogBench:
     """Test bench that runs what `deck` runs.
 
     Parameters
@@ -130,7 +130,7 @@ class _Writer:
         self.initial: list[str] = []
         self.waves = iter(_waves(deck))
 
-    def written(self) -> Bench:
+    def written(self) -> VerilogBench:
         circuit, blocks = self.circuit, set(self.circuit.graph.order())
         for macro in circuit.macros:
             self.macros[macro.name] = self._module(macro_module(macro, self._name(identifier(macro.name), repr(macro))))
@@ -141,7 +141,7 @@ class _Writer:
             lines += [line for element in group.elements for line in self._instance(element, kind)]
         body = [*self._models(), *lines, *self._control()]
         used = {model.split()[0] for model in self.models.values()}
-        return Bench(
+        return VerilogBench(
             modules=tuple(self.modules.values()),
             title=f"analogflow {comment(f'{circuit.flow.family} {circuit.flow.form}')}, technology {circuit.technology}",
             supplied=tuple(file for name, file in _SUPPLIED.items() if name in used),
@@ -319,7 +319,7 @@ def write_verilog_a(deck: Deck, path: str | Path, *, force: bool = False) -> tup
         )
     beside = path.with_suffix(".sim")
     refuse_existing(path, beside, force=force)
-    written = bench(deck)
+    written = write_bench(deck)
     comments = [f"//{line[1:]}" for line in deck.header if not line.startswith("* run:")]
     modules = "\n".join((*comments, HEADER, *(module.text for module in written.modules)))
     header = (*comments, f"// run:       vacask {beside.name}")

@@ -8,7 +8,7 @@ from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
 from analogflow.passes.manifold import STABILISE, Return, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, TRACE, Brief, Pass, Passed, run_passes
-from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, Scaling, pruned, rescaled, scale, unfolded
+from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, ScaledGraph, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "Pass",
     "Passed",
     "Return",
-    "Scaling",
+    "ScaledGraph",
     "check",
     "degrade_graph",
     "fuse",

@@ -31,7 +31,7 @@ from analogflow.blocks.block import frozen
 from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph, GraphBuilder, Signal
-from analogflow.passes.rates import LIFTED, Site, rate_of
+from analogflow.passes.rates import LIFTED, Lifting, rate_of
 
 __all__ = ["lift"]
 
@@ -103,7 +103,7 @@ class _Lifting:
     def __init__(self, graph: BlockGraph, observables: tuple[str, ...], restore: float) -> None:
         self.graph, self.kept, self.restore = graph, observables, restore
         self.builder = GraphBuilder()
-        self.site = Site(self.builder, restore, self.rate)
+        self.site = Lifting(self.builder, restore, self.rate)
         self.start = VectorField(graph).signals(graph.initial())
         self.new: dict[str, Signal] = {}
         self.rates: dict[str, Signal | None] = {}

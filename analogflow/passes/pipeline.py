@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.block_engine import VectorField
-from analogflow.circuit import Build, Conditions, Step
+from analogflow.circuit import Build, Conditions, PassRecord
 from analogflow.circuit.build import PartSet
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
@@ -148,7 +148,7 @@ class Pass:
     keeps_flow: bool = True
 
 
-def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[Step, ...]]:
+def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[PassRecord, ...]]:
     """`brief` after all `passes`, and what each did.
 
     The nominal orbit is computed once, of the first graph whose flow a pass has to keep.
@@ -179,7 +179,7 @@ def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[Step,
                     "analogflow to be reported."
                 )
             note += f"; {where}the rates agree within {changed:.1g}"
-        history.append(Step(each.name, note, len(after.graph)))
+        history.append(PassRecord(each.name, note, len(after.graph)))
         brief = after
     return brief, tuple(history)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import RUNAWAY, Drive, Tolerances, VectorField, march, method_for
+from analogflow.block_engine import RUNAWAY, Drive, ErrorLimits, VectorField, march, method_for
 from analogflow.blocks import (
     Block,
     Comparator,
@@ -129,7 +129,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
             method_for(field, starts, np.inf if drive is None else drive.step),
             drive=drive,
             rests=flow.rests,
-            tolerances=Tolerances(
+            tolerances=ErrorLimits(
                 1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach
             ),
         )
@@ -215,7 +215,7 @@ def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
     with np.errstate(all="ignore"):
         walked = march(
             field, own, times, end, method_for(field, own, np.inf), rests=flow.rests,
-            tolerances=Tolerances(1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach),
+            tolerances=ErrorLimits(1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach),
         )  # fmt: skip
     if walked.failed[0]:
         raise BadInput(

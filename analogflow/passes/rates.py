@@ -15,13 +15,13 @@ from analogflow.blocks.block import frozen
 from analogflow.errors import BadInput
 from analogflow.graph import GraphBuilder, Signal
 
-__all__ = ["LIFTED", "Site", "rate_of"]
+__all__ = ["LIFTED", "Lifting", "rate_of"]
 
 Array = NDArray[np.float64]
 
 
 @dataclasses.dataclass(eq=False)
-class Site:
+class Lifting:
     """Where functions are lifted: the graph under construction, and what has been lifted already.
 
     Parameters
@@ -69,7 +69,7 @@ class Site:
         return self.builder.constant(0.0) if rate is None else rate
 
 
-def rate_of(site: Site, signal: Signal) -> Signal | None:
+def rate_of(site: Lifting, signal: Signal) -> Signal | None:
     """Rate of a lifted signal; None if it is none."""
     grow = site.derived.get(signal.node)
     return None if grow is None else grow()
@@ -83,7 +83,7 @@ def _above(x: Array, floor: float, what: str, origin: str) -> None:
         )
 
 
-def _reciprocal(site: Site, block: Any, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _reciprocal(site: Lifting, block: Any, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """The state r = 1/q: ṙ = −r (r q̇) + k r (1 − q r)."""
     if origin in site.reciprocals:
         return site.reciprocals[origin]
@@ -99,12 +99,12 @@ def _reciprocal(site: Site, block: Any, node: str, origin: str, x: Signal, start
     return site.closes(r, label, grow)
 
 
-def _relative(site: Site, origin: str, r: Signal) -> Signal:
+def _relative(site: Lifting, origin: str, r: Signal) -> Signal:
     """The product r q̇, placed once however often it is used: equal blocks share a node."""
     return site.moving(origin) * r
 
 
-def _log(site: Site, block: Log, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _log(site: Lifting, block: Log, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """L = ln q: L̇ = r q̇ with r = 1/q."""
     _above(start, block.floor, "logarithm", origin)
     r = _reciprocal(site, block, node, origin, x, start)
@@ -112,7 +112,7 @@ def _log(site: Site, block: Log, node: str, origin: str, x: Signal, start: Array
     return site.closes(logarithm, label, lambda: _relative(site, origin, r))
 
 
-def _exp(site: Site, block: Exp, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _exp(site: Lifting, block: Exp, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """The state e = exp x: ė = e ẋ."""
     if not (start < block.ceiling).all():
         raise BadInput(f"lift: the exponent {origin!r} starts at {float(start.max()):.4g}, above {block.ceiling:g}.")
@@ -120,7 +120,7 @@ def _exp(site: Site, block: Exp, node: str, origin: str, x: Signal, start: Array
     return site.closes(e, label, lambda: e * site.moving(origin))
 
 
-def _square_root(site: Site, block: SquareRoot, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _square_root(site: Lifting, block: SquareRoot, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """√x = x ρ with ρ = x^(−1/2): ρ̇ = −½ ρ² (ρ ẋ) + ½ k ρ (1 − x ρ²)."""
     _above(start, max(block.floor, 0.0), "square root", origin)
     rho, label = site.state("inverse_root", origin, 1 / np.sqrt(start))
@@ -137,13 +137,13 @@ def _square_root(site: Site, block: SquareRoot, node: str, origin: str, x: Signa
     return root
 
 
-def _tanh(site: Site, block: Tanh, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _tanh(site: Lifting, block: Tanh, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """The state t = tanh x: ṫ = (1 − t²) ẋ."""
     t, label = site.state("tanh", origin, np.tanh(start))
     return site.closes(t, label, lambda: (1.0 - t * t) * site.moving(origin))
 
 
-def _sine(site: Site, block: Sine, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _sine(site: Lifting, block: Sine, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """Both s = sin x and c = cos x: ṡ = c ẋ + ½ k s d, ċ = −s ẋ + ½ k c d, d = 1 − s² − c²."""
     s, sine = site.state("sine", origin, np.sin(start))
     c, cosine = site.state("cosine", origin, np.cos(start))
@@ -161,7 +161,7 @@ def _sine(site: Site, block: Sine, node: str, origin: str, x: Signal, start: Arr
     return site.closes(s, sine, of_sine)
 
 
-def _softmax(site: Site, block: Softmax, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _softmax(site: Lifting, block: Softmax, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """The group y = t softmax(x − c): ẏ_k = y_k (ẋ_k − Σ_l y_l ẋ_l/t) + k y_k (1 − Σ_l y_l/t), group by group."""
     y, label = site.state("softmax", origin, block.relation(start))
     width = block.size // block.rows
@@ -179,7 +179,7 @@ def _softmax(site: Site, block: Softmax, node: str, origin: str, x: Signal, star
     return site.closes(y, label, grow)
 
 
-def _normaliser(site: Site, block: Normaliser, node: str, origin: str, x: Signal, start: Array) -> Signal:
+def _normaliser(site: Lifting, block: Normaliser, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """Shares y_k = x_k r with r = 1/Σ_l x_l of each group, while every x is positive."""
     if not (start > 0).all():
         raise BadInput(
@@ -221,7 +221,7 @@ def _shared(x: Signal, rows: int, width: int, scale: Array) -> Signal:
     return sums if rows == 1 else sums[np.repeat(np.arange(rows), width)]
 
 
-LIFTED: dict[str, Callable[[Site, Any, str, str, Signal, Array], Signal]] = {
+LIFTED: dict[str, Callable[[Lifting, Any, str, str, Signal, Array], Signal]] = {
     "reciprocal": _reciprocal,
     "log": _log,
     "exp": _exp,

@@ -37,7 +37,7 @@ from analogflow.graph import BlockGraph, GraphBuilder, rewritten
 from analogflow.passes.pipeline import Brief, Pass, Passed
 from analogflow.passes.ranges import reach
 
-__all__ = ["FILL", "SCALE", "SCALE_BLOCKS", "Scaling", "pruned", "rescaled", "scale", "unfolded"]
+__all__ = ["FILL", "SCALE", "SCALE_BLOCKS", "ScaledGraph", "pruned", "rescaled", "scale", "unfolded"]
 
 FILL = 0.8
 """Part of a machine unit that a signal at its largest fills."""
@@ -62,7 +62,7 @@ _MOST_NODES = 20_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scaling:
+class ScaledGraph:
     """Result of `scale`.
 
     Parameters
@@ -98,7 +98,7 @@ class Scaling:
     note: str
 
 
-def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None = None) -> Scaling:
+def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None = None) -> ScaledGraph:
     """Scale `graph` so that every signal fills its range as far as the products allow.
 
     Parameters
@@ -201,7 +201,7 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
     )
     fastest, covered = significant(found.fastest, _DIGITS), significant(found.covered, _DIGITS)
     graph = rescaled(graph, scales, clamped)
-    return Scaling(graph, scales, used, clamped, fastest, covered, found.exponents, tightest, note)
+    return ScaledGraph(graph, scales, used, clamped, fastest, covered, found.exponents, tightest, note)
 
 
 def _scaled(brief: Brief) -> Passed:

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-__all__ = ["InteriorPoint", "Solution", "divergences", "interior_point", "negative_entropies", "solve"]
+__all__ = ["InteriorPoint", "SearchResult", "divergences", "interior_point", "negative_entropies", "solve"]
 
 _SMALLEST = float(np.finfo(float).tiny)
 # Entries handled at a time: the block and its logarithm stay in the second-level cache, which makes the pass over a
@@ -183,7 +183,7 @@ def _newton_system(W: Array, q: Array, ratio: Array) -> Callable[[Array], Array]
     return lambda b: np.linalg.solve(matrix, b)
 
 
-class Solution(NamedTuple):
+class SearchResult(NamedTuple):
     """Input distribution, its gap (nats), iterations (Newton and multiplicative), and the name of the method."""
 
     distribution: Array
@@ -192,7 +192,7 @@ class Solution(NamedTuple):
     method: str
 
 
-def solve(W: Array, *, aim: float) -> Solution:
+def solve(W: Array, *, aim: float) -> SearchResult:
     """Input distribution of the channel `W`, shape (n, m), whose gap is at most `aim`, or the best that was found.
 
     Notes
@@ -222,7 +222,7 @@ def solve(W: Array, *, aim: float) -> Solution:
         for candidate, its_gap in ((warm, _gap(W, h, warm)), (again, gap_again)):
             if its_gap < gap:
                 z, gap, method = candidate, its_gap, "interior point and over-relaxed Blahut-Arimoto"
-    return Solution(z, gap, iterations, method)
+    return SearchResult(z, gap, iterations, method)
 
 
 def multiplicative_steps(W: Array, h: Array, z: Array, steps: int) -> Array:

@@ -17,8 +17,8 @@ from analogflow.block_engine import (
     IMPLICIT,
     RUNAWAY,
     Drive,
+    ErrorLimits,
     March,
-    Tolerances,
     VectorField,
     integrate,
     march,
@@ -96,10 +96,10 @@ def _runaway_of(circuit: Circuit) -> float:
     return RUNAWAY * (1.0 if circuit.units.scales else circuit.flow.reach)
 
 
-def _tolerances_of(circuit: Circuit, step_accuracy: float, settled: float) -> Tolerances:
+def _tolerances_of(circuit: Circuit, step_accuracy: float, settled: float) -> ErrorLimits:
     """Errors allowed per step, relative, and a hundredth of it absolute, and when a circuit rests or runs away."""
     absolute = 1e-2 * step_accuracy * _scale_of(circuit)
-    return Tolerances(step_accuracy, absolute, settled, _size_of(circuit), _runaway_of(circuit))
+    return ErrorLimits(step_accuracy, absolute, settled, _size_of(circuit), _runaway_of(circuit))
 
 
 def _very_stiff(circuit: Circuit) -> bool:

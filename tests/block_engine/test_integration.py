@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from analogflow.block_engine import EXPLICIT, IMPLICIT, Drive, Tolerances, VectorField, integrate, march, method_for
+from analogflow.block_engine import EXPLICIT, IMPLICIT, Drive, ErrorLimits, VectorField, integrate, march, method_for
 from analogflow.block_engine.methods import Method
 from analogflow.blocks import Imperfections
 from analogflow.flows import Flow, rate_distortion
@@ -62,7 +62,7 @@ def test_paths_of_many_starts_agree_with_scipy(name):
     field = field_of(predator, x=[2.0], y=[1.0])
     starts = np.random.default_rng(2).uniform(0.3, 2.5, (17, 2))
     times = np.linspace(0, 12, 41)
-    walked = march(field, starts, times, 12.0, METHODS[name], tolerances=Tolerances(1e-8, 1e-10))
+    walked = march(field, starts, times, 12.0, METHODS[name], tolerances=ErrorLimits(1e-8, 1e-10))
     for k, start in enumerate(starts):
         exact = solve_ivp(field, (0, 12), start, method="DOP853", rtol=1e-12, atol=1e-13, t_eval=times).y.T
         np.testing.assert_allclose(walked.states[k], exact, atol=2e-6)
@@ -83,8 +83,8 @@ def test_a_stiff_problem_takes_few_implicit_steps():
     assert method_for(field, start, longest=1e-2) is IMPLICIT
     assert method_for(field_of(predator, x=[2.0], y=[1.0]), start) is EXPLICIT
     times = np.array([0.0, 0.001, 0.5, 5.0])
-    implicit = march(field, start, times, 5.0, IMPLICIT, tolerances=Tolerances(1e-6, 1e-9))
-    explicit = march(field, start, times, 5.0, EXPLICIT, tolerances=Tolerances(1e-6, 1e-9))
+    implicit = march(field, start, times, 5.0, IMPLICIT, tolerances=ErrorLimits(1e-6, 1e-9))
+    explicit = march(field, start, times, 5.0, EXPLICIT, tolerances=ErrorLimits(1e-6, 1e-9))
     exact = np.array([expm(matrix * t) @ start[0] for t in times])
     np.testing.assert_allclose(implicit.states[0], exact, atol=1e-5)
     np.testing.assert_allclose(explicit.states[0], exact, atol=1e-5)
@@ -111,7 +111,7 @@ def test_each_sample_settles_at_a_time_of_its_own():
         return -x
 
     starts = np.array([[1.0], [1e-3], [0.0]])
-    walked = march(field_of(decay, x=[1.0]), starts, np.empty(0), 100.0, EXPLICIT, tolerances=Tolerances(1e-7, 1e-12, 1e-6))
+    walked = march(field_of(decay, x=[1.0]), starts, np.empty(0), 100.0, EXPLICIT, tolerances=ErrorLimits(1e-7, 1e-12, 1e-6))
     assert walked.settled.all()
     assert walked.end[0] > walked.end[1] + 5 > walked.end[2]
     assert (abs(walked.final[:, 0]) < 1e-5).all()
@@ -128,7 +128,7 @@ def test_noise_is_followed_knot_by_knot(name):
     field, noise = VectorField(graph), Noise(0.5, seed=3, step=0.2)
     drive = Drive(field, noise, range(4), 10.0)
     times = noise.knot_times(10.0)
-    walked = march(field, np.full((4, 1), 0.3), times, 10.0, METHODS[name], drive=drive, tolerances=Tolerances(1e-9, 1e-11))
+    walked = march(field, np.full((4, 1), 0.3), times, 10.0, METHODS[name], drive=drive, tolerances=ErrorLimits(1e-9, 1e-11))
     knots, h = drive.knots[:, :, 0], 0.2
     assert knots.std() == pytest.approx(0.5 / np.sqrt(h), rel=0.15)
     exact = np.full((4, len(times)), 0.3)
@@ -160,7 +160,7 @@ def pressed(x):
 def test_a_sample_pressed_to_where_the_field_has_no_value_ends_without_holding_the_others():
     """Its slope changes sign there without a limit: steps are taken across it, to and fro, and the time stands still."""
     field = field_of(pressed, x=[-0.01])
-    found = march(field, np.array([[-0.01], [0.2]]), np.array([]), 2.0, EXPLICIT, tolerances=Tolerances(1e-5, 1e-7))
+    found = march(field, np.array([[-0.01], [0.2]]), np.array([]), 2.0, EXPLICIT, tolerances=ErrorLimits(1e-5, 1e-7))
     assert found.stuck.tolist() == [True, False]
     assert found.end[0] == pytest.approx(0.05 * np.log(5) - 0.04, abs=1e-3)  # t = x₀ − x + ln(x₀/x)/20
     assert found.end[1] == 2.0
@@ -182,7 +182,7 @@ def test_noisy_reproductions_pushed_below_0_do_not_hold_their_ensemble():
     graph = degrade_graph(rate_distortion(problem, form="gibbs").graph(), Imperfections(), sigma=0.1)
     field = VectorField(graph)
     noise, start = Drive(field, Noise(0.1), range(4), 6.0), np.tile(graph.initial(), (4, 1))
-    found = march(field, start, np.array([]), 6.0, EXPLICIT, drive=noise, tolerances=Tolerances(1e-5, 1e-7))
+    found = march(field, start, np.array([]), 6.0, EXPLICIT, drive=noise, tolerances=ErrorLimits(1e-5, 1e-7))
     assert found.stuck.any()
     assert found.steps < 20_000
     assert (found.end[~found.stuck] == 6.0).all()

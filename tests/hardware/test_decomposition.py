@@ -12,7 +12,7 @@ from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.hardware import load_board, lucidac, map_flow, that
-from analogflow.hardware.couplings import Couplings, Element
+from analogflow.hardware.couplings import ComputingElement, Couplings
 from analogflow.hardware.course import nominal_run
 from analogflow.hardware.decomposition import flatten, take_apart
 from analogflow.hardware.lucidac import CONSTANT_OUTPUTS, MULTIPLIER_OUTPUT, route
@@ -81,10 +81,10 @@ def systems(draw):
 
     count = integrators + products
     states = list(range(count + 1))
-    elements = [Element("integrator", f"x{k}", (form(states),), draw(st.floats(-1, 1))) for k in range(integrators)]
+    elements = [ComputingElement("integrator", f"x{k}", (form(states),), draw(st.floats(-1, 1))) for k in range(integrators)]
     for k in range(products):
         before = list(range(integrators + k + 1))
-        elements.append(Element("multiplier", f"p{k}", (form(before), form(before))))
+        elements.append(ComputingElement("multiplier", f"p{k}", (form(before), form(before))))
     return Couplings(tuple(elements), {(f"x{k}", 0): k for k in range(integrators)})
 
 

@@ -11,7 +11,7 @@ from zoo import PAPER
 
 from analogflow.circuit.values import neighbours
 from analogflow.errors import BadInput
-from analogflow.hardware.crossbar import Crossbar, biases, capacity_crossbar, optimum_sensitivity
+from analogflow.hardware.crossbar import ResistiveCrossbar, biases, capacity_crossbar, optimum_sensitivity
 from analogflow.hardware.rounding import Rounding, round_codes, round_codes_independently, round_independently, round_jointly
 from analogflow.problems.channel import Channel
 from analogflow.reference.capacity import capacity_reference
@@ -25,7 +25,7 @@ P1 = PAPER.transition
 class Case(NamedTuple):
     transition: Array
     optimum: Array
-    crossbar: Crossbar
+    crossbar: ResistiveCrossbar
 
 
 def case(transition: Array) -> Case:

@@ -15,7 +15,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES
 from analogflow.families.files import problem_of_keys
-from analogflow.netlister.verilog_a import bench, write_verilog_a
+from analogflow.netlister.verilog_a import write_bench, write_verilog_a
 from analogflow.netlister.verilog_modules import HEADER
 
 MARK = "PWNED"
@@ -85,7 +85,7 @@ def check(flow):
     deck = af.netlist(circuit, time_constants=2)
     assert fault_of_spice(deck.text) is None
     assert not any(MARK in line for line in deck.embedded[1:])
-    written = bench(deck)
+    written = write_bench(deck)
     assert fault_of_verilog("\n".join((HEADER, *(module.text for module in written.modules)))) is None
     assert fault_of_verilog(written.text(["a.va"], [f"//{line[1:]}" for line in deck.header])) is None
     if not deck.tables:

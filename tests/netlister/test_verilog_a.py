@@ -16,7 +16,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
 from analogflow.graph import comparator, log, normalise, softmax, switch
 from analogflow.netlister import netlist
-from analogflow.netlister.verilog_a import ANALYSIS, bench, write_verilog_a
+from analogflow.netlister.verilog_a import ANALYSIS, write_bench, write_verilog_a
 from analogflow.netlister.verilog_modules import skeleton
 from analogflow.noise import Noise
 from analogflow.simulators.block import follow
@@ -69,9 +69,9 @@ def test_every_kind_of_block_is_compiled_and_runs_alone(alone, tmp_path):
 def test_no_logarithm_of_what_is_not_positive():
     """Each ln is of a maximum with a positive floor, each root and divisor too."""
     deck = netlist(compile(capacity(PAPER)))
-    texts = "\n".join(module.text for module in bench(deck).modules)
+    texts = "\n".join(module.text for module in write_bench(deck).modules)
     assert texts.count("ln(") == texts.count("ln(max(V(x0),p0))") > 0
-    assert re.search(r"af_log p0=1e-12$", "\n".join(bench(deck).body), re.MULTILINE)
+    assert re.search(r"af_log p0=1e-12$", "\n".join(write_bench(deck).body), re.MULTILINE)
 
 
 @pytest.mark.vacask

@@ -22,7 +22,16 @@ from analogflow.circuit.circuit import Group
 from analogflow.errors import BadInput
 from analogflow.hardware.parts_list import parts_list
 from analogflow.report.figure import INK, MUTED, PALETTE, style
-from analogflow.report.schematic.pictures import INCH, SMALL, Drafting, Picture, Placed, drafting_of, draw_stage, text_width
+from analogflow.report.schematic.pictures import (
+    INCH,
+    SMALL,
+    Drafting,
+    Placed,
+    StageDrawing,
+    drafting_of,
+    draw_stage,
+    text_width,
+)
 from analogflow.report.schematic.stages import Stage, stages_of
 from analogflow.report.schematic.symbols import Point
 
@@ -40,7 +49,7 @@ class Frame:
     """A block on the sheet: its title, and its pictures with where they stand below its upper left corner."""
 
     title: str
-    pictures: tuple[Picture, ...]
+    pictures: tuple[StageDrawing, ...]
     width: float
     height: float
 
@@ -167,7 +176,7 @@ def _shelves(sizes: list[tuple[float, float]], most: float, gap: float) -> tuple
     return corners, widest, high - y
 
 
-def _frame(title: str, note: str, pictures: list[Picture], page: float) -> Frame:
+def _frame(title: str, note: str, pictures: list[StageDrawing], page: float) -> Frame:
     boxes = [picture.bounds() for picture in pictures]
     corners, wide, tall = _shelves(
         [(right - left, top - low) for left, low, right, top in boxes], page - 2 * _MARGIN, _MARGIN
@@ -183,7 +192,7 @@ def _frame(title: str, note: str, pictures: list[Picture], page: float) -> Frame
     return Frame(title, placed, max(wide, text_width(title)) + 2 * _MARGIN, tall + _TITLE + _MARGIN)
 
 
-def _draw(axes: Axes, picture: Picture, number: Counter[str]) -> None:
+def _draw(axes: Axes, picture: StageDrawing, number: Counter[str]) -> None:
     """Ink of a picture, each piece with its name."""
     for symbol in picture.symbols:
         number["symbol"] += 1

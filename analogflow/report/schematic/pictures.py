@@ -16,7 +16,7 @@ from analogflow.circuit import BipolarTransistor, Circuit, Element, Instance
 from analogflow.report.schematic.stages import GROUND, Amplifier, Array, Single, Stage, other
 from analogflow.report.schematic.symbols import DOWN, LENGTH, RIGHT, UP, Point, Shape, Turn, shape_of, terminals, value_of
 
-__all__ = ["INCH", "SMALL", "Drafting", "Picture", "Placed", "centred", "drafting_of", "draw_stage", "text_width"]
+__all__ = ["INCH", "SMALL", "Drafting", "Placed", "StageDrawing", "centred", "drafting_of", "draw_stage", "text_width"]
 
 INCH = 0.36
 """Inches of a drawing unit."""
@@ -102,7 +102,7 @@ class Name:
 
 
 @dataclasses.dataclass
-class Picture:
+class StageDrawing:
     """What is drawn of one stage; its functions add to it."""
 
     symbols: list[Placed] = dataclasses.field(default_factory=list)
@@ -127,13 +127,13 @@ class Picture:
         else:
             self.names.append(Name(net, at, side))
 
-    def moved(self, right: float, up: float) -> Picture:
+    def moved(self, right: float, up: float) -> StageDrawing:
         """The same picture elsewhere."""
 
         def there(point: Point) -> Point:
             return round(point[0] + right, 6), round(point[1] + up, 6)
 
-        return Picture(
+        return StageDrawing(
             [dataclasses.replace(s, at=there(s.at)) for s in self.symbols],
             [(there(a), there(b)) for a, b in self.wires],
             [dataclasses.replace(n, at=there(n.at)) for n in self.names],
@@ -224,7 +224,7 @@ class Drafting:
         """Whether a net goes on in another stage, where its name is all that joins the two."""
         return net != GROUND and self.stages_at[net] > 1
 
-    def symbol(self, picture: Picture, element: Element, at: Point, turn: Turn = RIGHT) -> Placed:
+    def symbol(self, picture: StageDrawing, element: Element, at: Point, turn: Turn = RIGHT) -> Placed:
         """Place an element's symbol."""
         assert self.circuit.parts is not None
         metered = element.letter == "V" and element.name in self.ammeters
@@ -237,7 +237,7 @@ class Drafting:
         )
         return picture.place(element, shape, value_of(element, metered=metered), at, turn)
 
-    def between(self, picture: Picture, element: Element, net: str, start: Point, end: Point) -> None:
+    def between(self, picture: StageDrawing, element: Element, net: str, start: Point, end: Point) -> None:
         """Draw an element with two terminals from `start`, where its terminal at `net` is, to `end`."""
         (_, first), _ = self.terminals(element)[:2]
         if first != net:
@@ -262,14 +262,14 @@ def drafting_of(circuit: Circuit, stages: list[Stage]) -> Drafting:
 
 
 @functools.singledispatch
-def draw_stage(stage: object, drafting: Drafting) -> Picture:
-    """Picture of a stage, somewhere on the sheet."""
+def draw_stage(stage: object, drafting: Drafting) -> StageDrawing:
+    """Drawing of a stage, somewhere on the sheet."""
     raise TypeError(type(stage).__name__)
 
 
 @draw_stage.register
-def _(stage: Amplifier, drafting: Drafting) -> Picture:
-    picture, bus = Picture(), -1.5
+def _(stage: Amplifier, drafting: Drafting) -> StageDrawing:
+    picture, bus = StageDrawing(), -1.5
     _, inverting, output = stage.nets
     part = drafting.symbol(picture, stage.part, (0, 0))
     plus, minus, out = (part.pin(terminal) for terminal in ("p", "n", "o"))
@@ -297,17 +297,17 @@ def _(stage: Amplifier, drafting: Drafting) -> Picture:
     return picture
 
 
-def _leg(picture: Picture, drafting: Drafting, element: Element, net: str, level: float, bus: float) -> None:
+def _leg(picture: StageDrawing, drafting: Drafting, element: Element, net: str, level: float, bus: float) -> None:
     drafting.between(picture, element, net, (bus - LENGTH - 0.2, level), (bus, level))
     picture.name(net, (bus - LENGTH - 0.2, level), "left")
 
 
-def _spine(picture: Picture, x: float, levels: list[float]) -> None:
+def _spine(picture: StageDrawing, x: float, levels: list[float]) -> None:
     """Upright wire with an end at every level, so that none crosses another's middle."""
     picture.wire(*((x, level) for level in sorted(set(levels))))
 
 
-def _loops(stage: Amplifier, drafting: Drafting, picture: Picture, bus: float, join: Point) -> list[float]:
+def _loops(stage: Amplifier, drafting: Drafting, picture: StageDrawing, bus: float, join: Point) -> list[float]:
     """Draw what leads back from the output to the inverting input, one level above the other; return the levels."""
     _, inverting, output = stage.nets
     levels, top = [], 1.0
@@ -342,7 +342,7 @@ def _loops(stage: Amplifier, drafting: Drafting, picture: Picture, bus: float, j
     return levels
 
 
-def _straight(stage: Amplifier, drafting: Drafting, picture: Picture, bus: float, plus: Point) -> None:
+def _straight(stage: Amplifier, drafting: Drafting, picture: StageDrawing, bus: float, plus: Point) -> None:
     net = stage.nets[0]
     picture.wire(plus, (bus, plus[1]))
     levels = [plus[1] - k * _PITCH for k in range(len(stage.straight))]
@@ -362,8 +362,8 @@ def _straight(stage: Amplifier, drafting: Drafting, picture: Picture, bus: float
 
 
 @draw_stage.register
-def _(stage: Array, drafting: Drafting) -> Picture:
-    picture = Picture()
+def _(stage: Array, drafting: Drafting) -> StageDrawing:
+    picture = StageDrawing()
     bases = max(text_width(t.nodes[1]) for t in stage.transistors)
     tops = [stage.meters[t.name].nodes[0] if t.name in stage.meters else t.nodes[0] for t in stage.transistors]
     areas = max(text_width(value_of(t)) for t in stage.transistors)
@@ -406,8 +406,8 @@ def _(stage: Array, drafting: Drafting) -> Picture:
 
 
 @draw_stage.register
-def _(stage: Single, drafting: Drafting) -> Picture:
-    picture, nets = Picture(), drafting.terminals(stage.part)
+def _(stage: Single, drafting: Drafting) -> StageDrawing:
+    picture, nets = StageDrawing(), drafting.terminals(stage.part)
     if isinstance(stage.part, Instance):
         placed = drafting.symbol(picture, stage.part, (0, 0))
         for terminal, net in nets:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
-from analogflow.netlister.verilog_a import ANALYSIS, Bench, bench
+from analogflow.netlister.verilog_a import ANALYSIS, VerilogBench, write_bench
 from analogflow.run import Run
 from analogflow.simulators.ngspice.protocol import Reply, Settle, first_wild
 from analogflow.simulators.readout import limit_of, run_of, settle_of, states_of, vectors_of, window_of
@@ -39,7 +39,7 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         The optional extra is not installed.
     """
     programs = find_programs()
-    written = bench(deck, distinct=True)
+    written = write_bench(deck, distinct=True)
     loads = compiled(written.modules, programs)
     watch = _Watch(deck, written, settle_of(deck, resting_speed), on_progress)
     with tempfile.TemporaryDirectory(prefix="analogflow-") as folder:
@@ -65,7 +65,7 @@ class _Watch:
     rows: Rows
 
     def __init__(
-        self, deck: Deck, written: Bench, settle: Settle | None, on_progress: Callable[[float], None] | None
+        self, deck: Deck, written: VerilogBench, settle: Settle | None, on_progress: Callable[[float], None] | None
     ) -> None:
         self.deck, self.settle, self.on_progress = deck, settle, on_progress
         self.vectors = vectors_of(deck)

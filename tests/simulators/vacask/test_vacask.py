@@ -18,7 +18,7 @@ from analogflow.families import FAMILIES
 from analogflow.families.files import read_problem
 from analogflow.flows import Flow, capacity
 from analogflow.netlister import netlist
-from analogflow.netlister.verilog_a import bench, write_verilog_a
+from analogflow.netlister.verilog_a import write_bench, write_verilog_a
 from analogflow.netlister.verilog_modules import HEADER, Module
 from analogflow.noise import Noise
 from analogflow.simulators import engines, simulate
@@ -140,9 +140,9 @@ def test_two_modules_of_one_name_are_refused(tmp_path):
     assert done.returncode
     assert "Failed to add device" in done.stdout
     deck = netlist(compile(capacity(PAPER)))
-    names = [module.name for module in bench(deck, distinct=True).modules]
+    names = [module.name for module in write_bench(deck, distinct=True).modules]
     assert [name for name in names if name.startswith("af_log_")]
-    assert "af_log" in [module.name for module in bench(deck).modules]
+    assert "af_log" in [module.name for module in write_bench(deck).modules]
 
 
 def test_noise_is_followed_far_below_what_is_allowed():
@@ -197,14 +197,14 @@ def test_a_module_that_is_no_verilog_a_is_refused_by_name():
 
 def test_a_program_that_says_it_is_done_but_wrote_too_little_is_not_believed(monkeypatch):
     """An exit status of 0 with a last time before the end is a failure."""
-    real = engine.bench
+    real = engine.write_bench
 
     def shorter(deck, **options):
         written = real(deck, **options)
         body = tuple(re.sub(r"stop=\S+", "stop=1.0", line) for line in written.body)
         return type(written)(written.modules, written.title, written.supplied, body, written.columns)
 
-    monkeypatch.setattr(engine, "bench", shorter)
+    monkeypatch.setattr(engine, "write_bench", shorter)
     with pytest.raises(SimulationFailed, match=r"vacask gave up at t = 1 τ"):
         simulate(netlist(compile(capacity(PAPER)), time_constants=2), engine="vacask")
 
