@@ -148,7 +148,7 @@ def two_steps(x):
 @pytest.mark.parametrize(
     "function, message",
     [
-        (two_steps, r"test_lift\.py.*a comparator \('comparator0'\) is not smooth"),
+        (two_steps, r"test_lifting\.py.*a comparator \('comparator0'\) is not smooth"),
         (lambda x: np.maximum(x, 0.0) - x, r"a positive part \('positive_part0'\) is not smooth"),
         (lambda x: x * white_noise(x), r"the multiplier 'multiplier0' has noise at its input; only noise that is added"),
         (lambda x: white_noise(x) - np.exp(x), r"the state 'x' is moved by noise and a function of it is to be lifted"),
