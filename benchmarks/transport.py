@@ -15,7 +15,7 @@ import ot
 from tables import Section, Table, machine, report, table
 
 import analogflow as af
-from analogflow.block_engine import integrate
+from analogflow.block_engine import ErrorLimits, integrate
 from analogflow.digital import annealed_sinkhorn, sinkhorn
 from analogflow.passes import nominal_orbit, stabilise
 from analogflow.reference import transport_certificate, transport_reference
@@ -61,7 +61,11 @@ def large() -> Section:
         def by_flow(problem: af.Transport = problem) -> np.ndarray:
             flow = af.flows.transport(problem)
             graph, _ = stabilise(flow.graph(), flow.keeps, nominal_orbit(flow.graph(), flow.keeps), gauge="", mend=True)
-            return integrate(graph, 5000, rests=["scaled"], resting_speed=1e-9).final["plan"].reshape(cost.shape)
+            return (
+                integrate(graph, 5000, rests=["scaled"], tolerances=ErrorLimits(1e-9, 1e-12, settled=1e-9))
+                .final["plan"]
+                .reshape(cost.shape)
+            )
 
         def by_pot(method: str, problem: af.Transport = problem) -> np.ndarray:
             return ot.sinkhorn(uniform, uniform, cost, problem.epsilon, method, stopThr=1e-9, numItermax=100_000)

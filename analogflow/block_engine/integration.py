@@ -361,12 +361,7 @@ def integrate(
     time_constants: float,
     *,
     rests: Sequence[str] = (),
-    resting_speed: float = 0.0,
-    rtol: float = 1e-9,
-    atol: float = 1e-12,
-    size: float | None = 1.0,
-    scale: float = 1.0,
-    runaway: float = RUNAWAY,
+    tolerances: ErrorLimits = ErrorLimits(1e-9, 1e-12),
     on_progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Follow the graph's states from their start.
@@ -378,16 +373,7 @@ def integrate(
         End time in units of τ; the run stops before if it settles.
     rests : sequence of str
         States and observables that have to settle; the first state if none is named.
-    resting_speed : float
-        The run has settled when none of them moves by as much as this times `size` per τ; 0 runs to the end.
-    rtol, atol : float
-        Relative error allowed per step, and absolute error over `scale`.
-    size : float, optional
-        Of what has to settle, flow units; None for the largest value on the way, where that is far from 1.
-    scale : float
-        Of the states, flow units.
-    runaway : float
-        Flow units at which a state has run away.
+    tolerances : ErrorLimits
     on_progress : callable, optional
         Called with the time reached, in τ.
 
@@ -400,16 +386,17 @@ def integrate(
         raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
     field = VectorField(graph)
     rests = rests or [next(iter(graph.states))]
-    outcome, detail = (Outcome.NOT_SETTLED if resting_speed else Outcome.COMPLETED), ""
+    settled = tolerances.settled
+    outcome, detail = (Outcome.NOT_SETTLED if settled else Outcome.COMPLETED), ""
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=rtol, atol=atol * scale)
+        solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=tolerances.relative, atol=tolerances.absolute)
         times, states, looked, halts = [0.0], [solver.y.copy()], 0.0, False
         watched = _joint(field, solver.y, rests)
         largest = float(abs(watched).max())
         while solver.status == "running":
             solver.step()
-            if not abs(solver.y).max() < runaway:
+            if not abs(solver.y).max() < tolerances.runaway:
                 outcome = Outcome.BLEW_UP
                 detail = f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ."
                 break
@@ -423,10 +410,10 @@ def integrate(
             moved, watched = watched, _joint(field, solver.y, rests)
             length, change = times[-1] - times[-2], float(abs(watched - moved).max())
             largest = max(largest, float(abs(watched).max()))
-            if resting_speed and length >= _SHORTEST_REST and change <= resting_speed * (size or usual(largest)) * length:
+            if settled and length >= _SHORTEST_REST and change <= settled * (tolerances.size or usual(largest)) * length:
                 outcome = Outcome.SETTLED
                 break
-            if resting_speed and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():
+            if settled and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():
                 # What still moves may be the method's own error: large states would tremble about their rest for ever.
                 solver.rtol, solver.atol = 0.1 * solver.rtol, 0.1 * solver.atol
             if on_progress is not None:

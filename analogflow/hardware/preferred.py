@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import integrate
+from analogflow.block_engine import ErrorLimits, integrate
 from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.values import check_series, nearest, neighbours
@@ -257,7 +257,9 @@ def _crossbar_rows(
     if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
         return {}, None
     transition = np.asarray(circuit.flow.constants["P"])
-    rested = integrate(circuit.graph, longest_run(circuit.flow), rests=["z"], resting_speed=RESTING_SPEED)
+    rested = integrate(
+        circuit.graph, longest_run(circuit.flow), rests=["z"], tolerances=ErrorLimits(1e-9, 1e-12, RESTING_SPEED)
+    )
     settled = np.round(rested.final["z"], _SETTLED)
     # An input that dies out has no say in the answer.
     used = np.where(settled > _EXTINCT, settled, 0.0)

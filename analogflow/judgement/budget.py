@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm, solve_discrete_lyapunov
 
-from analogflow.block_engine import VectorField, integrate
+from analogflow.block_engine import ErrorLimits, VectorField, integrate
 from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
 from analogflow.circuit import Circuit
 from analogflow.compiler import imperfect_graph, require_blocks
@@ -142,9 +142,8 @@ def error_budget(
         raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")
     if not causes:
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
-    ideal = integrate(
-        circuit.graph, longest_run(circuit.flow), rests=circuit.flow.rests, resting_speed=resting_speed(circuit)
-    )
+    rested = ErrorLimits(1e-9, 1e-12, resting_speed(circuit))
+    ideal = integrate(circuit.graph, longest_run(circuit.flow), rests=circuit.flow.rests, tolerances=rested)
     if ideal.outcome is not Outcome.SETTLED:
         raise BadInput(
             f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"

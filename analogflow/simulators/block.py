@@ -74,10 +74,8 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
         return follow(circuit, times, resting_speed=resting_speed, step_accuracy=accuracy, on_progress=on_progress)
-    run = integrate(
-        circuit.graph, end, rests=circuit.flow.rests, resting_speed=resting_speed, size=_size_of(circuit),
-        scale=_scale_of(circuit), runaway=_runaway_of(circuit), on_progress=on_progress,
-    )  # fmt: skip
+    tolerances = ErrorLimits(1e-9, 1e-12 * _scale_of(circuit), resting_speed, _size_of(circuit), _runaway_of(circuit))
+    run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerances=tolerances, on_progress=on_progress)
     return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analogflow import Noise, Outcome, Transport, compile, flows, parity, solve
-from analogflow.block_engine import integrate
+from analogflow.block_engine import ErrorLimits, integrate
 from analogflow.cli import main
 from analogflow.judgement import certify
 from analogflow.passes import nominal_orbit, stabilise
@@ -122,7 +122,7 @@ def test_a_plan_of_256_by_256_in_the_block_engine():
     problem = Transport(cost, np.full(256, 1 / 256), np.full(256, 1 / 256), 0.2)
     flow = flows.transport(problem)
     graph, _ = stabilise(flow.graph(), flow.keeps, nominal_orbit(flow.graph(), flow.keeps), gauge="", mend=True)
-    run = integrate(graph, 500, rests=["scaled"], resting_speed=1e-9)
+    run = integrate(graph, 500, rests=["scaled"], tolerances=ErrorLimits(1e-9, 1e-12, settled=1e-9))
     assert run.outcome is Outcome.SETTLED
     assert abs(run.final["plan"].reshape(256, 256) - transport_reference(problem).plan).max() < 1e-9
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from analogflow.block_engine import VectorField, integrate
+from analogflow.block_engine import ErrorLimits, VectorField, integrate
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.flows import WeightedMean, transport
@@ -98,7 +98,7 @@ def test_settles_at_the_certified_plan_with_right_rows_all_the_way(form, schedul
     for seed in range(3):
         problem = random_problem(seed, schedule=schedule)
         circuit = compile(transport(problem, form=form))
-        run = integrate(circuit.graph, 5000, rests=["scaled"], resting_speed=1e-9)
+        run = integrate(circuit.graph, 5000, rests=["scaled"], tolerances=ErrorLimits(1e-9, 1e-12, settled=1e-9))
         path = run.values["plan"].reshape(-1, *problem.cost.shape)
         assert run.outcome.ok
         np.testing.assert_allclose(path[-1], transport_reference(problem).plan, atol=1e-7)
@@ -229,7 +229,9 @@ def test_pausing_never_lasts_for_ever():
     # Cooling stops while the plan moves fast; the plan then comes to rest, which releases the brake.
     problem = random_problem(11, 4, 4, 0.1, "adaptive")
     tight = Transport(problem.cost, problem.row, problem.column, 0.1, {"kind": "adaptive", "rate": 1.0, "k_safe": 0.05})
-    run = integrate(compile(transport(tight)).graph, 5000, rests=["scaled"], resting_speed=1e-9)
+    run = integrate(
+        compile(transport(tight)).graph, 5000, rests=["scaled"], tolerances=ErrorLimits(1e-9, 1e-12, settled=1e-9)
+    )
     assert run.outcome.ok
     assert run.final["epsilon"][0] == pytest.approx(0.1, abs=1e-7)
 
