@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from analogflow.families import Family, judging_family, known_family, own_end, reference_for, reference_of
 from analogflow.families.ends import Check, Held, RunEnds, Worth
-from analogflow.run import Run
+from analogflow.run import Run, Samples
 
-__all__ = ["Judgement", "judge", "judge_along", "judge_run", "worth_of"]
+__all__ = ["Judgement", "batched", "judge", "judge_along", "judge_run", "worth_of"]
 
 Array = NDArray[np.float64]
 
@@ -127,10 +127,19 @@ def judge(
     return Judgement(family, problem, reference, ends, errors, limit)
 
 
+def batched(run: Run) -> Run:
+    """One run as the only one of many samples, so that what is asked of many can be asked of it."""
+    if run.each is not None:
+        return run
+    final = {name: value[None] for name, value in run.final.items()}
+    each = Samples(np.array([0]), (run.outcome,), run.time[-1:], final)
+    return Run.of(each, run.time, {name: value[None] for name, value in run.values.items()}, run.record)
+
+
 def judge_run(problem: Any, run: Run, *, limit: float) -> Judgement:
     """The same for one run."""
-    finals, paths = ({name: value[part] for name, value in run.values.items()} for part in (np.s_[-1:], np.s_[None]))
-    return judge(problem, finals, limit=limit, paths=paths, times=run.time, end=float(run.time[-1]))
+    many = batched(run)
+    return judge(problem, many.final, limit=limit, paths=many.values, times=run.time, end=float(run.time[-1]))
 
 
 def judge_along(problem: Any, run: Run, points: Iterable[int]) -> dict[str, Array]:

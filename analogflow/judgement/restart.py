@@ -23,7 +23,7 @@ from analogflow.families.stationary import Law, joint_limit, law_of
 from analogflow.flows import Flow, pushed_freely
 from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, allowed_error, certificate_of, ends_well
-from analogflow.judgement.judging import Judgement, judge, worth_of
+from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
 from analogflow.run import Outcome, Run, joined, run_plan
@@ -186,8 +186,9 @@ def restart(
     if flow.averaging is not None:
         return second, _laws_agree(flow, (run, first), (second, certificate_of(circuit, second, accuracy)))
     answers = [r.values[flow.answer][-1:] for r in (run, second)]
-    judged = _judged(flow, _finals(second), limit, paths={name: value[None] for name, value in second.values.items()},
-                     times=second.time, end=float(run.time[-1]), starts=again.flow.states)  # fmt: skip
+    many = batched(second)
+    judged = _judged(flow, many.final, limit, paths=many.values, times=second.time, end=float(run.time[-1]),
+                     starts=again.flow.states)  # fmt: skip
     before = Ends(answers[0], np.array([run.outcome.ok or first.passed]), np.array([first.passed]))
     after = _ends(problem, answers[1], [second.outcome], judged.passed)
     moved = flow.apart(second.values[flow.answer][:1], answers[0])
@@ -200,10 +201,6 @@ def restart(
 def _ends(problem: Any, answers: Array, outcomes: Sequence[Outcome], passed: NDArray[np.bool_]) -> Ends:
     ok = np.array([ends_well(problem, outcome, bool(held)) for outcome, held in zip(outcomes, passed, strict=True)])
     return Ends(answers, ok, passed)
-
-
-def _finals(run: Run) -> dict[str, Array]:
-    return {name: value[-1:] for name, value in run.values.items()}
 
 
 def _judged(

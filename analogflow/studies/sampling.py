@@ -24,6 +24,7 @@ from analogflow.flows import Flow
 from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import judge
 from analogflow.judgement.certificate import allowed_error, ends_well
+from analogflow.judgement.judging import batched
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
@@ -180,11 +181,7 @@ def _batched(
             degraded, part, graph=functools.partial(imperfect_graph, circuit, condition.imperfections, degraded.noise)
         )
         outcomes = part.outcomes
-        reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
-        rows = _rows_of(
-            flow, part.final, part.values, times, end, outcomes, reasons, part.end, resting_times(degraded, part),
-            noisy=degraded.noisy, limit=allowed_error(degraded),
-        )  # fmt: skip
+        rows = _rows_of(degraded, part, end, ["" if outcome.ok else outcome.value for outcome in outcomes])
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
         elif study.verify:
@@ -215,12 +212,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     verdict = fault = ""
     if study.verify:
         verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)
-    finals = {name: values[-1:] for name, values in run.values.items()}
-    paths = {name: values[None] for name, values in run.values.items()}
-    rows = _rows_of(
-        flow, finals, paths, run.time, end, [run.outcome], [reason], run.time[-1:],
-        resting_times(circuit, run)[None], noisy=circuit.noisy, limit=allowed_error(circuit),
-    )  # fmt: skip
+    rows = _rows_of(circuit, batched(run), end, [reason])
     return {**rows, "reason": np.array([str(rows["reason"][0]) or fault]), "verdict": np.array([verdict])}
 
 
@@ -277,39 +269,25 @@ def _blank_rows(outcomes: Sequence[Outcome], reasons: Sequence[str]) -> Rows:
     }
 
 
-def _rows_of(
-    flow: Flow,
-    finals: Mapping[str, Array],
-    paths: Mapping[str, Array],
-    times: Array,
-    end: float,
-    outcomes: Sequence[Outcome],
-    reasons: Sequence[str],
-    ends: Array,
-    settled: Array,
-    *,
-    noisy: bool,
-    limit: float,
-) -> Rows:
+def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str]) -> Rows:
     """Rows of some samples that ran.
 
     Parameters
     ----------
-    flow : Flow
-    finals, paths, times
-        Signals at the ends and on the way, as `judge` takes them.
+    circuit : Circuit
+        As it ran, but for which sample it is.
+    runs : Run
+        Of many samples.
     end : float
         Time asked for, in τ.
-    outcomes, reasons : sequences of length samples
-    ends, settled : array, shape (samples,)
-        Times reached and settling times, in τ.
-    noisy : bool
-        Whether the answer fluctuates, so that its mean over the last quarter says more than its last value.
-    limit : float
-        Largest error that one run is let pass: an answer that still creeps and is within it loses its reason.
+    reasons : sequence of length samples
+        Why a sample did not end as it was asked to; one whose answer still creeps and is good enough loses its reason.
     """
+    flow, outcomes, finals, paths, times = circuit.flow, runs.outcomes, runs.final, runs.values, runs.time
+    # Where the answer fluctuates, its mean over the last quarter says more than its last value.
+    noisy, limit = circuit.noisy, allowed_error(circuit)
     broken = np.array([o in _BROKEN for o in outcomes])
-    reached = end if flow.end_time or noisy else float(ends.max())
+    reached = end if flow.end_time or noisy else float(runs.end.max())
     problem = problem_of(flow)
     judged = judge(problem, finals, limit=limit, paths=paths, times=times, end=reached)
     if any(outcome.creeps for outcome in outcomes):
@@ -323,7 +301,7 @@ def _rows_of(
     for name, values in rows.items():
         if name == "answer" or name.startswith("error"):
             rows[name] = np.where(broken[:, None] if values.ndim == 2 else broken, np.nan, values)
-    return {**rows, "end": ends, "settling_time": settled}
+    return {**rows, "end": runs.end, "settling_time": resting_times(circuit, runs)}
 
 
 def _averages(flow: Flow, paths: Mapping[str, Array], times: Array) -> dict[str, Array]:

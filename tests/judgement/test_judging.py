@@ -11,7 +11,7 @@ import analogflow as af
 from analogflow.families import judging_family, problem_of
 from analogflow.families.files import read_problem
 from analogflow.judgement import certify, judge, judging
-from analogflow.judgement.judging import judge_along
+from analogflow.judgement.judging import batched, judge_along
 from analogflow.reference import hopfield_reference, transport_reference
 
 DATA = Path(__file__).parents[2] / "examples/data"
@@ -156,3 +156,16 @@ def test_an_accuracy_that_is_no_positive_number_is_refused(accuracy):
     for verb in (af.solve, af.verify):
         with pytest.raises(af.BadInput, match=r"accuracy: .* is not a positive number"):
             verb(af.Channel(PAPER_ROWS), engine="block", accuracy=accuracy)
+
+
+def test_one_run_as_the_only_of_many_is_the_run_itself():
+    run = af.Run(np.arange(4.0), {"x": np.array([[1.0, 2.0], [0.5, 1.0], [0.2, 0.6], [0.1, 0.5]])}, af.Outcome.NOT_SETTLED)
+    many = batched(run)
+    assert many.outcomes == (af.Outcome.NOT_SETTLED,)
+    assert many.ok.tolist() == [False]
+    assert many.end.tolist() == [3.0]
+    assert many.final["x"].tolist() == [[0.1, 0.5]]
+    assert batched(many) is many
+    again = many.sample(0)
+    assert again.time.tolist() == run.time.tolist()
+    assert again.values["x"].tolist() == run.values["x"].tolist()

@@ -11,6 +11,7 @@ from analogflow.comparison.judge import judge_of
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.judgement import restart as restarts
+from analogflow.judgement.judging import batched
 from analogflow.problems import Attention, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.studies.sampling import _rows_of as rows_of
 
@@ -69,18 +70,14 @@ def spoiled(run: af.Run, case: Planted) -> af.Run:
 def test_a_planted_error_is_one_number(family, monkeypatch):
     case = CASES[family]
     solution = af.solve(case.problem, engine="block")
-    flow, run = solution.flow, spoiled(solution.run, case)
+    run = spoiled(solution.run, case)
     assert solution.passed
     certificate = af.certify(case.problem, run)
     number = certificate.errors[case.error]
     assert number == pytest.approx(case.expected, rel=1e-3)
     assert not certificate.passed
 
-    finals, paths = {n: v[-1:] for n, v in run.values.items()}, {n: v[None] for n, v in run.values.items()}
-    end = np.array([run.time[-1]])
-    rows = rows_of(
-        flow, finals, paths, run.time, float(end[0]), [run.outcome], [""], end, np.zeros(1), noisy=False, limit=1e-6
-    )
+    rows = rows_of(solution.circuit, batched(run), run.end, [""])
     record = family_of(case.problem)
     in_rows = {
         name: float(rows["error" if name == record.primary else f"error_{name}"][0])
@@ -107,8 +104,8 @@ def test_a_planted_error_is_one_number(family, monkeypatch):
         with pytest.raises(BadInput, match=r"has no law to compare|has no digital contenders"):
             judge_of(case.problem)
         return
-    contest = judge_of(case.problem)
-    found = float(contest.errors({name: finals[name] for name in contest.contest.signals if name in finals})[0])
+    contest, ends = judge_of(case.problem), batched(run).final
+    found = float(contest.errors({name: ends[name] for name in contest.contest.signals if name in ends})[0])
     told = max(certificate.errors[name] / unit for name, unit in contest.contest.errors.items())
     assert found == pytest.approx(told + contest.contest.gap, rel=1e-9)
 
@@ -128,11 +125,7 @@ def test_a_planted_shift_of_a_law_is_one_number():
     flow, certificate = af.flows.langevin(problem), af.certify(problem, run)
     assert not certificate.passed
     assert certificate.errors["mean"] == pytest.approx(0.3, abs=0.02)
-    end = np.array([1e5])
-    rows = rows_of(
-        flow, {"x": values[-1:]}, {"x": values[None]}, run.time, 1e5, [run.outcome], [""], end, np.zeros(1), noisy=True,
-        limit=1e-6,
-    )  # fmt: skip
+    rows = rows_of(af.compile(flow), batched(run), 1e5, [""])
     assert rows["error"][0] == pytest.approx(certificate.errors["mean"], rel=1e-12)
     assert certificate.law is not None
     told = judge_of(problem).error((certificate.law.mean, certificate.law.covariance))
