@@ -140,7 +140,7 @@ def degrade(
     BadInput
         The circuit is imperfect already, the sample is not a whole number from 0, or `values` can not be called.
     """
-    if not circuit.ideal:
+    if not circuit.nominal:
         flaws = circuit.imperfections if circuit.conditions.lot is None else "its parts deviate"
         raise BadInput(f"the circuit is imperfect already ({flaws}); start from what compile returned.")
     conditions = Conditions(noise or circuit.noise, imperfections or Imperfections(), check_sample(sample))

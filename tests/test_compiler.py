@@ -97,7 +97,7 @@ def test_one_thing_is_changed_and_nothing_else():
     warm = rebuilt(circuit, temperature_kelvin=330.0)
     assert warm.build == dataclasses.replace(circuit.build, temperature_kelvin=330.0)
     assert warm.conditions == circuit.conditions
-    assert rebuilt(circuit, conditions=Conditions()).ideal
+    assert rebuilt(circuit, conditions=Conditions()).nominal
 
 
 @pytest.mark.parametrize(

@@ -185,8 +185,8 @@ class Circuit:
         return {name: reading.vectors for name, reading in self.readings.items()}
 
     @property
-    def ideal(self) -> bool:
-        """Whether the circuit has neither noise nor deviations."""
+    def nominal(self) -> bool:
+        """Whether the circuit has neither noise nor deviations, whatever it is built from."""
         return not self.deviates and not self.noise.sigma
 
     @property

@@ -148,11 +148,11 @@ def check_accuracy(accuracy: float | None) -> None:
 def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
     """Largest error that checks of a run of `circuit` let pass: as given, or its own accuracy, or that of imperfect ones."""
     check_accuracy(accuracy)
-    if circuit.flow.averaging is not None and circuit.ideal:
+    if circuit.flow.averaging is not None and circuit.nominal:
         return circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
     if accuracy is not None:
         return accuracy
-    return circuit.accuracy if circuit.ideal else _IMPERFECT_ACCURACY
+    return circuit.accuracy if circuit.nominal else _IMPERFECT_ACCURACY
 
 
 def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit: float, needed: float | None) -> Check:

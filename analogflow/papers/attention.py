@@ -28,7 +28,7 @@ from analogflow.reference.attention_theory import (
     concentration_bound,
     dominant_eigenspace,
     limit_tokens,
-    spread,
+    measure_spread,
     value_space,
     wasserstein,
 )
@@ -87,7 +87,7 @@ def figure_1(count: int = _TOKENS) -> Reproduction:
     cold = paired.at_zero_temperature()
     apart = distance_path(cold, digital_path(cold, times), space)
     right = np.array([concentration_bound(cold, float(t), p=0.5) for t in times])
-    printed = right * spread(cold.tokens, space, 0.5) / math.sqrt(2 * spread(cold.tokens, space, 0.5))
+    printed = right * measure_spread(cold.tokens, space, 0.5) / math.sqrt(2 * measure_spread(cold.tokens, space, 0.5))
     near, apart_near = _close_to(space)
     lines = (
         Line("smallest alignment with the circle E at t = 2.5 and 5", 0.95, float(aligned[[10, 20]].min()), relation="≥",
@@ -120,7 +120,7 @@ def _close_to(space: Eigenspace) -> tuple[float, float]:
     around = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ space.basis.T
     normal = np.cross(space.basis[:, 0], space.basis[:, 1])
     tokens = math.cos(0.1) * around + math.sin(0.1) * normal
-    return spread(tokens, space, 1.0), wasserstein(tokens, limit_tokens(tokens, space))
+    return measure_spread(tokens, space, 1.0), wasserstein(tokens, limit_tokens(tokens, space))
 
 
 def figure_2(count: int = _TOKENS) -> Reproduction:

@@ -31,7 +31,7 @@ __all__ = [
     "limit_tokens",
     "log_energy",
     "log_energy_rate",
-    "spread",
+    "measure_spread",
     "value_space",
     "wasserstein",
 ]
@@ -169,7 +169,7 @@ def limit_tokens(tokens: ArrayLike, space: Eigenspace) -> Array:
     return projected / lengths
 
 
-def spread(tokens: ArrayLike, space: Eigenspace, p: float = 1.0) -> float:
+def measure_spread(tokens: ArrayLike, space: Eigenspace, p: float = 1.0) -> float:
     """V_p: mean of (‖x − P_E x‖/‖P_E x‖)^{2p} over the tokens, 0 < p ≤ 1; infinite where a token is orthogonal to E.
 
     References
@@ -239,7 +239,7 @@ def concentration_bound(problem: Attention, time: float, *, p: float = 1.0) -> f
     if space.dimension == problem.dimension:
         return 0.0
     rate = _exponent(p) * space.gap / float(np.linalg.norm(problem.B, 2))
-    return math.sqrt(2 * spread(problem.tokens, space, p)) * math.exp(-rate * time)
+    return math.sqrt(2 * measure_spread(problem.tokens, space, p)) * math.exp(-rate * time)
 
 
 def concentration_time(problem: Attention, distance: float, *, p: float = 1.0) -> float:

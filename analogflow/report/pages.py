@@ -259,7 +259,7 @@ def shown_svg(thing: Any) -> str | None:
     if not isinstance(thing, Circuit):
         return None
     figure = (
-        draw_blocks(thing.graph) if thing.parts is None else draw_circuit(choose_values(thing) if thing.ideal else thing)
+        draw_blocks(thing.graph) if thing.parts is None else draw_circuit(choose_values(thing) if thing.nominal else thing)
     )
     return picture_of(figure, "circuit").svg
 

@@ -71,7 +71,7 @@ def solution_table(solution: Solution) -> Table:
         table.add_row(f"settling time (to {band})", absent if settling is None else f"{settling:.2f}", "τ")
     else:
         table.add_row("end of the run", f"{run.time[-1]:g}", "τ")
-    if not solution.circuit.ideal:
+    if not solution.circuit.nominal:
         table.add_row("imperfections", str(solution.circuit.imperfections), "")
         table.add_row("noise at the integrators", f"{solution.circuit.noise.sigma:g}", "per √τ")
     table.add_row("points simulated", str(len(run.time)), "")

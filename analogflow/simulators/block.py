@@ -68,7 +68,7 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
     """
     circuit, on_progress = deck.circuit, _within(time_limit, on_progress)
     end = (deck.end_time - circuit.release) / circuit.units.time_constant
-    if not circuit.ideal or circuit.noisy or circuit.parts is not None or _very_stiff(circuit):
+    if not circuit.nominal or circuit.noisy or circuit.parts is not None or _very_stiff(circuit):
         # The march knows noise and stiffness, and shows all of the path, of which no peak may be missed where there are
         # rails; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
@@ -301,7 +301,7 @@ def _numbers(samples: int | Sequence[int]) -> Sequence[int]:
 
 
 def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **positive: float) -> None:
-    if not circuit.ideal:
+    if not circuit.nominal:
         raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
     for name, value in positive.items():
         if not is_positive(value):

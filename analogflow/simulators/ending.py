@@ -93,12 +93,12 @@ def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[
     if run.outcome is Outcome.SETTLED:
         for kept in circuit.flow.keeps:
             defect = float(kept.defect(run.final[kept.state]))
-            if kept.binding and abs(defect) > (_DEFECT if circuit.ideal and circuit.parts is None else _IMPERFECT_DEFECT):
+            if kept.binding and abs(defect) > (_DEFECT if circuit.nominal and circuit.parts is None else _IMPERFECT_DEFECT):
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
         if not circuit.noisy:
             run = _far_from_rest(circuit, run, resting, graph)
-        if run.outcome is Outcome.SETTLED and circuit.ideal:
+        if run.outcome is Outcome.SETTLED and circuit.nominal:
             run = _moved_later(circuit, run)
     if circuit.noisy or run.creep is not None or run.outcome not in _ASKED or len(run.time) < 2:
         return run

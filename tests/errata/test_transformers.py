@@ -17,7 +17,7 @@ from analogflow.reference.attention_theory import (
     concentration_time,
     distance_to_limit,
     limit_tokens,
-    spread,
+    measure_spread,
     value_space,
 )
 
@@ -29,7 +29,7 @@ def test_time_of_corollary_4_as_printed_is_too_early():
     space = attraction_space(NEAR)
     for epsilon in (0.15, 0.05, 0.02):
         mended = concentration_time(NEAR, epsilon)
-        printed = max(math.log(2 * spread(NEAR.tokens, space) / epsilon) / space.gap, 0.0)
+        printed = max(math.log(2 * measure_spread(NEAR.tokens, space) / epsilon) / space.gap, 0.0)
         assert printed < mended
         assert distance_to_limit(NEAR, by_runge_kutta(NEAR, printed)[0]) > epsilon / 2
         assert distance_to_limit(NEAR, by_runge_kutta(NEAR, mended)[0]) <= epsilon / 2
@@ -59,7 +59,7 @@ def test_constant_of_lemma_7():
         token = np.array([[math.cos(angle), math.sin(angle), 0.0]])
         squared = float(((token - limit_tokens(token, space)) ** 2).sum())
         for p in worst:
-            worst[p] = max(worst[p], squared / spread(token, space, p))
+            worst[p] = max(worst[p], squared / measure_spread(token, space, p))
     assert 0.99 < worst[1.0] <= 1
     assert 1.6 < worst[0.01] <= 2
 

@@ -24,7 +24,7 @@ from analogflow.reference.attention_theory import (
     limit_tokens,
     log_energy,
     log_energy_rate,
-    spread,
+    measure_spread,
     value_space,
     wasserstein,
 )
@@ -133,9 +133,11 @@ def test_spread_decays_as_proposition_eight_says_and_bounds_the_distance(seed, p
     rate = 2 * p * space.gap / np.linalg.norm(problem.B, 2)
     left = 1e-9  # what the integration leaves of a spread that has died out
     for t, x in zip((0.5, 1.0, 2.0), path(problem, [0.5, 1.0, 2.0]), strict=True):
-        assert spread(x, space, p) <= spread(problem.tokens, space, p) * math.exp(-rate * t) * (1 + 1e-6) + left ** (2 * p)
+        assert measure_spread(x, space, p) <= measure_spread(problem.tokens, space, p) * math.exp(-rate * t) * (
+            1 + 1e-6
+        ) + left ** (2 * p)
         distance = distance_to_limit(problem, x)
-        assert distance <= math.sqrt(2 * spread(x, space, p)) * (1 + 1e-9)
+        assert distance <= math.sqrt(2 * measure_spread(x, space, p)) * (1 + 1e-9)
         assert distance <= concentration_bound(problem, t, p=p) * (1 + 1e-6) + left
 
 
@@ -143,7 +145,7 @@ def test_bound_as_printed_fails_and_the_corrected_one_holds():
     # At t = 0, a tenth of a radian from E: the distance is 2 sin 0.05 and V_1 = tan² 0.1.
     near = Attention([[math.cos(0.1), math.sin(0.1)]] * 2, np.eye(2), np.diag([2.0, 1.0]), math.inf)
     space = attraction_space(near)
-    distance, printed = distance_to_limit(near, near.tokens), spread(near.tokens, space)
+    distance, printed = distance_to_limit(near, near.tokens), measure_spread(near.tokens, space)
     assert distance == pytest.approx(2 * math.sin(0.05))
     assert distance == pytest.approx(0.09996, abs=1e-5)
     assert printed == pytest.approx(math.tan(0.1) ** 2)
@@ -157,7 +159,7 @@ def test_bound_as_printed_fails_and_the_corrected_one_holds():
         for t, x in zip(times, path(problem, times), strict=True):
             distance = distance_to_limit(problem, x)
             for p in (0.25, 0.5, 1.0):
-                printed = spread(problem.tokens, space, p) * math.exp(-p * space.gap * t / scale)
+                printed = measure_spread(problem.tokens, space, p) * math.exp(-p * space.gap * t / scale)
                 violations["printed"] += distance > printed * (1 + 1e-6)
                 violations["corrected"] += distance > concentration_bound(problem, t, p=p) * (1 + 1e-6)
     assert violations["corrected"] == 0
@@ -179,11 +181,11 @@ def test_limits_of_the_bound():
     assert concentration_bound(whole, 0.0) == 0
     assert distance_to_limit(whole, whole.tokens) < 1e-15
     stuck = Attention([[0, 1.0], [1, 0]], np.eye(2), np.diag([2.0, 1.0]), math.inf)
-    assert spread(stuck.tokens, attraction_space(stuck)) == np.inf
+    assert measure_spread(stuck.tokens, attraction_space(stuck)) == np.inf
     with pytest.raises(BadInput, match=r"token 1 is orthogonal to the eigenspace, so it has no projection there"):
         distance_to_limit(stuck, stuck.tokens)
     with pytest.raises(BadInput, match=r"p is 2; the exponent of the spread lies above 0 and at most at 1"):
-        spread(stuck.tokens, attraction_space(stuck), 2)
+        measure_spread(stuck.tokens, attraction_space(stuck), 2)
 
 
 def test_wasserstein_distance_is_of_the_clouds_not_of_their_order():

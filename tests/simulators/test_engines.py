@@ -117,14 +117,14 @@ def test_deviating_parts_are_refused_by_an_engine_that_knows_no_parts_however_th
     """Were they ignored, the run would be that of the nominal circuit, to the last digit."""
     circuit = compile(Flow(lambda x: -x, {"x": np.ones(2)}), technology="opamp")
     for deviating in (sample_parts(circuit, seed=3), degrade(circuit, Imperfections(mismatch=0.01))):
-        assert not deviating.ideal
+        assert not deviating.nominal
         assert allowed_error(deviating) == 0.05 > allowed_error(circuit)
         with pytest.raises(BadInput, match="the block engine integrates equations and knows no parts"):
             simulate(deviating, engine="block")
         with pytest.raises(BadInput, match="the block engine integrates equations and knows no parts"):
             cross_check(deviating, ("block", "ngspice"))
     noisy = degrade(circuit, noise=Noise(1e-3, seed=1))
-    assert not noisy.ideal
+    assert not noisy.nominal
     assert not noisy.deviates  # the same parts: its equations may stand for them
 
 
