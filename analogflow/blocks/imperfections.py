@@ -13,9 +13,9 @@ from analogflow.blocks.block import Array, Block, Derivative, Diagonal, shown
 from analogflow.checks import is_finite, is_positive, refuse_faults, refuse_unknown
 from analogflow.errors import BadInput
 
-__all__ = ["EFFECTS", "NOMINAL_TEMPERATURE", "Imperfections", "OutputStage", "refuse_renamed"]
+__all__ = ["EFFECTS", "NOMINAL_KELVIN", "Imperfections", "OutputStage", "refuse_renamed"]
 
-NOMINAL_TEMPERATURE = 300.15
+NOMINAL_KELVIN = 300.15
 """Kelvin: where logarithms, exponentials and softmaxes have a scale of 1."""
 
 
@@ -41,8 +41,8 @@ class Imperfections:
         Bits to which the coefficients of a block are rounded, relative to its largest.
     mismatch : float
         Relative σ of every coefficient, reference, emitter area of a softmax, and integrating capacitor.
-    temperature : float
-        Kelvin. Junctions scale with it: ln is multiplied by T/300.15, arguments of exp, tanh and softmax by 300.15/T.
+    temperature_kelvin : float
+        Junctions scale with it: ln is multiplied by T/300.15, arguments of exp, tanh and softmax by 300.15/T.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class Imperfections:
     dc_gain: float = math.inf
     resolution: float = math.inf
     mismatch: float = 0.0
-    temperature: float = NOMINAL_TEMPERATURE
+    temperature_kelvin: float = NOMINAL_KELVIN
 
     def __post_init__(self) -> None:
         faults = []
@@ -122,13 +122,13 @@ _RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
     "dc_gain": (lambda x: x > 1, "a gain at zero frequency above 1"),
     "resolution": (lambda x: 1 <= x <= 52 or x == math.inf, "from 1 to 52 bits"),
     "mismatch": (lambda x: 0 <= x <= 0.3, "a relative σ from 0 to 0.3"),
-    "temperature": (lambda x: 100 <= x <= 1000, "from 100 to 1000 kelvin"),
+    "temperature_kelvin": (lambda x: 100 <= x <= 1000, "from 100 to 1000 kelvin"),
 }
 
 EFFECTS: tuple[str, ...] = tuple(_RANGES)
 """Names of all effects."""
 
-_RENAMED = {"leak": "dc_gain"}
+_RENAMED = {"leak": "dc_gain", "temperature": "temperature_kelvin"}
 
 
 def refuse_renamed(name: str, what: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Imperfections
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import is_number
 from analogflow.circuit.elements import Model
 from analogflow.errors import BadInput
@@ -176,7 +176,7 @@ class PartSet:
 
 _FREEZING = 273.15
 
-NOMINAL_CELSIUS = NOMINAL_TEMPERATURE - _FREEZING
+NOMINAL_CELSIUS = NOMINAL_KELVIN - _FREEZING
 """°C of a room: what circuits are at where nothing else is said."""
 
 _BOLTZMANN_PER_CHARGE = 8.617333262e-5
@@ -214,7 +214,7 @@ class Build:
     technology: str
     stabilise: bool = True
     parts: PartSet | None = None
-    temperature_kelvin: float = NOMINAL_TEMPERATURE
+    temperature_kelvin: float = NOMINAL_KELVIN
     delay_fraction: float = DELAY_FRACTION
     scaled: bool = False
     values: Callable[[Any], Any] | None = None
@@ -289,7 +289,7 @@ def kelvin_of(temperature_celsius: float | None) -> float:
     """
     value = temperature_celsius
     if value is None:
-        return NOMINAL_TEMPERATURE
+        return NOMINAL_KELVIN
     if not is_number(value) or not _COLDEST <= value <= _HOTTEST:
         raise BadInput(
             f"temperature_celsius: {value!r} is not a temperature from {_COLDEST:g} to {_HOTTEST:g} °C; a room has "

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import is_positive
 from analogflow.circuit import (
     Behavioural,
@@ -112,7 +112,7 @@ def netlist(
     # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
     scale = max(min(flow.state_scale, 1.0), 1e-3 * flow.state_scale)
     body += [circuit.options or _OPTIONS.format(1e-12 * scale, 1e-18 * scale)]
-    if circuit.temperature_kelvin != NOMINAL_TEMPERATURE:
+    if circuit.temperature_kelvin != NOMINAL_KELVIN:
         body.append(f".temp {number(celsius_of(circuit.temperature_kelvin))}")
     body += [f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)]
     body.append(f".tran {number(step)} {number(end)} 0 {number(step)} uic")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit import (
     Behavioural,
     BipolarTransistor,
@@ -185,7 +185,7 @@ class _Writer:
         yield "control"
         yield "  abort always"
         yield from (f"  options {line}" for line in _options(circuit))
-        if circuit.temperature_kelvin != NOMINAL_TEMPERATURE:
+        if circuit.temperature_kelvin != NOMINAL_KELVIN:
             yield f"  options temp={number(celsius_of(circuit.temperature_kelvin))}"
         saved = sorted({_saved(vector) for vectors in circuit.signals.values() for vector in vectors})
         for k in range(0, len(saved), 16):

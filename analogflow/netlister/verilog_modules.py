@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit import Behavioural, Capacitor, Element, Macro, Resistor
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
@@ -60,7 +60,7 @@ def behavioural_module(name: str, kind: str, shape: Skeleton) -> Module:
     lines = [f"I(a, b) <+ (1.0 + mismatch)*({shape.text});", 'I(a, b) <+ white_noise(noise, "output");']
     declared = []
     if shape.thermal:
-        nominal = number(NOMINAL_TEMPERATURE)
+        nominal = number(NOMINAL_KELVIN)
         parameters.append(_INSTANCE.format("of the junctions, kelvin", "temperature", nominal))
         declared, lines = ["real warm;"], [f"warm = temperature/{nominal};", *lines]
     inputs = "".join(f" input x{k};" for k in range(shape.ports))

@@ -28,7 +28,7 @@ from analogflow.blocks import (
     Wire,
 )
 from analogflow.blocks.block import Array, frozen
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.graph import BlockGraph, GraphBuilder
 from analogflow.graph.signal import Signal
 from analogflow.noise import PARAMETERS, standard_normal
@@ -157,7 +157,7 @@ class _Work:
         )
         output = self.builder.adopt(self.graph, node, inputs, varied)
         if not isinstance(block, Wire | Constant | Input | NoiseSource):
-            warm = flaws.temperature / NOMINAL_TEMPERATURE if isinstance(block, Log) else 1.0
+            warm = flaws.temperature_kelvin / NOMINAL_KELVIN if isinstance(block, Log) else 1.0
             output = self._pole(node, self._stage(node, output, warm, deviates))
         self.delivered[node] = output
 
@@ -320,7 +320,7 @@ def _(block: Integrator, deviates: Array, flaws: Imperfections) -> Varied:
 @_vary.register
 def _(block: Softmax, deviates: Array, flaws: Imperfections) -> Varied:
     """Junctions of unequal emitter area A shift the bases by ln A, whatever the temperature."""
-    cold = NOMINAL_TEMPERATURE / flaws.temperature
+    cold = NOMINAL_KELVIN / flaws.temperature_kelvin
     offsets = None if block.offsets is None else cold * _rounded(block.offsets, flaws)
     tail = None if block.tail is None else _rounded(block.tail, flaws)
     if flaws.mismatch:
@@ -336,7 +336,7 @@ def _(block: Softmax, deviates: Array, flaws: Imperfections) -> Varied:
 @_vary.register(Exp)
 @_vary.register(Tanh)
 def _(block: Block, deviates: Array, flaws: Imperfections) -> Varied:
-    cold = NOMINAL_TEMPERATURE / flaws.temperature
+    cold = NOMINAL_KELVIN / flaws.temperature_kelvin
     return block, (None if cold == 1 else np.full(block.size, cold),)
 
 

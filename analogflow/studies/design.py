@@ -27,12 +27,15 @@ from analogflow.solution import carried_form
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 
-__all__ = ["GRID", "Chunk", "Condition", "Study", "missing_chunks", "study_of"]
+__all__ = ["GRID", "LISTS", "Chunk", "Condition", "Study", "field_of", "missing_chunks", "study_of"]
 
 GRID = ("problem", "form", "technology", "noise", "mismatch", "temperature")
 """Dimensions that every study has; those of further imperfections come after."""
 
-_FURTHER = tuple(name for name in EFFECTS if name not in ("mismatch", "temperature"))
+LISTS = ("forms", "technologies", "noise", "mismatch", "temperature")
+"""Keys of a study's file that hold lists."""
+
+_FURTHER = tuple(name for name in EFFECTS if name not in ("mismatch", "temperature_kelvin"))
 
 _LAYOUT = 1
 """Number of the layout of results; part of the fingerprint, so that files of another layout are not mixed in."""
@@ -60,8 +63,7 @@ class Condition:
         σ at every integrator's input, flow units per √τ.
     mismatch : float
         Relative σ of every coefficient.
-    temperature : float
-        °C.
+    temperature_celsius : float
     further : mapping of name to float
         Further imperfections, in the units of `Imperfections`.
     """
@@ -72,7 +74,7 @@ class Condition:
     technology: str
     noise: float
     mismatch: float
-    temperature: float
+    temperature_celsius: float
     further: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
@@ -80,7 +82,7 @@ class Condition:
         """What is wrong with the blocks; the temperature only where blocks have it, in the ideal technology."""
         values = {"mismatch": self.mismatch, **self.further}
         if not TECHNOLOGIES[self.technology].parts:
-            values["temperature"] = kelvin_of(self.temperature)
+            values["temperature_kelvin"] = kelvin_of(self.temperature_celsius)
         return Imperfections.from_mapping(values)
 
     def shown(self, dimensions: Collection[str]) -> str:
@@ -88,7 +90,7 @@ class Condition:
         numbers = {"noise": self.noise, "mismatch": self.mismatch, **self.further}
         words = [getattr(self, name) for name in GRID[:3] if name in dimensions]
         words += [f"{name} {value:g}" for name, value in numbers.items() if name in dimensions]
-        return ", ".join(words + ([f"{self.temperature:g} °C"] if "temperature" in dimensions else []))
+        return ", ".join(words + ([f"{self.temperature_celsius:g} °C"] if "temperature" in dimensions else []))
 
     def __str__(self) -> str:
         return self.shown((*GRID, *self.further))
@@ -122,8 +124,8 @@ class Study:
         σ at every integrator's input, flow units per √τ; texts as `Noise.from_text` reads them, but for densities in volts.
     mismatch : sequence of float
         Relative σ of every coefficient; of every part where the technology has parts.
-    temperature : sequence of float
-        °C; of the junctions, or of the parts where the technology has parts.
+    temperature_celsius : sequence of float
+        Of the junctions, or of the parts where the technology has parts.
     imperfections : mapping of name to sequence of float
         Further effects by the names of `Imperfections`: each is a dimension of the grid.
     samples : int
@@ -159,7 +161,7 @@ class Study:
     technologies: tuple[str, ...] = (DEFAULT_TECHNOLOGY,)
     noise: tuple[float, ...] = (0.0,)
     mismatch: tuple[float, ...] = (0.0,)
-    temperature: tuple[float, ...] = (NOMINAL_CELSIUS,)
+    temperature_celsius: tuple[float, ...] = (NOMINAL_CELSIUS,)
     imperfections: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     samples: int = 1
     seed: int = 0
@@ -182,9 +184,9 @@ class Study:
         _set(self, "technologies", _names(self.technologies, "technologies", TECHNOLOGIES))
         _set(self, "forms", self._forms())
         _set(self, "noise", tuple(_sigma(value) for value in _distinct(self.noise, "noise")))
-        for name in ("mismatch", "temperature"):
-            _set(self, name, _numbers(getattr(self, name), name))
-        for degrees in self.temperature:
+        for key in ("mismatch", "temperature"):
+            _set(self, field_of(key), _numbers(getattr(self, field_of(key)), key))
+        for degrees in self.temperature_celsius:
             kelvin_of(degrees)
         further = self.imperfections.items()
         _set(self, "imperfections", MappingProxyType({_effect(name): _numbers(value, name) for name, value in further}))
@@ -202,7 +204,7 @@ class Study:
         return tuple(
             Condition(
                 number,
-                **dict(zip(GRID, point, strict=False)),
+                **dict(zip(map(field_of, GRID), point, strict=False)),
                 further=dict(zip(self.imperfections, point[len(GRID) :], strict=True)),
             )
             for number, point in enumerate(itertools.product(*self.dimensions.values()))
@@ -211,7 +213,7 @@ class Study:
     @property
     def dimensions(self) -> dict[str, tuple[Any, ...]]:
         """Values along each dimension of the grid, in order: names, or numbers in the units of `Condition`."""
-        grid = (tuple(self.problems), self.forms, self.technologies, self.noise, self.mismatch, self.temperature)
+        grid = (tuple(self.problems), self.forms, self.technologies, self.noise, self.mismatch, self.temperature_celsius)
         return {**dict(zip(GRID, grid, strict=True)), **self.imperfections}
 
     @property
@@ -238,7 +240,7 @@ class Study:
             "layout": _LAYOUT,
             "flow": self.flow,
             "problems": {name: keys_of(problem) for name, problem in self.problems.items()},
-            **{name: list(getattr(self, name)) for name in ("forms", "technologies", "noise", "mismatch", "temperature")},
+            **{key: list(getattr(self, field_of(key))) for key in LISTS},
             "imperfections": {name: list(values) for name, values in self.imperfections.items()},
             **{name: getattr(self, name) for name in ("samples", "seed", "engine", "parts", "time_limit", "verify")},
             **({} if self.time_constants is None else {"time_constants": self.time_constants}),
@@ -323,6 +325,11 @@ class Study:
                 raise BadInput(f"study: {name} {getattr(self, name)!r} has no effect, because {why[name]}; leave it out.")
 
 
+def field_of(key: str) -> str:
+    """Field of `Study`, and of `Condition`, that a key of a study's file gives; °C have a name that says so here alone."""
+    return "temperature_celsius" if key == "temperature" else key
+
+
 def study_of(keys: Mapping[str, Any]) -> Study:
     """The study whose `to_dict` is `keys`.
 
@@ -335,11 +342,12 @@ def study_of(keys: Mapping[str, Any]) -> Study:
     if values.pop("layout", None) != _LAYOUT:
         raise BadInput(f"study: its layout is {keys.get('layout')!r} and this version reads {_LAYOUT}; take that version.")
     flow, given = str(values.pop("flow", "")), values.pop("problems", None)
-    strange = sorted(set(values) - {field.name for field in dataclasses.fields(Study) if field.init})
+    fields = {field.name for field in dataclasses.fields(Study) if field.init}
+    strange = sorted(key for key in values if field_of(key) not in fields or key == field_of("temperature"))
     if not isinstance(given, Mapping) or strange:
         raise BadInput(f"study: {f'{strange[0]!r} is no key of it' if strange else 'it has no problems'}; restore its file.")
     problems = {name: problem_of_keys(flow, problem, f"study, problem {name!r}") for name, problem in given.items()}
-    return Study(problems, **values)
+    return Study(problems, **{field_of(key): value for key, value in values.items()})
 
 
 def missing_chunks(study: Study, errors: Mapping[int, NDArray[np.float64]]) -> tuple[list[Chunk], int]:
@@ -410,8 +418,9 @@ def _sigma(value: Any) -> float:
 def _effect(name: str) -> str:
     """Name of a further imperfection."""
     label = str(name).replace("-", "_")
-    if label in ("mismatch", "temperature"):
-        raise BadInput(f"study: {label} is a dimension of its own; give it as {label} and not among the imperfections.")
+    if label in ("mismatch", "temperature", "temperature_kelvin"):
+        own = label.removesuffix("_kelvin")
+        raise BadInput(f"study: {own} is a dimension of its own; give it as {own} and not among the imperfections.")
     refuse_renamed(label, "study: imperfection")
     if label not in _FURTHER:
         raise BadInput(f"study: imperfection {label!r} is not known; {proposal(label, _FURTHER)}")

@@ -22,7 +22,7 @@ from analogflow.checks import proposal
 from analogflow.errors import BadInput
 from analogflow.families.files import problem_of_keys, read_problem
 from analogflow.problems.contents import read_keys, write_text
-from analogflow.studies.design import Study
+from analogflow.studies.design import LISTS, Study, field_of
 
 __all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_experiment"]
 
@@ -31,8 +31,6 @@ KEYS = (
     "engine", "time_constants", "parts", "time_limit", "verify", "stop",
 )  # fmt: skip
 """Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
-
-_LISTS = ("forms", "technologies", "noise", "mismatch", "temperature")
 
 
 def read_experiment(path: str | Path) -> Study:
@@ -71,7 +69,7 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
     if "samples" not in keys:
         raise BadInput(f"{where}: samples is missing; say how many samples each condition has.")
     values = {key: value for key, value in keys.items() if key not in ("flow", "problems")}
-    for key in _LISTS:
+    for key in LISTS:
         if key in values and not isinstance(values[key], list | tuple):
             values[key] = [values[key]]
     further = values.get("imperfections", {})
@@ -79,7 +77,7 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
         raise BadInput(f"{where}: imperfections is {further!r}; give a table of names, each with its values.")
     values["imperfections"] = {name: given if isinstance(given, list) else [given] for name, given in further.items()}
     try:
-        study = Study(_problems(keys, folder, where), **values)
+        study = Study(_problems(keys, folder, where), **{field_of(key): value for key, value in values.items()})
         if "parts" in values and "parts" in study.without_effect:  # the set that is taken without being named, too
             raise BadInput("parts has no effect, because the ideal technology has no parts; leave it out.")
     except BadInput as fault:

@@ -133,7 +133,7 @@ def _circuit(study: Study, problem: str, form: str, technology: str, options: tu
 
 
 def _circuit_of(study: Study, condition: Condition) -> Circuit:
-    given = {"parts": study.parts, "temperature_celsius": condition.temperature}
+    given = {"parts": study.parts, "temperature_celsius": condition.temperature_celsius}
     options = tuple(heeded(condition.technology, given).items())
     return _circuit(study, condition.problem, condition.form, condition.technology, options)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import is_number, refuse_unknown
 from analogflow.circuit.build import DELAY_FRACTION, Build, PartSet, check_kelvin, kelvin_of
 from analogflow.errors import BadInput
@@ -165,7 +165,7 @@ def check_build(build: Build) -> None:
     given = {
         "stabilise": build.stabilise,
         "parts": parts,
-        "temperature_celsius": None if build.temperature_kelvin == NOMINAL_TEMPERATURE else build.temperature_kelvin,
+        "temperature_celsius": None if build.temperature_kelvin == NOMINAL_KELVIN else build.temperature_kelvin,
         "delay_fraction": None if fraction == DELAY_FRACTION else fraction,
         "scaled": build.scaled and not known.scaled,
     }

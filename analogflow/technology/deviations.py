@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.build import Multiplier, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.circuit import Group
@@ -97,7 +97,7 @@ def _varied(
     circuit: Circuit,
 ) -> Iterator[Element]:
     """Elements with their deviations: lots are those of resistors, capacitors, NPN and PNP transistors."""
-    limits, warm = parts.tolerances, circuit.temperature_kelvin - NOMINAL_TEMPERATURE
+    limits, warm = parts.tolerances, circuit.temperature_kelvin - NOMINAL_KELVIN
     v_t = thermal_voltage(circuit.temperature_kelvin)
     macros = {macro.name: {name for name, _ in macro.parameters} for macro in circuit.macros}
     for element in elements:

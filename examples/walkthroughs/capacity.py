@@ -46,7 +46,7 @@ for form, ideal in forms.items():
 # What does each imperfection cost? Switched on one at a time, beside a first-order prediction.
 
 # %%
-flaws = af.Imperfections(mismatch=0.01, offset=1e-3, temperature=310)
+flaws = af.Imperfections(mismatch=0.01, offset=1e-3, temperature_kelvin=310)
 budget = af.error_budget(circuit, flaws, samples=64)
 for entry in budget.effects:
     print(f"{entry.cause:12s} measured {entry.measured.loss:.1e} nat, predicted {entry.predicted.loss:.1e} nat")

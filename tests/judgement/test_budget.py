@@ -14,7 +14,14 @@ from analogflow.judgement import error_budget, predict
 from analogflow.noise import Noise
 from analogflow.simulators import ensemble
 
-SMALL = {"gain_error": 1e-3, "offset": 1e-4, "dc_gain": 1e4, "mismatch": 1e-3, "temperature": 301.0, "noise_density": 1e-4}
+SMALL = {
+    "gain_error": 1e-3,
+    "offset": 1e-4,
+    "dc_gain": 1e4,
+    "mismatch": 1e-3,
+    "temperature_kelvin": 301.0,
+    "noise_density": 1e-4,
+}
 
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])

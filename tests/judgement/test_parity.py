@@ -27,7 +27,7 @@ VALUES = {
     "dc_gain": 1e3,
     "resolution": 6.0,
     "mismatch": 0.01,
-    "temperature": 320.0,
+    "temperature_kelvin": 320.0,
 }
 SILENT = 1e-6
 """Largest difference without noise, of full scale; the largest step of 0.02 τ rules it."""

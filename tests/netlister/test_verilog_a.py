@@ -77,7 +77,7 @@ def test_no_logarithm_of_what_is_not_positive():
 @pytest.mark.vacask
 def test_temperature_of_an_instance_is_that_of_the_block_engine(alone):
     circuit = compile(capacity(PAPER))
-    warm = degrade(circuit, Imperfections(temperature=330.0))
+    warm = degrade(circuit, Imperfections(temperature_kelvin=330.0))
     exact = follow(warm, np.array([0.0, 6.0]), step_accuracy=1e-10).final["z"]
 
     def heated(text):

@@ -8,7 +8,7 @@ from zoo import PAPER
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Imperfections, Integrator, OutputStage
-from analogflow.blocks.imperfections import EFFECTS, NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import EFFECTS, NOMINAL_KELVIN
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
 from analogflow.flows import Flow, capacity
@@ -28,7 +28,7 @@ VALUES = {
     "dc_gain": 200.0,
     "resolution": 5.0,
     "mismatch": 0.02,
-    "temperature": 330.0,
+    "temperature_kelvin": 330.0,
 }
 FORMS = ("logdomain", "replicator", "normalised")
 
@@ -198,7 +198,7 @@ def test_mismatch_spreads_every_coefficient_by_its_own_draw():
 
 
 def test_temperature_scales_junctions():
-    warm, hot = NOMINAL_TEMPERATURE, 1.1 * NOMINAL_TEMPERATURE
+    warm, hot = NOMINAL_KELVIN, 1.1 * NOMINAL_KELVIN
     x = np.array([0.3, 1.2])
     for function, expected in (
         (np.log, 1.1 * np.log(x)),
@@ -208,9 +208,11 @@ def test_temperature_scales_junctions():
         (lambda y: softmax(y, offsets=[0.0, 0.5]), np.exp((x - [0, 0.5]) / 1.1) / np.exp((x - [0, 0.5]) / 1.1).sum()),
     ):
         graph = graph_of(function, x=x)
-        np.testing.assert_allclose(rate(degrade_graph(graph, Imperfections(temperature=hot)), x), expected, rtol=1e-13)
         np.testing.assert_allclose(
-            rate(degrade_graph(graph, Imperfections(temperature=warm)), x), rate(graph, x), rtol=1e-15
+            rate(degrade_graph(graph, Imperfections(temperature_kelvin=hot)), x), expected, rtol=1e-13
+        )
+        np.testing.assert_allclose(
+            rate(degrade_graph(graph, Imperfections(temperature_kelvin=warm)), x), rate(graph, x), rtol=1e-15
         )
 
 
@@ -218,7 +220,7 @@ def test_unequal_emitter_areas_shift_the_shares_alike_at_every_temperature():
     graph = graph_of(softmax, x=[0.3, 1.2])
     ratios = []
     for temperature in (250.0, 350.0):
-        flaws = Imperfections(mismatch=0.05, temperature=temperature)
+        flaws = Imperfections(mismatch=0.05, temperature_kelvin=temperature)
         varied = VectorField(degrade_graph(graph, flaws, samples=2))
         values = varied.signals(np.zeros(2))
         (node,) = (node for node in varied.graph if node.startswith("softmax"))
@@ -249,7 +251,7 @@ def test_only_the_blocks_named_are_imperfect():
             r"saturation is 0.0.*; dc_gain is 1.0, but must be a gain at zero frequency above 1",
         ),
         ({"resolution": 0.5}, r"resolution is 0.5, but must be from 1 to 52 bits"),
-        ({"temperature": 0.0}, r"temperature is 0.0, but must be from 100 to 1000 kelvin"),
+        ({"temperature_kelvin": 0.0}, r"temperature_kelvin is 0.0, but must be from 100 to 1000 kelvin"),
         ({"dc_gain": "1000"}, r"dc_gain is '1000'"),
     ],
 )

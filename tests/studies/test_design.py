@@ -49,10 +49,25 @@ def test_noise_as_a_ratio_is_a_sigma_per_root_of_a_time_constant() -> None:
 
 
 def test_the_temperature_is_the_junctions_where_blocks_are_ideal_and_the_parts_elsewhere() -> None:
-    study = af.Study(CHANNEL, technologies=("ideal", "opamp"), temperature=(27.0, 50.0), engine="ngspice")
+    study = af.Study(CHANNEL, technologies=("ideal", "opamp"), temperature_celsius=(27.0, 50.0), engine="ngspice")
     effects = [condition.imperfections.effects for condition in study.conditions]
-    assert effects == [(), ("temperature",), (), ()]
-    assert study.conditions[1].imperfections.temperature == pytest.approx(323.15)
+    assert effects == [(), ("temperature_kelvin",), (), ()]
+    assert study.conditions[1].imperfections.temperature_kelvin == pytest.approx(323.15)
+
+
+def test_a_temperature_has_its_unit_in_python_and_its_key_in_files():
+    study = af.Study(CHANNEL, temperature_celsius=(50.0,))
+    assert '"mismatch":[0.0],"temperature":[50.0],"imperfections"' in study.text
+    assert list(study.dimensions)[5] == "temperature"
+    keys = study.to_dict()
+    assert study_of(keys).text == study.text
+    keys["temperature_celsius"] = keys.pop("temperature")
+    with pytest.raises(af.BadInput, match="'temperature_celsius' is no key of it"):
+        study_of(keys)
+    with pytest.raises(af.BadInput, match="'temperature' is called 'temperature_kelvin' now"):
+        af.Imperfections.from_texts(["temperature=310"])
+    with pytest.raises(af.BadInput, match="temperature is a dimension of its own; give it as temperature"):
+        af.Study(CHANNEL, imperfections={"temperature_kelvin": [310.0]})
 
 
 REFUSED = {

@@ -160,7 +160,9 @@ def test_engines_agree_sample_by_sample() -> None:
 @pytest.mark.ngspice
 def test_a_circuit_of_parts_deviates_with_its_temperature() -> None:
     colder, warmer = (
-        rows_of(af.Study(PAPER, technologies=("opamp",), mismatch=(0.001,), temperature=(degrees,), engine="ngspice"))
+        rows_of(
+            af.Study(PAPER, technologies=("opamp",), mismatch=(0.001,), temperature_celsius=(degrees,), engine="ngspice")
+        )
         for degrees in (27.0, 60.0)
     )
     assert colder["outcome"][0] == warmer["outcome"][0] == "SETTLED"

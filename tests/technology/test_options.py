@@ -9,7 +9,7 @@ import pytest
 from zoo import PAPER
 
 import analogflow as af
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.simulators.block import EnsembleOptions, ensemble_chunks
@@ -80,12 +80,12 @@ def test_kelvin_are_not_taken_for_degrees(degrees):
         with pytest.raises(BadInput, match="is not a temperature from -100 to 200 °C"):
             af.compile(flow, technology=technology, temperature_celsius=degrees)
     with pytest.raises(BadInput, match=r"temperature|not a number"):
-        af.Study(PAPER, temperature=(degrees,))
+        af.Study(PAPER, temperature_celsius=(degrees,))
 
 
 def test_degrees_are_not_taken_for_kelvin():
     with pytest.raises(BadInput, match="from 100 to 1000 kelvin"):
-        af.Imperfections(temperature=27.0)
+        af.Imperfections(temperature_kelvin=27.0)
 
 
 def test_the_name_without_a_unit_is_gone():
@@ -111,7 +111,7 @@ def test_a_comparison_refuses_what_its_contenders_differ_in(name):
 
 def test_room_temperature_is_the_nominal_one():
     circuit = af.compile(af.flows.capacity(PAPER), technology="opamp", temperature_celsius=27.0)
-    assert circuit.temperature_kelvin == pytest.approx(NOMINAL_TEMPERATURE)
+    assert circuit.temperature_kelvin == pytest.approx(NOMINAL_KELVIN)
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)

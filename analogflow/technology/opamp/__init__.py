@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analogflow.blocks import Constant, Integrator
-from analogflow.blocks.imperfections import NOMINAL_TEMPERATURE
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import PartSet, Units, thermal_voltage
 from analogflow.circuit.circuit import Group, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
@@ -40,7 +40,7 @@ _HOLD = 600e-6
 
 def _junction_voltage(parts: PartSet) -> float:
     """Volts per nat of a transistor at zero collector-base voltage: kT/q, and what the reverse Early effect adds."""
-    model, v_t = dict(parts.npn.parameters), thermal_voltage(NOMINAL_TEMPERATURE)
+    model, v_t = dict(parts.npn.parameters), thermal_voltage(NOMINAL_KELVIN)
     reverse = model.get("var", 0.0)
     return v_t * model.get("nf", 1.0) * (1 + (v_t / (reverse - _DROP) if reverse > _DROP else 0.0))
 
