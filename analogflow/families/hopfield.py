@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
 from analogflow.families.family import Contest, Family, contest_of_law
-from analogflow.families.stationary import LAW_LABELS, LawHeld, average, law_checks, law_errors, law_of, power_check
+from analogflow.families.stationary import (
+    LAW_LABELS,
+    Deviations,
+    LawHeld,
+    average,
+    law_checks,
+    law_errors,
+    law_of,
+    power_check,
+)
 from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
@@ -110,10 +119,8 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float
         # The lower a run's energies, the smaller the error that it finds, so that it is held to no less than a right one's.
         right = wanted / problem.size * _energy_error(problem, reference, law.length)
         error = np.maximum(shared.error * wanted / shared.mean, right)
-        check = power_check(
-            "energy is shared equally", off, error, np.array([wanted]), samples=float(shared.effective[0]),
-            length=law.length, accuracy=accuracy, allowed=allowed,
-        )  # fmt: skip
+        deviations = Deviations(off, error, np.array([wanted]), samples=float(shared.effective[0]), length=law.length)
+        check = power_check("energy is shared equally", deviations, accuracy=accuracy, allowed=allowed)
         said = f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, and should be {wanted:.4g}: {check.detail}"
         checks.append(dataclasses.replace(check, detail=said))
     return LawHeld(law, errors, tuple(checks))

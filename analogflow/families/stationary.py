@@ -23,6 +23,7 @@ __all__ = [
     "FALSE_ALARM",
     "LAW_LABELS",
     "Average",
+    "Deviations",
     "Law",
     "LawHeld",
     "average",
@@ -288,68 +289,76 @@ def law_checks(
         errors = error * _to_right_size(law, wanted, name)
         parts = [np.broadcast_to(part, found.shape) for part in (abs(found - right), errors, unit, np.asarray(gap))]
         off, errors, unit, known = parts if found.ndim == 1 else [part[upper] for part in parts]
-        checks.append(
-            power_check(
-                f"{name} agrees with the reference", off, errors, unit, samples=n, length=law.length,
-                accuracy=accuracy, allowed=allowed, gap=known,
-                seen=seen or (heavy if name == "covariance" else ""), of=_UNITS[name],
-            )
-        )  # fmt: skip
+        deviations = Deviations(off, errors, unit, samples=n, length=law.length, gap=known, of=_UNITS[name])
+        unsaid = seen or (heavy if name == "covariance" else "")
+        title = f"{name} agrees with the reference"
+        checks.append(power_check(title, deviations, accuracy=accuracy, allowed=allowed, unseen=unsaid))
     return tuple(checks)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Deviations:
+    """How far averages over a run are from what they should be.
+
+    Parameters
+    ----------
+    off, errors, unit : array, shape (k,)
+        Sizes of the deviations, their standard errors, and what an accuracy is relative to.
+    samples, length : float
+        Effective sample size, and the time in τ it took.
+    gap : array, shape () or (k,)
+        How far what they should be may itself be off.
+    of : str
+        What errors are relative to, in words.
+    """
+
+    off: Array
+    errors: Array
+    unit: Array
+    samples: float
+    length: float
+    gap: ArrayLike = 0.0
+    of: str = "what it should be"
+
+
 def power_check(
-    name: str,
-    off: Array,
-    errors: Array,
-    unit: Array,
-    *,
-    samples: float,
-    length: float,
-    accuracy: float = ACCURACY,
-    allowed: float = 0.0,
-    gap: ArrayLike = 0.0,
-    seen: str = "",
-    of: str = "what it should be",
+    name: str, found: Deviations, *, accuracy: float = ACCURACY, allowed: float = 0.0, unseen: str = ""
 ) -> Check:
     """Check of deviations by their standard errors that does not pass where it could not have failed.
 
     Parameters
     ----------
     name : str
-    off, errors, unit : array, shape (k,)
-        Sizes of the deviations, their standard errors, and what `accuracy` and `allowed` are relative to.
-    samples, length : float
-        Effective sample size, and the time in τ it took.
-    accuracy, allowed, gap
+    found : Deviations
+    accuracy, allowed
         As for `law_checks`.
-    seen : str
+    unseen : str
         Why nothing can be concluded, as a sentence; empty if it can.
-    of : str
-        What errors are relative to, in words.
     """
-    limit, gap = joint_limit(off.size, samples=samples), np.asarray(gap, dtype=float)
+    off, errors, unit, samples = found.off, found.errors, found.unit, found.samples
+    limit, gap = joint_limit(off.size, samples=samples), np.asarray(found.gap, dtype=float)
     worst = float((np.maximum(off - allowed * unit - gap, 0.0) / np.maximum(errors, np.finfo(float).tiny)).max())
     off_by = f"{worst:.2f}" if worst < 1e6 else f"{worst:.3g}"
     detail = (
         f"largest of {off.size} deviations: {off_by} standard errors (at most {limit:.2f}); "
         f"effective sample size {samples:.0f}"
     )
-    if seen:
-        return Check.undecided(name, seen)
+    if unseen:
+        return Check.undecided(name, unseen)
     if not worst <= limit:
         return Check(name, False, detail)
     statistical, known = float((limit * errors / unit).max()), float((gap / unit).max())
     if known > 0.5 * accuracy:
         return Check.undecided(
-            name, f"the reference itself is known to {known:.2g} of {of} only, and {accuracy:g} is asked for"
+            name, f"the reference itself is known to {known:.2g} of {found.of} only, and {accuracy:g} is asked for"
         )
     if not statistical + known <= accuracy:
-        needed = length * (statistical / (accuracy - known)) ** 2
+        needed = found.length * (statistical / (accuracy - known)) ** 2
         return Check.undecided(
             name,
-            f"errors up to {statistical:.2g} of {of} would pass, and {accuracy:g} is asked for: "
-            f"effective sample size {samples:.0f} in {length:.0f} τ; about {float(f'{1.1 * needed:.2g}'):.0f} τ would tell",
+            f"errors up to {statistical:.2g} of {found.of} would pass, and {accuracy:g} is asked for: "
+            f"effective sample size {samples:.0f} in {found.length:.0f} τ; "
+            f"about {float(f'{1.1 * needed:.2g}'):.0f} τ would tell",
         )
     return Check(name, True, detail)
 
