@@ -160,6 +160,8 @@ class Samples:
         Signals at each sample's end, flow units.
     asked : mapping
         Options of the ensemble but for starts and saved times: a further one with these plays the same in the same circuits.
+    details : tuple of str, length n, optional
+        What a person should know beyond each outcome.
     """
 
     numbers: NDArray[np.intp]
@@ -167,8 +169,10 @@ class Samples:
     end: Array
     final: Mapping[str, Array]
     asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    details: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "details", self.details or ("",) * len(self.outcomes))
         object.__setattr__(self, "final", _Signals(self.final))
         for array in (self.numbers, self.end):
             array.setflags(write=False)
@@ -227,6 +231,11 @@ class Run:
         return (self.outcome,) if self.each is None else self.each.outcomes
 
     @property
+    def details(self) -> tuple[str, ...]:
+        """What a person should know beyond each of them."""
+        return (self.detail,) if self.each is None else self.each.details
+
+    @property
     def ok(self) -> Any:
         """Whether the run ended as it was asked to; of many samples an array, shape (n,)."""
         return self.outcome.ok if self.each is None else np.array([outcome.ok for outcome in self.each.outcomes])
@@ -254,7 +263,7 @@ class Run:
             for name, last in each.final.items()
         }
         record = {**self.record, "sample": int(each.numbers[position])}
-        return Run(np.append(self.time[before], end), values, each.outcomes[position], record=record)
+        return Run(np.append(self.time[before], end), values, each.outcomes[position], each.details[position], record)
 
     def __getitem__(self, name: str) -> xarray.DataArray:
         """Signal `name` as a labelled array: (``sample``,) ``time``, and ``component`` unless it is a scalar."""
@@ -267,7 +276,7 @@ class Run:
         return xarray.DataArray(values, dims=(*dims, "component"), coords=coordinates, name=name)
 
     def settling_time(self, names: str | Sequence[str], band: float) -> float | None:
-        """Time in τ from which one or more signals of one run stay within a band of their last values, as `settling_times`.
+        """Time in τ from which signals of one run stay within a band of their ends; None if it did not end as asked.
 
         Parameters
         ----------
@@ -275,11 +284,6 @@ class Run:
             A signal, or several that have to rest.
         band : float
             In flow units.
-
-        Returns
-        -------
-        float or None
-            None where the run did not end as it was asked to.
 
         Raises
         ------
@@ -332,6 +336,7 @@ def joined(runs: Sequence[Run]) -> Run:
         np.concatenate([part.end for part in parts]),
         {name: np.concatenate([part.final[name] for part in parts]) for name in parts[0].final},
         parts[0].asked,
+        tuple(detail for part in parts for detail in part.details),
     )
     values = {name: np.concatenate([run.values[name] for run in runs]) for name in first.values}
     return Run.of(each, first.time, values, first.record)
@@ -368,10 +373,7 @@ ALONE = 60.0
 """Length in τ of a netlist that runs by itself, and so does not see that its answer has settled."""
 
 COMPARED = 20.0
-"""Length in τ over which the paths of two engines are compared of a flow that has no end: shorter than a run for its answer.
-
-Engines part where the state moves, which is at the beginning; at rest, or in an average's long run, they only wait.
-"""
+"""Length in τ over which two engines' paths of a flow without an end are compared: they part at the beginning."""
 
 LARGEST_STEP, _SETTLING_STEP = 0.5, 1.0
 """Largest step in τ, and that of a run which ends where its answer settles: steps grow as it comes to rest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -194,7 +195,7 @@ class Circuit:
         """Whether its blocks have imperfections or its parts deviations of their own."""
         return bool(self.imperfections.effects) or self.conditions.lot is not None
 
-    @property
+    @functools.cached_property
     def noisy(self) -> bool:
         """Whether any source plays noise: at the integrators, at outputs, or as a part of the flow."""
         return any(isinstance(element, NoiseVoltage) for element in self.elements)

@@ -188,9 +188,12 @@ def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit
     return dataclasses.replace(ended, detail=f"{ended.detail} It {creeps}; {why}{seen}.")
 
 
-def ends_well(problem: Any, outcome: Outcome, passed: bool) -> bool:
-    """Whether an outcome is no fault of a run all of whose other checks `passed`, or failed: the rule of `_ending`."""
-    return outcome.ok or (outcome.creeps and passed and judging_family(problem).slowest is not None)
+def ends_well(problem: Any, outcome: Outcome, passed: bool, detail: str = "") -> bool:
+    """Whether an outcome is no fault of a run all of whose other checks `passed`, or failed: the rule of `_ending`.
+
+    What creeps is none, if its family can tell how fast; with a `detail` it was stopped while it still had far to go.
+    """
+    return outcome.ok or (outcome.creeps and not detail and passed and judging_family(problem).slowest is not None)
 
 
 def time_needed(problem: Any, run: Run, limit: float) -> float | None:

@@ -132,7 +132,7 @@ def batched(run: Run) -> Run:
     if run.each is not None:
         return run
     final = {name: value[None] for name, value in run.final.items()}
-    each = Samples(np.array([0]), (run.outcome,), run.time[-1:], final)
+    each = Samples(np.array([0]), (run.outcome,), run.time[-1:], final, details=(run.detail,))
     return Run.of(each, run.time, {name: value[None] for name, value in run.values.items()}, run.record)
 
 

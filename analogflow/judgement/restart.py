@@ -8,6 +8,7 @@ noise. Two ends may meet in a wrong place: an answer stands only where both pass
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit
-from analogflow.compiler import degrade, rebuilt
+from analogflow.compiler import degrade, imperfect_graph, rebuilt
 from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, UNDECIDED
@@ -26,8 +27,8 @@ from analogflow.judgement.certificate import Certificate, allowed_error, certifi
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
-from analogflow.run import Outcome, Run, joined, run_plan
-from analogflow.simulators import ENGINES, named_engine, simulate
+from analogflow.run import Run, joined, run_plan
+from analogflow.simulators import ENGINES, ended, named_engine, simulate
 
 __all__ = [
     "DELTA",
@@ -179,47 +180,58 @@ def restart(
     again = pushed(circuit, run, delta=delta)
     plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
     deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
-    closeness = max(distance, circuit.accuracy)
     second = simulate(deck, engine=engine, resting_speed=plan.stopping_speed, time_limit=time_limit, on_progress=on_progress)
-    problem, limit = problem_of(flow), allowed_error(circuit, accuracy)
     first = certificate or certificate_of(circuit, run, accuracy)
     if flow.averaging is not None:
         return second, _laws_agree(flow, (run, first), (second, certificate_of(circuit, second, accuracy)))
+    limit = allowed_error(circuit, accuracy)
+    starts = {name: start.reshape(1, -1) for name, start in again.flow.states.items()}
+    names, failed = _compared(circuit, batched(run), batched(second), starts, limit=limit, distance=distance)
     answers = [r.values[flow.answer][-1:] for r in (run, second)]
-    many = batched(second)
-    judged = _judged(flow, many.final, limit, paths=many.values, times=second.time, end=float(run.time[-1]),
-                     starts=again.flow.states)  # fmt: skip
-    before = Ends(answers[0], np.array([run.outcome.ok or first.passed]), np.array([first.passed]))
-    after = _ends(problem, answers[1], [second.outcome], judged.passed)
-    moved = flow.apart(second.values[flow.answer][:1], answers[0])
-    name = str(verdicts(flow, before, after, limit=limit, distance=closeness, moved=moved)[0])
     gain = float((worth(flow, answers[1]) - worth(flow, answers[0]))[0])
-    why = _why(name, first, judged, np.flatnonzero(lost_support(flow, answers[0], limit)[0]), flow)
+    name, lost = str(names[0]), np.flatnonzero(lost_support(flow, answers[0], limit)[0])
+    why = _why(name, first, failed[0], lost, flow)
     return second, Verdict(name, float(flow.apart(answers[1], answers[0])[0]), gain, why)
 
 
-def _ends(problem: Any, answers: Array, outcomes: Sequence[Outcome], passed: NDArray[np.bool_]) -> Ends:
-    ok = np.array([ends_well(problem, outcome, bool(held)) for outcome, held in zip(outcomes, passed, strict=True)])
-    return Ends(answers, ok, passed)
+def _compared(
+    circuit: Circuit, runs: Run, again: Run, starts: Mapping[str, Array], *, limit: float, distance: float
+) -> tuple[NDArray[np.str_], list[list[str]]]:
+    """Verdict on each sample of `runs` of `circuit`, and names of what its restart, one of `again`, does not pass.
 
-
-def _judged(
-    flow: Flow,
-    finals: Mapping[str, Array],
-    limit: float,
-    *,
-    starts: Mapping[str, Array] | None = None,
-    **path: Any,
-) -> Judgement:
-    """Judgement of ends; `starts`, of one sample, where the answer is a point of a path that started elsewhere."""
-    problem = problem_of(flow)
+    Both ends are held against what is right when the longest of the runs ended. Restarts began at `starts`, shape (samples,
+    size).
+    """
+    flow, problem = circuit.flow, problem_of(circuit.flow)
+    end = float(np.max(runs.end))
     started = judging_family(problem).started
-    if started is not None and starts is not None:
-        problem = started(problem, starts)
-    return judge(problem, finals, limit=limit, **path)
+
+    def judged(which: Run, problem: Any, part: slice) -> Judgement:
+        finals, paths = ({name: value[part] for name, value in each.items()} for each in (which.final, which.values))
+        saved = len(runs.time) > 0
+        return judge(problem, finals, limit=limit, paths=paths if saved else None, times=which.time, end=end)
+
+    def ends(which: Run, passed: NDArray[np.bool_]) -> Ends:
+        told = zip(which.outcomes, passed, which.details, strict=True)
+        # With noise no speed is left to say that an answer still creeps: its mean may drift.
+        ok = [o.ok or (not circuit.noisy and ends_well(problem, o, bool(held), detail)) for o, held, detail in told]
+        return Ends(which.final[flow.answer], np.array(ok), passed)
+
+    finite = np.all([np.isfinite(runs.final[name]).all(axis=1) for name in flow.states], axis=0)
+    before = ends(runs, judged(runs, problem, slice(None)).passed & finite)
+    if started is None:
+        seconds = [judged(again, problem, slice(None))]
+    else:  # tokens are held against the path from where each of them started, all else against one answer
+        alone = (slice(k, k + 1) for k in range(len(finite)))
+        seconds = [judged(again, started(problem, {name: v[part] for name, v in starts.items()}), part) for part in alone]
+    after = ends(again, np.concatenate([second.passed for second in seconds]))
+    moved = flow.apart(again.values[flow.answer][:, 0], before.answers)
+    near = max(distance, circuit.accuracy)
+    failed = [second.failed(k) for second in seconds for k in range(len(second.passed))]
+    return verdicts(flow, before, after, limit=limit, distance=near, moved=moved), failed
 
 
-def _why(name: str, first: Certificate, second: Judgement, lost: NDArray[np.intp], flow: Flow) -> str:
+def _why(name: str, first: Certificate, second: Sequence[str], lost: NDArray[np.intp], flow: Flow) -> str:
     """What a person should know beyond the verdict."""
     failed = [check.name for check in first.checks if not check.passed]
     if name == "support lost":
@@ -232,7 +244,7 @@ def _why(name: str, first: Certificate, second: Judgement, lost: NDArray[np.intp
         )
     if failed:
         return f"Failed: {', '.join(failed)}."
-    return f"The second run failed: {', '.join(second.failed(0))}." if name not in PASSES and second.failed(0) else ""
+    return f"The second run failed: {', '.join(second)}." if name not in PASSES and second else ""
 
 
 def pushed(circuit: Circuit, run: Run, *, delta: float) -> Circuit:
@@ -325,28 +337,13 @@ def restart_classes(
     saved_times = np.union1d(0.0, runs.time) if flow.averaging is None else runs.time
     asked = {**played_before, "noise": played, "start": safe, "save": saved_times}
     again = joined(list(together(circuit, numbers, **asked)))
-    problem = problem_of(flow)
     degraded = degrade(circuit, played_before.get("imperfections"), noise=played, values=choose_values)
-    limit = allowed_error(degraded, accuracy)
     if flow.averaging is not None:
         sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))
         return np.array([_laws_agree(flow, *pair).name for pair in zip(*sets, strict=True)])
-    end, answers = float(runs.end.max()), runs.final[flow.answer]
-    saved = len(runs.time) > 0
-    first = _judged(flow, runs.final, limit, paths=runs.values if saved else None, times=runs.time, end=end)
-    # Tokens are held against the path from where each of them started, all else against one answer.
-    alone = judging_family(problem).started is not None
-    passed = []
-    for part in [slice(k, k + 1) for k in range(len(numbers))] if alone else [slice(None)]:
-        finals, paths, begun = (
-            {name: value[part] for name, value in each.items()} for each in (again.final, again.values, safe)
-        )
-        second = _judged(flow, finals, limit, paths=paths if saved else None, times=again.time, end=end, starts=begun)
-        passed.extend(second.passed)
-    before = _ends(problem, answers, runs.outcomes, first.passed & finite)
-    after = _ends(problem, again.final[flow.answer], again.outcomes, np.asarray(passed, dtype=bool))
-    moved = flow.apart(again.values[flow.answer][:, 0], answers)
-    return verdicts(flow, before, after, limit=limit, distance=distance, moved=moved)
+    graph = functools.partial(imperfect_graph, circuit, degraded.imperfections, played, only=played_before.get("only"))
+    again = ended(degraded, again, graph=graph)
+    return _compared(degraded, runs, again, safe, limit=allowed_error(degraded, accuracy), distance=distance)[0]
 
 
 def _paths(flow: Flow, runs: Run) -> list[Run]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ _AT = 0.99
 """Part of the largest output from which an amplifier counts as being there."""
 
 
-def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[int], BlockGraph] | None = None) -> Run:
+def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[Any], BlockGraph] | None = None) -> Run:
     """The run with the outcome that its values show, beyond what an engine can know.
 
     Parameters
@@ -79,14 +80,24 @@ def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[
     resting : float
         Speed, flow units per τ, at which the run was to stop.
     graph : callable, optional
-        Graph that was run by the number of its sample, asked for where it matters; the circuit's if not given.
+        Graph that was run by the number of its sample, or by those of several, asked for where it matters; if not given,
+        the circuit's.
     """
     if run.each is not None:
-        outcomes = (
-            ended(circuit, run.sample(k), resting=resting, graph=graph).outcome if outcome in _ASKED else outcome
-            for k, outcome in enumerate(run.outcomes)
-        )
-        return Run.of(dataclasses.replace(run.each, outcomes=tuple(outcomes)), run.time, run.values, run.record)
+        outcomes, details, near = list(run.outcomes), list(run.details), _near_rest(circuit, run, graph)
+        for k, outcome in enumerate(run.outcomes):
+            if outcome in _ASKED:
+                one = _ended_alone(circuit, run.sample(k), resting, graph, near=bool(near[k]))
+                outcomes[k], details[k] = one.outcome, one.detail
+        each = dataclasses.replace(run.each, outcomes=tuple(outcomes), details=tuple(details))
+        return Run.of(each, run.time, run.values, run.record)
+    return _ended_alone(circuit, run, resting, graph)
+
+
+def _ended_alone(
+    circuit: Circuit, run: Run, resting: float, graph: Callable[[Any], BlockGraph] | None, *, near: bool = False
+) -> Run:
+    """The same for one run; `near` says that it is known to be where its equations rest."""
     met = _rail_met(circuit, run) if run.outcome in _REACHED else ""
     if met:
         return dataclasses.replace(run, outcome=Outcome.MET_RAIL, detail=met)
@@ -96,7 +107,7 @@ def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[
             if kept.binding and abs(defect) > (_DEFECT if circuit.nominal and circuit.parts is None else _IMPERFECT_DEFECT):
                 detail = f"The {kept.name} of {kept.state} is off by {defect:.3g}."
                 return dataclasses.replace(run, outcome=Outcome.LEFT_MANIFOLD, detail=detail)
-        if not circuit.noisy:
+        if not circuit.noisy and not near:
             run = _far_from_rest(circuit, run, resting, graph)
         if run.outcome is Outcome.SETTLED and circuit.nominal:
             run = _moved_later(circuit, run)
@@ -111,9 +122,30 @@ def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[
     return dataclasses.replace(run, creep=creep) if run.outcome is Outcome.NOT_SETTLED else run
 
 
-def _far_from_rest(circuit: Circuit, run: Run, resting: float, graph: Callable[[int], BlockGraph] | None) -> Run:
+def _near_rest(circuit: Circuit, run: Run, graph: Callable[[Any], BlockGraph] | None) -> NDArray[np.bool_]:
+    """Which of many samples `_far_from_rest` leaves as they are, by the equations of all at once; false where not known."""
+    assert run.each is not None
+    near = np.zeros(len(run.outcomes), dtype=bool)
+    if circuit.noisy or Outcome.SETTLED not in run.outcomes:
+        return near
+    field = _linearised(circuit, run.each.numbers.tolist(), graph)
+    if field is None:
+        return ~near
+    state = field.pack(run.final)
+    with np.errstate(all="ignore"):
+        speeds, matrices = field(0.0, state), field.jacobian(state)
+    for k, (speed, matrix) in enumerate(zip(speeds, matrices, strict=True)):
+        if np.isfinite(speed).all() and np.isfinite(matrix).all():
+            way = field.unpack(np.linalg.lstsq(matrix, speed, rcond=_RANK)[0])
+            far = max(float(abs(way[name]).max()) for name in circuit.flow.rests)
+            paths = run.values if len(run.time) else run.final
+            near[k] = far <= _FAR * max(float(abs(paths[name][k]).max()) for name in circuit.flow.rests)
+    return near
+
+
+def _far_from_rest(circuit: Circuit, run: Run, resting: float, graph: Callable[[Any], BlockGraph] | None) -> Run:
     """The run itself, or, where it moved slowly enough to be stopped and yet is far from where it goes, one that says so."""
-    flow, field = circuit.flow, _linearised(circuit, run, graph)
+    flow, field = circuit.flow, _linearised(circuit, run.record.get("sample", 0), graph)
     seen = None if field is None else _tangent(field, field.pack({name: run.final[name] for name in flow.states}))
     if field is None or seen is None:
         return run
@@ -130,9 +162,9 @@ def _far_from_rest(circuit: Circuit, run: Run, resting: float, graph: Callable[[
     return dataclasses.replace(run, outcome=Outcome.NOT_SETTLED, detail=detail, creep=creep)
 
 
-def _foreseen(circuit: Circuit, run: Run, creep: Creep, graph: Callable[[int], BlockGraph] | None) -> Creep:
+def _foreseen(circuit: Circuit, run: Run, creep: Creep, graph: Callable[[Any], BlockGraph] | None) -> Creep:
     """How it creeps, where the path does not show its end but the equations do: they rest where their tangent does."""
-    field = None if creep.swings or np.isfinite(creep.left) else _linearised(circuit, run, graph)
+    field = None if creep.swings or np.isfinite(creep.left) else _linearised(circuit, run.record.get("sample", 0), graph)
     if field is None:
         return creep
     state = field.pack({name: run.final[name] for name in circuit.flow.states})
@@ -144,12 +176,12 @@ def _foreseen(circuit: Circuit, run: Run, creep: Creep, graph: Callable[[int], B
     return dataclasses.replace(creep, left=max(float(distances[name].max()) for name in circuit.flow.rests), rate=there.rate)
 
 
-def _linearised(circuit: Circuit, run: Run, graph: Callable[[int], BlockGraph] | None) -> VectorField | None:
-    """The equations of a run whose answer is states and whose states are few; None of others."""
+def _linearised(circuit: Circuit, sample: Any, graph: Callable[[Any], BlockGraph] | None) -> VectorField | None:
+    """The equations of a sample, or of several, whose answer is states and whose states are few; None of others."""
     flow = circuit.flow
     if flow.size is not None or not set(flow.rests) <= set(flow.states):
         return None  # a state behind the answer may run on for ever, as the logarithm of what dies out does
-    field = VectorField(graph(run.record["sample"]) if graph else circuit.graph)
+    field = VectorField(graph(sample) if graph else circuit.graph)
     strange = circuit.parts or circuit.units.scales or set(field.graph.states) != set(flow.states)
     return None if strange or field.size > _MOST_STATES else field
 
@@ -232,12 +264,12 @@ def creep_of(time: Array, values: Array) -> Creep:
     with np.errstate(all="ignore"):  # slopes of what all but stands still
         path = PchipInterpolator(time[rows], values[rows])
 
-    def move(first: float, last: float) -> float:
-        return float(abs(path(last) - path(first)).max())
+    def moves(*times: float) -> list[float]:
+        return abs(np.diff(path(np.array(times)), axis=0)).max(axis=1).tolist()
 
     span = max(0.01 * end, float(time[-1] - time[-2]))
-    speed = move(end - span, end) / span
-    octaves = [move(end / 2 ** (k + 1), end / 2**k) for k in range(_OCTAVES)]
+    speed = moves(end - span, end)[0] / span
+    octaves = moves(*(end / 2**k for k in range(_OCTAVES + 1)))
     if end >= _SHORTEST and all(octave > 0 for octave in octaves):
         powers = np.log2([octaves[1] / octaves[0], octaves[2] / octaves[1]])
         if powers.min() > _SLOWEST_POWER and np.ptp(powers) <= _ALIKE * powers.max():
@@ -245,7 +277,7 @@ def creep_of(time: Array, values: Array) -> Creep:
     faint = Creep(speed, float("inf"))
     for part in 2.0 ** -np.arange(2, 10):
         stretch = part * end
-        last, before = move(end - stretch, end), move(end - 2 * stretch, end - stretch)
+        before, last = moves(end - 2 * stretch, end - stretch, end)
         if before <= 0 or not last < _FAINT * before:
             continue
         ratio = last / before

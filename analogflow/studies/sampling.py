@@ -291,7 +291,8 @@ def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str]) ->
     problem = problem_of(flow)
     judged = judge(problem, finals, limit=limit, paths=paths, times=times, end=reached)
     if any(outcome.creeps for outcome in outcomes):
-        minded = [not (o.creeps and ends_well(problem, o, bool(p))) for o, p in zip(outcomes, judged.passed, strict=True)]
+        ways = zip(outcomes, judged.passed, runs.details, strict=True)
+        minded = [not (outcome.creeps and ends_well(problem, outcome, bool(p), detail)) for outcome, p, detail in ways]
         reasons = [reason if minds else "" for reason, minds in zip(reasons, minded, strict=True)]
     rows = _blank_rows(outcomes, reasons)
     rows |= {judged.family.variable(name): value for name, value in judged.errors.items()}

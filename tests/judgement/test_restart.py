@@ -18,6 +18,7 @@ from analogflow.judgement import restart as restarts
 from analogflow.judgement.restart import PASSES, VERDICTS, Ends, lost_support, perturbed, restart, verdicts, worth
 from analogflow.judgement.restart import _laws_agree as laws_agree
 from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
+from analogflow.run import run_plan
 
 DATA = Path(__file__).parents[2] / "examples/data"
 PROBLEMS = {
@@ -260,6 +261,37 @@ def test_restarts_are_asked_for_what_their_runs_were_asked_for(monkeypatch):
     monkeypatch.setattr(restarts, "ENGINES", {"block": dataclasses.replace(real, together=recorded)})
     af.restart_classes(circuit, runs)
     assert {name: asked[0][name] for name in given} == given
+
+
+ALIKE = Channel([[0.8, 0.15, 0.05], [0.8 - 1e-6, 0.15 + 1e-6, 0.05], [0.1, 0.2, 0.7]])
+SAME_RUNS = [
+    (PROBLEMS["capacity"], "normalised", {"sigma": 0.05, "time": 60.0}, {}, {"wrong answer", "support lost"}),
+    (PROBLEMS["capacity"], "logdomain", {"sigma": 0.02, "time": 60.0}, {}, {"confirmed"}),
+    (PROBLEMS["capacity"], "logdomain", {"mismatch": 0.02}, {"distance": 1e-12}, {"confirmed"}),
+    (PROBLEMS["capacity"], "logdomain", {}, {"accuracy": 1e-15}, {"wrong answer"}),
+    (PROBLEMS["rate-distortion"], None, {"mismatch": 0.3}, {}, {"wrong answer", "not settled"}),
+    (PROBLEMS["transport"], None, {"sigma": 0.01, "time": 60.0}, {}, {"confirmed"}),
+    (PROBLEMS["attention"], None, {"mismatch": 0.02}, {}, {"wrong answer", "confirmed"}),
+    (PROBLEMS["hopfield"], None, {"mismatch": 0.005}, {"delta": 1e-4}, {"not applicable"}),
+    (ALIKE, None, {"time": 5000.0}, {}, {"other optimum"}),
+]
+
+
+@pytest.mark.parametrize(("problem", "form", "asked", "options", "found"), SAME_RUNS)
+def test_samples_are_classed_as_verify_finds_each(problem, form, asked, options, found):
+    circuit = af.compile(af.families.flow_of(problem, form))
+    noise, flaws = af.Noise(asked.get("sigma", 0.0), 1), af.Imperfections(mismatch=asked.get("mismatch", 0.0))
+    end = circuit.flow.end_time or asked.get("time", 300.0)
+    runs = af.ensemble(
+        circuit, 4 if len(found) > 1 else 2, noise=noise, imperfections=flaws, time_constants=end,
+        resting_speed=run_plan(af.degrade(circuit, flaws, noise=noise)).stopping_speed,
+        save=np.r_[0.0, np.geomspace(0.02, end, 300)],
+    )  # fmt: skip
+    classes = af.restart_classes(circuit, runs, **options)
+    for k, name in enumerate(classes):
+        one = af.degrade(circuit, flaws, noise=noise, sample=k)
+        assert restart(one, runs.sample(k), engine="block", time_constants=end, **options)[1].name == name
+    assert set(classes) == found
 
 
 def test_before_clusters_form_a_restart_of_tokens_says_nothing(capsys):

@@ -232,6 +232,27 @@ def test_a_sample_that_creeps_fails_where_solve_fails_it(engine: str, apart: flo
     assert af.verify(channel, engine=engine).verdict.name == rows["verdict"][0]
 
 
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_a_sample_that_stops_far_from_where_it_goes_fails_where_solve_fails_it(engine: str) -> None:
+    """It moves by 2e-10 per τ towards a rest that is 1 % away: its energy is right to 2.5e-12 there."""
+    slow, weak = 1 - 1e-8, 1 - (1 - 1e-8) ** 2
+    problem = af.Hopfield([[slow]], [weak], activation="linear", temperature=0.0, start=[0.99, 0.99 * slow])
+    rows = rows_of(af.Study(problem, samples=2, engine=engine, imperfections={"offset": (1e-12,)}))
+    verified = af.verify(problem, engine=engine, imperfections=af.Imperfections(offset=1e-12))
+    assert verified.solution.run.outcome.name == rows["outcome"][0] == "NOT_SETTLED"
+    assert not verified.solution.passed
+    assert ended_badly(rows["outcome"], rows["reason"]).all()
+    assert rows["verdict"].tolist() == [verified.verdict.name] * 2 == ["not settled"] * 2
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology", ["translinear", "opamp"])
+def test_a_sample_of_parts_has_the_verdict_of_verify(technology: str) -> None:
+    study = af.Study(PAPER, technologies=(technology,), mismatch=(1e-3,), samples=1, seed=3)
+    found = af.verify(PAPER, technology=technology, imperfections=af.Imperfections(mismatch=1e-3), seed=3)
+    assert rows_of(study)["verdict"].tolist() == [found.verdict.name] == ["confirmed"]
+
+
 def test_a_settling_time_does_not_depend_on_the_other_samples() -> None:
     """The band is a millionth of each sample's own size: the largest of a chunk decided for all."""
     times = np.linspace(0.0, 20.0, 401)
