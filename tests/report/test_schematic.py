@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from drawing_reader import differences, objections, read_drawing, read_netlist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path as Outline
+from matplotlib.textpath import TextPath
 
 import analogflow as af
 from analogflow.errors import BadInput
@@ -19,6 +22,7 @@ from analogflow.noise import Noise
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.report import schematic
 from analogflow.report.figure import style
+from analogflow.report.schematic.pictures import INCH, SMALL, _width, text_width
 from analogflow.report.schematic.stages import Amplifier, Array, stages_of
 
 DATA = Path(__file__).parents[2] / "examples"
@@ -231,6 +235,18 @@ def test_a_large_circuit_is_drawn_in_part_and_says_so(monkeypatch):
     counts = [int(n) for note in notes if note for n in note.removesuffix(" alike").split(", ")]
     alone = sum(len(stages) for _, note, stages in schematic._kept(circuit)[0] if not note)
     assert sum(counts) + alone == len(every)
+
+
+@pytest.mark.parametrize("text", ["R12 10 kΩ", "∂tanh(u) + …", "e", "C", "(s)", "-", "ôÖ≤∑ q = P.T @ z", "1.5 V"])
+def test_a_text_is_as_wide_as_its_ink(text):
+    ink = TextPath((0, 0), text, size=SMALL, prop=FontProperties(family="DejaVu Sans")).get_extents()
+    assert text_width(text) == pytest.approx(ink.width / (72 * INCH), rel=1e-12)
+
+
+def test_a_curve_beyond_its_ends_counts():
+    bent = Outline([(0, 0), (4, 1), (1, 2), (-3, 3), (0, 4)], [Outline.MOVETO, *[Outline.CURVE3] * 4])
+    assert _width(bent) == pytest.approx(bent.get_extents().width, rel=1e-12)
+    assert bent.get_extents().width > 2
 
 
 def test_ideal_elements_have_no_schematic():
