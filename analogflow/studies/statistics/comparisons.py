@@ -10,8 +10,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from analogflow.errors import BadInput
 from analogflow.studies.statistics.estimates import Estimate, check_share, column_at, losses
@@ -97,17 +97,17 @@ def compare_engines(
     if permutations < 99:
         raise BadInput(f"permutations: {permutations!r} are too few for a p-value of 0.01; give at least 99.")
     # Exact p-values of many samples can not be computed, and SciPy warns of it.
-    test: Any = stats.ks_2samp(x, y, method="exact" if min(len(x), len(y)) <= _EXACT else "asymp")
-    energy: Any = stats.permutation_test(
+    test: Any = scipy.stats.ks_2samp(x, y, method="exact" if min(len(x), len(y)) <= _EXACT else "asymp")
+    energy: Any = scipy.stats.permutation_test(
         (x, y),
-        lambda p, q: float(stats.energy_distance(p, q)),
+        lambda p, q: float(scipy.stats.energy_distance(p, q)),
         n_resamples=permutations,
         alternative="greater",
         vectorized=False,
         rng=np.random.default_rng(seed),
     )
     failed = int(np.isinf(a).sum()), int(np.isinf(b).sum())
-    fisher: Any = stats.fisher_exact([[failed[0], len(a) - failed[0]], [failed[1], len(b) - failed[1]]])
+    fisher: Any = scipy.stats.fisher_exact([[failed[0], len(a) - failed[0]], [failed[1], len(b) - failed[1]]])
     return EngineComparison(
         kolmogorov=float(test.statistic),
         kolmogorov_p=float(test.pvalue),
@@ -179,7 +179,7 @@ def compare_paired(
         raise BadInput("paired comparison: every pair failed under both conditions; select conditions in which some settle.")
     difference = _log_ratio(a[~both], b[~both])
     ordered = np.sort(difference)
-    bounds = stats.quantile_test(ordered, p=0.5).confidence_interval(confidence)
+    bounds = scipy.stats.quantile_test(ordered, p=0.5).confidence_interval(confidence)
     low, high = np.exp([np.nan_to_num(bounds.low, nan=-np.inf, posinf=np.inf, neginf=-np.inf), bounds.high])
     ratio = Estimate(
         value=float(np.exp(np.quantile(ordered, 0.5, method="inverted_cdf"))),
@@ -193,7 +193,7 @@ def compare_paired(
     above, below = int((difference > 0).sum()), int((difference < 0).sum())
     return PairedComparison(
         ratio=ratio,
-        sign_p=float(stats.binomtest(above, above + below).pvalue) if above + below else 1.0,
+        sign_p=float(scipy.stats.binomtest(above, above + below).pvalue) if above + below else 1.0,
         wilcoxon_p=_wilcoxon(difference),
         first_failed=int((np.isinf(a) & ~both).sum()),
         second_failed=int((np.isinf(b) & ~both).sum()),
@@ -249,7 +249,7 @@ def _wilcoxon(difference: Array) -> float:
         return 1.0
     finite = np.abs(moved[np.isfinite(moved)])
     largest = 2 * finite.max(initial=1.0)
-    test: Any = stats.wilcoxon(np.clip(moved, -largest, largest))
+    test: Any = scipy.stats.wilcoxon(np.clip(moved, -largest, largest))
     return float(test.pvalue)
 
 
@@ -267,7 +267,7 @@ def _gain(a: Array, b: Array, confidence: float, seed: int, resamples: int) -> E
         unpaired = x.var(axis=axis, ddof=1) + y.var(axis=axis, ddof=1)
         return unpaired / np.maximum((x - y).var(axis=axis, ddof=1), np.finfo(float).tiny)
 
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (x, y),
         gain,
         paired=True,

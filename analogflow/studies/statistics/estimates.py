@@ -8,11 +8,12 @@ and is never dropped. A sample that was not run (its outcome and its reason are 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from analogflow.checks import is_number, real_array
 from analogflow.errors import BadInput
@@ -272,13 +273,13 @@ def quantile_estimate(
     count = len(values)
     value = float(np.quantile(values, quantile, method="inverted_cdf"))
     if method == "order":
-        bounds = stats.quantile_test(values, p=quantile).confidence_interval(confidence)
+        bounds = scipy.stats.quantile_test(values, p=quantile).confidence_interval(confidence)
         low, high = np.nan_to_num(bounds.low, nan=0.0, posinf=np.inf), np.nan_to_num(bounds.high, nan=np.inf, posinf=np.inf)
     elif method == "bootstrap":
         # Ranks are resampled, not errors: the quantile commutes with a change of scale, and ranks are finite.
         if count == 1:
             raise BadInput("bootstrap: 1 sample was given, and 2 are needed; run more, or take the method 'order'.")
-        ranks = stats.bootstrap(
+        ranks = scipy.stats.bootstrap(
             (np.arange(count, dtype=float),),
             lambda x, axis: np.quantile(x, quantile, axis=axis, method="inverted_cdf"),
             n_resamples=resamples,
@@ -314,5 +315,12 @@ def rate_estimate(count: int, samples: int, *, confidence: float = 0.95, method:
         raise BadInput(
             f"rate: {count!r} of {samples!r} samples is no rate; give at least one sample and a count among them."
         )
-    result = stats.binomtest(int(count), int(samples)).proportion_ci(confidence_level=confidence, method=method)
-    return Estimate(count / samples, float(result.low), float(result.high), confidence, int(samples), 0, method)
+    low, high = _rate_bounds(int(count), int(samples), confidence, method)
+    return Estimate(count / samples, low, high, confidence, int(samples), 0, method)
+
+
+@functools.lru_cache(4096)
+def _rate_bounds(count: int, samples: int, confidence: float, method: str) -> tuple[float, float]:
+    """Bounds of a rate, kept: the conditions of a study have the same few counts, and each is a search for two roots."""
+    found = scipy.stats.binomtest(count, samples).proportion_ci(confidence_level=confidence, method=method)
+    return float(found.low), float(found.high)

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from analogflow.errors import BadInput
 from analogflow.studies.statistics.estimates import Estimate, check_share, column_at
@@ -175,7 +175,7 @@ def split_runs(
     point, total = split(runs[0], runs[1], runs[2]), float(spread(runs[0], -1))
     if total == 0:
         raise BadInput("three runs: the run with mismatch and noise does not spread, so there is nothing to split.")
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         runs,
         split,
         paired=True,

@@ -10,8 +10,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
 
 from analogflow.checks import is_positive
 from analogflow.errors import BadInput
@@ -124,7 +124,7 @@ def yield_curve(errors: ArrayLike, limits: ArrayLike, *, confidence: float = 0.9
         yields=np.array([point.value for point in points]),
         low=np.array([point.low for point in points]),
         high=np.array([point.high for point in points]),
-        band=float(stats.kstwo.ppf(confidence, len(values))),
+        band=float(scipy.stats.kstwo.ppf(confidence, len(values))),
         confidence=confidence,
         samples=len(values),
         failed=int(np.isinf(values).sum()),
@@ -214,7 +214,7 @@ def largest_tolerated(
     ]
     reached = np.cumprod([bound.low >= target for bound in bounds]).sum()
     missed = np.cumprod([bound.high < target for bound in reversed(bounds)]).sum()
-    fit = np.asarray(optimize.isotonic_regression(counts / totals, weights=totals, increasing=False).x)
+    fit = np.asarray(scipy.optimize.isotonic_regression(counts / totals, weights=totals, increasing=False).x)
     value, where = _crossing(places, fit, target)
     needed = math.ceil(math.log((1 - confidence) / 2) / math.log(target))
     note = {
