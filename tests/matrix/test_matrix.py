@@ -1,8 +1,8 @@
 """Every verb for every problem, form, technology and engine: a result or a refusal in one sentence, never a traceback.
 
 The matrix is made from the registries, with fewer engines where there are parts; what a registry has and the matrix has not
-fails. Without ``--slow`` every family, form and verb run on ideal blocks in the block engine, and every technology
-draws; the verbs that take longest run for the first problem of each family.
+fails. Without ``--slow`` every family, problem, form and verb run on ideal blocks in the block engine, and every technology
+draws; other problems than the first of a family run in its first form, and not by the verbs that take longest.
 """
 
 from __future__ import annotations
@@ -95,14 +95,17 @@ def cells():
                             yield family, name, form, technology, engine, verb, form == own[0]
 
 
-COSTLY = ("budget", "compare", "report", "study with mismatch")
+COSTLY = ("budget", "compare", "report", "study with mismatch", "study with noise")
+LONG = {("hopfield", "law"), ("hopfield", "law of a saturating network")}
+"""Problems whose runs are long; what only shows their circuits takes no run."""
 
 
 def cell(family, name, form, technology, engine, verb, first):
     single = name == next(iter(PROBLEMS[family]))
     ideal = technology == "ideal" and (first or verb in SHOWING or verb == "solve") and (single or verb not in COSTLY)
-    brief = name != "law of a saturating network" or verb in SHOWING
-    quick = engine == "block" and brief and (ideal or (first and single and verb == "draw"))
+    near = engine == "block" and (ideal or (first and single and verb == "draw"))
+    brief = (family, name) not in LONG or verb in SHOWING
+    quick = near and brief and (single or (first and verb != "study with noise"))
     # What only shows a circuit has no engine, and comparing chooses forms, technologies and engines itself.
     idle = (engine != "block" and verb in SHOWING) or (
         verb in ("map", "compare") and (technology, engine) != ("ideal", "block")
@@ -115,7 +118,7 @@ def cell(family, name, form, technology, engine, verb, first):
     }
     if idle or not met[engine] or (verb == "compare" and not first):
         return None
-    marks = [] if quick else [pytest.mark.slow, pytest.mark.sweep]
+    marks = [] if quick else [pytest.mark.slow] if near else [pytest.mark.slow, pytest.mark.sweep]
     marks += [getattr(pytest.mark, engine)] if engine in ("ngspice", "vacask") else []
     return pytest.param(
         family, name, form, technology, engine, verb, marks=marks, id=f"{family}-{name}-{form}-{technology}-{engine}-{verb}"
