@@ -99,10 +99,13 @@ def path_end(
         An integration stopped before that time, would have taken minutes to reach it, or passes over more changes of the
         rates than it may stop at.
     """
+    ends = itertools.accumulate(value.size for value in states.values())
+    places = [
+        (name, slice(end - value.size, end), value.shape) for (name, value), end in zip(states.items(), ends, strict=True)
+    ]
 
     def unpacked(y: Array) -> dict[str, Array]:
-        parts = np.split(y, np.cumsum([value.size for value in states.values()])[:-1])
-        return {name: part.reshape(value.shape) for (name, value), part in zip(states.items(), parts, strict=True)}
+        return {name: y[place].reshape(shape) for name, place, shape in places}
 
     start = np.concatenate([value.ravel() for value in states.values()])
     calls = [0]
@@ -217,5 +220,9 @@ def _astray(run: Any, led: Callable[[Array], Array], spacing: float, size: float
 
 
 def _in_order(rates: Callable[[Mapping[str, Array]], Mapping[str, Array]], at: Mapping[str, Array]) -> list[Array]:
-    found = rates(at)
-    return [np.broadcast_to(np.asarray(found[name], dtype=float), value.shape) for name, value in at.items()]
+    found = {name: np.asarray(rate, dtype=float) for name, rate in rates(at).items()}
+    # Asked a hundred thousand times: most rates have the shape of their states, and to look costs less than to broadcast.
+    return [
+        found[name] if found[name].shape == value.shape else np.broadcast_to(found[name], value.shape)
+        for name, value in at.items()
+    ]
