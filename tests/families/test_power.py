@@ -8,7 +8,7 @@ import pytest
 from scipy.signal import lfilter
 
 from analogflow import Hopfield, Langevin, Outcome, Run, certify, flows, solve, verify
-from analogflow.cli import main
+from analogflow.cli import main, solving
 from analogflow.families.ends import FAILED, PASSED, UNDECIDED, Check
 from analogflow.families.stationary import FALSE_ALARM, law_checks, law_of
 from analogflow.judgement.restart import _laws_agree as laws_agree
@@ -67,7 +67,14 @@ def test_time_that_would_tell_is_in_proportion_to_the_square_of_the_error():
     assert needed[0.05] / needed[0.1] == pytest.approx(4, rel=0.1)
 
 
-def test_the_shipped_double_well_is_not_passed_on_thirty_samples(capsys):
+def test_the_shipped_double_well_is_not_passed_on_thirty_samples(monkeypatch, capsys):
+    found = []
+
+    def once(*given, **named):
+        found.extend([] if found else [solve(*given, **named)])
+        return found[0]
+
+    monkeypatch.setattr(solving, "solve", once)
     assert main(["solve", "langevin", str(DATA / "langevin_double_well.json"), "--engine", "block", "--json"]) == 1
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert {check["verdict"] for check in checks if not check["passed"]} == {UNDECIDED}
@@ -173,5 +180,6 @@ def test_no_planted_chain_is_confirmed(wrong):
     assert not (verdicts_on_chains(20, **wrong) == "confirmed").any()
 
 
+@pytest.mark.slow
 def test_the_shipped_law_is_confirmed():
     assert verify(NETWORK, engine="block").verdict.name == "confirmed"
