@@ -229,14 +229,13 @@ def imperfect_graph(
     """
     require_blocks(circuit)
     units, by_state = circuit.units, noise.by_state(circuit.graph.states)
-    volts = units.volts or 1.0
     return degrade_graph(
         circuit.graph,
         imperfections,
-        sigma={state: sigma * units.inputs.get(state, volts) / volts for state, sigma in by_state.items()},
+        sigma={state: sigma * units.input_volts(state) / units.graph_volts for state, sigma in by_state.items()},
         seed=noise.seed,
         samples=samples,
-        full_scale=units.machine_unit / volts,
+        full_scale=units.machine_unit / units.graph_volts,
         time_constant=units.time_constant,
         only=only,
     )

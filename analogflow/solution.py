@@ -338,7 +338,7 @@ def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | No
         return noise
     step = circuit.flow.averaging.noise_step if circuit.flow.averaging else Noise.step
     if isinstance(noise, str):
-        units = circuit.units.inputs or dict.fromkeys(circuit.graph.states, circuit.units.volts or 1.0)
+        units = {state: circuit.units.input_volts(state) for state in circuit.graph.states}
         return Noise.from_text(noise, unit=units, time_constant=circuit.units.time_constant, seed=seed or 0, step=step)
     return Noise(0.0 if noise is None else noise, seed or 0, step)
 

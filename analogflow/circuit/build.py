@@ -266,6 +266,15 @@ class Units:
     scales: Mapping[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
+    @property
+    def graph_volts(self) -> float:
+        """Volts per unit of the graph; 1 where no one number says it."""
+        return self.volts or 1.0
+
+    def input_volts(self, state: str) -> float:
+        """Volts per flow unit of a rate at the inputs of a state's integrators."""
+        return self.inputs.get(state, self.graph_volts)
+
 
 class ConditionOptions(TypedDict, total=False):
     """Conditions as people say them; what is not said is as in `Conditions`.

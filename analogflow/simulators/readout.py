@@ -40,7 +40,7 @@ def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
         limit = resting_speed * (size or 1.0) * reading.resolution / deck.circuit.units.time_constant
         for vector in reading.vectors:
             limits[vector] = min(limit, limits.get(vector, limit))
-    return Settle(tuple(limits), tuple(limits.values()), 0.0 if size else deck.circuit.units.volts or 1.0)
+    return Settle(tuple(limits), tuple(limits.values()), 0.0 if size else deck.circuit.units.graph_volts)
 
 
 def window_of(deck: Deck) -> float:
@@ -56,7 +56,7 @@ def states_of(deck: Deck) -> tuple[str, ...]:
 def limit_of(deck: Deck) -> float:
     """Volts beyond which a state has run away."""
     reach = 1.0 if deck.circuit.parts else deck.circuit.flow.reach
-    return RUNAWAY * reach * (deck.circuit.units.volts or 1.0)
+    return RUNAWAY * reach * deck.circuit.units.graph_volts
 
 
 def run_of(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bool) -> Run:

@@ -1,6 +1,7 @@
 """Options of technologies: degrees that can not be misread, noise as data sheets give it, and nothing that is ignored."""
 # pyright: reportOptionalMemberAccess=false, reportArgumentType=false, reportAttributeAccessIssue=false
 
+import dataclasses
 import inspect
 import math
 
@@ -126,6 +127,13 @@ def test_a_density_is_the_noise_at_the_inputs_of_the_integrators(technology):
         sources = [e.density for e in noisy.elements if type(e).__name__ == "NoiseVoltage"]
         assert np.abs(sources) == pytest.approx(5e-9 / math.sqrt(2 * circuit.units.time_constant))
     assert noisy.noisy
+
+
+def test_a_state_without_volts_of_its_own_has_those_of_the_circuit():
+    circuit = af.compile(af.flows.custom(af.Equations(states={"x": 1.0, "y": 1.0}, equations={"x": "-x", "y": "-y"})))
+    circuit = dataclasses.replace(circuit, units=dataclasses.replace(circuit.units, volts=2.0, inputs={"x": 4.0}))
+    sigma = noise_of(circuit, "1e-6V/rtHz", 0).by_state(circuit.graph.states)
+    assert sigma["y"] == 2 * sigma["x"]
 
 
 def test_states_with_other_units_get_their_own_share_of_a_density():
