@@ -20,6 +20,8 @@ from analogflow.errors import BadInput
 from analogflow.noise import Noise
 
 __all__ = [
+    "COLDEST",
+    "HOTTEST",
     "NOMINAL_CELSIUS",
     "Build",
     "ConditionOptions",
@@ -185,7 +187,7 @@ _BOLTZMANN_PER_CHARGE = 8.617333262e-5
 DELAY_FRACTION = 5e-3
 """Part of the fastest time constant of the flow that the delays of the longest path of blocks may be, unless told."""
 
-_COLDEST, _HOTTEST = -100.0, 200.0
+COLDEST, HOTTEST = -100.0, 200.0
 """°C that a circuit could be at."""
 
 
@@ -299,9 +301,9 @@ def kelvin_of(temperature_celsius: float | None) -> float:
     value = temperature_celsius
     if value is None:
         return NOMINAL_KELVIN
-    if not is_number(value) or not _COLDEST <= value <= _HOTTEST:
+    if not is_number(value) or not COLDEST <= value <= HOTTEST:
         raise BadInput(
-            f"temperature_celsius: {value!r} is not a temperature from {_COLDEST:g} to {_HOTTEST:g} °C; a room has "
+            f"temperature_celsius: {value!r} is not a temperature from {COLDEST:g} to {HOTTEST:g} °C; a room has "
             f"{NOMINAL_CELSIUS:g}."
         )
     return value + _FREEZING
@@ -315,7 +317,7 @@ def check_kelvin(temperature_kelvin: float) -> None:
     BadInput
         It is none that a circuit could be at.
     """
-    least, most = _COLDEST + _FREEZING, _HOTTEST + _FREEZING
+    least, most = COLDEST + _FREEZING, HOTTEST + _FREEZING
     if not is_number(temperature_kelvin) or not least <= temperature_kelvin <= most:
         raise BadInput(f"temperature_kelvin is {temperature_kelvin!r}; give a number from {least:g} to {most:g}.")
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
-from analogflow.circuit.build import NOMINAL_CELSIUS
+from analogflow.circuit.build import COLDEST, HOTTEST, NOMINAL_CELSIUS
 from analogflow.compiler import compile
 from analogflow.families import flow_of, named_families
 from analogflow.solution import carried_form
@@ -119,8 +119,8 @@ def imperfections_of(options: argparse.Namespace) -> Imperfections:
 def celsius(text: str) -> float:
     """A temperature in °C that a circuit could be at."""
     value = number(text)
-    if not -100 <= value <= 200:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from -100 to 200 °C")
+    if not COLDEST <= value <= HOTTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from {COLDEST:g} to {HOTTEST:g} °C")
     return value
 
 

@@ -28,7 +28,7 @@ from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
 from analogflow.run import Run, joined, run_plan
-from analogflow.simulators import ENGINES, ended, named_engine, simulate
+from analogflow.simulators import ENGINES, TIME_LIMIT, ended, named_engine, simulate
 
 __all__ = [
     "DELTA",
@@ -145,7 +145,7 @@ def restart(
     time_constants: float | None = None,
     accuracy: float | None = None,
     certificate: Certificate | None = None,
-    time_limit: float = 600.0,
+    time_limit: float = TIME_LIMIT,
     on_progress: Callable[[float], None] | None = None,
 ) -> tuple[Run, Verdict]:
     """Run a circuit again from the perturbed end of a run of it.

@@ -12,10 +12,12 @@ from analogflow.simulators.engines import (
     named_engine,
     simulate,
 )
+from analogflow.simulators.ngspice.session import TIME_LIMIT
 
 __all__ = [
     "ENGINES",
     "SPICE",
+    "TIME_LIMIT",
     "Engine",
     "default_engine",
     "ended",

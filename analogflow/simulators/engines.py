@@ -16,7 +16,7 @@ from analogflow.run import Outcome, Run, check_resting_speed
 from analogflow.simulators import block, ngspice, vacask
 from analogflow.simulators.ending import ended
 from analogflow.simulators.ngspice.library import find_library, require_library
-from analogflow.simulators.ngspice.session import default_session
+from analogflow.simulators.ngspice.session import TIME_LIMIT, default_session
 from analogflow.simulators.vacask.program import find_programs
 from analogflow.technology import known_technology
 
@@ -155,7 +155,7 @@ def simulate(
     *,
     engine: str | None = None,
     resting_speed: float = 0.0,
-    time_limit: float = 600.0,
+    time_limit: float = TIME_LIMIT,
     on_progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Run a deck.

@@ -22,10 +22,10 @@ from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
-from analogflow.simulators import ENGINES, SPICE, engine_for
+from analogflow.simulators import ENGINES, SPICE, TIME_LIMIT, engine_for
 from analogflow.solution import carried_form
 from analogflow.studies.stop import Stop, stop_of
-from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
+from analogflow.technology import DEFAULT_PARTS, DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 
 __all__ = ["GRID", "LISTS", "Chunk", "Condition", "Study", "field_of", "missing_chunks", "study_of"]
 
@@ -167,8 +167,8 @@ class Study:
     seed: int = 0
     engine: str = cast("str", None)  # a name as soon as the study is made
     time_constants: float | None = None
-    parts: str = "precision"
-    time_limit: float = 600.0
+    parts: str = DEFAULT_PARTS
+    time_limit: float = TIME_LIMIT
     verify: bool = True
     stop: Stop | None = None
     flow: str = dataclasses.field(init=False, default="")

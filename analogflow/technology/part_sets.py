@@ -42,7 +42,7 @@ def catalogue() -> dict[str, Any]:
 
 
 @functools.cache
-def part_set(name: str | PartSet = "precision") -> PartSet:
+def part_set(name: str | PartSet = DEFAULT_PARTS) -> PartSet:
     """Set of parts by name or from a TOML file.
 
     Parameters
@@ -70,7 +70,7 @@ def part_set(name: str | PartSet = "precision") -> PartSet:
             f"known are: {', '.join(known)}, or the path of a .toml file."
         )
     given = read_keys(path, what="a TOML file of parts")
-    like = given.pop("like", "precision")
+    like = given.pop("like", DEFAULT_PARTS)
     if like not in known:
         raise BadInput(f"parts {str(path)!r}: like = {like!r} is no set; known are: {', '.join(known)}.")
     unknown = sorted(set(given) - _KEYS)

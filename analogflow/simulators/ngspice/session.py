@@ -30,7 +30,10 @@ from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.simulators.ngspice.library import require_library
 from analogflow.simulators.ngspice.protocol import FrameError, Reply, Request, read_frame, write_frame
 
-__all__ = ["NgspiceSession", "default_session"]
+__all__ = ["TIME_LIMIT", "NgspiceSession", "default_session"]
+
+TIME_LIMIT = 600.0
+"""Seconds of real time after which a run of any engine is stopped, unless another limit is given."""
 
 _START_SECONDS = 120.0
 _GIBIBYTE = 2**30
@@ -64,7 +67,9 @@ class NgspiceSession:
         A limit is not positive.
     """
 
-    def __init__(self, *, time_limit: float = 600.0, memory_limit: int = 4 * _GIBIBYTE, runs_per_worker: int = 200) -> None:
+    def __init__(
+        self, *, time_limit: float = TIME_LIMIT, memory_limit: int = 4 * _GIBIBYTE, runs_per_worker: int = 200
+    ) -> None:
         for name, value in (
             ("time_limit", time_limit),
             ("memory_limit", memory_limit),
