@@ -9,7 +9,7 @@ import shlex
 from analogflow import report
 from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.cli.options import about_conditions, celsius, fraction_bar, imperfections_of, positive
-from analogflow.comparison import KINDS, SECONDS, Comparison, Contender, compare, contenders_of, measure_scaling, prices
+from analogflow.comparison import GROWING, SECONDS, Comparison, Contender, compare, contenders_of, measure_scaling, prices
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
@@ -89,9 +89,10 @@ def _row_command(options: argparse.Namespace, found: Comparison, contender: Cont
 
 
 def _scaling(options: argparse.Namespace) -> int:
-    """Print how circuits and solvers grow with the size of a channel."""
-    if options.flow != "capacity":
-        raise BadInput(f"--scaling is measured for capacity alone, not for {options.flow!r}.")
+    """Print how circuits and solvers grow with the size of a problem."""
+    if options.flow not in GROWING:
+        raise BadInput(f"--scaling is measured for {', '.join(GROWING)} alone, not for {options.flow!r}.")
+    kinds = GROWING[options.flow]
     given = {"PROBLEM": options.problem, "--only": options.only, "--list": options.list, "--mismatch": options.mismatch,
              "--imperfect": options.imperfect, "--noise": options.noise is not None, "--seconds": options.seconds != SECONDS,
              "--parts": options.parts is not None, "--temperature": options.temperature is not None}  # fmt: skip
@@ -105,9 +106,9 @@ def _scaling(options: argparse.Namespace) -> int:
         found = [
             measure_scaling(
                 kind, sizes, accuracy=options.accuracy or 1e-2, energy=table, seed=options.seed or 0,
-                on_progress=lambda part, k=k: on_progress((k + part) / len(KINDS)),
+                on_progress=lambda part, k=k: on_progress((k + part) / len(kinds)),
             )
-            for k, kind in enumerate(KINDS)
+            for k, kind in enumerate(kinds)
         ]  # fmt: skip
     if options.json:
         print(json.dumps({"scaling": [one.to_dict() for one in found], "prices": table.to_dict()}, indent=2))

@@ -6,8 +6,10 @@ from analogflow.comparison.energy import Price, Prices, prices
 from analogflow.comparison.judge import Judge, judge_of
 from analogflow.comparison.result import MEASURES, Comparison
 from analogflow.comparison.scaling import KINDS, Scaling, measure_scaling
+from analogflow.comparison.solvers import GROWING
 
 __all__ = [
+    "GROWING",
     "KINDS",
     "MEASURES",
     "SECONDS",

@@ -1,11 +1,11 @@
-"""How a capacity circuit and the best digital solvers grow with the size of the channel."""
+"""How a circuit and the best digital solvers grow with the size of the problem."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,54 +15,24 @@ from threadpoolctl import threadpool_limits
 from analogflow.checks import near_names
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
-from analogflow.comparison.solvers import SOLVERS, Delivered, Solver, Work
+from analogflow.comparison.solvers import GROWING, SOLVERS, Delivered, Solver, Work
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.flows import capacity
+from analogflow.families import family_of, flow_of
 from analogflow.hardware.parts_list import parts_list
-from analogflow.problems import Channel
 from analogflow.run import settling_times
 from analogflow.solution import solve
 
-__all__ = ["GROWING", "KINDS", "LARGEST", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
+__all__ = ["FITTED", "KINDS", "LARGEST", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
 
 Array = NDArray[np.float64]
 
 LARGEST = 1024
-"""Inputs that a channel of this comparison may have."""
+"""Inputs that a problem of this comparison may have."""
 
+KINDS: Mapping[str, Callable[[int, int], Any]] = {kind: make for kinds in GROWING.values() for kind, make in kinds.items()}
+"""Problems of any size by their kind, of all families: size and seed in."""
 
-def _random(n: int, seed: int) -> Array:
-    return np.random.default_rng(seed).dirichlet(np.ones(n), n)
-
-
-def _structured(n: int, seed: int) -> Array:
-    """A symbol arrives as itself or as one of its neighbours on a ring, with skewed probabilities."""
-    P = np.zeros((n, n))
-    skew = np.random.default_rng(seed).uniform(0.7, 0.9, n)
-    for i in range(n):
-        P[i, i] = skew[i]
-        P[i, (i + 1) % n] += 0.75 * (1 - skew[i])
-        P[i, (i - 1) % n] += 0.25 * (1 - skew[i])  # the same one where there are two symbols
-    return P
-
-
-def _near_degenerate(n: int, seed: int) -> Array:
-    """Rows in pairs that differ by a hundredth, so that the optimum is nearly not unique."""
-    rng = np.random.default_rng(seed)
-    base = np.repeat(rng.dirichlet(np.ones(n), (n + 1) // 2), 2, axis=0)[:n]
-    return 0.99 * base + 0.01 * rng.dirichlet(np.ones(n), n)
-
-
-KINDS: dict[str, Callable[[int, int], Array]] = {
-    "random": _random,
-    "structured": _structured,
-    "near-degenerate": _near_degenerate,
-}
-"""Families of channels by name: size and seed in, transition matrix out."""
-
-_SCALED = ("blahut-arimoto", "over-relaxed", "interior-point")
-"""Digital solvers of which the best is taken at every size, for time and for energy each."""
 
 _REPEATS, _SECONDS = 3, 30.0
 
@@ -75,7 +45,7 @@ class ScalingPoint:
     ----------
     inputs : int
     settling : float
-        Time in τ until the certified gap stays within the accuracy, log-domain form, in the block engine.
+        Time in τ until the error stays within the accuracy, in the flow's first form and the block engine.
     elements : int
         Of the ideal circuit.
     parts : int
@@ -107,7 +77,7 @@ class ScalingPoint:
     chip_joules: float
 
 
-GROWING = (
+FITTED = (
     "settling", "elements", "parts", "board_seconds", "board_joules", "digital_seconds", "operations", "digital_joules",
     "chip_seconds", "chip_joules",
 )  # fmt: skip
@@ -116,13 +86,13 @@ GROWING = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scaling:
-    """Channels of one kind at several sizes.
+    """Problems of one kind at several sizes.
 
     Parameters
     ----------
     kind : str
     accuracy : float
-        Certified gap at which everything is read, nats.
+        Error at which everything is read, in the unit of the problem's contest: of channels the certified gap, nats.
     points : tuple of ScalingPoint
     """
 
@@ -146,7 +116,7 @@ class Scaling:
             "kind": self.kind,
             "accuracy": self.accuracy,
             "points": [dataclasses.asdict(point) for point in self.points],
-            "exponents": {name: self.exponent(name) for name in GROWING} if len(self.points) > 1 else {},
+            "exponents": {name: self.exponent(name) for name in FITTED} if len(self.points) > 1 else {},
             "crossover": {
                 f"{side}_{unit}": self.crossover(f"{side}_{unit}", f"digital_{unit}")
                 for side in ("board", "chip")
@@ -164,7 +134,7 @@ def measure_scaling(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> Scaling:
-    """Settling, parts, time and energy of channels of one kind at several sizes.
+    """Settling, parts, time and energy of problems of one kind at several sizes.
 
     Parameters
     ----------
@@ -173,10 +143,10 @@ def measure_scaling(
     sizes : sequence of int
         Inputs, and as many outputs; from 2 to `LARGEST`, different.
     accuracy : float
-        Certified gap, nats, at which both sides are read.
+        Error at which both sides are read.
     energy : Prices, optional
     seed : int
-        Of the channels.
+        Of the problems.
     on_progress : callable, optional
         Called with the fraction done.
 
@@ -202,7 +172,7 @@ def measure_scaling(
     table = prices(None) if energy is None else energy
     points = []
     for k, n in enumerate(sizes):
-        points.append(_point(Channel(KINDS[kind](n, seed + n)), accuracy, table))
+        points.append(_point(KINDS[kind](n, seed + n), n, accuracy, table))
         if on_progress is not None:
             on_progress((k + 1) / len(sizes))
     return Scaling(kind, accuracy, tuple(points))
@@ -217,43 +187,45 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> tuple[float, floa
     return float(slope), float(np.sqrt(rest @ rest / max(len(x) - 2, 1) / spread))
 
 
-def _point(channel: Channel, accuracy: float, table: Prices) -> ScalingPoint:
-    judge = judge_of(channel)
-    run = solve(channel, engine="block").run
-    settling = float(settling_times(run.time, judge.errors({"z": run.values["z"]}), accuracy))
+def _point(problem: Any, inputs: int, accuracy: float, table: Prices) -> ScalingPoint:
+    family, judge = family_of(problem), judge_of(problem)
+    aim = f"{accuracy:g} {judge.contest.unit}".rstrip()
+    run = solve(problem, engine="block").run
+    errors = judge.errors({name: run.values[name] for name in judge.contest.signals})
+    settling = float(settling_times(run.time, errors, accuracy))
     if math.isnan(settling):
         raise SimulationFailed(
-            f"scaling: a channel of {channel.inputs} inputs did not settle to {accuracy:g} nat; ask for a larger accuracy."
+            f"scaling: {family.noun} of {inputs} inputs did not settle to {aim}; ask for a larger accuracy."
         )
     settling = max(settling, float(run.time[1]))
-    board = compile(capacity(channel), technology="translinear")
+    board = compile(flow_of(problem), technology="translinear")
     bill = parts_list(board)
-    elements = len(compile(capacity(channel)).elements)
+    elements = len(compile(flow_of(problem)).elements)
     seconds: dict[str, float] = {}
     works: dict[str, Work] = {}
     with threadpool_limits(1):
-        for solver in SOLVERS["capacity"]:
-            if solver.name in _SCALED:
-                taken, delivered = _timed(solver, channel, accuracy)
+        for solver in SOLVERS[family.name]:
+            if solver.grows:
+                taken, delivered = _timed(solver, problem, accuracy)
                 if judge.error(delivered.answer) <= accuracy and delivered.work is not None:
                     seconds[solver.name], works[solver.name] = taken, delivered.work()
     if not works:
-        raise SimulationFailed(f"scaling: no digital solver came to {accuracy:g} nat; ask for a larger accuracy.")
+        raise SimulationFailed(f"scaling: no digital solver came to {aim}; ask for a larger accuracy.")
     joules = {name: table.of_operations(work) for name, work in works.items()}
     faster, cheaper = min(seconds, key=seconds.__getitem__), min(joules, key=joules.__getitem__)
     on_board, on_chip = board.units.time_constant * settling, table["chip_time_constant"] * settling
     return ScalingPoint(
-        channel.inputs, settling, elements, sum(entry.count for entry in bill.entries), on_board, bill.power * on_board,
+        inputs, settling, elements, sum(entry.count for entry in bill.entries), on_board, bill.power * on_board,
         faster, seconds[faster], cheaper, table.operations(works[cheaper]), joules[cheaper],
         on_chip, table.chip_power(elements) * on_chip,
     )  # fmt: skip
 
 
-def _timed(solver: Solver, channel: Channel, accuracy: float) -> tuple[float, Delivered]:
+def _timed(solver: Solver, problem: Any, accuracy: float) -> tuple[float, Delivered]:
     """Least time of some runs, the first of which warms up, and what they deliver."""
-    delivered, taken = solver.run(channel, accuracy, _SECONDS, 0), []
+    delivered, taken = solver.run(problem, accuracy, _SECONDS, 0), []
     for _ in range(_REPEATS):
         started = time.perf_counter()
-        solver.run(channel, accuracy, _SECONDS, 0)
+        solver.run(problem, accuracy, _SECONDS, 0)
         taken.append(time.perf_counter() - started)
     return min(taken), delivered

@@ -335,6 +335,6 @@ def test_every_contender_has_a_name_of_its_own():
 
 
 def test_the_ring_of_two_symbols_is_a_channel():
-    P = KINDS["structured"](2, 3)
+    P = KINDS["structured"](2, 3).transition
     assert P.sum(axis=1) == pytest.approx(1.0, abs=1e-15)
-    assert (KINDS["structured"](3, 3) > 0).all()
+    assert (KINDS["structured"](3, 3).transition > 0).all()

@@ -21,8 +21,6 @@ STILL = {
     "__init__.pyi": "the public names",
     "technology/translinear/__init__.py": "flows that arrays of transistors carry, by family and form",
     "hardware/preferred.py": "the crossbar of a channel in transistors is rounded jointly",
-    "comparison/scaling.py": "growth with the size is measured for channels alone",
-    "cli/comparing.py": "the same",
 }
 """Modules that still name one, and why. The list may only shrink."""
 

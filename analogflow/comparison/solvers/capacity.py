@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from analogflow.digital import (
 from analogflow.problems import Channel
 from analogflow.reference import capacity_batch, capacity_reference
 
-__all__ = ["SOLVERS"]
+__all__ = ["GROWING", "SOLVERS"]
 
 _STEP_OF_FLOW, _SMALL_STEP = 0.5, 0.1
 _MOST = 10_000_000
@@ -106,6 +106,7 @@ SOLVERS: tuple[Solver, ...] = (
         "Blahut-Arimoto: the flow in steps of τ = 1 (Arimoto; Blahut 1972)",
         decades,
         _multiplicative(blahut_arimoto),
+        grows=True,
     ),
     Solver(
         "multiplicative-weights",
@@ -125,8 +126,15 @@ SOLVERS: tuple[Solver, ...] = (
         "Blahut-Arimoto with longer steps and a safeguard that keeps it monotone (Matz and Duhamel 2004)",
         decades,
         _multiplicative(over_relaxed_blahut_arimoto),
+        grows=True,
     ),
-    Solver("interior-point", "primal-dual interior point with screening of inputs (Mehrotra 1992)", decades, _interior),
+    Solver(
+        "interior-point",
+        "primal-dual interior point with screening of inputs (Mehrotra 1992)",
+        decades,
+        _interior,
+        grows=True,
+    ),
     Solver(
         "interior-point-batch",
         f"the same on {_BATCH} such channels at once, time and work for each: throughput, not delay",
@@ -137,3 +145,33 @@ SOLVERS: tuple[Solver, ...] = (
     ),
 )
 """Contenders, the plainest first."""
+
+
+def _random(n: int, seed: int) -> Channel:
+    return Channel(np.random.default_rng(seed).dirichlet(np.ones(n), n))
+
+
+def _structured(n: int, seed: int) -> Channel:
+    """A symbol arrives as itself or as one of its neighbours on a ring, with skewed probabilities."""
+    P = np.zeros((n, n))
+    skew = np.random.default_rng(seed).uniform(0.7, 0.9, n)
+    for i in range(n):
+        P[i, i] = skew[i]
+        P[i, (i + 1) % n] += 0.75 * (1 - skew[i])
+        P[i, (i - 1) % n] += 0.25 * (1 - skew[i])  # the same one where there are two symbols
+    return Channel(P)
+
+
+def _near_degenerate(n: int, seed: int) -> Channel:
+    """Rows in pairs that differ by a hundredth, so that the optimum is nearly not unique."""
+    rng = np.random.default_rng(seed)
+    base = np.repeat(rng.dirichlet(np.ones(n), (n + 1) // 2), 2, axis=0)[:n]
+    return Channel(0.99 * base + 0.01 * rng.dirichlet(np.ones(n), n))
+
+
+GROWING: Mapping[str, Callable[[int, int], Channel]] = {
+    "random": _random,
+    "structured": _structured,
+    "near-degenerate": _near_degenerate,
+}
+"""Channels of any size by their kind: size and seed in."""

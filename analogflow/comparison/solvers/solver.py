@@ -60,6 +60,8 @@ class Solver:
         Whether answers depend on the seed, so that an error is the root mean square over several seeds.
     share : int
         Problems that a run solves at once: its time is divided by them.
+    grows : bool
+        Whether it takes part where problems grow, and the best is taken at every size, for time and for energy each.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Solver:
     applies: Callable[[Any], str] = lambda problem: ""
     random: bool = False
     share: int = 1
+    grows: bool = False
 
 
 def decades(problem: Any, finest: float) -> Sequence[float]:
