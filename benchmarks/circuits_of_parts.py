@@ -19,7 +19,6 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import Instance
 from analogflow.circuit.build import Tolerances
 from analogflow.families.files import read_problem
-from analogflow.hardware.crossbar import capacity_crossbar
 from analogflow.hardware.rounding import round_independently, round_jointly
 from analogflow.judgement.certificate import certificate_of
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
@@ -27,6 +26,7 @@ from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run import own_time
 from analogflow.solution import carried_form
 from analogflow.technology import sample_parts
+from analogflow.technology.translinear.crossbar import capacity_crossbar
 
 EXAMPLES = Path(__file__).parents[1] / "examples/data"
 SHIPPED = (

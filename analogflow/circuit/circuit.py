@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.notebook import shown
 
-__all__ = ["Circuit", "Group", "PassRecord", "Reading", "direct"]
+__all__ = ["Circuit", "Group", "JointRows", "PassRecord", "Reading", "direct"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,6 +88,32 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class JointRows:
+    """Rows of resistors into virtual grounds, whose errors may cancel at the answer and so are chosen together.
+
+    Parameters
+    ----------
+    what : str
+        What they are, in words.
+    answer : str
+        State or observable that is settled at where they should cancel.
+    legs : tuple of tuple of str
+        Names of the resistors of each row; those of weight 0 are not there.
+    sinks : tuple of str
+        Names of resistors that set currents: one that all others are relative to, then those of the last legs of a row.
+    weigh : callable
+        ``weigh(settled)``: the ``weights`` of all legs, the ``voltages`` that drive them, and the ``sensitivity`` of the
+        answer to what biases each row, where it is settled. Raises `BadInput` where several answers are as good.
+    """
+
+    what: str
+    answer: str
+    legs: tuple[tuple[str, ...], ...]
+    sinks: tuple[str, ...]
+    weigh: Callable[[NDArray[np.float64]], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Circuit:
     """Circuit of a flow.
 
@@ -127,6 +154,8 @@ class Circuit:
         Error that these parts are made for, in the units of the flow: what checks let pass by default.
     covered : float
         Time in τ for which its signals were followed when their ranges were chosen.
+    joint_rows : JointRows, optional
+        Resistors that are best chosen together.
     orbit : array, shape (points, size), optional
         States in flow units along the flow's exact orbit, on which the passes were compared.
     """
@@ -148,6 +177,7 @@ class Circuit:
     options: str = ""
     accuracy: float = 1e-6
     covered: float = np.inf
+    joint_rows: JointRows | None = None
     orbit: NDArray[np.float64] | None = None
 
     @property

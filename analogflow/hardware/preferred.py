@@ -19,12 +19,9 @@ from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.values import check_series, nearest, neighbours
 from analogflow.errors import BadInput
-from analogflow.hardware.crossbar import capacity_crossbar
 from analogflow.hardware.rounding import round_jointly
-from analogflow.problems import Channel
 from analogflow.run import RESTING_SPEED, longest_run
 from analogflow.technology.accuracy import rounding_error
-from analogflow.technology.translinear.capacity import ENTROPY_RATIO
 
 __all__ = ["choose_values"]
 
@@ -60,12 +57,6 @@ _TOO_SMALL = "set the problem's smallest coefficients (or probabilities) to 0, o
 
 _CAPACITORS = "E12"
 
-_SETTLED = 8
-"""Decimals of the answer that the crossbar is rounded for; the further ones hang on the steps of the run."""
-
-_EXTINCT = 1e-6
-"""Probability below which an input counts as one that dies out."""
-
 
 def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     """The same circuit with resistors of a series of preferred values, and capacitors of E12.
@@ -95,9 +86,9 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     chosen = {name: float(value) for name, value in _all_nearest(resistors, series).items()}
     for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
         chosen |= _amplifier(amplifier, resistors, series)
-    mirrors, left = _mirrored(circuit, resistors, series)
+    mirrors, left = _mirrored(resistors, series)
     chosen |= mirrors
-    rows, shift = _crossbar_rows(circuit, resistors, series, chosen)
+    rows, shift = _jointly(circuit, resistors, series, chosen)
     chosen |= rows
     moved = max((abs(np.log(chosen[name] / e.resistance)) for name, e in resistors.items()), default=0.0)
 
@@ -229,49 +220,43 @@ def _ratios(legs: list[Resistor], series: str, decades: tuple[float, float] = (-
     return dict(zip((e.name for e in legs), best.tolist(), strict=True))
 
 
-def _mirrored(circuit: Circuit, resistors: dict[str, Resistor], series: str) -> tuple[dict[str, float], float]:
+def _mirrored(resistors: dict[str, Resistor], series: str) -> tuple[dict[str, float], float]:
     """Values of the emitter resistors of current sinks, and the largest relative error of two currents that they leave.
 
     Ratios to that of the reference are the shares of a tail. What a common scale adds to the reference's voltage is taken
     from the resistor that sets its current.
     """
     legs = [e for e in resistors.values() if "vlow" in e.nodes]
-    chosen = _ratios(legs, series, _MIRRORED)
-    if circuit.technology != "translinear" or not chosen:
+    base = legs[0].name.removesuffix("_e") if legs else ""
+    if f"{base}_set" not in resistors or len(legs) < 2:
         return {}, rounding_error(series)
+    chosen = _ratios(legs, series, _MIRRORED)
     factors = np.array([chosen[e.name] / e.resistance for e in legs])
-    base = legs[0].name.removesuffix("_e")
     setting = resistors[f"{base}_set"].resistance + legs[0].resistance - chosen[legs[0].name]
     return {**chosen, f"{base}_set": float(nearest(setting, series))}, float(np.ptp(factors) / factors.min())
 
 
-def _crossbar_rows(
+def _jointly(
     circuit: Circuit, resistors: dict[str, Resistor], series: str, chosen: Mapping[str, float]
 ) -> tuple[dict[str, float], float | None]:
-    """Values of the crossbar of a capacity circuit in transistors, and the shift of its answer that they leave.
+    """Values of the rows that are best chosen together, and the shift of the answer that they leave.
 
-    They are rounded so that their errors cancel at the answer; what `chosen` values make of the currents that its last two
-    columns stand for shifts it too. Empty and None for every other circuit.
+    They are rounded so that their errors cancel at the answer; what `chosen` values make of the currents that a row's last
+    legs stand for shifts it too. Empty and None for a circuit that has no such rows.
     """
-    channel = circuit.flow.problem
-    if circuit.technology != "translinear" or not isinstance(channel, Channel) or circuit.parts is None:
+    rows = circuit.joint_rows
+    if rows is None:
         return {}, None
-    transition = np.asarray(circuit.flow.constants["P"])
     rested = integrate(
-        circuit.graph, longest_run(circuit.flow), rests=["z"], tolerances=ErrorLimits(1e-9, 1e-12, RESTING_SPEED)
+        circuit.graph, longest_run(circuit.flow), rests=[rows.answer], tolerances=ErrorLimits(1e-9, 1e-12, RESTING_SPEED)
     )
-    settled = np.round(rested.final["z"], _SETTLED)
-    # An input that dies out has no say in the answer.
-    used = np.where(settled > _EXTINCT, settled, 0.0)
     try:
-        crossbar = capacity_crossbar(transition, used / used.sum(), ENTROPY_RATIO)
-    except BadInput:  # several distributions are optimal, so none is to be kept
+        crossbar = rows.weigh(rested.final[rows.answer])
+    except BadInput:  # several answers are optimal, so none is to be kept
         return {}, None
-    legs = [*(f"v{j}" for j in range(transition.shape[1])), "va", "vb"]
-    names = [[f"u{i}_{leg}" for leg in legs] for i in range(len(transition))]
     units = (
         resistors[name].resistance * weight
-        for row, weights in zip(names, crossbar.weights, strict=True)
+        for row, weights in zip(rows.legs, crossbar.weights, strict=True)
         for name, weight in zip(row, weights, strict=True)
         if weight
     )
@@ -279,15 +264,14 @@ def _crossbar_rows(
         rounding = round_jointly(crossbar.weights, next(units), series, crossbar.voltages, crossbar.sensitivity)
     except BadInput as fault:
         given = str(fault).partition(";")[0]
-        raise BadInput(f"the channel's crossbar in transistors: {given}; {_TOO_SMALL}") from None
-    # A column of reference that no row needs has no sink.
-    sinks = [f"{name}_e" for name in ("tail_sink", "sink_a", "sink_b")]
-    tail, *others = (chosen[name] / resistors[name].resistance if name in resistors else 1.0 for name in sinks)
-    off = [np.log(other / tail) if name in resistors else 0.0 for name, other in zip(sinks[1:], others, strict=True)]
-    moved = crossbar.sensitivity @ (crossbar.weights[:, -2:] @ np.array(off))
+        raise BadInput(f"{rows.what}: {given}; {_TOO_SMALL}") from None
+    # A current of reference that no row needs has no sink.
+    first, *others = (chosen[name] / resistors[name].resistance if name in resistors else 1.0 for name in rows.sinks)
+    off = [np.log(other / first) if name in resistors else 0.0 for name, other in zip(rows.sinks[1:], others, strict=True)]
+    moved = crossbar.sensitivity @ (crossbar.weights[:, -len(off) :] @ np.array(off))
     values = {
         name: float(value)
-        for row, values in zip(names, rounding.parts, strict=True)
+        for row, values in zip(rows.legs, rounding.parts, strict=True)
         for name, value in zip(row, values, strict=True)
         if name in resistors and np.isfinite(value)
     }

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from analogflow.checks import positive, real_array
 from analogflow.circuit.values import check_bits, code, nearest, neighbours
 from analogflow.errors import BadInput
-from analogflow.hardware.crossbar import biases
+from analogflow.technology.translinear.crossbar import biases
 
 __all__ = [
     "Rounding",
@@ -90,9 +90,9 @@ def round_independently(
     series : str
         A name in `values.SERIES`.
     voltages : array, shape (k,), optional
-        See `crossbar.ResistiveCrossbar`; needed for the biases.
+        See `ResistiveCrossbar`; needed for the biases.
     sensitivity : array, shape (n, n), optional
-        See `crossbar.ResistiveCrossbar`; needed for the shift.
+        See `ResistiveCrossbar`; needed for the shift.
     largest_ratio : float
         Largest ratio of two resistances in a row. 1e4 spans 1 kΩ to 10 MΩ.
 

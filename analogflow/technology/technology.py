@@ -11,7 +11,7 @@ import numpy as np
 
 from analogflow.blocks import Block, Constant, Wire
 from analogflow.circuit.build import Units
-from analogflow.circuit.circuit import Group, Reading
+from analogflow.circuit.circuit import Group, JointRows, Reading
 from analogflow.circuit.elements import Macro, Model
 from analogflow.graph import BlockGraph
 from analogflow.names import number
@@ -88,6 +88,7 @@ class Realisation:
     options: str = ""
     accuracy: float = 1e-6
     covered: float = np.inf
+    joint_rows: JointRows | None = None
     note: str = ""
 
     def fields(self) -> dict[str, Any]:

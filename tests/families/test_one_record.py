@@ -14,13 +14,13 @@ PACKAGE = Path(analogflow.__file__).parent
 
 PROBLEMS = {family.problem.__name__ for family in FAMILIES.values()}
 
-OF_A_FAMILY = ("families", "problems", "flows", "reference", "digital", "comparison/solvers", "report/runs.py", "papers")
-"""What a family is made of, what is attached to one by its name, and the papers' figures."""
+OF_A_FAMILY = ("families", "problems", "flows", "reference", "digital", "comparison/solvers", "technology/translinear",
+                "report/runs.py", "papers")  # fmt: skip
+"""What a family is made of, what is attached to one by its name (contenders, arrays of transistors that carry one flow each,
+and figures), and the papers' figures."""
 
 STILL = {
     "__init__.pyi": "the public names",
-    "technology/translinear/__init__.py": "flows that arrays of transistors carry, by family and form",
-    "hardware/preferred.py": "the crossbar of a channel in transistors is rounded jointly",
 }
 """Modules that still name one, and why. The list may only shrink."""
 

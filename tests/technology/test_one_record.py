@@ -18,7 +18,6 @@ PACKAGE = Path(af.__file__).parent
 STILL = {
     "blocks/imperfections.py": "blocks without imperfections are ideal, which is no technology",
     "hardware/board_fit.py": "exact coefficients of a board are ideal, which is no technology",
-    "hardware/preferred.py": "mirrors and crossbars of transistors are rounded by their ratios",
     "judgement/levels.py": "the levels go from the equations through ideal elements and op-amps to transistors",
     "cli/circuits.py": "the last of these levels is of another form",
     "comparison/scaling.py": "growth with the size is measured for one circuit in transistors",

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 
@@ -19,18 +21,25 @@ from scipy.special import softmax, xlogy
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group, Reading
+from analogflow.circuit.circuit import Group, JointRows, Reading
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.digits import quiet
 from analogflow.passes import Brief
 from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
+from analogflow.technology.translinear.crossbar import ResistiveCrossbar, capacity_crossbar
 from analogflow.technology.translinear.stages import Bias, assembled
 
 __all__ = ["ENTROPY_RATIO", "capacity"]
 
 ENTROPY_RATIO = 10.0
 """Ratio of the currents of the two reference diodes: a decade is what resistors of any series make exactly."""
+
+_SETTLED = 8
+"""Decimals of the answer that the crossbar is rounded for; the further ones hang on the steps of the run."""
+
+_EXTINCT = 1e-6
+"""Probability below which an input counts as one that dies out."""
 
 _UNITS = 10.0
 """Unit transistors in one splitter."""
@@ -78,7 +87,23 @@ def capacity(brief: Brief) -> Realisation:
             frozen([math.log(outputs) - entropy.min()]),
         ),
     }
-    return assembled(brief, groups, readings, bias, bias.time_constant, v_t)
+    columns = [*(f"v{j}" for j in range(outputs)), "va", "vb"]
+    rows = JointRows(
+        "the channel's crossbar in transistors",
+        "z",
+        tuple(tuple(f"u{i}_{column}" for column in columns) for i in range(inputs)),
+        ("tail_sink_e", "sink_a_e", "sink_b_e"),
+        functools.partial(_crossbar, P),
+    )
+    return dataclasses.replace(assembled(brief, groups, readings, bias, bias.time_constant, v_t), joint_rows=rows)
+
+
+def _crossbar(transition: np.ndarray, settled: np.ndarray) -> ResistiveCrossbar:
+    """The crossbar's weights, and what their errors do where z is `settled`."""
+    settled = np.round(settled, _SETTLED)
+    # An input that dies out has no say in the answer.
+    used = np.where(settled > _EXTINCT, settled, 0.0)
+    return capacity_crossbar(transition, used / used.sum(), ENTROPY_RATIO)
 
 
 def _common_mode(P: np.ndarray, start: np.ndarray, legs: np.ndarray, brief: Brief, bias: Bias) -> float:
