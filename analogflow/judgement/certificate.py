@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analogflow.checks import is_positive
 from analogflow.circuit import Circuit
@@ -15,11 +16,14 @@ from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import judging_family, problem_of, reference_for, reference_of
 from analogflow.families.ends import FAILED, UNCERTIFIED, UNDECIDED, Check
 from analogflow.families.stationary import ACCURACY, Law
-from analogflow.judgement.judging import judge_run
+from analogflow.flows import Flow
+from analogflow.judgement.judging import judge, judge_run
 from analogflow.run import Outcome, Run
+from analogflow.simulators.ending import swings
 
-__all__ = ["Certificate", "Check", "allowed_error", "certificate_of", "certify", "ends_well", "time_needed"]
+__all__ = ["Certificate", "Check", "all_end_well", "allowed_error", "certificate_of", "certify", "ends_well", "time_needed"]
 
+Array = NDArray[np.float64]
 
 _IMPERFECT_ACCURACY = 0.05
 """Largest error that checks of an imperfect or noisy circuit let pass where no accuracy is asked for."""
@@ -123,6 +127,9 @@ _NO_RATE = 1e-12
 _FAR = 10.0
 """How far from right an answer is taken to be, in its own size, when nothing can be seen of its slowest rate."""
 
+_LATE, _LOOKS = 0.75, 256
+"""Share of a run after which it is looked at for swings, and at how many points at most."""
+
 _MARGIN = 1.25
 """By which a time that was read off a path is longer: the rate behind it is no better known."""
 
@@ -159,7 +166,8 @@ def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit
     """The check on how a run ended, given all other checks on it.
 
     A deterministic run may still creep where the other checks say by themselves how far its answer is from right, as those
-    of some families do: both is said, and the answer is judged. Elsewhere it is said how fast it creeps, and for how long
+    of some families do: both is said, and the answer is judged. One that swings without end has to pass all the way of its
+    last swings. Elsewhere it is said how fast it creeps, and for how long
     it would have to run.
 
     Parameters
@@ -179,8 +187,10 @@ def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit
     if run.detail:  # it was stopped while it still had far to go, and says so
         return ended
     why = judging_family(problem).why_slow(problem, _slowest(problem)) if run.outcome is Outcome.ALGEBRAIC else ""
-    creeps = f"still creeps at {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
-    if ends_well(problem, run.outcome, all(check.passed for check in others)):
+    moves = "still swings to and fro, at up to" if run.creep.swings else "still creeps at"
+    creeps = f"{moves} {run.creep.speed:.2g} per τ after {run.time[-1]:g} τ"
+    stands = not run.creep.swings or _swings_within(problem, run.time, run.values, limit)
+    if stands and ends_well(problem, run.outcome, all(check.passed for check in others)):
         return Check(ended.name, True, f"The state {creeps}; {why}the answer is certified to {limit:g} as it stands.")
     seen = "no end of that can be seen" if needed is None else f"about {needed:g} τ are needed"
     if needed is None and "time" in judging_family(problem).keys:
@@ -194,6 +204,32 @@ def ends_well(problem: Any, outcome: Outcome, passed: bool, detail: str = "") ->
     What creeps is none, if its family can tell how fast; with a `detail` it was stopped while it still had far to go.
     """
     return outcome.ok or (outcome.creeps and not detail and passed and judging_family(problem).slowest is not None)
+
+
+def all_end_well(flow: Flow, runs: Run, passed: NDArray[np.bool_], limit: float) -> list[bool]:
+    """The same for many samples, by what each passed; what swings without end has to pass all the way."""
+    problem, rests = problem_of(flow), [runs.values[name] for name in flow.rests]
+
+    def strays(k: int) -> bool:
+        if (
+            not runs.outcomes[k].creeps
+            or len(runs.time) < 2
+            or not swings(runs.time, np.concatenate([r[k] for r in rests], 1))
+        ):
+            return False
+        return not _swings_within(problem, runs.time, {name: value[k] for name, value in runs.values.items()}, limit)
+
+    told = zip(runs.outcomes, passed, runs.details, strict=True)
+    well = [ends_well(problem, outcome, bool(held), detail) for outcome, held, detail in told]
+    return [good and not strays(k) for k, good in enumerate(well)]
+
+
+def _swings_within(problem: Any, times: Array, values: Mapping[str, Array], limit: float) -> bool:
+    """Whether all of the last quarter of a path passes: a swing may cross its answer just as it ends."""
+    late = np.flatnonzero(times >= _LATE * times[-1])
+    late = late[:: len(late) // _LOOKS + 1]
+    finals = {name: value[late] for name, value in values.items()}
+    return bool(judge(problem, finals, limit=limit, end=float(times[-1])).passed.all())
 
 
 def time_needed(problem: Any, run: Run, limit: float) -> float | None:

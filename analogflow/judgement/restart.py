@@ -23,7 +23,7 @@ from analogflow.families.ends import FAILED, UNDECIDED
 from analogflow.families.stationary import Law, joint_limit, law_of
 from analogflow.flows import Flow, pushed_freely
 from analogflow.hardware.preferred import choose_values
-from analogflow.judgement.certificate import Certificate, allowed_error, certificate_of, ends_well
+from analogflow.judgement.certificate import Certificate, all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
@@ -212,9 +212,9 @@ def _compared(
         return judge(problem, finals, limit=limit, paths=paths if saved else None, times=which.time, end=end)
 
     def ends(which: Run, passed: NDArray[np.bool_]) -> Ends:
-        told = zip(which.outcomes, passed, which.details, strict=True)
+        well = all_end_well(flow, which, passed, limit)
         # With noise no speed is left to say that an answer still creeps: its mean may drift.
-        ok = [o.ok or (not circuit.noisy and ends_well(problem, o, bool(held), detail)) for o, held, detail in told]
+        ok = [o.ok or (not circuit.noisy and good) for o, good in zip(which.outcomes, well, strict=True)]
         return Ends(which.final[flow.answer], np.array(ok), passed)
 
     finite = np.all([np.isfinite(runs.final[name]).all(axis=1) for name in flow.states], axis=0)

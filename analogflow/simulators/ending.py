@@ -21,10 +21,7 @@ from analogflow.graph import BlockGraph
 from analogflow.names import comment
 from analogflow.run import Creep, Outcome, Run
 
-__all__ = [
-    "creep_of",
-    "ended",
-]
+__all__ = ["creep_of", "ended", "swings"]
 
 Array = NDArray[np.float64]
 
@@ -254,7 +251,7 @@ def creep_of(time: Array, values: Array) -> Creep:
     factor that is squared from one octave to the next, and by the same factor from one stretch of time to the next.
     """
     end = float(time[-1])
-    if _swings(time, values):
+    if swings(time, values):
         span = time >= 0.75 * end
         slopes = np.diff(values[span], axis=0) / np.diff(time[span])[:, None]
         return Creep(float(abs(slopes).max()), float("inf"), swings=True)
@@ -288,7 +285,7 @@ def creep_of(time: Array, values: Array) -> Creep:
     return faint
 
 
-def _swings(time: Array, values: Array) -> bool:
+def swings(time: Array, values: Array) -> bool:
     """Whether something turns back twice in the last quarter of a run, and moves as far there as in the quarter before."""
     ends = np.searchsorted(time, [0.5 * time[-1], 0.75 * time[-1]])
     before, last = values[ends[0] : ends[1]], values[ends[1] :]

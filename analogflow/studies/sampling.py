@@ -23,7 +23,7 @@ from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import judge
-from analogflow.judgement.certificate import allowed_error, ends_well
+from analogflow.judgement.certificate import all_end_well, allowed_error
 from analogflow.judgement.judging import batched
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
@@ -291,8 +291,8 @@ def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str]) ->
     problem = problem_of(flow)
     judged = judge(problem, finals, limit=limit, paths=paths, times=times, end=reached)
     if any(outcome.creeps for outcome in outcomes):
-        ways = zip(outcomes, judged.passed, runs.details, strict=True)
-        minded = [not (outcome.creeps and ends_well(problem, outcome, bool(p), detail)) for outcome, p, detail in ways]
+        well = all_end_well(flow, runs, judged.passed, limit)
+        minded = [not (outcome.creeps and good) for outcome, good in zip(outcomes, well, strict=True)]
         reasons = [reason if minds else "" for reason, minds in zip(reasons, minded, strict=True)]
     rows = _blank_rows(outcomes, reasons)
     rows |= {judged.family.variable(name): value for name, value in judged.errors.items()}

@@ -1,13 +1,18 @@
 """Runs that still creep: the answer is judged where it is proved, elsewhere it is said how long they would have to be."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from analogflow import Channel, Flow, Transport, certify, solve
 from analogflow.cli import main
 from analogflow.judgement.certificate import time_needed
+from analogflow.judgement.judging import batched
 from analogflow.problems import Equations, Hopfield, RateDistortion
 from analogflow.run import Outcome
+from analogflow.simulators.ending import creep_of
+from analogflow.studies.sampling import _rows_of
 
 CASCADE = Channel([[1.0, 0.0], [0.99978388517686712, 0.00021611482313288466]])
 """13 Z-channels in a row: C is 7.9509631e-5 nat, and the slowest rate 1.37e-4 per τ."""
@@ -141,3 +146,24 @@ def test_a_creeping_answer_off_the_limits_does_not_pass():
     assert not certify(CASCADE, run, limit=1e-6).passed
     assert certify(CASCADE, run, limit=1e-3).passed
     assert (time_needed(CASCADE, run, 1e-3) or 0) < (time_needed(CASCADE, run, 1e-6) or 0)
+
+
+@pytest.mark.parametrize(("size", "stands"), [(0.2, False), (1e-9, True)])
+def test_a_swing_that_crosses_its_answer_is_no_answer(size, stands):
+    problem = Transport(cost=[[0, 1], [1, 0]], row=[0.3, 0.7], column=[0.4, 0.6], epsilon=0.5)
+    right = solve(problem, engine="block")
+    times = np.linspace(0.0, 100.0, 4001)
+    # At its end it is right; what is moved keeps both marginals' sums, and swings 100 times before.
+    moved = size * np.sin(2 * np.pi * times[:, None]) * np.array([1.0, -1.0, -1.0, 1.0])
+    values = {name: np.repeat(value[-1:], len(times), axis=0) for name, value in right.run.values.items()}
+    values["plan"] = values["plan"] + moved
+    values["scaled"] = values["scaled"] + moved[:, :2]
+    creep = creep_of(times, values["scaled"])
+    assert creep.swings
+    run = dataclasses.replace(right.run, time=times, values=values, outcome=Outcome.NOT_SETTLED, creep=creep, detail="")
+    certificate = certify(problem, run)
+    assert all(check.passed for check in certificate.checks[1:])
+    assert certificate.passed == stands
+    assert "still swings to and fro" in certificate.checks[0].detail
+    rows = _rows_of(right.circuit, batched(run), 100.0, ["it moves"])
+    assert rows["reason"].tolist() == ["" if stands else "it moves"]
