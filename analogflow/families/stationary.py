@@ -111,13 +111,6 @@ class Law:
     length: float
     values: Array
 
-    def deviations(self, mean: ArrayLike, covariance: ArrayLike) -> tuple[Array, Array]:
-        """How far mean and covariance are from those given, in standard errors; shapes (n,) and (n, n)."""
-        return (
-            (self.mean - np.asarray(mean)) / self.mean_error,
-            (self.covariance - np.asarray(covariance)) / self.covariance_error,
-        )
-
     def errors(self, mean: Array, covariance: Array) -> dict[str, float]:
         """Largest distances from those given, by name, with the standard errors and the effective sample size."""
         return {

@@ -22,16 +22,13 @@ from analogflow.hardware.couplings import ONE
 from analogflow.hardware.machine import Machine, rounded
 from analogflow.hardware.scaling import ScaledCouplings
 
-__all__ = ["CONSTANT_OUTPUTS", "FRONT_PANEL", "MULTIPLIER_OUTPUT", "Route", "configuration", "machine", "route"]
+__all__ = ["CONSTANT_OUTPUTS", "MULTIPLIER_OUTPUT", "Route", "configuration", "machine", "route"]
 
 MULTIPLIER_OUTPUT = 8
 """Number of the first multiplier's output, and of its first input; before it are the integrators (REV1)."""
 
 CONSTANT_OUTPUTS = (15, 14)
 """Output that carries the constant on lanes 0 to 15 and on lanes 16 to 31."""
-
-FRONT_PANEL = 24
-"""First of the lanes that the front panel can use: they are taken last."""
 
 _HALF = 16
 

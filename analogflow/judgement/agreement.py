@@ -19,6 +19,7 @@ from analogflow.simulators.block import follow
 __all__ = ["Agreement", "Difference", "Parity", "cross_check", "parity"]
 
 _FINE = 2e-3
+"""τ: the step at which trapezoids follow a path to 1e-6."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +110,6 @@ def cross_check(
     engines: Sequence[str] = ("block", "ngspice", "vacask"),
     *,
     time_constants: float | None = None,
-    largest_step: float | None = None,
 ) -> Agreement:
     """Run `circuit`, with its noise and imperfections, in every engine, and compare each two.
 
@@ -120,9 +120,6 @@ def cross_check(
         Two at least.
     time_constants : float, optional
         Length of the run in τ; the flow's own end, or 20, if not given.
-    largest_step : float, optional
-        Largest step of the circuit simulators, in τ; if not given, 2e-3 without noise and parts, at which trapezoids follow
-        a path to 1e-6, else that of the noise or the parts.
 
     Raises
     ------
@@ -135,8 +132,7 @@ def cross_check(
     names = tuple(dict.fromkeys(engine_for(circuit.technology, engine, nominal=nominal) for engine in engines))
     if len(names) < 2:
         raise BadInput(f"engines: {', '.join(engines)!r} is one engine; give two or more that are to be compared.")
-    if largest_step is None and circuit.parts is None and not circuit.noisy:
-        largest_step = _FINE
+    largest_step = _FINE if circuit.parts is None and not circuit.noisy else None
     end = compared_time(circuit.flow) if time_constants is None else time_constants
     deck = netlist(circuit, time_constants=end, largest_step=largest_step)
     runs = {name: simulate(deck, engine=name) for name in names if name != "block"}

@@ -98,15 +98,13 @@ class ScaledGraph:
     note: str
 
 
-def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None = None) -> ScaledGraph:
+def scale(graph: BlockGraph, flow: Flow) -> ScaledGraph:
     """Scale `graph` so that every signal fills its range as far as the products allow.
 
     Parameters
     ----------
     graph : BlockGraph
     flow : Flow
-    errors : mapping of kind of block to float
-        Error of a block's output, machine units; 1 where a kind is missing. Only their ratios matter.
 
     Raises
     ------
@@ -153,8 +151,7 @@ def scale(graph: BlockGraph, flow: Flow, *, errors: Mapping[str, float] | None =
     for node in nodes:
         if largest[node] > 0:
             upper[column[node]] = min(_WIDEST, math.log10(FILL / largest[node]))
-            error = math.log10((errors or {}).get(graph.block(node).kind(), 1.0))
-            require({column[node]: 1.0, width - 1: -1.0}, error - math.log10(largest[node]), np.inf)
+            require({column[node]: 1.0, width - 1: -1.0}, -math.log10(largest[node]), np.inf)
         inputs = [source(origin) for origin in graph.inputs(node)]
         block = graph.block(node)
         if node in ten:

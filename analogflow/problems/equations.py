@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import keyword
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -140,13 +140,11 @@ class Equations:
             array.setflags(write=False)
         self._check_values()
 
-    def quantities(
-        self, states: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None
-    ) -> dict[str, Any]:
-        """States, constants and definitions by name, for arrays or for signals."""
+    def quantities(self, states: Mapping[str, Any]) -> dict[str, Any]:
+        """States, constants and definitions by name, for arrays."""
         values: dict[str, Any] = {**self.constants, **states}
         for key, expression in self.definitions.items():
-            values[key] = expression.evaluate(values, functions)
+            values[key] = expression.evaluate(values)
         return values
 
     def rates(self, states: Mapping[str, Array]) -> dict[str, Array]:

@@ -249,10 +249,8 @@ class Relaxation:
         return float(min([*self.rates, *self.escape], default=np.inf))
 
 
-def rate_distortion_relaxation(
-    problem: RateDistortion, reference: RateDistortionReference | None = None, *, support: float = _SUPPORT
-) -> Relaxation:
-    """Rates of `problem` at its optimum; reproduction symbols of a probability below `support` count as unused.
+def rate_distortion_relaxation(problem: RateDistortion, reference: RateDistortionReference | None = None) -> Relaxation:
+    """Rates of `problem` at its optimum; reproduction symbols of a probability below 1e-7 count as unused.
 
     Notes
     -----
@@ -265,7 +263,7 @@ def rate_distortion_relaxation(
     Definition 7 and Theorem 10, corrected: they have −G without diag(q*), and the smallest eigenvalue of G for the rate.
     """
     q = (reference or rate_distortion_reference(problem)).reproduction
-    used = q > support
+    used = q > _SUPPORT
     A = problem.gibbs
     kernel = A / (A @ q)[:, None]
     inner = kernel[:, used]

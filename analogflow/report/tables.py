@@ -300,18 +300,16 @@ def study_table(
     return table
 
 
-def print_study(
-    dataset: xarray.Dataset, *, limit: float | None = None, variable: str = "error", confidence: float = 0.95
-) -> None:
-    """Print the table of a study; parameters and exceptions are those of `study_table`.
+def print_study(dataset: xarray.Dataset, *, limit: float | None = None) -> None:
+    """Print the table of a study's errors; parameters and exceptions are those of `study_table`.
 
     A terminal that is too narrow shows no intervals; a file gets lines as long as they have to be.
     """
     console = Console()
-    table = study_table(dataset, limit=limit, variable=variable, confidence=confidence)
+    table = study_table(dataset, limit=limit)
     needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
     if needed > console.width and console.is_terminal:
-        table = study_table(dataset, limit=limit, variable=variable, confidence=confidence, intervals=False)
+        table = study_table(dataset, limit=limit, intervals=False)
     elif needed > console.width:
         console = Console(width=needed)
     console.print(table)

@@ -34,11 +34,11 @@ Box = tuple[float, float, float, float]
 
 
 @functools.cache
-def text_width(text: str, size: float = SMALL) -> float:
+def text_width(text: str) -> float:
     """Drawing units that a text takes."""
     if not text.strip():
         return 0.0
-    return _width(TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans"))) / (72 * INCH)
+    return _width(TextPath((0, 0), text, size=SMALL, prop=FontProperties(family="DejaVu Sans"))) / (72 * INCH)
 
 
 def _width(path: Path) -> float:

@@ -111,11 +111,11 @@ def caption(figure: Figure, text: str) -> None:
         figure.supxlabel(textwrap.fill(tied, _CAPTION), fontsize=6.5, color=MUTED)
 
 
-def range_axis(axes: Axes, which: str = "y") -> None:
-    """Logarithmic axis of positive values over more than a factor 3, otherwise linear."""
-    low, high = axes.dataLim.intervaly if which == "y" else axes.dataLim.intervalx
+def range_axis(axes: Axes) -> None:
+    """Logarithmic vertical axis of positive values over more than a factor 3, otherwise linear."""
+    low, high = axes.dataLim.intervaly
     if 0 < 3 * low < high < np.inf:
-        axes.set_yscale("log") if which == "y" else axes.set_xscale("log")
+        axes.set_yscale("log")
 
 
 def level_axis(axes: Axes, levels: NDArray[np.float64], which: str = "x", *, margin: float = 0.05) -> None:
