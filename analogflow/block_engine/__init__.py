@@ -1,7 +1,7 @@
 """Evaluates block graphs with NumPy, for one state or for a whole ensemble at once."""
 
 from analogflow.block_engine.integration import RUNAWAY, Drive, ErrorLimits, March, integrate, march
-from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
+from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, method_for
 from analogflow.block_engine.vector_field import VectorField, complete
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "Drive",
     "ErrorLimits",
     "March",
-    "Method",
     "VectorField",
     "complete",
     "integrate",

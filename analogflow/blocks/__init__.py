@@ -18,7 +18,7 @@ from analogflow.blocks.algebraic import (
     Tanh,
     Wire,
 )
-from analogflow.blocks.block import Block, Dense, Diagonal, LinearMap, Scaled
+from analogflow.blocks.block import Block, Diagonal, Scaled
 from analogflow.blocks.dynamic import Integrator, NoiseSource
 from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.vector import MatrixProduct, Normaliser, Softmax
@@ -29,7 +29,6 @@ __all__ = [
     "Comparator",
     "Constant",
     "Crossbar",
-    "Dense",
     "Diagonal",
     "Divider",
     "Exp",
@@ -37,7 +36,6 @@ __all__ = [
     "Imperfections",
     "Input",
     "Integrator",
-    "LinearMap",
     "Log",
     "MatrixProduct",
     "Multiplier",

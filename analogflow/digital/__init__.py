@@ -1,29 +1,19 @@
 """Contenders: the digital solvers that analog circuits are compared with. Each reports the gap its answer proves."""
 
-from analogflow.digital.attention import AdaptiveRun, AttentionRun, attention_adaptive, attention_steps
+from analogflow.digital.attention import attention_adaptive, attention_steps
 from analogflow.digital.capacity import (
     STEPS,
-    CapacityRun,
     blahut_arimoto,
     discretised_flow,
     multiplicative_weights,
     over_relaxed_blahut_arimoto,
 )
-from analogflow.digital.hopfield import (
-    Learning,
-    RestRun,
-    euler_rest,
-    network_euler_maruyama,
-    network_law,
-    newton_rest,
-    recall_and_learn,
-)
-from analogflow.digital.langevin import LawRun, euler_maruyama, gaussian_law, metropolis_langevin
-from analogflow.digital.rate_distortion import RateDistortionRun, blahut_iteration
+from analogflow.digital.hopfield import euler_rest, network_euler_maruyama, network_law, newton_rest, recall_and_learn
+from analogflow.digital.langevin import euler_maruyama, gaussian_law, metropolis_langevin
+from analogflow.digital.rate_distortion import blahut_iteration
 from analogflow.digital.transport import (
     Annealing,
     Tracking,
-    TransportRun,
     annealed_sinkhorn,
     annealed_tracking,
     calibrated_k_safe,
@@ -33,16 +23,8 @@ from analogflow.digital.transport import (
 
 __all__ = [
     "STEPS",
-    "AdaptiveRun",
     "Annealing",
-    "AttentionRun",
-    "CapacityRun",
-    "LawRun",
-    "Learning",
-    "RateDistortionRun",
-    "RestRun",
     "Tracking",
-    "TransportRun",
     "annealed_sinkhorn",
     "annealed_tracking",
     "attention_adaptive",

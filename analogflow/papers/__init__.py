@@ -17,9 +17,9 @@ from analogflow.papers import (
     transport,
     transport_constants,
 )
-from analogflow.papers.result import Curve, Line, Panel, Reproduction
+from analogflow.papers.result import Line, Panel, Reproduction
 
-__all__ = ["FIGURES", "Curve", "Line", "Panel", "Reproduction", "figure_named", "reproduce"]
+__all__ = ["FIGURES", "Line", "Panel", "Reproduction", "figure_named", "reproduce"]
 
 FIGURES: dict[str, Callable[[], Reproduction]] = {
     "capacity-figure-3": capacity.figure_3,

@@ -6,9 +6,9 @@
 from analogflow.passes.degrade import NOISE, degrade_graph, pole_label
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
-from analogflow.passes.manifold import STABILISE, Return, return_rates, stabilise
+from analogflow.passes.manifold import STABILISE, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, TRACE, Brief, Pass, Passed, run_passes
-from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, ScaledGraph, pruned, rescaled, scale, unfolded
+from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
 
 __all__ = [
@@ -22,8 +22,6 @@ __all__ = [
     "Brief",
     "Pass",
     "Passed",
-    "Return",
-    "ScaledGraph",
     "check",
     "degrade_graph",
     "fuse",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analogflow.report.block_diagram import draw_blocks
-from analogflow.report.comparison import comparison_tables, plot_comparison, plot_scaling, print_comparison, print_scaling
+from analogflow.report.comparison import plot_comparison, plot_scaling, print_comparison, print_scaling
 from analogflow.report.figure import alt_text, check_writable, save_figure
 from analogflow.report.html import check_page, write_page
 from analogflow.report.pages import run_page, study_page
@@ -14,7 +14,6 @@ from analogflow.report.studies.levels import plot_phases, plot_quantiles
 from analogflow.report.studies.samples import plot_histogram, plot_sample_paths, plot_tolerance, plot_yields
 from analogflow.report.tables import (
     agreement_table,
-    budget_tables,
     doctor_table,
     history_table,
     levels_table,
@@ -31,10 +30,8 @@ __all__ = [
     "PLOTS",
     "agreement_table",
     "alt_text",
-    "budget_tables",
     "check_page",
     "check_writable",
-    "comparison_tables",
     "doctor_table",
     "draw_blocks",
     "draw_circuit",

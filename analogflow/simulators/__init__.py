@@ -2,16 +2,7 @@
 
 from analogflow.simulators.block import ensemble, ensemble_chunks
 from analogflow.simulators.ending import ended
-from analogflow.simulators.engines import (
-    ENGINES,
-    SPICE,
-    Engine,
-    default_engine,
-    engine_for,
-    engine_versions,
-    named_engine,
-    simulate,
-)
+from analogflow.simulators.engines import ENGINES, SPICE, Engine, engine_for, engine_versions, named_engine, simulate
 from analogflow.simulators.ngspice.session import TIME_LIMIT
 
 __all__ = [
@@ -19,7 +10,6 @@ __all__ = [
     "SPICE",
     "TIME_LIMIT",
     "Engine",
-    "default_engine",
     "ended",
     "engine_for",
     "engine_versions",

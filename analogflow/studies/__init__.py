@@ -1,16 +1,13 @@
 """Studies: grids of conditions, each with many samples, that can be stopped, resumed and repeated bit by bit."""
 
 from analogflow.studies.dataset import check_export, export_study, failed_samples, list_failures, open_study
-from analogflow.studies.design import GRID, Chunk, Condition, Study, study_of
+from analogflow.studies.design import Study, study_of
 from analogflow.studies.experiment import read_experiment, write_experiment
 from analogflow.studies.runner import Progress, repeat_sample, run_study, sample_paths
 from analogflow.studies.stop import Stop
 from analogflow.studies.workers import dask_workers, local_workers
 
 __all__ = [
-    "GRID",
-    "Chunk",
-    "Condition",
     "Progress",
     "Stop",
     "Study",
