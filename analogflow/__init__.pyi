@@ -7,6 +7,7 @@ from analogflow.comparison import Comparison as Comparison
 from analogflow.comparison import compare as compare
 from analogflow.compiler import compile as compile
 from analogflow.compiler import degrade as degrade
+from analogflow.compiler import rebuilt as rebuilt
 from analogflow.errors import AnalogflowError as AnalogflowError
 from analogflow.errors import AssumptionWarning as AssumptionWarning
 from analogflow.errors import BadInput as BadInput

@@ -77,9 +77,10 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
     flow : Flow, optional
         Such as the same flow with another start.
     conditions : Conditions, optional
-        Under which the new one stands.
+        Under which the new one stands, such as those of another circuit; its own if not given.
     changes
-        Fields of `Build`.
+        Fields of its `build`: ``technology``, ``stabilise``, ``parts``, ``temperature_kelvin``, ``delay_fraction``,
+        ``scaled`` and ``values``.
 
     Raises
     ------
