@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from analogflow.blocks import Imperfections
 from analogflow.checks import refuse_unknown
-from analogflow.circuit import Build, Circuit, Conditions, PassRecord
+from analogflow.circuit import Build, Circuit, Conditions
 from analogflow.circuit.build import PartSet
-from analogflow.errors import BadInput
+from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
-from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import NOISE, Brief, check, degrade_graph, run_passes
-from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, check_build, matched_parts, sample_parts
+from analogflow.passes import Brief, run_passes
+from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, check_build
 
-__all__ = ["compile", "degrade", "imperfect_graph", "rebuilt", "require_blocks"]
+__all__ = ["compile", "degrade", "rebuilt"]
 
 
 def compile(
@@ -32,7 +31,7 @@ def compile(
     scaled: bool = False,
     delay_fraction: float | None = None,
 ) -> Circuit:
-    """Circuit of `flow`: trace, check, then every pass with a check after it, then the technology's cells.
+    """Circuit of `flow`: what the passes of a technology make of it, with a check after each.
 
     Parameters
     ----------
@@ -93,24 +92,14 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
     check_build(build)
     exact = dataclasses.replace(build, values=None)
     # How a flow is built does not move its orbit; another start is another orbit.
-    perfect = _built(circuit.flow, exact, circuit.orbit) if flow is None else _built(flow, exact)
+    perfect = _built(flow or circuit.flow, exact, circuit.orbit if flow is None else None)
     return _under(perfect, circuit.conditions if conditions is None else conditions, build.values)
 
 
 def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit:
     """Circuit with perfect blocks, or parts of exact values; `orbit` where the flow was followed before."""
-    technology = TECHNOLOGIES[build.technology]
-    brief, history = run_passes(technology.passes, Brief(flow, build, known_orbit=orbit))
-    realised = technology.realise(brief)
-    elements = sum(len(group.elements) for group in realised.groups)
-    units = realised.units
-    unit = f"1 flow unit is {units.volts:g} V" if units.volts and not units.scales else "each signal has a unit of its own"
-    note = realised.note or f"{elements} elements, {unit}, τ is {units.time_constant:g} s"
-    history = (*history, PassRecord(technology.name, note, len(realised.graph)))
-    conditions = Conditions(Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step))
-    return Circuit(
-        flow=flow, build=build, history=history, conditions=conditions, orbit=brief.known_orbit, **realised.fields()
-    )
+    silent = Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step)
+    return _run(Brief(flow, build, conditions=Conditions(silent), known_orbit=orbit))
 
 
 def degrade(
@@ -134,7 +123,7 @@ def degrade(
     sample : int
         Which circuit of the ensemble: each has deviations and noise of its own.
     values : callable, optional
-        Chooses the values of a circuit of parts, before these deviate; as they were chosen if not given.
+        Chooses the values of a circuit of parts, before these deviate, where they are exact yet.
 
     Raises
     ------
@@ -149,94 +138,44 @@ def degrade(
 
 
 def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit], Circuit] | None) -> Circuit:
-    """A perfect circuit under `conditions`: noise and flaws on its graph, or its parts chosen by `values` and drawn."""
+    """A perfect circuit under `conditions`, its parts chosen by `values` where it has any and they are exact."""
+    _check_conditions(circuit, conditions, values)
+    build, units = circuit.build, circuit.units
+    if build.parts is not None:
+        build = dataclasses.replace(build, values=build.values or values)
+    brief = Brief(
+        circuit.flow, build, circuit.graph, conditions, circuit.orbit, units.scales, circuit.derived_from, circuit=circuit
+    )
+    return _run(brief)
+
+
+def _check_conditions(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit], Circuit] | None) -> None:
+    """Refuse what no pass of the circuit's technology brings in."""
     if values is not None and not callable(values):
         raise BadInput(f"values is {values!r}; give a function from a circuit to a circuit, such as choose_values.")
-    if circuit.parts is None:
-        return _with_flawed_blocks(circuit, conditions)
-    flaws, noise = conditions.imperfections, conditions.noise
-    if foreign := [name for name in flaws.effects if name != "mismatch"]:
+    effects = conditions.imperfections.effects
+    if circuit.parts is not None and (foreign := [name for name in effects if name != "mismatch"]):
         raise BadInput(
             f"imperfection {foreign[0]!r}: the technology {circuit.technology!r} takes its imperfections from its "
             "parts; choose those with parts, their temperature with temperature_celsius, and let them deviate with mismatch."
         )
-    chosen = circuit.build.values
-    if noise.sigma:
-        technology, build = TECHNOLOGIES[circuit.technology], dataclasses.replace(circuit.build, values=None)
-        if NOISE not in technology.passes:
-            raise BadInput(f"noise: the technology {technology.name!r} has no pass that adds it; leave it out.")
-        before = circuit.derived_from or circuit.graph  # noise comes in before units change
-        brief = Brief(circuit.flow, build, before, conditions, circuit.orbit)
-        brief, _ = run_passes(technology.passes[technology.passes.index(NOISE) :], brief)
-        circuit = dataclasses.replace(circuit, build=build, **technology.realise(brief).fields())
-        values = values or chosen
-    if values is not None and circuit.build.values is None:
-        circuit = values(circuit)
-        circuit = dataclasses.replace(circuit, build=dataclasses.replace(circuit.build, values=values))
-    lot = matched_parts(circuit.build.parts, flaws.mismatch) if flaws.mismatch and circuit.build.parts else conditions.lot
-    if lot is not None:
-        circuit = sample_parts(circuit, lot, seed=noise.seed, sample=conditions.sample)
-    return _noted(circuit, conditions)
+    known = {name for each in TECHNOLOGIES[circuit.technology].passes for name in each.heeds}
+    asked = {"noise": conditions.noise.sigma, "imperfections": effects, "lot": conditions.lot}
+    for name, given in asked.items():
+        if given and name not in known:
+            them = "them" if name == "imperfections" else "it"
+            raise BadInput(f"{name}: the technology {circuit.technology!r} has no pass that adds {them}; leave {them} out.")
 
 
-def _with_flawed_blocks(circuit: Circuit, conditions: Conditions) -> Circuit:
-    """The circuit of ideal elements with flaws and noise as elements of their own."""
-    flaws, noise = conditions.imperfections, conditions.noise
-    if not flaws.effects and not noise.sigma:
-        return dataclasses.replace(circuit, conditions=conditions)
-    graph = imperfect_graph(circuit, flaws, noise, conditions.sample)
-    check(graph)
-    brief = Brief(circuit.flow, circuit.build, graph, conditions, scales=circuit.units.scales, source=circuit.derived_from)
-    return _noted(dataclasses.replace(circuit, **TECHNOLOGIES[circuit.technology].realise(brief).fields()), conditions)
-
-
-def _noted(circuit: Circuit, conditions: Conditions) -> Circuit:
-    """The circuit with `conditions` in its record and, where there are any, its history."""
-    flaws, noise, history = conditions.imperfections, conditions.noise, circuit.history
-    if flaws.effects or noise.sigma:
-        said = f"{flaws}; noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {conditions.sample}"
-        history = (*history, PassRecord("degrade", said, len(circuit.graph)))
-    return dataclasses.replace(circuit, history=history, conditions=conditions)
-
-
-def require_blocks(circuit: Circuit) -> None:
-    """Refuse a circuit of parts, which have deviations of their own and no graph that shows them.
-
-    Raises
-    ------
-    BadInput
-        It is one.
-    """
-    if circuit.parts is not None:
-        raise BadInput(
-            f"ensembles and budgets are of ideal blocks, and this circuit is of parts ({circuit.technology}): compile it "
-            "with the technology 'ideal', or run samples of it one after another, as a study does."
-        )
-
-
-def imperfect_graph(
-    circuit: Circuit,
-    imperfections: Imperfections,
-    noise: Noise,
-    samples: Sequence[int] | int,
-    only: Collection[str] | None = None,
-) -> BlockGraph:
-    """Graph of `circuit` with imperfections in its machine unit and time constant; the parameters are those of the pass.
-
-    Raises
-    ------
-    BadInput
-        As `require_blocks` does.
-    """
-    require_blocks(circuit)
-    units, by_state = circuit.units, noise.by_state(circuit.graph.states)
-    return degrade_graph(
-        circuit.graph,
-        imperfections,
-        sigma={state: sigma * units.input_volts(state) / units.graph_volts for state, sigma in by_state.items()},
-        seed=noise.seed,
-        samples=samples,
-        full_scale=units.machine_unit / units.graph_volts,
-        time_constant=units.time_constant,
-        only=only,
+def _run(brief: Brief) -> Circuit:
+    """The circuit that the passes of its technology make of a brief."""
+    technology = TECHNOLOGIES[brief.build.technology]
+    before = brief.circuit.history if brief.circuit else ()
+    brief, steps = run_passes(technology.passes, dataclasses.replace(brief, realise=technology.realise))
+    if brief.circuit is None:
+        raise AnalogflowError(f"no pass of the technology {technology.name!r} makes a circuit; name REALISE among them.")
+    again = {step.name for step in steps}
+    history = (*(step for step in before if step.name not in again), *steps)
+    return dataclasses.replace(
+        brief.circuit, build=brief.build, conditions=brief.conditions, history=history, orbit=brief.known_orbit
     )

@@ -242,6 +242,11 @@ class Conditions:
     sample: int = 0
     lot: PartSet | None = None
 
+    def __str__(self) -> str:
+        noise = self.noise
+        said = f"noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {self.sample}"
+        return f"{self.imperfections}; {said}"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Units:

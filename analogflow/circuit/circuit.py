@@ -19,7 +19,7 @@ from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.notebook import shown
 
-__all__ = ["Circuit", "Group", "JointRows", "PassRecord", "Reading", "direct"]
+__all__ = ["Circuit", "Group", "JointRows", "PassRecord", "Reading", "Realisation", "direct"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,6 +111,35 @@ class JointRows:
     legs: tuple[tuple[str, ...], ...]
     sinks: tuple[str, ...]
     weigh: Callable[[NDArray[np.float64]], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Realisation:
+    """What a technology made of a brief: the fields of `Circuit` of the same names.
+
+    ``start`` holds the voltages of algebraic nodes at t = 0, from which a simulator finds the first point: without them it
+    starts all of them at zero, where a divider or a logarithm may have no slope. ``note`` says in a sentence what was built.
+    """
+
+    groups: tuple[Group, ...]
+    readings: Mapping[str, Reading]
+    start: Mapping[str, float]
+    units: Units
+    graph: BlockGraph
+    models: tuple[Model, ...] = ()
+    macros: tuple[Macro, ...] = ()
+    release: float = 0.0
+    derived_from: BlockGraph | None = None
+    step: float = 0.0
+    options: str = ""
+    accuracy: float = 1e-6
+    covered: float = np.inf
+    joint_rows: JointRows | None = None
+    note: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Fields that a circuit takes over, by name."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "note"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -111,11 +111,11 @@ def run_explain(options: argparse.Namespace) -> int:
             found = verification_levels(flow, carried=in_transistors, on_progress=on_progress, **given)
         console.print(report.levels_table(found, answer=flow.answer))
         return 0
-    circuit = circuit_of(options, problem)
+    circuit = degrade(circuit_of(options, problem), values=choose_values)
     console.print(report.history_table(circuit))
     console.print(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
     if circuit.parts is not None:
-        console.print(report.parts_table(parts_list(choose_values(circuit)), title=f"parts, set {circuit.parts.name}"))
+        console.print(report.parts_table(parts_list(circuit), title=f"parts, set {circuit.parts.name}"))
     return 0
 
 

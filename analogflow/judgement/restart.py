@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit
-from analogflow.compiler import degrade, imperfect_graph, rebuilt
+from analogflow.compiler import degrade, rebuilt
 from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, UNDECIDED
@@ -27,6 +27,7 @@ from analogflow.judgement.certificate import Certificate, all_end_well, allowed_
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, Noise, standard_normal
+from analogflow.passes import imperfect_graph
 from analogflow.run import Run, joined, run_plan
 from analogflow.simulators import ENGINES, TIME_LIMIT, ended, named_engine, simulate
 

@@ -148,7 +148,7 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
             + (f", 1 flow unit is {reading.resolution:.4g} V" if reading.gain.ndim == 1 and circuit.units.scales else "")
             for name, reading in circuit.readings.items()
         ),
-        *([f"parts:     {circuit.history[-1].note}"] if any(step.name == "degrade" for step in circuit.history) else []),
+        *([f"parts:     {circuit.conditions}"] if circuit.imperfections.effects or circuit.noise.sigma else []),
         *(f"expected:  {name} = {_shown(value)}" for name, value in expected.items()),
         "run:       ngspice -b FILE prints the answer",
     ]

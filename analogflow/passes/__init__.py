@@ -1,22 +1,27 @@
-"""Passes over a graph of blocks: each returns a new graph and a sentence on what it changed.
+"""Passes from a flow to its circuit: each returns a new graph, or a new circuit, and a sentence on what it changed.
 
 `pipeline` runs those that a technology names, in its order, and checks what they make.
 """
 
-from analogflow.passes.degrade import NOISE, degrade_graph, pole_label
+from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, imperfect_graph, pole_label, require_blocks
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
 from analogflow.passes.manifold import STABILISE, return_rates, stabilise
-from analogflow.passes.pipeline import CHECK, TRACE, Brief, Pass, Passed, run_passes
+from analogflow.passes.pipeline import CHECK, REALISE, TRACE, Brief, Pass, Passed, run_passes
 from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
+from analogflow.passes.spread import CHOOSE, SPREAD, sample_parts
 
 __all__ = [
     "CHECK",
+    "CHOOSE",
+    "DEGRADE",
     "FUSE",
     "NOISE",
+    "REALISE",
     "SCALE",
     "SCALE_BLOCKS",
+    "SPREAD",
     "STABILISE",
     "TRACE",
     "Brief",
@@ -25,13 +30,16 @@ __all__ = [
     "check",
     "degrade_graph",
     "fuse",
+    "imperfect_graph",
     "lift",
     "nominal_orbit",
     "pole_label",
     "pruned",
+    "require_blocks",
     "rescaled",
     "return_rates",
     "run_passes",
+    "sample_parts",
     "scale",
     "stabilise",
     "unfolded",

@@ -29,12 +29,14 @@ from analogflow.blocks import (
 )
 from analogflow.blocks.block import Array, frozen
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
+from analogflow.circuit import Circuit
+from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph, GraphBuilder
 from analogflow.graph.signal import Signal
-from analogflow.noise import PARAMETERS, standard_normal
+from analogflow.noise import PARAMETERS, Noise, standard_normal
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["FASTEST_POLE", "NOISE", "degrade_graph", "pole_label"]
+__all__ = ["DEGRADE", "FASTEST_POLE", "NOISE", "degrade_graph", "imperfect_graph", "pole_label", "require_blocks"]
 
 FASTEST_POLE = 1e8
 """Per τ: a block that is faster moves a rate by less than 1e-8, and has no pole, which would only cost accuracy."""
@@ -84,17 +86,73 @@ def degrade_graph(
     return work.finish(offsets, sigma)
 
 
+def require_blocks(circuit: Circuit) -> None:
+    """Refuse a circuit of parts, which have deviations of their own and no graph that shows them.
+
+    Raises
+    ------
+    BadInput
+        It is one.
+    """
+    if circuit.parts is not None:
+        raise BadInput(
+            f"ensembles and budgets are of ideal blocks, and this circuit is of parts ({circuit.technology}): compile it "
+            "with the technology 'ideal', or run samples of it one after another, as a study does."
+        )
+
+
+def imperfect_graph(
+    circuit: Circuit,
+    imperfections: Imperfections,
+    noise: Noise,
+    samples: Sequence[int] | int,
+    only: Collection[str] | None = None,
+) -> BlockGraph:
+    """Graph of `circuit` with imperfections in its machine unit and time constant; the parameters are those of the pass.
+
+    Raises
+    ------
+    BadInput
+        As `require_blocks` does.
+    """
+    require_blocks(circuit)
+    units, by_state = circuit.units, noise.by_state(circuit.graph.states)
+    return degrade_graph(
+        circuit.graph,
+        imperfections,
+        sigma={state: sigma * units.input_volts(state) / units.graph_volts for state, sigma in by_state.items()},
+        seed=noise.seed,
+        samples=samples,
+        full_scale=units.machine_unit / units.graph_volts,
+        time_constant=units.time_constant,
+        only=only,
+    )
+
+
+def _degraded(brief: Brief) -> Passed | None:
+    given, circuit = brief.conditions, brief.circuit
+    if brief.build.parts is not None or not (given.imperfections.effects or given.noise.sigma):
+        return None
+    assert circuit is not None  # conditions are for a circuit that is there, whose units they are in
+    return Passed(imperfect_graph(circuit, given.imperfections, given.noise, given.sample), str(given))
+
+
+DEGRADE = Pass("degrade", _degraded, keeps_flow=False, heeds=("noise", "imperfections"))
+"""Adds the flaws and the noise of the conditions to a graph of ideal blocks, in the units of the circuit without them."""
+
+
 def _noisy(brief: Brief) -> Passed | None:
-    noise, graph = brief.conditions.noise, brief.graph
-    if not noise.sigma:
+    noise, graph = brief.conditions.noise, brief.source or brief.graph
+    if brief.build.parts is None or not noise.sigma:
         return None
     sigma = noise.by_state(graph.states)
     noisy = degrade_graph(graph, Imperfections(), sigma=sigma, seed=noise.seed, samples=brief.conditions.sample)
-    return Passed(noisy, f"noise {noise.sigma:g} per √τ at the integrators")
+    note = f"noise {noise.sigma:g} per √τ at the integrators"
+    return Passed(noisy, note, found={"scales": {}, "source": None})  # in flow units, where they had changed
 
 
-NOISE = Pass("noise", _noisy, keeps_flow=False)
-"""Adds the noise of the conditions, if any: it stands before all passes that choose ranges of signals or change units."""
+NOISE = Pass("noise", _noisy, keeps_flow=False, heeds=("noise",))
+"""Adds the noise of the conditions to the graph of a circuit of parts, before passes that choose ranges or change units."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""One pipeline from a flow to the graph that is built: what passes hand on, and the runner that checks and records them.
+"""One pipeline from a flow to a circuit under conditions: what passes hand on, and the runner that checks and records them.
 
 A technology names its passes, in the order in which they run, in its record.
 """
@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.block_engine import VectorField
-from analogflow.circuit import Build, Conditions, PassRecord
+from analogflow.circuit import Build, Circuit, Conditions, PassRecord
 from analogflow.circuit.build import PartSet
+from analogflow.circuit.circuit import Realisation
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.passes.soundness import check, nominal_orbit
 
-__all__ = ["CHECK", "TRACE", "Brief", "Pass", "Passed", "run_passes"]
+__all__ = ["CHECK", "REALISE", "TRACE", "Brief", "Pass", "Passed", "run_passes"]
 
 Array = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ _EQUIVALENCE = 1e-9
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Brief:
-    """What is to be built: it goes from pass to pass, and then to the technology.
+    """What is to be built: it goes from pass to pass.
 
     Parameters
     ----------
@@ -58,6 +59,11 @@ class Brief:
         Time in τ that the ranges of a scaled graph hold for.
     exponents : mapping of node to float
         Largest exponent of every softmax of a scaled graph, nats above the middle of its offsets.
+    realise : callable, optional
+        How its technology makes a circuit of the graph.
+    circuit : Circuit, optional
+        The circuit, once it is there. A run that is given one leaves out the passes that made it, up to where conditions
+        change its graph.
     """
 
     flow: Flow
@@ -71,6 +77,8 @@ class Brief:
     fastest: float = 1.0
     covered: float = np.inf
     exponents: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    realise: Callable[[Brief], Realisation] | None = None
+    circuit: Circuit | None = None
 
     @functools.cached_property
     def field(self) -> VectorField:
@@ -120,7 +128,9 @@ class Passed:
     limits : mapping of state to float
         Old units at which a state of the new graph is clamped: beyond, the graphs are not the same flow.
     found : mapping of name to value
-        Fields of the brief that a technology is told besides.
+        Fields of the brief that later passes are told besides.
+    name : str
+        What the step is called, if not as the pass.
     """
 
     graph: BlockGraph
@@ -128,11 +138,12 @@ class Passed:
     scales: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
     found: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Pass:
-    """One step from a flow to the graph that is built.
+    """One step from a flow to its circuit.
 
     Parameters
     ----------
@@ -141,17 +152,22 @@ class Pass:
         ``apply(brief)``: what it `Passed` on; None where it has nothing to do.
     keeps_flow : bool
         Whether its graph is the same flow as before it, which is then checked along the nominal orbit.
+    heeds : tuple of str
+        Conditions that it brings in, by the names of their fields, and ``values`` of the build: without them it does
+        nothing, and with them a circuit is built again from it on.
     """
 
     name: str
     apply: Callable[[Brief], Passed | None]
     keeps_flow: bool = True
+    heeds: tuple[str, ...] = ()
 
 
 def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[PassRecord, ...]]:
     """`brief` after all `passes`, and what each did.
 
-    The nominal orbit is computed once, of the first graph whose flow a pass has to keep.
+    The nominal orbit is computed once, of the first graph whose flow a pass has to keep. A circuit that is there already is
+    not built again before a condition changes it: of thousands of samples, each costs what its own conditions cost.
 
     Raises
     ------
@@ -160,8 +176,10 @@ def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[PassR
     AnalogflowError
         A pass that should keep the flow changed it.
     """
-    history = []
+    history, given = [], brief.circuit
     for each in passes:
+        if given is not None and brief.circuit is given and brief.graph is given.graph and not each.heeds:
+            continue
         done = each.apply(brief)
         if done is None:
             continue
@@ -170,6 +188,8 @@ def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[PassR
         if done.graph is not brief.graph:
             check(done.graph)
             after = _after(brief, done, brief.orbit if each.keeps_flow else brief.known_orbit)
+        elif done.found:
+            after = dataclasses.replace(brief, **done.found)
         if each.keeps_flow:
             where = "" if done.scales else "on the manifold "
             changed = _difference(brief, after, done.limits)
@@ -179,7 +199,7 @@ def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[PassR
                     "analogflow to be reported."
                 )
             note += f"; {where}the rates agree within {changed:.1g}"
-        history.append(PassRecord(each.name, note, len(after.graph)))
+        history.append(PassRecord(done.name or each.name, note, len(after.graph)))
         brief = after
     return brief, tuple(history)
 
@@ -193,6 +213,20 @@ TRACE = Pass(
 
 CHECK = Pass("check", lambda brief: Passed(brief.graph, check(brief.graph)), keeps_flow=False)
 """Says that the graph is sound; the runner sees to it after every pass."""
+
+
+def _realised(brief: Brief) -> Passed:
+    assert brief.realise is not None  # whoever runs this pass says of which technology
+    made = brief.realise(brief)
+    circuit = Circuit(flow=brief.flow, build=dataclasses.replace(brief.build, values=None), **made.fields())
+    units = made.units
+    unit = f"1 flow unit is {units.volts:g} V" if units.volts and not units.scales else "each signal has a unit of its own"
+    note = made.note or f"{len(circuit.elements)} elements, {unit}, τ is {units.time_constant:g} s"
+    return Passed(made.graph, note, found={"circuit": circuit}, name=circuit.technology)
+
+
+REALISE = Pass("realise", _realised, keeps_flow=False)
+"""Makes the circuit, of exact values where it has parts; its step has the technology's name."""
 
 
 def _after(brief: Brief, done: Passed, orbit: Array | None) -> Brief:

@@ -27,11 +27,10 @@ from analogflow.block_engine import (
 from analogflow.blocks import Imperfections
 from analogflow.checks import is_positive, is_whole, real_array
 from analogflow.circuit import Circuit
-from analogflow.compiler import imperfect_graph
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
-from analogflow.passes import pole_label
+from analogflow.passes import imperfect_graph, pole_label
 from analogflow.run import Outcome, Run, Samples, check_resting_speed, joined, run_plan
 from analogflow.simulators.flow_units import in_flow_units
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from analogflow.circuit import Circuit
-from analogflow.compiler import compile, degrade, imperfect_graph
+from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
@@ -28,6 +28,7 @@ from analogflow.judgement.judging import batched
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
+from analogflow.passes import imperfect_graph
 from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ended, ensemble, simulate
 from analogflow.solution import resting_times

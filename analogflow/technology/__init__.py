@@ -12,14 +12,14 @@ from typing import Any, TypedDict
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import is_number, refuse_unknown
 from analogflow.circuit.build import DELAY_FRACTION, Build, PartSet, check_kelvin, kelvin_of
+from analogflow.circuit.circuit import Realisation
 from analogflow.errors import BadInput
-from analogflow.passes import Brief
+from analogflow.passes import Brief, sample_parts
 from analogflow.registry import Registry
-from analogflow.technology.deviations import matched_parts, sample_parts
 from analogflow.technology.ideal import IDEAL
 from analogflow.technology.opamp import OPAMP
 from analogflow.technology.part_sets import DEFAULT_PARTS, PART_SETS, part_set
-from analogflow.technology.technology import Realisation, Technology
+from analogflow.technology.technology import Technology
 from analogflow.technology.translinear import TRANSLINEAR
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "check_build",
     "heeded",
     "known_technology",
-    "matched_parts",
     "part_set",
     "refuse_idle",
     "sample_parts",

@@ -28,7 +28,7 @@ from analogflow.blocks import (
 )
 from analogflow.blocks.dynamic import CLAMP
 from analogflow.circuit.build import Units
-from analogflow.circuit.circuit import Group, direct
+from analogflow.circuit.circuit import Group, Realisation, direct
 from analogflow.circuit.elements import (
     Behavioural,
     Capacitor,
@@ -42,8 +42,8 @@ from analogflow.digits import quiet
 from analogflow.errors import NoCell
 from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
-from analogflow.passes import CHECK, FUSE, SCALE_BLOCKS, STABILISE, TRACE, Brief
-from analogflow.technology.technology import Realisation, Site, Technology, locate
+from analogflow.passes import CHECK, DEGRADE, FUSE, REALISE, SCALE_BLOCKS, STABILISE, TRACE, Brief
+from analogflow.technology.technology import Site, Technology, locate
 
 __all__ = ["IDEAL", "cell", "realise"]
 
@@ -89,7 +89,7 @@ def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | No
 IDEAL = Technology(
     name="ideal",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, SCALE_BLOCKS),
+    passes=(TRACE, CHECK, STABILISE, FUSE, SCALE_BLOCKS, DEGRADE, REALISE),
     heeds=("scaled",),
     summary="the flow by mathematics in the block engine; no parts, so neither seconds nor joules",
 )

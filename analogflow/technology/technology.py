@@ -1,23 +1,21 @@
-"""What a technology is: its record, what it makes of a brief, and the site of one of its cells."""
+"""What a technology is: its record, and the site of one of its cells."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
 
 from analogflow.blocks import Block, Constant, Wire
-from analogflow.circuit.build import Units
-from analogflow.circuit.circuit import Group, JointRows, Reading
-from analogflow.circuit.elements import Macro, Model
+from analogflow.circuit.circuit import Realisation
 from analogflow.graph import BlockGraph
 from analogflow.names import number
-from analogflow.passes import CHECK, FUSE, NOISE, STABILISE, TRACE, Brief, Pass
+from analogflow.passes import CHECK, CHOOSE, DEGRADE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief, Pass
 
-__all__ = ["Realisation", "Site", "Technology", "locate"]
+__all__ = ["USUAL", "Site", "Technology", "locate"]
+
+USUAL = (TRACE, CHECK, STABILISE, FUSE, NOISE, DEGRADE, REALISE, CHOOSE, SPREAD)
+"""What a flow goes through where a technology does not say: parts and ideal elements each skip what is for the other."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,9 +26,9 @@ class Technology:
     ----------
     name : str
     realise : callable
-        ``realise(brief)``: the `Realisation` of a `Brief`, after all passes.
+        ``realise(brief)``: the `Realisation` of a `Brief`, which the pass `REALISE` asks for.
     passes : tuple of Pass
-        From the flow to the graph that is realised, in the order in which they run.
+        All that happens to a flow until it is a circuit, and to a circuit under conditions, in the order in which it does.
     parts : str
         Set of parts that its circuits are made from where none is named; empty where they are made of ideal elements.
     heeds : tuple of str
@@ -46,7 +44,7 @@ class Technology:
 
     name: str
     realise: Callable[[Brief], Realisation]
-    passes: tuple[Pass, ...] = (TRACE, CHECK, STABILISE, FUSE, NOISE)
+    passes: tuple[Pass, ...] = USUAL
     parts: str = ""
     heeds: tuple[str, ...] = ()
     scaled: bool = False
@@ -65,35 +63,6 @@ class Technology:
 
     def __repr__(self) -> str:
         return f"Technology({self.name})"
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Realisation:
-    """What a technology made of a brief: the fields of `Circuit` of the same names.
-
-    ``start`` holds the voltages of algebraic nodes at t = 0, from which a simulator finds the first point: without them it
-    starts all of them at zero, where a divider or a logarithm may have no slope. ``note`` says in a sentence what was built.
-    """
-
-    groups: tuple[Group, ...]
-    readings: Mapping[str, Reading]
-    start: Mapping[str, float]
-    units: Units
-    graph: BlockGraph
-    models: tuple[Model, ...] = ()
-    macros: tuple[Macro, ...] = ()
-    release: float = 0.0
-    derived_from: BlockGraph | None = None
-    step: float = 0.0
-    options: str = ""
-    accuracy: float = 1e-6
-    covered: float = np.inf
-    joint_rows: JointRows | None = None
-    note: str = ""
-
-    def fields(self) -> dict[str, Any]:
-        """Fields that a circuit takes over, by name."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "note"}
 
 
 def locate(graph: BlockGraph, node: str, index: int) -> tuple[str, int]:

@@ -283,7 +283,7 @@ def test_switches():
 
 def test_a_circuit_is_degraded_once_and_says_how():
     circuit = degrade(compile(capacity(PAPER)), Imperfections(offset=1e-3), noise=Noise(0.01, seed=5), sample=2)
-    assert "offset 0.001; noise 0.01 per √τ at the integrators, seed 5, sample 2" in str(circuit.history[-1])
+    assert "offset 0.001; noise 0.01 per √τ at the integrators, seed 5, sample 2" in str(circuit.history[-2])
     assert not circuit.nominal
     with pytest.raises(BadInput, match=r"imperfect already \(offset 0.001\)"):
         degrade(circuit, Imperfections(dc_gain=100.0))

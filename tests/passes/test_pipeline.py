@@ -9,12 +9,14 @@ import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Constant, Crossbar
 from analogflow.circuit import Build
+from analogflow.compiler import rebuilt
 from analogflow.errors import AnalogflowError
 from analogflow.graph import rewritten
 from analogflow.passes import (
     CHECK,
     FUSE,
     NOISE,
+    REALISE,
     SCALE,
     STABILISE,
     TRACE,
@@ -23,9 +25,11 @@ from analogflow.passes import (
     Passed,
     rescaled,
     run_passes,
+    sample_parts,
     unfolded,
 )
 from analogflow.technology import TECHNOLOGIES
+from analogflow.technology.technology import USUAL
 
 FLOW = af.flows.capacity(af.Channel([[0.7, 0.3], [0.1, 0.9]]))
 
@@ -55,10 +59,74 @@ def with_weights(factor):
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
 def test_the_history_of_a_circuit_is_the_pipeline_of_its_technology(technology):
     record, circuit = TECHNOLOGIES[technology], af.compile(FLOW, technology=technology)
-    idle = {NOISE.name} if record.scaled or record.parts else {"scale"}
-    assert [step.name for step in circuit.history] == [p.name for p in record.passes if p.name not in idle] + [technology]
-    scaled = TECHNOLOGIES["ideal"].passes
-    assert [step.name for step in af.compile(FLOW, scaled=True).history] == [p.name for p in scaled] + ["ideal"]
+    idle = {p.name for p in record.passes if p.heeds} | (set() if record.scaled or record.parts else {"scale"})
+    ran = [p.name for p in record.passes if p.name not in idle]
+    assert ran[-1] == "realise"
+    assert [step.name for step in circuit.history] == [*ran[:-1], technology]
+    scaled = [p.name for p in TECHNOLOGIES["ideal"].passes if not p.heeds]
+    assert [step.name for step in af.compile(FLOW, scaled=True).history] == [*scaled[:-1], "ideal"]
+
+
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_conditions_go_through_the_same_passes(technology):
+    """With all of them at once the history is the whole pipeline, in its order."""
+    record, flaws = TECHNOLOGIES[technology], af.Imperfections(mismatch=0.01)
+    circuit = af.compile(FLOW, technology=technology, **({} if record.parts else {"scaled": True}))
+    real = af.degrade(circuit, flaws, noise=af.Noise(0.01, seed=3), sample=2, values=af.choose_values)
+    names = [technology if p.name == "realise" else p.name for p in record.passes]
+    assert [step.name for step in real.history] == names
+    assert [step.name for step in circuit.history] == [p for p in names if p not in {"noise", "degrade", "values", "spread"}]
+
+
+def recorded(ran, record):
+    """The technology, each pass of which notes that it was asked."""
+
+    def noting(each):
+        def apply(given):
+            ran.append(each.name)
+            return each.apply(given)
+
+        return dataclasses.replace(each, apply=apply)
+
+    return dataclasses.replace(record, passes=tuple(noting(each) for each in record.passes))
+
+
+@pytest.mark.parametrize(
+    ("technology", "noise", "again"),
+    [
+        ("ideal", 0.0, ["degrade", "realise"]),
+        ("opamp", 0.0, ["noise", "values", "spread"]),
+        ("translinear", 0.0, ["noise", "values", "spread"]),
+        ("opamp", 0.01, ["noise", "scale", "realise", "values", "spread"]),
+        ("translinear", 0.01, ["noise", "realise", "values", "spread"]),
+    ],
+)
+def test_a_sample_costs_what_its_conditions_cost(monkeypatch, technology, noise, again):
+    """Thousands of samples of one circuit are drawn from it: what conditions do not change is not made again."""
+    ran = []
+    circuit = af.compile(FLOW, technology=technology)
+    changed = {technology: recorded(ran, TECHNOLOGIES[technology])}
+    monkeypatch.setattr("analogflow.compiler.TECHNOLOGIES", changed)
+    af.degrade(circuit, af.Imperfections(mismatch=0.01), noise=af.Noise(noise, seed=3), sample=2)
+    assert ran == again
+
+
+def test_a_technology_that_names_no_passes_builds_parts_and_ideal_elements(monkeypatch):
+    """Of the usual passes each technology leaves out by itself what is for the other kind."""
+    real = {"imperfections": af.Imperfections(mismatch=0.01), "noise": af.Noise(0.01, seed=3), "sample": 2}
+    for technology in ("ideal", "translinear"):
+        usual = dataclasses.replace(TECHNOLOGIES[technology], passes=USUAL)
+        own = af.netlist(af.degrade(af.compile(FLOW, technology=technology), **real)).text
+        with monkeypatch.context() as patched:
+            patched.setattr("analogflow.compiler.TECHNOLOGIES", {technology: usual})
+            assert af.netlist(af.degrade(af.compile(FLOW, technology=technology), **real)).text == own
+
+
+def test_a_technology_has_to_make_a_circuit(monkeypatch):
+    without = dataclasses.replace(TECHNOLOGIES["ideal"], passes=(TRACE, CHECK))
+    monkeypatch.setattr("analogflow.compiler.TECHNOLOGIES", {"ideal": without})
+    with pytest.raises(AnalogflowError, match="no pass of the technology 'ideal' makes a circuit; name REALISE among them"):
+        af.compile(FLOW)
 
 
 def test_a_pass_may_not_change_the_flow_unless_it_says_so():
@@ -119,7 +187,11 @@ def test_noise_comes_in_before_units_change():
 
 def test_noise_needs_a_pass_that_adds_it(monkeypatch):
     circuit = af.compile(FLOW, technology="opamp")
-    without = dataclasses.replace(TECHNOLOGIES["opamp"], passes=(TRACE, CHECK, STABILISE, FUSE, SCALE))
+    without = dataclasses.replace(TECHNOLOGIES["opamp"], passes=(TRACE, CHECK, STABILISE, FUSE, SCALE, REALISE))
     monkeypatch.setattr("analogflow.compiler.TECHNOLOGIES", {"opamp": without})
     with pytest.raises(af.BadInput, match="noise: the technology 'opamp' has no pass that adds it"):
         af.degrade(circuit, noise=af.Noise(0.01))
+    with pytest.raises(af.BadInput, match="imperfections: the technology 'opamp' has no pass that adds them"):
+        af.degrade(circuit, af.Imperfections(mismatch=0.01))
+    with pytest.raises(af.BadInput, match="lot: the technology 'opamp' has no pass that adds it"):
+        rebuilt(sample_parts(circuit))

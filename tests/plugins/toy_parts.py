@@ -12,8 +12,7 @@ from analogflow.blocks import Block, Integrator
 from analogflow.circuit.build import PartSet
 from analogflow.circuit.elements import Behavioural, Capacitor, Element, Instance, Resistor
 from analogflow.names import number
-from analogflow.passes import CHECK, FUSE, NOISE, STABILISE, TRACE, Brief
-from analogflow.technology import Realisation, Technology, ideal
+from analogflow.technology import Brief, Realisation, Technology, ideal
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.technology import Site
 
@@ -56,7 +55,6 @@ def _cell(parts: PartSet, block: Block, site: Site) -> Iterator[Element]:
 MILLER = Technology(
     name="miller",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE),
     parts="precision",
     summary="op-amps that integrate, and ideal elements",
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from analogflow.blocks import Block, Tanh
 from analogflow.circuit.elements import Behavioural, Element, Resistor
-from analogflow.passes import CHECK, FUSE, STABILISE, TRACE, Pass, Passed
+from analogflow.passes import CHECK, DEGRADE, FUSE, REALISE, STABILISE, TRACE, Pass, Passed
 from analogflow.technology import Brief, Realisation, Technology, ideal
 from analogflow.technology.technology import Site
 
@@ -42,6 +42,6 @@ def measured(brief: Brief) -> Passed:
 QUOTIENTS = Technology(
     name="quotients",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, Pass("measure", measured)),
+    passes=(TRACE, CHECK, STABILISE, FUSE, Pass("measure", measured), DEGRADE, REALISE),
     summary="ideal elements without a tanh",
 )

@@ -10,7 +10,7 @@ import pytest
 
 import analogflow as af
 from analogflow.compiler import rebuilt
-from analogflow.passes import CHECK, TRACE
+from analogflow.passes import CHECK, REALISE, TRACE
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded, known_technology
 
 PACKAGE = Path(af.__file__).parent
@@ -76,7 +76,7 @@ def compiled(name, **options):
 
 
 def test_what_no_pass_would_mend_is_not_told_to_be_left(monkeypatch):
-    plain = dataclasses.replace(TECHNOLOGIES["ideal"], name="plain", passes=(TRACE, CHECK), heeds=())
+    plain = dataclasses.replace(TECHNOLOGIES["ideal"], name="plain", passes=(TRACE, CHECK, REALISE), heeds=())
     monkeypatch.setitem(TECHNOLOGIES._entries, "plain", plain)
     message = "^stabilise has no effect in the technology 'plain', which mends no manifold; leave it out, or take 'ideal' or"
     with pytest.raises(af.BadInput, match=message):

@@ -10,18 +10,18 @@ import numpy as np
 from analogflow.blocks import Constant, Integrator
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import PartSet, Units, thermal_voltage
-from analogflow.circuit.circuit import Group, direct
+from analogflow.circuit.circuit import Group, Realisation, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.errors import BadInput
 from analogflow.names import comment
-from analogflow.passes import CHECK, FUSE, NOISE, SCALE, STABILISE, TRACE, Brief
+from analogflow.passes import CHECK, CHOOSE, FUSE, NOISE, REALISE, SCALE, SPREAD, STABILISE, TRACE, Brief
 from analogflow.technology.accuracy import junction_error, products_error
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
 from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
 from analogflow.technology.part_sets import DEFAULT_PARTS
-from analogflow.technology.technology import Realisation, Site, Technology, locate
+from analogflow.technology.technology import Site, Technology, locate
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
 __all__ = ["OPAMP", "realise"]
@@ -157,7 +157,7 @@ def realise(brief: Brief) -> Realisation:
 OPAMP = Technology(
     name="opamp",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, SCALE),
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, SCALE, REALISE, CHOOSE, SPREAD),
     parts=DEFAULT_PARTS,
     heeds=("delay_fraction",),
     scaled=True,

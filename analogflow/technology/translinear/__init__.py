@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from analogflow.circuit.circuit import Realisation
 from analogflow.errors import NoCell
-from analogflow.passes import CHECK, FUSE, NOISE, STABILISE, TRACE, Brief
+from analogflow.passes import CHECK, CHOOSE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief
 from analogflow.technology.part_sets import DEFAULT_PARTS
-from analogflow.technology.technology import Realisation, Technology
+from analogflow.technology.technology import Technology
 from analogflow.technology.translinear.capacity import capacity
 from analogflow.technology.translinear.rate_distortion import rate_distortion
 from analogflow.technology.translinear.transport import transport
@@ -53,7 +54,7 @@ def realise(brief: Brief) -> Realisation:
 TRANSLINEAR = Technology(
     name="translinear",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE),
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD),
     parts=DEFAULT_PARTS,
     carries=dict(_CARRIED.keys()),
     summary="transistors in emitter-coupled arrays with preferred values, in ngspice",

@@ -21,11 +21,10 @@ from scipy.special import softmax, xlogy
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group, JointRows, Reading
+from analogflow.circuit.circuit import Group, JointRows, Reading, Realisation
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.digits import quiet
 from analogflow.passes import Brief
-from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.crossbar import ResistiveCrossbar, capacity_crossbar
 from analogflow.technology.translinear.stages import Bias, assembled

@@ -15,10 +15,9 @@ from scipy.special import softmax
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import thermal_voltage
-from analogflow.circuit.circuit import Group, Reading
+from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, Model, VoltageSource
 from analogflow.passes import Brief
-from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, array, assembled, check_areas
 

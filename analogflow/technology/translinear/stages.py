@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.circuit.build import PartSet, Units, thermal_voltage
-from analogflow.circuit.circuit import Group, Reading
+from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import (
     BipolarTransistor,
     Capacitor,
@@ -30,7 +30,6 @@ from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.technology.accuracy import junction_error
 from analogflow.technology.macros import op_amp_macro
-from analogflow.technology.technology import Realisation
 
 __all__ = [
     "LARGEST_RATIO",

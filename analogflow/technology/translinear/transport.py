@@ -14,11 +14,10 @@ import numpy as np
 
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import PartSet, thermal_voltage
-from analogflow.circuit.circuit import Group, Reading
+from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
 from analogflow.errors import BadInput, NoCell
 from analogflow.passes import Brief
-from analogflow.technology.technology import Realisation
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, array, assembled, check_areas
 

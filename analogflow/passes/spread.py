@@ -1,4 +1,4 @@
-"""Draws the parts of a circuit: every resistor, capacitor, transistor and amplifier deviates as its tolerances say.
+"""The parts of a circuit: their values chosen, and each resistor, capacitor, transistor and amplifier with its deviation.
 
 What is common to a kind of part (the lot) is drawn once for a circuit, what is local once for each part.
 """
@@ -17,14 +17,15 @@ from analogflow.circuit.build import Multiplier, PartSet, Tolerances, thermal_vo
 from analogflow.circuit.circuit import Group
 from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
+from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["matched_parts", "sample_parts"]
+__all__ = ["CHOOSE", "SPREAD", "sample_parts"]
 
 _LOTS = 4
 _LEAST = 1e-3
 
 
-def matched_parts(parts: PartSet, mismatch: float) -> PartSet:
+def _matched(parts: PartSet, mismatch: float) -> PartSet:
     """The same parts with one relative σ for all resistors, capacitors and emitter areas, and no other deviation."""
     tolerances = Tolerances(resistor=mismatch, capacitor=mismatch, area=mismatch, junction=0.0)
     exact = {"offset": 0.0, "gain_error": 0.0}
@@ -76,6 +77,40 @@ def sample_parts(circuit: Circuit, parts: PartSet | None = None, *, seed: int | 
     )
     conditions = dataclasses.replace(circuit.conditions, noise=noise, sample=sample, lot=parts)
     return dataclasses.replace(circuit, groups=groups, conditions=conditions)
+
+
+def _chosen(brief: Brief) -> Passed | None:
+    choose, circuit = brief.build.values, brief.circuit
+    assert circuit is not None  # it stands after the pass that makes it
+    if choose is None or circuit.build.values is not None:
+        return None
+    chosen = choose(circuit)
+    if chosen is circuit:
+        return None
+    said = chosen.history[len(circuit.history) :]
+    note = said[-1].note if said else "as a function of one's own chose them"
+    return Passed(brief.graph, note, found={"circuit": chosen})
+
+
+CHOOSE = Pass("values", _chosen, keeps_flow=False, heeds=("values",))
+"""Chooses the values of the parts, as the build says, where they are exact."""
+
+
+def _spread(brief: Brief) -> Passed | None:
+    given, circuit = brief.conditions, brief.circuit
+    assert circuit is not None  # it stands after the pass that makes it
+    mismatch = given.imperfections.mismatch
+    if brief.build.parts is None or not (mismatch or given.lot):
+        return None
+    lot = _matched(brief.parts, mismatch) if mismatch else given.lot
+    drawn = sample_parts(circuit, lot, seed=given.noise.seed, sample=given.sample)
+    said = f"mismatch {mismatch:g}" if mismatch else "the tolerances of the parts"
+    note = f"{said}, seed {given.noise.seed}, sample {given.sample}"
+    return Passed(brief.graph, note, found={"circuit": drawn})
+
+
+SPREAD = Pass("spread", _spread, keeps_flow=False, heeds=("imperfections", "lot"))
+"""Draws the deviations of the parts, if the conditions have any."""
 
 
 def _draws(element: Element) -> int:
