@@ -208,14 +208,14 @@ def ends_well(problem: Any, outcome: Outcome, passed: bool, detail: str = "") ->
 
 def all_end_well(flow: Flow, runs: Run, passed: NDArray[np.bool_], limit: float) -> list[bool]:
     """The same for many samples, by what each passed; what swings without end has to pass all the way."""
-    problem, rests = problem_of(flow), [runs.values[name] for name in flow.rests]
+    problem = problem_of(flow)
 
     def strays(k: int) -> bool:
-        if (
-            not runs.outcomes[k].creeps
-            or len(runs.time) < 2
-            or not swings(runs.time, np.concatenate([r[k] for r in rests], 1))
-        ):
+        if not (
+            runs.outcomes[k].creeps and len(runs.time)
+        ):  # of samples of which nothing was saved, the ends alone are known
+            return False
+        if not swings(runs.time, np.hstack([runs.values[name][k] for name in flow.rests])):
             return False
         return not _swings_within(problem, runs.time, {name: value[k] for name, value in runs.values.items()}, limit)
 
