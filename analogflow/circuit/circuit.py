@@ -175,10 +175,10 @@ class Circuit:
     derived_from : BlockGraph, optional
         The graph in flow units with all observables: those that the circuit does not build are computed by it from the
         signals that are read.
-    step : float
-        Largest step in τ that a simulation of these parts may take; 0 if the simulator decides.
-    options : str
-        Simulator options that these parts need; the netlister's own if empty.
+    step : float, optional
+        Largest step in τ that a simulation of these parts may take; the simulator decides if not given.
+    options : str, optional
+        Simulator options that these parts need; the netlister's own if not given.
     accuracy : float
         Error that these parts are made for, in the units of the flow: what checks let pass by default.
     covered : float
@@ -202,8 +202,8 @@ class Circuit:
     macros: tuple[Macro, ...] = ()
     release: float = 0.0
     derived_from: BlockGraph | None = None
-    step: float = 0.0
-    options: str = ""
+    step: float | None = None
+    options: str | None = None
     accuracy: float = 1e-6
     covered: float = np.inf
     joint_rows: JointRows | None = None

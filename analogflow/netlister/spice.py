@@ -97,8 +97,8 @@ def netlist(
             "step over them; give a shorter one, or none."
         )
     end = circuit.release + time_constants * circuit.units.time_constant
-    longest = min(longest, circuit.step) if circuit.step else longest
-    step = min(longest if largest_step is None else largest_step, longest if circuit.step else np.inf, time_constants)
+    allowed = np.inf if circuit.step is None else min(longest, circuit.step)
+    step = min(min(longest, allowed) if largest_step is None else largest_step, allowed, time_constants)
     step *= circuit.units.time_constant
     saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
     body: list[str] = [_model_card(model) for model in circuit.models]
@@ -111,7 +111,7 @@ def netlist(
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
     # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
     scale = max(min(flow.state_scale, 1.0), 1e-3 * flow.state_scale)
-    body += [circuit.options or _OPTIONS.format(1e-12 * scale, 1e-18 * scale)]
+    body += [_OPTIONS.format(1e-12 * scale, 1e-18 * scale) if circuit.options is None else circuit.options]
     if circuit.temperature_kelvin != NOMINAL_KELVIN:
         body.append(f".temp {number(celsius_of(circuit.temperature_kelvin))}")
     body += [f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)]

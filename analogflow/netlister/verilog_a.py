@@ -259,7 +259,7 @@ class _Writer:
 def _options(circuit: Circuit) -> Iterator[str]:
     """Options of the simulator: those that ngspice is given, in its words, and how it integrates."""
     yield 'rawfile="binary" strictoutput=0 strictsave=2'
-    if not circuit.options:
+    if circuit.options is None:
         # One ampere through one farad rounds at 1e-16/h amperes, so at a short step h no residual is ever below abstol.
         yield "reltol=1e-6 vntol=1e-12 abstol=1e-12 chgtol=1e-18 nr_residualcheck=0"
         # Of order 4: at steps of a tenth of a time constant it is as accurate as trapezoids at a hundredth.

@@ -40,7 +40,7 @@ def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
         limit = resting_speed * (size or 1.0) * reading.resolution / deck.circuit.units.time_constant
         for vector in reading.vectors:
             limits[vector] = min(limit, limits.get(vector, limit))
-    return Settle(tuple(limits), tuple(limits.values()), 0.0 if size else deck.circuit.units.graph_volts)
+    return Settle(tuple(limits), tuple(limits.values()), None if size else deck.circuit.units.graph_volts)
 
 
 def window_of(deck: Deck) -> float:

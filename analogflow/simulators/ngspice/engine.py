@@ -53,7 +53,7 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
     try:
         return run_of(deck, reply, record, asked=bool(resting_speed))
     except SimulationFailed:
-        if circuit.options:  # what its parts need
+        if circuit.options is not None:  # what its parts need
             raise
         looser = dataclasses.replace(request, deck=(*deck.embedded[:-1], _LOOSER, deck.embedded[-1]))
         second = default_session().run(looser, time_limit=time_limit, on_progress=progress)

@@ -70,14 +70,14 @@ class Settle:
         Some of the request's vectors.
     tolerances : tuple of float
         One for each vector, in volts (or amperes) per second, positive.
-    unit : float
+    unit : float, optional
         Volts of one flow unit, where tolerances are for values of about this size, and go with the largest value on the way
-        where that is far from it; 0 where they hold as they are.
+        where that is far from it; they hold as they are if not given.
     """
 
     vectors: tuple[str, ...]
     tolerances: tuple[float, ...]
-    unit: float = 0.0
+    unit: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", tuple(self.vectors))
@@ -96,7 +96,7 @@ class Settle:
         if len(clock) < 2 or clock[-1] < window:
             return False
         start = max(int(np.searchsorted(clock, clock[-1] - window, side="right")) - 1, 0)
-        size = usual(max(float(abs(value).max()) for value in values) / self.unit) if self.unit else 1.0
+        size = 1.0 if self.unit is None else usual(max(float(abs(value).max()) for value in values) / self.unit)
         bands = (tolerance * size * window for tolerance in self.tolerances)
         return all(float(np.ptp(value[start:])) <= band for value, band in zip(values, bands, strict=True))
 
