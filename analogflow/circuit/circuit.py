@@ -130,8 +130,8 @@ class Realisation:
     macros: tuple[Macro, ...] = ()
     release: float = 0.0
     derived_from: BlockGraph | None = None
-    step: float = 0.0
-    options: str = ""
+    step: float | None = None
+    options: str | None = None
     accuracy: float = 1e-6
     covered: float = np.inf
     joint_rows: JointRows | None = None
