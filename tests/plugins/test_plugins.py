@@ -47,7 +47,7 @@ VERBS = {
     "report": "report study",
     "riddle": f"solve riddle toy.json {RUN} --json",
     "riddle verified": f"verify riddle toy.json {RUN} --json",
-    "riddle studied": f"study riddle toy.json {RUN} -o riddles --samples 2 --no-verify --workers 1",
+    "riddle studied": f"study riddle toy.json {RUN} -o riddles --samples 2 --no-verify",
     "riddle compared": "compare riddle toy.json --json",
     "riddle's netlist": "netlist riddle toy.json -o riddle.cir",
     "unknown": "solve lok toy.json",
@@ -60,7 +60,7 @@ OF_TECHNOLOGY = {
     "netlist": "netlist lock toy.json --technology quotients -o quotients.cir",
     "explain": "explain lock toy.json --technology quotients",
     "draw": "draw lock toy.json --technology quotients -o quotients.svg",
-    "study": f"study lock toy.json {RUN} --technology quotients -o quotients --samples 2 --mismatch 0,0.01 --workers 1",
+    "study": f"study lock toy.json {RUN} --technology quotients -o quotients --samples 2 --mismatch 0,0.01",
     "report": "report quotients",
 }
 MILLER = "lock toy.json --technology miller"
@@ -74,14 +74,14 @@ RUN_OF_PARTS = {
     "fast": f"solve {MILLER} --parts fast --temperature 60 --mismatch 0.01 --noise 0.001 --json",
     "verify": f"verify {MILLER} --json",
     "compare": "compare lock toy.json --seconds 0.02 --only miller:tanh --json",
-    "study": f"study {MILLER} -o miller --samples 2 --mismatch 0.01 --workers 1",
+    "study": f"study {MILLER} -o miller --samples 2 --mismatch 0.01",
     "report": "report miller",
 }
 OF_ENGINE = {
     "solve": "solve lock toy.json --engine lsoda --json",
     "verify": "verify lock toy.json --engine lsoda --json",
     "agree": "verify lock toy.json --engines block,lsoda --json",
-    "study": "study lock toy.json --engine lsoda -o lsoda --samples 2 --mismatch 0,0.01 --workers 1",
+    "study": "study lock toy.json --engine lsoda -o lsoda --samples 2 --mismatch 0,0.01",
     "report": "report lsoda",
 }
 OF_BOARD = {"map": "map lock toy.json --board breadboard --json", "full": "map lock toy.json --board that --json"}
@@ -102,9 +102,12 @@ ALL = {
 
 SCRIPT = """
 import contextlib, io, json, sys, traceback
-from analogflow.cli import main
-found = {}
+from study_zoo import AtOnce
+from analogflow.cli import main, studying
+found, started = {}, studying._executor
 for name, line in json.load(sys.stdin).items():
+    # One study has a process of its own, which has to find what is installed too; the others need not wait for one.
+    studying._executor = started if "--workers" in line else lambda address: contextlib.nullcontext(AtOnce())
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
