@@ -13,7 +13,11 @@ LONG = ("studies", "transport_tracking")  # minutes; tested in small elsewhere
 SCRIPTS = sorted(path for path in EXAMPLES.glob("**/*.py") if not {path.stem, path.parent.name} & set(LONG))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(EXAMPLES)))
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(path, marks=pytest.mark.slow) if path.stem == "langevin" else path for path in SCRIPTS],
+    ids=lambda path: str(path.relative_to(EXAMPLES)),
+)
 def test_script_runs(script, tmp_path):
     done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr

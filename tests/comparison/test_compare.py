@@ -42,7 +42,9 @@ def digital(family):
     return [solver.name for solver in SOLVERS[family]]
 
 
-@pytest.mark.parametrize("family", PROBLEMS)
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=pytest.mark.slow) if name == "attention" else name for name in PROBLEMS]
+)
 def test_digital_solvers_reach_what_they_are_certified_for(family):
     found = af.compare(PROBLEMS[family], only=digital(family), seconds=1.0)
     assert [c.name for c in found.contenders] == digital(family)

@@ -50,7 +50,7 @@ def test_tokens_arrive_where_the_reference_says(engine, form, name):
     assert solution.settling_time is None
 
 
-@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=[pytest.mark.ngspice, pytest.mark.slow])])
 def test_sixteen_tokens_in_space(engine):
     solution = solve(random_problem(1, 16, 3, 4.0), engine=engine)
     assert solution.passed

@@ -40,9 +40,16 @@ def test_rests_are_those_of_the_reference(engine, activation, size):
     assert not np.any(solution.certificate.answer["covariance"])
 
 
-@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
-@pytest.mark.parametrize("size", [2, pytest.param(8, marks=pytest.mark.slow)])
-def test_covariances_of_linear_networks(engine, size):
+@pytest.mark.parametrize(
+    ("size", "engine"),
+    [
+        pytest.param(2, "ngspice", marks=pytest.mark.ngspice),
+        pytest.param(2, "block", marks=pytest.mark.slow),
+        pytest.param(8, "block", marks=pytest.mark.slow),
+        pytest.param(8, "ngspice", marks=[pytest.mark.slow, pytest.mark.ngspice]),
+    ],
+)
+def test_covariances_of_linear_networks(size, engine):
     """Within 3 standard errors of a stated effective sample size; the seed is fixed."""
     solution = solve(
         network(size, temperature=0.2), engine=engine, seed=1, time_constants=1000.0 if size == 2 else 500.0, accuracy=0.5

@@ -38,7 +38,10 @@ def set_coarsely(configuration):
     return coarse
 
 
-@pytest.mark.parametrize("name, fits", [("epor", True), ("mathieu", True), ("massspring", True), ("jerk", False)])
+@pytest.mark.parametrize(
+    "name, fits",
+    [("epor", True), pytest.param("mathieu", True, marks=pytest.mark.slow), ("massspring", True), ("jerk", False)],
+)
 def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):
     flow, mapping = written(name), mapped(f"ode/{name}", "lucidac")
     assert mapping.fits == fits

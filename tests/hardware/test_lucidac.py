@@ -127,7 +127,7 @@ def test_the_emulated_device_measures_the_same(name, capsys, monkeypatch):
         ("pend", 100, 10, [0, 3]),
         ("fhn", 10_000, 10, list(range(16))),  # constants on the other half of the lanes, where they come from output 14
         ("heat1d", 10_000, 1, list(range(16))),
-        ("lorenz", 10_000, 1, list(range(21))),
+        pytest.param("lorenz", 10_000, 1, list(range(21)), marks=pytest.mark.slow),
     ],
 )
 def test_boards_of_ones_own_are_set_right_too(name, rate, largest, broken, tmp_path, capsys):

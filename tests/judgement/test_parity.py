@@ -94,7 +94,7 @@ def test_a_path_that_runs_away_runs_away_in_both(agree):
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
-@pytest.mark.parametrize("form", STABILISED)
+@pytest.mark.parametrize("form", [STABILISED[0], *(pytest.param(form, marks=pytest.mark.slow) for form in STABILISED[1:])])
 def test_each_imperfection_alone(agree, form, effect):
     value = 1.2 if (effect, form) == ("saturation", "logdomain") else VALUES[effect]
     noisy = effect == "noise_density"

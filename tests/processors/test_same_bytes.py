@@ -86,7 +86,8 @@ def test_what_is_made_is_the_same_under_other_kernels(here, tmp_path, kernel):
     assert same(made(tmp_path, "quick", kernel=kernel), here("quick")) == []
 
 
-@pytest.mark.parametrize("kernel", ["Prescott", *(pytest.param(k, marks=pytest.mark.slow) for k in ("Haswell", *RARER))])
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["Prescott", "Haswell", *RARER])
 def test_committed_netlists_are_the_same_under_other_kernels(here, tmp_path, kernel):
     assert same(made(tmp_path, "committed", kernel=kernel), here("committed")) == [], "run: python scripts/generate.py"
 

@@ -66,7 +66,7 @@ def read(text: str) -> Reader:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("report") / "results"
     grid = {"forms": ("logdomain", "replicator"), "noise": (0.01, 0.2), "mismatch": (0.0, 0.05)}
-    study = af.Study({"a <b>&": PAPER}, **grid, samples=250, time_constants=20.0)
+    study = af.Study({"a <b>&": PAPER}, **grid, samples=125, time_constants=20.0)
     run_study(study, place, ThreadPoolExecutor(1))
     return place
 

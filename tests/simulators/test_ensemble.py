@@ -147,8 +147,8 @@ def test_a_sample_whose_steps_shrink_to_nothing_is_told_apart_from_one_that_runs
 def test_an_ensemble_member_is_the_single_circuit():
     noise, flaws = Noise(0.02, seed=6), Imperfections(mismatch=0.02, offset=1e-3, bandwidth=20.0)
     circuit = compile(capacity(PAPER))
-    run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=4.0, step_accuracy=1e-9)
-    alone = simulate(netlist(degrade(circuit, flaws, noise=noise, sample=2), time_constants=4.0), engine="block")
+    run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=2.0, step_accuracy=1e-9)
+    alone = simulate(netlist(degrade(circuit, flaws, noise=noise, sample=2), time_constants=2.0), engine="block")
     np.testing.assert_allclose(alone.final["z"], run.final["z"][2], atol=1e-6)
 
 

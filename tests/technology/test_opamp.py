@@ -67,6 +67,7 @@ def test_capacity_of_the_paper_with_precision_parts_and_e96_values():
     assert solution.passed
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_pause_is_a_comparator_with_hysteresis():
     plan = Transport(

@@ -50,7 +50,7 @@ def test_capacity_settles_at_the_optimum_along_the_exact_path_at_every_temperatu
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("size", [2, 5, 8])
+@pytest.mark.parametrize("size", [2, 5, pytest.param(8, marks=pytest.mark.slow)])
 def test_random_channels_settle_at_the_optimum(size):
     channel = Channel(np.random.default_rng(size).dirichlet(np.ones(size), size))
     trajectory = run(compiled(channel), 1500.0)
