@@ -17,7 +17,7 @@ from analogflow.families import Family, flow_of, known_family
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware import element_list, lucidac, that
-from analogflow.hardware.boards import BOARDS, Board, load_board
+from analogflow.hardware.boards import BOARDS, COUNTED, LAID_OUT, Board, load_board
 from analogflow.hardware.course import (
     EXACT,
     POINTS,
@@ -34,12 +34,9 @@ from analogflow.hardware.course import (
 from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
 from analogflow.hardware.machine import Machine, in_legs, path
 from analogflow.hardware.scaling import ScaledCouplings, finer, polarity, scale, unscaled
-from analogflow.passes import FUSE, STABILISE, Brief, fuse, run_passes
+from analogflow.passes import Brief, run_passes
 
-__all__ = ["PASSES", "RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
-
-PASSES = (STABILISE, FUSE)
-"""What a flow goes through, once its graph is there and while it may fit, before it is taken apart for a board."""
+__all__ = ["RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
 
 _SAME = 1e-9
 
@@ -175,7 +172,7 @@ def map_flow(
     if not is_positive(limit):
         raise BadInput(f"limit is {limit!r}; give a positive number: the largest distance from the flow over its peak.")
     board = board if isinstance(board, Board) else load_board(board)
-    brief = _brief(flow)
+    brief = _brief(flow, board)
     found = _held(brief, board, limit)
     if found.fits or not suggest:
         return found
@@ -262,9 +259,9 @@ def _shortages(needs: Mapping[str, int], board: Board) -> list[str]:
     return short
 
 
-def _brief(flow: Flow) -> Brief:
-    """What is to be laid out; boards share it, and the orbit that it is followed along."""
-    return Brief(flow, Build("board"), fuse(flow.graph())[0])
+def _brief(flow: Flow, board: Board) -> Brief:
+    """What is to be laid out; boards that are tried instead share it, and the orbit that it is followed along."""
+    return run_passes(COUNTED, Brief(flow, Build(board.name)))[0]
 
 
 def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
@@ -282,7 +279,7 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     if short:
         return _misfit(board, needs, short, taken.note)
     try:
-        mended = run_passes(PASSES, brief)[0].graph
+        mended = run_passes(LAID_OUT, brief)[0].graph
         taken = take_apart(mended, flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
         return _misfit(board, needs, [str(fault)], taken.note)
@@ -482,7 +479,7 @@ def _smaller_fits(family: Family, flow: Flow, board: Board, count: int, limit: f
         if part is None:
             return ""
         reduced = flow_of(part[0], flow.form)
-        return part[1] if _fits(_brief(reduced), board, limit) else ""
+        return part[1] if _fits(_brief(reduced, board), board, limit) else ""
     except AnalogflowError:
         return ""
 

@@ -12,10 +12,17 @@ from typing import Any
 
 from analogflow.checks import is_finite, near_names, refuse_faults
 from analogflow.errors import BadInput
+from analogflow.passes import FUSE, STABILISE, TRACE
 from analogflow.problems.contents import read_keys
 from analogflow.registry import Registry
 
-__all__ = ["BOARDS", "KINDS", "Board", "Figure", "board_of", "load_board"]
+__all__ = ["BOARDS", "COUNTED", "KINDS", "LAID_OUT", "Board", "Figure", "board_of", "load_board"]
+
+COUNTED = (TRACE, dataclasses.replace(FUSE, keeps_flow=False))
+"""What a flow goes through before its elements are counted; many are refused there, so that none is followed yet."""
+
+LAID_OUT = (STABILISE, FUSE)
+"""What it goes through from there, while it may fit, before it is taken apart and laid out."""
 
 KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
