@@ -169,3 +169,18 @@ def test_one_run_as_the_only_of_many_is_the_run_itself():
     again = many.sample(0)
     assert again.time.tolist() == run.time.tolist()
     assert again.values["x"].tolist() == run.values["x"].tolist()
+
+
+def test_noise_may_lift_the_energy_of_a_network_as_far_as_its_states_may_be_off():
+    problem = PROBLEMS["hopfield"]()
+    circuit = af.compile(af.flows.hopfield(problem))
+    times = np.linspace(0.0, 40.0, 401)
+    runs = af.ensemble(circuit, 24, noise=af.Noise(0.03, seed=1), time_constants=40.0, save=times)
+    late = {name: value[:, times >= 30.0] for name, value in runs.values.items()}
+    judged = judge(problem, runs.final, limit=0.05, paths=late, times=times[times >= 30.0], end=40.0)
+    near = judged.errors["mean"] <= 0.05
+    assert near.mean() > 0.5
+    assert judged.passed.tolist() == near.tolist()
+    # The twin: held to an accuracy that it can not have, its energy rises.
+    strict = judge(problem, runs.final, limit=1e-4, paths=late, times=times[times >= 30.0], end=40.0)
+    assert all("the energy never rises" in strict.failed(k) for k in range(24))
