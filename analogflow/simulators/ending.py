@@ -110,6 +110,8 @@ def _ended_alone(
             run = _moved_later(circuit, run)
     if circuit.noisy or run.creep is not None or run.outcome not in _ASKED or len(run.time) < 2:
         return run
+    if run.outcome is Outcome.SETTLED and run.time[-1] < _SHORTEST:
+        return run  # nothing would be said of how it goes on
     values = np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
     creep = dataclasses.replace(creep_of(run.time, values), size=float(abs(values).max()), resting=resting)
     if run.outcome is Outcome.NOT_SETTLED and not creep.power:
