@@ -17,9 +17,10 @@ from analogflow.errors import BadInput
 from analogflow.passes import Brief, sample_parts
 from analogflow.registry import Registry
 from analogflow.technology.ideal import IDEAL
+from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.opamp import OPAMP
 from analogflow.technology.part_sets import DEFAULT_PARTS, PART_SETS, part_set
-from analogflow.technology.technology import Technology
+from analogflow.technology.technology import Site, Technology
 from analogflow.technology.translinear import TRANSLINEAR
 
 __all__ = [
@@ -30,12 +31,15 @@ __all__ = [
     "TECHNOLOGIES",
     "Brief",
     "BuildOptions",
+    "PartSet",
     "Realisation",
+    "Site",
     "Technology",
     "build_of",
     "check_build",
     "heeded",
     "known_technology",
+    "op_amp_macro",
     "part_set",
     "refuse_idle",
     "sample_parts",

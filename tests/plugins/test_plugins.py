@@ -5,8 +5,11 @@ The package is installed beside us: a family, a technology, another one with par
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -117,6 +120,27 @@ for name, line in json.load(sys.stdin).items():
     found[name] = code, out.getvalue(), err.getvalue()
 print(json.dumps(found))
 """
+
+
+def public():
+    """Names that CONTRIBUTING says plug-ins import, by package."""
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("Names that plug-ins import")
+    rows = re.findall(r"^\| `(analogflow\.\w+)` \| (.*) \|$", table.partition("\n## ")[0], re.MULTILINE)
+    named = {package: {*re.findall(r"`(\w+)`", names)} for package, names in rows}
+    return {
+        p: named[p] | ({*importlib.import_module(p).__all__} if names.startswith("all ") else set()) for p, names in rows
+    }
+
+
+@pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.stem)
+def test_it_imports_what_is_said_to_be_public(toy):
+    allowed, found = public(), []
+    for node in ast.walk(ast.parse(toy.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("analogflow."):
+            package = ".".join(str(node.module).split(".")[:2])
+            found += [f"{node.module}.{a.name}" for a in node.names if a.name not in allowed.get(package, ())]
+    assert found == []
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from analogflow.blocks import Block, Integrator
-from analogflow.circuit.build import PartSet
-from analogflow.circuit.elements import Behavioural, Capacitor, Element, Instance, Resistor
+from analogflow.circuit import Behavioural, Capacitor, Element, Instance, Resistor
 from analogflow.names import number
-from analogflow.technology import Brief, Realisation, Technology, ideal
-from analogflow.technology.macros import op_amp_macro
-from analogflow.technology.technology import Site
+from analogflow.technology import Brief, PartSet, Realisation, Site, Technology, ideal, op_amp_macro
 
 __all__ = ["MILLER"]
 

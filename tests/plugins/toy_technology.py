@@ -9,10 +9,9 @@ import functools
 from collections.abc import Iterator
 
 from analogflow.blocks import Block, Tanh
-from analogflow.circuit.elements import Behavioural, Element, Resistor
+from analogflow.circuit import Behavioural, Element, Resistor
 from analogflow.passes import CHECK, DEGRADE, FUSE, REALISE, STABILISE, TRACE, Pass, Passed
-from analogflow.technology import Brief, Realisation, Technology, ideal
-from analogflow.technology.technology import Site
+from analogflow.technology import Brief, Realisation, Site, Technology, ideal
 
 __all__ = ["QUOTIENTS"]
 
