@@ -211,9 +211,8 @@ def all_end_well(flow: Flow, runs: Run, passed: NDArray[np.bool_], limit: float)
     problem = problem_of(flow)
 
     def strays(k: int) -> bool:
-        if not (
-            runs.outcomes[k].creeps and len(runs.time)
-        ):  # of samples of which nothing was saved, the ends alone are known
+        # Of samples of which nothing was saved, the ends alone are known.
+        if not (runs.outcomes[k].creeps and len(runs.time)):
             return False
         if not swings(runs.time, np.hstack([runs.values[name][k] for name in flow.rests])):
             return False
