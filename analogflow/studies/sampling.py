@@ -130,7 +130,9 @@ def _study(text: str) -> Study:
 
 @functools.lru_cache(maxsize=64)
 def _circuit(study: Study, problem: str, form: str, technology: str, options: tuple[tuple[str, Any], ...]) -> Circuit:
-    return compile(flow_of(study.problems[problem], form), technology=technology, **dict(options))
+    """The circuit that all samples are drawn from: its values are chosen once."""
+    built = compile(flow_of(study.problems[problem], form), technology=technology, **dict(options))
+    return degrade(built, values=choose_values)
 
 
 def _circuit_of(study: Study, condition: Condition) -> Circuit:
@@ -146,7 +148,7 @@ def _noise(study: Study, condition: Condition, flow: Flow) -> Noise:
 def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
     circuit = _circuit_of(study, condition)
     noise = _noise(study, condition, circuit.flow)
-    return degrade(circuit, condition.imperfections, noise=noise, sample=sample, values=choose_values)
+    return degrade(circuit, condition.imperfections, noise=noise, sample=sample)
 
 
 def _is_random(study: Study, condition: Condition) -> bool:
