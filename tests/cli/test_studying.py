@@ -1,5 +1,6 @@
 """The verb study: its tables, exit codes, and what is said to a person."""
 
+import contextlib
 import csv
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from analogflow.studies.store import read_manifest
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a channel; samples are computed in this process, for others are tested in `studies/test_runner.py`."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("analogflow.studies.runner.local_workers", lambda count: contextlib.nullcontext(AtOnce()))
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "p.csv").write_text(PAPER_CSV)
     return tmp_path
