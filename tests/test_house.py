@@ -66,6 +66,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert sorted(LOADED_ON_USE.intersection(loaded)) == []
 
 
+def test_statistics_are_loaded_when_they_are_asked_for() -> None:
+    """`scipy.stats` takes a third of a second, of every worker too: written so after `import scipy`, it is loaded on use."""
+    eager = re.compile(r"^(from scipy\.stats|import scipy\.stats|from scipy import .*\bstats\b)", re.MULTILINE)
+    assert eager.search("import numpy\nfrom scipy import optimize, stats\n")
+    assert [relative(path) for path in MODULES if eager.search(path.read_text(encoding="utf-8"))] == []
+
+
 def test_the_public_names_are_there_and_listed_by_dir() -> None:
     assert sorted(set(analogflow.__all__)) == sorted(analogflow.__all__)
     assert [name for name in analogflow.__all__ if not hasattr(analogflow, name)] == []
