@@ -98,8 +98,8 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
 
 def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit:
     """Circuit with perfect blocks, or parts of exact values; `orbit` where the flow was followed before."""
-    silent = Noise(0.0, step=flow.averaging.noise_step if flow.averaging else Noise.step)
-    return _run(Brief(flow, build, conditions=Conditions(silent), known_orbit=orbit))
+    silent = Conditions(Noise(0.0, step=flow.noise_step))
+    return _run(Brief(flow, build, conditions=silent, known_orbit=orbit))
 
 
 def degrade(
@@ -119,7 +119,7 @@ def degrade(
     imperfections : Imperfections, optional
         None if not given.
     noise : Noise, optional
-        None if not given. Its seed also decides the deviations of the parts.
+        That of `circuit` if not given: none but the flow's own. Its seed also decides the deviations of the parts.
     sample : int
         Which circuit of the ensemble: each has deviations and noise of its own.
     values : callable, optional

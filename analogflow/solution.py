@@ -336,7 +336,7 @@ def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | No
         if seed is not None and seed != noise.seed:
             raise BadInput(f"seed: {seed!r} is not the seed of the noise, {noise.seed}; give one of them only.")
         return noise
-    step = circuit.flow.averaging.noise_step if circuit.flow.averaging else Noise.step
+    step = circuit.flow.noise_step
     if isinstance(noise, str):
         units = {state: circuit.units.input_volts(state) for state in circuit.graph.states}
         return Noise.from_text(noise, unit=units, time_constant=circuit.units.time_constant, seed=seed or 0, step=step)

@@ -14,6 +14,7 @@ from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput
 from analogflow.flows.invariants import Invariant, comparable
 from analogflow.graph import BlockGraph, trace
+from analogflow.noise import Noise
 from analogflow.notebook import shown
 from analogflow.run import usual
 
@@ -37,7 +38,7 @@ class Averaging:
 
     time: float
     skipped: float
-    noise_step: float = 0.1
+    noise_step: float = Noise.step
 
     def __post_init__(self) -> None:
         if not (is_positive(self.time) and 0 <= self.skipped < np.inf and is_positive(self.noise_step)):
@@ -211,6 +212,11 @@ class Flow:
         """Whether noise is a part of the equations."""
         graph = self.graph()
         return any(isinstance(graph.block(node), NoiseSource) for node in graph)
+
+    @property
+    def noise_step(self) -> float:
+        """Distance in τ of the knots of noise that is given none of its own."""
+        return self.averaging.noise_step if self.averaging else Noise.step
 
     @property
     def fingerprint(self) -> str:

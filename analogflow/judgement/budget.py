@@ -135,7 +135,7 @@ def error_budget(
         The circuit is of parts, nothing is wrong with it, its ideal run does not settle, or its answer is a law.
     """
     require_blocks(circuit)
-    noise = noise or Noise(0.0)
+    noise = noise or circuit.noise
     causes = [*imperfections.effects, *(["noise"] if noise.sigma else [])]
     if circuit.flow.averaging is not None:
         raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")

@@ -26,7 +26,7 @@ from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
-from analogflow.noise import RESTARTS, Noise, standard_normal
+from analogflow.noise import RESTARTS, standard_normal
 from analogflow.passes import imperfect_graph
 from analogflow.run import Run, joined, run_plan
 from analogflow.simulators import ENGINES, TIME_LIMIT, ended, named_engine, simulate
@@ -328,7 +328,7 @@ def restart_classes(
     if together is None:
         raise BadInput(f"restart_classes: the engine {engine!r} runs one sample after another; verify each by itself.")
     flow, played_before = circuit.flow, runs.each.asked
-    noise = played_before.get("noise") or Noise(0.0)
+    noise = played_before.get("noise") or circuit.noise
     numbers = runs.each.numbers.tolist()
     ends = {name: runs.final[name] for name in flow.states}
     starts = perturbed(flow, ends, delta=delta, seed=noise.seed, samples=numbers)

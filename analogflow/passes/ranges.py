@@ -117,8 +117,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
     drive, until = None, end
     if noisy:
         until = flow.end_time or min(flow.averaging.end if flow.averaging else np.inf, longest_run(flow, noisy=True))
-        step = flow.averaging.noise_step if flow.averaging else Noise.step
-        drive = Drive(field, Noise(1.0, 1, step), range(len(starts)), until)
+        drive = Drive(field, Noise(1.0, 1, flow.noise_step), range(len(starts)), until)
     times = until * np.linspace(0.0, 1.0, _POINTS) ** 3  # most of them early, where the fast modes are
     with np.errstate(all="ignore"):
         walked = march(

@@ -252,7 +252,7 @@ def ensemble_chunks(
     """Chunks of an ensemble, one after another, for studies larger than memory; all else as in `ensemble`."""
     numbers = _numbers(samples)
     times = real_array(save, "save")
-    noise, imperfections = noise or Noise(0.0), imperfections or Imperfections()
+    noise, imperfections = noise or circuit.noise, imperfections or Imperfections()
     end = run_plan(circuit, stops=False).end if time_constants is None else time_constants
     _check(circuit, times, only, time_constants=end, step_accuracy=step_accuracy, memory=memory)
     check_resting_speed(resting_speed)

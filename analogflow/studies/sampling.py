@@ -142,7 +142,7 @@ def _circuit_of(study: Study, condition: Condition) -> Circuit:
 
 
 def _noise(study: Study, condition: Condition, flow: Flow) -> Noise:
-    return Noise(condition.noise, study.seed, flow.averaging.noise_step if flow.averaging else Noise.step)
+    return Noise(condition.noise, study.seed, flow.noise_step)
 
 
 def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:

@@ -9,12 +9,14 @@ from zoo import CHANNELS, PAPER
 from analogflow.blocks import Imperfections
 from analogflow.compiler import compile, degrade
 from analogflow.errors import BadInput
-from analogflow.flows import Flow, capacity
+from analogflow.flows import Flow, capacity, langevin
 from analogflow.judgement import parity
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
+from analogflow.problems import Langevin
 from analogflow.run import Outcome
 from analogflow.simulators import ensemble, ensemble_chunks, simulate
+from analogflow.simulators.block import follow
 
 
 def decay(x):
@@ -51,6 +53,16 @@ def noise_share_at_a_knot(step: float) -> float:
     early, late = early / step, late / step
     cross = late / step
     return 2 * (2 * decayed * early * cross + (early**2 + late**2) / step) / (1 - decayed**2)
+
+
+def test_a_sample_plays_the_same_noise_in_an_ensemble_as_alone():
+    """Not given any, both take the flow's own knots, which are closer here than elsewhere."""
+    circuit = compile(langevin(Langevin("10*(x**2 - 1)**2", ["x"], 0.5)))
+    times = np.linspace(0.0, 2.0, 9)
+    among = ensemble(circuit, 2, time_constants=2.0, save=times)
+    alone = follow(degrade(circuit, sample=1), times)
+    assert np.allclose(among.values["x"][1], alone.values["x"], rtol=0, atol=1e-9)
+    assert among.record["noise_step"] == circuit.noise.step == circuit.flow.noise_step < 0.05
 
 
 def test_the_bias_law_averaged_over_time():
