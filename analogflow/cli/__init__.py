@@ -5,16 +5,19 @@ Here are the table of verbs, and what becomes of a fault: one sentence on standa
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
 import re
 import signal
 import sys
 import threading
+import time
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib import import_module, metadata
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 from analogflow.errors import AnalogflowError, AssumptionWarning, BadInput
@@ -84,16 +87,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextlib.contextmanager
 def _no_interruption_lost() -> Iterator[None]:
     """Ask again for an interruption that came inside a finaliser, where Python prints a traceback and goes on."""
-    before = sys.unraisablehook
+    before, main_thread = sys.unraisablehook, threading.get_ident()
 
     def again(fault: sys.UnraisableHookArgs) -> None:
         if issubclass(fault.exc_type, KeyboardInterrupt):
-            # Once this hook, which nothing may leave, is over.
-            later = threading.Timer(0.01, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
-            later.daemon = True
-            later.start()
+            threading.Thread(target=ask, args=(sys._getframe(),), daemon=True).start()
         else:
             before(fault)
+
+    def ask(hook: FrameType) -> None:
+        while hook in (frame for frame, _ in traceback.walk_stack(sys._current_frames()[main_thread])):
+            time.sleep(0.001)  # what is raised inside this hook is lost as well
+        signal.pthread_kill(main_thread, signal.SIGINT) if hasattr(signal, "pthread_kill") else _thread.interrupt_main()
 
     sys.unraisablehook = again
     try:

@@ -117,8 +117,13 @@ def test_an_interruption_of_a_command_that_computes_is_one_sentence_and_leaves_n
 def test_an_interruption_inside_a_finaliser_is_not_lost(folder):
     # Python prints what a finaliser raises and goes on: the command would run to its end and say that all is well.
     code = """
-import signal, sys, time
+import signal, sys, threading, time
 from analogflow import cli
+start = threading.Thread.start
+def start_on_a_busy_machine(thread):
+    start(thread)
+    time.sleep(0.3)
+threading.Thread.start = start_on_a_busy_machine
 class Finalised:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
