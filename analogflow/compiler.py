@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ from analogflow.circuit import Build, Circuit, Conditions
 from analogflow.circuit.build import PartSet
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.flows import Flow
+from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import Brief, run_passes
+from analogflow.passes import Brief, imperfect_graph, require_blocks, run_passes
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, check_build
 
-__all__ = ["compile", "degrade", "rebuilt"]
+__all__ = ["compile", "degrade", "graph_under", "rebuilt"]
 
 
 def compile(
@@ -135,6 +136,36 @@ def degrade(
         raise BadInput(f"the circuit is imperfect already ({flaws}); start from what compile returned.")
     conditions = Conditions(noise or circuit.noise, imperfections or Imperfections(), check_sample(sample))
     return _under(circuit, conditions, values)
+
+
+def graph_under(
+    circuit: Circuit,
+    imperfections: Imperfections,
+    noise: Noise,
+    samples: Sequence[int] | int,
+    only: Collection[str] | None = None,
+) -> BlockGraph:
+    """Graph of a circuit of ideal blocks under conditions, of one sample or of many at once, as `degrade` builds it.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        As `compile` returns it.
+    imperfections, noise
+        As for `degrade`.
+    samples : sequence of int, or int
+        Numbers of the samples; blocks then hold one value for each.
+    only : collection of node names, optional
+        Blocks that are imperfect; all if not given.
+
+    Raises
+    ------
+    BadInput
+        The circuit is of parts, or its technology has no pass that brings the conditions in.
+    """
+    require_blocks(circuit)
+    _check_conditions(circuit, Conditions(noise, imperfections), None)
+    return imperfect_graph(circuit, imperfections, noise, samples, only)
 
 
 def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit], Circuit] | None) -> Circuit:

@@ -12,12 +12,14 @@ from scipy.linalg import expm, solve_discrete_lyapunov
 from analogflow.block_engine import ErrorLimits, VectorField, integrate
 from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
 from analogflow.circuit import Circuit
+from analogflow.compiler import graph_under
 from analogflow.errors import BadInput
 from analogflow.flows import differences
 from analogflow.noise import DRAWS, Noise, standard_normal
-from analogflow.passes import imperfect_graph, pole_label, require_blocks
+from analogflow.passes import pole_label, require_blocks
 from analogflow.run import Outcome, longest_run, resting_speed
 from analogflow.simulators import ensemble
+from analogflow.simulators.ending import ended
 from analogflow.simulators.flow_units import in_flow_units
 
 __all__ = ["Budget", "BudgetLine", "Cost", "Prediction", "error_budget", "predict"]
@@ -143,10 +145,10 @@ def error_budget(
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
     rested = ErrorLimits(1e-9, 1e-12, resting_speed(circuit))
     ideal = integrate(circuit.graph, longest_run(circuit.flow), rests=circuit.flow.rests, tolerances=rested)
-    if ideal.outcome is not Outcome.SETTLED:
-        raise BadInput(
-            f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {ideal.outcome.value}"
-        )
+    shown = dataclasses.replace(ideal, values=in_flow_units(circuit, ideal.values))
+    outcome = ended(circuit, shown, resting=rested.settled).outcome
+    if outcome is not Outcome.SETTLED:
+        raise BadInput(f"error budget: the ideal circuit does not settle, so there is no answer to spoil. {outcome.value}")
     bench = _Bench(circuit, {name: ideal.final[name] for name in ideal.values}, samples)
     blocks = [
         node for node in circuit.graph.order() if not isinstance(circuit.graph.block(node), Constant | Wire | NoiseSource)
@@ -272,7 +274,7 @@ def predict(
     """
     ideal = VectorField(circuit.graph)
     static = imperfections.without("bandwidth", "noise_density")
-    field = VectorField(imperfect_graph(circuit, static, dataclasses.replace(noise, sigma=0.0), range(samples), only))
+    field = VectorField(graph_under(circuit, static, dataclasses.replace(noise, sigma=0.0), range(samples), only))
     jacobian = ideal.jacobian(settled)
     there = np.tile(settled, (samples, 1))
     change = field(0.0, there) - ideal(0.0, settled)
@@ -321,7 +323,7 @@ class _Fluctuations:
     ) -> _Fluctuations | None:
         """Law of the circuit whose only flaws are noise and bandwidth; None without noise."""
         restless = imperfections.only(*({"bandwidth", "noise_density"} & set(imperfections.effects)))
-        field = VectorField(imperfect_graph(circuit, restless, noise, 0, only))
+        field = VectorField(graph_under(circuit, restless, noise, 0, only))
         if not len(field.streams):
             return None
         ideal = VectorField(circuit.graph)

@@ -8,7 +8,6 @@ noise. Two ends may meet in a wrong place: an answer stands only where both pass
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,9 +26,8 @@ from analogflow.judgement.certificate import Certificate, all_end_well, allowed_
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, standard_normal
-from analogflow.passes import imperfect_graph
 from analogflow.run import Run, joined, run_plan
-from analogflow.simulators import ENGINES, TIME_LIMIT, ended, named_engine, simulate
+from analogflow.simulators import ENGINES, TIME_LIMIT, ensemble_chunks, named_engine, simulate
 
 __all__ = [
     "DELTA",
@@ -324,8 +322,8 @@ def restart_classes(
     """
     if runs.each is None:
         raise BadInput("restart_classes: this is one run; verify runs the same circuit again.")
-    together = ENGINES[named_engine(engine)].together
-    if together is None:
+    engine = named_engine(engine)
+    if ENGINES[engine].together is None:
         raise BadInput(f"restart_classes: the engine {engine!r} runs one sample after another; verify each by itself.")
     flow, played_before = circuit.flow, runs.each.asked
     noise = played_before.get("noise") or circuit.noise
@@ -337,13 +335,11 @@ def restart_classes(
     played = noise if flow.averaging is None else dataclasses.replace(noise, chain=1)
     saved_times = np.union1d(0.0, runs.time) if flow.averaging is None else runs.time
     asked = {**played_before, "noise": played, "start": safe, "save": saved_times}
-    again = joined(list(together(circuit, numbers, **asked)))
+    again = joined(list(ensemble_chunks(circuit, numbers, engine=engine, **asked)))
     degraded = degrade(circuit, played_before.get("imperfections"), noise=played, values=choose_values)
     if flow.averaging is not None:
         sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))
         return np.array([_laws_agree(flow, *pair).name for pair in zip(*sets, strict=True)])
-    graph = functools.partial(imperfect_graph, circuit, degraded.imperfections, played, only=played_before.get("only"))
-    again = ended(degraded, again, graph=graph)
     return _compared(degraded, runs, again, safe, limit=allowed_error(degraded, accuracy), distance=distance)[0]
 
 

@@ -1,8 +1,16 @@
 """Runs a deck, or many samples of a circuit at once: one contract, engines that share no arithmetic."""
 
-from analogflow.simulators.block import ensemble, ensemble_chunks
-from analogflow.simulators.ending import ended
-from analogflow.simulators.engines import ENGINES, SPICE, Engine, engine_for, engine_versions, named_engine, simulate
+from analogflow.simulators.engines import (
+    ENGINES,
+    SPICE,
+    Engine,
+    engine_for,
+    engine_versions,
+    ensemble,
+    ensemble_chunks,
+    named_engine,
+    simulate,
+)
 from analogflow.simulators.ngspice.session import TIME_LIMIT
 
 __all__ = [
@@ -10,7 +18,6 @@ __all__ = [
     "SPICE",
     "TIME_LIMIT",
     "Engine",
-    "ended",
     "engine_for",
     "engine_versions",
     "ensemble",

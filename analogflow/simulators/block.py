@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,18 +27,18 @@ from analogflow.block_engine import (
 from analogflow.blocks import Imperfections
 from analogflow.checks import is_positive, is_whole, real_array
 from analogflow.circuit import Circuit
+from analogflow.compiler import graph_under
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
-from analogflow.passes import imperfect_graph, pole_label
-from analogflow.run import Outcome, Run, Samples, check_resting_speed, joined, run_plan
+from analogflow.passes import pole_label
+from analogflow.run import Outcome, Run, Samples, check_resting_speed, run_plan
 from analogflow.simulators.flow_units import in_flow_units
 
 __all__ = [
     "MEMORY",
     "EnsembleOptions",
-    "ensemble",
-    "ensemble_chunks",
+    "chunks",
     "follow",
     "run",
 ]
@@ -180,7 +180,7 @@ def _record() -> dict[str, Any]:
 
 
 class EnsembleOptions(TypedDict, total=False):
-    """Options of `ensemble`; `ensemble_chunks` alone knows what they are if not given."""
+    """Options of `ensemble`; `chunks` alone knows what they are if not given."""
 
     time_constants: float | None
     imperfections: Imperfections | None
@@ -194,47 +194,7 @@ class EnsembleOptions(TypedDict, total=False):
     on_progress: Callable[[float], None] | None
 
 
-def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[EnsembleOptions]) -> Run:
-    """All samples of an ensemble at once.
-
-    Parameters
-    ----------
-    circuit : Circuit
-        As `compile` returns it.
-    samples : int or sequence of int
-        How many, or which.
-    time_constants : float, optional
-        End of the run in τ; the problem's own time, or 60, if not given, as for `netlist`.
-    imperfections, noise : optional
-        As for `degrade`; the seed is the noise's.
-    start : mapping of state to array, shape (samples, size) or (size,), optional
-        Where each sample starts; the flow's own start if not given.
-    save : array, shape (k,)
-        Ascending times, in τ, at which signals are kept; the ends always are.
-    resting_speed : float
-        A sample ends when its answer moves by less than this per τ; 0 runs all to the end. It needs a run without noise.
-    step_accuracy : float
-        Error allowed per step, relative, and a hundredth of it absolute.
-    memory : float
-        Bytes that a chunk may take while it is computed; one sample is always run.
-    only : collection of node names, optional
-        Blocks that are imperfect; all if not given.
-    on_progress : callable, optional
-        Called with the fraction done.
-
-    Raises
-    ------
-    BadInput
-        An argument is out of range, or the circuit is imperfect already.
-
-    Notes
-    -----
-    Explicit or linearly implicit steps: the first sample decides for all, so that a sample run alone takes the same steps.
-    """
-    return joined(list(ensemble_chunks(circuit, samples, **options)))
-
-
-def ensemble_chunks(
+def chunks(
     circuit: Circuit,
     samples: int | Sequence[int],
     *,
@@ -249,7 +209,7 @@ def ensemble_chunks(
     only: Collection[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[Run]:
-    """Chunks of an ensemble, one after another, for studies larger than memory; all else as in `ensemble`."""
+    """Chunks of an ensemble, one after another, as the march knows how they ended; all else as in `simulators.ensemble`."""
     numbers = _numbers(samples)
     times = real_array(save, "save")
     noise, imperfections = noise or circuit.noise, imperfections or Imperfections()
@@ -257,7 +217,7 @@ def ensemble_chunks(
     _check(circuit, times, only, time_constants=end, step_accuracy=step_accuracy, memory=memory)
     check_resting_speed(resting_speed)
     starts = _starts(circuit, start, len(numbers))
-    probe = VectorField(imperfect_graph(circuit, imperfections, noise, numbers[:1], only))
+    probe = VectorField(graph_under(circuit, imperfections, noise, numbers[:1], only))
     if resting_speed and len(probe.streams):
         raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), noise.step if len(probe.streams) else np.inf)
@@ -269,7 +229,7 @@ def ensemble_chunks(
     record = {"seed": noise.seed, "noise": noise.sigma, "noise_step": noise.step, "imperfections": str(imperfections)}
     for first in range(0, len(numbers), size):
         some = numbers[first : first + size]
-        field = VectorField(imperfect_graph(circuit, imperfections, noise, some, only))
+        field = VectorField(graph_under(circuit, imperfections, noise, some, only))
         drive = Drive(field, noise, some, end) if len(field.streams) else None
 
         def progress(reached: float, done: int = first, part: int = len(some)) -> None:

@@ -1,4 +1,4 @@
-"""How a run ended, by one rule for every engine and from its path alone: at rest, off its manifold, or still creeping.
+"""How a run ended, by one rule for every engine and from its path alone: at rest, fluctuating, off its manifold, creeping.
 
 Whether an amplifier met its rail is seen from the signals that were read, through the equations of the others.
 """
@@ -62,6 +62,9 @@ _POINTS = 256
 _CLEAR, _FAINT = (0.02, 0.9), 0.999
 """Ratios of two moves after one another from which a rate is read well, and up to which it is read at all."""
 
+_FEWEST = 8
+"""Points in a quarter of a run below which nothing is said of its mean."""
+
 _AT = 0.99
 """Part of the largest output from which an amplifier counts as being there."""
 
@@ -75,7 +78,8 @@ def ended(circuit: Circuit, run: Run, *, resting: float = 0.0, graph: Callable[[
     run : Run
         Of one run, or of many samples, of which those are looked at that were asked whether they come to rest.
     resting : float
-        Speed, flow units per τ, at which the run was to stop.
+        Speed, flow units per τ, at which the run was to stop. Of a single run with noise, any above 0 asks whether its mean
+        still moves; samples that ran to their end amid noise are completed (why: `RunPlan.stopping_speed`).
     graph : callable, optional
         Graph that was run by the number of its sample, or by those of several, asked for where it matters; if not given,
         the circuit's.
@@ -95,6 +99,8 @@ def _ended_alone(
     circuit: Circuit, run: Run, resting: float, graph: Callable[[Any], BlockGraph] | None, *, near: bool = False
 ) -> Run:
     """The same for one run; `near` says that it is known to be where its equations rest."""
+    if circuit.noisy and resting and run.outcome is Outcome.COMPLETED:
+        run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(circuit, run)))
     met = _rail_met(circuit, run) if run.outcome in _REACHED else ""
     if met:
         return dataclasses.replace(run, outcome=Outcome.MET_RAIL, detail=met)
@@ -112,13 +118,17 @@ def _ended_alone(
         return run
     if run.outcome is Outcome.SETTLED and run.time[-1] < _SHORTEST:
         return run  # nothing would be said of how it goes on
-    values = np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
+    values = _resting(circuit, run)
     creep = dataclasses.replace(creep_of(run.time, values), size=float(abs(values).max()), resting=resting)
     if run.outcome is Outcome.NOT_SETTLED and not creep.power:
         creep = _foreseen(circuit, run, creep, graph)
     if creep.power and (run.outcome is Outcome.NOT_SETTLED or creep.left > _SEEN * creep.size):
         return dataclasses.replace(run, outcome=Outcome.ALGEBRAIC, creep=creep)
     return dataclasses.replace(run, creep=creep) if run.outcome is Outcome.NOT_SETTLED else run
+
+
+def _resting(circuit: Circuit, run: Run) -> Array:
+    return np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
 
 
 def _near_rest(circuit: Circuit, run: Run, graph: Callable[[Any], BlockGraph] | None) -> NDArray[np.bool_]:
@@ -297,6 +307,23 @@ def swings(time: Array, values: Array) -> bool:
     return bool(
         ((turns >= 2) & (np.ptp(last, axis=0) >= _UNDAMPED * np.ptp(before, axis=0)) & (np.ptp(last, axis=0) > 0)).any()
     )
+
+
+def _fluctuating(time: Array, values: Array) -> Outcome:
+    """Whether the mean over the last quarter of the run lies within the fluctuations of the quarter before.
+
+    The mean of an answer that drifts moves on, from each of the last quarters to the next, by most of the range of its
+    fluctuations; that of a stationary one, which few correlation times make up, does so once at times, and then comes back.
+    """
+    quarters = [values[(time >= low * time[-1]) & (time <= (low + 0.25) * time[-1])] for low in (0.25, 0.5, 0.75)]
+    if min(map(len, quarters)) < _FEWEST:
+        return Outcome.NOT_SETTLED
+    means, ranges = ([of(quarter, axis=0) for quarter in quarters] for of in (np.mean, np.ptp))
+    moves = np.diff(means, axis=0)
+    far = abs(moves) > 0.5 * np.maximum(ranges[1:], ranges[:-1]) + 1e-12
+    drifts = far.all(axis=0) & (moves[0] * moves[1] > 0)
+    left = abs(moves[1]) > 2 * ranges[1] + 1e-12
+    return Outcome.NOT_SETTLED if (drifts | left).any() else Outcome.STATIONARY
 
 
 def _rail_met(circuit: Circuit, run: Run) -> str:

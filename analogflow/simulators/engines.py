@@ -1,26 +1,42 @@
-"""The verb `simulate`, the engines behind it, and what is said of a run whichever engine made it."""
+"""The verbs `simulate` and `ensemble`, the engines behind it, and what is said of a run whichever engine made it."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Unpack
 
 import numpy as np
 
+from analogflow.blocks import Imperfections
 from analogflow.checks import refuse_unknown
-from analogflow.circuit import Circuit
+from analogflow.circuit import Circuit, Conditions
+from analogflow.compiler import graph_under
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.netlister import Deck, netlist
 from analogflow.registry import Registry
-from analogflow.run import Outcome, Run, check_resting_speed
+from analogflow.run import Outcome, Run, check_resting_speed, joined
 from analogflow.simulators import block, ngspice, vacask
+from analogflow.simulators.block import EnsembleOptions
 from analogflow.simulators.ending import ended
 from analogflow.simulators.ngspice.library import find_library, require_library
 from analogflow.simulators.ngspice.session import TIME_LIMIT, default_session
 from analogflow.simulators.vacask.program import find_programs
 from analogflow.technology import known_technology
 
-__all__ = ["ENGINES", "SPICE", "Engine", "default_engine", "engine_for", "engine_versions", "named_engine", "simulate"]
+__all__ = [
+    "ENGINES",
+    "SPICE",
+    "Engine",
+    "default_engine",
+    "engine_for",
+    "engine_versions",
+    "ensemble",
+    "ensemble_chunks",
+    "named_engine",
+    "simulate",
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,16 +82,13 @@ ENGINES: Registry[Engine] = Registry(
     (
         Engine("ngspice", ngspice.run, _of_ngspice),
         Engine("vacask", vacask.run, lambda: find_programs().versions),
-        Engine("block", block.run, netlists=False, together=block.ensemble_chunks),
+        Engine("block", block.run, netlists=False, together=block.chunks),
     ),
 )
 """Engine by name; other packages bring engines of their own under the group of entry points ``analogflow.engines``."""
 
 SPICE = "spice"
 """Asks for a circuit simulator, whichever is there."""
-
-_FEWEST = 8
-"""Points in a quarter of a run below which nothing is said of its mean."""
 
 _WHOLE = (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED, Outcome.NOT_SETTLED, Outcome.ALGEBRAIC)
 """Outcomes of runs that did not break off."""
@@ -191,13 +204,68 @@ def simulate(
     check_resting_speed(resting_speed)
     deck = netlist(deck) if isinstance(deck, Circuit) else deck
     engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.deviates)
-    noisy = deck.circuit.noisy
-    rest = 0.0 if noisy else resting_speed
+    rest = 0.0 if deck.circuit.noisy else resting_speed
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     _refuse_no_run(engine, deck.circuit, run)
-    if noisy and resting_speed and run.outcome is Outcome.COMPLETED:
-        run = dataclasses.replace(run, outcome=_fluctuating(run.time, _resting(deck.circuit, run)))
-    return ended(deck.circuit, run, resting=rest)
+    return ended(deck.circuit, run, resting=resting_speed)
+
+
+def ensemble(circuit: Circuit, samples: int | Sequence[int], **options: Unpack[EnsembleOptions]) -> Run:
+    """All samples of an ensemble at once.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        As `compile` returns it.
+    samples : int or sequence of int
+        How many, or which.
+    time_constants : float, optional
+        End of the run in τ; the problem's own time, or 60, if not given, as for `netlist`.
+    imperfections, noise : optional
+        As for `degrade`; the seed is the noise's.
+    start : mapping of state to array, shape (samples, size) or (size,), optional
+        Where each sample starts; the flow's own start if not given.
+    save : array, shape (k,)
+        Ascending times, in τ, at which signals are kept; the ends always are.
+    resting_speed : float
+        A sample ends when its answer moves by less than this per τ; 0 runs all to the end. It needs a run without noise.
+    step_accuracy : float
+        Error allowed per step, relative, and a hundredth of it absolute.
+    memory : float
+        Bytes that a chunk may take while it is computed; one sample is always run.
+    only : collection of node names, optional
+        Blocks that are imperfect; all if not given.
+    on_progress : callable, optional
+        Called with the fraction done.
+
+    Raises
+    ------
+    BadInput
+        An argument is out of range, or the circuit is imperfect already.
+
+    Notes
+    -----
+    Explicit or linearly implicit steps: the first sample decides for all, so that a sample run alone takes the same steps.
+    """
+    return joined(list(ensemble_chunks(circuit, samples, **options)))
+
+
+def ensemble_chunks(
+    circuit: Circuit, samples: int | Sequence[int], *, engine: str = "block", **options: Unpack[EnsembleOptions]
+) -> Iterator[Run]:
+    """Chunks of an ensemble, one after another, for studies larger than memory; all else as in `ensemble`.
+
+    The engine is one that runs many samples together.
+    """
+    together = ENGINES[engine].together
+    if together is None:
+        raise BadInput(f"ensemble: the engine {engine!r} runs one sample after another; take the engine block.")
+    imperfections, noise = options.get("imperfections") or Imperfections(), options.get("noise") or circuit.noise
+    graph = functools.partial(graph_under, circuit, imperfections, noise, only=options.get("only"))
+    # What ran, but for its graph: a run that is asked whether it rests has no noise, so that the elements say nothing more.
+    ran = dataclasses.replace(circuit, conditions=Conditions(noise, imperfections))
+    for part in together(circuit, samples, **options):
+        yield ended(ran, part, resting=options.get("resting_speed", 0.0), graph=graph)
 
 
 def _refuse_no_run(engine: str, circuit: Circuit, run: Run) -> None:
@@ -214,24 +282,3 @@ def _refuse_no_run(engine: str, circuit: Circuit, run: Run) -> None:
         raise SimulationFailed(
             f"the engine {engine!r} returned {'; '.join(dict.fromkeys(faults))}; mend it, or take another."
         )
-
-
-def _resting(circuit: Circuit, run: Run) -> np.ndarray:
-    return np.concatenate([run.values[name] for name in circuit.flow.rests], axis=-1)
-
-
-def _fluctuating(time: np.ndarray, values: np.ndarray) -> Outcome:
-    """Whether the mean over the last quarter of the run lies within the fluctuations of the quarter before.
-
-    The mean of an answer that drifts moves on, from each of the last quarters to the next, by most of the range of its
-    fluctuations; that of a stationary one, which few correlation times make up, does so once at times, and then comes back.
-    """
-    quarters = [values[(time >= low * time[-1]) & (time <= (low + 0.25) * time[-1])] for low in (0.25, 0.5, 0.75)]
-    if min(map(len, quarters)) < _FEWEST:
-        return Outcome.NOT_SETTLED
-    means, ranges = ([of(quarter, axis=0) for quarter in quarters] for of in (np.mean, np.ptp))
-    moves = np.diff(means, axis=0)
-    far = abs(moves) > 0.5 * np.maximum(ranges[1:], ranges[:-1]) + 1e-12
-    drifts = far.all(axis=0) & (moves[0] * moves[1] > 0)
-    left = abs(moves[1]) > 2 * ranges[1] + 1e-12
-    return Outcome.NOT_SETTLED if (drifts | left).any() else Outcome.STATIONARY

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,8 @@ from analogflow.judgement.judging import batched
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.passes import imperfect_graph
 from analogflow.run import Outcome, Run, own_time, run_plan
-from analogflow.simulators import ENGINES, ended, ensemble, simulate
+from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, simulate
 from analogflow.solution import resting_times
 from analogflow.studies.design import Chunk, Condition, Study, study_of
 from analogflow.technology import heeded
@@ -84,6 +83,9 @@ def compute(text: str, chunk: Chunk) -> Rows:
     ``outcome``, ``reason`` and ``verdict`` are texts; ``end`` and ``settling_time`` are in τ; ``answer``, shape (samples,
     size), in flow units; ``error`` and ``error_…`` are measures of the end, and ``error_time_average`` is the first of them
     for the mean over the last quarter of a noisy run. Where a run broke down, errors and answer are NaN.
+
+    A sample that ran to its end amid noise is COMPLETED, where `solve` asks of the same run whether its mean still moves and
+    says STATIONARY or NOT_SETTLED: that errs in one of ten runs, which a study would count as failed.
     """
     study = _study(text)
     condition = study.conditions[chunk.condition]
@@ -160,29 +162,24 @@ def _is_random(study: Study, condition: Condition) -> bool:
 
 def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows:
     circuit = _circuit_of(study, condition)
-    together = ENGINES[study.engine].together
-    if together is not None and circuit.parts is None:
-        parts = _batched(study, condition, numbers, together)
+    if ENGINES[study.engine].together is not None and circuit.parts is None:
+        parts = _batched(study, condition, numbers)
     else:
         parts = [_alone(study, condition, number) for number in numbers]
     return _joined(parts)
 
 
-def _batched(
-    study: Study, condition: Condition, numbers: Sequence[int], together: Callable[..., Iterable[Run]]
-) -> list[Rows]:
+def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list[Rows]:
     circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
     flow, plan = circuit.flow, run_plan(degraded, study.time_constants)
     end = plan.end
     times = _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
     found = []
-    for part in together(
-        circuit, numbers, time_constants=end, imperfections=condition.imperfections, noise=degraded.noise, save=times,
-        resting_speed=plan.stopping_speed, step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
+    for part in ensemble_chunks(
+        circuit, numbers, engine=study.engine, time_constants=end, imperfections=condition.imperfections,
+        noise=degraded.noise, save=times, resting_speed=plan.stopping_speed,
+        step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     ):  # fmt: skip
-        part = ended(
-            degraded, part, graph=functools.partial(imperfect_graph, circuit, condition.imperfections, degraded.noise)
-        )
         outcomes = part.outcomes
         rows = _rows_of(degraded, part, end, ["" if outcome.ok else outcome.value for outcome in outcomes])
         if study.verify and silence(flow):

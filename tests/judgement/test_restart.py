@@ -254,16 +254,16 @@ def test_a_second_end_is_judged_with_its_path(monkeypatch):
 
 
 def test_restarts_are_asked_for_what_their_runs_were_asked_for(monkeypatch):
-    circuit, asked, real = af.compile(af.flows.capacity(PAPER)), [], restarts.ENGINES["block"]
+    circuit, asked, real = af.compile(af.flows.capacity(PAPER)), [], restarts.ensemble_chunks
     given = {"time_constants": 7.0, "noise": af.Noise(0.01, 3), "imperfections": af.Imperfections(mismatch=0.02),
              "step_accuracy": 1e-4, "only": list(circuit.graph)[:3]}  # fmt: skip
     runs = af.ensemble(circuit, [4, 9], **given)
 
     def recorded(circuit, samples, **options):
         asked.append(options)
-        return real.together(circuit, samples, **options)
+        return real(circuit, samples, **options)
 
-    monkeypatch.setattr(restarts, "ENGINES", {"block": dataclasses.replace(real, together=recorded)})
+    monkeypatch.setattr(restarts, "ensemble_chunks", recorded)
     af.restart_classes(circuit, runs)
     assert {name: asked[0][name] for name in given} == given
 

@@ -185,6 +185,20 @@ def test_noise_comes_in_before_units_change():
         assert "scale" not in names or names.index("scale") > names.index("noise" if record.parts else "fuse")
 
 
+def test_what_no_pass_brings_in_is_refused_of_many_samples_too(monkeypatch):
+    circuit = af.compile(FLOW)
+    without = dataclasses.replace(TECHNOLOGIES["ideal"], passes=(TRACE, CHECK, STABILISE, FUSE, REALISE))
+    monkeypatch.setattr("analogflow.compiler.TECHNOLOGIES", {"ideal": without})
+    flaws, refused = af.Imperfections(mismatch=0.01), "the technology 'ideal' has no pass that adds them"
+    with pytest.raises(af.BadInput, match=refused):
+        af.degrade(circuit, flaws)
+    with pytest.raises(af.BadInput, match=refused):
+        af.ensemble(circuit, 2, imperfections=flaws)
+    with pytest.raises(af.BadInput, match=refused):
+        af.error_budget(circuit, flaws, samples=2)
+    assert af.ensemble(circuit, 2).ok.all()
+
+
 def test_noise_needs_a_pass_that_adds_it(monkeypatch):
     circuit = af.compile(FLOW, technology="opamp")
     without = dataclasses.replace(TECHNOLOGIES["opamp"], passes=(TRACE, CHECK, STABILISE, FUSE, SCALE, REALISE))

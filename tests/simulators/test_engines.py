@@ -17,7 +17,7 @@ from analogflow.netlister import netlist
 from analogflow.noise import Noise
 from analogflow.problems import Channel
 from analogflow.run import Outcome
-from analogflow.simulators import ENGINES, engines, ensemble, simulate
+from analogflow.simulators import ENGINES, ending, engines, ensemble, simulate
 from analogflow.technology import sample_parts
 
 
@@ -52,7 +52,7 @@ def test_a_stationary_answer_is_hardly_ever_taken_for_one_that_drifts():
     """A quarter of a run is only three correlation times of this one: its means differ by half a range in one run of ten."""
     flow, times = capacity(PAPER), np.linspace(0, 60, 601)
     runs = ensemble(compile(flow), 200, noise=Noise(0.01, seed=5), time_constants=60.0, save=times, step_accuracy=1e-4)
-    found = [engines._fluctuating(times, path) for path in runs.values["z"]]
+    found = [ending._fluctuating(times, path) for path in runs.values["z"]]
     assert found.count(Outcome.NOT_SETTLED) <= 1
 
 
@@ -64,7 +64,7 @@ def test_a_stationary_answer_is_hardly_ever_taken_for_one_that_drifts():
 def test_a_mean_that_moves_is_seen_in_noise_that_is_small_beside_it(mean):
     times = np.linspace(0, 60, 601)
     noise = 0.01 * np.sin(np.outer(times, [3.1, 2.3, 1.7])).mean(axis=1)
-    assert engines._fluctuating(times, (mean(times) + noise)[:, None]) is Outcome.NOT_SETTLED
+    assert ending._fluctuating(times, (mean(times) + noise)[:, None]) is Outcome.NOT_SETTLED
 
 
 def test_nothing_is_said_of_a_few_points():

@@ -181,6 +181,15 @@ def test_samples_settle_each_at_its_own_time():
     assert len(set(run.end)) > 10
 
 
+def test_a_sample_that_rests_off_its_manifold_ends_as_one_run_does():
+    circuit = compile(capacity(PAPER, form="printed"), stabilise=False)
+    start = {"z": np.array([0.2, 0.17, 0.1])}
+    run = ensemble(circuit, 2, start=start, resting_speed=1e-9, time_constants=1000.0)
+    assert set(run.outcomes) == {Outcome.LEFT_MANIFOLD}
+    assert "off by" in run.details[0]
+    assert not run.ok.any()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -13,7 +13,7 @@ import analogflow as af
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.cli import main
 from analogflow.errors import BadInput
-from analogflow.simulators.block import EnsembleOptions, ensemble_chunks
+from analogflow.simulators.block import EnsembleOptions, chunks
 from analogflow.solution import noise_of
 from analogflow.technology import TECHNOLOGIES, BuildOptions
 
@@ -98,7 +98,7 @@ def test_the_name_without_a_unit_is_gone():
 
 def test_options_of_circuits_are_those_of_compile():
     assert set(BuildOptions.__optional_keys__) == set(inspect.signature(af.compile).parameters) - {"flow"}
-    assert set(EnsembleOptions.__optional_keys__) == set(inspect.signature(ensemble_chunks).parameters) - {
+    assert set(EnsembleOptions.__optional_keys__) == set(inspect.signature(chunks).parameters) - {
         "circuit",
         "samples",
     }
