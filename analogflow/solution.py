@@ -200,7 +200,6 @@ def solve(
     plan = run_plan(circuit, time_constants)
     deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
     run = simulate(deck, engine=engine, resting_speed=plan.resting_speed, on_progress=on_progress)
-    run = dataclasses.replace(run, record={**run.record, "noise_step": circuit.noise.step}) if circuit.noisy else run
     return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, noise.seed)
 
 

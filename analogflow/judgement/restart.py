@@ -345,7 +345,7 @@ def restart_classes(
 
 def _paths(flow: Flow, runs: Run) -> list[Run]:
     return [
-        Run(runs.time, {name: runs.values[name][k] for name in flow.states}, outcome)
+        Run(runs.time, {name: runs.values[name][k] for name in flow.states}, outcome, record=runs.record)
         for k, outcome in enumerate(runs.outcomes)
     ]
 

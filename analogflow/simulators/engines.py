@@ -207,6 +207,8 @@ def simulate(
     rest = 0.0 if deck.circuit.noisy else resting_speed
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     _refuse_no_run(engine, deck.circuit, run)
+    if deck.circuit.noisy:  # laws are read off with it
+        run = dataclasses.replace(run, record={**run.record, "noise_step": deck.circuit.noise.step})
     return ended(deck.circuit, run, resting=resting_speed)
 
 

@@ -398,3 +398,21 @@ def test_what_comes_to_rest_at_zero_comes_back_to_it():
     """Its size is that of its start: beside what is left of a state that decays, nothing is near."""
     problem = af.Equations(states={"x": 1.0, "y": [0.5, 0.2]}, equations={"x": "-x", "y": "x - y"})
     assert af.verify(problem, engine="block").verdict.name == "confirmed"
+
+
+def test_laws_are_held_with_the_knots_that_were_played(monkeypatch):
+    """Each run's law takes less from its covariance, or allows for less, the closer its own knots are."""
+    seen, real = [], restarts.certificate_of
+
+    def certified(circuit, run, accuracy=None):
+        seen.append(run.record.get("noise_step"))
+        return real(circuit, run, accuracy)
+
+    monkeypatch.setattr(restarts, "certificate_of", certified)
+    network = Hopfield(U=[[0.3]], I=[0.5], activation="linear", temperature=0.2)
+    circuit, noise = af.compile(af.flows.hopfield(network)), af.Noise(0.0, 1, step=0.25)
+    alone = af.degrade(circuit, noise=noise)
+    restart(alone, af.simulate(af.netlist(alone, time_constants=40.0), engine="block"), engine="block")
+    runs = af.ensemble(circuit, 1, noise=noise, time_constants=40.0, save=np.linspace(0.0, 40.0, 401))
+    af.restart_classes(circuit, runs)
+    assert seen == [0.25] * 4
