@@ -101,6 +101,16 @@ class Imperfections:
         """Names of the effects that are on."""
         return tuple(field.name for field in dataclasses.fields(self) if getattr(self, field.name) != field.default)
 
+    @property
+    def deviates(self) -> bool:
+        """Whether blocks have deviations of their own, drawn once for each sample."""
+        return bool(self.gain_error or self.offset or self.mismatch)
+
+    @property
+    def random(self) -> bool:
+        """Whether samples differ: blocks deviate, or play noise."""
+        return self.deviates or self.noise_density > 0
+
     def only(self, *effects: str) -> Imperfections:
         """These effects as they are, and all others ideal."""
         return Imperfections.from_mapping({name: getattr(self, name) for name in effects})

@@ -249,7 +249,7 @@ class _Work:
 
     def _deviates(self, rank: int, block: Block) -> _Deviates:
         size, flaws = block.size, self.flaws
-        if not (flaws.gain_error or flaws.offset or flaws.mismatch):
+        if not flaws.deviates:
             return _Deviates(*(np.zeros(count) for count in (size, size, _coefficient_count(block))))
         samples = [self.samples] if isinstance(self.samples, int) else self.samples
         drawn = standard_normal(self.seed, samples, PARAMETERS + rank, 2 * size + _coefficient_count(block))

@@ -155,9 +155,7 @@ def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
 
 def _is_random(study: Study, condition: Condition) -> bool:
     """Whether samples differ: otherwise one is computed and stands for all."""
-    drawn = ("gain_error", "offset", "noise_density")
-    own = any(condition.further.get(name, 0.0) for name in drawn)
-    return bool(condition.noise or condition.mismatch or own or _circuit_of(study, condition).flow.noisy)
+    return bool(condition.noise or condition.imperfections.random or _circuit_of(study, condition).flow.noisy)
 
 
 def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows:

@@ -16,6 +16,7 @@ from analogflow.graph import softmax
 from analogflow.noise import Noise
 from analogflow.passes import degrade_graph
 from analogflow.problems import Channel
+from analogflow.simulators import ensemble
 from analogflow.studies import Study
 from analogflow.studies.design import study_of
 
@@ -31,6 +32,13 @@ VALUES = {
     "temperature_kelvin": 330.0,
 }
 FORMS = ("logdomain", "replicator", "normalised")
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_samples_differ_exactly_where_an_effect_is_said_to_be_random(effect):
+    circuit, flaws = compile(capacity(PAPER)), Imperfections(**{effect: VALUES[effect]})
+    runs = ensemble(circuit, 2, imperfections=flaws, time_constants=0.5, step_accuracy=1e-4)
+    assert flaws.random == (np.ptp(runs.final["z"], axis=0).max() > 1e-12)
 
 
 def graph_of(function, **states):
