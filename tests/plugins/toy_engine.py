@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.simulators import Engine
-from analogflow.simulators.block import in_flow_units
+from analogflow.simulators.flow_units import in_flow_units
 
 __all__ = ["LSODA"]
 
