@@ -137,7 +137,10 @@ def check_export(path: str | Path, *, force: bool = False) -> Path:
 
 
 def failed_samples(dataset: xarray.Dataset) -> NDArray[np.bool_]:
-    """Which samples failed, in the shape of the outcomes: as `solve` has it of one run, and none that was not run."""
+    """Which samples failed, in the shape of the outcomes: they did not end as asked, and none that was not run.
+
+    Whether an answer is right is not asked here: that is its errors and its verdict.
+    """
     return ended_badly(dataset["outcome"].values, dataset["reason"].values)
 
 

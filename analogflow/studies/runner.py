@@ -121,6 +121,8 @@ def run_study(
 def repeat_sample(store: str | Path, condition: int, sample: int) -> tuple[Condition, dict[str, np.ndarray]]:
     """One sample of the study in a directory, computed again alone: its condition, and its results by name.
 
+    ``passed`` is among them, unless its run broke down: whether it ended well and passes the checks of `solve`.
+
     Raises
     ------
     BadInput
@@ -132,7 +134,7 @@ def repeat_sample(store: str | Path, condition: int, sample: int) -> tuple[Condi
             f"{str(store)!r}: there is no condition {condition} with a sample {sample}; conditions are numbered from 0 to "
             f"{len(study.conditions) - 1} and samples to {study.samples - 1}."
         )
-    return study.conditions[condition], sample_alone(study, study.conditions[condition], sample)
+    return study.conditions[condition], sample_alone(study, study.conditions[condition], sample, certified=True)
 
 
 def sample_paths(store: str | Path, condition: int, count: int = 100) -> Run:

@@ -23,7 +23,7 @@ from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import judge
-from analogflow.judgement.certificate import all_end_well, allowed_error
+from analogflow.judgement.certificate import all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import batched
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
@@ -96,10 +96,14 @@ def compute(text: str, chunk: Chunk) -> Rows:
         return {name: np.repeat(values, len(numbers), axis=0) for name, values in _compute(study, condition, [0]).items()}
 
 
-def sample_alone(study: Study, condition: Condition, sample: int) -> Rows:
-    """Results of one sample, computed alone; they agree with those of its chunk to rounding."""
+def sample_alone(study: Study, condition: Condition, sample: int, *, certified: bool = False) -> Rows:
+    """Results of one sample, computed alone; they agree with those of its chunk to rounding.
+
+    If `certified`, ``passed`` says besides whether it ended well and passes the checks of `solve`; a run that broke down
+    without values has none.
+    """
     with threadpool_limits(1):
-        return _compute(study, condition, [sample])
+        return _compute(study, condition, [sample], certified=certified)
 
 
 def paths(study: Study, condition: Condition, count: int = 100) -> Run:
@@ -158,16 +162,16 @@ def _is_random(study: Study, condition: Condition) -> bool:
     return bool(condition.noise or condition.imperfections.random or _circuit_of(study, condition).flow.noisy)
 
 
-def _compute(study: Study, condition: Condition, numbers: Sequence[int]) -> Rows:
+def _compute(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool = False) -> Rows:
     circuit = _circuit_of(study, condition)
     if ENGINES[study.engine].together is not None and circuit.parts is None:
-        parts = _batched(study, condition, numbers)
+        parts = _batched(study, condition, numbers, certified=certified)
     else:
-        parts = [_alone(study, condition, number) for number in numbers]
+        parts = [_alone(study, condition, number, certified=certified) for number in numbers]
     return _joined(parts)
 
 
-def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list[Rows]:
+def _batched(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool) -> list[Rows]:
     circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
     flow, plan = circuit.flow, run_plan(degraded, study.time_constants)
     end = plan.end
@@ -179,7 +183,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
         step_accuracy=_FLUCTUATING if degraded.noisy else _FOLLOWING,
     ):  # fmt: skip
         outcomes = part.outcomes
-        rows = _rows_of(degraded, part, end, ["" if outcome.ok else outcome.value for outcome in outcomes])
+        rows = _rows_of(degraded, part, end, ["" if outcome.ok else outcome.value for outcome in outcomes], certified)
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
         elif study.verify:
@@ -188,7 +192,7 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int]) -> list
     return found
 
 
-def _alone(study: Study, condition: Condition, number: int) -> Rows:
+def _alone(study: Study, condition: Condition, number: int, *, certified: bool) -> Rows:
     """One sample through a deck; a simulator that breaks down is data."""
     circuit = _imperfect(study, condition, number)
     flow, plan = circuit.flow, run_plan(circuit, study.time_constants)
@@ -210,7 +214,7 @@ def _alone(study: Study, condition: Condition, number: int) -> Rows:
     verdict = fault = ""
     if study.verify:
         verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)
-    rows = _rows_of(circuit, batched(run), end, [reason])
+    rows = _rows_of(circuit, batched(run), end, [reason], certified)
     return {**rows, "reason": np.array([str(rows["reason"][0]) or fault]), "verdict": np.array([verdict])}
 
 
@@ -267,7 +271,7 @@ def _blank_rows(outcomes: Sequence[Outcome], reasons: Sequence[str]) -> Rows:
     }
 
 
-def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str]) -> Rows:
+def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str], certified: bool) -> Rows:
     """Rows of some samples that ran.
 
     Parameters
@@ -280,6 +284,8 @@ def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str]) ->
         Time asked for, in τ.
     reasons : sequence of length samples
         Why a sample did not end as it was asked to; one whose answer still creeps and is good enough loses its reason.
+    certified : bool
+        Whether each is also held against all checks of a certificate.
     """
     flow, outcomes, finals, paths, times = circuit.flow, runs.outcomes, runs.final, runs.values, runs.time
     # Where the answer fluctuates, its mean over the last quarter says more than its last value.
@@ -300,6 +306,10 @@ def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str]) ->
     for name, values in rows.items():
         if name == "answer" or name.startswith("error"):
             rows[name] = np.where(broken[:, None] if values.ndim == 2 else broken, np.nan, values)
+    if certified:  # how a run ended, the first check, is decided above, with what is known of many samples
+        checks = [certificate_of(circuit, runs.sample(k)).checks[1:] for k in range(len(outcomes))]
+        good = ~ended_badly(rows["outcome"], rows["reason"])
+        rows["passed"] = good & [all(check.passed for check in each) for each in checks]
     return {**rows, "end": runs.end, "settling_time": resting_times(circuit, runs)}
 
 

@@ -71,6 +71,15 @@ def test_samples_that_fail_are_said_with_how_to_repeat_them(folder: Path, capsys
     assert "BLEW_UP" in capsys.readouterr().out
 
 
+def test_a_repeated_sample_fails_where_solve_of_its_circuit_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = ["study", "capacity", "p.csv", "-o", "out", "--mismatch", "0.001,0.3", "--samples", "1", "--workers", "1"]
+    assert main([*study, "--noise", "0", "--no-verify"]) == 0  # a sample that ran to its end is a result, right or wrong
+    solve = ["solve", "capacity", "p.csv", "--engine", "block", "--mismatch"]
+    found = [(main(["study", "--repeat", "out", str(k), "0"]), main([*solve, m])) for k, m in enumerate(["0.001", "0.3"])]
+    assert found == [(0, 0), (1, 1)]
+    capsys.readouterr()
+
+
 def test_samples_that_creep_by_a_right_answer_are_no_failures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "alike.csv").write_text("0.8,0.15,0.05\n0.799999,0.150001,0.05\n0.1,0.2,0.7\n")
     command = ["study", "capacity", "alike.csv", "-o", "out", "--samples", "2", "--workers", "1", "--no-verify"]
