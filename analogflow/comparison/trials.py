@@ -26,6 +26,7 @@ from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.run import Run, settling_times
 from analogflow.simulators import engine_for, ensemble
+from analogflow.simulators.block import step_accuracy_of
 from analogflow.solution import noise_of, solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 
@@ -173,7 +174,7 @@ def _averaged(
     circuit = compile(flow)
     times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)
     found = ensemble(
-        circuit, _SAMPLES, time_constants=averaging.end, save=times, step_accuracy=1e-5,
+        circuit, _SAMPLES, time_constants=averaging.end, save=times, step_accuracy=step_accuracy_of(circuit),
         imperfections=conditions.get("imperfections"),
         noise=noise_of(circuit, conditions.get("noise"), conditions.get("seed") or 0),
     )  # fmt: skip

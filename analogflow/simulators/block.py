@@ -41,12 +41,13 @@ __all__ = [
     "chunks",
     "follow",
     "run",
+    "step_accuracy_of",
 ]
 
 _MOST_POINTS = 20_000
 
-_PATH_ACCURACY, _LAW_ACCURACY = 1e-7, 1e-5
-"""Errors allowed per step, relative: where a law is averaged, its standard errors are far above either."""
+_FOLLOWING, _FLUCTUATING = 1e-7, 1e-5
+"""Errors allowed per step, relative, without noise and with it: the noise's own knots cost more than the latter."""
 
 _SHORT_STEP = 1e-4
 """τ: a circuit that asks for shorter steps is very stiff."""
@@ -71,11 +72,16 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         # The march knows noise and stiffness, and shows all of the path, of which no peak may be missed where there are
         # rails; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
-        times, accuracy = np.linspace(0.0, end, points + 1), _LAW_ACCURACY if circuit.flow.averaging else _PATH_ACCURACY
+        times, accuracy = np.linspace(0.0, end, points + 1), step_accuracy_of(circuit)
         return follow(circuit, times, resting_speed=resting_speed, step_accuracy=accuracy, on_progress=on_progress)
     tolerances = ErrorLimits(1e-9, 1e-12 * _scale_of(circuit), resting_speed, _size_of(circuit), _runaway_of(circuit))
     run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerances=tolerances, on_progress=on_progress)
     return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
+
+
+def step_accuracy_of(circuit: Circuit) -> float:
+    """Error allowed per step, relative, of a circuit under its conditions, alone or as a sample of a study."""
+    return _FLUCTUATING if circuit.noisy else _FOLLOWING
 
 
 def _size_of(circuit: Circuit) -> float | None:
@@ -125,7 +131,7 @@ def follow(
     times: Array,
     *,
     resting_speed: float = 0.0,
-    step_accuracy: float = _PATH_ACCURACY,
+    step_accuracy: float = _FOLLOWING,
     on_progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Integrate one circuit, with its noise and imperfections, and report it at given times.
@@ -204,7 +210,7 @@ def chunks(
     start: Mapping[str, Array] | None = None,
     save: Sequence[float] | Array = (),
     resting_speed: float = 0.0,
-    step_accuracy: float = 1e-7,
+    step_accuracy: float = _FOLLOWING,
     memory: float = MEMORY,
     only: Collection[str] | None = None,
     on_progress: Callable[[float], None] | None = None,

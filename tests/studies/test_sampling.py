@@ -49,6 +49,12 @@ def test_a_sample_alone_is_the_sample_of_its_chunk() -> None:
             assert values[0] == chunk[name][3]
 
 
+def test_a_noisy_sample_is_followed_as_closely_alone_as_in_a_study() -> None:
+    study = af.Study(PAPER, forms=("accelerated",), noise=(0.3,), seed=9, samples=1, verify=False)
+    alone = af.solve(PAPER, form="accelerated", engine="block", noise=0.3, seed=9)
+    np.testing.assert_allclose(alone.run.final["z"], rows_of(study)["answer"][0], rtol=0, atol=1e-9)
+
+
 def test_a_run_may_be_given_any_time() -> None:
     rows = rows_of(af.Study(PAPER, samples=1, time_constants=1e308, verify=False))
     assert rows["outcome"].tolist() == ["SETTLED"]
