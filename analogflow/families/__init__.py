@@ -99,9 +99,19 @@ def flow_of(problem: Any, form: str | None = None) -> Flow:
     Raises
     ------
     BadInput
-        No family solves it, or it has no such form.
+        No family solves it, it has no such form, or the family's flow does not say what it solves: a form may solve a
+        problem of its own, but a flow without one would be held against itself.
     """
-    return family_of(problem).flow(problem, **({"form": form} if form else {}))
+    family = family_of(problem)
+    flow = family.flow(problem, **({"form": form} if form else {}))
+    if not isinstance(flow, Flow):
+        raise BadInput(f"the family {family.name}: its flow returns {type(flow).__name__}; return a Flow.")
+    if not isinstance(flow.problem, family.problem):
+        raise BadInput(
+            f"the family {family.name}: its flow does not carry the {family.problem.__name__} that it solves, so that its "
+            "reference would never be asked; write Flow(…, problem=problem)."
+        )
+    return flow
 
 
 def named_families() -> list[str]:

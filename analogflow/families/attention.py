@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
+from analogflow.families.ends import Held, RunEnds, asked, gap_of, largest
 from analogflow.families.family import Contest, Family
 from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS, attention
@@ -38,7 +38,7 @@ def _held(
     problem: Attention, reference: AttentionReference, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
     return [
-        Held("the reference's two integrations agree", for_all(reference.gap, errors), _AGREEMENT),
+        Held("the reference's two integrations agree", gap_of(reference, errors), _AGREEMENT),
         *asked(
             errors,
             limit,

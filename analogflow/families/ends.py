@@ -25,6 +25,7 @@ __all__ = [
     "below_zero",
     "distribution",
     "for_all",
+    "gap_of",
     "largest",
     "sizes_of",
 ]
@@ -178,6 +179,11 @@ def distribution(finals: Mapping[str, Array], name: str) -> Array:
 def for_all(value: float, like: Mapping[str, Array]) -> Array:
     """One number for every run, shape (samples,)."""
     return np.full(len(next(iter(like.values()))), float(value))
+
+
+def gap_of(reference: Any, like: Mapping[str, Array]) -> Array:
+    """How far a reference may be off, for every run, shape (samples,); NaN, which passes nothing, where that is below 0."""
+    return for_all(reference.gap if reference.gap >= 0 else np.nan, like)
 
 
 def sizes_of(problem: Any, answers: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
+from analogflow.families.ends import Held, RunEnds, asked, for_all, gap_of, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.stationary import (
     LAW_LABELS,
@@ -70,7 +70,7 @@ def _held(
     # As high as the energy, flat at its rest, is where every state is off by the limit: noise may take it so far up.
     level = 0.5 * reference.mean.size * limit**2
     return [
-        Held("the reference itself is known", for_all(reference.gap / unit, errors), max(limit, _KNOWN)),
+        Held("the reference itself is known", gap_of(reference, errors) / unit, max(limit, _KNOWN)),
         *asked(
             errors,
             limit,

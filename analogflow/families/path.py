@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Held, RunEnds, asked, for_all, largest
+from analogflow.families.ends import Held, RunEnds, asked, gap_of, largest
 from analogflow.flows import Flow, comparable, differences
 from analogflow.run import Run
 
@@ -65,7 +65,7 @@ def path_held(
 ) -> list[Held]:
     """What is asked of a path's end; of one with noise of its own only that its noiseless path is known."""
     scale = np.max(list(_full_scales(family.flow(problem), reference.values, ends.paths).values()), axis=0)
-    held = [Held(reference.known, for_all(reference.gap, errors) / scale, _CERTAIN)]
+    held = [Held(reference.known, gap_of(reference, errors) / scale, _CERTAIN)]
     if family.flow(problem).noisy:
         return held  # a path with noise of its own is held against the noiseless one for information only
     conserved = sorted(family.conserves(problem))

@@ -329,7 +329,7 @@ def power_check(
         Why nothing can be concluded, as a sentence; empty if it can.
     """
     off, errors, unit, samples = found.off, found.errors, found.unit, found.samples
-    limit, gap = joint_limit(off.size, samples=samples), np.asarray(found.gap, dtype=float)
+    limit, gap = joint_limit(off.size, samples=samples), _bounds(found.gap)
     worst = float((np.maximum(off - allowed * unit - gap, 0.0) / np.maximum(errors, np.finfo(float).tiny)).max())
     off_by = f"{worst:.2f}" if worst < 1e6 else f"{worst:.3g}"
     detail = (
@@ -373,7 +373,14 @@ def known_to(law: Any) -> float:
     """Largest error that the reference of a law may have, in standard deviations and their products."""
     widths = np.sqrt(np.diag(law.covariance))
     means, covariances = getattr(law, "mean_gap", law.gap), getattr(law, "covariance_gap", law.gap)
-    return float(max((means / widths).max(), (covariances / np.outer(widths, widths)).max()))
+    # A NaN in either is one of the whole: max() of Python keeps the first of what it can not compare.
+    return float(np.max([(_bounds(means) / widths).max(), (_bounds(covariances) / np.outer(widths, widths)).max()]))
+
+
+def _bounds(gap: ArrayLike) -> Array:
+    """Gaps of a reference; NaN, which passes nothing, where one says less than 0."""
+    found = np.asarray(gap, dtype=float)
+    return np.where(found >= 0, found, np.nan)
 
 
 def _to_right_size(law: Law, covariance: Array, name: str) -> Array:

@@ -1,0 +1,102 @@
+"""What the author of a family got wrong is refused in one sentence, and never certified."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from analogflow import Attention, Flow, Hopfield, Langevin, families, solve
+from analogflow.errors import BadInput
+from analogflow.families import Family, PathEnd, family_of, flow_of, reference_of
+from analogflow.families.ends import gap_of
+from analogflow.families.stationary import Deviations, known_to, power_check
+from analogflow.judgement.judging import judge
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Goal:
+    """Where a state goes."""
+
+    goal: np.ndarray
+
+
+def flow(problem, form="linear"):
+    return Flow(
+        lambda x, goal: goal - x, {"x": np.zeros(2)}, constants={"goal": problem.goal}, family="goal", form=form,
+        problem=problem,
+    )  # fmt: skip
+
+
+GOAL = Family(
+    name="goal", problem=Goal, noun="a goal", keys=("goal",), flow=flow, forms=("linear",),
+    reference=lambda problem, time: PathEnd({"x": problem.goal}, 0.0),
+)  # fmt: skip
+PROBLEM = Goal(np.array([0.5, -0.3]))
+
+
+@pytest.fixture
+def made(monkeypatch):
+    def make(**fields):
+        family = dataclasses.replace(GOAL, **fields)
+        monkeypatch.setitem(families.FAMILIES._entries, "goal", family)
+        reference_of.cache_clear()
+        return family
+
+    yield make
+    reference_of.cache_clear()
+
+
+def test_one_without_mistakes_is_certified(made):
+    made()
+    assert solve(PROBLEM, engine="block").passed
+
+
+def test_a_flow_that_does_not_carry_its_problem_is_refused(made):
+    made(flow=lambda problem: dataclasses.replace(flow(problem), problem=None))
+    with pytest.raises(BadInput, match=r"the family goal: its flow does not carry the Goal .*problem=problem"):
+        solve(PROBLEM, engine="block")
+    made(flow=lambda problem: None)
+    with pytest.raises(BadInput, match=r"the family goal: its flow returns NoneType; return a Flow\."):
+        solve(PROBLEM, engine="block")
+
+
+def test_a_form_may_solve_a_problem_of_its_own():
+    problem = Attention(np.eye(2), np.eye(2), np.eye(2), 2.0, 1.0)
+    assert flow_of(problem, "zero-temperature").problem is not problem
+
+
+@pytest.mark.parametrize("gap", [-1.0, -1e-300, np.nan])
+def test_a_gap_below_0_is_no_certificate(made, gap):
+    made()
+    reference = PathEnd({"x": PROBLEM.goal}, gap)
+    finals = {"x": PROBLEM.goal[None]}
+    judged = judge(PROBLEM, finals)
+    held = GOAL.held(PROBLEM, reference, judged.errors, judged.ends, 1e-6)
+    assert [bool(one.passed[0]) for one in held] == [False, True]
+    assert np.isnan(gap_of(reference, judged.errors)).all()
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [Attention(np.eye(2), np.eye(2), np.eye(2), 2.0, 1.0), Hopfield([[0.5]], start=[0.1, 0.1])],
+    ids=lambda problem: type(problem).__name__,
+)
+def test_nor_is_one_of_another_family(problem):
+    family, known = family_of(problem), families.own_reference(problem)
+    made = solve(problem, engine="block")
+    finals = {name: value[None] for name, value in made.run.final.items()}
+    judged = judge(problem, finals, end=float(made.run.time[-1]))
+    for gap, passed in ((0.0, True), (-1.0, False)):
+        wrong = dataclasses.replace(known, gap=gap)
+        held = family.held(problem, wrong, judged.errors, judged.ends, 1e-6)
+        assert bool(next(one for one in held if "reference" in one.name).passed[0]) == passed
+
+
+def test_nor_is_one_of_a_law():
+    known = reference_of(Langevin("x**2", ["x"], 1.0))
+    assert np.isfinite(known_to(known))
+    assert np.isnan(known_to(dataclasses.replace(known, mean_gap=np.array([-0.1]))))
+    assert np.isnan(known_to(dataclasses.replace(known, covariance_gap=np.array([[-0.1]]))))
+    found = Deviations(np.array([0.0]), np.array([0.01]), np.array([1.0]), samples=1000.0, length=100.0)
+    assert power_check("mean", found).passed
+    assert not power_check("mean", dataclasses.replace(found, gap=-0.1)).passed
