@@ -179,7 +179,7 @@ def _averaged(
         noise=noise_of(circuit, conditions.get("noise"), conditions.get("seed") or 0),
     )  # fmt: skip
     paths = np.concatenate([found.values[name] for name in flow.states], axis=2)
-    first = int(np.searchsorted(times, averaging.skipped))
+    first = int(np.searchsorted(times, averaging.skipped_of(averaging.end)))
     lengths = np.unique(np.geomspace(8, len(times) - first, _AVERAGES).astype(int))
     points = []
     for length in lengths:

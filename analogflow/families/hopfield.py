@@ -45,7 +45,7 @@ _RISE = 1e-8
 def _errors(problem: Hopfield, reference: HopfieldReference, ends: RunEnds) -> dict[str, Array]:
     averaging = hopfield(problem).averaging
     if averaging is not None:
-        return law_errors(_STATES, reference, ends, skipped=min(averaging.skipped, 0.2 * ends.end))
+        return law_errors(_STATES, reference, ends, skipped=averaging.skipped_of(ends.end))
     finals = ends.finals
     found = {"mean": largest(np.concatenate([finals["v"], finals["h"]], axis=1) - reference.mean)}
     if "energy" in finals:
@@ -99,8 +99,7 @@ def _exact(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
 def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float, accuracy: float) -> LawHeld:
     averaging = hopfield(problem).averaging
     assert averaging is not None  # a flow with noise has it
-    skipped = min(averaging.skipped, 0.2 * float(run.time[-1]))
-    law = law_of(run, _STATES, skipped=skipped)
+    law = law_of(run, _STATES, skipped=averaging.skipped_of(float(run.time[-1])))
     knots = float(run.record.get("noise_step", averaging.noise_step))
     allowed = limit if limit > _IDEAL else 0.0
     expected = np.array(reference.covariance)

@@ -51,8 +51,9 @@ _RARE = 0.02
 
 def _errors(problem: Langevin, reference: Any, ends: RunEnds) -> dict[str, Array]:
     names = problem.variables
-    if problem.temperature:
-        return law_errors(names, reference, ends, skipped=min(0.05 * ends.end, ends.end))
+    averaging = langevin(problem).averaging
+    if averaging is not None:
+        return law_errors(names, reference, ends, skipped=averaging.skipped_of(ends.end))
     found = np.concatenate([ends.finals[name] for name in names], axis=1)
     return {"mean": largest(found - np.concatenate([reference.values[name] for name in names]))}
 
@@ -121,8 +122,7 @@ def _point(problem: Langevin, x: Array) -> dict[str, Any]:
 def _law(problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accuracy: float) -> LawHeld:
     averaging = langevin(problem).averaging
     assert averaging is not None  # a problem with a temperature has one
-    end = float(run.time[-1])
-    law = law_of(run, problem.variables, skipped=min(0.05 * end, end))
+    law = law_of(run, problem.variables, skipped=averaging.skipped_of(float(run.time[-1])))
     # Knots are spread by the fastest rate: a tenth of its relaxation time each.
     knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
     allowed = knots + (limit if limit > _IDEAL else 0.0)

@@ -286,7 +286,7 @@ def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
 def _law_of(flow: Flow, run: Run) -> Law:
     """Law of a run of which nobody knows what it should be."""
     assert flow.averaging is not None
-    return law_of(run, list(flow.states), skipped=min(flow.averaging.skipped, 0.2 * float(run.time[-1])))
+    return law_of(run, list(flow.states), skipped=flow.averaging.skipped_of(float(run.time[-1])))
 
 
 def restart_classes(

@@ -264,14 +264,16 @@ def _average_lines(circuit: Circuit, end: float) -> Iterator[str]:
     Parameters
     ----------
     circuit : Circuit
-        Its flow says how long the start is forgotten; a tenth of the run at most.
+        Its flow says how much of a run is left out.
     end : float
         Seconds.
     """
     averaging = circuit.flow.averaging
     if averaging is None:
         return
-    window = f"from={number(min(averaging.skipped * circuit.units.time_constant, 0.1 * end))} to={number(end)}"
+    tau = circuit.units.time_constant
+    start = circuit.release + averaging.skipped_of((end - circuit.release) / tau) * tau
+    window = f"from={number(start)} to={number(end)}"
     nodes = [pair for name in circuit.flow.states for pair in _labelled("", name, circuit)]
     for label, signal in nodes:
         if "*" in signal:

@@ -1,12 +1,13 @@
 """Averages over one run: standard errors that hold, laws of large numbers, and what is refused."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from analogflow import Averaging, Flow, Noise, Outcome, Run, compile, degrade, netlist, simulate
+from analogflow import Averaging, Flow, Hopfield, Langevin, Noise, Outcome, Run, compile, degrade, netlist, simulate, solve
 from analogflow.errors import BadInput
 from analogflow.families.stationary import average, joint_limit, law_checks, law_of
 from analogflow.graph import white_noise
@@ -110,3 +111,19 @@ def test_a_run_that_does_not_fluctuate_is_said_not_to():
     (check,) = law_checks(law_of(still, ["x"], skipped=0.0), [1.0], [[1e-300]])
     assert not check.passed
     assert "state 1 of 1 does not fluctuate" in check.detail
+
+
+@pytest.mark.parametrize("time", [40.0, 200.0])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Langevin("x**2 / 2", ["x"], 0.5),
+        Hopfield([[0.3]], [0.5], activation="linear", temperature=0.2),
+        Hopfield([[0.3]], [0.5], activation="tanh", temperature=0.2),
+    ],
+)
+def test_a_netlist_averages_what_its_certificate_does(problem, time):
+    solution = solve(problem, engine="block", time_constants=time)
+    law, windows = solution.certificate.law, set(re.findall(r"from=(\S+) to=(\S+)", solution.deck.text))
+    assert law is not None
+    assert [float(to) - float(start) for start, to in windows] == [pytest.approx(law.length, rel=1e-9)]
