@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from analogflow.errors import BadInput
+from analogflow.errors import AnalogflowError, BadInput, SimulationFailed
 from analogflow.families.attention import ATTENTION
 from analogflow.families.capacity import CAPACITY
 from analogflow.families.custom import CUSTOM, FUNCTION
 from analogflow.families.family import Family
 from analogflow.families.hopfield import HOPFIELD
 from analogflow.families.langevin import LANGEVIN
-from analogflow.families.path import PathEnd
+from analogflow.families.path import PathEnd, checked_end
 from analogflow.families.rate_distortion import RATE_DISTORTION
 from analogflow.families.stationary import known_to
 from analogflow.families.transport import TRANSPORT
@@ -121,9 +121,36 @@ def named_families() -> list[str]:
 
 @functools.lru_cache(maxsize=_KEPT)
 def reference_of(problem: Any, time: float = 0.0) -> Any:
-    """Reference of a problem, as its family computes it, or None; `time`, in τ, where it is a point of a path."""
-    reference = judging_family(problem).reference
-    return None if reference is None else reference(problem, time)
+    """Reference of a problem, as its family computes it, or None; `time`, in τ, where it is a point of a path.
+
+    Raises
+    ------
+    BadInput
+        No family knows such problems, or what its reference returned can not be held against a run.
+    SimulationFailed
+        It was not found, whatever the code of another package raised.
+    """
+    family = judging_family(problem)
+    if family.reference is None:
+        return None
+    try:
+        found = family.reference(problem, time)
+    except (AnalogflowError, MemoryError):
+        raise
+    except Exception as fault:
+        raise SimulationFailed(
+            f"the family {family.name}: its reference of {problem!r} failed ({type(fault).__name__}: {fault}); "
+            "nothing can be certified until it is mended."
+        ) from fault
+    if found is None:
+        return None
+    if family.judges_paths:
+        return checked_end(family, problem, found)
+    if not hasattr(found, "gap"):
+        raise BadInput(
+            f"the family {family.name}: its reference returns {type(found).__name__}, which has no gap; give it one."
+        )
+    return found
 
 
 def reference_for(problem: Any, end: float) -> Any:

@@ -278,6 +278,11 @@ class Family:
             if given is _unsaid or (isinstance(given, functools.partial) and given.func is said):
                 object.__setattr__(self, name, functools.partial(said, self))
 
+    @property
+    def judges_paths(self) -> bool:
+        """Whether errors are those of where a path ends, so that its reference is a `PathEnd`."""
+        return isinstance(self.errors, functools.partial) and self.errors.func is path_errors
+
     def label(self, error: str) -> str:
         """What an error is called where people read it."""
         return self.labels.get(error, f"error of {error}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analogflow.checks import proposal, refuse_unknown
-from analogflow.errors import BadInput
+from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import FAMILIES, Family, named_families
 from analogflow.families.custom import CUSTOM
 from analogflow.problems import Equations
@@ -47,7 +47,12 @@ def read_problem(flow: str, path: str | Path | None = None) -> Any:
         return _from_keys(family, read_keys(path), repr(str(path)))
     make: Any = family.problem
     if family.bare_matrix and suffix in (".csv", ".npy"):
-        return make.from_csv(path) if suffix == ".csv" else make(read_npy_matrix(path))
+        return _made(
+            family,
+            lambda: make.from_csv(path) if suffix == ".csv" else make(read_npy_matrix(path)),
+            repr(str(path)),
+            "the matrix is",
+        )
     allowed = ".csv, .npy, .json or .toml" if family.bare_matrix else ".json or .toml"
     raise BadInput(f"{str(path)!r}: a file with {family.noun} must end in {allowed}.")
 
@@ -74,6 +79,12 @@ def keys_of(problem: Any) -> dict[str, Any]:
     """
     for family in FAMILIES.values():
         if family.problem is type(problem):
+            missing = [key for key in family.keys if not hasattr(problem, key)]
+            if missing:
+                raise BadInput(
+                    f"the family {family.name}: its {type(problem).__name__} has no attribute {missing[0]!r}, a key of "
+                    "its files; keep every key as an attribute."
+                )
             values = {key: _plain(getattr(problem, key)) for key in family.keys}
             return {key: value for key, value in values.items() if value is not None}
     raise BadInput(
@@ -112,9 +123,18 @@ def _from_keys(family: Family, keys: dict[str, Any], where: str) -> Any:
     for key, meaning in family.needed.items():
         if key not in keys:
             raise BadInput(f"{where}: the key {key!r} is missing; it holds {meaning}.")
+    return _made(family, lambda: family.problem(**keys), where, "the keys are")
+
+
+def _made(family: Family, make: Callable[[], Any], where: str, given: str) -> Any:
+    """What `make` makes; every fault is a sentence that begins with `where`."""
     try:
-        return family.problem(**keys)
-    except BadInput:
+        return make()
+    except BadInput as fault:
+        if where in str(fault):
+            raise
+        raise BadInput(f"{where}: {fault}", words=fault.words) from fault
+    except (AnalogflowError, MemoryError):
         raise
-    except (TypeError, ValueError) as fault:  # of another package, whose problem makes arrays of what it is given
-        raise BadInput(f"{where}: the keys are not {family.noun} ({type(fault).__name__}: {fault}).") from fault
+    except Exception as fault:  # of another package, whose problem may do anything with what it is given
+        raise BadInput(f"{where}: {given} not {family.noun} ({type(fault).__name__}: {fault}).") from fault

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.checks import is_number, real_array
+from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, asked, gap_of, largest
 from analogflow.flows import Flow, comparable, differences
 from analogflow.run import Run
@@ -15,7 +17,7 @@ from analogflow.run import Run
 if TYPE_CHECKING:
     from analogflow.families.family import Family
 
-__all__ = ["PathEnd", "path_answer", "path_errors", "path_exact", "path_expected", "path_held"]
+__all__ = ["PathEnd", "checked_end", "path_answer", "path_errors", "path_exact", "path_expected", "path_held"]
 
 Array = NDArray[np.float64]
 
@@ -42,6 +44,41 @@ class PathEnd(NamedTuple):
     values: Mapping[str, Array]
     gap: float
     known: str = "the reference is certain enough"
+
+
+def checked_end(family: Family, problem: Any, found: Any) -> PathEnd:
+    """What a reference returned, its values as arrays.
+
+    Raises
+    ------
+    BadInput
+        It is no `PathEnd`, its gap is no bound, or its values are not those of signals of the flow.
+    """
+    where = f"the family {family.name}: its reference"
+    if not isinstance(found, PathEnd) or not isinstance(found.values, Mapping):
+        what = "values that are no mapping" if isinstance(found, PathEnd) else type(found).__name__
+        raise BadInput(f"{where} returns {what}; return PathEnd({{signal: values, …}}, gap).")
+    if not is_number(found.gap) or found.gap < 0:
+        raise BadInput(f"{where} says that it is off by at most {found.gap!r}; give a number that is not below 0.")
+    flow = family.flow(problem)
+    signals = [*flow.states, *flow.observables]
+    unknown = [name for name in found.values if name not in signals]
+    if unknown or not found.values:
+        named = repr(unknown[0]) if unknown else "nothing"
+        raise BadInput(f"{where} names {named}; name signals of the flow: {', '.join(signals)}.")
+    values = {}
+    with np.errstate(all="ignore"):
+        for name, given in found.values.items():
+            values[name] = given if isinstance(given, np.ndarray) and given.dtype == float else real_array(given, where)
+            size = np.size(flow.states[name] if name in flow.states else flow.observe(name))
+            if values[name].size != size:
+                raise BadInput(f"{where} gives {name!r} {values[name].size} values; the flow has {size} of them.")
+    if family.primary != "states" and family.primary not in values:
+        raise BadInput(
+            f"the family {family.name}: no error is called {family.primary!r}, its primary one; there are: "
+            f"{', '.join(('states', *values))}."
+        )
+    return found._replace(values=values)
 
 
 def path_errors(family: Family, problem: Any, reference: PathEnd, ends: RunEnds) -> dict[str, Array]:

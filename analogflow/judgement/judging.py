@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.errors import BadInput
 from analogflow.families import Family, judging_family, known_family, own_end, reference_for, reference_of
 from analogflow.families.ends import Check, Held, RunEnds, Worth
 from analogflow.run import Run, Samples
@@ -52,8 +53,14 @@ class Judgement:
 
     @property
     def error(self) -> Array:
-        """The error by which answers are compared first, shape (samples,)."""
-        return self.errors[self.family.primary]
+        """The error by which answers are compared first, shape (samples,); BadInput where the family computes none."""
+        family = self.family
+        if family.primary not in self.errors:
+            raise BadInput(
+                f"the family {family.name}: no error is called {family.primary!r}, its primary one; there are: "
+                f"{', '.join(self.errors)}."
+            )
+        return self.errors[family.primary]
 
     @functools.cached_property
     def held(self) -> tuple[Held, ...]:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from analogflow import Attention, Flow, Hopfield, Langevin, families, solve
-from analogflow.errors import BadInput
+from analogflow.cli import main
+from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import Family, PathEnd, family_of, flow_of, reference_of
 from analogflow.families.ends import gap_of
+from analogflow.families.files import keys_of
 from analogflow.families.stationary import Deviations, known_to, power_check
 from analogflow.judgement.judging import judge
 
@@ -100,3 +102,65 @@ def test_nor_is_one_of_a_law():
     found = Deviations(np.array([0.0]), np.array([0.01]), np.array([1.0]), samples=1000.0, length=100.0)
     assert power_check("mean", found).passed
     assert not power_check("mean", dataclasses.replace(found, gap=-0.1)).passed
+
+
+def singular(problem, time):
+    return np.linalg.inv(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        (lambda *_: PathEnd({"y": np.zeros(2)}, 0.0), r"its reference names 'y'; name signals of the flow: x\."),
+        (lambda *_: PathEnd({}, 0.0), r"its reference names nothing; name signals of the flow: x\."),
+        (lambda *_: PathEnd({"x": np.zeros(3)}, 0.0), r"its reference gives 'x' 3 values; the flow has 2 of them\."),
+        (lambda *_: PathEnd({"x": "far"}, 0.0), r"its reference"),
+        (lambda *_: PathEnd(np.zeros(2), 0.0), r"its reference returns values that are no mapping; return PathEnd"),
+        (lambda *_: PathEnd({"x": np.zeros(2)}, -1.0), r"its reference says that it is off by at most -1\.0; give a number"),
+        (lambda *_: PathEnd({"x": np.zeros(2)}, None), r"its reference says that it is off by at most None; give a number"),
+        (lambda *_: np.zeros(2), r"its reference returns ndarray; return PathEnd"),
+        (lambda *_: {"x": np.zeros(2)}, r"its reference returns dict; return PathEnd"),
+        (singular, r"its reference of .* failed \(LinAlgError: Singular matrix\)"),
+        (lambda problem, time: problem.gaol, r"its reference of .* failed \(AttributeError: .*gaol.*\)"),
+    ],
+)
+def test_a_reference_that_is_none_is_one_sentence(made, reference, said):
+    made(reference=reference)
+    for ask in (lambda: solve(PROBLEM, engine="block"), lambda: judge(PROBLEM, {"x": PROBLEM.goal[None]})):
+        with pytest.raises(AnalogflowError, match=rf"^the family goal: {said}"):
+            ask()
+
+
+def test_a_netlist_needs_no_reference(made, tmp_path, capsys):
+    made(reference=singular)
+    path, deck = tmp_path / "goal.json", tmp_path / "goal.cir"
+    path.write_text('{"goal": [0.5, -0.3]}')
+    assert main(["netlist", "goal", str(path), "-o", str(deck)]) == 0, capsys.readouterr()
+    assert deck.exists()
+
+
+def test_a_reference_of_another_kind_needs_a_gap(made):
+    made(reference=lambda *_: np.zeros(2), errors=lambda *_: {"states": np.zeros(1)})
+    with pytest.raises(BadInput, match=r"the family goal: its reference returns ndarray, which has no gap"):
+        solve(PROBLEM, engine="block")
+
+
+def test_a_list_is_as_good_as_an_array(made):
+    made(reference=lambda problem, time: PathEnd({"x": problem.goal.tolist()}, 0))
+    assert solve(PROBLEM, engine="block").passed
+
+
+def test_a_primary_error_that_nobody_computes_is_refused(made):
+    said = r"the family goal: no error is called 'zzz', its primary one; there are: states"
+    made(primary="zzz")
+    with pytest.raises(BadInput, match=said):
+        solve(PROBLEM, engine="block")
+    made(primary="zzz", errors=lambda *_: {"states": np.zeros(1)})
+    with pytest.raises(BadInput, match=said):
+        _ = judge(PROBLEM, {"x": PROBLEM.goal[None]}).error
+
+
+def test_every_key_is_an_attribute(made):
+    made(keys=("goal", "speed"))
+    with pytest.raises(BadInput, match=r"^the family goal: its Goal has no attribute 'speed', a key of its files"):
+        keys_of(PROBLEM)

@@ -18,6 +18,8 @@ class Careless:
 
     def __post_init__(self):
         object.__setattr__(self, "matrix", np.asarray(self.matrix, dtype=float))
+        if self.matrix.ndim == 1:
+            {}["row"]
         if self.matrix.size == 0:
             raise BadInput("Careless: matrix is empty.")
 
@@ -27,7 +29,8 @@ class Careless:
     [
         ('{"matrix": "x"}', r"^'.*own\.json': the keys are not a careless one \(ValueError: .*'x'.*\)\.$"),
         ('{"matrix": {"a": 1}}', r"^'.*own\.json': the keys are not a careless one \(TypeError: .*\)\.$"),
-        ('{"matrix": []}', r"^Careless: matrix is empty\.$"),
+        ('{"matrix": [1, 2]}', r"^'.*own\.json': the keys are not a careless one \(KeyError: 'row'\)\.$"),
+        ('{"matrix": [[]]}', r"^'.*own\.json': Careless: matrix is empty\.$"),
     ],
 )
 def test_what_a_problem_raises_by_itself_is_a_sentence(monkeypatch, tmp_path, text, said):
