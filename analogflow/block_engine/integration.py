@@ -103,7 +103,8 @@ class ErrorLimits:
 
     With a ``settled`` of 0 every sample runs to the end. What settles is measured by its ``size``, or if that is None
     by the largest value on the way, which counts as 1 where it is up to two decades less; a sample has run away where a
-    state is beyond ``runaway``. All in flow units.
+    state is beyond ``runaway``. Errors and ``runaway`` are in the units of the graph, of which a flow unit is ``unit``, all
+    else in flow units.
     """
 
     relative: float = 1e-7
@@ -111,6 +112,7 @@ class ErrorLimits:
     settled: float = 0.0
     size: float | None = 1.0
     runaway: float = RUNAWAY
+    unit: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -335,9 +337,9 @@ class _Walk:
     def _sizes(self, watched: Array) -> Array | float:
         """Size of what has to settle, of each sample."""
         if self.tolerances.size is not None:
-            return self.tolerances.size
+            return self.tolerances.size * self.tolerances.unit
         self.largest = np.maximum(self.largest, abs(watched).max(axis=-1))
-        return np.vectorize(size_of, otypes=[float])(self.largest)
+        return np.vectorize(size_of, otypes=[float])(self.largest / self.tolerances.unit) * self.tolerances.unit
 
     def _watch(self) -> Array:
         """What has to settle, of each sample, shape (samples, size of it)."""
@@ -410,7 +412,8 @@ def integrate(
             moved, watched = watched, _joint(field, solver.y, rests)
             length, change = times[-1] - times[-2], float(abs(watched - moved).max())
             largest = max(largest, float(abs(watched).max()))
-            if settled and length >= _SHORTEST_REST and change <= settled * (tolerances.size or usual(largest)) * length:
+            size = (tolerances.size or usual(largest / tolerances.unit)) * tolerances.unit
+            if settled and length >= _SHORTEST_REST and change <= settled * size * length:
                 outcome = Outcome.SETTLED
                 break
             if settled and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():

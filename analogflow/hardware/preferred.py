@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import ErrorLimits, integrate
+from analogflow.block_engine import integrate
 from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.values import check_series, nearest, neighbours
 from analogflow.errors import BadInput
 from analogflow.hardware.rounding import round_jointly
+from analogflow.passes import limits_of
 from analogflow.run import RESTING_SPEED, longest_run
 from analogflow.technology.accuracy import rounding_error
 
@@ -248,7 +249,10 @@ def _jointly(
     if rows is None:
         return {}, None
     rested = integrate(
-        circuit.graph, longest_run(circuit.flow), rests=[rows.answer], tolerances=ErrorLimits(1e-9, 1e-12, RESTING_SPEED)
+        circuit.graph,
+        longest_run(circuit.flow),
+        rests=[rows.answer],
+        tolerances=limits_of(circuit, 1e-9, 1e-12, RESTING_SPEED),
     )
     try:
         crossbar = rows.weigh(rested.final[rows.answer])

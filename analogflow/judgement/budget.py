@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm, solve_discrete_lyapunov
 
-from analogflow.block_engine import ErrorLimits, VectorField, integrate
+from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
 from analogflow.circuit import Circuit
 from analogflow.compiler import graph_under
 from analogflow.errors import BadInput
 from analogflow.flows import differences
 from analogflow.noise import DRAWS, Noise, standard_normal
-from analogflow.passes import pole_label, require_blocks
+from analogflow.passes import limits_of, pole_label, require_blocks
 from analogflow.run import Outcome, longest_run, resting_speed
 from analogflow.simulators import ensemble
 from analogflow.simulators.ending import ended
@@ -143,7 +143,7 @@ def error_budget(
         raise BadInput("error budget: the answer of this flow is a law and not a point; compare the laws of ensembles.")
     if not causes:
         raise BadInput("error budget: nothing is imperfect, so nothing costs anything; give noise or an imperfection.")
-    rested = ErrorLimits(1e-9, 1e-12, resting_speed(circuit))
+    rested = limits_of(circuit, 1e-9, 1e-12, resting_speed(circuit))
     ideal = integrate(circuit.graph, longest_run(circuit.flow), rests=circuit.flow.rests, tolerances=rested)
     shown = dataclasses.replace(ideal, values=in_flow_units(circuit, ideal.values))
     outcome = ended(circuit, shown, resting=rested.settled).outcome

@@ -6,6 +6,7 @@
 from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, imperfect_graph, pole_label, require_blocks
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
+from analogflow.passes.limits import limits_of, resting_size
 from analogflow.passes.manifold import STABILISE, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, REALISE, TRACE, Brief, Pass, Passed, run_passes
 from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, pruned, rescaled, scale, unfolded
@@ -32,11 +33,13 @@ __all__ = [
     "fuse",
     "imperfect_graph",
     "lift",
+    "limits_of",
     "nominal_orbit",
     "pole_label",
     "pruned",
     "require_blocks",
     "rescaled",
+    "resting_size",
     "return_rates",
     "run_passes",
     "sample_parts",

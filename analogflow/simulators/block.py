@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine import (
     IMPLICIT,
-    RUNAWAY,
     Drive,
     ErrorLimits,
     March,
@@ -31,7 +30,7 @@ from analogflow.compiler import graph_under
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
-from analogflow.passes import pole_label
+from analogflow.passes import limits_of, pole_label
 from analogflow.run import Outcome, Run, Samples, check_resting_speed, run_plan
 from analogflow.simulators.flow_units import in_flow_units
 
@@ -74,7 +73,7 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
         times, accuracy = np.linspace(0.0, end, points + 1), step_accuracy_of(circuit)
         return follow(circuit, times, resting_speed=resting_speed, step_accuracy=accuracy, on_progress=on_progress)
-    tolerances = ErrorLimits(1e-9, 1e-12 * _scale_of(circuit), resting_speed, _size_of(circuit), _runaway_of(circuit))
+    tolerances = limits_of(circuit, 1e-9, 1e-12, resting_speed)
     run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerances=tolerances, on_progress=on_progress)
     return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
 
@@ -84,25 +83,9 @@ def step_accuracy_of(circuit: Circuit) -> float:
     return _FLUCTUATING if circuit.noisy else _FOLLOWING
 
 
-def _size_of(circuit: Circuit) -> float | None:
-    """Size of what has to rest in the units of the circuit's graph: its own is about 1 where a pass has scaled it."""
-    return 1.0 if circuit.units.scales else circuit.flow.size
-
-
-def _scale_of(circuit: Circuit) -> float:
-    """Size of the states in the units of the circuit's graph."""
-    return 1.0 if circuit.units.scales else circuit.flow.state_scale
-
-
-def _runaway_of(circuit: Circuit) -> float:
-    """Where a state has run away, in the units of the circuit's graph."""
-    return RUNAWAY * (1.0 if circuit.units.scales else circuit.flow.reach)
-
-
 def _tolerances_of(circuit: Circuit, step_accuracy: float, settled: float) -> ErrorLimits:
     """Errors allowed per step, relative, and a hundredth of it absolute, and when a circuit rests or runs away."""
-    absolute = 1e-2 * step_accuracy * _scale_of(circuit)
-    return ErrorLimits(step_accuracy, absolute, settled, _size_of(circuit), _runaway_of(circuit))
+    return limits_of(circuit, step_accuracy, 1e-2 * step_accuracy, settled)
 
 
 def _very_stiff(circuit: Circuit) -> bool:

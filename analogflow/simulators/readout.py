@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analogflow.block_engine import RUNAWAY, Drive, VectorField
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
+from analogflow.passes import resting_size
 from analogflow.run import Outcome, Run
 from analogflow.simulators.flow_units import completed, readings_of, unscaled
 from analogflow.simulators.ngspice.protocol import Reply, Settle
@@ -34,8 +35,7 @@ def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
     if not resting_speed:
         return None
     limits: dict[str, float] = {}
-    # Parts have a range of their own; ideal elements carry whatever size the flow has.
-    size = 1.0 if deck.circuit.parts else deck.circuit.flow.size
+    size = resting_size(deck.circuit)
     for reading in (deck.readings[name] for name in deck.circuit.flow.rests):
         limit = resting_speed * (size or 1.0) * reading.resolution / deck.circuit.units.time_constant
         for vector in reading.vectors:

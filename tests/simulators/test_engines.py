@@ -317,3 +317,15 @@ def test_both_engines_follow_one_path(form):
         exact = solve_ivp(field, (0, 20), circuit.graph.initial(), t_eval=run.time, method="DOP853", rtol=1e-11, atol=1e-13)
         assert abs(run.values["z"] - field.observables(exact.y.T)["z"]).max() < 1e-5
         assert Simplex("z").defect(run.values["z"]) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_speed_at_rest_is_in_flow_units_in_scaled_circuits_too(many):
+    circuit = compile(Flow(lambda x: 75.0 - x, states={"x": np.zeros(1)}, size=1.0), scaled=True)
+    assert circuit.units.scales["x"].max() < 0.02
+    if many:
+        run = ensemble(circuit, 1, resting_speed=1e-3, time_constants=100.0)
+    else:
+        run = simulate(netlist(circuit, time_constants=100.0), engine="block", resting_speed=1e-3)
+    assert run.outcomes == (Outcome.SETTLED,)
+    assert 75.0 - run.final["x"].item() < 2e-3  # the step before it moved by less than 1e-3 per τ
