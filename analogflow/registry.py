@@ -29,7 +29,8 @@ class Registry(Mapping[str, Entry]):
     Raises
     ------
     BadInput
-        Where one is asked for that can not be loaded, is of another kind, or has a name that is taken. All others are there.
+        Where one is asked for that can not be loaded, is of another kind, calls itself by another name,
+        or by one that is taken. All others are there.
     """
 
     def __init__(self, group: str, kind: type[Entry], own: Sequence[Entry] | Callable[[], Sequence[Entry]]) -> None:
@@ -62,6 +63,12 @@ class Registry(Mapping[str, Entry]):
             if (name := getattr(entry, "name", "")) in entries:
                 self._faults[name] = BadInput(
                     f"{self._said(point)} has the name {name!r}, which is taken; rename it, or uninstall its package."
+                )
+                continue
+            if name != point.name:
+                self._faults[point.name] = BadInput(
+                    f"{self._said(point)} calls itself {name!r}; "
+                    f"give the entry point and the {self._kind.__name__} one name."
                 )
                 continue
             entries[name] = entry

@@ -21,13 +21,15 @@ SAW, AXE, NUMBER = Tool("saw"), Tool("axe"), 3
 
 
 def tools(monkeypatch, *values):
-    points = [metadata.EntryPoint(f"plug{k}", value, "toolbox") for k, value in enumerate(values)]
+    """Each value is named "plug0" and so on, unless it says "name = value"."""
+    named = [value.rpartition(" = ")[::2] for value in values]
+    points = [metadata.EntryPoint(name or f"plug{k}", value, "toolbox") for k, (name, value) in enumerate(named)]
     monkeypatch.setattr(registry.metadata, "entry_points", lambda *, group: points if group == "toolbox" else [])
     return Registry("toolbox", Tool, [SAW])
 
 
 def test_what_is_brought_follows_our_own(monkeypatch):
-    found = tools(monkeypatch, f"{__name__}:AXE")
+    found = tools(monkeypatch, f"axe = {__name__}:AXE")
     assert list(found) == ["saw", "axe"]
     assert found["axe"] is AXE
 
@@ -44,7 +46,7 @@ def test_nothing_is_loaded_before_it_is_asked_for(monkeypatch):
     ],
 )
 def test_what_is_wrong_with_it_is_one_sentence(monkeypatch, value, said):
-    found = tools(monkeypatch, value, f"{__name__}:AXE")
+    found = tools(monkeypatch, value, f"axe = {__name__}:AXE")
     sentence = rf"^the plug-in 'plug0', .* in the group toolbox, {said}"
     for ask in (found.__getitem__, found.get, found.__contains__, lambda name: refuse_unknown(name, found, "tool")):
         with pytest.raises(BadInput, match=sentence):
@@ -53,23 +55,32 @@ def test_what_is_wrong_with_it_is_one_sentence(monkeypatch, value, said):
     assert re.match(sentence, found.broken["plug0"])
 
 
+def test_a_name_that_is_not_its_own_is_refused(monkeypatch):
+    found = tools(monkeypatch, f"hatchet = {__name__}:AXE")
+    assert list(found) == ["saw"]
+    with pytest.raises(
+        BadInput, match=r"^the plug-in 'hatchet', .* calls itself 'axe'; give the entry point and the Tool one"
+    ):
+        found["hatchet"]
+
+
 def test_a_name_of_ours_stays_ours(monkeypatch):
-    found = tools(monkeypatch, f"{__name__}:SAW", f"{__name__}:AXE")
+    found = tools(monkeypatch, f"{__name__}:SAW", f"axe = {__name__}:AXE")
     assert found["saw"] is SAW
     assert list(found) == ["saw", "axe"]
     assert "has the name 'saw', which is taken; rename it, or uninstall its package." in found.broken["saw"]
 
 
 def test_a_name_of_two_packages_is_neither(monkeypatch):
-    found = tools(monkeypatch, f"{__name__}:AXE", f"{__name__}:AXE")
+    found = tools(monkeypatch, f"axe = {__name__}:AXE", f"axe = {__name__}:AXE")
     assert list(found) == ["saw"]
     assert found.brought == {}
-    with pytest.raises(BadInput, match=r"^the plug-in 'plug1', .* has the name 'axe', which is taken"):
+    with pytest.raises(BadInput, match=r"^the plug-in 'axe', .* has the name 'axe', which is taken"):
         found["axe"]
 
 
 def test_what_is_no_name_is_none_of_them(monkeypatch):
-    found = tools(monkeypatch, f"{__name__}:AXE")
+    found = tools(monkeypatch, f"axe = {__name__}:AXE")
     assert ["axe"] not in found
     with pytest.raises(BadInput, match=r"^tool \['axe'\] is not known; known are: saw, axe\.$"):
         refuse_unknown(["axe"], found, "tool")

@@ -48,7 +48,7 @@ FUNCTION = Family(
     noun="a flow given as a function",
     keys=(),
     flow=lambda flow: flow,
-    forms=(),
+    forms=("",),
     reference=_function,
     follows=lambda flow: True,
 )

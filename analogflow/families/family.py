@@ -272,6 +272,8 @@ class Family:
     smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part
 
     def __post_init__(self) -> None:
+        if not self.forms:
+            raise BadInput(f"the family {self.name}: forms is empty; name the forms of its flow, the default first.")
         for name, said in _ORDINARY.items():
             given = getattr(self, name)
             # A copy with other fields is asked itself, not what it was copied from.

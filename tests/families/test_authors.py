@@ -164,3 +164,8 @@ def test_every_key_is_an_attribute(made):
     made(keys=("goal", "speed"))
     with pytest.raises(BadInput, match=r"^the family goal: its Goal has no attribute 'speed', a key of its files"):
         keys_of(PROBLEM)
+
+
+def test_a_family_has_a_form():
+    with pytest.raises(BadInput, match=r"^the family goal: forms is empty; name the forms of its flow"):
+        dataclasses.replace(GOAL, forms=())
