@@ -75,7 +75,7 @@ def macro_module(macro: Macro, name: str) -> Module:
     Raises
     ------
     BadInput
-        It holds an element of another kind, or a formula that has no counterpart.
+        It holds an element of another kind, or a formula with what is not written as Verilog-A here.
     """
     inner = sorted({node for element in macro.elements for node in element.nodes} - {*macro.ports, "0"})
     local = {port: f"t_{identifier(port)}" for port in macro.ports} | {node: f"n_{identifier(node)}" for node in inner}
@@ -262,7 +262,8 @@ class _Reader:
 
     def _fault(self, what: str) -> BadInput:
         return BadInput(
-            f"the formula {self.formula!r} has {what!r}, which has no counterpart in Verilog-A; write the circuit as SPICE."
+            f"the formula {self.formula!r} has {what!r}, which is not among what is written as Verilog-A here; "
+            "write the circuit as SPICE."
         )
 
     def sequence(self, end: int) -> str:

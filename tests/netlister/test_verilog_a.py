@@ -165,5 +165,5 @@ def test_a_formula_becomes_ports_and_parameters():
 
 @pytest.mark.parametrize("formula", ["system(1)", "v(a_0);", "v(a", "limit(v(a_0),0,1)", "time"])
 def test_a_formula_that_is_none_is_refused(formula):
-    with pytest.raises(BadInput, match="has no counterpart in Verilog-A"):
+    with pytest.raises(BadInput, match="is not among what is written as Verilog-A here"):
         skeleton(formula)
