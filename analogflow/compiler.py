@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,14 +68,21 @@ def compile(
     return _built(flow, build)
 
 
-def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Conditions | None = None, **changes: Any) -> Circuit:
+def rebuilt(
+    circuit: Circuit,
+    *,
+    starts: Mapping[str, np.ndarray] | None = None,
+    conditions: Conditions | None = None,
+    **changes: Any,
+) -> Circuit:
     """The same circuit built again with some things changed; all else is as it was built.
 
     Parameters
     ----------
     circuit : Circuit
-    flow : Flow, optional
-        Such as the same flow with another start.
+    starts : mapping of name to array, optional
+        Other initial values of states, in flow units. They change initial conditions and nothing else: ranges and constants
+        stay those that fit the path from where the circuit's flow first started.
     conditions : Conditions, optional
         Under which the new one stands, such as those of another circuit; its own if not given.
     changes
@@ -88,12 +95,14 @@ def rebuilt(circuit: Circuit, *, flow: Flow | None = None, conditions: Condition
         One of them is no field of `Build`, or what they make is no build that `compile` could have made.
     """
     for name in changes:
-        refuse_unknown(name, [field.name for field in dataclasses.fields(Build)], "field", "a build")
-    build = dataclasses.replace(circuit.build, **changes)
+        refuse_unknown(name, [field.name for field in dataclasses.fields(Build) if field.compare], "field", "a build")
+    build, flow = dataclasses.replace(circuit.build, **changes), circuit.flow
     check_build(build)
+    if starts is not None:
+        build = dataclasses.replace(build, ranged_from=build.ranged_from or flow.states)
+        flow = dataclasses.replace(flow, states={**flow.states, **starts})
     exact = dataclasses.replace(build, values=None)
-    # How a flow is built does not move its orbit; another start is another orbit.
-    perfect = _built(flow or circuit.flow, exact, circuit.orbit if flow is None else None)
+    perfect = _built(flow, exact, circuit.orbit)  # how a flow is built does not move the orbit that passes are compared on
     return _under(perfect, circuit.conditions if conditions is None else conditions, build.values)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import analogflow as af
-from analogflow.circuit import Conditions
+from analogflow.circuit import Capacitor, Conditions
 from analogflow.compiler import rebuilt
 from analogflow.judgement import levels
 from analogflow.judgement.restart import pushed
@@ -86,6 +86,35 @@ def test_values_that_were_chosen_are_chosen_again(technology):
         by_hand = af.choose_values(again(exact), "E12") if again is noisy else again(chosen)
         assert {g.block: g.elements for g in again(chosen).groups} == {g.block: g.elements for g in by_hand.groups}
         assert again(chosen).accuracy == chosen.accuracy
+
+
+def mixing(x):
+    """A flow whose ranges hang on its start: what moves between three places."""
+    return x @ np.array([[-1.5, 1.0, 0.5], [0.3, -1.0, 0.7], [0.2, 0.4, -0.6]])
+
+
+MIXING = af.Flow(mixing, {"x": np.full(3, 1 / 3)}, keeps=(af.Simplex("x"),))
+
+
+@pytest.mark.parametrize(
+    ("technology", "flow"),
+    [("opamp", MIXING), ("opamp", FLOW), ("translinear", FLOW)],
+    ids=["opamp, custom", "opamp", "translinear"],
+)
+@pytest.mark.parametrize("conditions", [deviating, both])
+def test_a_restart_changes_initial_conditions_and_no_part(technology, flow, conditions):
+    # Scales and a common gauge that follow the new start would make another circuit of the same parts list.
+    first = conditions(af.choose_values(af.compile(flow, technology=technology)))
+    name = "x" if flow is MIXING else "u"
+    again = rebuilt(first, starts={name: flow.states[name] + np.linspace(-0.2, 0.2, flow.states[name].size)})
+    assert [e.name for e in first.elements] == [e.name for e in again.elements]
+    changed = [(one, two) for one, two in zip(first.elements, again.elements, strict=True) if one != two]
+    assert changed
+    for one, two in changed:
+        held = {"initial": 0.0} if isinstance(one, Capacitor) else {"voltage": 0.0}
+        assert isinstance(one, Capacitor) or one.name.endswith("_set")
+        assert dataclasses.replace(one, **held) == dataclasses.replace(two, **held)
+    assert (again.units.time_constant, again.accuracy) == (first.units.time_constant, first.accuracy)
 
 
 def test_a_lot_that_was_drawn_is_drawn_again():

@@ -211,6 +211,8 @@ class Build:
         Whether ideal elements are built in machine units.
     values : callable, optional
         Took the circuit with exact values of its parts and chose those that it has; None where they are exact.
+    ranged_from : mapping of name to array, optional
+        States from which the path goes that its ranges and constants fit; None where that is the flow's own start.
     """
 
     technology: str
@@ -220,6 +222,7 @@ class Build:
     delay_fraction: float = DELAY_FRACTION
     scaled: bool = False
     values: Callable[[Any], Any] | None = None
+    ranged_from: Mapping[str, np.ndarray] | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -103,8 +103,7 @@ class CommonMode:
 
     def pushed(self, ends: np.ndarray, start: np.ndarray, direction: np.ndarray, delta: float) -> np.ndarray:
         """Logarithms of the shares softmax(u), shape (samples, size), after a share δ of the way to random ones."""
-        logs = np.log((1 - delta) * shares_of(ends, axis=1) + delta * shares_of(direction, axis=1))
-        return logs - logs.mean(1, keepdims=True)
+        return np.log((1 - delta) * shares_of(ends, axis=1) + delta * shares_of(direction, axis=1))
 
     def transverse(self, u: np.ndarray) -> np.ndarray:
         """The common direction."""

@@ -3,7 +3,7 @@
 from analogflow.graph.block_graph import BlockGraph
 from analogflow.graph.operators import comparator, log, normalise, softmax, switch, white_noise
 from analogflow.graph.signal import Signal, SourceLine
-from analogflow.graph.tracing import GraphBuilder, rewritten, trace
+from analogflow.graph.tracing import GraphBuilder, restarted, rewritten, trace
 
 __all__ = [
     "BlockGraph",
@@ -13,6 +13,7 @@ __all__ = [
     "comparator",
     "log",
     "normalise",
+    "restarted",
     "rewritten",
     "softmax",
     "switch",

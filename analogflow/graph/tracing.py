@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -218,3 +219,16 @@ def rewritten(
             if observables is None or name in observables
         },
     )
+
+
+def restarted(graph: BlockGraph, states: Mapping[str, np.ndarray]) -> BlockGraph:
+    """The same graph with other initial values of the states that are named."""
+    starts = {graph.states[name]: frozen(np.ravel(value)) for name, value in states.items()}
+
+    def visit(builder: GraphBuilder, node: str, inputs: tuple[str, ...]) -> str:
+        block = graph.block(node)
+        if node in starts and isinstance(block, Integrator):
+            block = dataclasses.replace(block, initial=starts[node])
+        return builder.adopt(graph, node, inputs, block)
+
+    return rewritten(graph, visit)

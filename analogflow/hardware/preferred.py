@@ -19,6 +19,7 @@ from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.values import check_series, nearest, neighbours
 from analogflow.errors import BadInput
+from analogflow.graph import restarted
 from analogflow.hardware.rounding import round_jointly
 from analogflow.passes import limits_of
 from analogflow.run import RESTING_SPEED, longest_run
@@ -248,8 +249,9 @@ def _jointly(
     rows = circuit.joint_rows
     if rows is None:
         return {}, None
+    first = circuit.build.ranged_from
     rested = integrate(
-        circuit.graph,
+        circuit.graph if first is None else restarted(circuit.graph, first),
         longest_run(circuit.flow),
         rests=[rows.answer],
         tolerances=limits_of(circuit, 1e-9, 1e-12, RESTING_SPEED),

@@ -20,7 +20,7 @@ from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, UNDECIDED
 from analogflow.families.stationary import Law, joint_limit, law_of
-from analogflow.flows import Flow, pushed_freely
+from analogflow.flows import Flow, comparable, pushed_freely
 from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
@@ -251,11 +251,9 @@ def pushed(circuit: Circuit, run: Run, *, delta: float) -> Circuit:
     flow = circuit.flow
     ends = {name: run.final[name][None] for name in flow.states}
     starts = perturbed(flow, ends, delta=delta, seed=circuit.noise.seed, samples=[circuit.sample])
-    moved = dataclasses.replace(
-        flow, states={name: starts[name][0].reshape(value.shape) for name, value in flow.states.items()}
-    )
+    moved = {name: starts[name][0].reshape(value.shape) for name, value in flow.states.items()}
     noise = circuit.noise if flow.averaging is None else dataclasses.replace(circuit.noise, chain=1)
-    return rebuilt(circuit, flow=moved, conditions=dataclasses.replace(circuit.conditions, noise=noise))
+    return rebuilt(circuit, starts=moved, conditions=dataclasses.replace(circuit.conditions, noise=noise))
 
 
 def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
@@ -393,6 +391,8 @@ def perturbed(
             starts[name] = on[name].pushed(at, start.ravel(), direction, delta)
         else:
             starts[name] = pushed_freely(at, direction, delta)
+        # Off a common mode of 0 an amplifier that restores it would meet its rail.
+        starts[name] = comparable(flow.keeps, name)(starts[name])
     return starts
 
 

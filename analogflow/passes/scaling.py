@@ -33,7 +33,7 @@ from analogflow.blocks.block import frozen
 from analogflow.digits import significant
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
-from analogflow.graph import BlockGraph, GraphBuilder, rewritten
+from analogflow.graph import BlockGraph, GraphBuilder, restarted, rewritten
 from analogflow.passes.pipeline import Brief, Pass, Passed
 from analogflow.passes.ranges import reach
 
@@ -98,20 +98,25 @@ class ScaledGraph:
     note: str
 
 
-def scale(graph: BlockGraph, flow: Flow) -> ScaledGraph:
+def scale(graph: BlockGraph, flow: Flow, ranged_from: Mapping[str, np.ndarray] | None = None) -> ScaledGraph:
     """Scale `graph` so that every signal fills its range as far as the products allow.
 
     Parameters
     ----------
     graph : BlockGraph
     flow : Flow
+    ranged_from : mapping of name to array, optional
+        States from which the path goes that the ranges are to hold; those of `graph` if not given.
 
     Raises
     ------
     AnalogflowError
         No scales keep all signals in range.
     """
-    found = reach(graph, flow)
+    if ranged_from is None:
+        found = reach(graph, flow)
+    else:
+        found = reach(restarted(graph, ranged_from), dataclasses.replace(flow, states=ranged_from))
     # What is zero but for rounding has no size that a scale could follow. A run's size is the same on every processor to
     # some digits only, and what is chosen below must not hang on the others.
     largest = {n: significant(value, _DIGITS) if value > _ROUNDING else 0.0 for n, value in found.largest.items()}
@@ -204,7 +209,7 @@ def scale(graph: BlockGraph, flow: Flow) -> ScaledGraph:
 def _scaled(brief: Brief) -> Passed:
     """In machine units, without observables that the answer does not need."""
     needed = pruned(brief.graph, [brief.flow.answer])
-    found = scale(needed, brief.flow)
+    found = scale(needed, brief.flow, brief.build.ranged_from)
     named = {**needed.states, **needed.observables}
     return Passed(
         found.graph,
