@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from analogflow.families.ends import Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family
-from analogflow.flows import Flow
+from analogflow.flows import Flow, comparable
 from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport
 from analogflow.reference.transport import TransportReference, transport_certificate, transport_reference
@@ -84,11 +84,13 @@ def _held(
 
 
 def _pushed(flow: Flow, name: str, end: Array, direction: Array, delta: float) -> Array:
-    """Potentials start anew, at random, and what the problem cools with where it started."""
+    """Potentials start anew, at random on that side which is farther from their end, and what cools where it started."""
     if name not in ("g", "u"):
         return np.array(np.broadcast_to(flow.states[name].ravel(), end.shape))
     scale = float(np.ptp(flow.constants["C"])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
-    return 0.5 * scale * (2 * ndtr(direction) - 1)
+    start, point = 0.5 * scale * (2 * ndtr(direction) - 1), comparable(flow.keeps, name)
+    near, far = (abs(point(side) - point(end)).max(axis=1, keepdims=True) for side in (start, -start))
+    return np.where(near < far, -start, start)
 
 
 def _answer(problem: Transport, reference: TransportReference, run: Run) -> dict[str, Any]:

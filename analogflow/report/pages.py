@@ -28,7 +28,6 @@ from analogflow.report.runs import plot_paths
 from analogflow.report.schematic import draw_circuit
 from analogflow.report.studies import folder_figures
 from analogflow.report.tables import budget_tables, history_table, parts_table, solution_table, study_table
-from analogflow.simulators import engine_for
 from analogflow.solution import Solution, Verification, solve, versions
 from analogflow.studies import Study, failed_samples, open_study
 from analogflow.studies.dataset import repeating
@@ -221,9 +220,8 @@ def _nominal(study: Study) -> Solution | str:
     technology = study.technologies[0]
     problem = next(iter(study.problems.values()))
     try:
-        engine = engine_for(technology, prefer="block")
         return solve(
-            problem, form=study.forms[0], engine=engine, time_constants=study.time_constants, technology=technology,
+            problem, form=study.forms[0], engine=study.engine, time_constants=study.time_constants, technology=technology,
             **heeded(technology, {"parts": study.parts}),
         )  # fmt: skip
     except AnalogflowError as fault:

@@ -68,9 +68,10 @@ def prepare(study: Study) -> None:
     for condition in study.conditions:
         if condition.problem == first:
             _imperfect(study, condition, 0)
-    for name, problem in study.problems.items():
-        try:
-            require_reference(problem, accuracy=ACCURACY, end=own_time(flow_of(problem), study.time_constants))
+    for name, form in dict.fromkeys((each.problem, each.form) for each in study.conditions):
+        flow = flow_of(study.problems[name], form)
+        try:  # of the problem that the form solves, which is what its samples are judged by
+            require_reference(problem_of(flow), accuracy=ACCURACY, end=own_time(flow, study.time_constants))
         except BadInput as fault:
             raise BadInput(f"problem {name!r}: {fault}") from None
 

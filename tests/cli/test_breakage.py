@@ -127,6 +127,7 @@ threading.Thread.start = start_on_a_busy_machine
 class Finalised:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have had ignored
 def run_solve(options):
     Finalised()
     time.sleep(60)

@@ -103,7 +103,7 @@ def test_energy_is_shown_and_forms_are_named():
 def test_command_line_answers_in_the_problems_terms(tmp_path, capsys):
     path = tmp_path / "well.json"
     path.write_text('{"energy": "0.5*x**2 + 0.5*y**2", "variables": ["x", "y"], "temperature": 0.5}')
-    assert main(["solve", "langevin", str(path), "--engine", "block", "--time", "60", "--accuracy", "1", "--json"]) == 0
+    assert main(["solve", "langevin", str(path), "--engine", "block", "--time", "90", "--accuracy", "1", "--json"]) == 0
     out = capsys.readouterr().out
     assert '"mean"' in out
     assert '"covariance"' in out
