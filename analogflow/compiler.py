@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.blocks import Imperfections
-from analogflow.checks import refuse_unknown
+from analogflow.checks import real_array, refuse_unknown
 from analogflow.circuit import Build, Circuit, Conditions
 from analogflow.circuit.build import PartSet
 from analogflow.errors import AnalogflowError, BadInput
@@ -92,18 +92,30 @@ def rebuilt(
     Raises
     ------
     BadInput
-        One of them is no field of `Build`, or what they make is no build that `compile` could have made.
+        One of them is no field of `Build`, what they make is no build that `compile` could have made, or `starts` names no
+        state of the flow or has another shape.
     """
     for name in changes:
         refuse_unknown(name, [field.name for field in dataclasses.fields(Build) if field.compare], "field", "a build")
     build, flow = dataclasses.replace(circuit.build, **changes), circuit.flow
     check_build(build)
     if starts is not None:
+        _check_starts(flow, starts)
         build = dataclasses.replace(build, ranged_from=build.ranged_from or flow.states)
         flow = dataclasses.replace(flow, states={**flow.states, **starts})
     exact = dataclasses.replace(build, values=None)
     perfect = _built(flow, exact, circuit.orbit)  # how a flow is built does not move the orbit that passes are compared on
     return _under(perfect, circuit.conditions if conditions is None else conditions, build.values)
+
+
+def _check_starts(flow: Flow, starts: object) -> None:
+    if not isinstance(starts, Mapping):
+        raise BadInput(f"starts: {starts!r} is no mapping; give an array for the name of each state that starts elsewhere.")
+    for name, value in starts.items():
+        refuse_unknown(name, list(flow.states), "state", "the flow")
+        shape, usual = real_array(value, f"starts: {name!r}").shape, flow.states[name].shape
+        if shape != usual:
+            raise BadInput(f"starts: {name!r} has the shape {shape}; give one of shape {usual}, as the flow has it.")
 
 
 def _built(flow: Flow, build: Build, orbit: np.ndarray | None = None) -> Circuit:

@@ -117,6 +117,21 @@ def test_a_restart_changes_initial_conditions_and_no_part(technology, flow, cond
     assert (again.units.time_constant, again.accuracy) == (first.units.time_constant, first.accuracy)
 
 
+@pytest.mark.parametrize(
+    ("starts", "message"),
+    [
+        (5, "starts: 5 is no mapping; give an array for the name of each state"),
+        ({"v": [0.0, 0.0]}, "state 'v' of the flow is not known; known are: u"),
+        ({"u": [0.0, 0.0, 0.0]}, r"starts: 'u' has the shape \(3,\); give one of shape \(2,\), as the flow has it"),
+        ({"u": "ab"}, "starts: 'u' does not consist of numbers"),
+        ({"u": [0.0, np.nan]}, "the initial value of 'u' must be an array of finite numbers"),
+    ],
+)
+def test_starts_that_are_none_are_refused(starts, message):
+    with pytest.raises(af.BadInput, match=message):
+        rebuilt(compiled("ideal"), starts=starts)
+
+
 def test_a_lot_that_was_drawn_is_drawn_again():
     drawn = sample_parts(compiled("opamp"), seed=5, sample=2)
     assert af.netlist(rebuilt(drawn)).text == af.netlist(drawn).text
