@@ -1,4 +1,4 @@
-"""Sinkhorn's iteration on scalings that never overflow: at one temperature, annealed, and averaged over Gumbel noise.
+"""Sinkhorn's iteration on scalings that never overflow: at one temperature and annealed, with Gumbel noise if asked for.
 
 These are contenders, so they stop at a violation they measure themselves, and prove a gap where one is asked for; a run that
 stops early is no error. They share no code with the reference that judges them.

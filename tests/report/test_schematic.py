@@ -143,10 +143,11 @@ def swapped(component, one, other):
     return dataclasses.replace(component, pins=pins)
 
 
+@pytest.mark.parametrize("apart", [23, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("technology, family, form", [CASES[2], CASES[5]])
-def test_every_planted_fault_is_found(technology, family, form):
+def test_every_planted_fault_is_found(technology, family, form, apart):
     _, drawing, parts = drawn(technology, family, form)
-    few = slice(None, None, 23)  # one in 23 wires and names; each takes a reading of the whole
+    few = slice(None, None, apart)  # of wires and names; each takes a reading of the whole
     for k in range(len(drawing.wires))[few]:
         assert caught(dataclasses.replace(drawing, wires=drawing.wires[:k] + drawing.wires[k + 1 :]), parts), drawing.wires[
             k

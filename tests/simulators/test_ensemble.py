@@ -156,11 +156,12 @@ def test_a_sample_whose_steps_shrink_to_nothing_is_told_apart_from_one_that_runs
     assert run.end[0] == pytest.approx(0.5, abs=1e-6)
 
 
-def test_an_ensemble_member_is_the_single_circuit():
+@pytest.mark.parametrize("time", [2.0, pytest.param(4.0, marks=pytest.mark.slow)])
+def test_an_ensemble_member_is_the_single_circuit(time):
     noise, flaws = Noise(0.02, seed=6), Imperfections(mismatch=0.02, offset=1e-3, bandwidth=20.0)
     circuit = compile(capacity(PAPER))
-    run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=2.0, step_accuracy=1e-9)
-    alone = simulate(netlist(degrade(circuit, flaws, noise=noise, sample=2), time_constants=2.0), engine="block")
+    run = ensemble(circuit, 3, noise=noise, imperfections=flaws, time_constants=time, step_accuracy=1e-9)
+    alone = simulate(netlist(degrade(circuit, flaws, noise=noise, sample=2), time_constants=time), engine="block")
     np.testing.assert_allclose(alone.final["z"], run.final["z"][2], atol=1e-6)
 
 
