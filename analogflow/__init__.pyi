@@ -34,7 +34,6 @@ from analogflow.hardware import BoardFit as BoardFit
 from analogflow.hardware import map_flow as map_flow
 from analogflow.hardware.parts_list import PartsList as PartsList
 from analogflow.hardware.parts_list import parts_list as parts_list
-from analogflow.hardware.preferred import choose_values as choose_values
 from analogflow.judgement import Budget as Budget
 from analogflow.judgement import Certificate as Certificate
 from analogflow.judgement import Level as Level
@@ -48,6 +47,7 @@ from analogflow.netlister import Deck as Deck
 from analogflow.netlister import netlist as netlist
 from analogflow.netlister.pyspice import subcircuit as subcircuit
 from analogflow.noise import Noise as Noise
+from analogflow.passes import choose_values as choose_values
 from analogflow.problems import Attention as Attention
 from analogflow.problems import Channel as Channel
 from analogflow.problems import Equations as Equations

@@ -17,12 +17,12 @@ from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
-from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, certificate_of, check_accuracy
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.netlister import Deck, netlist
 from analogflow.noise import Noise
 from analogflow.notebook import shown
+from analogflow.passes import choose_values
 from analogflow.run import Run, comes_to_rest, from_end, own_time, run_plan, settling_times
 from analogflow.simulators import engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology

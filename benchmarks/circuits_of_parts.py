@@ -18,8 +18,8 @@ import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Instance
 from analogflow.circuit.build import Tolerances
+from analogflow.circuit.rounding import round_independently, round_jointly
 from analogflow.families.files import read_problem
-from analogflow.hardware.rounding import round_independently, round_jointly
 from analogflow.judgement.certificate import certificate_of
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference

@@ -207,7 +207,7 @@ def test_how_long_a_run_is_and_when_it_rests_is_asked_of_the_plan():
     known = re.compile(r"\b(RESTING_SPEED|LONGEST|ALONE|_PATH_TIME|_NOISY_TIME)\b")
     found = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if known.search(path.read_text("utf-8"))}
     # Collector currents that parts are chosen for are those of the ideal circuit; the other is a limit of problems.
-    assert found == {"run.py", "hardware/preferred.py", "problems/attention.py"}
+    assert found == {"run.py", "passes/preferred.py", "problems/attention.py"}
 
 
 def test_an_ensemble_ends_where_a_run_and_a_netlist_do():

@@ -12,7 +12,17 @@ from analogflow.checks import is_positive, is_whole, near_names
 from analogflow.digits import SAME
 from analogflow.errors import BadInput
 
-__all__ = ["SERIES", "Code", "check_bits", "check_series", "code", "largest_error", "nearest", "neighbours"]
+__all__ = [
+    "SERIES",
+    "Code",
+    "check_bits",
+    "check_series",
+    "code",
+    "largest_error",
+    "nearest",
+    "neighbours",
+    "rounding_error",
+]
 
 Array = NDArray[np.float64]
 
@@ -62,6 +72,15 @@ def largest_error(series: str) -> float:
     decade = np.array(SERIES[check_series(series)], dtype=float)
     steps = np.append(decade[1:], 10 * decade[0]) / decade
     return math.sqrt(steps.max()) - 1
+
+
+def rounding_error(series: str) -> float:
+    """Relative error of a ratio of preferred values: values are spread evenly over the step between two neighbours.
+
+    A leg of a crossbar that is off by a part in a hundred moves an exponent by a hundredth of a nat, and the answer
+    by about as many nats or shares.
+    """
+    return math.log(10.0) / len(SERIES[series]) / math.sqrt(12.0)
 
 
 def neighbours(value: ArrayLike, series: str) -> tuple[Array, Array]:

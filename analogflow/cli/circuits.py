@@ -28,10 +28,10 @@ from analogflow.families import expected_answer, flow_of
 from analogflow.families.files import read_problem
 from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import verification_levels
 from analogflow.netlister import netlist
 from analogflow.netlister.verilog_a import write_verilog_a
+from analogflow.passes import choose_values
 from analogflow.problems.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.solution import carried_form, noise_of, plain
 from analogflow.technology import BuildOptions

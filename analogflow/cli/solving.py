@@ -30,9 +30,9 @@ from analogflow.doctor import examine
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
-from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import cross_check, error_budget
 from analogflow.judgement.restart import DELTA, DISTANCE
+from analogflow.passes import choose_values
 from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import noise_of, solve, verify
 

@@ -16,8 +16,8 @@ from analogflow.circuit import BipolarTransistor, Circuit, direct
 from analogflow.compiler import compile, rebuilt
 from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow
-from analogflow.hardware.preferred import choose_values
 from analogflow.netlister import netlist
+from analogflow.passes import choose_values
 from analogflow.run import own_time
 from analogflow.simulators import simulate
 from analogflow.technology import BuildOptions, heeded

@@ -21,11 +21,11 @@ from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, UNDECIDED
 from analogflow.families.stationary import Law, joint_limit, law_of
 from analogflow.flows import Flow, comparable, pushed_freely
-from analogflow.hardware.preferred import choose_values
 from analogflow.judgement.certificate import Certificate, all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, standard_normal
+from analogflow.passes import choose_values
 from analogflow.run import Run, joined, run_plan
 from analogflow.simulators import ENGINES, TIME_LIMIT, ensemble_chunks, named_engine, simulate
 

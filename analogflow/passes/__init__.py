@@ -9,9 +9,10 @@ from analogflow.passes.lifting import lift
 from analogflow.passes.limits import limits_of, resting_size
 from analogflow.passes.manifold import STABILISE, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, REALISE, TRACE, Brief, Pass, Passed, run_passes
+from analogflow.passes.preferred import CHOOSE, choose_values
 from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
-from analogflow.passes.spread import CHOOSE, SPREAD, sample_parts
+from analogflow.passes.spread import SPREAD, sample_parts
 
 __all__ = [
     "CHECK",
@@ -29,6 +30,7 @@ __all__ = [
     "Pass",
     "Passed",
     "check",
+    "choose_values",
     "degrade_graph",
     "fuse",
     "imperfect_graph",

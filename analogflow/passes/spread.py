@@ -1,4 +1,4 @@
-"""The parts of a circuit: their values chosen, and each resistor, capacitor, transistor and amplifier with its deviation.
+"""The parts of a circuit, each resistor, capacitor, transistor and amplifier with a deviation of its own.
 
 What is common to a kind of part (the lot) is drawn once for a circuit, what is local once for each part.
 """
@@ -19,7 +19,7 @@ from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["CHOOSE", "SPREAD", "sample_parts"]
+__all__ = ["SPREAD", "sample_parts"]
 
 _LOTS = 4
 _LEAST = 1e-3
@@ -77,23 +77,6 @@ def sample_parts(circuit: Circuit, parts: PartSet | None = None, *, seed: int | 
     )
     conditions = dataclasses.replace(circuit.conditions, noise=noise, sample=sample, lot=parts)
     return dataclasses.replace(circuit, groups=groups, conditions=conditions)
-
-
-def _chosen(brief: Brief) -> Passed | None:
-    choose, circuit = brief.build.values, brief.circuit
-    assert circuit is not None  # it stands after the pass that makes it
-    if choose is None or circuit.build.values is not None:
-        return None
-    chosen = choose(circuit)
-    if chosen is circuit:
-        return None
-    said = chosen.history[len(circuit.history) :]
-    note = said[-1].note if said else "as a function of one's own chose them"
-    return Passed(brief.graph, note, found={"circuit": chosen})
-
-
-CHOOSE = Pass("values", _chosen, keeps_flow=False, heeds=("values",))
-"""Chooses the values of the parts, as the build says, where they are exact."""
 
 
 def _spread(brief: Brief) -> Passed | None:

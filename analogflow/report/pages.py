@@ -18,9 +18,9 @@ from analogflow.families.files import keys_of
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware.parts_list import parts_list
-from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import Budget, error_budget
 from analogflow.noise import Noise
+from analogflow.passes import choose_values
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.comparison import comparison_tables
 from analogflow.report.html import Grid, Listing, Page, Paragraph, Picture, Section, grid_html, grid_of, picture_of, rows_of

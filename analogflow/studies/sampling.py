@@ -21,13 +21,13 @@ from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
-from analogflow.hardware.preferred import choose_values
 from analogflow.judgement import judge
 from analogflow.judgement.certificate import all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import batched
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
+from analogflow.passes import choose_values
 from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, simulate
 from analogflow.simulators.block import step_accuracy_of

@@ -1,13 +1,12 @@
-"""How near circuits of nominal parts come: what their junctions, products and preferred values are off, added up."""
+"""How near circuits of nominal parts come: what their junctions and products are off, added up."""
 
 from __future__ import annotations
 
 import math
 
 from analogflow.circuit.build import PartSet, thermal_voltage
-from analogflow.circuit.values import SERIES
 
-__all__ = ["junction_error", "products_error", "rounding_error"]
+__all__ = ["junction_error", "products_error"]
 
 
 def junction_error(parts: PartSet, current: float, temperature: float) -> float:
@@ -24,12 +23,3 @@ def junction_error(parts: PartSet, current: float, temperature: float) -> float:
 def products_error(parts: PartSet, count: int) -> float:
     """Machine units that `count` multipliers are off together: their nonlinearity, with signs of their own."""
     return parts.multiplier.nonlinearity * math.sqrt(count)
-
-
-def rounding_error(series: str) -> float:
-    """Relative error of a ratio of preferred values: values are spread evenly over the step between two neighbours.
-
-    A leg of a crossbar that is off by a part in a hundred moves an exponent by a hundredth of a nat, and the answer
-    by about as many nats or shares.
-    """
-    return math.log(10.0) / len(SERIES[series]) / math.sqrt(12.0)

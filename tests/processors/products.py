@@ -124,7 +124,7 @@ class Shaken:
 
     def install(self) -> None:
         scale: Any = import_module("analogflow.passes.scaling")
-        values: Any = import_module("analogflow.hardware.preferred")
+        values: Any = import_module("analogflow.passes.preferred")
         mapping: Any = import_module("analogflow.hardware.board_fit")
         reach, integrate, nominal = scale.reach, values.integrate, mapping.nominal_run
         netlist, choose_values = af.netlist, values.choose_values

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analogflow.circuit.rounding import round_jointly
 from analogflow.circuit.values import code, nearest, neighbours
 from analogflow.digits import quiet, significant
-from analogflow.hardware.rounding import round_jointly
 
 # Old kernels are slow, the more so on a busy machine.
 pytestmark = pytest.mark.timeout(1800)

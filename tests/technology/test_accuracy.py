@@ -8,10 +8,11 @@ import pytest
 
 import analogflow as af
 from analogflow.circuit.elements import BipolarTransistor, Resistor
+from analogflow.circuit.values import rounding_error
 from analogflow.families.files import read_problem
 from analogflow.judgement.certificate import certificate_of
 from analogflow.solution import solve
-from analogflow.technology.accuracy import junction_error, products_error, rounding_error
+from analogflow.technology.accuracy import junction_error, products_error
 
 DATA = Path(__file__).parents[2] / "examples/data"
 FILES = {"capacity": "paper_channel.csv", "rate-distortion": "rate_distortion_hamming.json"}

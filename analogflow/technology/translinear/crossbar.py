@@ -1,6 +1,6 @@
-"""Rows of conductances into virtual grounds: their weights, and what an error of a weight does to the answer.
+"""Rows of conductances into virtual grounds: their weights, and what a bias of a row does to the answer.
 
-It does not choose parts; `rounding` does.
+It does not choose parts; `analogflow.circuit.rounding` does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from analogflow.checks import real_array
 from analogflow.errors import BadInput
 
-__all__ = ["ResistiveCrossbar", "biases", "capacity_crossbar", "optimum_sensitivity"]
+__all__ = ["ResistiveCrossbar", "capacity_crossbar", "optimum_sensitivity"]
 
 Array = NDArray[np.float64]
 
@@ -120,21 +120,6 @@ def optimum_sensitivity(transition: ArrayLike, distribution: ArrayLike) -> Array
     sensitivity = np.zeros((len(z), len(z)))
     sensitivity[np.ix_(used, used)] = np.linalg.inv(bordered)[:-1, :-1]
     return _frozen(sensitivity)
-
-
-def biases(exact: Array, realised: Array, voltages: Array) -> Array:
-    r"""What realised weights add to each row's drive, nats, shape (n,), to first order in their errors.
-
-    .. math:: b_i = -\frac{1}{t_i} \sum_k G_{ik} (V_k - v_i), \qquad
-              v_i = \frac{\sum_k W_{ik} V_k}{\sum_k W_{ik}}, \quad t_i = \frac{\sum_k G_{ik}}{\sum_k W_{ik}}
-
-    for exact weights W and realised ones G, both of shape (n, k), and voltages V, shape (k,), in nats. The sign is that of
-    an inverting integrator. A factor common to a row of G has no effect: it changes the rate of the row only. A row that
-    is not at rest (its input is not used) is compared with itself, so that what is left is its bias too.
-    """
-    total = exact.sum(axis=1)
-    grounds = exact @ voltages / total
-    return -np.sum(realised * (voltages - grounds[:, None]), axis=1) * total / realised.sum(axis=1)
 
 
 def _channel(transition: ArrayLike, distribution: ArrayLike) -> tuple[Array, Array]:

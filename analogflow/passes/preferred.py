@@ -2,7 +2,7 @@
 
 What a summing amplifier computes are ratios of its resistors. Each of its two networks may be scaled as a whole, and of all
 scales the one is taken whose rounded values give the nearest gains. In a row of a transistor circuit's crossbar the ratios
-are chosen so that the errors cancel at the answer (`analogflow.hardware.rounding`).
+are chosen so that the errors cancel at the answer (`analogflow.circuit.rounding`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from analogflow.block_engine import integrate
 from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import PassRecord
-from analogflow.circuit.values import check_series, nearest, neighbours
+from analogflow.circuit.rounding import round_jointly
+from analogflow.circuit.values import check_series, nearest, neighbours, rounding_error
 from analogflow.errors import BadInput
 from analogflow.graph import restarted
-from analogflow.hardware.rounding import round_jointly
-from analogflow.passes import limits_of
+from analogflow.passes.limits import limits_of
+from analogflow.passes.pipeline import Brief, Pass, Passed
 from analogflow.run import RESTING_SPEED, longest_run
-from analogflow.technology.accuracy import rounding_error
 
-__all__ = ["choose_values"]
+__all__ = ["CHOOSE", "choose_values"]
 
 Array = NDArray[np.float64]
 
@@ -107,6 +107,23 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     history = (*circuit.history, PassRecord("values", note, len(circuit.graph)))
     build = dataclasses.replace(circuit.build, values=functools.partial(choose_values, series=series))
     return dataclasses.replace(circuit, build=build, groups=groups, accuracy=accuracy, history=history)
+
+
+def _chosen(brief: Brief) -> Passed | None:
+    choose, circuit = brief.build.values, brief.circuit
+    assert circuit is not None  # it stands after the pass that makes it
+    if choose is None or circuit.build.values is not None:
+        return None
+    chosen = choose(circuit)
+    if chosen is circuit:
+        return None
+    said = chosen.history[len(circuit.history) :]
+    note = said[-1].note if said else "as a function of one's own chose them"
+    return Passed(brief.graph, note, found={"circuit": chosen})
+
+
+CHOOSE = Pass("values", _chosen, keeps_flow=False, heeds=("values",))
+"""Chooses the values of the parts, as the build says, where they are exact."""
 
 
 def _all_nearest(resistors: dict[str, Resistor], series: str) -> dict[str, Array]:

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from analogflow.checks import positive, real_array
 from analogflow.circuit.values import check_bits, code, nearest, neighbours
 from analogflow.errors import BadInput
-from analogflow.technology.translinear.crossbar import biases
 
 __all__ = [
     "Rounding",
+    "biases",
     "round_codes",
     "round_codes_independently",
     "round_independently",
@@ -62,6 +62,21 @@ class Rounding:
     scales: Array
     biases: Array
     shift: Array
+
+
+def biases(exact: Array, realised: Array, voltages: Array) -> Array:
+    r"""What realised weights add to each row's drive, nats, shape (n,), to first order in their errors.
+
+    .. math:: b_i = -\frac{1}{t_i} \sum_k G_{ik} (V_k - v_i), \qquad
+              v_i = \frac{\sum_k W_{ik} V_k}{\sum_k W_{ik}}, \quad t_i = \frac{\sum_k G_{ik}}{\sum_k W_{ik}}
+
+    for exact weights W and realised ones G, both of shape (n, k), and voltages V, shape (k,), in nats. The sign is that of
+    an inverting integrator. A factor common to a row of G has no effect: it changes the rate of the row only. A row that
+    is not at rest (its input is not used) is compared with itself, so that what is left is its bias too.
+    """
+    total = exact.sum(axis=1)
+    grounds = exact @ voltages / total
+    return -np.sum(realised * (voltages - grounds[:, None]), axis=1) * total / realised.sum(axis=1)
 
 
 @functools.lru_cache(maxsize=_FREE_LEGS)

@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 from zoo import PAPER
 
+from analogflow.circuit.rounding import (
+    Rounding,
+    biases,
+    round_codes,
+    round_codes_independently,
+    round_independently,
+    round_jointly,
+)
 from analogflow.circuit.values import neighbours
 from analogflow.errors import BadInput
-from analogflow.hardware.rounding import Rounding, round_codes, round_codes_independently, round_independently, round_jointly
 from analogflow.problems.channel import Channel
 from analogflow.reference.capacity import capacity_reference
-from analogflow.technology.translinear.crossbar import ResistiveCrossbar, biases, capacity_crossbar, optimum_sensitivity
+from analogflow.technology.translinear.crossbar import ResistiveCrossbar, capacity_crossbar, optimum_sensitivity
 
 Array = np.ndarray
 
