@@ -107,7 +107,6 @@ ATTENTION = Family(
     flow=attention,
     forms=FORMS,
     reference=lambda problem, time: attention_reference(problem, time=time),
-    follows=lambda problem: True,
     errors=_errors,
     sizes=lambda problem, answers: np.ones(len(answers)),
     primary="tokens",

@@ -36,7 +36,6 @@ CUSTOM = Family(
     flow=custom,
     forms=FORMS,
     reference=_equations,
-    follows=lambda problem: True,
     contest=None,
     conserves=lambda problem: problem.conserved,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, Worth, largest, sizes_of
-from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_held
+from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_followed, path_held
 from analogflow.families.stationary import LawHeld, known_to
 from analogflow.flows import Flow, differences
 from analogflow.run import Run
@@ -139,6 +139,7 @@ def _no_part(problem: Any, count: int) -> None:
 
 
 _ORDINARY: Mapping[str, Callable[..., Any]] = {
+    "follows": path_followed,
     "errors": path_errors,
     "held": path_held,
     "answer": path_answer,
@@ -176,7 +177,8 @@ class Family:
         ``reference(problem, time)``: the exact answer with a certified ``gap``, at a time in τ where it is a point of a
         path. Without one a run is not certified.
     follows : callable
-        Whether the answer to a problem is a point of a path, so that its reference depends on the time.
+        Whether the answer to a problem is a point of a path, so that its reference depends on the time; if not given, of a
+        flow that has an `end_time`, or whose path matters.
     law : callable
         Whether the answer to a problem is a stationary law, which a run knows to its standard errors only.
     conserves : callable
@@ -245,7 +247,7 @@ class Family:
     bare_matrix: bool = False
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     reference: Callable[[Any, float], Any] | None = None
-    follows: Callable[[Any], bool] = _never
+    follows: Callable[[Any], bool] = _unsaid
     law: Callable[[Any], bool] = _never
     conserves: Callable[[Any], Collection[str]] = _nothing
     errors: Callable[[Any, Any, RunEnds], Mapping[str, Array]] = _unsaid

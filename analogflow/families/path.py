@@ -17,7 +17,16 @@ from analogflow.run import Run
 if TYPE_CHECKING:
     from analogflow.families.family import Family
 
-__all__ = ["PathEnd", "checked_end", "path_answer", "path_errors", "path_exact", "path_expected", "path_held"]
+__all__ = [
+    "PathEnd",
+    "checked_end",
+    "path_answer",
+    "path_errors",
+    "path_exact",
+    "path_expected",
+    "path_followed",
+    "path_held",
+]
 
 Array = NDArray[np.float64]
 
@@ -79,6 +88,12 @@ def checked_end(family: Family, problem: Any, found: Any) -> PathEnd:
             f"{', '.join(('states', *values))}."
         )
     return found._replace(values=values)
+
+
+def path_followed(family: Family, problem: Any) -> bool:
+    """Whether the answer is a point of a path: the flow says when it is read, or that where it rests depends on the path."""
+    flow = family.flow(problem)
+    return flow.end_time is not None or flow.path_matters
 
 
 def path_errors(family: Family, problem: Any, reference: PathEnd, ends: RunEnds) -> dict[str, Array]:

@@ -62,6 +62,19 @@ def test_a_flow_that_does_not_carry_its_problem_is_refused(made):
         solve(PROBLEM, engine="block")
 
 
+@pytest.mark.parametrize("read", [{"end_time": 2.0}, {"path_matters": True}])
+def test_a_reference_is_asked_for_the_time_at_which_the_answer_is_read(made, read):
+    def exact(problem, time):
+        return PathEnd({"x": problem.goal * -np.expm1(-time)}, 0.0)
+
+    def error(**fields):
+        made(flow=lambda problem: dataclasses.replace(flow(problem), **read), reference=exact, **fields)
+        return solve(PROBLEM, engine="block", time_constants=2.0).certificate.errors["x"]
+
+    assert error() < 1e-6
+    assert error(follows=lambda problem: False) > 0.1
+
+
 def test_a_form_may_solve_a_problem_of_its_own():
     problem = Attention(np.eye(2), np.eye(2), np.eye(2), 2.0, 1.0)
     assert flow_of(problem, "zero-temperature").problem is not problem
