@@ -1,16 +1,18 @@
-"""Expressions as text, read through a whitelist: arithmetic, calls of named functions, indices. Nothing is executed.
+"""Expressions as text, read through a whitelist: arithmetic, calls of named functions, indices. No text is executed.
 
-Python's own parser makes the tree, and only the kinds of node named here pass; the tree is then walked with the meaning
-of every function given from outside, so the same text serves arrays and signals. SymPy differentiates, and its
-answer is read back through the same whitelist.
+Python's own parser makes the tree, and only the kinds of node named here pass. What computes is a function of operators,
+numbers and look-ups by name that is built from that tree once, and knows nothing else, no builtin either; the meaning of
+every function is given from outside, so the same text serves arrays and signals. SymPy differentiates, and its answer is
+read back through the same whitelist.
 """
 
 from __future__ import annotations
 
 import ast
 import dataclasses
-import operator
+import functools
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -26,16 +28,6 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 """What may be a name in an expression."""
 
 _LONGEST, _DEEPEST, _LARGEST_POWER = 4000, 60, 64
-
-_OPERATORS: dict[type, Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.MatMult: operator.matmul,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
 
 
 def _comparator(a: Any, b: Any) -> Any:
@@ -61,6 +53,8 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "switch": (2, lambda x, control: x * np.clip(control, 0.0, 1.0)),
 }
 """Functions an expression may call: number of arguments, and the meaning on arrays."""
+
+_ON_ARRAYS = {name: function for name, (_, function) in FUNCTIONS.items()}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,13 +89,28 @@ class Expression:
         BadInput
             Shapes do not fit, or a number is out of range.
         """
-        meaning = {name: function for name, (_, function) in FUNCTIONS.items()} | dict(functions or {})
         try:
-            return _value(self.tree, values, meaning)
+            return self._function(values, {**_ON_ARRAYS, **functions} if functions else _ON_ARRAYS)
         except Untraceable as fault:
             raise BadInput(f"{self.where}, {self.text!r} can not become a circuit: {fault.reason}.") from fault
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, ZeroDivisionError) as fault:
             raise BadInput(f"{self.where}, {self.text!r}: this can not be computed ({fault}).") from fault
+
+    @functools.cached_property
+    def _function(self) -> Callable[[Mapping[str, Any], Mapping[str, Callable[..., Any]]], Any]:
+        """The value, of what names mean and of what functions mean."""
+        given = ast.arguments(
+            posonlyargs=[], args=[ast.arg("values"), ast.arg("functions")], kwonlyargs=[], kw_defaults=[], defaults=[]
+        )
+        made = ast.Expression(ast.Lambda(given, _computed(self.tree)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of a number with an index: it is refused where it is computed
+            code = compile(ast.fix_missing_locations(made), "<expression>", "eval")
+        return eval(code, {"__builtins__": {}})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process, which builds the function anew."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def __str__(self) -> str:
         return self.text
@@ -179,26 +188,30 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
             yield f"{type(node).__name__} {place} is not allowed; there are numbers, names, + - * / ** @, calls and indices"
 
 
-def _value(node: ast.AST, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Any:
+def _computed(node: ast.AST) -> ast.expr:
+    """A tree that was let pass, built anew: names are keys of ``values`` and ``functions``, numbers are floats."""
     match node:
-        case ast.Constant(value=value) if isinstance(value, int | float):
-            return float(value)
+        case ast.Constant(value=value) if is_number(value):
+            return ast.Constant(float(value))
         case ast.Name(id=name):
-            return values[name]
-        case ast.UnaryOp(op=op, operand=inner):
-            return _OPERATORS[type(op)](_value(inner, values, functions))
-        case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
-            power = _number(exponent)
-            assert power is not None
-            return _value(base, values, functions) ** (int(power) if power.is_integer() else power)
-        case ast.BinOp(left=a, op=op, right=b):
-            return _OPERATORS[type(op)](_value(a, values, functions), _value(b, values, functions))
+            return _looked_up("values", name)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=inner):
+            return ast.UnaryOp(type(op)(), _computed(inner))
+        case ast.BinOp(left=base, op=ast.Pow(), right=exponent) if (power := _number(exponent)) is not None:
+            return ast.BinOp(_computed(base), ast.Pow(), ast.Constant(int(power) if power.is_integer() else power))
+        case ast.BinOp(left=a, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.MatMult() as op, right=b):
+            return ast.BinOp(_computed(a), type(op)(), _computed(b))
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return functions[name](*(_value(argument, values, functions) for argument in arguments))
+            return ast.Call(_looked_up("functions", name), [_computed(argument) for argument in arguments], [])
         case ast.Subscript(value=inner, slice=key):
-            indices = key.elts if isinstance(key, ast.Tuple) else [key]
-            return _value(inner, values, functions)[tuple(_integer(index) for index in indices)]
+            given = [_integer(index) for index in (key.elts if isinstance(key, ast.Tuple) else [key])]
+            indices = ast.Tuple([ast.Constant(index) for index in given if index is not None], ast.Load())
+            return ast.Subscript(_computed(inner), indices, ast.Load())
     raise TypeError(f"{type(node).__name__} passed the whitelist")
+
+
+def _looked_up(table: str, name: str) -> ast.expr:
+    return ast.Subscript(ast.Name(table, ast.Load()), ast.Constant(name), ast.Load())
 
 
 def _number(node: ast.AST) -> float | None:

@@ -1,5 +1,7 @@
 """Expressions from text: they compute what Python would, and nothing outside the whitelist gets through."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -128,3 +130,25 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=12))
 def test_any_heap_of_words_is_an_expression_or_a_sentence(words):
     assert read_or_say(" ".join(words)).startswith("here")
+
+
+def test_an_expression_computes_after_a_journey_to_another_process():
+    expression = read_expression("2*x + exp(x)", ["x"], where="here")
+    assert expression.evaluate({"x": 1.0}) == 2 + np.exp(1.0)
+    assert pickle.loads(pickle.dumps(expression)).evaluate({"x": 1.0}) == 2 + np.exp(1.0)
+
+
+def test_what_computes_is_made_once_and_knows_no_name_of_the_text():
+    expression = read_expression("x**2 - open*exp(x)/3", ["x", "open"], where="here")
+    expression.evaluate({"x": 1.0, "open": 2.0})
+    made = expression._function
+    expression.evaluate({"x": 2.0, "open": 2.0})
+    assert expression._function is made
+    assert made.__code__.co_names == ()
+    assert made.__code__.co_varnames == ("values", "functions")
+    assert made.__globals__ == {"__builtins__": {}}
+
+
+def test_a_number_with_an_index_is_refused_where_it_is_computed():
+    with pytest.raises(BadInput, match="'float' object is not subscriptable"):
+        read_expression("2[0]", [], where="here").evaluate({})
