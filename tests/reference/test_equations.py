@@ -82,3 +82,29 @@ def test_a_run_that_passes_over_a_pulse_is_told():
     assert solution.certificate.reference["y"][0] == pytest.approx(np.sqrt(np.pi) * np.exp(-0.01), abs=1e-6)
     assert abs(solution.run.final["y"][0]) < 1e-6  # the engine passes over it
     assert not solution.passed
+
+
+def van_der_pol(at):
+    return {"x": at["y"], "y": 4 * (1 - at["x"] ** 2) * at["y"] - at["x"]}
+
+
+def methods_that_are_asked(monkeypatch, rates, states, time):
+    asked, right = [], integration.solve_ivp
+    monkeypatch.setattr(
+        integration, "solve_ivp", lambda *given, method, **said: asked.append(method) or right(*given, method=method, **said)
+    )
+    return asked, integration.path_end(rates, states, time)
+
+
+def test_an_implicit_method_is_not_asked_where_it_is_not_needed(monkeypatch):
+    start = {"x": np.array(1.0), "y": np.array(0.0)}
+    asked, (_, gap) = methods_that_are_asked(monkeypatch, van_der_pol, start, 20.0)
+    assert set(asked) == {"DOP853", "LSODA"}
+    assert 0 < gap < 1e-8
+
+
+def test_an_implicit_method_is_asked_where_the_second_one_disagrees(monkeypatch):
+    monkeypatch.setattr(integration, "_AGREED", 0.0)
+    asked, (_, gap) = methods_that_are_asked(monkeypatch, lambda at: {"x": -at["x"]}, {"x": np.array(1.0)}, 5.0)
+    assert set(asked) == {"DOP853", "LSODA", "Radau"}
+    assert 0 < gap < 1e-9
