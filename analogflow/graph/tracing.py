@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -46,12 +47,13 @@ def trace(
     Raises
     ------
     Untraceable
-        The function did something no block realises, or returned rates that do not fit the states.
+        The function did something no block realises, returned rates that do not fit the states, or takes other arguments.
     """
     builder = GraphBuilder()
     signals = [builder.state(label, np.asarray(initial, dtype=float)) for label, initial in states.items()]
     keywords = dict(constants or {})
     keywords |= {label: builder.constant(value, label=label) for label, value in (adjustable or {}).items()}
+    _check_arguments(function, states, keywords)
     rates = function(*signals, **keywords)
     if len(states) == 1 and isinstance(rates, Signal | np.ndarray | float | int):
         rates = (rates,)
@@ -68,9 +70,24 @@ def trace(
         closed[label] = rate
     read = {}
     for label, observable in (observables or {}).items():
+        _check_arguments(observable, states, keywords, f"the observable {label!r}, ")
         value = observable(*signals, **keywords)
         read[label] = value if isinstance(value, Signal) else builder.constant(value)
     return builder.finish(closed, read)
+
+
+def _check_arguments(function: Callable[..., Any], states: Iterable[str], constants: Iterable[str], what: str = "") -> None:
+    """Refuse a function that can not be called as flows are, before Python says so in words of its own."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in another language than Python
+        return
+    try:
+        signature.bind(*states, **dict.fromkeys(constants))
+    except TypeError as fault:
+        given = f"the states {', '.join(states)}"
+        named = f" and, by their names, the constants {', '.join(constants)}" if [*constants] else ""
+        raise Untraceable(f"{what}{_name(function)} can not be called with {given}{named}: {fault}.") from None
 
 
 def _name(function: Callable[..., Any]) -> str:

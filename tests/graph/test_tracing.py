@@ -113,6 +113,17 @@ def test_rates_that_do_not_fit_are_refused():
         trace(lambda x, y: x, {"x": A, "y": A})
 
 
+def test_a_function_with_other_arguments_is_refused():
+    with pytest.raises(Untraceable, match=r"test_tracing\.py:\d+: <lambda> can not be called with the states x: too many"):
+        trace(lambda: 0.0, {"x": A})
+    said = r"with the states x and, by their names, the constants A: .*'B'"
+    with pytest.raises(Untraceable, match=said):
+        trace(lambda x, B: x, {"x": A}, constants={"A": A})
+    with pytest.raises(Untraceable, match=r"^the observable 'y', .* can not be called with the states x and.*'A'"):
+        trace(lambda x, A: x, {"x": A}, constants={"A": A}, observables={"y": lambda x: x})
+    assert trace(np.tanh, {"x": A}).states  # of which Python knows no arguments
+
+
 @pytest.mark.parametrize("power", [-8, -7, -1, 1, 2, 3, 4, 5, 7, 8, 64])
 def test_whole_powers_are_products(power):
     graph = trace(lambda x: x**power, {"x": A})
