@@ -6,9 +6,11 @@ points ``analogflow.families``.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
+from analogflow.checks import refuse_unknown
 from analogflow.errors import AnalogflowError, BadInput, SimulationFailed
 from analogflow.families.attention import ATTENTION
 from analogflow.families.capacity import CAPACITY
@@ -96,14 +98,22 @@ def problem_of(flow: Flow) -> Any:
 def flow_of(problem: Any, form: str | None = None) -> Flow:
     """The flow that solves `problem`, in its family's most robust form if none is named.
 
+    It has the family's name and the form's where it says neither.
+
     Raises
     ------
     BadInput
-        No family solves it, it has no such form, or the family's flow does not say what it solves: a form may solve a
-        problem of its own, but a flow without one would be held against itself.
+        No family solves it, it has no such form, or the family's flow is none or does not say what it solves: a form may
+        solve a problem of its own, but a flow without one would be held against itself.
     """
     family = family_of(problem)
-    flow = family.flow(problem, **({"form": form} if form else {}))
+    try:
+        flow = family.flow(problem, **({"form": form} if form else {}))
+    except (AnalogflowError, MemoryError, RecursionError):
+        raise
+    except Exception as fault:  # whatever the code of another package does with a problem, or a form that it does not know
+        said = f"of {problem!r}{f' in the form {form!r}' if form else ''} failed ({type(fault).__name__}: {fault})"
+        raise BadInput(f"the family {family.name}: its flow {said}; its forms are: {', '.join(family.forms)}.") from fault
     if not isinstance(flow, Flow):
         raise BadInput(f"the family {family.name}: its flow returns {type(flow).__name__}; return a Flow.")
     if not isinstance(flow.problem, family.problem):
@@ -111,7 +121,10 @@ def flow_of(problem: Any, form: str | None = None) -> Flow:
             f"the family {family.name}: its flow does not carry the {family.problem.__name__} that it solves, so that its "
             "reference would never be asked; write Flow(…, problem=problem)."
         )
-    return flow
+    if form:
+        refuse_unknown(form, family.forms, "form", f"the {family.name} flow")
+    said = {"family": family.name} if flow.family == Flow.family else {}
+    return dataclasses.replace(flow, form=flow.form or form or family.forms[0], **said)
 
 
 def named_families() -> list[str]:

@@ -276,6 +276,11 @@ class Family:
     def __post_init__(self) -> None:
         if not self.forms:
             raise BadInput(f"the family {self.name}: forms is empty; name the forms of its flow, the default first.")
+        if self.problem.__eq__ is not object.__eq__:  # a reference is kept for each problem, and looked up by it
+            raise BadInput(
+                f"the family {self.name}: its problem {self.problem.__name__} compares by value, which arrays can not; "
+                "write @dataclass(frozen=True, eq=False)."
+            )
         for name, said in _ORDINARY.items():
             given = getattr(self, name)
             # A copy with other fields is asked itself, not what it was copied from.

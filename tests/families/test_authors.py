@@ -75,6 +75,40 @@ def test_a_reference_is_asked_for_the_time_at_which_the_answer_is_read(made, rea
     assert error(follows=lambda problem: False) > 0.1
 
 
+def test_a_flow_that_says_neither_has_the_names_of_its_family_and_form(made):
+    bare = lambda problem, form="linear": Flow(flow(problem).function, flow(problem).states, problem=problem)  # noqa: E731
+    made(flow=bare, forms=("linear", "other"))
+    assert [(f.family, f.form) for f in (flow_of(PROBLEM), flow_of(PROBLEM, "other"))] == [
+        ("goal", "linear"),
+        ("goal", "other"),
+    ]
+    with pytest.raises(BadInput, match="form 'thrid' of the goal flow is not known; known are: linear, other"):
+        flow_of(PROBLEM, "thrid")
+    made(flow=lambda problem: dataclasses.replace(flow(problem), family="aim", form="straight"))
+    assert (flow_of(PROBLEM).family, flow_of(PROBLEM).form) == ("aim", "straight")
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (lambda problem: flow(problem), "TypeError: .* argument 'form'"),
+        (lambda problem, form="linear": flow(problem, {"a": 1}[form]), "KeyError: 'linear'"),
+    ],
+    ids=["takes no form", "does not know its form"],
+)
+def test_a_flow_that_fails_is_one_sentence(made, wrong, said):
+    made(flow=wrong)
+    with pytest.raises(
+        BadInput, match=rf"the family goal: its flow of .* in the form 'linear' failed \({said}.*forms are: lin"
+    ):
+        flow_of(PROBLEM, "linear")
+
+
+def test_a_problem_that_compares_by_value_is_refused():
+    with pytest.raises(BadInput, match=r"the family goal: its problem Same compares by value.*eq=False"):
+        dataclasses.replace(GOAL, problem=dataclasses.make_dataclass("Same", ["goal"], frozen=True))
+
+
 def test_a_form_may_solve_a_problem_of_its_own():
     problem = Attention(np.eye(2), np.eye(2), np.eye(2), 2.0, 1.0)
     assert flow_of(problem, "zero-temperature").problem is not problem
