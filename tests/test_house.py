@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "analogflow"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-DOORS = (PACKAGE / "__main__.py", PACKAGE / "__init__.py")
-"""They define nothing; what is public stands in ``__init__.pyi``."""
+DOORS = (PACKAGE / "__main__.py", *(path.with_suffix(".py") for path in PACKAGE.rglob("__init__.pyi")))
+"""They define nothing; what they offer stands in ``__init__.pyi``."""
 
 LONGEST_MODULE = 500
 ACROSS = {"errata", "hostile", "matrix", "plugins", "processors", "stress"}

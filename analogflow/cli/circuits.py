@@ -7,9 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from analogflow import report
+from analogflow import hardware, judgement, report
 from analogflow.cli.options import (
     about_conditions,
     about_flow,
@@ -21,16 +19,14 @@ from analogflow.cli.options import (
     fraction_bar,
     imperfections_of,
     positive,
+    show,
 )
 from analogflow.compiler import degrade
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import expected_answer, flow_of
 from analogflow.families.files import read_problem
-from analogflow.hardware import BOARDS, RESOLUTION, map_flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.judgement import verification_levels
 from analogflow.netlister import netlist
-from analogflow.netlister.verilog_a import write_verilog_a
 from analogflow.passes import choose_values
 from analogflow.problems.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.solution import carried_form, noise_of, plain
@@ -72,6 +68,8 @@ def run_netlist(options: argparse.Namespace) -> int:
     refuse_existing(options.output, options.parts_list, force=options.force)
     refuse_placeless(options.output, options.parts_list)
     if options.format == "verilog-a":
+        from analogflow.netlister.verilog_a import write_verilog_a
+
         path, beside = write_verilog_a(deck, options.output, force=options.force)
         said = f"{path}: modules; {beside}: test bench, {len(circuit.elements)} elements; run it with: vacask {beside}"
     else:
@@ -102,31 +100,33 @@ def about_explain(parser: argparse.ArgumentParser) -> None:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Print what each pass did and the parts, or the error that each level adds."""
-    problem, console = read_problem(options.flow, options.problem), Console()
+    problem = read_problem(options.flow, options.problem)
     if options.levels:
         flow, carried = chosen_flow(options, problem), carried_form(problem, "translinear")
         in_transistors = flow_of(problem, carried) if carried else None
         given: BuildOptions = {"parts": options.parts, "temperature_celsius": options.temperature}
         with fraction_bar(False, "levels") as on_progress:
-            found = verification_levels(flow, carried=in_transistors, on_progress=on_progress, **given)
-        console.print(report.levels_table(found, answer=flow.answer))
+            found = judgement.verification_levels(flow, carried=in_transistors, on_progress=on_progress, **given)
+        show(report.levels_table(found, answer=flow.answer))
         return 0
     circuit = degrade(circuit_of(options, problem), values=choose_values)
-    console.print(report.history_table(circuit))
-    console.print(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
+    show(report.history_table(circuit))
+    show(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
     if circuit.parts is not None:
-        console.print(report.parts_table(parts_list(circuit), title=f"parts, set {circuit.parts.name}"))
+        show(report.parts_table(parts_list(circuit), title=f"parts, set {circuit.parts.name}"))
     return 0
 
 
 def about_map(parser: argparse.ArgumentParser) -> None:
     """Options of ``analogflow map``: a board has its own parts."""
     about_problem(parser)
-    parser.add_argument("--board", default="lucidac", metavar="NAME", help=f"{', '.join(BOARDS)}, or a TOML file (lucidac)")
+    parser.add_argument(
+        "--board", default="lucidac", metavar="NAME", help=f"{', '.join(hardware.BOARDS)}, or a TOML file (lucidac)"
+    )
     parser.add_argument(
         "--limit",
         type=positive,
-        default=RESOLUTION,
+        default=hardware.RESOLUTION,
         metavar="SHARE",
         help="largest distance from the flow, over its peak, that the board's coarse coefficients may cause (0.01)",
     )
@@ -139,11 +139,11 @@ def run_map(options: argparse.Namespace) -> int:
     """Lay the flow out on a board; 1 where it does not fit."""
     problem = read_problem(options.flow, options.problem)
     refuse_existing(options.output, force=options.force)
-    mapping = map_flow(chosen_flow(options, problem), options.board, limit=options.limit)
+    mapping = hardware.map_flow(chosen_flow(options, problem), options.board, limit=options.limit)
     if options.json:
         print(json.dumps(plain(mapping.to_dict()), indent=2))
     else:
-        Console().print(report.mapping_table(mapping))
+        show(report.mapping_table(mapping))
     if options.output:
         text = json.dumps(plain(mapping.configuration), indent=2) + "\n"
         write_text(options.output, text, force=options.force, encoding="utf-8")

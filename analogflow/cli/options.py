@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
 from analogflow.circuit.build import COLDEST, HOTTEST, NOMINAL_CELSIUS
@@ -40,6 +37,7 @@ __all__ = [
     "refuse_idle_parts",
     "repeat_command",
     "seed",
+    "show",
     "study_bar",
     "time_counter",
 ]
@@ -170,12 +168,24 @@ def _whole(text: str, least: int) -> int:
     return value
 
 
+def show(*what: Any, **how: Any) -> None:
+    """Print tables and text to standard output, in colours where it is a terminal."""
+    from rich.console import Console
+
+    Console().print(*what, **how)
+
+
 @contextmanager
 def fraction_bar(quiet: bool, what: str) -> Iterator[Callable[[float], None]]:
     """A bar on standard error with the time left, removed at the end."""
-    hidden = quiet or not sys.stderr.isatty()
+    if quiet or not sys.stderr.isatty():
+        yield _untold
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn(what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=1.0)
         yield lambda done: progress.update(task, completed=done)
 
@@ -183,9 +193,14 @@ def fraction_bar(quiet: bool, what: str) -> Iterator[Callable[[float], None]]:
 @contextmanager
 def time_counter(quiet: bool) -> Iterator[Callable[[float], None]]:
     """A line on standard error that counts the simulated time, removed at the end."""
-    hidden = quiet or not sys.stderr.isatty()
+    if quiet or not sys.stderr.isatty():
+        yield _untold
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("simulated {task.completed:.0f} τ"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("simulating", total=None)
         yield lambda time: progress.update(task, completed=time)
 
@@ -193,6 +208,12 @@ def time_counter(quiet: bool) -> Iterator[Callable[[float], None]]:
 @contextmanager
 def study_bar() -> Iterator[Callable[[int, int, int], None]]:
     """A bar for samples done, of all, and failed, with their rate and the time left."""
+    if not sys.stderr.isatty():
+        yield _untold
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (
         BarColumn(),
         TaskProgressColumn(),
@@ -201,7 +222,7 @@ def study_bar() -> Iterator[Callable[[int, int, int], None]]:
         ),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("samples", total=None, rate=0.0, failed=0)
         begun: list[tuple[float, int]] = []
 
@@ -212,3 +233,7 @@ def study_bar() -> Iterator[Callable[[int, int, int], None]]:
             progress.update(task, completed=done, total=total, failed=failed, rate=(done - begun[0][1]) / seconds)
 
         yield show
+
+
+def _untold(*how_far: float) -> None:
+    """What is told of progress where nobody sees it."""

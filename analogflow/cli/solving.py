@@ -9,9 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from analogflow import report
+from analogflow import judgement, report
 from analogflow.cli.options import (
     about_conditions,
     about_flow,
@@ -23,14 +21,13 @@ from analogflow.cli.options import (
     nonempty,
     positive,
     refuse_idle_parts,
+    show,
     time_counter,
 )
 from analogflow.compiler import degrade
-from analogflow.doctor import examine
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
-from analogflow.judgement import cross_check, error_budget
 from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.passes import choose_values
 from analogflow.simulators import ENGINES, SPICE, engine_for
@@ -48,8 +45,10 @@ def about_doctor(parser: argparse.ArgumentParser) -> None:
 
 def run_doctor(options: argparse.Namespace) -> int:
     """Say what is installed; 3 where something needed is missing."""
+    from analogflow.doctor import examine
+
     findings = examine()
-    Console().print(report.doctor_table(findings, "analogflow doctor"))
+    show(report.doctor_table(findings, "analogflow doctor"))
     return 0 if all(finding.found for finding in findings if finding.needed) else 3
 
 
@@ -98,7 +97,7 @@ def run_solve(options: argparse.Namespace) -> int:
         circuit = circuit_of(options, problem)
         with fraction_bar(options.json, "error budget") as on_fraction:
             noise = noise_of(circuit, options.noise, options.seed)
-            budget = error_budget(
+            budget = judgement.error_budget(
                 circuit, imperfections, noise=noise, samples=options.samples or _SAMPLES, on_progress=on_fraction
             )
     with time_counter(options.json) as on_progress:
@@ -154,7 +153,7 @@ def run_verify(options: argparse.Namespace) -> int:
     else:
         report.print_solution(found.solution, None)
         apart = f" The two answers differ by {found.verdict.distance:.2g}." if found.run is not None else ""
-        Console().print(f"{found.verdict}{apart}", highlight=False)
+        show(f"{found.verdict}{apart}", highlight=False)
     if options.figure:
         report.save_figure(report.plot_of(family_of(problem).name)(found.solution), options.figure, force=options.force)
     return 0 if found.passed else 1
@@ -170,9 +169,11 @@ def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
     circuit = degrade(
         circuit, imperfections_of(options), noise=noise_of(circuit, options.noise, options.seed), values=choose_values
     )
-    found = cross_check(circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time)
+    found = judgement.cross_check(
+        circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time
+    )
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
-        Console().print(report.agreement_table(found))
+        show(report.agreement_table(found))
     return 0 if found.passed else 1

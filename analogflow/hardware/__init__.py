@@ -1,16 +1,5 @@
 """Boards: what analog computers one can buy hold, and whether a flow fits."""
 
-from analogflow.hardware.board_fit import RESOLUTION, BoardFit, map_flow, read_back
-from analogflow.hardware.boards import BOARDS, Board, Figure, board_of, load_board
+from analogflow.doors import opened
 
-__all__ = [
-    "BOARDS",
-    "RESOLUTION",
-    "Board",
-    "BoardFit",
-    "Figure",
-    "board_of",
-    "load_board",
-    "map_flow",
-    "read_back",
-]
+__getattr__, __dir__ = opened(__name__, __file__)

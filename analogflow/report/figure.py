@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 from analogflow.problems.contents import refuse_existing, refuse_placeless, whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
     "FORMATS",
@@ -64,11 +65,15 @@ _STYLE: dict[Any, Any] = {
 
 def style() -> AbstractContextManager[None]:
     """Context in which figures are drawn and saved."""
+    import matplotlib
+
     return matplotlib.rc_context(_STYLE)
 
 
 def new_figure(width: float, height: float) -> Figure:
     """Empty figure of the given size in inches, in the shared style."""
+    from matplotlib.figure import Figure
+
     with style():
         return Figure(figsize=(width, height), layout="constrained")
 

@@ -27,7 +27,8 @@ from analogflow.report.html import Grid, Listing, Page, Paragraph, Picture, Sect
 from analogflow.report.runs import plot_paths
 from analogflow.report.schematic import draw_circuit
 from analogflow.report.studies import folder_figures
-from analogflow.report.tables import budget_tables, history_table, parts_table, solution_table, study_table
+from analogflow.report.study_tables import study_table
+from analogflow.report.tables import budget_tables, history_table, parts_table, solution_table
 from analogflow.solution import Solution, Verification, solve, versions
 from analogflow.studies import Study, failed_samples, open_study
 from analogflow.studies.dataset import repeating

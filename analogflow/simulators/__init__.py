@@ -1,27 +1,5 @@
 """Runs a deck, or many samples of a circuit at once: one contract, engines that share no arithmetic."""
 
-from analogflow.simulators.engines import (
-    ENGINES,
-    SPICE,
-    Engine,
-    engine_for,
-    engine_versions,
-    ensemble,
-    ensemble_chunks,
-    named_engine,
-    simulate,
-)
-from analogflow.simulators.ngspice.session import TIME_LIMIT
+from analogflow.doors import opened
 
-__all__ = [
-    "ENGINES",
-    "SPICE",
-    "TIME_LIMIT",
-    "Engine",
-    "engine_for",
-    "engine_versions",
-    "ensemble",
-    "ensemble_chunks",
-    "named_engine",
-    "simulate",
-]
+__getattr__, __dir__ = opened(__name__, __file__)

@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 
 from analogflow.errors import BadInput
 from analogflow.report.figure import INK, MUTED, describe, look, new_figure, style
-from analogflow.report.studies.scales import COLUMN, caption, held, label, level_axis, numbers, range_axis, single
+from analogflow.report.studies.scales import COLUMN, caption, label, level_axis, numbers, range_axis, single
+from analogflow.report.study_tables import held
 from analogflow.studies.statistics import VERDICTS, summarise
 
 if TYPE_CHECKING:

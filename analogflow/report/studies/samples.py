@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from analogflow.errors import BadInput
 from analogflow.report.figure import INK, MUTED, PALETTE, describe, look, new_figure, style
-from analogflow.report.studies.scales import COLUMN, caption, held, label, level_axis, numbers, share_axis, single
+from analogflow.report.studies.scales import COLUMN, caption, label, level_axis, numbers, share_axis, single
+from analogflow.report.study_tables import held
 from analogflow.run import Run
 from analogflow.studies.statistics import errors_at, study_tolerance, yield_curve
 

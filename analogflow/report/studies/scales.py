@@ -1,4 +1,4 @@
-"""How a study's dimensions are drawn: their labels and scales, the looks of series, and what is held fixed."""
+"""How a study's dimensions are drawn: their labels and scales, and the looks of series."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMN",
     "caption",
-    "held",
     "label",
     "legible",
     "level_axis",
@@ -87,21 +86,6 @@ def numbers(dataset: xarray.Dataset, name: str) -> NDArray[np.float64]:
     if levels.dtype.kind not in "iuf" or len(levels) < 2:
         raise BadInput(f"figure: {name!r} is not a dimension of two or more numbers; its values are {list(levels)!r}.")
     return levels.astype(float)
-
-
-def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any]) -> str:
-    """What a figure holds fixed, as a line of text: the condition, and dimensions of one value."""
-    fixed = {
-        name: condition.get(name, dataset[name].values[0])
-        for name in conditions(dataset)
-        if name in condition or (name not in shown and dataset.sizes[name] == 1)
-    }
-    parts = []
-    for name, value in fixed.items():
-        unit = str(dataset[name].attrs.get("units", ""))
-        text = f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
-        parts.append(f"{name} {text}{f' {unit}' if unit else ''}")
-    return ", ".join(parts)
 
 
 def caption(figure: Figure, text: str) -> None:

@@ -1,0 +1,11 @@
+"""What this package offers, once; each is loaded on first use."""
+
+from analogflow.hardware.board_fit import RESOLUTION as RESOLUTION
+from analogflow.hardware.board_fit import BoardFit as BoardFit
+from analogflow.hardware.board_fit import map_flow as map_flow
+from analogflow.hardware.board_fit import read_back as read_back
+from analogflow.hardware.boards import BOARDS as BOARDS
+from analogflow.hardware.boards import Board as Board
+from analogflow.hardware.boards import Figure as Figure
+from analogflow.hardware.boards import board_of as board_of
+from analogflow.hardware.boards import load_board as load_board

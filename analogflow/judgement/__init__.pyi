@@ -1,0 +1,16 @@
+"""What this package offers, once; each is loaded on first use."""
+
+from analogflow.judgement.agreement import Agreement as Agreement
+from analogflow.judgement.agreement import Parity as Parity
+from analogflow.judgement.agreement import cross_check as cross_check
+from analogflow.judgement.agreement import parity as parity
+from analogflow.judgement.budget import Budget as Budget
+from analogflow.judgement.budget import error_budget as error_budget
+from analogflow.judgement.budget import predict as predict
+from analogflow.judgement.certificate import Certificate as Certificate
+from analogflow.judgement.certificate import certify as certify
+from analogflow.judgement.judging import Judgement as Judgement
+from analogflow.judgement.judging import judge as judge
+from analogflow.judgement.levels import Level as Level
+from analogflow.judgement.levels import verification_levels as verification_levels
+from analogflow.judgement.restart import restart_classes as restart_classes

@@ -1,0 +1,140 @@
+"""Tables of studies in the terminal, and a line on what of a study a table or a figure holds fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from analogflow.studies.statistics import VERDICTS, conditions, summarise
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["held", "print_study", "study_table"]
+
+_WIDEST = 1000
+
+
+def study_table(
+    dataset: xarray.Dataset,
+    *,
+    limit: float | None = None,
+    variable: str = "error",
+    confidence: float = 0.95,
+    intervals: bool = True,
+) -> Table:
+    """One line for each condition: samples, failures, median and 95% quantile of the error, yield and verdicts.
+
+    Parameters
+    ----------
+    limit : float, optional
+        Largest acceptable error, in its unit; without it there is no yield.
+    variable : str
+        ``error`` or another variable of numbers from 0.
+    confidence : float
+        Of each interval, in brackets.
+    intervals : bool
+        If false, these are left out.
+
+    Raises
+    ------
+    BadInput
+        There is no such variable, nothing was run, or an argument is out of its range.
+    """
+    summary = summarise(dataset, limit=limit, quantiles=(0.5, 0.95), variable=variable, confidence=confidence)
+    names = conditions(dataset)
+    varied = [name for name in names if dataset.sizes[name] > 1]
+    unit = str(dataset[variable].attrs.get("units", ""))
+    shown = variable.replace("_", " ")
+    notes = [f"in brackets: {confidence:.0%} intervals"] if intervals else []
+    notes.append("failed samples count as infinite errors")
+    if unit:
+        notes.append(f"{shown} in {unit}")
+    verdicts = [name for name in VERDICTS if "verdicts" in summary and (summary["verdicts"].sel(verdict=name) > 0).any()]
+    if verdicts:
+        notes.append(f"verdicts: {' / '.join(verdicts)}")
+    fixed = held(dataset, varied, {})
+    table = Table(
+        title=f"study: {fixed}" if fixed else "study", caption="; ".join(notes), box=box.SIMPLE_HEAD, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    for name in varied:
+        width = max(len(name), *(len(_level(value)) for value in dataset[name].values))
+        justify = "right" if dataset[name].dtype.kind in "iuf" else "left"
+        table.add_column(name, no_wrap=True, min_width=width, justify=justify)
+    for name in ("n", "failed", f"median {shown}", "95%", *([] if limit is None else [f"yield % at {limit:g}"])):
+        table.add_column(name, justify="right", no_wrap=True)
+    if verdicts:
+        table.add_column("verdicts", justify="right", no_wrap=True)
+    before: list[str] = [""] * len(varied)
+    for place in np.ndindex(tuple(dataset.sizes[name] for name in names)):
+        row = summary.isel(dict(zip(names, place, strict=True)))
+        levels = [_level(dataset[name].values[k]) for name, k in zip(names, place, strict=True) if name in varied]
+        first = next((k for k, (new, old) in enumerate(zip(levels, before, strict=True)) if new != old), 0)
+        said, before = ["" if k < first else level for k, level in enumerate(levels)], levels
+        count, failed = int(row["samples"]), int(row["failed"])
+        if count == 0:
+            table.add_row(*said, "0", "", Text("not run", "yellow"))
+            continue
+        cells: list[str | Text] = [str(count), Text(str(failed), "bold red") if failed else ""]
+        cells.append(_quantile(row, 0.5, intervals=intervals))
+        cells.append(_number(float(row["value"].sel(quantile=0.95))))
+        if limit is not None:
+            value, low, high = (100 * float(row[f"yield{end}"]) for end in ("", "_low", "_high"))
+            cells.append(f"{value:.0f} [{low:.0f}, {high:.0f}]" if intervals else f"{value:.0f}")
+        if verdicts:
+            cells.append("/".join(str(int(row["verdicts"].sel(verdict=name))) for name in verdicts))
+        table.add_row(*said, *cells)
+    return table
+
+
+def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any]) -> str:
+    """What a table or a figure holds fixed, as a line of text: the condition, and dimensions of one value."""
+    fixed = {
+        name: condition.get(name, dataset[name].values[0])
+        for name in conditions(dataset)
+        if name in condition or (name not in shown and dataset.sizes[name] == 1)
+    }
+    parts = []
+    for name, value in fixed.items():
+        unit = str(dataset[name].attrs.get("units", ""))
+        parts.append(f"{name} {_level(value)}{f' {unit}' if unit else ''}")
+    return ", ".join(parts)
+
+
+def print_study(dataset: xarray.Dataset, *, limit: float | None = None) -> None:
+    """Print the table of a study's errors; parameters and exceptions are those of `study_table`.
+
+    A terminal that is too narrow shows no intervals; a file gets lines as long as they have to be.
+    """
+    console = Console()
+    table = study_table(dataset, limit=limit)
+    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    if needed > console.width and console.is_terminal:
+        table = study_table(dataset, limit=limit, intervals=False)
+    elif needed > console.width:
+        console = Console(width=needed)
+    console.print(table)
+
+
+def _quantile(row: xarray.Dataset, quantile: float, *, intervals: bool) -> str:
+    value, low, high = (float(row[f"value{end}"].sel(quantile=quantile)) for end in ("", "_low", "_high"))
+    # Where nothing failed, an end without bound says that the samples are too few for an interval.
+    unbounded = "failed" if int(row["failed"]) else "∞"
+    ends = ", ".join(_number(end, unbounded) for end in (low, high))
+    return f"{_number(value)} [{ends}]" if intervals else _number(value)
+
+
+def _number(value: float, unbounded: str = "failed") -> str:
+    return unbounded if np.isinf(value) else f"{value:.2g}"
+
+
+def _level(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
