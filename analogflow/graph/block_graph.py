@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 
@@ -40,7 +41,11 @@ class BlockGraph:
 
     def block(self, node: str) -> Block:
         """Block at a node."""
-        return self.network.nodes[node]["block"]
+        return self._blocks[node]
+
+    @functools.cached_property
+    def _blocks(self) -> dict[str, Block]:
+        return dict(self.network.nodes(data="block"))
 
     def source(self, node: str) -> SourceLine:
         """Line of the user's equations that placed the block at a node."""
@@ -48,8 +53,15 @@ class BlockGraph:
 
     def inputs(self, node: str) -> tuple[str, ...]:
         """Nodes that drive a node's ports, in the order of the ports."""
-        edges = sorted((key, origin) for origin, _, key in self.network.in_edges(node, keys=True))
-        return tuple(origin for _, origin in edges)
+        return self._inputs[node]
+
+    @functools.cached_property
+    def _inputs(self) -> dict[str, tuple[str, ...]]:
+        """What drives each node: sorted once, since it is asked for at every step of every pass."""
+        drivers: dict[str, list[tuple[int, str]]] = {node: [] for node in self.network}
+        for origin, node, key in self.network.edges(keys=True):
+            drivers[node].append((key, origin))
+        return {node: tuple(origin for _, origin in sorted(edges)) for node, edges in drivers.items()}
 
     def rate(self, state: str) -> str:
         """Node whose signal the integrator of `state` integrates."""
@@ -57,12 +69,16 @@ class BlockGraph:
 
     def order(self) -> list[str]:
         """Nodes so that every block but an integrator comes after its inputs; the same on every machine."""
+        return list(self._order)
+
+    @functools.cached_property
+    def _order(self) -> tuple[str, ...]:
         open_loop = nx.MultiDiGraph()
         open_loop.add_nodes_from(self.network)
         integrators = set(self.states.values())
         open_loop.add_edges_from((a, b) for a, b in self.network.edges() if b not in integrators)
         rank = {node: k for k, node in enumerate(self.network)}
-        return list(nx.lexicographical_topological_sort(open_loop, key=rank.__getitem__))
+        return tuple(nx.lexicographical_topological_sort(open_loop, key=rank.__getitem__))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.network)
