@@ -23,6 +23,8 @@ _RESERVED = frozenset(
     {"gnd", "time", "temper", "hertz", "e", "pi", "c", "kelvin", "echarge", "boltz", "planck", "i", "yes", "no"}
 )
 
+_KEPT_DIGITS = f"%.{KEPT}g"
+
 _SPELLED = str.maketrans(
     {"Σ": "sum", "τ": "tau", "√": "sqrt", "σ": "sigma", "·": "*", "×": "x", "−": "-", "≤": "<=", "½": "1/2", "→": "->"}
 )
@@ -55,6 +57,12 @@ def number(value: float, digits: int = KEPT) -> str:
         `value` is NaN or infinite.
     """
     value = float(value)
+    text = (_KEPT_DIGITS if digits == KEPT else f"%.{digits}g") % value
+    # At most 15 digits are the shortest text of the number that they make, which only exponents leave open.
+    if text.isdigit():
+        return f"{text}.0"
+    if "." in text and "e" not in text:
+        return text
     if not math.isfinite(value):
         raise BadInput(f"{value!r} can not stand in a netlist; every component value must be a finite number.")
     return repr(significant(value, digits))
