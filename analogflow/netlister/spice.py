@@ -292,16 +292,18 @@ def _labelled(kind: str, name: str, circuit: Circuit) -> list[tuple[str, str]]:
     """A name for each element of a signal that a script may use, and the element in flow units as a formula of vectors."""
     reading, label = circuit.readings[name], f"{kind}{re.sub('[^a-z0-9_]', '_', name.lower())[:40]}"
     single = reading.size == 1
-    return [(identifier(label + ("" if single else f"_{k}")), _formula(reading, k)) for k in range(reading.size)]
+    return [(identifier(label + ("" if single else f"_{k}")), text) for k, text in enumerate(_formulas(reading))]
 
 
-def _formula(reading: Reading, k: int) -> str:
+def _formulas(reading: Reading) -> Iterator[str]:
+    """Each element of a signal in flow units."""
     vectors = [vector_text(vector) for vector in reading.vectors]
-    if reading.gain.ndim == 1:
-        text = vectors[k] if reading.gain[k] == 1 else f"{vectors[k]}*({number(reading.gain[k])})"
-    else:
-        text = "+".join(f"{vector}*({number(g)})" for vector, g in zip(vectors, reading.gain[k], strict=True) if g)
-    offset = float(np.broadcast_to(reading.offset, (reading.size,))[k])
-    if reading.shares:
-        text = f"({text})/({'+'.join(vectors)})"
-    return f"{text}+({number(offset)})" if offset else text
+    offsets = np.broadcast_to(reading.offset, (reading.size,)).tolist()
+    for k, (gain, offset) in enumerate(zip(reading.gain.tolist(), offsets, strict=True)):
+        if reading.gain.ndim == 1:
+            text = vectors[k] if gain == 1 else f"{vectors[k]}*({number(gain)})"
+        else:
+            text = "+".join(f"{vector}*({number(g)})" for vector, g in zip(vectors, gain, strict=True) if g)
+        if reading.shares:
+            text = f"({text})/({'+'.join(vectors)})"
+        yield f"{text}+({number(offset)})" if offset else text
