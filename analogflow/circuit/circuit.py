@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks import Imperfections
+from analogflow.blocks import Imperfections, NoiseSource
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import Build, Conditions, PartSet, Units
 from analogflow.circuit.elements import Element, Macro, Model, NoiseVoltage
+from analogflow.circuit.made import Made
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
@@ -68,11 +70,16 @@ def direct(nodes: tuple[str, ...], volts_per_unit: float | NDArray[np.float64] =
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PassRecord:
-    """What one pass of the compiler did: its name, a sentence, and the number of blocks after it."""
+    """What one pass of the compiler did: its name, a sentence or what returns it, and the number of blocks after it."""
 
     name: str
-    note: str
+    said: str | Callable[[], str]
     blocks: int
+
+    @property
+    def note(self) -> str:
+        """The sentence."""
+        return self.said if isinstance(self.said, str) else self.said()
 
     def __str__(self) -> str:
         return f"{self.name:<10} {self.blocks:>4} blocks   {self.note}"
@@ -84,7 +91,11 @@ class Group:
 
     block: str
     source: str
-    elements: tuple[Element, ...]
+    elements: Sequence[Element]
+
+    def pieces(self) -> Iterator[Element | Made[Element]]:
+        """The elements, those of a row together."""
+        return self.elements.pieces() if isinstance(self.elements, Made) else iter(self.elements)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -257,12 +268,16 @@ class Circuit:
     @functools.cached_property
     def noisy(self) -> bool:
         """Whether any source plays noise: at the integrators, at outputs, or as a part of the flow."""
-        return any(isinstance(element, NoiseVoltage) for element in self.elements)
+        return any(isinstance(self.graph.block(node), NoiseSource) for node in self.graph)
 
     @property
-    def elements(self) -> tuple[Element, ...]:
-        """All elements in order."""
-        return tuple(element for group in self.groups for element in group.elements)
+    def elements(self) -> Sequence[Element]:
+        """All elements in order; those of ideal blocks are made as they are read."""
+        return Made(lambda: (piece for group in self.groups for piece in group.pieces()))
+
+    def noises(self) -> list[NoiseVoltage]:
+        """Sources of noise in the order of the elements."""
+        return [element for element in self.elements if isinstance(element, NoiseVoltage)] if self.noisy else []
 
     @property
     def ammeters(self) -> frozenset[str]:
@@ -279,8 +294,8 @@ class Circuit:
 
     def counts(self) -> dict[str, int]:
         """Number of elements of each kind, by letter."""
-        letters = [element.letter for element in self.elements]
-        return {letter: letters.count(letter) for letter in sorted(set(letters))}
+        counts = Counter(element.letter for element in self.elements)
+        return {letter: counts[letter] for letter in sorted(counts)}
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{count} {letter}" for letter, count in self.counts().items())

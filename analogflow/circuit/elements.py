@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analogflow.circuit.made import Made
 
 __all__ = [
     "Behavioural",
@@ -21,6 +27,7 @@ __all__ = [
     "Model",
     "NoiseVoltage",
     "Resistor",
+    "Row",
     "StepVoltage",
     "Switch",
     "Transconductance",
@@ -87,6 +94,34 @@ class Transconductance(Element):
     def remote(self) -> frozenset[str]:
         """The node that controls it."""
         return frozenset((self.control,)) - {*self.nodes}
+
+
+class Row(Made[Element]):
+    """Transconductances into one node from ground, number b named ``NODE_b``: a weight of 0 has none.
+
+    A crossbar of 1024 by 1024 has a million of them, which a writer of text need not have as elements.
+
+    Parameters
+    ----------
+    node : str
+    controls : sequence of str
+        Node that controls each.
+    gains : array, shape (controls,)
+        Siemens.
+    """
+
+    def __init__(self, node: str, controls: Sequence[str], gains: NDArray[np.float64]) -> None:
+        super().__init__(self._elements)
+        self.node, self.controls, self.gains = node, controls, gains
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.gains))
+
+    def _elements(self) -> Iterator[Transconductance]:
+        ends = ("0", self.node)
+        for b, (control, gain) in enumerate(zip(self.controls, self.gains.tolist(), strict=True)):
+            if gain:
+                yield Transconductance(f"{self.node}_{b}", ends, control, gain)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,11 @@ class Deck:
     @property
     def text(self) -> str:
         """The whole file: runs alone with ``ngspice -b``."""
-        return "\n".join((self.title, *self.header, *self.body, *self.script, ".end", ""))
+        return "".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        for line in chain((self.title,), self.header, self.body, self.script, (".end",)):
+            yield f"{line}\n"
 
     @property
     def embedded(self) -> tuple[str, ...]:
@@ -75,7 +80,7 @@ class Deck:
             beside, text = path.parent / name, table_text(table)
             if not _holds(beside, text):
                 write_text(beside, text, force=force)
-        return write_text(path, self.text, force=force)
+        return write_text(path, self._lines(), force=force)
 
     def __repr__(self) -> str:
         return f"Deck({self.circuit!r}, {self.end_time:g} s, {len(self.body)} lines)"
@@ -101,7 +106,7 @@ def noise_table(circuit: Circuit, time_constants: float) -> tuple[list[str], dic
     A table's first column is the time in seconds; the others are standard normal numbers, one column for each source. The
     name of the file comes from its content, so that decks written to one folder can not take each other's noise.
     """
-    sources = [element for element in circuit.elements if isinstance(element, NoiseVoltage)]
+    sources = circuit.noises()
     lines: list[str] = []
     tables: dict[str, NDArray[np.float64]] = {}
     for number_of_file, first in enumerate(range(0, len(sources), _COLUMNS)):

@@ -24,6 +24,7 @@ from analogflow.circuit import (
     NoiseVoltage,
     Reading,
     Resistor,
+    Row,
     StepVoltage,
     Switch,
     Transconductance,
@@ -105,7 +106,11 @@ def netlist(
     body += [line for macro in circuit.macros for line in _macro_cards(macro)]
     for group in circuit.groups:
         body.append(f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}")
-        body += [_card(element) for element in group.elements if not isinstance(element, NoiseVoltage)]
+        for piece in group.pieces():
+            if isinstance(piece, Element):
+                body += () if isinstance(piece, NoiseVoltage) else (_card(piece),)
+            else:
+                body += _row_cards(piece) if isinstance(piece, Row) else map(_card, piece)
     body += playing
     started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
     body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
@@ -184,7 +189,7 @@ def _script(circuit: Circuit, end: float) -> list[str]:
     return [*lines, *_average_lines(circuit, end), "quit", ".endc"]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1 << 16)
 def node_text(node: str) -> str:
     """Text that names a node; 0 is ground."""
     return node if node == "0" else identifier(node)
@@ -233,6 +238,15 @@ def _card(element: Element) -> str:
             given = "".join(f" {identifier(name)}={number(value)}" for name, value in element.parameters)
             return f"{head} {identifier(element.macro)}{given}"
     raise BadInput(f"element {element.name!r} is of a kind the SPICE netlister does not know.")
+
+
+def _row_cards(row: Row) -> Iterator[str]:
+    """Lines of a row, as `_card` writes those of its elements."""
+    node, controls = node_text(row.node), map(node_text, row.controls)
+    node_text(f"{node}_{len(row.controls)}")  # no name of the row is longer
+    for b, (control, gain) in enumerate(zip(controls, row.gains.tolist(), strict=True)):
+        if gain:
+            yield f"G{node}_{b} 0 {node} {control} 0 {number(gain)}"
 
 
 def _model_card(model: Model) -> str:

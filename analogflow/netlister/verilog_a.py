@@ -276,7 +276,7 @@ def _waves(deck: Deck) -> Iterator[str]:
     After each knot a second one follows at once, on the same line: the simulator takes its first step after a knot as long
     as the one before, at order 1 and without an estimate of its error, so only a short way makes it begin with a short step.
     """
-    sources = [element for element in deck.circuit.elements if isinstance(element, NoiseVoltage)]
+    sources = deck.circuit.noises()
     if not sources:
         return
     tables = list(deck.tables.values())

@@ -121,8 +121,8 @@ class Passed:
     Parameters
     ----------
     graph : BlockGraph
-    note : str
-        What it did, in a sentence.
+    note : str, or callable
+        What it did, in a sentence, or what returns it where finding it takes long: of a pass that does not keep the flow.
     scales : mapping of name to array
         How values go back: units of the new graph per unit of the old one, for every state and observable; 1 if empty.
     limits : mapping of state to float
@@ -134,7 +134,7 @@ class Passed:
     """
 
     graph: BlockGraph
-    note: str
+    note: str | Callable[[], str]
     scales: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
     found: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -198,7 +198,7 @@ def run_passes(passes: Sequence[Pass], brief: Brief) -> tuple[Brief, tuple[PassR
                     f"the pass {each.name!r} changed the flow by {changed:.2g}{where and ' on its manifold'}: a fault of "
                     "analogflow to be reported."
                 )
-            note += f"; {where}the rates agree within {changed:.1g}"
+            note = f"{note}; {where}the rates agree within {changed:.1g}"
         history.append(PassRecord(done.name or each.name, note, len(after.graph)))
         brief = after
     return brief, tuple(history)
@@ -221,7 +221,11 @@ def _realised(brief: Brief) -> Passed:
     circuit = Circuit(flow=brief.flow, build=dataclasses.replace(brief.build, values=None), **made.fields())
     units = made.units
     unit = f"1 flow unit is {units.volts:g} V" if units.volts and not units.scales else "each signal has a unit of its own"
-    note = made.note or f"{len(circuit.elements)} elements, {unit}, τ is {units.time_constant:g} s"
+
+    def counted() -> str:
+        return f"{len(circuit.elements)} elements, {unit}, τ is {units.time_constant:g} s"
+
+    note = made.note or counted
     return Passed(made.graph, note, found={"circuit": circuit}, name=circuit.technology)
 
 

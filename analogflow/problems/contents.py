@@ -199,8 +199,8 @@ def refuse_placeless(*paths: str | Path | None) -> None:
             )
 
 
-def write_text(path: str | Path, text: str, *, force: bool, encoding: str = "ascii") -> Path:
-    """Write `text` to `path` at once or not at all; an existing file is replaced only with `force`.
+def write_text(path: str | Path, text: str | Iterable[str], *, force: bool, encoding: str = "ascii") -> Path:
+    """Write `text`, or texts one after another, to `path`, all or nothing; an existing file is replaced only with `force`.
 
     Raises
     ------
@@ -211,7 +211,8 @@ def write_text(path: str | Path, text: str, *, force: bool, encoding: str = "asc
     refuse_existing(path, force=force)
     with whole_file(path) as part:
         try:
-            part.write_text(text, encoding=encoding, newline="\n")
+            with part.open("w", encoding=encoding, newline="\n") as file:
+                file.writelines((text,) if isinstance(text, str) else text)
         except ValueError as fault:  # a character that the encoding lacks, or a name that no file can have
             raise BadInput(f"{str(path)!r} can not be written ({fault}).") from None
     return path

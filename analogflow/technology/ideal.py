@@ -36,14 +36,16 @@ from analogflow.circuit.elements import (
     Element,
     NoiseVoltage,
     Resistor,
+    Row,
     Transconductance,
 )
+from analogflow.circuit.made import Made
 from analogflow.digits import quiet
 from analogflow.errors import NoCell
 from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
 from analogflow.passes import CHECK, DEGRADE, FUSE, REALISE, SCALE_BLOCKS, STABILISE, TRACE, Brief
-from analogflow.technology.technology import Site, Technology, locate
+from analogflow.technology.technology import Site, Technology, located
 
 __all__ = ["IDEAL", "cell", "realise"]
 
@@ -53,8 +55,10 @@ _FAN_IN = 8
 _PRODUCTS = 8
 """Products in one formula; longer sums are spread over several sources into the same node, which adds no unknown."""
 
+Cells = Callable[[Block, Site], Iterable[Element | Made[Element]]]
 
-def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | None = None) -> Realisation:
+
+def realise(brief: Brief, cells: Cells | None = None) -> Realisation:
     """Build every block of the graph from ideal elements, or by other `cells` where another technology has its own.
 
     Raises
@@ -65,22 +69,21 @@ def realise(brief: Brief, cells: Callable[[Block, Site], Iterable[Element]] | No
     graph, cells = brief.graph, cells or cell
     groups = []
     for node in graph.order():
-        block = graph.block(node)
-        elements = tuple(cells(block, Site(graph, node)))
+        elements = Made(functools.partial(_at_site, cells, graph, node))
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
     readings = {}
     field = brief.field
     for name, node in {**field.visible_states, **graph.observables}.items():
-        located = [locate(graph, node, k) for k in range(graph.block(node).size)]
-        readings[name] = direct(tuple(f"{origin}_{k}" for origin, k in located), brief.scales.get(name, 1.0))
+        origin, indices = located(graph, node)
+        readings[name] = direct(tuple(f"{origin}_{k}" for k in indices), brief.scales.get(name, 1.0))
     built = {group.block for group in groups}
     values = _quiet_signals(graph, field.signals(graph.initial()))
     start = {
-        f"{node}_{k}": float(value)
+        f"{node}_{k}": value
         for node in graph.order()
         if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
-        for k, value in enumerate(values[node])
+        for k, value in enumerate(values[node].tolist())
     }
     units = Units(scales=brief.scales, inputs=brief.input_units(1.0))
     return Realisation(tuple(groups), readings, start, units, graph=graph, derived_from=brief.source)
@@ -96,6 +99,11 @@ IDEAL = Technology(
 """Circuits of ideal elements."""
 
 
+def _at_site(cells: Cells, graph: BlockGraph, node: str) -> Iterable[Element | Made[Element]]:
+    """Elements that realise the block at `node`."""
+    return cells(graph.block(node), Site(graph, node))
+
+
 def _quiet_signals(graph: BlockGraph, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Signals with zeros where only the rounding of what they are computed from is left."""
     reach: dict[str, float] = {}
@@ -106,7 +114,7 @@ def _quiet_signals(graph: BlockGraph, values: Mapping[str, np.ndarray]) -> dict[
 
 
 @functools.singledispatch
-def cell(block: Block, site: Site) -> Iterator[Element]:
+def cell(block: Block, site: Site) -> Iterable[Element | Made[Element]]:
     """Elements that realise `block` at `site`: of an elementwise block its formula; others are registered here."""
     if not block.formula(*block.ports):
         raise NoCell(
@@ -183,22 +191,25 @@ def _(block: OutputStage, site: Site) -> Iterator[Element]:
 
 
 @cell.register
-def _(block: Crossbar, site: Site) -> Iterator[Element]:
+def _(block: Crossbar, site: Site) -> Iterator[Element | Made[Element]]:
     outputs, inputs = block.weight.shape[-2:]
-    weights = np.broadcast_to(block.weight, (block.rows, outputs, inputs)).tolist()
+    weights = np.broadcast_to(block.weight, (block.rows, outputs, inputs))
     for row in range(block.rows):
         # Looked up once for all outputs: a crossbar of 1024 by 1024 has a million elements.
         values = [site.value(0, row * inputs + b) for b in range(inputs)]
         controls = [site.control(0, row * inputs + b) for b in range(inputs)]
+        driven = all(value is None for value in values)
         for a in range(outputs):
-            node = site.output(row * outputs + a)
-            ends = ("0", node)
+            node, gains = site.output(row * outputs + a), weights[row, a]
             yield _load(node)
-            for b, (weight, value) in enumerate(zip(weights[row][a], values, strict=True)):
+            if driven:
+                yield Row(node, controls, gains)
+                continue
+            for b, (weight, value) in enumerate(zip(gains.tolist(), values, strict=True)):
                 if weight and value is None:
-                    yield Transconductance(f"{node}_{b}", ends, controls[b], weight)
+                    yield Transconductance(f"{node}_{b}", ("0", node), controls[b], weight)
                 elif weight and value is not None:
-                    yield CurrentSource(f"{node}_{b}", ends, weight * value)
+                    yield CurrentSource(f"{node}_{b}", ("0", node), weight * value)
 
 
 @cell.register
@@ -278,11 +289,13 @@ def _(block: Normaliser, site: Site) -> Iterator[Element]:
 @cell.register
 def _(block: MatrixProduct, site: Site) -> Iterator[Element]:
     inner = block.inner
+    right = [site.operand(1, k) for k in range(inner * block.columns)]
     for i in range(block.rows):
+        left = [site.operand(0, i * inner + k) for k in range(inner)]
         for j in range(block.columns):
             node = site.output(i * block.columns + j)
-            yield Resistor(node, (node, "0"), 1.0)
-            terms = [f"{site.operand(0, i * inner + k)}*{site.operand(1, k * block.columns + j)}" for k in range(inner)]
+            yield _load(node)
+            terms = [f"{a}*{b}" for a, b in zip(left, right[j :: block.columns], strict=True)]
             for part, first in enumerate(range(0, inner, _PRODUCTS)):
                 expression = "+".join(terms[first : first + _PRODUCTS])
                 yield Behavioural(f"{node}_{part}", ("0", node), expression)

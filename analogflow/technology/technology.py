@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analogflow.blocks import Block, Constant, Wire
 from analogflow.circuit.circuit import Realisation
@@ -12,7 +15,7 @@ from analogflow.graph import BlockGraph
 from analogflow.names import number
 from analogflow.passes import CHECK, CHOOSE, DEGRADE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief, Pass
 
-__all__ = ["USUAL", "Site", "Technology", "locate"]
+__all__ = ["USUAL", "Site", "Technology", "located"]
 
 USUAL = (TRACE, CHECK, STABILISE, FUSE, NOISE, DEGRADE, REALISE, CHOOSE, SPREAD)
 """What a flow goes through where a technology does not say: parts and ideal elements each skip what is for the other."""
@@ -65,14 +68,15 @@ class Technology:
         return f"Technology({self.name})"
 
 
-def locate(graph: BlockGraph, node: str, index: int) -> tuple[str, int]:
-    """Block and element that drive element `index` of `node`, seen through wiring, which costs no part."""
+def located(graph: BlockGraph, node: str) -> tuple[str, Sequence[int]]:
+    """Block that drives `node`, seen through wiring, which costs no part, and which of its elements are the node's."""
     block = graph.block(node)
+    indices: Sequence[int] = range(block.size)
     while isinstance(block, Wire):
-        index = block.indices[index]
+        indices = [block.indices[k] for k in indices]
         (node,) = graph.inputs(node)
         block = graph.block(node)
-    return node, index
+    return node, indices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,21 +106,25 @@ class Site:
 
     def value(self, port: int, index: int) -> float | None:
         """Value of a port's element if it is a constant, else None."""
-        origin, k = self._origin(port, index)
-        block = self.inputs[port][1] if origin == self.inputs[port][0] else self.graph.block(origin)
-        return float(block.values[k]) if isinstance(block, Constant) else None
+        _, indices, values = self._drivers[port]
+        return None if values is None else float(values[indices[0 if len(indices) == 1 else index]])
 
     def control(self, port: int, index: int) -> str:
         """Circuit node that drives a port's element; a constant has none."""
-        origin, k = self._origin(port, index)
-        return f"{origin}_{k}"
+        origin, indices, _ = self._drivers[port]
+        return f"{origin}_{indices[0 if len(indices) == 1 else index]}"
 
     def operand(self, port: int, index: int) -> str:
         """Text of a port's element in a formula: a node voltage, or a number in brackets."""
         value = self.value(port, index)
         return f"v({self.control(port, index)})" if value is None else f"({number(value)})"
 
-    def _origin(self, port: int, index: int) -> tuple[str, int]:
-        node, block = self.inputs[port]
-        index = 0 if block.size == 1 else index
-        return locate(self.graph, node, index) if isinstance(block, Wire) else (node, index)
+    @functools.cached_property
+    def _drivers(self) -> tuple[tuple[str, Sequence[int], NDArray[np.float64] | None], ...]:
+        """What drives each port as `located` says it, and its values if it is a constant."""
+        drivers = []
+        for node, _ in self.inputs:
+            origin, indices = located(self.graph, node)
+            block = self.graph.block(origin)
+            drivers.append((origin, indices, block.values if isinstance(block, Constant) else None))
+        return tuple(drivers)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from analogflow.blocks import Constant, Integrator
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import PartSet, Units, thermal_voltage
@@ -21,7 +19,7 @@ from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
 from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
 from analogflow.technology.part_sets import DEFAULT_PARTS
-from analogflow.technology.technology import Site, Technology, locate
+from analogflow.technology.technology import Site, Technology, located
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
 __all__ = ["OPAMP", "realise"]
@@ -114,13 +112,12 @@ def realise(brief: Brief) -> Realisation:
     for name, node in {**graph.states, **graph.observables}.items():
         if isinstance(graph.block(node), Integrator) and graph.integrator(node).hidden:
             continue
-        size = graph.block(node).size
-        located = [locate(graph, node, k) for k in range(size)]
-        if any(isinstance(graph.block(origin), Constant) for origin, _ in located):
+        origin, indices = located(graph, node)
+        if isinstance(graph.block(origin), Constant):
             continue
-        nodes = tuple(f"{origin}_{k}" for origin, k in located)
-        signs = np.array([-1.0 if origin in bench.flipped else 1.0 for origin, _ in located])
-        readings[name] = direct(nodes, MACHINE_UNIT * brief.scales[name] * signs)
+        nodes = tuple(f"{origin}_{k}" for k in indices)
+        sign = -1.0 if origin in bench.flipped else 1.0
+        readings[name] = direct(nodes, MACHINE_UNIT * brief.scales[name] * sign)
     used = {e.macro for group in groups for e in group.elements if isinstance(e, Instance)}
     macros = (
         op_amp_macro(parts.op_amp, parts.supply),
