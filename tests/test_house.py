@@ -27,7 +27,14 @@ DOORS = (PACKAGE / "__main__.py", *(path.with_suffix(".py") for path in PACKAGE.
 LONGEST_MODULE = 500
 ACROSS = {"errata", "hostile", "matrix", "plugins", "processors", "stress"}
 """Folders of tests that no one module answers for."""
-OF_THE_REPOSITORY = {"test_benchmark_ratios", "test_changes", "test_documentation", "test_examples", "test_house"}
+OF_THE_REPOSITORY = {
+    "test_benchmark_ratios",
+    "test_changes",
+    "test_contributing",
+    "test_documentation",
+    "test_examples",
+    "test_house",
+}
 WORDS_THAT_NAME_NOTHING = {"utils", "util", "core", "common", "base", "manager", "helpers", "helper", "misc"}
 LOADED_ON_USE = {
     "PySpice",
