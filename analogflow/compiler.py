@@ -1,25 +1,142 @@
-"""The compiler: a flow through the passes of a technology, and what it realises, under conditions."""
+"""The compiler: from a problem to its flow, through the passes of a technology to a circuit, and to that under conditions.
+
+`circuit_of` goes all the way; `compile` makes circuits with perfect blocks or exact parts, and `degrade` puts those under
+conditions.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack, cast
 
 import numpy as np
 
 from analogflow.blocks import Imperfections
 from analogflow.checks import real_array, refuse_unknown
-from analogflow.circuit import Build, Circuit, Conditions
+from analogflow.circuit import Build, Circuit, ConditionOptions, Conditions
 from analogflow.circuit.build import PartSet
 from analogflow.errors import AnalogflowError, BadInput
+from analogflow.families import family_of, flow_of
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import Brief, imperfect_graph, require_blocks, run_passes
-from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, build_of, check_build
+from analogflow.passes import Brief, choose_values, imperfect_graph, require_blocks, run_passes
+from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, BuildOptions, build_of, check_build, known_technology
 
-__all__ = ["compile", "degrade", "graph_under", "rebuilt"]
+__all__ = [
+    "CircuitOptions",
+    "carried_form",
+    "circuit_of",
+    "compile",
+    "degrade",
+    "flow_for",
+    "graph_under",
+    "noise_of",
+    "rebuilt",
+    "split_options",
+]
+
+
+class CircuitOptions(BuildOptions, ConditionOptions, total=False):
+    """What decides a circuit: how it is built, and its conditions."""
+
+
+def circuit_of(
+    problem: Any,
+    *,
+    form: str | None = None,
+    noise: Noise | float | str | None = None,
+    imperfections: Imperfections | None = None,
+    seed: int | None = None,
+    sample: int = 0,
+    **options: Unpack[BuildOptions],
+) -> Circuit:
+    """Circuit that solves `problem`, under conditions: what is run and written wherever a problem is given.
+
+    Parts have values that are sold, as `choose_values` chooses them before they deviate.
+
+    Parameters
+    ----------
+    problem : object
+        Of a family, or a flow, or its circuit as `compile` returned it, which no option can then build otherwise.
+    form : str, optional
+        As for `flow_for`.
+    noise : Noise, float or str, optional
+        As `noise_of` takes it.
+    imperfections, sample
+        As for `degrade`.
+    seed : int, optional
+        0, or that of the noise, if not given.
+    options
+        As `compile` takes them.
+
+    Raises
+    ------
+    BadInput
+        An argument is not known or out of range, or something is to be built otherwise that is built already.
+    """
+    if isinstance(problem, Circuit):
+        if said := [name for name, value in {"form": form, **options}.items() if value is not None]:
+            raise BadInput(f"{said[0]}: the circuit is built already; leave it out, or give the problem or its flow.")
+        circuit = problem
+    else:
+        circuit = compile(flow_for(problem, form, options.get("technology", DEFAULT_TECHNOLOGY)), **options)
+    return degrade(circuit, imperfections, noise=noise_of(circuit, noise, seed), sample=sample, values=choose_values)
+
+
+def flow_for(problem: Any, form: str | None = None, technology: str = DEFAULT_TECHNOLOGY) -> Flow:
+    """Flow that solves `problem`, in the form that `technology` carries, or the most robust one, where `form` names none.
+
+    Raises
+    ------
+    BadInput
+        No family solves it, it has no such form, or it is a flow of another form itself.
+    """
+    if not isinstance(problem, Flow):
+        return flow_of(problem, form or carried_form(problem, technology))
+    if form not in (None, problem.form):
+        raise BadInput(f"form: {form!r} can not be chosen for a flow that is given as such.")
+    return problem
+
+
+def carried_form(problem: Any, technology: str) -> str | None:
+    """Form of the flow that `technology` carries where it does not carry every form; None if any will do."""
+    return None if isinstance(problem, Flow) else known_technology(technology).form(family_of(problem).name)
+
+
+def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | None) -> Noise:
+    """Noise as `solve` takes it, in the units of `circuit`.
+
+    Raises
+    ------
+    BadInput
+        It is no noise, or has a seed that is not `seed`.
+    """
+    if isinstance(noise, Noise):
+        if seed is not None and seed != noise.seed:
+            raise BadInput(f"seed: {seed!r} is not the seed of the noise, {noise.seed}; give one of them only.")
+        return noise
+    step = circuit.flow.noise_step
+    if isinstance(noise, str):
+        units = {state: circuit.units.input_volts(state) for state in circuit.graph.states}
+        return Noise.from_text(noise, unit=units, time_constant=circuit.units.time_constant, seed=seed or 0, step=step)
+    return Noise(0.0 if noise is None else noise, seed or 0, step)
+
+
+def split_options(verb: str, options: Mapping[str, Any]) -> tuple[BuildOptions, ConditionOptions]:
+    """Options of how a circuit is built, and of its conditions.
+
+    Raises
+    ------
+    TypeError
+        `verb` was given something that is neither.
+    """
+    kinds = BuildOptions.__optional_keys__, ConditionOptions.__optional_keys__
+    if unknown := [name for name in options if not any(name in kind for kind in kinds)]:
+        raise TypeError(f"{verb}() got an unexpected keyword argument {unknown[0]!r}")
+    build, said = ({name: value for name, value in options.items() if name in kind} for kind in kinds)
+    return cast(BuildOptions, build), cast(ConditionOptions, said)
 
 
 def compile(

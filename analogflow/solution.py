@@ -4,46 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import metadata
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.circuit import Circuit, ConditionOptions
-from analogflow.compiler import compile, degrade
-from analogflow.errors import BadInput
-from analogflow.families import family_of, flow_of, problem_of, require_reference
+from analogflow.circuit import Circuit
+from analogflow.compiler import CircuitOptions, circuit_of, split_options
+from analogflow.families import problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.judgement.certificate import Certificate, certificate_of, check_accuracy
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.netlister import Deck, netlist
-from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.passes import choose_values
 from analogflow.run import Run, comes_to_rest, from_end, own_time, run_plan, settling_times
 from analogflow.simulators import engine_for, simulate
-from analogflow.technology import DEFAULT_TECHNOLOGY, BuildOptions, known_technology
+from analogflow.technology import DEFAULT_TECHNOLOGY
 
 __all__ = [
-    "CircuitOptions",
     "Solution",
     "SolveOptions",
     "Verification",
-    "carried_form",
-    "noise_of",
     "plain",
     "resting_times",
     "solve",
     "verify",
     "versions",
 ]
-
-
-class CircuitOptions(BuildOptions, ConditionOptions, total=False):
-    """What decides a circuit: how it is built, and its conditions."""
 
 
 class SolveOptions(CircuitOptions, total=False):
@@ -157,7 +147,8 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow
+    problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow, Circuit
+        A circuit is one that `compile` returned; how it is built is then decided.
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     engine : {"ngspice", "vacask", "block", "spice"}, optional
@@ -187,20 +178,18 @@ def solve(
         The engine is not installed, or broke down.
     """
     check_accuracy(accuracy)
-    build, said = split_options("solve", options)
-    technology = build.get("technology", DEFAULT_TECHNOLOGY)
-    engine = engine_for(technology, engine)
-    flow = _flow_of(problem, form or carried_form(problem, technology))
-    circuit = compile(flow, **build)
+    build, _ = split_options("solve", options)
+    built = isinstance(problem, Circuit)
+    engine = engine_for(problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), engine)
+    circuit = circuit_of(problem, form=form, **options)
+    flow = circuit.flow
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = problem_of(flow)
     require_reference(judged, accuracy=ACCURACY if accuracy is None else accuracy, end=own_time(flow, time_constants))
-    noise = noise_of(circuit, said.get("noise"), said.get("seed"))
-    circuit = degrade(circuit, said.get("imperfections"), noise=noise, values=choose_values)
     plan = run_plan(circuit, time_constants)
     deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
     run = simulate(deck, engine=engine, resting_speed=plan.resting_speed, on_progress=on_progress)
-    return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, noise.seed)
+    return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, circuit.noise.seed)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -293,53 +282,6 @@ def resting_times(circuit: Circuit, run: Run) -> NDArray[np.float64]:
     band = SETTLING_BAND * np.reshape([flow.resting_size(float(size)) for size in np.ravel(largest)], ok.shape)
     found = [settling_times(run.time, from_end(run, name), band) for name in flow.rests]
     return np.where(ok, np.max(found, axis=0), np.nan)
-
-
-def split_options(verb: str, options: Mapping[str, Any]) -> tuple[BuildOptions, ConditionOptions]:
-    """Options of how a circuit is built, and of its conditions.
-
-    Raises
-    ------
-    TypeError
-        `verb` was given something that is neither.
-    """
-    kinds = BuildOptions.__optional_keys__, ConditionOptions.__optional_keys__
-    if unknown := [name for name in options if not any(name in kind for kind in kinds)]:
-        raise TypeError(f"{verb}() got an unexpected keyword argument {unknown[0]!r}")
-    build, said = ({name: value for name, value in options.items() if name in kind} for kind in kinds)
-    return cast(BuildOptions, build), cast(ConditionOptions, said)
-
-
-def carried_form(problem: Any, technology: str) -> str | None:
-    """Form of the flow that `technology` carries where it does not carry every form; None if any will do."""
-    return None if isinstance(problem, Flow) else known_technology(technology).form(family_of(problem).name)
-
-
-def _flow_of(problem: Any, form: str | None) -> Flow:
-    if isinstance(problem, Flow):
-        if form not in (None, problem.form):
-            raise BadInput(f"form: {form!r} can not be chosen for a flow that is given as such.")
-        return problem
-    return flow_of(problem, form)
-
-
-def noise_of(circuit: Circuit, noise: Noise | float | str | None, seed: int | None) -> Noise:
-    """Noise as `solve` takes it, in the units of `circuit`.
-
-    Raises
-    ------
-    BadInput
-        It is no noise, or has a seed that is not `seed`.
-    """
-    if isinstance(noise, Noise):
-        if seed is not None and seed != noise.seed:
-            raise BadInput(f"seed: {seed!r} is not the seed of the noise, {noise.seed}; give one of them only.")
-        return noise
-    step = circuit.flow.noise_step
-    if isinstance(noise, str):
-        units = {state: circuit.units.input_volts(state) for state in circuit.graph.states}
-        return Noise.from_text(noise, unit=units, time_constant=circuit.units.time_constant, seed=seed or 0, step=step)
-    return Noise(0.0 if noise is None else noise, seed or 0, step)
 
 
 def versions() -> dict[str, str]:

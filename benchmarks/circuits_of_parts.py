@@ -19,12 +19,12 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import Instance
 from analogflow.circuit.build import Tolerances
 from analogflow.circuit.rounding import round_independently, round_jointly
+from analogflow.compiler import carried_form
 from analogflow.families.files import read_problem
 from analogflow.judgement.certificate import certificate_of
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run import own_time
-from analogflow.solution import carried_form
 from analogflow.technology import sample_parts
 from analogflow.technology.translinear.crossbar import capacity_crossbar
 

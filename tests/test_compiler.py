@@ -8,7 +8,7 @@ import pytest
 
 import analogflow as af
 from analogflow.circuit import Capacitor, Conditions
-from analogflow.compiler import rebuilt
+from analogflow.compiler import circuit_of, rebuilt
 from analogflow.judgement import levels
 from analogflow.judgement.restart import pushed
 from analogflow.run import Run
@@ -189,6 +189,31 @@ def test_a_circuit_is_not_built_again_as_compile_would_not_build_it(technology, 
 def test_what_can_not_choose_values_is_refused(verb, technology, values):
     with pytest.raises(af.BadInput, match=f"^values is {values!r}; give a function from a circuit to a circuit, such as"):
         verb(compiled(technology), values=values)
+
+
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_a_circuit_of_a_problem_is_that_of_its_flow_under_the_same_conditions(technology):
+    said = {"noise": "5e-9V/rtHz", "imperfections": af.Imperfections(mismatch=0.01), "seed": 3, "sample": 2}
+    whole = circuit_of(PAPER, technology=technology, **said)
+    text, flow = af.netlist(whole).text, whole.flow
+    exact = af.compile(flow, technology=technology)
+    values = af.choose_values if exact.parts else None
+    by_hand = af.degrade(exact, said["imperfections"], noise=whole.noise, sample=2, values=values)
+    for other in (circuit_of(flow, technology=technology, **said), circuit_of(exact, **said), by_hand):
+        assert af.netlist(other).text == text
+    assert af.netlist(circuit_of(exact)).text != text
+
+
+def test_a_circuit_that_is_built_is_solved_as_its_problem_is_and_not_built_otherwise():
+    said = {"engine": "block", "noise": 1e-3, "imperfections": af.Imperfections(mismatch=0.01), "seed": 3}
+    problem, built = (af.solve(given, **said) for given in (PAPER, af.compile(af.flows.capacity(PAPER))))
+    assert built.deck.text == problem.deck.text
+    assert built.to_dict() == problem.to_dict()
+    for name, value in {"form": "logdomain", "technology": "ideal", "scaled": False}.items():
+        with pytest.raises(af.BadInput, match=f"^{name}: the circuit is built already; leave it out, or give the problem"):
+            af.solve(compiled("ideal"), engine="block", **{name: value})
+    with pytest.raises(af.BadInput, match="the circuit is imperfect already"):
+        af.verify(noisy(compiled("ideal")), engine="block")
 
 
 def test_an_ideal_circuit_is_built_again_of_parts():

@@ -10,10 +10,10 @@ from scipy.integrate import solve_ivp
 
 import analogflow as af
 from analogflow.cli import main
+from analogflow.compiler import carried_form
 from analogflow.families import FAMILIES, expected_answer, flow_of
 from analogflow.families.files import read_problem
 from analogflow.run import COMPARED, comes_to_rest, joined, own_time, run_plan, settling_times
-from analogflow.solution import carried_form
 
 TIMES = np.array([0.0, 1.0, 2.0, 3.0])
 

@@ -14,22 +14,20 @@ from analogflow.cli.options import (
     about_json,
     about_output,
     about_problem,
-    chosen_flow,
-    circuit_of,
+    build_options,
+    condition_options,
     fraction_bar,
-    imperfections_of,
     positive,
     show,
 )
-from analogflow.compiler import degrade
+from analogflow.compiler import carried_form, circuit_of, flow_for
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import expected_answer, flow_of
 from analogflow.families.files import read_problem
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister import netlist
-from analogflow.passes import choose_values
 from analogflow.problems.contents import refuse_existing, refuse_placeless, write_text
-from analogflow.solution import carried_form, noise_of, plain
+from analogflow.solution import plain
 from analogflow.technology import BuildOptions
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
@@ -55,9 +53,7 @@ def about_netlist(parser: argparse.ArgumentParser) -> None:
 def run_netlist(options: argparse.Namespace) -> int:
     """Write the netlist, its tables of noise and its parts list."""
     problem = read_problem(options.flow, options.problem)
-    circuit = circuit_of(options, problem)
-    noise = noise_of(circuit, options.noise, options.seed)
-    circuit = degrade(circuit, imperfections_of(options), noise=noise, values=choose_values)
+    circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
     flow = circuit.flow
     # What is expected at the problem's own time is not expected at another.
     expected = _expected(flow.problem) if flow.end_time is None or not options.time else {}
@@ -102,14 +98,14 @@ def run_explain(options: argparse.Namespace) -> int:
     """Print what each pass did and the parts, or the error that each level adds."""
     problem = read_problem(options.flow, options.problem)
     if options.levels:
-        flow, carried = chosen_flow(options, problem), carried_form(problem, "translinear")
+        flow, carried = flow_for(problem, options.form), carried_form(problem, "translinear")
         in_transistors = flow_of(problem, carried) if carried else None
         given: BuildOptions = {"parts": options.parts, "temperature_celsius": options.temperature}
         with fraction_bar(False, "levels") as on_progress:
             found = judgement.verification_levels(flow, carried=in_transistors, on_progress=on_progress, **given)
         show(report.levels_table(found, answer=flow.answer))
         return 0
-    circuit = degrade(circuit_of(options, problem), values=choose_values)
+    circuit = circuit_of(problem, form=options.form, **build_options(options))
     show(report.history_table(circuit))
     show(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
     if circuit.parts is not None:
@@ -139,7 +135,7 @@ def run_map(options: argparse.Namespace) -> int:
     """Lay the flow out on a board; 1 where it does not fit."""
     problem = read_problem(options.flow, options.problem)
     refuse_existing(options.output, force=options.force)
-    mapping = hardware.map_flow(chosen_flow(options, problem), options.board, limit=options.limit)
+    mapping = hardware.map_flow(flow_for(problem, options.form), options.board, limit=options.limit)
     if options.json:
         print(json.dumps(plain(mapping.to_dict()), indent=2))
     else:
@@ -160,10 +156,10 @@ def run_draw(options: argparse.Namespace) -> int:
     """Draw the block diagram, or with a technology of parts the schematic."""
     problem = read_problem(options.flow, options.problem)
     report.check_writable(options.output, force=options.force)
-    circuit = circuit_of(options, problem)
+    circuit = circuit_of(problem, form=options.form, **build_options(options))
     if circuit.parts is None:
         figure = report.draw_blocks(circuit.graph, title=f"{circuit.flow.family} flow, {circuit.flow.form} form")
     else:
-        figure = report.draw_circuit(choose_values(circuit))
+        figure = report.draw_circuit(circuit)
     print(report.save_figure(figure, options.output, force=options.force))
     return 0

@@ -13,11 +13,9 @@ from typing import Any
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
-from analogflow.circuit.build import COLDEST, HOTTEST, NOMINAL_CELSIUS
-from analogflow.compiler import compile
-from analogflow.families import flow_of, named_families
-from analogflow.solution import carried_form
-from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES, refuse_idle
+from analogflow.circuit.build import COLDEST, HOTTEST, NOMINAL_CELSIUS, ConditionOptions
+from analogflow.families import named_families
+from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES, BuildOptions, refuse_idle
 
 __all__ = [
     "about_conditions",
@@ -25,16 +23,15 @@ __all__ = [
     "about_json",
     "about_output",
     "about_problem",
+    "build_options",
     "celsius",
-    "chosen_flow",
-    "circuit_of",
+    "condition_options",
     "count",
     "fraction_bar",
     "imperfections_of",
     "nonempty",
     "number",
     "positive",
-    "refuse_idle_parts",
     "repeat_command",
     "seed",
     "show",
@@ -79,28 +76,22 @@ def about_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
-def chosen_flow(options: argparse.Namespace, problem: Any, technology: str = DEFAULT_TECHNOLOGY) -> Any:
-    """The flow that the options ask for; the form that `technology` carries where they name none."""
-    return flow_of(problem, options.form or carried_form(problem, technology))
-
-
-def circuit_of(options: argparse.Namespace, problem: Any) -> Any:
-    """The circuit that the options ask for, compiled, with perfect blocks."""
-    refuse_idle_parts(options)
-    flow = chosen_flow(options, problem, options.technology)
-    return compile(flow, technology=options.technology, parts=options.parts, temperature_celsius=options.temperature)
-
-
-def refuse_idle_parts(options: argparse.Namespace) -> None:
-    """Refuse what is said of parts where there are none.
+def build_options(options: argparse.Namespace) -> BuildOptions:
+    """How the options say that a circuit is built.
 
     Raises
     ------
     BadInput
         The technology is ideal, and a set of parts or a temperature was given.
     """
-    given = {"parts": options.parts, "temperature_celsius": options.temperature}
+    given: BuildOptions = {"parts": options.parts, "temperature_celsius": options.temperature}
     refuse_idle(options.technology, given, {"parts": "--parts", "temperature_celsius": "--temperature"})
+    return {"technology": options.technology, **given}
+
+
+def condition_options(options: argparse.Namespace) -> ConditionOptions:
+    """Under which conditions the options say that it stands."""
+    return {"noise": options.noise, "imperfections": imperfections_of(options), "seed": options.seed}
 
 
 def repeat_command(folder: str | Path, condition: int, sample: int) -> str:

@@ -14,24 +14,23 @@ from analogflow.cli.options import (
     about_conditions,
     about_flow,
     about_json,
-    circuit_of,
+    build_options,
+    condition_options,
     count,
     fraction_bar,
     imperfections_of,
     nonempty,
     positive,
-    refuse_idle_parts,
     show,
     time_counter,
 )
-from analogflow.compiler import degrade
+from analogflow.compiler import circuit_of, compile, flow_for, noise_of
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
 from analogflow.judgement.restart import DELTA, DISTANCE
-from analogflow.passes import choose_values
 from analogflow.simulators import ENGINES, SPICE, engine_for
-from analogflow.solution import noise_of, solve, verify
+from analogflow.solution import solve, verify
 
 __all__ = ["about_doctor", "about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 
@@ -81,8 +80,7 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
 
 def run_solve(options: argparse.Namespace) -> int:
     """Simulate and certify; 1 where a check fails."""
-    problem = read_problem(options.flow, options.problem)
-    refuse_idle_parts(options)
+    problem, build = read_problem(options.flow, options.problem), build_options(options)
     if options.samples and not options.budget:
         raise BadInput("--samples is of the budget's circuits; give --budget too, or leave it out.")
     report.check_writable(options.figure, force=options.force)
@@ -91,20 +89,18 @@ def run_solve(options: argparse.Namespace) -> int:
     engine = engine_for(options.technology, options.engine)
     if options.engine is None and engine == "block":
         print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
-    imperfections = imperfections_of(options)
-    budget = None
+    imperfections, budget = imperfections_of(options), None
+    circuit = compile(flow_for(problem, options.form, options.technology), **build)
     if options.budget:
-        circuit = circuit_of(options, problem)
+        noise = noise_of(circuit, options.noise, options.seed)
         with fraction_bar(options.json, "error budget") as on_fraction:
-            noise = noise_of(circuit, options.noise, options.seed)
             budget = judgement.error_budget(
                 circuit, imperfections, noise=noise, samples=options.samples or _SAMPLES, on_progress=on_fraction
             )
     with time_counter(options.json) as on_progress:
         solution = solve(
-            problem, form=options.form, technology=options.technology, engine=engine, time_constants=options.time,
-            noise=options.noise, imperfections=imperfections, seed=options.seed, accuracy=options.accuracy,
-            parts=options.parts, temperature_celsius=options.temperature, on_progress=on_progress,
+            circuit, engine=engine, time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress,
+            noise=options.noise, imperfections=imperfections, seed=options.seed,
         )  # fmt: skip
     if options.json:
         print(report.solution_json(solution, budget))
@@ -138,15 +134,14 @@ def run_verify(options: argparse.Namespace) -> int:
     problem = read_problem(options.flow, options.problem)
     if options.engines:
         return _compare_engines(options, problem)
-    refuse_idle_parts(options)
+    build = build_options(options)
     report.check_writable(options.figure, force=options.force)
     engine = engine_for(options.technology, options.engine)
     with time_counter(options.json) as on_progress:
         found = verify(
-            problem, delta=options.delta, distance=options.tolerance, form=options.form, technology=options.technology,
-            engine=engine, time_constants=options.time, noise=options.noise, seed=options.seed,
-            imperfections=imperfections_of(options), accuracy=options.accuracy, parts=options.parts,
-            temperature_celsius=options.temperature, on_progress=on_progress,
+            problem, delta=options.delta, distance=options.tolerance, form=options.form, engine=engine,
+            time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress, **build,
+            **condition_options(options),
         )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
@@ -165,10 +160,7 @@ def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
              "--delta": options.delta != DELTA, "--tolerance": options.tolerance != DISTANCE}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(f"--engines compares paths and pushes nothing away; leave out {' and '.join(wrong)}, or --engines.")
-    circuit = circuit_of(options, problem)
-    circuit = degrade(
-        circuit, imperfections_of(options), noise=noise_of(circuit, options.noise, options.seed), values=choose_values
-    )
+    circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
     found = judgement.cross_check(
         circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time
     )

@@ -18,10 +18,10 @@ from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import SOLVERS, Solver
 from analogflow.comparison.trials import forms_of, is_of_parts, run_circuit, run_solver
+from analogflow.compiler import CircuitOptions, split_options
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES, family_of
 from analogflow.noise import Noise
-from analogflow.solution import CircuitOptions, split_options
 from analogflow.technology import DEFAULT_PARTS, part_set
 
 __all__ = ["SECONDS", "compare", "contenders_of"]

@@ -190,7 +190,8 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> tuple[float, floa
 def _point(problem: Any, inputs: int, accuracy: float, table: Prices) -> ScalingPoint:
     family, judge = family_of(problem), judge_of(problem)
     aim = f"{accuracy:g} {judge.contest.unit}".rstrip()
-    run = solve(problem, engine="block").run
+    solution = solve(problem, engine="block")
+    run, ideal = solution.run, solution.circuit
     errors = judge.errors({name: run.values[name] for name in judge.contest.signals})
     settling = float(settling_times(run.time, errors, accuracy))
     if math.isnan(settling):
@@ -200,7 +201,7 @@ def _point(problem: Any, inputs: int, accuracy: float, table: Prices) -> Scaling
     settling = max(settling, float(run.time[1]))
     board = compile(flow_of(problem), technology="translinear")
     bill = parts_list(board)
-    elements = len(compile(flow_of(problem)).elements)
+    elements = len(ideal.elements)
     seconds: dict[str, float] = {}
     works: dict[str, Work] = {}
     with threadpool_limits(1):

@@ -19,7 +19,7 @@ from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
 from analogflow.comparison.judge import Judge
 from analogflow.comparison.solvers import Delivered, Solver
-from analogflow.compiler import compile
+from analogflow.compiler import compile, noise_of
 from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.families import FAMILIES, flow_of
 from analogflow.flows import Flow
@@ -27,7 +27,7 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.run import Run, settling_times
 from analogflow.simulators import engine_for, ensemble
 from analogflow.simulators.block import step_accuracy_of
-from analogflow.solution import noise_of, solve
+from analogflow.solution import solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 
 __all__ = ["RESTING_DELAY", "forms_of", "is_of_parts", "run_circuit", "run_solver"]

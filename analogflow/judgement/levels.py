@@ -13,11 +13,10 @@ from scipy.integrate import solve_ivp
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Integrator, NoiseSource, Wire
 from analogflow.circuit import BipolarTransistor, Circuit, direct
-from analogflow.compiler import compile, rebuilt
+from analogflow.compiler import circuit_of, rebuilt
 from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow
 from analogflow.netlister import netlist
-from analogflow.passes import choose_values
 from analogflow.run import own_time
 from analogflow.simulators import simulate
 from analogflow.technology import BuildOptions, heeded
@@ -90,7 +89,7 @@ def verification_levels(
     exact = _exact(flow, end)
 
     def built(technology: str, flow: Flow = flow) -> Circuit:
-        return compile(flow, technology=technology, **heeded(technology, options))
+        return circuit_of(flow, technology=technology, **heeded(technology, options))
 
     ideal = built("ideal")
     found = [("graph", integrate(ideal.graph, end).final[flow.answer], "")]
@@ -105,14 +104,14 @@ def verification_levels(
     for name, answer, culprit in found:
         levels.append(Level(name, float(flow.apart(answer, exact)), float(flow.apart(answer, before)), culprit))
         before = answer
-    circuit = choose_values(built("opamp"))
+    circuit = built("opamp")
     answer, culprit = _worst_block(circuit, end)
     levels.append(Level("op-amp netlist", float(flow.apart(answer, exact)), float(flow.apart(answer, reference)), culprit))
     if on_progress:
         on_progress(0.8)
     if carried is not None:
         try:
-            circuit = choose_values(built("translinear", carried))
+            circuit = built("translinear", carried)
         except NoCell:
             return tuple(levels)
         own = _exact(carried, end)

@@ -25,7 +25,6 @@ from analogflow.judgement.certificate import Certificate, all_end_well, allowed_
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, standard_normal
-from analogflow.passes import choose_values
 from analogflow.run import Run, joined, run_plan
 from analogflow.simulators import ENGINES, TIME_LIMIT, ensemble_chunks, named_engine, simulate
 
@@ -334,7 +333,7 @@ def restart_classes(
     saved_times = np.union1d(0.0, runs.time) if flow.averaging is None else runs.time
     asked = {**played_before, "noise": played, "start": safe, "save": saved_times}
     again = joined(list(ensemble_chunks(circuit, numbers, engine=engine, **asked)))
-    degraded = degrade(circuit, played_before.get("imperfections"), noise=played, values=choose_values)
+    degraded = degrade(circuit, played_before.get("imperfections"), noise=played)
     if flow.averaging is not None:
         sets = ([(r, certificate_of(degraded, r, accuracy)) for r in _paths(flow, part)] for part in (runs, again))
         return np.array([_laws_agree(flow, *pair).name for pair in zip(*sets, strict=True)])

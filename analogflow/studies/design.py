@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from analogflow.blocks.imperfections import EFFECTS, Imperfections, refuse_renamed
 from analogflow.checks import is_finite, is_positive, is_whole, proposal
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
+from analogflow.compiler import carried_form
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
 from analogflow.simulators import ENGINES, SPICE, TIME_LIMIT, engine_for
-from analogflow.solution import carried_form
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.technology import DEFAULT_PARTS, DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 

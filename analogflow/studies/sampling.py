@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from analogflow.circuit import Circuit
-from analogflow.compiler import compile, degrade
+from analogflow.compiler import circuit_of
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
@@ -26,8 +26,6 @@ from analogflow.judgement.certificate import all_end_well, allowed_error, certif
 from analogflow.judgement.judging import batched
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
-from analogflow.noise import Noise
-from analogflow.passes import choose_values
 from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, simulate
 from analogflow.simulators.block import step_accuracy_of
@@ -136,8 +134,7 @@ def _study(text: str) -> Study:
 @functools.lru_cache(maxsize=64)
 def _circuit(study: Study, problem: str, form: str, technology: str, options: tuple[tuple[str, Any], ...]) -> Circuit:
     """The circuit that all samples are drawn from: its values are chosen once."""
-    built = compile(flow_of(study.problems[problem], form), technology=technology, **dict(options))
-    return degrade(built, values=choose_values)
+    return circuit_of(study.problems[problem], form=form, technology=technology, **dict(options))
 
 
 def _circuit_of(study: Study, condition: Condition) -> Circuit:
@@ -146,14 +143,9 @@ def _circuit_of(study: Study, condition: Condition) -> Circuit:
     return _circuit(study, condition.problem, condition.form, condition.technology, options)
 
 
-def _noise(study: Study, condition: Condition, flow: Flow) -> Noise:
-    return Noise(condition.noise, study.seed, flow.noise_step)
-
-
 def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
-    circuit = _circuit_of(study, condition)
-    noise = _noise(study, condition, circuit.flow)
-    return degrade(circuit, condition.imperfections, noise=noise, sample=sample)
+    given = {"noise": condition.noise, "imperfections": condition.imperfections, "seed": study.seed}
+    return circuit_of(_circuit_of(study, condition), **given, sample=sample)
 
 
 def _is_random(study: Study, condition: Condition) -> bool:

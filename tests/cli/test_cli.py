@@ -12,6 +12,7 @@ from zoo import PAPER_CSV
 
 import analogflow
 from analogflow.cli import main
+from analogflow.passes import run_passes
 from analogflow.simulators.ngspice.session import default_session
 
 
@@ -213,6 +214,28 @@ def test_solve_prints_an_error_budget(channel, capsys):
     budget = json.loads(capsys.readouterr().out)["budget"]
     assert [line["cause"] for line in budget["effects"]] == ["offset", "noise", "all"]
     assert set(budget["effects"][0]["measured"]) == {"loss", "reading", "answer", "bits"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "solve capacity p.csv --engine block --mismatch 0.01 --noise 1e-3 --budget --samples 2 --report run.html",
+        "solve capacity p.csv --engine block --noise 5e-9V/rtHz",
+        "netlist capacity p.csv --technology opamp --noise 1e-3 --mismatch 0.01 -o p.cir --parts-list parts.csv",
+        "explain capacity p.csv --technology opamp",
+        "draw capacity p.csv -o p.svg",
+    ],
+)
+def test_a_verb_compiles_once(channel, monkeypatch, line):
+    compiled = []
+
+    def counted(passes, brief):
+        compiled.extend([] if brief.circuit else [brief.build])  # with a circuit, conditions are brought in and no more
+        return run_passes(passes, brief)
+
+    monkeypatch.setattr("analogflow.compiler.run_passes", counted)
+    assert main(line.split()) == 0
+    assert len(compiled) == 1
 
 
 @pytest.mark.parametrize(

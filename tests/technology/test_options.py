@@ -12,9 +12,9 @@ from zoo import PAPER
 import analogflow as af
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.cli import main
+from analogflow.compiler import noise_of
 from analogflow.errors import BadInput
 from analogflow.simulators.block import EnsembleOptions, chunks
-from analogflow.solution import noise_of
 from analogflow.technology import TECHNOLOGIES, BuildOptions
 
 OTHER = {"parts": "general", "temperature_celsius": 60.0, "delay_fraction": 0.05, "scaled": True, "stabilise": False}
