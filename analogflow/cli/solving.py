@@ -30,7 +30,7 @@ from analogflow.families import family_of
 from analogflow.families.files import read_problem
 from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.simulators import ENGINES, SPICE, engine_for
-from analogflow.solution import solve, verify
+from analogflow.solution import plain, solve, verify
 
 __all__ = ["about_doctor", "about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 
@@ -103,7 +103,8 @@ def run_solve(options: argparse.Namespace) -> int:
             noise=options.noise, imperfections=imperfections, seed=options.seed,
         )  # fmt: skip
     if options.json:
-        print(report.solution_json(solution, budget))
+        costs = {} if budget is None else {"budget": plain(budget.to_dict())}
+        print(json.dumps({**solution.to_dict(), **costs}, allow_nan=False))
     else:
         report.print_solution(solution, budget)
     if options.figure:

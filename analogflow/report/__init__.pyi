@@ -37,5 +37,4 @@ from analogflow.report.tables import levels_table as levels_table
 from analogflow.report.tables import mapping_table as mapping_table
 from analogflow.report.tables import parts_table as parts_table
 from analogflow.report.tables import print_solution as print_solution
-from analogflow.report.tables import solution_json as solution_json
 from analogflow.report.tables import solution_table as solution_table

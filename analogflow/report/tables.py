@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from rich.text import Text
 from analogflow.circuit import Circuit
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, PASSED, UNCERTIFIED, UNDECIDED
-from analogflow.solution import SETTLING_BAND, Solution, plain
+from analogflow.solution import SETTLING_BAND, Solution
 
 if TYPE_CHECKING:
     from analogflow.doctor import Finding
@@ -31,7 +30,6 @@ __all__ = [
     "mapping_table",
     "parts_table",
     "print_solution",
-    "solution_json",
     "solution_table",
 ]
 
@@ -162,12 +160,6 @@ def print_solution(solution: Solution, budget: Budget | None) -> None:
         f"shows; bits: effective bits of {budget.answer}.",
         highlight=False,
     )
-
-
-def solution_json(solution: Solution, budget: Budget | None) -> str:
-    """One JSON object on one line; the budget under its own key."""
-    extra = {} if budget is None else {"budget": plain(budget.to_dict())}
-    return json.dumps({**solution.to_dict(), **extra}, allow_nan=False)
 
 
 def mapping_table(mapping: BoardFit) -> Table:

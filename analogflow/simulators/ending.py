@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.integrate import LSODA
-from scipy.interpolate import PchipInterpolator
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Block, Comparator, Constant, Multiplier, Scaled, Wire
@@ -271,7 +271,7 @@ def creep_of(time: Array, values: Array) -> Creep:
     rows = np.unique([*np.searchsorted(time, wanted).clip(0, len(time) - 1), len(time) - 2, len(time) - 1])
     rows = rows[np.diff(time[rows], prepend=-1.0) > 0]
     with np.errstate(all="ignore"):  # slopes of what all but stands still
-        path = PchipInterpolator(time[rows], values[rows])
+        path = scipy.interpolate.PchipInterpolator(time[rows], values[rows])
 
     def moves(*times: float) -> list[float]:
         return abs(np.diff(path(np.array(times)), axis=0)).max(axis=1).tolist()
