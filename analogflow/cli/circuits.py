@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from analogflow.compiler import carried_form, circuit_of, flow_for
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import expected_answer, flow_of
 from analogflow.families.files import read_problem
+from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.netlister import netlist
+from analogflow.netlister import Deck, expecting, netlist
 from analogflow.problems.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.solution import plain
 from analogflow.technology import BuildOptions
@@ -54,35 +56,43 @@ def run_netlist(options: argparse.Namespace) -> int:
     """Write the netlist, its tables of noise and its parts list."""
     problem = read_problem(options.flow, options.problem)
     circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
-    flow = circuit.flow
-    # What is expected at the problem's own time is not expected at another.
-    expected = _expected(flow.problem) if flow.end_time is None or not options.time else {}
     if options.parts_list and Path(options.parts_list).resolve() == Path(options.output).resolve():
         raise BadInput(f"--parts-list and --output are both {options.output!r}; give two files.")
     listed = parts_list(circuit).to_csv() if options.parts_list else ""
-    deck = netlist(circuit, time_constants=options.time, expected=expected)
+    deck = netlist(circuit, time_constants=options.time)
     refuse_existing(options.output, options.parts_list, force=options.force)
     refuse_placeless(options.output, options.parts_list)
-    if options.format == "verilog-a":
-        from analogflow.netlister.verilog_a import write_verilog_a
-
-        path, beside = write_verilog_a(deck, options.output, force=options.force)
-        said = f"{path}: modules; {beside}: test bench, {len(circuit.elements)} elements; run it with: vacask {beside}"
-    else:
-        path = deck.write(options.output, force=options.force)
-        tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
-        said = f"{path}: {len(circuit.elements)} elements{tables}; run it with: ngspice -b {path}"
+    said = _written(deck, options, force=options.force)
     if listed:
         write_text(options.parts_list, listed, force=options.force, encoding="utf-8")
+    # The exact answer may take longer than all the rest: whoever does not wait for it has a netlist without it.
+    if expected := _expected(circuit.flow, options):
+        _written(expecting(deck, expected), options, force=True)
     print(said)
     return 0
 
 
-def _expected(problem: Any) -> dict[str, Any]:
-    """The exact answer; nothing where the reference does not find it, which a netlist does without."""
+def _written(deck: Deck, options: argparse.Namespace, *, force: bool) -> str:
+    """Write a deck in the format that was asked for; return what is said of it."""
+    elements = f"{len(deck.circuit.elements)} elements"
+    if options.format == "verilog-a":
+        from analogflow.netlister.verilog_a import write_verilog_a
+
+        path, beside = write_verilog_a(deck, options.output, force=force)
+        return f"{path}: modules; {beside}: test bench, {elements}; run it with: vacask {beside}"
+    path = deck.write(options.output, force=force)
+    tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
+    return f"{path}: {elements}{tables}; run it with: ngspice -b {path}"
+
+
+def _expected(flow: Flow, options: argparse.Namespace) -> dict[str, Any]:
+    """The exact answer; nothing where the reference does not find it, or at another time than the problem's own."""
+    if flow.end_time is not None and options.time:
+        return {}
     try:
-        return expected_answer(problem)
-    except AnalogflowError:
+        return expected_answer(flow.problem)
+    except AnalogflowError as fault:
+        print(f"analogflow: the netlist does not say what answer is expected: {fault}", file=sys.stderr)
         return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ from analogflow.netlister.deck import Deck, noise_table
 from analogflow.noise import Noise
 from analogflow.run import LARGEST_STEP, run_plan
 
-__all__ = ["EDGE", "current_of", "netlist", "node_text", "vector_text"]
+__all__ = ["EDGE", "current_of", "expecting", "netlist", "node_text", "vector_text"]
 
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
@@ -121,10 +122,10 @@ def netlist(
         body.append(f".temp {number(celsius_of(circuit.temperature_kelvin))}")
     body += [f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)]
     body.append(f".tran {number(step)} {number(end)} 0 {number(step)} uic")
-    return Deck(
+    deck = Deck(
         circuit=circuit,
         title=f"* analogflow: {comment(f'{flow.family} {flow.form}')}, technology {circuit.technology}",
-        header=tuple(_header(circuit, time_constants, expected or {})),
+        header=tuple(_header(circuit, time_constants)),
         body=tuple(body),
         script=tuple(_script(circuit, end)),
         readings=circuit.readings,
@@ -132,9 +133,17 @@ def netlist(
         largest_step=step,
         tables=tables,
     )
+    return expecting(deck, expected or {})
 
 
-def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, float | Sequence[float]]) -> list[str]:
+def expecting(deck: Deck, expected: Mapping[str, float | Sequence[float]]) -> Deck:
+    """The deck with known answers by observable in its header."""
+    *said, run = deck.header
+    known = (_comment(f"expected:  {name} = {_shown(value)}") for name, value in expected.items())
+    return dataclasses.replace(deck, header=(*said, *known, run))
+
+
+def _header(circuit: Circuit, time_constants: float) -> list[str]:
     flow = circuit.flow
     lines = [
         f"problem:   {flow.problem!r}" if flow.problem is not None else "problem:   a flow of the user's own",
@@ -154,10 +163,13 @@ def _header(circuit: Circuit, time_constants: float, expected: Mapping[str, floa
             for name, reading in circuit.readings.items()
         ),
         *([f"parts:     {circuit.conditions}"] if circuit.imperfections.effects or circuit.noise.sigma else []),
-        *(f"expected:  {name} = {_shown(value)}" for name, value in expected.items()),
         "run:       ngspice -b FILE prints the answer",
     ]
-    return [f"* {comment(line, width=160)}" for line in lines]
+    return [_comment(line) for line in lines]
+
+
+def _comment(line: str) -> str:
+    return f"* {comment(line, width=160)}"
 
 
 def _unit(circuit: Circuit) -> str:

@@ -3,13 +3,15 @@
 import csv
 import json
 import re
+import signal
 import subprocess
 
 import numpy as np
 import pytest
 from zoo import PAPER_CSV
 
-from analogflow.cli import main
+from analogflow.cli import circuits, main
+from analogflow.errors import SimulationFailed
 
 OPTIMUM = [0.36450155, 0.41686585, 0.21863261]
 
@@ -109,3 +111,31 @@ def test_ideal_elements_have_no_parts_list(channel, tmp_path, capsys):
 def test_a_supply_or_temperature_that_nothing_survives_is_refused(channel, capsys):
     assert main(["solve", "capacity", channel, "--technology", "opamp", "--temperature", "5000"]) == 2
     assert "is not a temperature from -100 to 200 °C" in capsys.readouterr().err
+
+
+def test_a_netlist_is_there_before_its_answer_is_known(channel, monkeypatch, tmp_path):
+    assert main(["netlist", "capacity", channel, "-o", "whole.cir"]) == 0
+    whole = (tmp_path / "whole.cir").read_text().splitlines()
+
+    def impatient(problem):
+        assert (tmp_path / "a.cir").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(circuits, "expected_answer", impatient)
+    handler = signal.getsignal(signal.SIGINT)
+    assert main(["netlist", "capacity", channel, "-o", "a.cir"]) == 130
+    signal.signal(signal.SIGINT, handler)
+    assert (tmp_path / "a.cir").read_text().splitlines() == [line for line in whole if not line.startswith("* expected:")]
+    assert len([line for line in whole if line.startswith("* expected:")]) == 2
+
+
+def test_a_netlist_without_a_known_answer_says_so(channel, capsys, monkeypatch, tmp_path):
+    def unknown(problem):
+        raise SimulationFailed("the solution runs away.")
+
+    monkeypatch.setattr(circuits, "expected_answer", unknown)
+    assert main(["netlist", "capacity", channel, "-o", "a.cir"]) == 0
+    assert "expected" not in (tmp_path / "a.cir").read_text()
+    assert (
+        capsys.readouterr().err == "analogflow: the netlist does not say what answer is expected: the solution runs away.\n"
+    )
