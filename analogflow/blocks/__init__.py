@@ -18,17 +18,20 @@ from analogflow.blocks.algebraic import (
     Tanh,
     Wire,
 )
-from analogflow.blocks.block import Block, Diagonal, Scaled
+from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, Scaled
 from analogflow.blocks.dynamic import Integrator, NoiseSource
 from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.vector import MatrixProduct, Normaliser, Softmax
 
 __all__ = [
     "CATALOGUE",
+    "Array",
     "Block",
     "Comparator",
     "Constant",
     "Crossbar",
+    "Dense",
+    "Derivative",
     "Diagonal",
     "Divider",
     "Exp",

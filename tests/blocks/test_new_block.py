@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import analogflow as af
-from analogflow.blocks.block import Array, Block, Derivative, Diagonal
+from analogflow.blocks import Array, Block, Derivative, Diagonal
 from analogflow.report import draw_blocks, history_table
 
 TARGETS = np.array([0.5, -1.2])
