@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.contents import read_bytes
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.problems.contents import read_bytes
 
 __all__ = ["Plot", "parse_raw", "read_raw"]
 

@@ -22,13 +22,13 @@ from analogflow.cli.options import (
     show,
 )
 from analogflow.compiler import carried_form, circuit_of, flow_for
+from analogflow.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import expected_answer, flow_of
 from analogflow.families.files import read_problem
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister import Deck, expecting, netlist
-from analogflow.problems.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.solution import plain
 from analogflow.technology import BuildOptions
 

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from analogflow import report
 from analogflow.cli.options import fraction_bar
+from analogflow.contents import refuse_existing, write_text
 from analogflow.errors import BadInput
 from analogflow.papers import FIGURES, Reproduction, figure_named
 from analogflow.papers.drawing import lines_table, plot_reproduction
 from analogflow.papers.result import DIFFERS, VERDICTS
-from analogflow.problems.contents import refuse_existing, write_text
 
 __all__ = ["about_reproduce", "run_reproduce"]
 

@@ -17,8 +17,8 @@ from rich.text import Text
 from analogflow import report, studies
 from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.cli.options import celsius, count, nonempty, number, positive, repeat_command, seed, study_bar
+from analogflow.contents import read_keys
 from analogflow.errors import BadInput
-from analogflow.problems.contents import read_keys
 from analogflow.simulators import ENGINES, SPICE
 from analogflow.studies import (
     Progress,

@@ -14,8 +14,8 @@ from typing import Any
 
 from analogflow.checks import is_positive, near_names
 from analogflow.comparison.solvers import Work
+from analogflow.contents import read_keys
 from analogflow.errors import BadInput
-from analogflow.problems.contents import read_keys
 
 __all__ = ["Price", "Prices", "prices"]
 

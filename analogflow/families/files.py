@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from analogflow.checks import proposal, refuse_unknown
+from analogflow.contents import read_keys
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import FAMILIES, Family, named_families
 from analogflow.families.custom import CUSTOM
 from analogflow.problems import Equations
-from analogflow.problems.contents import read_keys
 from analogflow.problems.expression import Expression
 from analogflow.problems.tables import read_npy_matrix
 

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from analogflow.checks import is_finite, near_names, refuse_faults
+from analogflow.contents import read_keys
 from analogflow.errors import BadInput
 from analogflow.passes import FUSE, STABILISE, TRACE
-from analogflow.problems.contents import read_keys
 from analogflow.registry import Registry
 
 __all__ = ["BOARDS", "COUNTED", "KINDS", "LAID_OUT", "Board", "Figure", "board_of", "load_board"]

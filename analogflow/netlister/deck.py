@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit, NoiseVoltage, Reading
+from analogflow.contents import refuse_existing, write_text
 from analogflow.names import identifier, number
-from analogflow.problems.contents import refuse_existing, write_text
 
 __all__ = ["Deck", "noise_table", "table_text"]
 

@@ -29,6 +29,7 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import celsius_of
+from analogflow.contents import refuse_existing, write_text
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
 from analogflow.netlister.deck import Deck
@@ -45,7 +46,6 @@ from analogflow.netlister.verilog_modules import (
     macro_module,
     skeleton,
 )
-from analogflow.problems.contents import refuse_existing, write_text
 
 __all__ = ["ANALYSIS", "VerilogBench", "write_bench", "write_verilog_a"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.contents import parse_npy, read_bytes, read_text
 from analogflow.errors import AssumptionWarning, BadInput
-from analogflow.problems.contents import parse_npy, read_bytes, read_text
 
 __all__ = ["ProbabilityTable", "read_csv_table", "read_npy_matrix"]
 

@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from analogflow.contents import whole_file
 from analogflow.errors import BadInput
 from analogflow.problems import Transport
-from analogflow.problems.contents import whole_file
 from analogflow.reference.transport import TransportReference, transport_reference
 
 __all__ = [

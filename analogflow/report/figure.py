@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.contents import refuse_existing, refuse_placeless, whole_file
 from analogflow.errors import BadInput
-from analogflow.problems.contents import refuse_existing, refuse_placeless, whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from rich.table import Table
 from rich.text import Text
 
+from analogflow.contents import refuse_existing, refuse_placeless, whole_file
 from analogflow.errors import BadInput
-from analogflow.problems.contents import refuse_existing, refuse_placeless, whole_file
 from analogflow.report.figure import alt_text, style
 
 __all__ = [

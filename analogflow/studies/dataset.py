@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.contents import whole_file
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.families import FAMILIES, flow_of
-from analogflow.problems.contents import whole_file
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies.design import Chunk, Condition, Study, missing_chunks
 from analogflow.studies.sampling import ended_badly

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from analogflow.checks import proposal
+from analogflow.contents import read_keys, write_text
 from analogflow.errors import BadInput
 from analogflow.families.files import problem_of_keys, read_problem
-from analogflow.problems.contents import read_keys, write_text
 from analogflow.studies.design import LISTS, Study, field_of
 
 __all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_experiment"]

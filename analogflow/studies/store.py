@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.contents import parse_npy, read_bytes, read_keys
 from analogflow.errors import BadInput, StudyStopped
-from analogflow.problems.contents import parse_npy, read_bytes, read_keys
 from analogflow.studies.design import Study, study_of
 
 __all__ = ["RESUME", "Corrupt", "Store", "opened", "read_manifest"]

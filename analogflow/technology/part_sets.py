@@ -19,8 +19,8 @@ from typing import Any
 from analogflow.checks import is_finite, near_names
 from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances
 from analogflow.circuit.elements import Model
+from analogflow.contents import read_bytes, read_keys
 from analogflow.errors import BadInput
-from analogflow.problems.contents import read_bytes, read_keys
 
 __all__ = ["DEFAULT_PARTS", "PARAMETERS", "PART_SETS", "catalogue", "part_set", "quantity", "read_models"]
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import analogflow as af
+from analogflow.contents import parse_keys, parse_npy, read_bytes
 from analogflow.families.files import problem_of_keys, read_problem
-from analogflow.problems.contents import parse_keys, parse_npy, read_bytes
 from analogflow.problems.expression import read_expression
 
 FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from analogflow.contents import whole_file
 from analogflow.errors import BadInput, StudyStopped
-from analogflow.problems.contents import whole_file
 
 
 def test_a_file_takes_its_place_at_the_end_and_leaves_nothing_beside_it(tmp_path):
