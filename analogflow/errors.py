@@ -1,8 +1,15 @@
-"""Every exception analogflow raises on purpose: a sentence for a person, and the exit code of the command line."""
+"""Every exception analogflow raises on purpose: a sentence for a person, and the exit code of the command line.
+
+So is what other people's code raises, where it is called through `call_theirs`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 __all__ = [
     "AnalogflowError",
@@ -14,6 +21,7 @@ __all__ = [
     "StudyStopped",
     "UnstableManifold",
     "Untraceable",
+    "call_theirs",
 ]
 
 
@@ -81,3 +89,46 @@ class MissingProgram(AnalogflowError):
 
 class AssumptionWarning(UserWarning):
     """A result was asked for outside what its theorem assumes; the text says what no longer holds."""
+
+
+_OURS, _PYTHON = Path(__file__).parent, Path(os.__file__).parent
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
+def call_theirs(what: str, remedy: str, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """What `function`, which may be of a user or of another package, returns; a fault of its code is one sentence.
+
+    A fault of our own code, also where theirs called it, stays what it is.
+
+    Parameters
+    ----------
+    what, remedy : str
+        The function in words, and what to do if it fails.
+
+    Raises
+    ------
+    BadInput
+        Their code raised what is no `AnalogflowError`, or does not take the arguments; the text names file and line.
+    """
+    try:
+        return function(*arguments, **keywords)
+    except (AnalogflowError, MemoryError, RecursionError):
+        raise
+    except Exception as fault:
+        if place := _place(fault, function):
+            raise BadInput(f"{place}: {what} failed ({type(fault).__name__}: {fault}); {remedy}.") from fault
+        raise
+
+
+def _place(fault: Exception, function: Callable[..., Any]) -> str:
+    """Where the innermost line of code that is no library's raised `fault`; empty if that line is ours."""
+    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(fault.__traceback__)][1:]
+    if not lines and (code := getattr(function, "__code__", None)):  # it does not take what it was called with
+        lines = [(code.co_filename, code.co_firstlineno)]
+    for file, line in reversed(lines):
+        path = Path(file)
+        # What Python, NumPy and SciPy raise is about what they were asked for.
+        of_python = _PYTHON in path.parents and not _INSTALLED.intersection(path.parts)
+        if not (of_python or file.startswith("<frozen") or {"numpy", "scipy"}.intersection(path.parts)):
+            return "" if _OURS in path.parents else f"{file}:{line}"
+    return ""

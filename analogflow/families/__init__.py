@@ -11,7 +11,7 @@ import functools
 from typing import Any
 
 from analogflow.checks import refuse_unknown
-from analogflow.errors import AnalogflowError, BadInput, SimulationFailed
+from analogflow.errors import AnalogflowError, BadInput, SimulationFailed, call_theirs
 from analogflow.families.attention import ATTENTION
 from analogflow.families.capacity import CAPACITY
 from analogflow.families.custom import CUSTOM, FUNCTION
@@ -107,13 +107,9 @@ def flow_of(problem: Any, form: str | None = None) -> Flow:
         solve a problem of its own, but a flow without one would be held against itself.
     """
     family = family_of(problem)
-    try:
-        flow = family.flow(problem, **({"form": form} if form else {}))
-    except (AnalogflowError, MemoryError, RecursionError):
-        raise
-    except Exception as fault:  # whatever the code of another package does with a problem, or a form that it does not know
-        said = f"of {problem!r}{f' in the form {form!r}' if form else ''} failed ({type(fault).__name__}: {fault})"
-        raise BadInput(f"the family {family.name}: its flow {said}; its forms are: {', '.join(family.forms)}.") from fault
+    said = f"the family {family.name}: its flow of {problem!r}{f' in the form {form!r}' if form else ''}"
+    forms = f"its forms are: {', '.join(family.forms)}"  # it may not know the one it is asked for
+    flow = call_theirs(said, forms, family.flow, problem, **({"form": form} if form else {}))
     if not isinstance(flow, Flow):
         raise BadInput(f"the family {family.name}: its flow returns {type(flow).__name__}; return a Flow.")
     if not isinstance(flow.problem, family.problem):

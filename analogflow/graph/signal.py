@@ -73,7 +73,10 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
         if axis is None:
             groups, shape = order.reshape(1, -1), ()
         else:
-            groups = np.moveaxis(order, axis, -1)
+            try:
+                groups = np.moveaxis(order, axis, -1)
+            except ValueError as fault:
+                refuse(str(fault))
             shape = groups.shape[:-1]
             groups = groups.reshape(-1, groups.shape[-1])
         wired = self._rewired(groups)
@@ -88,7 +91,10 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
     def reshape(self, *shape: Any) -> Signal:
         """Same signals under another shape."""
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return self._rewired(np.arange(self.size).reshape(wanted))
+        try:
+            return self._rewired(np.arange(self.size).reshape(wanted))
+        except (TypeError, ValueError) as fault:
+            refuse(str(fault))
 
     def transpose(self) -> Signal:
         """Transposed signal: only the wiring changes."""
@@ -98,9 +104,7 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
         try:
             return self._rewired(np.arange(self.size).reshape(self.shape)[key])
         except IndexError as fault:
-            if isinstance(key, int):
-                raise
-            refuse(str(fault))
+            refuse(str(fault), _Missing)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -123,7 +127,10 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
         # Asked for what is missing only; Python's protocols, which probe for names with a _, need the plain error.
         if not name.startswith("_") and hasattr(np.ndarray, name):
             refuse(f"an array's {name!r} has no block; a signal has mean, ndim, reshape, shape, size, sum, T, transpose")
-        raise AttributeError(f"a signal has no attribute {name!r}")
+        missing = f"a signal has no attribute {name!r}"
+        if name.startswith("_"):
+            raise AttributeError(missing)
+        refuse(missing, _Missing)
 
     def __bool__(self) -> NoReturn:
         refuse("a decision on a signal (if, while, and, or) has no block; use analogflow.comparator and switch")
@@ -141,10 +148,14 @@ class Signal(np.lib.mixins.NDArrayOperatorsMixin):
         return f"Signal({self.node}, shape {self.shape})"
 
 
-def refuse(reason: str) -> NoReturn:
+class _Missing(Untraceable, AttributeError, IndexError):
+    """What neither a signal nor an array has; so `hasattr`, and a loop over a signal, learn that it is not there."""
+
+
+def refuse(reason: str, kind: type[Untraceable] = Untraceable) -> NoReturn:
     """Raise `Untraceable` for the line of the user's function that is now executing."""
     line = calling_line()
-    fault = Untraceable(f"{line.place}: `{line.text}` can not become a circuit: {reason}.")
+    fault = kind(f"{line.place}: `{line.text}` can not become a circuit: {reason}.")
     fault.reason = reason
     raise fault
 

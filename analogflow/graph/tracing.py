@@ -14,7 +14,7 @@ import numpy as np
 from analogflow.blocks import Block, Constant, Integrator, NoiseSource
 from analogflow.blocks.block import frozen
 from analogflow.checks import real_array
-from analogflow.errors import Untraceable
+from analogflow.errors import Untraceable, call_theirs
 from analogflow.graph.block_graph import BlockGraph
 from analogflow.graph.signal import Signal, SourceLine, calling_line
 
@@ -48,13 +48,15 @@ def trace(
     ------
     Untraceable
         The function did something no block realises, returned rates that do not fit the states, or takes other arguments.
+    BadInput
+        It raised an exception of its own.
     """
     builder = GraphBuilder()
     signals = [builder.state(label, np.asarray(initial, dtype=float)) for label, initial in states.items()]
     keywords = dict(constants or {})
     keywords |= {label: builder.constant(value, label=label) for label, value in (adjustable or {}).items()}
     _check_arguments(function, states, keywords)
-    rates = function(*signals, **keywords)
+    rates = call_theirs(getattr(function, "__name__", "the flow's function"), "mend it", function, *signals, **keywords)
     if len(states) == 1 and isinstance(rates, Signal | np.ndarray | float | int):
         rates = (rates,)
     if not isinstance(rates, tuple | list) or len(rates) != len(states):
@@ -71,7 +73,7 @@ def trace(
     read = {}
     for label, observable in (observables or {}).items():
         _check_arguments(observable, states, keywords, f"the observable {label!r}, ")
-        value = observable(*signals, **keywords)
+        value = call_theirs(f"the observable {label!r}", "mend it", observable, *signals, **keywords)
         read[label] = value if isinstance(value, Signal) else builder.constant(value)
     return builder.finish(closed, read)
 

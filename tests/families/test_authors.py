@@ -1,6 +1,7 @@
 """What the author of a family got wrong is refused in one sentence, and never certified."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -102,6 +103,50 @@ def test_a_flow_that_fails_is_one_sentence(made, wrong, said):
         BadInput, match=rf"the family goal: its flow of .* in the form 'linear' failed \({said}.*forms are: lin"
     ):
         flow_of(PROBLEM, "linear")
+
+
+def divides(x, goal):
+    return (goal - x) / (1 // 0)
+
+
+def looks_up(x, goal):
+    return np.array([{}["rate"]]) - x
+
+
+def does_not_fit(x, goal):
+    return np.zeros(2) @ np.zeros(3) - x
+
+
+def knows_no_problem(problem, form="linear"):
+    return flow({}[problem], form)
+
+
+def line_of(function):
+    return rf"test_authors\.py:{function.__code__.co_firstlineno + 1}: "
+
+
+@pytest.mark.parametrize("verb", ["solve", "netlist", "study"])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (divides, r"divides failed \(ZeroDivisionError: .*\); mend it\.$"),
+        (looks_up, r"looks_up failed \(KeyError: 'rate'\); mend it\.$"),
+        (does_not_fit, r"does_not_fit failed \(ValueError: .* mismatch .*\); mend it\.$"),
+        (knows_no_problem, r"the family goal: its flow of .* failed \(KeyError: .*\); its forms are: linear\.$"),
+    ],
+)
+def test_what_their_code_raises_is_one_sentence_with_its_place(made, tmp_path, monkeypatch, capsys, verb, wrong, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "goal.json").write_text('{"goal": [0.5, -0.3]}')
+    made(
+        flow=wrong if wrong is knows_no_problem else lambda problem, **_: dataclasses.replace(flow(problem), function=wrong)
+    )
+    options = {"solve": ["--engine", "block"], "netlist": ["-o", "goal.cir"], "study": ["-o", "s", "--samples", "2"]}
+    assert main([verb, "goal", "goal.json", *options[verb]]) == 2
+    out, sentence = capsys.readouterr()
+    assert out == ""
+    assert sentence.count("\n") == 1
+    assert re.search(line_of(wrong) + said, sentence)
 
 
 def test_a_problem_that_compares_by_value_is_refused():
