@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 
 from analogflow.blocks import Block, Constant, Integrator
 from analogflow.graph.signal import SourceLine
 from analogflow.notebook import shown
+
+if TYPE_CHECKING:
+    import networkx
 
 __all__ = ["BlockGraph"]
 
@@ -23,9 +27,11 @@ class BlockGraph:
 
     Parameters
     ----------
-    network : networkx.MultiDiGraph
-        Frozen. Node: name of a block, with attributes ``block`` and ``source`` (a `SourceLine`). Edge: a signal, keyed by
-        the index of the port it drives.
+    blocks : mapping of node to Block
+    sources : mapping of node to SourceLine
+        Line of the user's equations that placed each block.
+    wires : tuple of (node, node, int)
+        Signals: the block that delivers each, and the block and the port that it drives, by the first of these.
     states : mapping of state name to node
         Integrators, in the order of the state vector.
     observables : mapping of name to node
@@ -34,22 +40,35 @@ class BlockGraph:
         Shapes of states and observables in the user's equations; signals themselves are flat.
     """
 
-    network: nx.MultiDiGraph
+    blocks: Mapping[str, Block]
+    sources: Mapping[str, SourceLine]
+    wires: tuple[tuple[str, str, int], ...]
     states: Mapping[str, str]
     observables: Mapping[str, str]
     shapes: Mapping[str, tuple[int, ...]]
 
+    @functools.cached_property
+    def network(self) -> networkx.MultiDiGraph:
+        """The same as a frozen graph of NetworkX.
+
+        Node: name of a block, with attributes ``block`` and ``source``. Edge: a signal, keyed by the index of the port it
+        drives.
+        """
+        import networkx  # a tenth of a second that no circuit needs
+
+        network = networkx.MultiDiGraph()
+        network.add_nodes_from((node, {"block": block, "source": self.sources[node]}) for node, block in self.blocks.items())
+        for origin, node, port in self.wires:
+            network.add_edge(origin, node, port)
+        return networkx.freeze(network)
+
     def block(self, node: str) -> Block:
         """Block at a node."""
-        return self._blocks[node]
-
-    @functools.cached_property
-    def _blocks(self) -> dict[str, Block]:
-        return dict(self.network.nodes(data="block"))
+        return self.blocks[node]
 
     def source(self, node: str) -> SourceLine:
         """Line of the user's equations that placed the block at a node."""
-        return self.network.nodes[node]["source"]
+        return self.sources[node]
 
     def inputs(self, node: str) -> tuple[str, ...]:
         """Nodes that drive a node's ports, in the order of the ports."""
@@ -58,33 +77,63 @@ class BlockGraph:
     @functools.cached_property
     def _inputs(self) -> dict[str, tuple[str, ...]]:
         """What drives each node: sorted once, since it is asked for at every step of every pass."""
-        drivers: dict[str, list[tuple[int, str]]] = {node: [] for node in self.network}
-        for origin, node, key in self.network.edges(keys=True):
-            drivers[node].append((key, origin))
+        drivers: dict[str, list[tuple[int, str]]] = {node: [] for node in self.blocks}
+        for origin, node, port in self.wires:
+            drivers[node].append((port, origin))
         return {node: tuple(origin for _, origin in sorted(edges)) for node, edges in drivers.items()}
+
+    def readers(self, node: str) -> tuple[str, ...]:
+        """Nodes that the signal of a node drives; one that it drives by several ports comes as often."""
+        return self._readers[node]
+
+    @functools.cached_property
+    def _readers(self) -> dict[str, tuple[str, ...]]:
+        driven: dict[str, list[str]] = {node: [] for node in self.blocks}
+        for origin, node, _ in self.wires:
+            driven[origin].append(node)
+        return {node: tuple(readers) for node, readers in driven.items()}
+
+    def needed_by(self, nodes: Iterable[str]) -> set[str]:
+        """These nodes and all whose signals they come from, through integrators as well."""
+        found, ahead = set[str](), list(nodes)
+        while ahead:
+            if (node := ahead.pop()) not in found:
+                found.add(node)
+                ahead += self.inputs(node)
+        return found
 
     def rate(self, state: str) -> str:
         """Node whose signal the integrator of `state` integrates."""
         return self.inputs(self.states[state])[0]
 
     def order(self) -> list[str]:
-        """Nodes so that every block but an integrator comes after its inputs; the same on every machine."""
+        """Nodes so that every block but an integrator comes after its inputs; the same on every machine.
+
+        Where there is a loop without an integrator, what follows from it is left out.
+        """
         return list(self._order)
 
     @functools.cached_property
     def _order(self) -> tuple[str, ...]:
-        open_loop = nx.MultiDiGraph()
-        open_loop.add_nodes_from(self.network)
-        integrators = set(self.states.values())
-        open_loop.add_edges_from((a, b) for a, b in self.network.edges() if b not in integrators)
-        rank = {node: k for k, node in enumerate(self.network)}
-        return tuple(nx.lexicographical_topological_sort(open_loop, key=rank.__getitem__))
+        nodes, integrators = list(self.blocks), set(self.states.values())
+        rank = {node: k for k, node in enumerate(nodes)}
+        missing = {node: 0 if node in integrators else len(self.inputs(node)) for node in nodes}
+        ready = [rank[node] for node in nodes if not missing[node]]  # ascending, so that it is a heap
+        found = []
+        while ready:
+            found.append(node := nodes[heapq.heappop(ready)])
+            for reader in self.readers(node):
+                if reader not in integrators:
+                    missing[reader] -= 1
+                    if not missing[reader]:
+                        heapq.heappush(ready, rank[reader])
+        return tuple(found)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.network)
+        return iter(self.blocks)
 
     def __len__(self) -> int:
-        return len(self.network)
+        return len(self.blocks)
 
     @property
     def size(self) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from analogflow.blocks import Block, Constant, Integrator, NoiseSource
@@ -107,7 +106,9 @@ class GraphBuilder:
     def __init__(self) -> None:
         self.source: SourceLine | None = None
         """Source of the blocks placed from now on; the user's line now executing if None."""
-        self._network = nx.MultiDiGraph()
+        self._blocks: dict[str, Block] = {}
+        self._sources: dict[str, SourceLine] = {}
+        self._wires: list[tuple[str, str, int]] = []
         self._placed: dict[object, str] = {}
         self._counts: dict[str, int] = {}
         self._states: dict[str, str] = {}
@@ -157,55 +158,52 @@ class GraphBuilder:
 
     def noise(self, density: np.ndarray) -> Signal:
         """Independent white noises of `density` (flow units per √τ), in its shape, on streams that no source has yet."""
-        blocks = [data["block"] for _, data in self._network.nodes(data=True)]
-        first = max((block.first + block.size for block in blocks if isinstance(block, NoiseSource)), default=0)
+        sources = [block for block in self._blocks.values() if isinstance(block, NoiseSource)]
+        first = max((source.first + source.size for source in sources), default=0)
         return self.place(NoiseSource(size=density.size, density=frozen(density.ravel()), first=first), (), density.shape)
 
     def signal(self, node: str, shape: tuple[int, ...] | None = None) -> Signal:
         """Signal that a placed node delivers."""
-        size = self._network.nodes[node]["block"].size
+        size = self._blocks[node].size
         return Signal(self, node, (size,) if shape is None else shape)
 
     def block(self, node: str) -> Block:
         """Block at a placed node."""
-        return self._network.nodes[node]["block"]
+        return self._blocks[node]
 
     def finish(self, rates: Mapping[str, Signal], observables: Mapping[str, Signal]) -> BlockGraph:
         """Close the loops and freeze: blocks that reach neither a rate nor an observable are dropped."""
-        for label, rate in rates.items():
-            self._network.add_edge(rate.node, self._states[label], 0)
-        wanted = {*self._states.values(), *(x.node for x in observables.values())}
-        for node in tuple(wanted):
-            wanted |= nx.ancestors(self._network, node)
-        network = nx.MultiDiGraph()
-        network.add_nodes_from((node, data) for node, data in self._network.nodes(data=True) if node in wanted)
-        network.add_edges_from((a, b, key) for a, b, key in self._network.edges(keys=True) if a in wanted and b in wanted)
-        shapes = {**self._shapes, **{name: x.shape for name, x in observables.items()}}
+        rank = {node: k for k, node in enumerate(self._blocks)}
+        closing = [(rate.node, self._states[label], 0) for label, rate in rates.items()]
+        wires = sorted([*self._wires, *closing], key=lambda wire: rank[wire[0]])
+        whole = BlockGraph(self._blocks, self._sources, tuple(wires), self._states, {}, {})
+        wanted = whole.needed_by([*self._states.values(), *(x.node for x in observables.values())])
         return BlockGraph(
-            nx.freeze(network),
+            MappingProxyType({node: block for node, block in self._blocks.items() if node in wanted}),
+            MappingProxyType({node: source for node, source in self._sources.items() if node in wanted}),
+            tuple(wire for wire in wires if wire[0] in wanted and wire[1] in wanted),
             MappingProxyType(dict(self._states)),
             MappingProxyType({name: x.node for name, x in observables.items()}),
-            MappingProxyType(shapes),
+            MappingProxyType({**self._shapes, **{name: x.shape for name, x in observables.items()}}),
         )
 
     def _share(self, block: Block, inputs: tuple[str, ...], source: SourceLine, node: str | None) -> str:
         key = (*block.identity(), inputs)
         if key not in self._placed:
-            node = self._name(block) if node is None or node in self._network else node
+            node = self._name(block) if node is None or node in self._blocks else node
             self._add(node, block, inputs, source)
             self._placed[key] = node
         return self._placed[key]
 
     def _name(self, block: Block) -> str:
         kind = block.kind()
-        while (name := f"{kind}{self._counts.get(kind, 0)}") in self._network:
+        while (name := f"{kind}{self._counts.get(kind, 0)}") in self._blocks:
             self._counts[kind] = self._counts.get(kind, 0) + 1
         return name
 
     def _add(self, node: str, block: Block, inputs: tuple[str, ...], source: SourceLine) -> None:
-        self._network.add_node(node, block=block, source=source)
-        for port, origin in enumerate(inputs):
-            self._network.add_edge(origin, node, port)
+        self._blocks[node], self._sources[node] = block, source
+        self._wires += [(origin, node, port) for port, origin in enumerate(inputs)]
 
 
 def rewritten(

@@ -347,7 +347,7 @@ def take_apart(graph: BlockGraph, answer: str, functions: bool, comparators: boo
         return Taken(graph, couplings, "", str(fault))
     fused = fuse(lifted)[0]
     # Lifting may leave a state without a reader: u, where softmax(u) has become a state. One that had none is kept.
-    read = {state for state, node in graph.states.items() if graph.network.out_degree(node)}
+    read = {state for state, node in graph.states.items() if graph.readers(node)}
     return Taken(fused, flatten(fused, drop=read, answer=answer), note)
 
 

@@ -12,7 +12,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,11 +82,13 @@ def route(scaled: ScaledCouplings, board: Board) -> tuple[Route, ...]:
         faults.append(f"{len(wanted)} couplings for {len(lanes)} lanes")
     if faults:
         raise BadInput(f"{board.title} can not hold {', '.join(faults)}; ask whether a flow fits before it is routed.")
-    graph = nx.Graph()
+    import networkx
+
+    graph = networkx.Graph()
     for k in range(len(wanted)):
         graph.add_edges_from((("coupling", k), ("lane", lane), {"weight": float(lane)}) for lane in lanes)
     rows = [("coupling", k) for k in range(len(wanted))]
-    matched = nx.bipartite.minimum_weight_full_matching(graph, top_nodes=rows) if wanted else {}
+    matched = networkx.bipartite.minimum_weight_full_matching(graph, top_nodes=rows) if wanted else {}
     taken = sorted(matched[row][1] for row in rows)
     # Equal costs leave the order open; the order of the couplings is the one a person can follow.
     return tuple(

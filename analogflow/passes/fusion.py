@@ -16,7 +16,7 @@ def fuse(graph: BlockGraph) -> tuple[BlockGraph, str]:
     """Return an equivalent graph with fewer blocks, and a sentence on what was merged."""
     built: dict[str, tuple[Block, tuple[str, ...]]] = {}
     read = set(graph.observables.values()) | {graph.rate(state) for state in graph.states}
-    private = {node for node in graph if node not in read and graph.network.out_degree(node) == 1}
+    private = {node for node in graph if node not in read and len(graph.readers(node)) == 1}
 
     def visit(builder: GraphBuilder, node: str, inputs: tuple[str, ...]) -> str:
         absorbed = {new for origin, new in zip(graph.inputs(node), inputs, strict=False) if origin in private}

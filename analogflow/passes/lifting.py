@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection
 
-import networkx as nx
 import numpy as np
 
 from analogflow.block_engine import VectorField
@@ -279,7 +278,7 @@ def _product(block: MatrixProduct, a: Signal, b: Signal) -> Signal:
 def _wanted(graph: BlockGraph, observables: tuple[str, ...]) -> set[str]:
     """Nodes that the rates and the kept observables depend on."""
     roots = {*graph.states.values(), *(graph.observables[name] for name in observables)}
-    return roots.union(*(nx.ancestors(graph.network, root) for root in roots))
+    return graph.needed_by(roots)
 
 
 def _reached_by_noise(graph: BlockGraph) -> set[str]:

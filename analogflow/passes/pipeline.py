@@ -10,7 +10,6 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ __all__ = ["CHECK", "REALISE", "TRACE", "Brief", "Pass", "Passed", "run_passes"]
 
 Array = NDArray[np.float64]
 
-_EMPTY = BlockGraph(nx.freeze(nx.MultiDiGraph()), {}, {}, {})
+_EMPTY = BlockGraph({}, {}, (), {}, {}, {})
 
 _EQUIVALENCE = 1e-9
 """Largest change of a rate, relative to the largest rate or 1, that counts as rounding."""

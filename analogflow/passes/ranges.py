@@ -274,7 +274,7 @@ def _drives_softmax(graph: BlockGraph, node: str) -> bool:
     for other in graph.order():
         if isinstance(graph.block(other), Wire) and following & set(graph.inputs(other)):
             following.add(other)
-    return any(isinstance(graph.block(other), Softmax) for name in following for other in graph.network.successors(name))
+    return any(isinstance(graph.block(other), Softmax) for name in following for other in graph.readers(name))
 
 
 def intervals(graph: BlockGraph, flow: Flow) -> dict[str, Interval]:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
-import networkx as nx
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
@@ -324,7 +323,7 @@ def unfolded(graph: BlockGraph) -> BlockGraph:
 def pruned(graph: BlockGraph, keep: Collection[str]) -> BlockGraph:
     """The graph with the observables in `keep` and those others that cost no block, without what only the rest needs."""
     roots = {*graph.states.values(), *(graph.observables[name] for name in keep if name in graph.observables)}
-    needed = roots.union(*(nx.ancestors(graph.network, root) for root in roots))
+    needed = graph.needed_by(roots)
     return rewritten(graph, observables=[name for name, node in graph.observables.items() if node in needed])
 
 

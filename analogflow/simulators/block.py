@@ -259,7 +259,7 @@ def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **posit
     end = positive["time_constants"]
     if times.ndim != 1 or not (np.diff(times) > 0).all() or (len(times) and not 0 <= times[0] <= times[-1] <= end):
         raise BadInput(f"save: must be ascending times from 0 to {end:g} τ.")
-    unknown = [node for node in only or () if node not in circuit.graph.network]
+    unknown = [node for node in only or () if node not in circuit.graph.blocks]
     if unknown:
         raise BadInput(f"only: {unknown[0]!r} is not a block of the circuit; there are: {', '.join(circuit.graph)}.")
 

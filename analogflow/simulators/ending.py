@@ -355,7 +355,7 @@ def _decided(circuit: Circuit) -> set[str]:
     """Signals that comparators alone read: what is beyond the threshold may stand at a rail."""
     graph, found = circuit.graph, set[str]()
     for node in reversed(graph.order()):
-        readers = list(graph.network.successors(node))
+        readers = graph.readers(node)
         if readers and all(reader in found or _plain(graph.block(reader)) is Comparator for reader in readers):
             found.add(node)
     return found - set(graph.states.values())

@@ -43,8 +43,8 @@ def flipped_nodes(graph: BlockGraph) -> frozenset[str]:
         for node in graph
         if isinstance(graph.block(node), Sum | Gain | Crossbar)
         and node not in read
-        and graph.network.out_degree(node) == 1
-        and set(graph.network.successors(node)) <= integrators
+        and len(graph.readers(node)) == 1
+        and set(graph.readers(node)) <= integrators
     )
 
 
