@@ -22,10 +22,16 @@ __all__ = [
     "UnstableManifold",
     "Untraceable",
     "call_theirs",
+    "printable",
 ]
 
 
 _LONGEST, _BEGINNING = 4000, 2000
+
+
+def printable(text: object) -> str:
+    """The text with what can not be printed as Python writes it in quotes."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(text))
 
 
 class AnalogflowError(Exception):
@@ -42,8 +48,7 @@ class AnalogflowError(Exception):
 
     def __init__(self, text: object = "", *, words: Sequence[str] = ()) -> None:
         self.words = tuple(words)
-        # What is quoted may hold line ends, or commands to a terminal.
-        said = "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(text))
+        said = printable(text)  # what is quoted may hold line ends, or commands to a terminal
         # It may quote what it was given, which may be a file of any size.
         super().__init__(said if len(said) <= _LONGEST else f"{said[:_BEGINNING]} … {said[_BEGINNING - _LONGEST :]}")
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.checks import is_positive, real_array, refuse_faults
-from analogflow.errors import BadInput
+from analogflow.errors import BadInput, printable
 from analogflow.problems.expression import FUNCTIONS, NAME, Expression, read_expression
 
 __all__ = ["MANIFOLDS", "Equations", "name_faults"]
@@ -131,8 +131,9 @@ class Equations:
         faults += [f"noise.{key} must not be negative" for key, value in densities.items() if (value < 0).any()]
         refuse_faults(_titled(name), faults)
         values = {
-            "name": str(name)[:60], "states": starts, "constants": fixed, **parsed, "manifolds": tables["manifolds"],
-            "noise": densities, "answer": answer or next(iter(starts)), "time": None if time is None else float(time),
+            "name": printable(str(name)[:60]), "states": starts, "constants": fixed, **parsed,
+            "manifolds": tables["manifolds"], "noise": densities, "answer": answer or next(iter(starts)),
+            "time": None if time is None else float(time),
         }  # fmt: skip
         for key, value in values.items():
             object.__setattr__(self, key, MappingProxyType(dict(value)) if isinstance(value, Mapping) else value)

@@ -68,6 +68,13 @@ def test_rates_are_those_of_the_equations():
     assert problem.answer == "x"
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[2J", "\U0002fa1e"])
+def test_what_can_not_be_printed_is_written_out_in_its_name(name):
+    equations = Equations({"x": 1.0}, {"x": "-x"}, name=name)
+    assert repr(equations).isprintable()
+    assert equations.name == repr(name)[1:-1]
+
+
 def test_values_can_be_replaced_by_name():
     problem = Equations({"x": 1.0}, {"x": "-rate * x"}, constants={"rate": 2.0})
     assert problem.replaced(rate=3.0).constants["rate"] == 3.0
