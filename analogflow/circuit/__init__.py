@@ -1,7 +1,7 @@
 """Our own record of a circuit: elements, nodes and what they stand for. Every writer and counter reads this."""
 
 from analogflow.circuit.build import Build, ConditionOptions, Conditions, Units
-from analogflow.circuit.circuit import Circuit, PassRecord, Reading, direct
+from analogflow.circuit.circuit import Circuit, Group, PassRecord, Reading, direct
 from analogflow.circuit.elements import (
     Behavioural,
     BipolarTransistor,
@@ -32,6 +32,7 @@ __all__ = [
     "CurrentSource",
     "Diode",
     "Element",
+    "Group",
     "Instance",
     "Macro",
     "Model",

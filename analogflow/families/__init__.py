@@ -15,7 +15,8 @@ from analogflow.errors import AnalogflowError, BadInput, SimulationFailed, call_
 from analogflow.families.attention import ATTENTION
 from analogflow.families.capacity import CAPACITY
 from analogflow.families.custom import CUSTOM, FUNCTION
-from analogflow.families.family import Family
+from analogflow.families.ends import Held, RunEnds, Worth
+from analogflow.families.family import Contest, Family
 from analogflow.families.hopfield import HOPFIELD
 from analogflow.families.langevin import LANGEVIN
 from analogflow.families.path import PathEnd, checked_end
@@ -28,8 +29,12 @@ from analogflow.run import own_time
 
 __all__ = [
     "FAMILIES",
+    "Contest",
     "Family",
+    "Held",
     "PathEnd",
+    "RunEnds",
+    "Worth",
     "expected_answer",
     "family_of",
     "flow_of",
