@@ -40,24 +40,9 @@ __all__ = [
     "resting_speed",
     "run_plan",
     "settling_times",
-    "size_of",
-    "usual",
 ]
 
 Array = NDArray[np.float64]
-
-_ORDINARY = (1e-2, 1e2)
-"""Sizes that count as 1: tolerances hold for them as they are."""
-
-
-def usual(size: float) -> float:
-    """The size itself where it is far from 1, or 1 where it is within two decades of it, or is none."""
-    return size if 0 < size < np.inf and not _ORDINARY[0] <= size <= _ORDINARY[1] else 1.0
-
-
-def size_of(size: float) -> float:
-    """What errors are relative to of what is at most of this size: that, or 1 where it is up to two decades less."""
-    return size if 1 < size < np.inf else usual(size)
 
 
 class Outcome(enum.Enum):

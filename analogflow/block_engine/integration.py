@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
-from analogflow.run import Outcome, Run, size_of, usual
+from analogflow.rest import rest_size, rested
+from analogflow.run import Outcome, Run
 
 __all__ = ["RUNAWAY", "Drive", "ErrorLimits", "March", "integrate", "march"]
 
@@ -34,6 +36,12 @@ _SHORTEST_REST = 1e-3
 
 _SMALLEST, _LARGEST_CHANGE, _SAFETY = 0.2, 5.0, 0.9
 _SHORTEST = 1e-13
+_SHARPEST, _JITTER = 1e-12, 10.0
+"""Relative error per step down to which a run is sharpened, and change over that error which may be nothing else."""
+
+_PATIENCE = 16
+"""Steps after which one of many samples that may tremble, and gets no slower, is sharpened."""
+
 _LOOK = 2000
 """Steps between two looks at a run's progress."""
 
@@ -102,9 +110,9 @@ class ErrorLimits:
     """Relative and absolute error allowed per step, and the change of the answer per τ at which a sample has settled.
 
     With a ``settled`` of 0 every sample runs to the end. What settles is measured by its ``size``, or if that is None
-    by the largest value on the way, which counts as 1 where it is up to two decades less; a sample has run away where a
-    state is beyond ``runaway``. Errors and ``runaway`` are in the units of the graph, of which a flow unit is ``unit``, all
-    else in flow units.
+    by the largest value on the way (`rest_size`); a sample has run away where a state is beyond ``runaway``. Errors and
+    ``runaway`` are in the units of the graph, of which a flow unit is ``unit``, all else in flow units. What trembles about
+    its rest by the method's own error takes smaller errors there if it ``sharpens``.
     """
 
     relative: float = 1e-7
@@ -113,6 +121,16 @@ class ErrorLimits:
     size: float | None = 1.0
     runaway: float = RUNAWAY
     unit: float = 1.0
+    sharpens: bool = True
+
+    def rested(self, change: Any, length: Any, largest: Any) -> Any:
+        """Whether what moved by `change` over a step of `length` τ, and was at most `largest` on the way, has settled."""
+        slow = rested(change, length, largest, self.settled, size=self.size, unit=self.unit)
+        return slow & (length >= _SHORTEST_REST)
+
+    def measure(self, largest: Any) -> Any:
+        """What the speed at rest is relative to, in the units of the graph."""
+        return rest_size(largest / self.unit, self.size) * self.unit
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -220,6 +238,7 @@ class _Walk:
         self.rate = field(0.0, self.y, self._noise(0.0, np.zeros(samples)))
         self.watched = self._watch() if tolerances.settled else np.zeros((samples, 1))
         self.largest = abs(self.watched).max(axis=-1)
+        self.sharpness, self.slowest, self.waited = np.ones(samples), np.full(samples, np.inf), np.zeros(samples)
         self.h = self._first_step()
         self._keep(self.time, lambda rows, theta: self.y[rows], self.y, np.ones(samples, dtype=bool))
 
@@ -281,11 +300,26 @@ class _Walk:
         self._stop(wild, failed=True)
         if self.tolerances.settled:
             watched = self._watch()
-            moved_by = abs(watched - self.watched).max(axis=-1)
-            rest = (moved_by <= self.tolerances.settled * self._sizes(watched) * h) & (h >= _SHORTEST_REST)
-            self._stop(good & rest & self.active, settled=True)
-            self.watched = watched
+            change = abs(watched - self.watched).max(axis=-1)
+            self.watched, self.largest = watched, np.maximum(self.largest, abs(watched).max(axis=-1))
+            self._stop(good & self.tolerances.rested(change, h, self.largest) & self.active, settled=True)
+            if self.tolerances.sharpens:
+                self._sharpen(good & self.active, change, h)
         self._stop(self.active & (self.time >= self.end))
+
+    def _sharpen(self, good: Flags, change: Array, h: Array) -> None:
+        """Sharpen the steps of samples that tremble by more than their rest allows, or that have got no slower for long.
+
+        Most come to rest without. To sharpen all would cost creeping ones three times their steps.
+        """
+        trembles = good & _trembles(change, self.sharpness * self.tolerances.relative, abs(self.y).max(axis=-1))
+        speed = change / np.where(good, h, 1.0)
+        self.waited = np.where(good, np.where(trembles & (speed >= self.slowest), self.waited + 1, 0), self.waited)
+        self.slowest = np.where(good, np.minimum(self.slowest, speed), self.slowest)
+        large = self.sharpness * self.largest > self.tolerances.measure(self.largest)
+        sharper = trembles & (large | (self.waited >= _PATIENCE))
+        if sharper.any():
+            self.sharpness, self.waited = np.where(sharper, 0.1 * self.sharpness, self.sharpness), self.waited * ~sharper
 
     def _keep(self, reached: Array, inside: Callable[[Rows, Array], Array], end: Array, good: Flags) -> None:
         """Save the path at every saved time that the step of the good samples covers, which ends in `end`."""
@@ -312,6 +346,8 @@ class _Walk:
 
     def _error(self, end: Array, error: Array) -> Array:
         scale = self.tolerances.absolute + self.tolerances.relative * np.maximum(abs(self.y), abs(end))
+        if self.tolerances.settled:
+            scale = self.sharpness[:, None] * scale
         # Over so short an axis a product is several times faster than a mean.
         size = np.sqrt((error / scale) ** 2 @ np.full(self.field.size, 1 / self.field.size))
         return np.where(np.isfinite(size) & _all(np.isfinite(end)), size, np.inf)
@@ -334,13 +370,6 @@ class _Walk:
         start, change = self._segment_noise()
         return None if start is None or change is None else start + self._position(fraction * h)[:, None] * change
 
-    def _sizes(self, watched: Array) -> Array | float:
-        """Size of what has to settle, of each sample."""
-        if self.tolerances.size is not None:
-            return self.tolerances.size * self.tolerances.unit
-        self.largest = np.maximum(self.largest, abs(watched).max(axis=-1))
-        return np.vectorize(size_of, otypes=[float])(self.largest / self.tolerances.unit) * self.tolerances.unit
-
     def _watch(self) -> Array:
         """What has to settle, of each sample, shape (samples, size of it)."""
         values = self.field.signals(self.y, self._noise(0.0, np.zeros(len(self.y))))
@@ -349,13 +378,17 @@ class _Walk:
         )
 
 
+def _trembles(change: Any, relative: Any, largest: Any) -> Any:
+    """Whether what still moves may be the method's own error, of states of at most `largest`: such would tremble for ever.
+
+    A step is sharpened then, for it is no longer seen whether anything else moves.
+    """
+    return (change <= _JITTER * relative * largest) & (relative > _SHARPEST)
+
+
 def _all(flags: Flags) -> Flags:
     """Whether all flags of each sample are set; that they are in every sample is the usual case, and soon seen."""
     return np.ones(len(flags), dtype=bool) if flags.all() else np.asarray(flags.all(axis=-1))
-
-
-_SHARPEST, _JITTER = 1e-12, 10.0
-"""Relative error per step down to which a run is sharpened, and change over that error which may be nothing else."""
 
 
 def integrate(
@@ -412,12 +445,10 @@ def integrate(
             moved, watched = watched, _joint(field, solver.y, rests)
             length, change = times[-1] - times[-2], float(abs(watched - moved).max())
             largest = max(largest, float(abs(watched).max()))
-            size = (tolerances.size or usual(largest / tolerances.unit)) * tolerances.unit
-            if settled and length >= _SHORTEST_REST and change <= settled * size * length:
+            if settled and tolerances.rested(change, length, largest):
                 outcome = Outcome.SETTLED
                 break
-            if settled and solver.rtol > _SHARPEST and change <= _JITTER * solver.rtol * abs(solver.y).max():
-                # What still moves may be the method's own error: large states would tremble about their rest for ever.
+            if settled and tolerances.sharpens and _trembles(change, solver.rtol, abs(solver.y).max()):
                 solver.rtol, solver.atol = 0.1 * solver.rtol, 0.1 * solver.atol
             if on_progress is not None:
                 on_progress(solver.t)

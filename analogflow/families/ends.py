@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from analogflow.run import size_of
+from analogflow.rest import size_of
 
 __all__ = [
     "FAILED",
@@ -188,4 +188,4 @@ def gap_of(reference: Any, like: Mapping[str, Array]) -> Array:
 
 def sizes_of(problem: Any, answers: Array) -> Array:
     """What differences of answers, shape (samples, k), are relative to, shape (samples,): the size of each."""
-    return np.array([size_of(float(size)) for size in abs(answers).max(axis=1)])
+    return size_of(abs(answers).max(axis=1))

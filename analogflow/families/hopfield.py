@@ -25,7 +25,8 @@ from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import HopfieldReference, energy, hopfield_reference, metric
-from analogflow.run import Run, size_of
+from analogflow.rest import size_of
+from analogflow.run import Run
 
 __all__ = ["HOPFIELD"]
 

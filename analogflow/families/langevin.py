@@ -18,7 +18,8 @@ from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
 from analogflow.reference.equations import path_end
 from analogflow.reference.langevin import BoltzmannLaw, boltzmann_law
-from analogflow.run import Run, size_of, usual
+from analogflow.rest import size_of, usual
+from analogflow.run import Run
 
 __all__ = ["LANGEVIN"]
 
@@ -62,7 +63,7 @@ def _held(problem: Langevin, reference: PathEnd, errors: Mapping[str, Array], en
     """At temperature 0. A run on a crest or a saddle, where the smallest push would carry it on, is not let pass."""
     found = np.concatenate([ends.finals[name] for name in problem.variables], axis=1)
     highest = np.max([abs(ends.paths[name]).max(axis=(1, 2)) for name in problem.variables], axis=0)
-    size = np.array([usual(float(value)) for value in highest])
+    size = usual(highest)
     away = np.array([_away(problem, x) for x in found]) / size
     curvature = np.array([_least_curvature(problem, x) for x in found])
     return [

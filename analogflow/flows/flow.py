@@ -16,7 +16,7 @@ from analogflow.flows.invariants import Invariant, comparable
 from analogflow.graph import BlockGraph, trace
 from analogflow.noise import Noise
 from analogflow.notebook import shown
-from analogflow.run import usual
+from analogflow.rest import rest_size, usual
 
 __all__ = ["Averaging", "Flow"]
 
@@ -185,7 +185,7 @@ class Flow:
 
     def resting_size(self, largest: float) -> float:
         """Size of what has to rest, in flow units, where `largest` is its largest value on a path."""
-        return usual(largest) if self.size is None else self.size
+        return rest_size(largest, self.size)
 
     @property
     def state_scale(self) -> float:

@@ -16,7 +16,7 @@ from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import WeightedMean
 from analogflow.graph import comparator, softmax, switch
 from analogflow.problems import Transport
-from analogflow.run import usual
+from analogflow.rest import usual
 
 __all__ = ["BRAKE_RATE", "FORMS", "transport"]
 

@@ -51,7 +51,7 @@ _PATH_POINTS = 4000
 """Points of the flow's own path, on which its peaks and its fastest rate are looked for."""
 
 _RESTING = 1e-6
-"""Flow units per τ below which a start of the ensemble has come to rest."""
+"""Flow units per τ below which a start of the ensemble has come to rest; how far it goes is not decided there."""
 
 _MOST_ENTRIES = 4_000_000
 """Entries of all Jacobians that the fastest rate is looked for in."""
@@ -129,7 +129,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
             drive=drive,
             rests=flow.rests,
             tolerances=ErrorLimits(
-                1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach
+                1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach, sharpens=False
             ),
         )
     states = np.concatenate([own, walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)])
@@ -214,7 +214,9 @@ def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
     with np.errstate(all="ignore"):
         walked = march(
             field, own, times, end, method_for(field, own, np.inf), rests=flow.rests,
-            tolerances=ErrorLimits(1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach),
+            tolerances=ErrorLimits(
+                1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach, sharpens=False
+            ),
         )  # fmt: skip
     if walked.failed[0]:
         raise BadInput(

@@ -35,12 +35,13 @@ def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
     if not resting_speed:
         return None
     limits: dict[str, float] = {}
-    size = resting_size(deck.circuit)
-    for reading in (deck.readings[name] for name in deck.circuit.flow.rests):
-        limit = resting_speed * (size or 1.0) * reading.resolution / deck.circuit.units.time_constant
+    readings = [deck.readings[name] for name in deck.circuit.flow.rests]
+    for reading in readings:
+        limit = resting_speed * reading.resolution / deck.circuit.units.time_constant
         for vector in reading.vectors:
             limits[vector] = min(limit, limits.get(vector, limit))
-    return Settle(tuple(limits), tuple(limits.values()), None if size else deck.circuit.units.graph_volts)
+    unit = min(reading.resolution for reading in readings)
+    return Settle(tuple(limits), tuple(limits.values()), resting_size(deck.circuit), unit)
 
 
 def window_of(deck: Deck) -> float:

@@ -15,9 +15,11 @@ from analogflow.judgement import cross_check
 from analogflow.judgement.certificate import allowed_error
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
+from analogflow.passes import limits_of
 from analogflow.problems import Channel
 from analogflow.run import Outcome
 from analogflow.simulators import ENGINES, ending, engines, ensemble, simulate
+from analogflow.simulators.readout import settle_of
 from analogflow.technology import sample_parts
 
 
@@ -329,3 +331,34 @@ def test_the_speed_at_rest_is_in_flow_units_in_scaled_circuits_too(many):
         run = simulate(netlist(circuit, time_constants=100.0), engine="block", resting_speed=1e-3)
     assert run.outcomes == (Outcome.SETTLED,)
     assert 75.0 - run.final["x"].item() < 2e-3  # the step before it moved by less than 1e-3 per τ
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 50.0, 1e4])
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("engine", ["block", "many", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_every_engine_takes_the_same_speed_for_rest(engine, scaled, size):
+    """Over the size of what rests, which counts as 1 within two decades of that: 50 rests at the same speed as 1."""
+    circuit = compile(
+        Flow(lambda x, goal: goal - x, {"x": np.zeros(1)}, constants={"goal": np.full(1, size)}), scaled=scaled
+    )
+    speed = 1e-6
+    if engine == "many":
+        run = ensemble(circuit, 1, resting_speed=speed, time_constants=100.0)
+    else:
+        run = simulate(netlist(circuit, time_constants=100.0), engine=engine, resting_speed=speed)
+    asked, limits = settle_of(netlist(circuit), speed), limits_of(circuit, 1e-7, 1e-9, speed)
+    assert asked is not None
+    assert (asked.size, asked.unit) == (limits.size, pytest.approx(limits.unit))
+    assert run.outcomes == (Outcome.SETTLED,)
+    assert abs(size - run.final["x"].item()) < speed * (1.0 if size in (1.0, 50.0) else size)
+
+
+def test_samples_that_swing_into_their_rest_settle_as_one_run_does():
+    """Steps as long as the explicit method is stable for keep a swing alive by the method's own error."""
+
+    def swing(x, y, goal):
+        return goal - x - 3 * y, 3 * x - y
+
+    flow = Flow(swing, {"x": np.zeros(1), "y": np.zeros(1)}, constants={"goal": np.ones(1)})
+    run = ensemble(compile(flow), 100, imperfections=Imperfections(mismatch=0.01), time_constants=300.0, resting_speed=1e-9)
+    assert set(run.outcomes) == {Outcome.SETTLED}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analogflow.checks import is_positive
 from analogflow.errors import BadInput
-from analogflow.run import usual
+from analogflow.rest import rested
 
 __all__ = [
     "FrameError",
@@ -69,15 +69,17 @@ class Settle:
     vectors : tuple of str
         Some of the request's vectors.
     tolerances : tuple of float
-        One for each vector, in volts (or amperes) per second, positive.
-    unit : float, optional
-        Volts of one flow unit, where tolerances are for values of about this size, and go with the largest value on the way
-        where that is far from it; they hold as they are if not given.
+        One for each vector, in volts (or amperes) per second, positive, for values of size 1.
+    size : float, optional
+        Of the values, in flow units; None if that is what they show (`rest.rest_size`).
+    unit : float
+        Volts of one flow unit.
     """
 
     vectors: tuple[str, ...]
     tolerances: tuple[float, ...]
-    unit: float | None = None
+    size: float | None = 1.0
+    unit: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", tuple(self.vectors))
@@ -96,9 +98,10 @@ class Settle:
         if len(clock) < 2 or clock[-1] < window:
             return False
         start = max(int(np.searchsorted(clock, clock[-1] - window, side="right")) - 1, 0)
-        size = 1.0 if self.unit is None else usual(max(float(abs(value).max()) for value in values) / self.unit)
-        bands = (tolerance * size * window for tolerance in self.tolerances)
-        return all(float(np.ptp(value[start:])) <= band for value, band in zip(values, bands, strict=True))
+        moved = np.array([float(np.ptp(value[start:])) for value in values])
+        largest = max(float(abs(value).max()) for value in values)
+        speeds = np.array(self.tolerances) / self.unit
+        return bool(rested(moved, window, largest, speeds, size=self.size, unit=self.unit).all())
 
 
 @dataclasses.dataclass(frozen=True)
