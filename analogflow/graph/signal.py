@@ -6,6 +6,7 @@ import dataclasses
 import linecache
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Signal", "SourceLine", "calling_line", "refuse"]
 
-_OUR_FOLDER = str(Path(__file__).parent)
+_OUR_FOLDER, _OUR_PACKAGE = str(Path(__file__).parent), str(Path(__file__).parents[1])
 
 
 class Signal(np.lib.mixins.NDArrayOperatorsMixin):
@@ -178,9 +179,14 @@ class SourceLine:
         return f"{self.file}:{self.line}" if self.line else "a line that can not be located"
 
 
-def calling_line() -> SourceLine:
-    """Innermost line outside this folder and NumPy that is now executing."""
+def calling_line(placer: FrameType | None = None) -> SourceLine:
+    """Innermost line outside this folder and NumPy that is now executing.
+
+    What a function of others places is the work of the line that calls it; `placer` is the frame that places a block.
+    """
     frame = sys._getframe(1)
+    if placer is not None and placer.f_back is not None and not (_of_ours(placer) or _of_ours(placer.f_back)):
+        frame = placer.f_back
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_OUR_FOLDER) and "numpy" not in Path(file).parts:
@@ -188,3 +194,7 @@ def calling_line() -> SourceLine:
             return SourceLine(text, file, frame.f_lineno)
         frame = frame.f_back
     return SourceLine()
+
+
+def _of_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_OUR_PACKAGE)

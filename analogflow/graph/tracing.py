@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -146,7 +147,8 @@ class GraphBuilder:
 
     def place(self, block: Block, inputs: tuple[Signal, ...], shape: tuple[int, ...]) -> Signal:
         """Place a block driven by `inputs`; its source is the user's line now executing."""
-        node = self._share(block, tuple(x.node for x in inputs), self.source or calling_line(), None)
+        source = self.source or calling_line(sys._getframe(1))
+        node = self._share(block, tuple(x.node for x in inputs), source, None)
         return Signal(self, node, shape)
 
     def constant(self, values: object, *, label: str = "") -> Signal:

@@ -69,6 +69,15 @@ def test_explain_tells_of_it():
     circuit = af.compile(FLOW)
     assert [*history_table(circuit).columns[1].cells] == [str(step.blocks) for step in circuit.history]
     assert "cube" in str(circuit.graph)
+    assert [circuit.graph.source(node).text for node in circuit.graph if node.startswith("cube")] == [
+        "return target - cube(x) - x"
+    ]
+
+
+def test_a_flow_that_places_it_by_itself_is_where_it_comes_from():
+    flow = af.Flow(lambda x: x.builder.place(Cube(size=x.size), (x,), x.shape), {"x": np.zeros(2)})
+    graph = flow.graph()
+    assert ["lambda x: x.builder.place" in graph.source(node).text for node in graph if node.startswith("cube")] == [True]
 
 
 def test_a_diagram_shows_its_symbol():
