@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -86,8 +87,12 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     if largest > _LARGEST:
         raise BadInput(f"a resistor of {largest:.4g} ohm is needed, and {_LARGEST:.4g} are the most; {_TOO_SMALL}")
     chosen = {name: float(value) for name, value in _all_nearest(resistors, series).items()}
+    at: dict[str, list[Resistor]] = defaultdict(list)
+    for resistor in resistors.values():
+        for node in dict.fromkeys(resistor.nodes):
+            at[node].append(resistor)
     for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
-        chosen |= _amplifier(amplifier, resistors, series)
+        chosen |= _amplifier(amplifier, at, series)
     mirrors, left = _mirrored(resistors, series)
     chosen |= mirrors
     rows, shift = _jointly(circuit, resistors, series, chosen)
@@ -131,15 +136,15 @@ def _all_nearest(resistors: dict[str, Resistor], series: str) -> dict[str, Array
     return dict(zip(resistors, values, strict=True))
 
 
-def _amplifier(amplifier: Instance, resistors: dict[str, Resistor], series: str) -> dict[str, float]:
-    """Values of the resistors at the inputs of one amplifier."""
+def _amplifier(amplifier: Instance, at: Mapping[str, list[Resistor]], series: str) -> dict[str, float]:
+    """Values of the resistors at the inputs of one amplifier, of those `at` each node."""
     plus, minus, output = amplifier.nodes
     if minus == output:  # a follower has no resistors of its own
         return {}
-    legs = [e for e in resistors.values() if minus in e.nodes and "0" != minus]
+    legs = at[minus] if minus != "0" else []
     feedback = [e for e in legs if output in e.nodes]
     inverting = [e for e in legs if output not in e.nodes]
-    other = [e for e in resistors.values() if plus in e.nodes] if plus != "0" else []
+    other = at[plus] if plus != "0" else []
     if not feedback:
         return _ratios(inverting, series) if plus == "0" else {}
     if len(feedback) > 1 or not (inverting or other):
@@ -201,12 +206,18 @@ def _refined(values: Array, error: Callable[[Array], float], series: str) -> Arr
         for k in range(len(best)):
             for factor in (1 + _STEP[series], 1 / (1 + _STEP[series])):
                 other = best.copy()
-                other[k] = nearest(other[k] * factor, series)
+                other[k] = _stepped(float(other[k]), factor, series)
                 if (found := error(other)) < least:
                     best, least = other, found
         if least > 0.98 * before:
             break
     return best
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _stepped(value: float, factor: float, series: str) -> float:
+    """Preferred value nearest to a multiple of another, of which there are few: each is asked for again and again."""
+    return float(nearest(value * factor, series))
 
 
 def _gains(below: Array, above: Array) -> Array:

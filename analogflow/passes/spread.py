@@ -6,7 +6,7 @@ What is common to a kind of part (the lot) is drawn once for a circuit, what is 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def _draws(element: Element) -> int:
 
 
 def _varied(
-    elements: tuple[Element, ...],
+    elements: Sequence[Element],
     drawn: Iterator[NDArray[np.float64]],
     lots: NDArray[np.float64],
     parts: PartSet,
