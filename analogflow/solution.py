@@ -18,10 +18,10 @@ from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.judgement.certificate import Certificate, certificate_of, check_accuracy
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
-from analogflow.netlister import Deck, netlist
+from analogflow.netlister import Deck
 from analogflow.notebook import shown
 from analogflow.run import Run, comes_to_rest, from_end, own_time, run_plan, settling_times
-from analogflow.simulators import engine_for, simulate
+from analogflow.simulators import deck_for, engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY
 
 __all__ = [
@@ -187,7 +187,7 @@ def solve(
     judged = problem_of(flow)
     require_reference(judged, accuracy=ACCURACY if accuracy is None else accuracy, end=own_time(flow, time_constants))
     plan = run_plan(circuit, time_constants)
-    deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
+    deck = deck_for(circuit, engine, time_constants=plan.end, largest_step=plan.largest_step)
     run = simulate(deck, engine=engine, resting_speed=plan.resting_speed, on_progress=on_progress)
     return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, circuit.noise.seed)
 

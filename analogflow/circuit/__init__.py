@@ -20,6 +20,7 @@ from analogflow.circuit.elements import (
     Transconductance,
     VoltageSource,
 )
+from analogflow.circuit.made import Made
 
 __all__ = [
     "Behavioural",
@@ -35,6 +36,7 @@ __all__ = [
     "Group",
     "Instance",
     "Macro",
+    "Made",
     "Model",
     "NoiseVoltage",
     "PassRecord",

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["Made"]
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 class Made(Sequence[T], Generic[T]):

@@ -23,10 +23,9 @@ from analogflow.families.stationary import Law, joint_limit, law_of
 from analogflow.flows import Flow, comparable, pushed_freely
 from analogflow.judgement.certificate import Certificate, all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
-from analogflow.netlister import netlist
 from analogflow.noise import RESTARTS, standard_normal
 from analogflow.run import Run, joined, run_plan
-from analogflow.simulators import ENGINES, TIME_LIMIT, ensemble_chunks, named_engine, simulate
+from analogflow.simulators import ENGINES, TIME_LIMIT, deck_for, ensemble_chunks, named_engine, simulate
 
 __all__ = [
     "DELTA",
@@ -177,7 +176,7 @@ def restart(
     flow = circuit.flow
     again = pushed(circuit, run, delta=delta)
     plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
-    deck = netlist(again, time_constants=plan.end, largest_step=plan.largest_step)
+    deck = deck_for(again, engine, time_constants=plan.end, largest_step=plan.largest_step)
     second = simulate(deck, engine=engine, resting_speed=plan.stopping_speed, time_limit=time_limit, on_progress=on_progress)
     first = certificate or certificate_of(circuit, run, accuracy)
     if flow.averaging is not None:

@@ -29,9 +29,9 @@ class Deck:
         First line, a comment.
     header : tuple of str
         Comment lines for people: problem, equations, scale, expected answer, how to run.
-    body : tuple of str
+    body : sequence of str
         Element, option, save and analysis lines: what a simulator needs.
-    script : tuple of str
+    script : sequence of str
         Commands that run the deck and print its answer when it runs alone; never sent to an embedded simulator.
     readings : mapping of name to Reading
         How every state and observable that the circuit builds is read from the vectors saved.
@@ -44,8 +44,8 @@ class Deck:
     circuit: Circuit
     title: str
     header: tuple[str, ...]
-    body: tuple[str, ...]
-    script: tuple[str, ...]
+    body: Sequence[str]
+    script: Sequence[str]
     readings: Mapping[str, Reading]
     end_time: float
     largest_step: float

@@ -32,6 +32,7 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import celsius_of
+from analogflow.circuit.made import Made
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import FINE, comment, identifier, number
@@ -39,7 +40,7 @@ from analogflow.netlister.deck import Deck, noise_table
 from analogflow.noise import Noise
 from analogflow.run import LARGEST_STEP, run_plan
 
-__all__ = ["EDGE", "current_of", "expecting", "netlist", "node_text", "vector_text"]
+__all__ = ["EDGE", "current_of", "expecting", "netlist", "node_text", "unwritten", "vector_text"]
 
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
@@ -85,6 +86,24 @@ def netlist(
     BadInput
         A time is not a positive number, or a name or value may not stand in a netlist.
     """
+    deck = unwritten(circuit, time_constants=time_constants, largest_step=largest_step, noise=noise)
+    return expecting(dataclasses.replace(deck, body=tuple(deck.body), script=tuple(deck.script)), expected or {})
+
+
+def unwritten(
+    circuit: Circuit,
+    *,
+    time_constants: float | None = None,
+    largest_step: float | None = None,
+    noise: Noise | None = None,
+) -> Deck:
+    """What `netlist` gives, with lines that are made whenever they are read: for an engine that reads none.
+
+    Raises
+    ------
+    BadInput
+        A time is not a positive number; what may not stand in a netlist is refused when the lines are read.
+    """
     for name, value in (("time_constants", time_constants), ("largest_step", largest_step)):
         if value is not None and not is_positive(value):
             raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
@@ -102,38 +121,43 @@ def netlist(
     allowed = np.inf if circuit.step is None else min(longest, circuit.step)
     step = min(min(longest, allowed) if largest_step is None else largest_step, allowed, time_constants)
     step *= circuit.units.time_constant
-    saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
-    body: list[str] = [_model_card(model) for model in circuit.models]
-    body += [line for macro in circuit.macros for line in _macro_cards(macro)]
-    for group in circuit.groups:
-        body.append(f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}")
-        for piece in group.pieces():
-            if isinstance(piece, Element):
-                body += () if isinstance(piece, NoiseVoltage) else (_card(piece),)
-            else:
-                body += _row_cards(piece) if isinstance(piece, Row) else map(_card, piece)
-    body += playing
-    started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
-    body += [f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8)]
-    # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
-    scale = max(min(flow.state_scale, 1.0), 1e-3 * flow.state_scale)
-    body += [_OPTIONS.format(1e-12 * scale, 1e-18 * scale) if circuit.options is None else circuit.options]
-    if circuit.temperature_kelvin != NOMINAL_KELVIN:
-        body.append(f".temp {number(celsius_of(circuit.temperature_kelvin))}")
-    body += [f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16)]
-    body.append(f".tran {number(step)} {number(end)} 0 {number(step)} uic")
-    deck = Deck(
+    return Deck(
         circuit=circuit,
         title=f"* analogflow: {comment(f'{flow.family} {flow.form}')}, technology {circuit.technology}",
         header=tuple(_header(circuit, time_constants)),
-        body=tuple(body),
-        script=tuple(_script(circuit, end)),
+        body=Made(functools.partial(_body, circuit, playing, step, end)),
+        script=Made(functools.partial(_script, circuit, end)),
         readings=circuit.readings,
         end_time=end,
         largest_step=step,
         tables=tables,
     )
-    return expecting(deck, expected or {})
+
+
+def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> Iterator[str]:
+    """Lines of elements and of what a simulator is told; `playing` are those that play noise, times are in seconds."""
+    yield from map(_model_card, circuit.models)
+    for macro in circuit.macros:
+        yield from _macro_cards(macro)
+    for group in circuit.groups:
+        yield f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}"
+        for piece in group.pieces():
+            if isinstance(piece, Element):
+                if not isinstance(piece, NoiseVoltage):
+                    yield _card(piece)
+            else:
+                yield from _row_cards(piece) if isinstance(piece, Row) else map(_card, piece)
+    yield from playing
+    started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
+    yield from (f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8))
+    # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
+    scale = max(min(circuit.flow.state_scale, 1.0), 1e-3 * circuit.flow.state_scale)
+    yield _OPTIONS.format(1e-12 * scale, 1e-18 * scale) if circuit.options is None else circuit.options
+    if circuit.temperature_kelvin != NOMINAL_KELVIN:
+        yield f".temp {number(celsius_of(circuit.temperature_kelvin))}"
+    saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
+    yield from (f".save {' '.join(saved[k : k + 16])}" for k in range(0, len(saved), 16))
+    yield f".tran {number(step)} {number(end)} 0 {number(step)} uic"
 
 
 def expecting(deck: Deck, expected: Mapping[str, float | Sequence[float]]) -> Deck:

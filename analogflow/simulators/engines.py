@@ -14,7 +14,7 @@ from analogflow.checks import refuse_unknown
 from analogflow.circuit import Circuit, Conditions
 from analogflow.compiler import graph_under
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
-from analogflow.netlister import Deck, netlist
+from analogflow.netlister import Deck, netlist, unwritten
 from analogflow.registry import Registry
 from analogflow.run import Outcome, Run, check_resting_speed, joined
 from analogflow.simulators import block, ngspice, vacask
@@ -29,6 +29,7 @@ __all__ = [
     "ENGINES",
     "SPICE",
     "Engine",
+    "deck_for",
     "default_engine",
     "engine_for",
     "engine_versions",
@@ -129,6 +130,19 @@ def engine_for(technology: str, engine: str | None = None, *, nominal: bool = Fa
     return found
 
 
+def deck_for(
+    circuit: Circuit,
+    engine: str | None = None,
+    *,
+    time_constants: float | None = None,
+    largest_step: float | None = None,
+) -> Deck:
+    """Deck as `netlist` makes it, for an engine as `simulate` takes it: unwritten where the engine reads no netlist."""
+    found = engine_for(circuit.technology, engine, nominal=not circuit.deviates)
+    write = netlist if ENGINES[found].netlists else unwritten
+    return write(circuit, time_constants=time_constants, largest_step=largest_step)
+
+
 def named_engine(engine: str) -> str:
     """Name of an engine as asked for: ``spice`` is ngspice where its library is found, else VACASK where it is installed.
 
@@ -202,8 +216,9 @@ def simulate(
         is no run of the circuit.
     """
     check_resting_speed(resting_speed)
-    deck = netlist(deck) if isinstance(deck, Circuit) else deck
-    engine = engine_for(deck.circuit.technology, engine, nominal=not deck.circuit.deviates)
+    circuit = deck if isinstance(deck, Circuit) else deck.circuit
+    engine = engine_for(circuit.technology, engine, nominal=not circuit.deviates)
+    deck = deck_for(deck, engine) if isinstance(deck, Circuit) else deck
     rest = 0.0 if deck.circuit.noisy else resting_speed
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)
     _refuse_no_run(engine, deck.circuit, run)
