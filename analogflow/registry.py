@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any, TypeVar
 
 from analogflow.errors import BadInput
@@ -23,8 +23,8 @@ class Registry(Mapping[str, Entry]):
         Group of entry points in which other packages name theirs.
     kind : type
         What every entry is; it has a ``name``.
-    own : sequence of that, or callable
-        What it returns is asked for on first use.
+    own : sequence of that, callable, or mapping of name to text
+        What the callable returns is asked for on first use; ``module:NAME`` is loaded when that entry is asked for.
 
     Raises
     ------
@@ -33,7 +33,9 @@ class Registry(Mapping[str, Entry]):
         or by one that is taken. All others are there.
     """
 
-    def __init__(self, group: str, kind: type[Entry], own: Sequence[Entry] | Callable[[], Sequence[Entry]]) -> None:
+    def __init__(
+        self, group: str, kind: type[Entry], own: Sequence[Entry] | Callable[[], Sequence[Entry]] | Mapping[str, str]
+    ) -> None:
         self._group, self._kind, self._own = group, kind, own
         self._packages: dict[str, str] = {}
         self._faults: dict[str, BadInput] = {}
@@ -51,9 +53,11 @@ class Registry(Mapping[str, Entry]):
         return {name: str(fault) for name, fault in self._faults.items()}
 
     @functools.cached_property
-    def _entries(self) -> dict[str, Entry]:
+    def _entries(self) -> dict[str, Any]:
         own = self._own() if callable(self._own) else self._own
-        entries: dict[str, Any] = {getattr(entry, "name", ""): entry for entry in own}
+        entries: dict[str, Any] = (
+            dict(own) if isinstance(own, Mapping) else {getattr(entry, "name", ""): entry for entry in own}
+        )
         for point in metadata.entry_points(group=self._group):
             try:
                 entry = self._loaded(point)
@@ -95,7 +99,11 @@ class Registry(Mapping[str, Entry]):
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries and name in self._faults:
             raise self._faults[name]
-        return self._entries[name]
+        entry = self._entries[name]
+        if isinstance(entry, str):
+            module, _, attribute = entry.partition(":")
+            entry = self._entries[name] = getattr(import_module(module), attribute)
+        return entry
 
     def __contains__(self, name: object) -> bool:
         """Whether there is one; what a file gives may be a list, which is no name. Raises as if it were asked for."""

@@ -38,6 +38,15 @@ def test_nothing_is_loaded_before_it_is_asked_for(monkeypatch):
     tools(monkeypatch, "there_is_no_such_module:AXE")
 
 
+def test_our_own_may_be_named_by_their_places_and_are_loaded_one_by_one(monkeypatch):
+    monkeypatch.setattr(registry.metadata, "entry_points", lambda *, group: [])
+    found = Registry("toolbox", Tool, {"saw": f"{__name__}:SAW", "none": "there_is_no_such_module:SAW"})
+    assert list(found) == ["saw", "none"]
+    assert found["saw"] is SAW
+    with pytest.raises(ModuleNotFoundError, match="there_is_no_such_module"):
+        found["none"]
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

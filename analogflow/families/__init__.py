@@ -12,17 +12,10 @@ from typing import Any
 
 from analogflow.checks import refuse_unknown
 from analogflow.errors import AnalogflowError, BadInput, SimulationFailed, call_theirs
-from analogflow.families.attention import ATTENTION
-from analogflow.families.capacity import CAPACITY
-from analogflow.families.custom import CUSTOM, FUNCTION
 from analogflow.families.ends import Held, RunEnds, Worth
 from analogflow.families.family import Contest, Family
-from analogflow.families.hopfield import HOPFIELD
-from analogflow.families.langevin import LANGEVIN
 from analogflow.families.path import PathEnd, checked_end
-from analogflow.families.rate_distortion import RATE_DISTORTION
 from analogflow.families.stationary import known_to
-from analogflow.families.transport import TRANSPORT
 from analogflow.flows import Flow
 from analogflow.registry import Registry
 from analogflow.run import own_time
@@ -52,17 +45,42 @@ __all__ = [
 _KEPT = 64
 """References that are kept: each is computed once for a problem, however many runs are held against it."""
 
+_WRITTEN = "custom"
+
+_OURS = {
+    "capacity": "Channel",
+    "rate-distortion": "RateDistortion",
+    "transport": "Transport",
+    "attention": "Attention",
+    "hopfield": "Hopfield",
+    "langevin": "Langevin",
+    _WRITTEN: "Equations",
+}
+"""Our own families, each in the module of its name, and what their problems are called."""
+
+_MODULES = {name: name.replace("-", "_") for name in _OURS}
+
 FAMILIES: Registry[Family] = Registry(
     "analogflow.families",
     Family,
-    (CAPACITY, RATE_DISTORTION, TRANSPORT, ATTENTION, HOPFIELD, LANGEVIN, CUSTOM),
+    {name: f"analogflow.families.{module}:{module.upper()}" for name, module in _MODULES.items()},
 )
-"""Family by the name the command line knows it by."""
+"""Family by the name the command line knows it by; each is loaded when it is asked for."""
 
 
 def known_family(problem: Any) -> Family | None:
     """The family that solves problems of this kind, or judges flows that have no problem; None if there is none."""
-    return next((family for family in (*FAMILIES.values(), FUNCTION) if family.problem is type(problem)), None)
+    # That of such a name first: all others would be loaded for nothing.
+    names = sorted(FAMILIES, key=lambda name: _OURS.get(name) != type(problem).__name__)
+    found = next((FAMILIES[name] for name in names if FAMILIES[name].problem is type(problem)), None)
+    return found or (_of_functions() if _of_functions().problem is type(problem) else None)
+
+
+def _of_functions() -> Family:
+    """The family of flows that have no problem."""
+    from analogflow.families.custom import FUNCTION
+
+    return FUNCTION
 
 
 def family_of(problem: Any) -> Family:
@@ -74,7 +92,7 @@ def family_of(problem: Any) -> Family:
         There is none.
     """
     family = known_family(problem)
-    if family is None or family is FUNCTION:
+    if family is None or family.name not in FAMILIES:
         known = ", ".join(family.problem.__name__ for family in FAMILIES.values())
         raise BadInput(f"{type(problem).__name__} is not a problem a flow here solves; known are: {known}.")
     return family
@@ -90,7 +108,7 @@ def judging_family(problem: Any) -> Family:
     """
     family = known_family(problem)
     if family is None:
-        known = ", ".join(one.problem.__name__ for one in (*FAMILIES.values(), FUNCTION) if one.reference is not None)
+        known = ", ".join(one.problem.__name__ for one in (*FAMILIES.values(), _of_functions()) if one.reference is not None)
         raise BadInput(f"there is no exact reference for a problem of type {type(problem).__name__}; there is for: {known}.")
     return family
 
@@ -130,7 +148,7 @@ def flow_of(problem: Any, form: str | None = None) -> Flow:
 
 def named_families() -> list[str]:
     """Names of families whose problems are files of their own; flows of one's own go by their file's name instead."""
-    return [name for name in FAMILIES if name != CUSTOM.name]
+    return [name for name in FAMILIES if name != _WRITTEN]
 
 
 @functools.lru_cache(maxsize=_KEPT)

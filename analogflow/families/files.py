@@ -13,7 +13,6 @@ from analogflow.checks import proposal, refuse_unknown
 from analogflow.contents import read_keys
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import FAMILIES, Family, named_families
-from analogflow.families.custom import CUSTOM
 from analogflow.problems import Equations
 from analogflow.problems.expression import Expression
 from analogflow.problems.tables import read_npy_matrix
@@ -108,7 +107,7 @@ def _plain(value: Any) -> Any:
 
 def _equations(path: Path, values: Path | None) -> Equations:
     keys = read_keys(path)
-    equations = _from_keys(CUSTOM, {"name": path.stem, **keys}, repr(str(path)))
+    equations = _from_keys(FAMILIES["custom"], {"name": path.stem, **keys}, repr(str(path)))
     if values is None:
         return equations
     if values.suffix.lower() not in (".json", ".toml"):

@@ -18,10 +18,8 @@ from analogflow.passes import Brief, sample_parts
 from analogflow.registry import Registry
 from analogflow.technology.ideal import IDEAL
 from analogflow.technology.macros import op_amp_macro
-from analogflow.technology.opamp import OPAMP
 from analogflow.technology.part_sets import DEFAULT_PARTS, PART_SETS, part_set
 from analogflow.technology.technology import Site, Technology
-from analogflow.technology.translinear import TRANSLINEAR
 
 __all__ = [
     "DEFAULT_PARTS",
@@ -45,8 +43,12 @@ __all__ = [
     "sample_parts",
 ]
 
-TECHNOLOGIES: Registry[Technology] = Registry("analogflow.technologies", Technology, (IDEAL, OPAMP, TRANSLINEAR))
-"""Technology by name."""
+TECHNOLOGIES: Registry[Technology] = Registry(
+    "analogflow.technologies",
+    Technology,
+    {name: f"analogflow.technology.{name}:{name.upper()}" for name in ("ideal", "opamp", "translinear")},
+)
+"""Technology by name; each is loaded when it is asked for."""
 
 DEFAULT_TECHNOLOGY = IDEAL.name
 """Technology of a circuit unless another is named."""

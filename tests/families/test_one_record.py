@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import analogflow
+from analogflow import families
 from analogflow.families import FAMILIES
+from analogflow.technology import TECHNOLOGIES
 
 PACKAGE = Path(analogflow.__file__).parent
 
@@ -73,3 +75,10 @@ def test_the_list_of_exceptions_shrinks():
 )
 def test_a_name_is_noticed(source, what):
     assert named(source) == what
+
+
+def test_our_families_stand_under_their_own_names():
+    ours = {name: family for name, family in FAMILIES.items() if name not in FAMILIES.brought}
+    assert {name: family.name for name, family in ours.items()} == {name: name for name in ours}
+    assert {name: family.problem.__name__ for name, family in ours.items()} == families._OURS
+    assert {name: technology.name for name, technology in TECHNOLOGIES.items()} == {name: name for name in TECHNOLOGIES}
