@@ -7,7 +7,7 @@ conditions.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Unpack, cast
 
 import numpy as np
@@ -19,19 +19,18 @@ from analogflow.circuit.build import PartSet
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.flows import Flow
-from analogflow.graph import BlockGraph
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import Brief, choose_values, imperfect_graph, require_blocks, run_passes
+from analogflow.passes import Brief, choose_values, run_passes
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, BuildOptions, build_of, check_build, known_technology
 
 __all__ = [
     "CircuitOptions",
     "carried_form",
+    "check_conditions",
     "circuit_of",
     "compile",
     "degrade",
     "flow_for",
-    "graph_under",
     "noise_of",
     "rebuilt",
     "split_options",
@@ -276,39 +275,11 @@ def degrade(
     return _under(circuit, conditions, values)
 
 
-def graph_under(
-    circuit: Circuit,
-    imperfections: Imperfections,
-    noise: Noise,
-    samples: Sequence[int] | int,
-    only: Collection[str] | None = None,
-) -> BlockGraph:
-    """Graph of a circuit of ideal blocks under conditions, of one sample or of many at once, as `degrade` builds it.
-
-    Parameters
-    ----------
-    circuit : Circuit
-        As `compile` returns it.
-    imperfections, noise
-        As for `degrade`.
-    samples : sequence of int, or int
-        Numbers of the samples; blocks then hold one value for each.
-    only : collection of node names, optional
-        Blocks that are imperfect; all if not given.
-
-    Raises
-    ------
-    BadInput
-        The circuit is of parts, or its technology has no pass that brings the conditions in.
-    """
-    require_blocks(circuit)
-    _check_conditions(circuit, Conditions(noise, imperfections), None)
-    return imperfect_graph(circuit, imperfections, noise, samples, only)
-
-
 def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit], Circuit] | None) -> Circuit:
     """A perfect circuit under `conditions`, its parts chosen by `values` where it has any and they are exact."""
-    _check_conditions(circuit, conditions, values)
+    if values is not None and not callable(values):
+        raise BadInput(f"values is {values!r}; give a function from a circuit to a circuit, such as choose_values.")
+    check_conditions(circuit, conditions)
     build, units = circuit.build, circuit.units
     if build.parts is not None:
         build = dataclasses.replace(build, values=build.values or values)
@@ -318,10 +289,14 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
     return _run(brief)
 
 
-def _check_conditions(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit], Circuit] | None) -> None:
-    """Refuse what no pass of the circuit's technology brings in."""
-    if values is not None and not callable(values):
-        raise BadInput(f"values is {values!r}; give a function from a circuit to a circuit, such as choose_values.")
+def check_conditions(circuit: Circuit, conditions: Conditions) -> None:
+    """Refuse what no pass of the circuit's technology brings in.
+
+    Raises
+    ------
+    BadInput
+        One of the conditions is of that kind.
+    """
     effects = conditions.imperfections.effects
     if circuit.parts is not None and (foreign := [name for name in effects if name != "mismatch"]):
         raise BadInput(

@@ -12,11 +12,10 @@ from scipy.linalg import expm, solve_discrete_lyapunov
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
 from analogflow.circuit import Circuit
-from analogflow.compiler import graph_under
 from analogflow.errors import BadInput
 from analogflow.flows import differences
 from analogflow.noise import DRAWS, Noise, standard_normal
-from analogflow.passes import limits_of, pole_label, require_blocks
+from analogflow.passes import graph_under, limits_of, pole_label, require_blocks
 from analogflow.run import Outcome, longest_run, resting_speed
 from analogflow.simulators import ensemble
 from analogflow.simulators.ending import ended

@@ -3,7 +3,7 @@
 `pipeline` runs those that a technology names, in its order, and checks what they make.
 """
 
-from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, imperfect_graph, pole_label, require_blocks
+from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, graph_under, pole_label, require_blocks
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
 from analogflow.passes.limits import limits_of, resting_size
@@ -33,7 +33,7 @@ __all__ = [
     "choose_values",
     "degrade_graph",
     "fuse",
-    "imperfect_graph",
+    "graph_under",
     "lift",
     "limits_of",
     "nominal_orbit",

@@ -36,7 +36,7 @@ from analogflow.graph.signal import Signal
 from analogflow.noise import PARAMETERS, Noise, standard_normal
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["DEGRADE", "FASTEST_POLE", "NOISE", "degrade_graph", "imperfect_graph", "pole_label", "require_blocks"]
+__all__ = ["DEGRADE", "FASTEST_POLE", "NOISE", "degrade_graph", "graph_under", "pole_label", "require_blocks"]
 
 FASTEST_POLE = 1e8
 """Per τ: a block that is faster moves a rate by less than 1e-8, and has no pole, which would only cost accuracy."""
@@ -101,19 +101,30 @@ def require_blocks(circuit: Circuit) -> None:
         )
 
 
-def imperfect_graph(
+def graph_under(
     circuit: Circuit,
     imperfections: Imperfections,
     noise: Noise,
     samples: Sequence[int] | int,
     only: Collection[str] | None = None,
 ) -> BlockGraph:
-    """Graph of `circuit` with imperfections in its machine unit and time constant; the parameters are those of the pass.
+    """Graph of a circuit of ideal blocks under conditions, of one sample or of many at once, as the pass makes it.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        As `compile` returns it: imperfections are in its machine unit and time constant.
+    imperfections, noise
+        As for `degrade`.
+    samples : sequence of int, or int
+        Numbers of the samples; blocks then hold one value for each.
+    only : collection of node names, optional
+        Blocks that are imperfect; all if not given.
 
     Raises
     ------
     BadInput
-        As `require_blocks` does.
+        The circuit is of parts.
     """
     require_blocks(circuit)
     units, by_state = circuit.units, noise.by_state(circuit.graph.states)
@@ -134,7 +145,7 @@ def _degraded(brief: Brief) -> Passed | None:
     if brief.build.parts is not None or not (given.imperfections.effects or given.noise.sigma):
         return None
     assert circuit is not None  # conditions are for a circuit that is there, whose units they are in
-    return Passed(imperfect_graph(circuit, given.imperfections, given.noise, given.sample), str(given))
+    return Passed(graph_under(circuit, given.imperfections, given.noise, given.sample), str(given))
 
 
 DEGRADE = Pass("degrade", _degraded, keeps_flow=False, heeds=("noise", "imperfections"))

@@ -26,11 +26,10 @@ from analogflow.block_engine import (
 from analogflow.blocks import Imperfections
 from analogflow.checks import is_positive, is_whole, real_array
 from analogflow.circuit import Circuit
-from analogflow.compiler import graph_under
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
-from analogflow.passes import limits_of, pole_label
+from analogflow.passes import graph_under, limits_of, pole_label
 from analogflow.run import Outcome, Run, Samples, check_resting_speed, run_plan
 from analogflow.simulators.flow_units import in_flow_units
 

@@ -12,9 +12,10 @@ import numpy as np
 from analogflow.blocks import Imperfections
 from analogflow.checks import refuse_unknown
 from analogflow.circuit import Circuit, Conditions
-from analogflow.compiler import graph_under
+from analogflow.compiler import check_conditions
 from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.netlister import Deck, netlist, unwritten
+from analogflow.passes import graph_under, require_blocks
 from analogflow.registry import Registry
 from analogflow.run import Outcome, Run, check_resting_speed, joined
 from analogflow.simulators import block, ngspice, vacask
@@ -278,6 +279,8 @@ def ensemble_chunks(
     if together is None:
         raise BadInput(f"ensemble: the engine {engine!r} runs one sample after another; take the engine block.")
     imperfections, noise = options.get("imperfections") or Imperfections(), options.get("noise") or circuit.noise
+    require_blocks(circuit)
+    check_conditions(circuit, Conditions(noise, imperfections))
     graph = functools.partial(graph_under, circuit, imperfections, noise, only=options.get("only"))
     # What ran, but for its graph: a run that is asked whether it rests has no noise, so that the elements say nothing more.
     ran = dataclasses.replace(circuit, conditions=Conditions(noise, imperfections))
