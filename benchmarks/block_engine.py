@@ -44,7 +44,7 @@ def noisy() -> Section:
     """1,000 noisy samples for 60 τ with knots 0.1 τ apart; ngspice runs 40 of the same samples in one process."""
     circuit, noise, few = paper_circuit(), af.Noise(0.01, seed=1), 40
     af.simulate(af.netlist(circuit, time_constants=1.0))  # starts the process, which is not counted
-    block, run = timed(lambda: af.ensemble(circuit, 1000, noise=noise, time_constants=60.0), 3)
+    block, run = timed(lambda: af.ensemble(circuit, 1000, noise=noise, time_constants=60.0, step_accuracy=1e-7), 3)
 
     def in_ngspice() -> list[np.ndarray]:
         decks = (af.netlist(af.degrade(circuit, noise=noise, sample=k), time_constants=60.0) for k in range(few))

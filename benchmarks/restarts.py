@@ -80,7 +80,7 @@ def sound(make: Any, problems: list[Any], noise: float) -> np.ndarray:
     verdicts = []
     for problem in problems:
         circuit, played = af.compile(make(problem)), af.Noise(noise, 3)
-        runs = af.ensemble(circuit, 4, noise=played, time_constants=LONG)
+        runs = af.ensemble(circuit, 4, noise=played, time_constants=LONG, step_accuracy=1e-7)
         verdicts.append(af.restart_classes(circuit, runs))
     return np.concatenate(verdicts)
 

@@ -26,7 +26,6 @@ from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.run import Run, settling_times
 from analogflow.simulators import engine_for, ensemble
-from analogflow.simulators.block import step_accuracy_of
 from analogflow.solution import solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 
@@ -174,7 +173,7 @@ def _averaged(
     circuit = compile(flow)
     times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)
     found = ensemble(
-        circuit, _SAMPLES, time_constants=averaging.end, save=times, step_accuracy=step_accuracy_of(circuit),
+        circuit, _SAMPLES, time_constants=averaging.end, save=times,
         imperfections=conditions.get("imperfections"),
         noise=noise_of(circuit, conditions.get("noise"), conditions.get("seed") or 0),
     )  # fmt: skip

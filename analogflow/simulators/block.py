@@ -70,16 +70,15 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         # The march knows noise and stiffness, and shows all of the path, of which no peak may be missed where there are
         # rails; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
-        times, accuracy = np.linspace(0.0, end, points + 1), step_accuracy_of(circuit)
-        return follow(circuit, times, resting_speed=resting_speed, step_accuracy=accuracy, on_progress=on_progress)
+        return follow(circuit, np.linspace(0.0, end, points + 1), resting_speed=resting_speed, on_progress=on_progress)
     tolerances = limits_of(circuit, 1e-9, 1e-12, resting_speed)
     run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerances=tolerances, on_progress=on_progress)
     return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
 
 
-def step_accuracy_of(circuit: Circuit) -> float:
-    """Error allowed per step, relative, of a circuit under its conditions, alone or as a sample of a study."""
-    return _FLUCTUATING if circuit.noisy else _FOLLOWING
+def step_accuracy_of(field: VectorField) -> float:
+    """Error allowed per step, relative, where none is given: of a circuit alone, or of all samples of a study."""
+    return _FLUCTUATING if len(field.streams) else _FOLLOWING
 
 
 def _tolerances_of(circuit: Circuit, step_accuracy: float, settled: float) -> ErrorLimits:
@@ -113,7 +112,7 @@ def follow(
     times: Array,
     *,
     resting_speed: float = 0.0,
-    step_accuracy: float = _FOLLOWING,
+    step_accuracy: float | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Run:
     """Integrate one circuit, with its noise and imperfections, and report it at given times.
@@ -125,7 +124,7 @@ def follow(
         Ascending, in τ, the first 0.
     resting_speed : float
         The run ends when the answer moves by less than this per τ; 0 runs to the end.
-    step_accuracy : float
+    step_accuracy : float, optional
         Error allowed per step, relative, and a hundredth of it absolute.
     on_progress : callable, optional
         Called with the time reached, in τ.
@@ -135,6 +134,7 @@ def follow(
     start = circuit.graph.initial()[None]
     drive = Drive(field, circuit.noise, [circuit.sample], end) if len(field.streams) else None
     longest = np.inf if drive is None else circuit.noise.step
+    step_accuracy = step_accuracy_of(field) if step_accuracy is None else step_accuracy
     walked = march(
         field, start, times, end, method_for(field, start, longest), drive=drive, rests=circuit.flow.rests,
         tolerances=_tolerances_of(circuit, step_accuracy, resting_speed), on_progress=on_progress,
@@ -176,7 +176,7 @@ class EnsembleOptions(TypedDict, total=False):
     start: Mapping[str, Array] | None
     save: Sequence[float] | Array
     resting_speed: float
-    step_accuracy: float
+    step_accuracy: float | None
     memory: float
     only: Collection[str] | None
     on_progress: Callable[[float], None] | None
@@ -192,7 +192,7 @@ def chunks(
     start: Mapping[str, Array] | None = None,
     save: Sequence[float] | Array = (),
     resting_speed: float = 0.0,
-    step_accuracy: float = _FOLLOWING,
+    step_accuracy: float | None = None,
     memory: float = MEMORY,
     only: Collection[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
@@ -202,10 +202,12 @@ def chunks(
     times = real_array(save, "save")
     noise, imperfections = noise or circuit.noise, imperfections or Imperfections()
     end = run_plan(circuit, stops=False).end if time_constants is None else time_constants
-    _check(circuit, times, only, time_constants=end, step_accuracy=step_accuracy, memory=memory)
+    accuracy = {} if step_accuracy is None else {"step_accuracy": step_accuracy}
+    _check(circuit, times, only, time_constants=end, memory=memory, **accuracy)
     check_resting_speed(resting_speed)
     starts = _starts(circuit, start, len(numbers))
     probe = VectorField(graph_under(circuit, imperfections, noise, numbers[:1], only))
+    step_accuracy = step_accuracy_of(probe) if step_accuracy is None else step_accuracy
     if resting_speed and len(probe.streams):
         raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), noise.step if len(probe.streams) else np.inf)
@@ -253,7 +255,7 @@ def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **posit
     for name, value in positive.items():
         if not is_positive(value):
             raise BadInput(f"{name}: {value!r} is not a positive number.")
-    if positive["step_accuracy"] > 0.1:
+    if positive.get("step_accuracy", 0.0) > 0.1:
         raise BadInput(f"step_accuracy: {positive['step_accuracy']!r} is not a relative error of 0.1 or less.")
     end = positive["time_constants"]
     if times.ndim != 1 or not (np.diff(times) > 0).all() or (len(times) and not 0 <= times[0] <= times[-1] <= end):

@@ -28,7 +28,6 @@ from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, simulate
-from analogflow.simulators.block import step_accuracy_of
 from analogflow.solution import resting_times
 from analogflow.studies.design import Chunk, Condition, Study, study_of
 from analogflow.technology import heeded
@@ -118,8 +117,7 @@ def paths(study: Study, condition: Condition, count: int = 100) -> Run:
         )
     plan, end = run_plan(degraded, study.time_constants), run_plan(circuit, study.time_constants, stops=False).end
     run = functools.partial(
-        ensemble, circuit, min(count, study.samples), imperfections=condition.imperfections, noise=degraded.noise,
-        step_accuracy=step_accuracy_of(degraded),
+        ensemble, circuit, min(count, study.samples), imperfections=condition.imperfections, noise=degraded.noise
     )  # fmt: skip
     if plan.settles and plan.end > end:  # the study's samples go on until they settle, and so far they are shown
         end = max(end, float(run(time_constants=plan.end, resting_speed=plan.stopping_speed).end.max()))
@@ -171,7 +169,6 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int], *, cert
     for part in ensemble_chunks(
         circuit, numbers, engine=study.engine, time_constants=end, imperfections=condition.imperfections,
         noise=degraded.noise, save=times, resting_speed=plan.stopping_speed,
-        step_accuracy=step_accuracy_of(degraded),
     ):  # fmt: skip
         outcomes = part.outcomes
         rows = _rows_of(degraded, part, end, ["" if outcome.ok else outcome.value for outcome in outcomes], certified)

@@ -234,3 +234,16 @@ def test_every_sample_settles_whatever_its_size(size):
     assert {outcome.name for outcome in run.outcomes} == {"SETTLED"}
     assert run.end.max() < 100.0
     assert run.final["x"].std() / size == pytest.approx(0.0177, abs=0.003)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.3])
+def test_an_ensemble_follows_its_samples_as_closely_as_simulate_does(sigma):
+    """Amid noise to 1e-5 a step, else to 1e-7: whoever asks, and whether it says so or not."""
+    circuit, noise, flaws = compile(capacity(PAPER)), Noise(sigma, seed=3), Imperfections(mismatch=0.01)
+    given = {"noise": noise, "imperfections": flaws, "time_constants": 20.0}
+    run = ensemble(circuit, 1, **given)
+    assert run.each.asked["step_accuracy"] == (1e-5 if sigma else 1e-7)
+    alone = simulate(netlist(degrade(circuit, flaws, noise=noise), time_constants=20.0), engine="block")
+    np.testing.assert_allclose(run.final["z"][0], alone.final["z"], rtol=0, atol=1e-13)
+    other = ensemble(circuit, 1, **given, step_accuracy=1e-9)
+    assert abs(run.final["z"] - other.final["z"]).max() > 1e-13
