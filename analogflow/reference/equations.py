@@ -117,7 +117,7 @@ def path_end(
 
     start = np.concatenate([value.ravel() for value in states.values()])
     calls = [0]
-    reached = [0.0, 0.0]  # the last time at which the rates were finite, and the largest state there
+    reached: list[Any] = [0.0, np.zeros(1)]  # the last time at which the rates were finite, and the states there
 
     def field(t: float, y: Array) -> Array:
         calls[0] += 1
@@ -127,13 +127,13 @@ def path_end(
                 "was stopped: they switch to and fro there, or change much faster than the time asked for; take a smooth "
                 "function such as tanh in place of a jump, or a shorter end time."
             )
-        with np.errstate(all="ignore"):
-            together = np.concatenate([rate.ravel() for rate in _in_order(rates, unpacked(y))])
-        if np.isfinite(together).all():
-            reached[:] = t, float(abs(y).max())
+        together = np.concatenate(_in_order(rates, unpacked(y)), axis=None)
+        if math.isfinite(together.sum()) or np.isfinite(together).all():
+            reached[:] = t, y.copy()
         return together
 
-    size = float(abs(start).max()) or min(float(abs(field(0.0, start)).max()), 1.0)
+    with np.errstate(all="ignore"):
+        size = float(abs(start).max()) or min(float(abs(field(0.0, start)).max()), 1.0)
     size = size if 0 < size < np.inf else 1.0
 
     def followed(method: str, tolerance: float, stops: list[float]) -> tuple[Array, list[Any]]:
@@ -146,7 +146,7 @@ def path_end(
                     dense_output=method == "DOP853",
                 )  # fmt: skip
             if not run.success or not np.isfinite(run.y[:, -1]).all():
-                away = "runs away" if reached[1] > _AWAY * size else "runs away or stops being a real number"
+                away = "runs away" if abs(reached[1]).max() > _AWAY * size else "runs away or stops being a real number"
                 raise SimulationFailed(
                     f"the solution {away} near t = {reached[0]:.4g} τ, where the reference integration by {method} stopped: "
                     f"give an end time before it in place of {time:g} τ, or mend the equations."
