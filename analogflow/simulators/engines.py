@@ -82,8 +82,8 @@ ENGINES: Registry[Engine] = Registry(
     "analogflow.engines",
     Engine,
     (
-        Engine("ngspice", ngspice.run, _of_ngspice),
-        Engine("vacask", vacask.run, lambda: find_programs().versions),
+        Engine("ngspice", lambda deck, **said: ngspice.run(deck, **said), _of_ngspice),
+        Engine("vacask", lambda deck, **said: vacask.run(deck, **said), lambda: find_programs().versions),
         Engine("block", block.run, netlists=False, together=block.chunks),
     ),
 )

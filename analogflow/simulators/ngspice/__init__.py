@@ -1,5 +1,5 @@
 """The ngspice engine: a session sends decks to a process of its own, which runs them through PySpice's shared library."""
 
-from analogflow.simulators.ngspice.engine import run
+from analogflow.doors import opened
 
-__all__ = ["run"]
+__getattr__, __dir__ = opened(__name__, __file__)

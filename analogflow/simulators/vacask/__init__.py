@@ -1,5 +1,5 @@
 """The VACASK engine: a simulator and a Verilog-A compiler of their own, which share no code with the other engines."""
 
-from analogflow.simulators.vacask.engine import run
+from analogflow.doors import opened
 
-__all__ = ["run"]
+__getattr__, __dir__ = opened(__name__, __file__)

@@ -1,0 +1,3 @@
+"""What this package offers, once; each is loaded on first use."""
+
+from analogflow.simulators.vacask.engine import run as run
