@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import inspect
-import json
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from zoo import PAPER_CSV
 
 import analogflow
 from analogflow.cli import VERBS
@@ -36,18 +37,6 @@ OF_THE_REPOSITORY = {
     "test_house",
 }
 WORDS_THAT_NAME_NOTHING = {"utils", "util", "core", "common", "base", "manager", "helpers", "helper", "misc"}
-LOADED_ON_USE = {
-    "PySpice",
-    "matplotlib",
-    "rich",
-    "xarray",
-    "pandas",
-    "dask",
-    "distributed",
-    "cvxpy",
-    "dit",
-    "ot",
-}
 
 
 def relative(path: Path) -> str:
@@ -67,10 +56,47 @@ def test_a_class_has_a_name_of_its_own() -> None:
     assert {name: paths for name, paths in named.items() if len(paths) > 1 and name not in A_BLOCK_AND_ITS_PART} == {}
 
 
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    code = "import sys, json, analogflow; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
-    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    assert sorted(LOADED_ON_USE.intersection(loaded)) == []
+SHOWING = {"matplotlib", "rich", "jinja2", "xarray", "pandas", "networkx", "sympy", "analogflow.report.tables"}
+"""What shows, draws or keeps, or finds what few ask for."""
+ELSEWHERE = {
+    "PySpice", "dask", "distributed", "cvxpy", "dit", "ot", "scipy.stats", "scipy.interpolate", "analogflow.papers",
+    "analogflow.comparison.contest",
+    "analogflow.hardware.boards", "analogflow.studies.design", "analogflow.judgement.budget", "analogflow.digital.capacity",
+    "analogflow.technology.opamp", "analogflow.technology.translinear", "analogflow.simulators.vacask.engine",
+    "analogflow.families.langevin", "analogflow.reference.transport",
+}  # fmt: skip
+"""What other verbs need, other technologies, engines and families."""
+SOLVE = ["solve", "capacity", "p.csv", "--engine", "block", "--json"]
+UNLOADED = {
+    "import analogflow": ([], {*SHOWING, *ELSEWHERE, "numpy", "scipy", "argparse", "analogflow.errors"}),
+    "--help": (["--help"], {*SHOWING, *ELSEWHERE, "numpy", "scipy", "analogflow.cli.options"}),
+    "solve": (SOLVE, {*SHOWING, *ELSEWHERE, "analogflow.reference.equations"}),
+    "solve, shown": (SOLVE[:-1], {*SHOWING, *ELSEWHERE} - {"rich", "analogflow.report.tables"}),
+    "netlist": (["netlist", "p.toml", "-o", "p.cir"], {*SHOWING, *ELSEWHERE, "analogflow.reference.capacity"}),
+}
+"""Arguments of the command, or none where the package is imported, and what must not be loaded when it is done."""
+
+
+@pytest.mark.parametrize("what", UNLOADED)
+def test_what_is_not_needed_is_not_loaded(what: str, tmp_path: Path) -> None:
+    arguments, unloaded = UNLOADED[what]
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
+    (tmp_path / "p.toml").write_text('time = 5.0\n[states]\nx = 1.0\n[equations]\nx = "-x"\n')
+    run = "import analogflow" if not arguments else "from analogflow.__main__ import main\nmain()"
+    code = f"import sys\ntry:\n    exec({run!r})\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    loaded = set(done.stderr.split())
+    assert "analogflow" in loaded
+    assert sorted(unloaded & loaded) == []
+
+
+def test_what_must_not_be_loaded_is_there_to_be_loaded() -> None:
+    """A module that was moved would never be loaded under its old name."""
+    named = {name for _, unloaded in UNLOADED.values() for name in unloaded if name.startswith("analogflow.")}
+    assert [name for name in sorted(named) if importlib.util.find_spec(name) is None] == []
 
 
 def test_statistics_are_loaded_when_they_are_asked_for() -> None:
