@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.errors import BadInput
+from analogflow.errors import BadInput, call_theirs
 from analogflow.families.ends import Held, RunEnds, Worth, largest, sizes_of
 from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_followed, path_held
 from analogflow.families.stationary import LawHeld, known_to
@@ -147,6 +147,15 @@ _ORDINARY: Mapping[str, Callable[..., Any]] = {
     "contest": contest_of_path,
 }
 """What a family gets that does not say how it is judged, each called with the family before all else."""
+
+_ASKED = (
+    "follows", "law", "conserves", "errors", "held", "answer", "exact", "held_as_law", "sizes", "worth", "pushed", "started",
+    "groups", "slowest", "why_slow", "contest", "size", "smaller",
+)  # fmt: skip
+"""What may be another package's code; `flow_of` and `reference_of` ask for a flow and a reference, in words of their own.
+
+``expected`` is not among them: a netlist goes on without what is refused, and would say nothing of the fault.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -286,6 +295,13 @@ class Family:
             # A copy with other fields is asked itself, not what it was copied from.
             if given is _unsaid or (isinstance(given, functools.partial) and given.func is said):
                 object.__setattr__(self, name, functools.partial(said, self))
+        for name in _ASKED:
+            given = getattr(self, name)
+            if isinstance(given, functools.partial) and given.func is call_theirs:  # a copy, perhaps of another name
+                *_, given = given.args
+            if given is not None and not (isinstance(given, functools.partial) and given.func in _ORDINARY.values()):
+                told = functools.partial(call_theirs, f"the family {self.name}: its {name}", "mend it", given)
+                object.__setattr__(self, name, told)
 
     @property
     def judges_paths(self) -> bool:

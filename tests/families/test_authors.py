@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from analogflow import Attention, Flow, Hopfield, Langevin, families, solve
+from analogflow import Attention, Flow, Hopfield, Langevin, families, solve, verify
 from analogflow.cli import main
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import Family, PathEnd, family_of, flow_of, reference_of
@@ -117,6 +117,10 @@ def does_not_fit(x, goal):
     return np.zeros(2) @ np.zeros(3) - x
 
 
+def errs(problem, reference, ends):
+    return {"x": ends.finals["y"]}
+
+
 def knows_no_problem(problem, form="linear"):
     return flow({}[problem], form)
 
@@ -147,6 +151,18 @@ def test_what_their_code_raises_is_one_sentence_with_its_place(made, tmp_path, m
     assert out == ""
     assert sentence.count("\n") == 1
     assert re.search(line_of(wrong) + said, sentence)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("errors", errs), ("follows", lambda: None), ("conserves", lambda problem: problem.kept), ("held", lambda *_: 1 / 0)],
+)
+def test_so_is_what_the_rest_of_a_family_raises(made, field, wrong):
+    family = dataclasses.replace(made(**{field: wrong}), noun="an aim")
+    made(**{field: getattr(family, field)})
+    line = wrong.__code__.co_firstlineno + (wrong is errs)
+    with pytest.raises(BadInput, match=rf"^{re.escape(__file__)}:{line}: the family goal: its {field} failed \(.*mend it"):
+        verify(PROBLEM, engine="block")
 
 
 def test_a_problem_that_compares_by_value_is_refused():
