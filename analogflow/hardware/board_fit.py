@@ -283,7 +283,7 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
         taken = take_apart(mended, flow.answer, board.functions, board.comparators)
     except UnstableManifold as fault:
         return _misfit(board, needs, [str(fault)], taken.note)
-    nominal = nominal_run(taken.graph, flow.end_time, scale=flow.state_scale)
+    nominal = nominal_run(taken.graph, flow.end_time, flow=flow)
     # At times that do not depend on a solver's steps, so that the same flow is laid out the same way everywhere.
     times = np.unique([*np.linspace(0.0, nominal.end, POINTS), *np.geomspace(1e-6 * nominal.end, nominal.end, POINTS // 4)])
     states = quiet(nominal_path(taken.graph, nominal.peaks, times), flow.state_scale)[:, taken.columns()]

@@ -22,6 +22,8 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware.decomposition import Taken, value_at
 from analogflow.hardware.machine import in_legs, path
+from analogflow.passes import farthest
+from analogflow.rest import usual
 
 __all__ = [
     "EXACT",
@@ -106,10 +108,14 @@ class Nominal:
     peaks: Array
 
 
-def nominal_run(graph: BlockGraph, end_time: float | None = None, *, scale: float = 1.0) -> Nominal:
-    """Follow `graph`, whose states are of size `scale`, in the block engine to `end_time` (τ) or rest, at most 60 τ."""
+def nominal_run(graph: BlockGraph, end_time: float | None = None, *, flow: Flow | None = None) -> Nominal:
+    """Follow the `graph` of `flow` in the block engine to `end_time` (τ) or rest, at most 60 τ.
+
+    What was lifted may start farther out than the flow does, and then runs away from there; without a flow, sizes are 1.
+    """
     field = VectorField(graph)
-    far = RUNAWAY * max(1.0, float(abs(graph.initial()).max(initial=0.0)))
+    scale, far = (1.0, RUNAWAY) if flow is None else (flow.state_scale, farthest(flow))
+    far = max(far, RUNAWAY * usual(float(abs(graph.initial()).max(initial=0.0))))
 
     def leaving(time: float, y: Array) -> float:
         return far - float(abs(y).max())
@@ -351,7 +357,7 @@ def course_of(flow: Flow, graph: BlockGraph, mended: BlockGraph, taken: Taken, r
     # What was taken apart has the same states unless some were lifted.
     peaks = run.peaks
     if list(taken.graph.states) != list(graph.states):
-        peaks = nominal_run(graph, run.end, scale=flow.state_scale).peaks
+        peaks = nominal_run(graph, run.end, flow=flow).peaks
     resting = flow.end_time is not None or run.resting
     empty = dict.fromkeys(compared, np.empty(0))
     course = Course(graph, mended, flow.answer, run.end, resting, moving, peaks, np.empty(0), empty, {}).until(run.end)

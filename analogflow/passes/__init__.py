@@ -6,7 +6,7 @@
 from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, graph_under, pole_label, require_blocks
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
-from analogflow.passes.limits import limits_of, resting_size
+from analogflow.passes.limits import farthest, limits_of, resting_size, runaway_of
 from analogflow.passes.manifold import STABILISE, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, REALISE, TRACE, Brief, Pass, Passed, run_passes
 from analogflow.passes.preferred import CHOOSE, choose_values
@@ -32,6 +32,7 @@ __all__ = [
     "check",
     "choose_values",
     "degrade_graph",
+    "farthest",
     "fuse",
     "graph_under",
     "lift",
@@ -44,6 +45,7 @@ __all__ = [
     "resting_size",
     "return_rates",
     "run_passes",
+    "runaway_of",
     "sample_parts",
     "scale",
     "stabilise",

@@ -1,11 +1,12 @@
-"""When a run of a circuit rests and which errors its steps may make, in the units of its graph, for every engine alike."""
+"""When a run rests, when it has run away, and which errors its steps may make, in the units of its circuit's graph."""
 
 from __future__ import annotations
 
 from analogflow.block_engine import RUNAWAY, ErrorLimits
 from analogflow.circuit import Circuit
+from analogflow.flows import Flow
 
-__all__ = ["limits_of", "resting_size"]
+__all__ = ["farthest", "limits_of", "resting_size", "runaway_of"]
 
 
 def resting_size(circuit: Circuit) -> float | None:
@@ -14,6 +15,19 @@ def resting_size(circuit: Circuit) -> float | None:
     Parts have a range of their own; ideal elements carry whatever size the flow has.
     """
     return 1.0 if circuit.parts else circuit.flow.size
+
+
+def farthest(flow: Flow) -> float:
+    """Size, in flow units, beyond which a state of `flow` has run away."""
+    return RUNAWAY * flow.reach
+
+
+def runaway_of(circuit: Circuit) -> float:
+    """Size, in units of the circuit's graph, beyond which a state has run away, whichever engine runs it.
+
+    Parts and scaled signals have a range of their own; what else is as large as the flow has it.
+    """
+    return RUNAWAY if circuit.parts or circuit.units.scales else farthest(circuit.flow)
 
 
 def limits_of(circuit: Circuit, relative: float, absolute: float, settled: float = 0.0) -> ErrorLimits:
@@ -28,5 +42,5 @@ def limits_of(circuit: Circuit, relative: float, absolute: float, settled: float
     """
     scales = circuit.units.scales
     unit = min(float(abs(scales[name]).min()) if name in scales else 1.0 for name in circuit.flow.rests)
-    runaway = RUNAWAY * (1.0 if scales else circuit.flow.reach)
-    return ErrorLimits(relative, absolute * circuit.flow.state_scale * unit, settled, resting_size(circuit), runaway, unit)
+    smallest = absolute * circuit.flow.state_scale * unit
+    return ErrorLimits(relative, smallest, settled, resting_size(circuit), runaway_of(circuit), unit)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import RUNAWAY, Drive, ErrorLimits, VectorField, march, method_for
+from analogflow.block_engine import Drive, ErrorLimits, VectorField, march, method_for
 from analogflow.blocks import (
     Block,
     Comparator,
@@ -36,6 +36,7 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
+from analogflow.passes.limits import farthest
 from analogflow.run import longest_run
 
 __all__ = ["MARGIN", "Reach", "ensemble_starts", "intervals", "reach"]
@@ -129,7 +130,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
             drive=drive,
             rests=flow.rests,
             tolerances=ErrorLimits(
-                1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach, sharpens=False
+                1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow), farthest(flow), sharpens=False
             ),
         )
     states = np.concatenate([own, walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)])
@@ -215,7 +216,7 @@ def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
         walked = march(
             field, own, times, end, method_for(field, own, np.inf), rests=flow.rests,
             tolerances=ErrorLimits(
-                1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow), RUNAWAY * flow.reach, sharpens=False
+                1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow), farthest(flow), sharpens=False
             ),
         )  # fmt: skip
     if walked.failed[0]:

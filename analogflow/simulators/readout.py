@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import RUNAWAY, Drive, VectorField
+from analogflow.block_engine import Drive, VectorField
 from analogflow.errors import SimulationFailed
 from analogflow.netlister import Deck
-from analogflow.passes import resting_size
+from analogflow.passes import resting_size, runaway_of
 from analogflow.run import Outcome, Run
 from analogflow.simulators.flow_units import completed, readings_of, unscaled
 from analogflow.simulators.ngspice.protocol import Reply, Settle
@@ -56,8 +56,7 @@ def states_of(deck: Deck) -> tuple[str, ...]:
 
 def limit_of(deck: Deck) -> float:
     """Volts beyond which a state has run away."""
-    reach = 1.0 if deck.circuit.parts else deck.circuit.flow.reach
-    return RUNAWAY * reach * deck.circuit.units.graph_volts
+    return runaway_of(deck.circuit) * deck.circuit.units.graph_volts
 
 
 def run_of(deck: Deck, reply: Reply, record: Mapping[str, Any], *, asked: bool) -> Run:
