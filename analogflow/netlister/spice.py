@@ -87,7 +87,7 @@ def netlist(
         A time is not a positive number, or a name or value may not stand in a netlist.
     """
     deck = unwritten(circuit, time_constants=time_constants, largest_step=largest_step, noise=noise)
-    return expecting(dataclasses.replace(deck, body=tuple(deck.body), script=tuple(deck.script)), expected or {})
+    return expecting(dataclasses.replace(deck, body=tuple(iter(deck.body)), script=tuple(iter(deck.script))), expected or {})
 
 
 def unwritten(

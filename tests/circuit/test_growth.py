@@ -104,6 +104,12 @@ def test_the_netlister_does_as_much_for_each_entry_of_a_larger_matrix(name):
         assert count < 6 * work[0][called], called
 
 
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_netlist_makes_the_elements_of_a_block_once(name):
+    circuit = af.compile(FLOWS[name](6))
+    assert calls(lambda: netlist(circuit))["analogflow.technology.ideal._at_site"] == len(circuit.groups)
+
+
 def test_a_plan_asks_for_the_name_of_each_vector_a_few_times():
     n = 12
     circuit = af.compile(plan(n))
