@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families import Family, judging_family, known_family, own_end, reference_for, reference_of
+from analogflow.families import Family, PathEnd, judging_family, known_family, own_end, reference_for, reference_of
 from analogflow.families.ends import Check, Held, RunEnds, Worth
 from analogflow.run import Run, Samples
 
@@ -42,6 +42,9 @@ class Judgement:
         about the value that the circuit itself shows; ``states`` is the largest error of any state or observable.
     limit : float
         Largest error that passes.
+    parts : sequence of (array of int, Judgement)
+        Where runs that ended at different times are held against different ends of a path: which runs, and what they are
+        worth; `reference` and `ends` are then those of the last to end. None elsewhere.
     """
 
     family: Family
@@ -50,6 +53,7 @@ class Judgement:
     ends: RunEnds
     errors: Mapping[str, Array]
     limit: float
+    parts: tuple[tuple[NDArray[np.intp], Judgement], ...] = ()
 
     @property
     def error(self) -> Array:
@@ -65,6 +69,9 @@ class Judgement:
     @functools.cached_property
     def held(self) -> tuple[Held, ...]:
         """What is asked of runs whose answer is no law."""
+        if self.parts:
+            rows = np.argsort(np.concatenate([runs for runs, _ in self.parts]))
+            return tuple(_together(rows, each) for each in zip(*(part.held for _, part in self.parts), strict=True))
         if self.reference is None:
             return (Held("the answer is known", self.error, 0.0),)
         with np.errstate(all="ignore"):
@@ -88,6 +95,26 @@ class Judgement:
         return [held.name for held in self.held if not held.passed[sample]]
 
 
+def _together(rows: NDArray[np.intp], each: tuple[Held, ...]) -> Held:
+    """What is asked of all runs, from the same asked of some after others."""
+    units = np.concatenate([np.broadcast_to(held.unit, held.errors.shape) for held in each])[rows]
+    return dataclasses.replace(each[0], errors=np.concatenate([held.errors for held in each])[rows], unit=units)
+
+
+_STANDS = 1e-8
+"""Change of a reference, over its size, below which it is at rest: a tenth of what counts as certain of it."""
+
+
+def _stands(problem: Any, times: Array) -> bool:
+    """Whether a path is where it ends from the first of some times to the last, as far as its reference is certain."""
+    ends = [reference_for(problem, float(times[k])) for k in (0, len(times) // 2, -1)]
+    if not all(isinstance(end, PathEnd) for end in ends):
+        return False
+    *before, last = ({name: np.ravel(value) for name, value in end.values.items()} for end in ends)
+    size = max(float(abs(value).max(initial=0.0)) for value in last.values())
+    return all(abs(end[name] - value).max(initial=0.0) <= _STANDS * size for end in before for name, value in last.items())
+
+
 def judge(
     problem: Any,
     finals: Mapping[str, Array],
@@ -95,7 +122,7 @@ def judge(
     limit: float = 1e-6,
     paths: Mapping[str, Array] | None = None,
     times: Array | None = None,
-    end: float | None = None,
+    end: float | Array | None = None,
 ) -> Judgement:
     """Judge the ends of runs that solve `problem`, or of a flow that has none.
 
@@ -110,9 +137,9 @@ def judge(
         Signals on the way, for what should hold all along; the ends alone if not given. A law is read off them.
     times : array, shape (k,), optional
         Of the paths, in τ.
-    end : float, optional
-        Time, in τ, at which the runs ended, for answers that are a point of a path; the flow's own, or the last of `times`,
-        if not given.
+    end : float, or array of shape (samples,), optional
+        Time, in τ, at which the runs ended, or each of them, for answers that are a point of a path; the flow's own, or the
+        last of `times`, if not given. Where a path rests from the first end to the last, one reference serves all.
 
     Raises
     ------
@@ -124,6 +151,17 @@ def judge(
     along = {name: value[:, None] for name, value in finals.items()} if paths is None else paths
     if end is None:
         end = own_end(problem) or (float(times[-1]) if times is not None and len(times) else 0.0)
+    reached = np.unique(end)
+    if len(reached) > 1 and family.follows(problem) and not _stands(problem, reached):
+        rows = [np.flatnonzero(end == time) for time in reached]
+        parts = []
+        for which, time in zip(rows, reached, strict=True):
+            some = ({name: value[which] for name, value in each.items()} for each in (finals, along))
+            parts.append(judge(problem, next(some), limit=limit, paths=next(some), times=times, end=float(time)))
+        order, last = np.argsort(np.concatenate(rows)), parts[-1]
+        errors = {name: np.concatenate([part.errors[name] for part in parts])[order] for name in last.errors}
+        return Judgement(family, problem, last.reference, last.ends, errors, limit, tuple(zip(rows, parts, strict=True)))
+    end = float(reached[-1])
     ends, reference = RunEnds(finals, along, times, end), reference_for(problem, end)
     if reference is None:
         unknown = np.full(len(next(iter(finals.values()))), np.nan)

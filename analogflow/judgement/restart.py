@@ -196,17 +196,18 @@ def _compared(
 ) -> tuple[NDArray[np.str_], list[list[str]]]:
     """Verdict on each sample of `runs` of `circuit`, and names of what its restart, one of `again`, does not pass.
 
-    Both ends are held against what is right when the longest of the runs ended. Restarts began at `starts`, shape (samples,
+    Both ends are held against what is right when the run of the sample ended. Restarts began at `starts`, shape (samples,
     size).
     """
     flow, problem = circuit.flow, problem_of(circuit.flow)
-    end = float(np.max(runs.end))
+    finite = np.all([np.isfinite(runs.final[name]).all(axis=1) for name in flow.states], axis=0)
+    end = np.where(finite, runs.end, np.max(runs.end))
     started = judging_family(problem).started
 
     def judged(which: Run, problem: Any, part: slice) -> Judgement:
         finals, paths = ({name: value[part] for name, value in each.items()} for each in (which.final, which.values))
         saved = len(runs.time) > 0
-        return judge(problem, finals, limit=limit, paths=paths if saved else None, times=which.time, end=end)
+        return judge(problem, finals, limit=limit, paths=paths if saved else None, times=which.time, end=end[part])
 
     def ends(which: Run, passed: NDArray[np.bool_]) -> Ends:
         well = all_end_well(flow, which, passed, limit)
@@ -214,7 +215,6 @@ def _compared(
         ok = [o.ok or (not circuit.noisy and good) for o, good in zip(which.outcomes, well, strict=True)]
         return Ends(which.final[flow.answer], np.array(ok), passed)
 
-    finite = np.all([np.isfinite(runs.final[name]).all(axis=1) for name in flow.states], axis=0)
     before = ends(runs, judged(runs, problem, slice(None)).passed & finite)
     if started is None:
         seconds = [judged(again, problem, slice(None))]

@@ -279,7 +279,7 @@ def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str], ce
     # Where the answer fluctuates, its mean over the last quarter says more than its last value.
     noisy, limit = circuit.noisy, allowed_error(circuit)
     broken = np.array([o in _BROKEN for o in outcomes])
-    reached = end if flow.end_time or noisy else float(runs.end.max())
+    reached = end if flow.end_time or noisy else np.where(broken, runs.end.max(), runs.end)
     problem = problem_of(flow)
     judged = judge(problem, finals, limit=limit, paths=paths, times=times, end=reached)
     if any(outcome.creeps for outcome in outcomes):

@@ -184,3 +184,17 @@ def test_noise_may_lift_the_energy_of_a_network_as_far_as_its_states_may_be_off(
     # The twin: held to an accuracy that it can not have, its energy rises.
     strict = judge(problem, runs.final, limit=1e-4, paths=late, times=times[times >= 30.0], end=40.0)
     assert all("the energy never rises" in strict.failed(k) for k in range(24))
+
+
+def test_each_of_many_runs_is_judged_as_it_is_alone_at_its_own_end():
+    """`y` goes on while `x` rests: held against the end of another run, none would be right."""
+    problem = af.Equations({"x": 0.0, "y": 0.0}, {"x": "1 - x", "y": "0.1"})
+    ends = np.array([9.0, 8.0, 9.0, 7.5])
+    finals = {"x": 1 - np.exp(-ends)[:, None], "y": 0.1 * ends[:, None] + np.array([[0.0], [0.0], [1e-3], [0.0]])}
+    together = judge(problem, finals, end=ends)
+    alone = [judge(problem, {name: value[[k]] for name, value in finals.items()}, end=ends[k]) for k in range(4)]
+    for name, errors in together.errors.items():
+        assert errors == pytest.approx([each.errors[name][0] for each in alone], abs=1e-15)
+    assert together.passed.tolist() == [each.passed[0] for each in alone] == [True, True, False, True]
+    assert [together.checks(k) for k in range(4)] == [each.checks() for each in alone]
+    assert not judge(problem, finals, end=9.0).passed[1]

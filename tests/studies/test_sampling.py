@@ -334,3 +334,20 @@ def test_noisy_samples_complete_and_a_single_run_is_asked_whether_it_drifts() ->
     assert alone.run.outcome is af.Outcome.NOT_SETTLED
     page = (ROOT / "docs/studies.md").read_text("utf-8")
     assert '.isin(["SETTLED", "COMPLETED"])' in page
+
+
+def test_a_sample_that_ends_earlier_is_held_against_where_its_own_run_ended() -> None:
+    """`x` rests, sooner or later as its mismatch has it, while `y` goes on: each sample's row is the one it has alone."""
+    problem = af.Equations({"x": 0.0, "y": 0.0}, {"x": "1 - x", "y": "0.1"})
+    study = af.Study(problem, mismatch=(0.01,), samples=4, seed=2)
+    together = rows_of(study)
+    assert np.ptp(together["end"]) > 0.1
+    assert (together["error"] < 0.1).all()
+    for k in range(4):
+        alone = sample_alone(study, study.conditions[0], k)
+        assert set(alone) == set(together)
+        for name, values in alone.items():
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(values[0], together[name][k], rtol=1e-6, atol=1e-9)
+            else:
+                assert values[0] == together[name][k], name
