@@ -78,7 +78,7 @@ def equations_reference(problem: Equations, time: float) -> EquationsReference:
 
     def rates(at: Mapping[str, Array]) -> dict[str, Array]:
         values = problem.quantities(at)
-        return {name: np.asarray(expression.evaluate(values)) for name, expression in problem.equations.items()}
+        return {name: expression.evaluate(values) for name, expression in problem.equations.items()}
 
     states, gap = path_end(rates, problem.states, time)
     quantities = problem.quantities(states)
@@ -113,7 +113,7 @@ def path_end(
     ]
 
     def unpacked(y: Array) -> dict[str, Array]:
-        return {name: y[place].reshape(shape) for name, place, shape in places}
+        return {name: y[place] if len(shape) == 1 else y[place].reshape(shape) for name, place, shape in places}
 
     start = np.concatenate([value.ravel() for value in states.values()])
     calls = [0]
@@ -235,9 +235,9 @@ def _astray(run: Any, led: Callable[[Array], Array], spacing: float, size: float
 
 
 def _in_order(rates: Callable[[Mapping[str, Array]], Mapping[str, Array]], at: Mapping[str, Array]) -> list[Array]:
-    found = {name: np.asarray(rate, dtype=float) for name, rate in rates(at).items()}
+    found, made = rates(at), []
     # Asked a hundred thousand times: most rates have the shape of their states, and to look costs less than to broadcast.
-    return [
-        found[name] if found[name].shape == value.shape else np.broadcast_to(found[name], value.shape)
-        for name, value in at.items()
-    ]
+    for name, value in at.items():
+        rate = np.asarray(found[name], dtype=float)
+        made.append(rate if rate.shape == value.shape else np.broadcast_to(rate, value.shape))
+    return made
