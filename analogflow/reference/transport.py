@@ -1,7 +1,6 @@
 """The reference for transport: the plan, its cost, and the violation and gap that prove both; and its limit as ε → 0.
 
-A feasible plan bounds the objective from above and potentials from below, whoever computed them; the search itself, cooled
-in steps that Newton's method on the dual finishes, needs no trust.
+A feasible plan bounds the objective from above and potentials from below, whoever computed them: the search needs no trust.
 """
 
 from __future__ import annotations
@@ -11,20 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import linprog
 from scipy.sparse import identity, kron, vstack
-from scipy.special import logsumexp, xlogy
 
 from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Transport
+from analogflow.reference.transport_search import search
 
 __all__ = [
     "TransportBounds",
     "TransportReference",
     "feasible",
-    "search",
     "transport_certificate",
     "transport_limit",
     "transport_reference",
@@ -33,24 +30,13 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+_TINY = float(np.finfo(float).tiny)
+
+_BLOCK = 32_768
+"""Entries of a plan that are judged at a time: they stay in a cache."""
+
 _UNDERFLOWN = 1e-280
 """Entries below this say nothing about the potentials: their logarithm is rounding."""
-
-_SWEEPS, _NEWTON_STEPS, _ROUGH = 4, 200, 0.1
-"""Sinkhorn sweeps and Newton steps at most at each temperature, and the relative error of every column below which the
-next is begun: a light column that is left behind has a long way to go later."""
-
-_COOLER = 0.4
-"""Ratio of a temperature to the one before."""
-
-_LONGEST, _SHORTEST = 10.0, 1e-2
-"""Longest first step of an exponent, and shortest part of it that is tried before the Hessian is ridged."""
-
-_NEAR = 1e-6
-"""Violation below which halving it is enough for a step to be taken."""
-
-_RIDGES = (0.0, 1e-14, 1e-12, 1e-9, 1e-6, 1e-3)
-"""Parts of diag b added to a Hessian that is singular to rounding, as it is where the plan is nearly a permutation."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,14 +93,14 @@ def transport_reference(problem: Transport, *, violation: float = 1e-12, gap: fl
         if not is_positive(limit, finite=False):
             raise BadInput(f"{name} is {limit!r}; give a positive limit, such as 1e-12.")
     turned = problem.columns > problem.rows
-    solved = (
-        Transport(problem.cost.T, problem.column, problem.row, problem.epsilon) if turned else problem.at(problem.epsilon)
-    )
-    found = search(solved, aim=0.1 * violation)
+    cost, row, column = problem.cost, problem.row, problem.column
+    if turned:
+        cost, row, column = np.ascontiguousarray(cost.T), column, row
+    found = search(cost, row, column, problem.epsilon, aim=0.1 * violation)
     plan, g = found.plan, found.potential
     if turned:
         plan, g = plan.T, _other_side(problem, g)
-    bounds = transport_certificate(problem, plan, g)
+    bounds = _bounds(problem, plan, g)
     off, certified = bounds.violation / problem.mass, max(bounds.gap, 0.0)
     if not (off <= violation and certified <= gap * problem.mass * max(problem.span, problem.epsilon)):
         raise SimulationFailed(
@@ -174,7 +160,7 @@ def _frozen(
     plan = np.ascontiguousarray(plan)
     for array in (plan, potential):
         array.setflags(write=False)
-    return TransportReference(plan, float((plan * problem.cost).sum()), potential, off, gap, iterations)
+    return TransportReference(plan, float(np.vdot(plan, problem.cost)), potential, off, gap, iterations)
 
 
 class TransportBounds(NamedTuple):
@@ -222,13 +208,17 @@ def transport_certificate(problem: Transport, plan: ArrayLike, potential: ArrayL
     P = real_array(plan, "plan")
     if P.shape != problem.cost.shape:
         raise BadInput(f"plan has shape {P.shape}; give one entry for each of the {problem.cost.shape} costs.")
-    if not np.isfinite(P).all() or not (P > 0).any():
+    if not (np.isfinite(P.min()) and 0 < P.max() < np.inf):
         raise BadInput("plan is not finite or has no positive entry, so it moves nothing; give a settled answer.")
     g = _potential_of(problem, P) if potential is None else real_array(potential, "potential")
     if g.shape != problem.column.shape or not np.isfinite(g).all():
         raise BadInput(f"potential has shape {g.shape}; give one finite number for each of the {problem.columns} columns.")
-    upper, lower = _primal_value(problem, feasible(problem, P)), _dual_value(problem, g)
-    return TransportBounds(lower, upper, upper - lower, violation(problem, P))
+    return _bounds(problem, P, g)
+
+
+def _bounds(problem: Transport, plan: Array, g: Array) -> TransportBounds:
+    upper, lower = _values(problem, plan if plan.min() >= 0 else np.maximum(plan, 0), g)
+    return TransportBounds(lower, upper, upper - lower, violation(problem, plan))
 
 
 def violation(problem: Transport, plan: Array) -> float:
@@ -236,28 +226,50 @@ def violation(problem: Transport, plan: Array) -> float:
     return float(abs(plan.sum(axis=1) - problem.row).sum() + abs(plan.sum(axis=0) - problem.column).sum())
 
 
-def _primal_value(problem: Transport, plan: Array) -> float:
-    """F(P), for non-negative P, in units of cost times mass."""
-    return float((plan * problem.cost).sum() + problem.epsilon * xlogy(plan, plan).sum())
-
-
-def _dual_value(problem: Transport, potential: Array) -> float:
-    """D(g), in units of cost times mass."""
-    a, epsilon = problem.row, problem.epsilon
-    exponents = (potential - problem.cost) / epsilon
-    spread = np.log(a) - logsumexp(exponents, axis=1)
-    return float(problem.column @ potential + epsilon * (a @ spread))
+def _values(problem: Transport, plan: Array, g: Array) -> tuple[float, float]:
+    """F of the feasible plan near `plan` ≥ 0, and D(g), in units of cost times mass; some rows at a time."""
+    epsilon, a = problem.epsilon, problem.row
+    x, y, rows, columns = _mending(problem, plan)
+    upper, lower = 0.0, float(problem.column @ g)
+    height = min(max(1, _BLOCK // problem.columns), problem.rows)
+    rooms = np.empty((2, height, problem.columns))
+    for first in range(0, problem.rows, height):
+        part = slice(first, first + height)
+        cost, some = problem.cost[part], a[part]
+        P, terms = rooms[:, : len(some)]
+        np.multiply(plan[part], x[part, None], out=P)
+        P *= y
+        P += rows[part, None] * columns
+        # 0 ln 0 = 0: the logarithm of the smallest number is finite, and zero times it is zero.
+        np.log(np.maximum(P, _TINY, out=terms), out=terms)
+        terms *= epsilon
+        terms += cost
+        upper += float(np.vdot(terms, P))
+        exponents = np.subtract(g, cost, out=terms)
+        exponents /= epsilon
+        top = exponents.max(axis=1)
+        exponents -= top[:, None]
+        sums = np.exp(exponents, out=exponents).sum(axis=1)
+        lower += epsilon * float(some @ (np.log(some / sums) - top))
+    return upper, lower
 
 
 def feasible(problem: Transport, plan: Array) -> Array:
     """Plan with the problem's marginals near `plan`: rows and columns with too much are scaled down, the rest spread."""
     P = np.maximum(plan, 0)
-    for axis, wanted in ((1, problem.row), (0, problem.column)):
-        sums = P.sum(axis=axis)
-        P = P * np.expand_dims(np.minimum(1, wanted / np.where(sums > 0, sums, 1)), axis)
-    rows, columns = problem.row - P.sum(axis=1), problem.column - P.sum(axis=0)
-    lacking = np.maximum(rows, 0).sum()
-    return P if lacking <= 0 else P + np.outer(np.maximum(rows, 0), np.maximum(columns, 0)) / lacking
+    x, y, rows, columns = _mending(problem, P)
+    return P * x[:, None] * y + np.outer(rows, columns)
+
+
+def _mending(problem: Transport, plan: Array) -> tuple[Array, Array, Array, Array]:
+    """x, y, r and c of the feasible plan x_i P_ij y_j + r_i c_j near a plan P ≥ 0."""
+    sums = plan.sum(axis=1)
+    x = np.minimum(1, problem.row / np.where(sums > 0, sums, 1))
+    sums = x @ plan
+    y = np.minimum(1, problem.column / np.where(sums > 0, sums, 1))
+    rows, columns = np.maximum(problem.row - x * (plan @ y), 0), np.maximum(problem.column - sums * y, 0)
+    lacking = rows.sum()
+    return x, y, rows, columns / lacking if lacking > 0 else np.zeros_like(columns)
 
 
 def _potential_of(problem: Transport, plan: Array) -> Array:
@@ -268,115 +280,3 @@ def _potential_of(problem: Transport, plan: Array) -> Array:
     normal = np.block([[np.diag(seen.sum(axis=1)), seen], [seen.T, np.diag(seen.sum(axis=0))]])
     right = np.concatenate([values.sum(axis=1), values.sum(axis=0)])
     return np.linalg.lstsq(normal, right, rcond=None)[0][problem.rows :]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Found:
-    """Potentials, in units of the cost, the plan they give, and what they took."""
-
-    potential: Array
-    plan: Array
-    sweeps: int
-    newton_steps: int
-
-
-def search(problem: Transport, aim: float) -> _Found:
-    """Column potentials whose plan has right rows, and columns that are off by `aim` of the mass in all, if that is reached.
-
-    Notes
-    -----
-    At each temperature the cost is first reduced by the potentials found so far, so that exponents of heavy entries are
-    small and their rounding is too. A Newton step solves (diag c − Pᵀ diag(1/a) P + b bᵀ) δ = b − c, c being the column
-    sums; the last term picks one of the solutions, which differ by a constant. It is halved until the dual function rises.
-    """
-    g = np.zeros(problem.columns)
-    epsilon = max(problem.epsilon, problem.span)
-    sweeps = steps = 0
-    while True:
-        epsilon = max(problem.epsilon, epsilon)
-        last = epsilon == problem.epsilon
-        stage = _Stage(problem, g, epsilon)
-        for _ in range(_SWEEPS):
-            stage.sweep()
-        for _ in range(_NEWTON_STEPS):
-            if stage.violation <= aim if last else stage.worst <= _ROUGH:
-                break
-            before = stage.violation
-            if stage.newton():
-                steps += 1
-            else:
-                stage.sweep()
-                sweeps += 1
-                if last and stage.violation >= before and before < 1e3 * aim:
-                    break
-        sweeps += _SWEEPS
-        g = stage.potential()
-        if last:
-            return _Found(g, stage.plan, sweeps, steps)
-        epsilon *= _COOLER
-
-
-class _Stage:
-    """The dual problem at one temperature, with the exponents' part u that changes kept apart from the rest."""
-
-    def __init__(self, problem: Transport, g: Array, epsilon: float) -> None:
-        self.a, self.b, self.mass = problem.row, problem.column, problem.mass
-        self.g, self.epsilon = g, epsilon
-        reduced = problem.cost - g
-        self.exponents = (reduced.min(axis=1, keepdims=True) - reduced) / epsilon
-        self.u = np.zeros(problem.columns)
-        self._take(self.u)
-
-    def potential(self) -> Array:
-        """Potentials in units of the cost, of mean 0 by the columns' masses."""
-        g = self.g + self.epsilon * self.u
-        return g - self.b @ g / self.mass
-
-    def sweep(self) -> None:
-        """Sinkhorn's update of the columns."""
-        self._take(self.u + np.log(self.b / np.maximum(self.columns, np.finfo(float).tiny)))
-
-    def newton(self) -> bool:
-        """One step of Newton's method, shortened until the dual rises; whether it did."""
-        scaled = self.plan / self.a[:, None]
-        hessian = np.diag(self.columns) - self.plan.T @ scaled + np.outer(self.b, self.b) / self.mass
-        residual = self.b - self.columns
-        value, before, u = self.value, self.violation, self.u
-        for ridge in _RIDGES:
-            try:
-                step = cho_solve(cho_factor(hessian + np.diag(ridge * self.b)), residual)
-            except LinAlgError:
-                continue
-            slope, length = float(residual @ step), min(1.0, _LONGEST / abs(step).max())
-            shortest = _SHORTEST * length
-            while length >= shortest:
-                self._take(u + length * step)
-                # At the end the dual's rise drowns in rounding, and the violation tells.
-                halved = before < _NEAR and self.violation < 0.5 * before
-                if halved or self.value >= value + 1e-4 * length * slope:
-                    self._lengthen(u, step, length)
-                    return True
-                length *= 0.5
-        self._take(u)
-        return False
-
-    def _lengthen(self, u: Array, step: Array, length: float) -> None:
-        """Double an accepted step that was cut while that raises the dual: a column may be far from where it belongs."""
-        while length < 1:
-            value, length = self.value, 2 * length
-            self._take(u + length * step)
-            if not self.value > value:
-                self._take(u + 0.5 * length * step)
-                return
-
-    def _take(self, u: Array) -> None:
-        exponents = self.exponents + u
-        top = exponents.max(axis=1, keepdims=True)
-        weights = np.exp(exponents - top)
-        sums = weights.sum(axis=1, keepdims=True)
-        self.u = u
-        self.plan = self.a[:, None] * (weights / sums)
-        self.columns = self.plan.sum(axis=0)
-        self.value = float(self.b @ u - self.a @ (top + np.log(sums))[:, 0])
-        self.violation = float(abs(self.columns - self.b).sum()) / self.mass
-        self.worst = float(abs(self.columns / self.b - 1).max())

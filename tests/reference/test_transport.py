@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import expected_answer
 from analogflow.problems import Transport
-from analogflow.reference import transport_certificate, transport_limit, transport_reference
+from analogflow.reference import transport_certificate, transport_limit, transport_reference, transport_search
 
 
 def random_problem(seed, n=None, m=None, epsilon=None, uniform=False):
@@ -200,3 +200,17 @@ def test_the_digital_peer_finds_the_same_plans(epsilon):
     assert transport_certificate(problem, peer).gap < 1e-9
     linear = ot.emd2(problem.row, problem.column, problem.cost)
     assert linear == pytest.approx(transport_limit(problem).cost, abs=1e-12)
+
+
+@pytest.mark.parametrize("epsilon", [0.3, 0.1])
+def test_every_way_of_the_search_ends_at_one_plan(epsilon, monkeypatch):
+    problem = random_problem(7, 110, 130, epsilon)
+    plans, steps = [], []
+    for large, direct in ((96, 256.0), (96, 0.0), (1000, 256.0)):
+        monkeypatch.setattr(transport_search, "_LARGE", large)
+        monkeypatch.setattr(transport_search, "_DIRECT_LARGE", direct)
+        found = transport_reference(problem)
+        plans.append(found.plan)
+        steps.append(found.iterations)
+    assert max(abs(plan - plans[0]).max() for plan in plans) < 1e-12
+    assert len({*steps}) > 1
