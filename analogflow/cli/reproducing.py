@@ -9,14 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from analogflow import report
-from analogflow.cli.options import fraction_bar
+from analogflow.cli.options import fraction_bar, show
 from analogflow.contents import refuse_existing, write_text
 from analogflow.errors import BadInput
 from analogflow.papers import FIGURES, Reproduction, figure_named
-from analogflow.papers.drawing import lines_table, plot_reproduction
 from analogflow.papers.result import DIFFERS, VERDICTS
 
 __all__ = ["about_reproduce", "run_reproduce"]
@@ -58,6 +55,8 @@ def run_reproduce(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise BadInput(f"{str(folder)!r} can not be made ({fault.strerror}); name another directory.") from None
+    from analogflow.papers.drawing import lines_table, plot_reproduction
+
     found: list[Reproduction] = []
     with fraction_bar(False, "reproducing") as on_progress:
         for k, (compute, (figure, data, text)) in enumerate(zip(figures, paths.values(), strict=True)):
@@ -68,7 +67,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
             found.append(one)
             on_progress((k + 1) / len(paths))
     for one in found:
-        Console().print(lines_table(one))
+        show(lines_table(one))
     lines = [(one.name, line) for one in found for line in one.lines]
     counts = Counter(line.verdict for _, line in lines)
     told = "; ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from analogflow import report, studies
 from analogflow.circuit.build import NOMINAL_CELSIUS
-from analogflow.cli.options import celsius, count, nonempty, number, positive, repeat_command, seed, study_bar
+from analogflow.cli.options import celsius, count, nonempty, number, positive, repeat_command, seed, show, study_bar
 from analogflow.contents import read_keys
 from analogflow.errors import BadInput
 from analogflow.simulators import ENGINES, SPICE
@@ -191,12 +188,15 @@ def _repeat(options: argparse.Namespace) -> int:
     if not condition.isdecimal() or not sample.isdecimal():
         raise BadInput(f"study: --repeat {folder} {condition} {sample}: condition and sample are whole numbers from 0.")
     asked, rows = repeat_sample(folder, int(condition), int(sample))
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=f"condition {condition} ({asked}), sample {sample}")
     table.add_column("quantity")
     table.add_column("value")
     for name, values in rows.items():
         table.add_row(name, Text(str(values[0])))
-    Console().print(table)
+    show(table)
     return 0 if rows.get("passed", [False])[0] else 1
 
 
