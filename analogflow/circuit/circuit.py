@@ -21,7 +21,7 @@ from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.notebook import shown
 
-__all__ = ["Circuit", "Group", "JointRows", "PassRecord", "Reading", "Realisation", "direct"]
+__all__ = ["Circuit", "Group", "JointRows", "NodeVoltages", "PassRecord", "Reading", "Realisation", "direct"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,6 +83,30 @@ class PassRecord:
 
     def __str__(self) -> str:
         return f"{self.name:<10} {self.blocks:>4} blocks   {self.note}"
+
+
+class NodeVoltages(Mapping[str, float]):
+    """Volts by circuit node, ``BLOCK_k`` for element k of a block, whose array alone is held.
+
+    Parameters
+    ----------
+    signals : mapping of block to array, shape (size,)
+    """
+
+    def __init__(self, signals: Mapping[str, NDArray[np.float64]]) -> None:
+        self._signals = signals
+
+    def __getitem__(self, node: str) -> float:
+        block, _, k = node.rpartition("_")
+        if block not in self._signals or not k.isdecimal() or int(k) >= len(self._signals[block]):
+            raise KeyError(node)
+        return float(self._signals[block][int(k)])
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{block}_{k}" for block, values in self._signals.items() for k in range(len(values)))
+
+    def __len__(self) -> int:
+        return sum(len(values) for values in self._signals.values())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from analogflow.blocks import (
 )
 from analogflow.blocks.dynamic import CLAMP
 from analogflow.circuit.build import Units
-from analogflow.circuit.circuit import Group, Realisation, direct
+from analogflow.circuit.circuit import Group, NodeVoltages, Realisation, direct
 from analogflow.circuit.elements import (
     Behavioural,
     Capacitor,
@@ -79,12 +79,13 @@ def realise(brief: Brief, cells: Cells | None = None) -> Realisation:
         readings[name] = direct(tuple(f"{origin}_{k}" for k in indices), brief.scales.get(name, 1.0))
     built = {group.block for group in groups}
     values = _quiet_signals(graph, field.signals(graph.initial()))
-    start = {
-        f"{node}_{k}": value
-        for node in graph.order()
-        if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
-        for k, value in enumerate(values[node].tolist())
-    }
+    start = NodeVoltages(
+        {
+            node: values[node]
+            for node in graph.order()
+            if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
+        }
+    )
     units = Units(scales=brief.scales, inputs=brief.input_units(1.0))
     return Realisation(tuple(groups), readings, start, units, graph=graph, derived_from=brief.source)
 

@@ -195,6 +195,20 @@ def test_made_sequences_are_sequences():
     assert len(times) > 5  # nothing was kept
 
 
+def test_voltages_at_the_start_are_a_mapping_of_nodes():
+    start = af.compile(channel(3)).start
+    known = dict(start)
+    assert len(known) == len(start) > 10
+    assert all(isinstance(volts, float) for volts in known.values())
+    assert known == start
+    softmax = next(node for node in known if node.startswith("softmax"))
+    block = softmax.rpartition("_")[0]
+    assert [start[f"{block}_{k}"] for k in range(3)] == pytest.approx([1 / 3] * 3)
+    for wrong in (f"{block}_3", f"{block}_-1", f"{block}_x", f"{block}_", block, "", "0", "nothing_0"):
+        assert wrong not in start
+    assert pickle.loads(pickle.dumps(start)) == start
+
+
 def test_a_group_is_pickled_with_its_elements():
     """Workers may be handed a circuit's groups, wherever the functions that make elements come from."""
     circuit = af.compile(channel(3))
