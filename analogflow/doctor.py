@@ -6,6 +6,7 @@ import dataclasses
 import platform
 from importlib import metadata
 
+from analogflow.block_engine.native import cache_folder, why_not
 from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.families import FAMILIES
 from analogflow.hardware import BOARDS
@@ -46,6 +47,7 @@ def examine() -> tuple[Finding, ...]:
         _code_models(),
         _vacask(),
         _default(simulator),
+        _march(),
         *_plugins(),
     )
 
@@ -89,6 +91,13 @@ def _default(simulator: Finding) -> Finding:
     if engine == "ngspice" and not simulator.found:
         return Finding("default engine", False, "ngspice, which does not run", needed=False, remedy="take the engine block")
     return Finding("default engine", True, engine if engine == "ngspice" else "block (no ngspice library was found)")
+
+
+def _march() -> Finding:
+    name = "compiled march (noise and ensembles, many times as fast)"
+    if fault := why_not():
+        return Finding(name, False, fault, needed=False, remedy="apt-get install gcc; all else works without it, in NumPy")
+    return Finding(name, True, f"kept in {cache_folder()}", needed=False)
 
 
 def _program() -> Finding:

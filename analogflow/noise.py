@@ -204,10 +204,14 @@ class Noise:
             Length in τ.
         """
         count = len(self.knot_times(time_constants))
-        streams = tuple(int(source) + self.chain * _CHAIN for source in sources)
+        streams = self.streams(sources)
         numbers = samples if isinstance(samples, range) else tuple(map(int, samples))
         draw = _last_knots if len(numbers) * len(streams) * count <= _KEPT else _last_knots.__wrapped__
         return np.moveaxis(draw(int(self.seed), numbers, streams, count), 0, -1)
+
+    def streams(self, sources: Sequence[int]) -> tuple[int, ...]:
+        """Numbers of the streams that sources play."""
+        return tuple(int(source) + self.chain * _CHAIN for source in sources)
 
     def variance_share(self, relaxation: float = 1.0) -> float:
         """Share of the stationary variance that a state of this relaxation time (in τ) keeps, averaged over time.

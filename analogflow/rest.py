@@ -7,19 +7,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["rest_size", "rested", "size_of", "usual"]
+__all__ = ["ORDINARY", "rest_size", "rested", "size_of", "usual"]
 
 Array = NDArray[np.float64]
 
 _Size = TypeVar("_Size", float, Array)
 
-_ORDINARY = (1e-2, 1e2)
+ORDINARY = (1e-2, 1e2)
 """Sizes that count as 1: tolerances hold for them as they are."""
 
 
 def usual(size: _Size) -> _Size:
     """The size itself where it is far from 1, or 1 where it is within two decades of it, or is none."""
-    found: Any = np.where((size > 0) & (size < np.inf) & ((size < _ORDINARY[0]) | (size > _ORDINARY[1])), size, 1.0)
+    found: Any = np.where((size > 0) & (size < np.inf) & ((size < ORDINARY[0]) | (size > ORDINARY[1])), size, 1.0)
     return found if found.ndim else found.item()
 
 

@@ -6,6 +6,7 @@ Of many, a sample that diverges is frozen, and the rest go on. Noise is Gaussian
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import DOP853
 
+from analogflow.block_engine.compiled import compiled_program, marched
 from analogflow.block_engine.methods import Method, Rows, Step, few_threads
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.checks import is_positive
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
-from analogflow.rest import rest_size, rested
+from analogflow.rest import ORDINARY, rest_size, rested
 from analogflow.run import Outcome, Run
 
 __all__ = ["RUNAWAY", "Drive", "ErrorLimits", "March", "integrate", "march"]
@@ -64,21 +66,34 @@ class Drive:
 
     Attributes
     ----------
-    knots : array, shape (samples, knots, sources)
     step : float
         Distance of the knots in τ.
+    streams : tuple of int
+        Number of the stream that each source plays.
+    scale : array, shape (sources,)
+        What a standard normal number is multiplied by.
     last_segment : int
         Number of the last pair of knots.
     """
 
     def __init__(self, field: VectorField, noise: Noise, samples: Sequence[int], time_constants: float) -> None:
-        self.step = noise.step
-        drawn = noise.knots(samples, field.streams.tolist(), time_constants)
+        self.step, self.seed, self.samples = noise.step, noise.seed, samples
+        self.streams = noise.streams(field.streams.tolist())
+        self.scale = field.density / np.sqrt(noise.step)
+        self.last_segment = len(noise.knot_times(time_constants)) - 2
+        self._draw = functools.partial(noise.knots, samples, field.streams.tolist(), time_constants)
+        self._sources, self._rows = np.arange(len(self.streams))[:, None], np.arange(len(samples))
+
+    @functools.cached_property
+    def _by_time(self) -> Array:
+        """Knots, drawn when they are first asked for: the compiled march draws its own."""
         # Samples march nearly side by side: what they play at one time lies together in memory, source by source.
-        self._by_time = np.ascontiguousarray(drawn.transpose(1, 2, 0)) * (field.density / np.sqrt(noise.step))[:, None]
-        self.knots = self._by_time.transpose(2, 0, 1)
-        self.last_segment = self.knots.shape[1] - 2
-        self._sources, self._rows = np.arange(self.knots.shape[2])[:, None], np.arange(len(samples))
+        return np.ascontiguousarray(self._draw().transpose(1, 2, 0)) * self.scale[:, None]
+
+    @property
+    def knots(self) -> Array:
+        """Values at the knots, flow units per τ."""
+        return self._by_time.transpose(2, 0, 1)
 
     def segment(self, number: NDArray[np.intp]) -> tuple[Array, Array]:
         """Value at the beginning of each sample's segment and change over it, each of shape (samples, sources)."""
@@ -141,6 +156,8 @@ class March:
     ----------
     states : array, shape (samples, saved times, size)
         States at the saved times; after a sample's end its last state is repeated.
+    noise : array, shape (samples, saved times, sources), or None
+        Noise there, where it was kept.
     final : array, shape (samples, size)
     final_noise : array, shape (samples, sources), or None
         Noise at each sample's end.
@@ -150,9 +167,11 @@ class March:
         Came to rest; ran away; steps shrank to nothing.
     steps : int
         Evaluated steps, rejected ones included.
+    evaluator : {"compiled", "numpy"}
     """
 
     states: Array
+    noise: Array | None
     final: Array
     final_noise: Array | None
     end: Array
@@ -160,6 +179,7 @@ class March:
     failed: Flags
     stuck: Flags
     steps: int
+    evaluator: str = "numpy"
 
     def __post_init__(self) -> None:
         for array in (self.states, self.final, self.end):
@@ -197,6 +217,19 @@ def march(
     on_progress : callable, optional
         Called with the least time reached, in τ.
     """
+    named = {**field.graph.states, **field.graph.observables}
+    resting = [named[name] for name in rests or [next(iter(named))]]
+    if (program := compiled_program(field)) is not None:
+        found = marched(
+            program, start, save, end, method, drive=drive, resting=resting, limits=tolerances, on_progress=on_progress,
+            low=ORDINARY[0], high=ORDINARY[1], shortest_rest=_SHORTEST_REST, least_progress=_least_progress(end),
+            sharpest=_SHARPEST, jitter=_JITTER, patience=_PATIENCE,
+        )  # fmt: skip
+        noise, last = (None, None) if drive is None else (found.noise, found.final_noise)
+        settled, failed, stuck = (found.outcome == kind for kind in (1, 2, 3))
+        return March(
+            found.states, noise, found.final, last, found.end, settled, failed, stuck, found.steps, evaluator="compiled"
+        )
     with np.errstate(all="ignore"), few_threads(field.size):
         walk = _Walk(field, start, save, end, method, drive, rests, tolerances)
         while walk.active.any():
@@ -280,7 +313,7 @@ class _Walk:
         unreached = np.arange(len(self.save)) >= self.saved[:, None]
         states = np.where(unreached[:, :, None], self.y[:, None, :], self.states)
         noise = self._noise(0.0, np.zeros(len(self.y)))
-        return March(states, self.y, noise, self.time, self.settled, self.failed, self.stuck, self.steps)
+        return March(states, None, self.y, noise, self.time, self.settled, self.failed, self.stuck, self.steps)
 
     def _advance(self, moved: Step, h: Array, accepted: Flags, on_limit: Flags, limit: Array) -> None:
         before = self.time

@@ -38,17 +38,17 @@ class VectorField:
     def __init__(self, graph: BlockGraph) -> None:
         self.graph = graph
         self.size = graph.size
-        self._slices: dict[str, slice] = {}
-        self._integrators: list[tuple[slice, str, Integrator]] = []
+        self.slices: dict[str, slice] = {}
+        self.integrators: list[tuple[slice, str, Integrator]] = []
         start = 0
         for label, node in graph.states.items():
             stop = start + graph.block(node).size
-            self._slices[label] = slice(start, stop)
-            self._integrators.append((slice(start, stop), graph.rate(label), graph.integrator(node)))
+            self.slices[label] = slice(start, stop)
+            self.integrators.append((slice(start, stop), graph.rate(label), graph.integrator(node)))
             start = stop
-        self._constants: dict[str, Array] = {}
-        self._program: list[tuple[str, tuple[str, ...]]] = []
-        self._sources: dict[str, slice] = {}
+        self.constants: dict[str, Array] = {}
+        self.program: list[tuple[str, tuple[str, ...]]] = []
+        self.sources: dict[str, slice] = {}
         streams: list[int] = []
         density: list[float] = []
         for node in graph.order():
@@ -57,18 +57,18 @@ class VectorField:
             if isinstance(block, Integrator):
                 continue
             if isinstance(block, Constant):
-                self._constants[node] = block.values
+                self.constants[node] = block.values
             elif isinstance(block, NoiseSource):
-                self._sources[node] = slice(len(streams), len(streams) + block.size)
+                self.sources[node] = slice(len(streams), len(streams) + block.size)
                 streams += range(block.first, block.first + block.size)
                 density += block.density.tolist()
-            elif all(origin in self._constants for origin in inputs):
-                self._constants[node] = block.relation(*(self._constants[origin] for origin in inputs))
+            elif all(origin in self.constants for origin in inputs):
+                self.constants[node] = block.relation(*(self.constants[origin] for origin in inputs))
             else:
-                self._program.append((node, inputs))
+                self.program.append((node, inputs))
         self.streams = np.array(streams, dtype=np.intp)
         self.density = np.array(density, dtype=float)
-        self._relations = [(node, graph.block(node).relation, inputs) for node, inputs in self._program]
+        self._relations = [(node, graph.block(node).relation, inputs) for node, inputs in self.program]
 
     @classmethod
     def of(cls, graph: BlockGraph | VectorField) -> VectorField:
@@ -85,16 +85,16 @@ class VectorField:
     def rates(self, y: Array, values: Mapping[str, Array]) -> Array:
         """Rates at states `y` whose signals are `values`."""
         rates = np.empty_like(y)
-        for part, origin, block in self._integrators:
+        for part, origin, block in self.integrators:
             rates[..., part] = block.rate(values[origin], y[..., part])
         return rates
 
     def signals(self, y: Array, noise: Array | None = None, *, known: Mapping[str, Array] | None = None) -> dict[str, Array]:
         """Value of every node, shape (..., size of the node), at states `y`; nodes `known` otherwise are not computed."""
-        values = dict(self._constants)
-        for label, part in self._slices.items():
+        values = dict(self.constants)
+        for label, part in self.slices.items():
             values[self.graph.states[label]] = y[..., part]
-        for node, part in self._sources.items():
+        for node, part in self.sources.items():
             values[node] = np.zeros(part.stop - part.start) if noise is None else noise[..., part]
         for node, relation, inputs in self._relations:
             if known is None or node not in known:
@@ -116,7 +116,7 @@ class VectorField:
 
     def fastest_leak(self) -> float:
         """Largest rate, per τ, at which an integrator forgets by itself."""
-        return max(float(abs(block.leak).max()) for _, _, block in self._integrators)
+        return max(float(abs(block.leak).max()) for _, _, block in self.integrators)
 
     @property
     def width(self) -> int:
@@ -131,9 +131,9 @@ class VectorField:
     def directional(self, y: Array, direction: Array) -> Array:
         """Derivative of the rates along `direction`, shape (size,), at one state `y`, without the Jacobian."""
         values = self.signals(y)
-        seeds = {self.graph.states[label]: direction[part, None] for label, part in self._slices.items()}
+        seeds = {self.graph.states[label]: direction[part, None] for label, part in self.slices.items()}
         rates = self._rates_tangent(values, y, self._propagated(values, seeds), damped=False)[..., 0]
-        for part, _, block in self._integrators:
+        for part, _, block in self.integrators:
             rates[part] -= block.damping(y[part]) * direction[part]
         return rates
 
@@ -145,15 +145,15 @@ class VectorField:
     def tangents(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Derivative of every node that depends on the state, shape (..., size of the node, size), at signals `values`."""
         identity = np.eye(self.size)
-        return self._propagated(values, {self.graph.states[label]: identity[part] for label, part in self._slices.items()})
+        return self._propagated(values, {self.graph.states[label]: identity[part] for label, part in self.slices.items()})
 
     def noise_tangents(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Derivative of every node that depends on a source, shape (..., size of the node, sources), at signals `values`."""
         identity = np.eye(len(self.streams))
-        return self._propagated(values, {node: identity[part] for node, part in self._sources.items()})
+        return self._propagated(values, {node: identity[part] for node, part in self.sources.items()})
 
     def _propagated(self, values: Mapping[str, Array], tangents: dict[str, Array]) -> dict[str, Array]:
-        for node, inputs in self._program:
+        for node, inputs in self.program:
             block = self.graph.block(node)
             if not any(origin in tangents for origin in inputs):
                 continue
@@ -171,7 +171,7 @@ class VectorField:
     ) -> Array:
         columns = next((tangent.shape[-1] for tangent in tangents.values()), self.size)
         jacobian = np.zeros((*y.shape[:-1], self.size, columns))
-        for part, origin, block in self._integrators:
+        for part, origin, block in self.integrators:
             if origin in tangents:
                 jacobian[..., part, :] = block.gain[..., None] * tangents[origin]
             if damped:
@@ -181,11 +181,11 @@ class VectorField:
 
     def pack(self, states: Mapping[str, Array]) -> Array:
         """State vector, shape (..., size), from states by name, each of shape (..., its size)."""
-        return np.concatenate([np.asarray(states[label], dtype=float) for label in self._slices], axis=-1)
+        return np.concatenate([np.asarray(states[label], dtype=float) for label in self.slices], axis=-1)
 
     def unpack(self, y: Array) -> dict[str, Array]:
         """States by name from the state vector."""
-        return {label: y[..., part] for label, part in self._slices.items()}
+        return {label: y[..., part] for label, part in self.slices.items()}
 
 
 def complete(graph: BlockGraph, measured: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:

@@ -19,6 +19,7 @@ from analogflow.block_engine import (
     ErrorLimits,
     March,
     VectorField,
+    compiled_program,
     integrate,
     march,
     method_for,
@@ -141,7 +142,10 @@ def follow(
     )  # fmt: skip
     reached = times < walked.end[0]
     reported, states = np.append(times[reached], walked.end[0]), np.append(walked.states[0, reached], walked.final, axis=0)
-    noise = None if drive is None else np.concatenate([drive.at(time) for time in reported])
+    noise = None
+    if drive is not None:
+        played = (_noise_at(walked, drive, k, times) for k in range(int(reached.sum())))
+        noise = np.concatenate([each for each in (*played, walked.final_noise) if each is not None])
     values = field.observables(states, noise)
     (outcome,), detail = _outcomes_of(walked, stops=resting_speed > 0), ""
     if outcome is Outcome.BLEW_UP:
@@ -150,7 +154,12 @@ def follow(
         detail = f"{name}[{int(largest[name].argmax())}] ran away at t = {walked.end[0]:.4g} τ."
     elif outcome is Outcome.STUCK:
         detail = f"That was at t = {walked.end[0]:.4g} τ."
-    return Run(reported, in_flow_units(circuit, values), outcome, detail, _record())
+    return Run(reported, in_flow_units(circuit, values), outcome, detail, _record(walked.evaluator))
+
+
+def _noise_at(walked: March, drive: Drive | None, k: int, times: Array) -> Array | None:
+    """Noise of every sample at the saved time number `k`, shape (samples, sources); None where there is none."""
+    return None if drive is None else drive.at(times[k]) if walked.noise is None else walked.noise[:, k]
 
 
 def _outcomes_of(walked: March, *, stops: bool) -> tuple[Outcome, ...]:
@@ -163,8 +172,8 @@ def _outcomes_of(walked: March, *, stops: bool) -> tuple[Outcome, ...]:
     )
 
 
-def _record() -> dict[str, Any]:
-    return {"engine": "block", "versions": {}}
+def _record(evaluator: str = "numpy") -> dict[str, Any]:
+    return {"engine": "block", "evaluator": evaluator, "versions": {}}
 
 
 class EnsembleOptions(TypedDict, total=False):
@@ -298,11 +307,13 @@ def _initial(circuit: Circuit, field: VectorField, starts: Mapping[str, Array], 
 
 
 def _samples_in(memory: float, field: VectorField, noise: Noise, time_constants: float, saved: int, *, stiff: bool) -> int:
-    """How many samples fit: their knots, saved states, stages, and the matrices that a stiff step would need."""
-    knots = len(noise.knot_times(time_constants)) * len(field.streams) if len(field.streams) else 0
-    matrices = field.size * (3 * field.size + field.width) if stiff else 0
-    each = 8 * (3 * knots + 2 * saved * field.width + 12 * field.size + 4 * field.width + matrices)
-    return max(1, int(memory // each))
+    """How many samples fit: saved states and stages; in NumPy knots, and the matrices of a stiff step, too."""
+    sources = len(field.streams)
+    each = saved * (2 * field.width + sources) + 12 * field.size + 4 * field.width
+    if compiled_program(field) is None:
+        knots = len(noise.knot_times(time_constants)) * sources if sources else 0
+        each += 3 * knots + (field.size * (3 * field.size + field.width) if stiff else 0)
+    return max(1, int(memory // (8 * each)))
 
 
 def _result(
@@ -316,9 +327,10 @@ def _result(
     asked: EnsembleOptions,
     record: Mapping[str, Any],
 ) -> Run:
-    rows = [field.observables(walked.states[:, k], drive.at(time) if drive else None) for k, time in enumerate(times)]
+    rows = [field.observables(walked.states[:, k], _noise_at(walked, drive, k, times)) for k in range(len(times))]
     final = in_flow_units(circuit, field.observables(walked.final, walked.final_noise))
     values = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]} if rows else {}
     values = in_flow_units(circuit, values) if values else {}
     outcomes = _outcomes_of(walked, stops=bool(asked.get("resting_speed")))
+    record = {**record, "evaluator": walked.evaluator}
     return Run.of(Samples(samples, outcomes, walked.end, final, asked), times, values, record)

@@ -9,6 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
+from analogflow.block_engine import evaluator
 from analogflow.blocks import Imperfections
 from analogflow.checks import refuse_unknown
 from analogflow.circuit import Circuit, Conditions
@@ -84,7 +85,7 @@ ENGINES: Registry[Engine] = Registry(
     (
         Engine("ngspice", lambda deck, **said: ngspice.run(deck, **said), _of_ngspice),
         Engine("vacask", lambda deck, **said: vacask.run(deck, **said), lambda: find_programs().versions),
-        Engine("block", block.run, netlists=False, together=block.chunks),
+        Engine("block", block.run, lambda: {"evaluator": evaluator()}, netlists=False, together=block.chunks),
     ),
 )
 """Engine by name; other packages bring engines of their own under the group of entry points ``analogflow.engines``."""

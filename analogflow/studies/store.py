@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.block_engine import EVALUATOR
 from analogflow.contents import parse_npy, read_bytes, read_keys
 from analogflow.errors import BadInput, StudyStopped
 from analogflow.studies.design import Study, study_of
@@ -39,6 +40,13 @@ _PART = ".part"
 _LARGEST_CHUNK = 2**30
 _DIGEST = "digest"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_EVALUATOR = "evaluator"
+_OTHER = {
+    "numpy": f"set {EVALUATOR}=numpy in the environment",
+    "compiled": f"install a C compiler (cc), and leave {EVALUATOR} unset",
+}
+"""How to get the evaluator that made a study, by its name."""
+
 _DECISIVE = ("analogflow", "numpy", "scipy", "ngspice", "vacask", "OpenVAF")
 """Programs whose version may change a result's last digits."""
 
@@ -207,6 +215,12 @@ def _refuse_foreign(folder: Path, study: Study, versions: Mapping[str, str], *, 
         raise BadInput(
             f"{str(folder)!r} holds this study already; give {RESUME} to go on with it, or another directory.",
             words=[RESUME],
+        )
+    old, new = manifest["versions"].get(_EVALUATOR, "numpy"), versions.get(_EVALUATOR, "numpy")
+    if old != new and study.engine == "block":
+        raise BadInput(
+            f"{str(folder)!r} was computed by the {old} march and this machine has the {new} one; results would differ in "
+            f"their last digits: {_OTHER[old]}, or take another directory."
         )
     for name in _DECISIVE:
         old, new = manifest["versions"].get(name), versions.get(name)

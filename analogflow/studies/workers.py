@@ -20,6 +20,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from analogflow.errors import BadInput, MissingProgram
+from analogflow.simulators import engine_versions
 from analogflow.solution import versions
 
 __all__ = ["dask_workers", "local_workers"]
@@ -196,6 +197,10 @@ def dask_workers(address: str) -> Iterator[Executor]:
         client.close()
 
 
+def _decisive() -> dict[str, str]:
+    return versions() | engine_versions("block")
+
+
 def _check_workers(client: Any, address: str) -> None:
     try:
         client.wait_for_workers(1, timeout=_PATIENCE)
@@ -204,12 +209,12 @@ def _check_workers(client: Any, address: str) -> None:
             f"dask: the scheduler at {address!r} has no workers; start some with: dask worker {address}"
         ) from None
     try:
-        found: Mapping[str, Mapping[str, str]] = client.run(versions)
+        found: Mapping[str, Mapping[str, str]] = client.run(_decisive)
     except Exception as fault:  # noqa: BLE001 - whatever a worker's environment does
         raise BadInput(f"dask: the workers can not import analogflow ({fault}); install it there in this version.") from None
-    ours = versions()
+    ours = _decisive()
     for worker, theirs in found.items():
-        for name in ("analogflow", "numpy", "scipy"):
+        for name in ("analogflow", "numpy", "scipy", "evaluator"):
             if theirs[name] != ours[name]:
                 raise BadInput(
                     f"dask: the worker {worker} has {name} {theirs[name]} and this process {ours[name]}; results would not "

@@ -95,7 +95,7 @@ def test_chunks_are_the_ensemble():
     whole = ensemble(circuit, 12, noise=noise, imperfections=flaws, time_constants=5.0, save=[0.0, 2.5, 5.0])
     chunks = list(
         ensemble_chunks(
-            circuit, 12, noise=noise, imperfections=flaws, time_constants=5.0, save=[0.0, 2.5, 5.0], memory=30_000
+            circuit, 12, noise=noise, imperfections=flaws, time_constants=5.0, save=[0.0, 2.5, 5.0], memory=8_000
         )
     )
     assert len(chunks) > 2

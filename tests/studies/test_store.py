@@ -106,6 +106,21 @@ def test_a_study_is_resumed_only_when_asked_and_with_the_versions_it_began_with(
         assert store.read(0) is not None
 
 
+def test_a_study_of_the_block_engine_goes_on_with_the_evaluator_that_it_began_with(tmp_path: Path) -> None:
+    block = af.Study(af.Channel([[0.9, 0.1], [0.1, 0.9]]), noise=(0.01, 0.1), samples=3, engine="block")
+    compiled = {**VERSIONS, "evaluator": "compiled"}
+    for name, began, other, remedy in (
+        ("a", compiled, {**VERSIONS, "evaluator": "numpy"}, "install a C compiler"),
+        ("b", VERSIONS, compiled, "set ANALOGFLOW_EVALUATOR=numpy"),  # one that says nothing was made in NumPy
+    ):
+        with opened(tmp_path / name, block, began, resume=False) as store:
+            store.write(0, ROWS)
+        with pytest.raises(af.BadInput, match=remedy), opened(tmp_path / name, block, other, resume=True):
+            pass
+        with opened(tmp_path / name, block, began, resume=True) as store:
+            assert store.read(0) is not None
+
+
 def test_a_start_that_was_killed_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "a/chunks").mkdir(parents=True)
     (tmp_path / "a/lock").touch()

@@ -1,0 +1,141 @@
+"""Builds the march's C source for this machine once, keeps it in the user's cache folder, and loads it.
+
+Where there is no compiler, or nothing can be kept, there is none, and the march runs in NumPy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+__all__ = ["EVALUATOR", "cache_folder", "evaluator", "library", "why_not"]
+
+EVALUATOR = "ANALOGFLOW_EVALUATOR"
+"""Environment variable: ``numpy`` runs the march in NumPy although a compiler is there."""
+
+_SOURCE = Path(__file__).with_name("kernel.c")
+_FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+_PORTABLE = tuple(flag for flag in _FLAGS if flag != "-march=native")
+_TIME_LIMIT = 120.0
+"""Seconds after which a compiler is given up."""
+
+_SEAL = 32
+"""Bytes of digest after a library's own: one that was cut short or changed is built again, not loaded."""
+
+
+def evaluator() -> str:
+    """Which evaluator runs ensembles and noise on this machine: ``compiled`` or ``numpy``."""
+    return "numpy" if library() is None else "compiled"
+
+
+def why_not() -> str:
+    """Why there is no compiled march, in one clause; empty where there is one."""
+    return _found()[1]
+
+
+def library() -> ctypes.CDLL | None:
+    """The compiled march; None where there is none. Built at the first call on a machine, which takes some seconds."""
+    return _found()[0]
+
+
+def cache_folder() -> Path:
+    """Where what is built is kept: ``analogflow`` in ``$XDG_CACHE_HOME``, or in ``~/.cache``."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "analogflow"
+
+
+@functools.cache
+def _found() -> tuple[ctypes.CDLL | None, str]:
+    if os.environ.get(EVALUATOR, "").lower() == "numpy":
+        return None, f"{EVALUATOR} asks for NumPy"
+    compiler = _compiler()
+    if compiler is None:
+        return None, "no C compiler was found (cc, gcc or clang, or the variable CC)"
+    try:
+        folder = cache_folder()
+        kept = folder / f"march-{_fingerprint(compiler)}.so"
+        if not _is_whole(kept):
+            folder.mkdir(parents=True, exist_ok=True)
+            if fault := _build(compiler, kept):
+                return None, fault
+        return _load(kept), ""
+    except (OSError, RuntimeError, subprocess.SubprocessError) as fault:  # no home, a folder that can not be written, …
+        return None, f"what the compiler made could not be kept or loaded ({fault})"
+
+
+def _compiler() -> str | None:
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        if name and (found := shutil.which(name)):
+            return found
+    return None
+
+
+def _fingerprint(compiler: str) -> str:
+    """Digest of the source, the compiler, its flags and the processor, so that none of them is mistaken for another."""
+    asked = subprocess.run([compiler, "-v"], capture_output=True, timeout=_TIME_LIMIT, check=False)
+    parts = (
+        _SOURCE.read_bytes(),
+        os.fsencode(compiler),
+        asked.stdout + asked.stderr,
+        " ".join(_FLAGS).encode(),
+        _processor(),
+    )
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:24]
+
+
+def _processor() -> bytes:
+    """What tells a processor from one with other instructions."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    known = sorted({line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part"))})
+    return "\n".join([platform.machine(), platform.processor(), *known]).encode()
+
+
+def _build(compiler: str, kept: Path) -> str:
+    """Compile into `kept`, which appears whole or not at all; why that failed, empty where it did not."""
+    with tempfile.TemporaryDirectory(prefix="march-", dir=kept.parent) as folder:
+        made = Path(folder) / "march.so"
+        for flags in (_FLAGS, _PORTABLE):  # not every compiler knows the name of the processor that it runs on
+            command = [compiler, *flags, "-o", str(made), str(_SOURCE), "-lm"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
+            if done.returncode == 0 and made.is_file():
+                break
+        else:
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+            return f"the compiler {compiler} failed: {said}"
+        content = made.read_bytes()
+        made.write_bytes(content + hashlib.sha256(content).digest())
+        made.replace(kept)
+    return ""
+
+
+def _is_whole(kept: Path) -> bool:
+    try:
+        content = kept.read_bytes()
+    except OSError:
+        return False
+    return len(content) > _SEAL and hashlib.sha256(content[:-_SEAL]).digest() == content[-_SEAL:]
+
+
+def _load(kept: Path) -> ctypes.CDLL:
+    found = ctypes.CDLL(str(kept))
+    found.analogflow_open.restype, found.analogflow_open.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    found.analogflow_close.restype, found.analogflow_close.argtypes = None, [ctypes.c_void_p]
+    found.analogflow_advance.restype = ctypes.c_int64
+    found.analogflow_advance.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_double)]
+    found.analogflow_normals.restype = None
+    found.analogflow_normals.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int64, ctypes.c_void_p]
+    found.analogflow_task_size.restype = ctypes.c_int64
+    return found

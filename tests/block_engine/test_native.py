@@ -1,0 +1,146 @@
+"""What is built for a machine: kept once, whole or not at all, and done without where it can not be."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from analogflow.block_engine import native
+from analogflow.doctor import examine
+
+needs_compiler = pytest.mark.skipif(native._compiler() is None, reason="needs a C compiler")
+
+RUN = """
+import json, analogflow as af
+from analogflow.block_engine.native import evaluator, why_not
+from analogflow.families import flow_of
+circuit = af.compile(flow_of(af.Channel([[0.9, 0.1], [0.2, 0.8]])))
+run = af.ensemble(circuit, 3, noise=af.Noise(0.01), time_constants=2.0)
+print(json.dumps([evaluator(), why_not(), run.record["evaluator"], run.final["z"].tolist()]))
+"""
+
+
+def ran(**environment: str) -> list:
+    """Evaluator, why there is no other, what the run recorded, and its answers, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """What runs with a cache of its own, and that cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    return ran(XDG_CACHE_HOME=str(cache)), cache
+
+
+def only_file(cache: Path) -> Path:
+    (kept,) = (cache / "analogflow").iterdir()
+    return kept
+
+
+@needs_compiler
+def test_it_is_built_once(usual):
+    found, cache = usual
+    assert found[:3] == ["compiled", "", "compiled"]
+    before = only_file(cache).stat()
+    assert ran(XDG_CACHE_HOME=str(cache)) == found
+    assert only_file(cache).stat().st_mtime_ns == before.st_mtime_ns
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: content[:-100],
+        pytest.param(lambda content: b"\0" * len(content), marks=pytest.mark.slow),
+        pytest.param(lambda content: b"", marks=pytest.mark.slow),
+    ],
+)
+def test_what_is_not_whole_is_built_anew(usual, spoil):
+    found, cache = usual
+    kept = only_file(cache)
+    kept.write_bytes(spoil(kept.read_bytes()))
+    assert ran(XDG_CACHE_HOME=str(cache)) == found
+    assert native._is_whole(kept)
+
+
+@needs_compiler
+def test_processes_that_build_at_once_all_get_it(tmp_path):
+    command = [sys.executable, "-c", RUN]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    found = [json.loads(each.communicate(timeout=300)[0]) for each in running]
+    assert [each[0] for each in found] == ["compiled"] * 3
+    assert found[1:] == found[:-1]
+    assert native._is_whole(only_file(tmp_path))
+
+
+def test_numpy_does_what_it_does(usual, tmp_path):
+    """With the variable set, without a compiler, with one that fails or hangs, and without a place to keep what it makes."""
+    found, _ = usual
+    failing, file = tmp_path / "cc", tmp_path / "file"
+    failing.write_text("#!/bin/sh\necho 'out of registers' >&2\nexit 1\n")
+    failing.chmod(0o755)
+    file.touch()
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ways = {
+        f"{native.EVALUATOR} asks for NumPy": {native.EVALUATOR: "numpy"},
+        "no C compiler was found": {"PATH": str(tmp_path / "nowhere"), "CC": "", **cache},
+        "failed: out of registers": {"CC": str(failing), **cache},
+        "could not be kept or loaded": {"XDG_CACHE_HOME": str(file)},
+    }
+    for reason, environment in ways.items():
+        evaluator, why, recorded, answers = ran(**environment)
+        assert (evaluator, recorded) == ("numpy", "numpy")
+        assert reason in why
+        for answer, theirs in zip(answers, found[3], strict=True):
+            assert answer == pytest.approx(theirs, rel=1e-11)
+    assert not list(tmp_path.glob("cache/analogflow/*"))
+
+
+@needs_compiler
+def test_a_compiler_that_hangs_is_given_up(tmp_path, monkeypatch):
+    hanging = tmp_path / "cc"
+    hanging.write_text('#!/bin/sh\n[ "$1" = -v ] || exec sleep 60\n')
+    hanging.chmod(0o755)
+    monkeypatch.setenv("CC", str(hanging))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(native.EVALUATOR, raising=False)
+    monkeypatch.setattr(native, "_TIME_LIMIT", 0.5)
+    native._found.cache_clear()
+    try:
+        began = time.monotonic()
+        assert native.library() is None
+        assert "could not be kept or loaded" in native.why_not()
+        assert time.monotonic() - began < 30  # half of what it would hang for
+    finally:
+        native._found.cache_clear()
+
+
+def test_the_doctor_has_a_line_for_it(monkeypatch):
+    (line,) = [finding for finding in examine() if finding.name.startswith("compiled march")]
+    assert line.found == (native.evaluator() == "compiled")
+    monkeypatch.setattr(native, "_found", lambda: (None, "no C compiler was found"))
+    (line,) = [finding for finding in examine() if finding.name.startswith("compiled march")]
+    assert not line.found
+    assert not line.needed
+    assert line.detail == "no C compiler was found"
+
+
+def test_the_cache_is_where_the_user_wants_caches(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert native.cache_folder() == tmp_path / "analogflow"
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    assert native.cache_folder() == Path.home() / ".cache" / "analogflow"
