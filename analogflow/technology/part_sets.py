@@ -17,12 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from analogflow.checks import is_finite, near_names
-from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances
+from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.elements import Model
 from analogflow.contents import read_bytes, read_keys
 from analogflow.errors import BadInput
 
-__all__ = ["DEFAULT_PARTS", "PARAMETERS", "PART_SETS", "catalogue", "part_set", "quantity", "read_models"]
+__all__ = [
+    "DEFAULT_PARTS",
+    "PARAMETERS",
+    "PART_SETS",
+    "catalogue",
+    "junction_error",
+    "part_set",
+    "products_error",
+    "quantity",
+    "read_models",
+]
 
 PART_SETS: tuple[str, ...] = ("precision", "general", "fast")
 """Sets of parts known by name, the default first."""
@@ -300,3 +310,19 @@ def _model(where: str, line: str) -> Model:
     if "is" not in found:
         raise BadInput(f"{where}: {name!r} has no saturation current; give IS=….")
     return Model(name, kind, tuple(found.items()))
+
+
+def junction_error(parts: PartSet, current: float, temperature: float) -> float:
+    """Nats that a junction is off its logarithm where `current` is the largest: what its resistances add, over kT/q.
+
+    Currents go from 0 to there, and what is common to all junctions cancels, so that half of it counts; of the two
+    polarities the larger. The resistance of the base is divided by the current gain.
+    """
+    models = [dict(model.parameters) for model in (parts.npn, parts.pnp)]
+    ohms = max(model.get("re", 0.0) + model.get("rb", 0.0) / model.get("bf", 100.0) for model in models)
+    return current / 2 * ohms / thermal_voltage(temperature)
+
+
+def products_error(parts: PartSet, count: int) -> float:
+    """Machine units that `count` multipliers are off together: their nonlinearity, with signs of their own."""
+    return parts.multiplier.nonlinearity * math.sqrt(count)

@@ -12,7 +12,7 @@ from analogflow.circuit.values import rounding_error
 from analogflow.families.files import read_problem
 from analogflow.judgement.certificate import certificate_of
 from analogflow.solution import solve
-from analogflow.technology.accuracy import junction_error, products_error
+from analogflow.technology.part_sets import junction_error, products_error
 
 DATA = Path(__file__).parents[2] / "examples/data"
 FILES = {"capacity": "paper_channel.csv", "rate-distortion": "rate_distortion_hamming.json"}

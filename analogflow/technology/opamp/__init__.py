@@ -13,12 +13,11 @@ from analogflow.circuit.elements import BipolarTransistor, Element, Instance, Vo
 from analogflow.errors import BadInput
 from analogflow.names import comment
 from analogflow.passes import CHECK, CHOOSE, FUSE, NOISE, REALISE, SCALE, SPREAD, STABILISE, TRACE, Brief
-from analogflow.technology.accuracy import junction_error, products_error
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
 from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell
 from analogflow.technology.opamp.speed import flipped_nodes, time_constant
-from analogflow.technology.part_sets import DEFAULT_PARTS
+from analogflow.technology.part_sets import DEFAULT_PARTS, junction_error, products_error
 from analogflow.technology.technology import Site, Technology, located
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 

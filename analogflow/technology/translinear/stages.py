@@ -28,8 +28,8 @@ from analogflow.circuit.elements import (
 )
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
-from analogflow.technology.accuracy import junction_error
 from analogflow.technology.macros import op_amp_macro
+from analogflow.technology.part_sets import junction_error
 
 __all__ = [
     "LARGEST_RATIO",
