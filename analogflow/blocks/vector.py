@@ -36,8 +36,10 @@ class Softmax(Block):
     def relation(self, *inputs: Array) -> Array:
         """Tail times softmax, group by group."""
         groups = self._grouped(inputs[0])
-        exponentials = np.exp(groups - _largest(groups))
-        shares = exponentials / _total(exponentials)
+        # In one array: of a large block each further one would cost as much as the arithmetic.
+        shares = groups - _largest(groups)
+        np.exp(shares, out=shares)
+        shares /= _total(shares)
         if self.tail is not None:
             shares = shares * self.tail[..., :, None]
         return shares.reshape(*shares.shape[:-2], self.size)

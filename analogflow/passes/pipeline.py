@@ -31,6 +31,9 @@ _EMPTY = BlockGraph({}, {}, (), {}, {}, {})
 _EQUIVALENCE = 1e-9
 """Largest change of a rate, relative to the largest rate or 1, that counts as rounding."""
 
+_MOST_SIGNALS = 2**22
+"""Numbers that one evaluation of a graph may hold: 32 MB."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Brief:
@@ -249,8 +252,14 @@ def _difference(before: Brief, after: Brief, limits: Mapping[str, float]) -> flo
     states, ratio = before.orbit * old, new / old
     widest = [np.full(before.graph.integrator(n).size, limits.get(s, np.inf)) for s, n in before.graph.states.items()]
     states = states[(abs(states) <= np.concatenate(widest)).all(axis=1)]
-    exact, rates = before.field(0.0, states), after.field(0.0, states * ratio) / ratio
+    exact, rates = _rates(before.field, states), _rates(after.field, states * ratio) / ratio
     return float(abs(rates - exact).max() / max(1.0, abs(exact).max()))
+
+
+def _rates(field: VectorField, states: Array) -> Array:
+    """Rates at `states`, shape (points, size): as many points at once as fit into what one evaluation may take."""
+    size = max(1, _MOST_SIGNALS // field.width)
+    return np.concatenate([field(0.0, states[k : k + size]) for k in range(0, max(len(states), 1), size)])
 
 
 def _units(brief: Brief) -> Array:
