@@ -105,7 +105,7 @@ def peers() -> Section:
                 def certified(problem: af.Transport = problem) -> np.ndarray:
                     return transport_reference(problem, violation=LIMIT, gap=LIMIT).plan
 
-                seconds = least_seconds({"ours": certified, **quickest}, rounds=3)
+                seconds = least_seconds({"ours": certified, **quickest})
                 ours = seconds.pop("ours")
                 case = (f"{size} × {size} {kind}", f"{epsilon:g}", f"{1e3 * ours:.2f}")
                 if not seconds:

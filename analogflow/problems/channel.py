@@ -122,7 +122,8 @@ class Channel:
     @property
     def available(self) -> NDArray[np.intp]:
         """Indices of the inputs that may be used, ascending, shape (number available,)."""
-        return np.setdiff1d(np.arange(self.inputs), self.unavailable)
+        inputs = np.arange(self.inputs)
+        return np.setdiff1d(inputs, self.unavailable) if self.unavailable else inputs
 
     @property
     def summary(self) -> str:

@@ -36,6 +36,9 @@ _ROUNDING = 8 * float(np.finfo(float).eps)
 
 _GAP, _GAP_WITH_COST = 1e-12, 1e-10
 
+_IDLE = 1e-4
+"""Weight above which an input is needed."""
+
 # Newton steps after weight was taken away; weights of 1e-12 and less are made up for by the first one.
 _BALANCING = 2
 
@@ -118,10 +121,10 @@ def capacity_reference(channel: Channel, *, gap: float | None = None) -> Capacit
         return _with_cost(channel, gap)
     W = channel.reduced().transition
     with _single_thread(W.size):
-        found = solve(W, aim=0.1 * gap)
         h = negative_entropies(W)
+        found = solve(W, h, aim=0.1 * gap)
         z = _without_idle_inputs(W[None], h[None], found.distribution[None], 0.1 * gap)[0]
-        bounds = capacity_certificate(W, z)
+        bounds = _bounds(W, h, z)
     _refuse_wide(channel, bounds.gap, gap)
     distribution = np.zeros(channel.inputs)
     distribution[channel.available] = z
@@ -158,10 +161,12 @@ def _without_idle_inputs(W: Array, h: Array, z: Array, limit: float) -> Array:
     its slack is an artefact. What it did for the balance of the others they make up for. Where the change makes a gap worse
     and above `limit`, the distribution stays as it was.
     """
+    if not ((z > 0) & (z < _IDLE)).any():
+        return z
     D, _ = divergences(W, h, z)
     top = D.max(axis=1, keepdims=True)
     allowed = np.maximum(top[:, 0] - (z * D).sum(axis=1), limit)
-    pruned = np.where((z < 1e-4) & (z < 10 * (top - D)), 0, z)
+    pruned = np.where((z < _IDLE) & (z < 10 * (top - D)), 0, z)
     pruned /= pruned.sum(axis=1, keepdims=True)
     for _ in range(_BALANCING):
         D, q = divergences(W, h, pruned)
@@ -249,8 +254,12 @@ def capacity_certificate(transition: ArrayLike, z: ArrayLike) -> CapacityBounds:
     if not np.isfinite(weights).all() or not 0 < total < np.inf:
         raise BadInput("z is not finite or has no positive entry, so it is no input distribution; give a settled answer.")
     distribution = positive / total
-    D, _ = divergences(matrix, negative_entropies(matrix), distribution)
-    lower, upper = float(distribution @ D), float(D.max())
+    return _bounds(matrix, negative_entropies(matrix), distribution)
+
+
+def _bounds(W: Array, h: Array, z: Array) -> CapacityBounds:
+    D, _ = divergences(W, h, z)
+    lower, upper = float(z @ D), float(D.max())
     return CapacityBounds(lower, upper, max(upper - lower, 0.0))
 
 
@@ -401,5 +410,5 @@ def _together(W: Array, gap: float) -> Array:
 def _one_by_one(W: Array, aim: float) -> Array:
     z = np.empty(W.shape[:2])
     for index, matrix in enumerate(W):
-        z[index] = solve(matrix, aim=aim).distribution
+        z[index] = solve(matrix, negative_entropies(matrix), aim=aim).distribution
     return z

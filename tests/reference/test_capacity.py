@@ -14,7 +14,7 @@ from zoo import PAPER_ROWS, binary_erasure, binary_symmetric, noiseless, z_chann
 from analogflow.digital import blahut_arimoto
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Channel
-from analogflow.reference import capacity_batch, capacity_certificate, capacity_reference
+from analogflow.reference import capacity_batch, capacity_certificate, capacity_reference, capacity_search
 
 known = pytest.mark.parametrize("entry", zoo.CHANNELS, ids=lambda entry: entry.name)
 
@@ -208,3 +208,21 @@ def test_what_can_not_be_asked_is_refused():
         capacity_reference(Channel(np.random.default_rng(0).dirichlet(np.ones(50), 50)), gap=1e-30)
     with pytest.raises(BadInput, match=r"have shape \(3, 3\); give an array of shape \(k, n, m\)"):
         capacity_batch(np.eye(3))
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (5, 3), (16, 6), (16, 16), (40, 60)])
+@pytest.mark.parametrize("concentration", [0.1, 1.0])
+def test_newton_on_the_support_ends_where_the_interior_point_does(shape, concentration, monkeypatch):
+    n, m = shape
+    arrived = []
+    for seed in range(10):
+        P = np.random.default_rng(seed).dirichlet(np.full(m, concentration), n)
+        channel = Channel(P / P.sum(1, keepdims=True))
+        found = capacity_reference(channel)
+        arrived.append("support" in found.method)
+        with monkeypatch.context() as without:
+            without.setattr(capacity_search, "_SUPPORT_STEPS", 0)
+            other = capacity_reference(channel)
+        assert "support" not in other.method
+        assert abs(found.capacity_nats - other.capacity_nats) <= 2e-12
+    assert sum(arrived) >= 9

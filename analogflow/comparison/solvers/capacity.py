@@ -16,6 +16,7 @@ from analogflow.digital import (
 )
 from analogflow.problems import Channel
 from analogflow.reference import capacity_batch, capacity_reference
+from analogflow.reference.capacity_search import interior_point, negative_entropies
 
 __all__ = ["GROWING", "SOLVERS"]
 
@@ -92,7 +93,13 @@ def _batch(channel: Channel, gap: float, seconds: float, seed: int) -> Delivered
     found = capacity_batch(np.broadcast_to(matrix, (_BATCH, *matrix.shape)), gap=gap)
     z = np.zeros(channel.inputs)
     z[channel.available] = found.input_distributions[0]
-    return Delivered(z, lambda: _newton(channel, z, capacity_reference(channel, gap=gap).iterations))
+
+    def work() -> Work:
+        uniform = np.full((1, len(matrix)), 1 / len(matrix))
+        entropies = negative_entropies(matrix)[None]
+        return _newton(channel, z, interior_point(matrix[None], entropies, uniform, aim=0.1 * gap).iterations)
+
+    return Delivered(z, work)
 
 
 def _small(channel: Channel) -> str:
@@ -130,7 +137,7 @@ SOLVERS: tuple[Solver, ...] = (
     ),
     Solver(
         "interior-point",
-        "primal-dual interior point with screening of inputs (Mehrotra 1992)",
+        "Newton's method on the support, or a primal-dual interior point with screening of inputs (Mehrotra 1992)",
         decades,
         _interior,
         grows=True,
