@@ -15,6 +15,7 @@ from analogflow.block_engine.native import library
 from analogflow.blocks import Tanh
 from analogflow.families import flow_of
 from analogflow.flows import Flow
+from analogflow.graph import white_noise
 from analogflow.noise import standard_normal
 from analogflow.run import Outcome
 
@@ -202,6 +203,16 @@ def test_both_methods_follow_both_evaluators(name, method, in_numpy):
     assert abs(ours.steps - theirs.steps) <= 0.05 * theirs.steps  # a wrong derivative costs steps before it costs digits
     np.testing.assert_allclose(ours.states, theirs.states, rtol=1e-8, atol=1e-9)
     np.testing.assert_allclose(ours.final_noise, theirs.final_noise, rtol=1e-12, atol=1e-12)
+
+
+def test_sources_that_play_nothing_are_silent():
+    """As those of a field whose path without noise is asked for."""
+    field = VectorField(af.compile(Flow(lambda x: white_noise(x) - x, {"x": np.zeros(40)}, end_time=3.0)).graph)
+    for _ in range(4):
+        walked = march(field, np.zeros((3, 40)), np.array([1.0, 3.0]), 3.0, EXPLICIT)
+        assert walked.evaluator == "compiled"
+        assert not walked.states.any()
+        assert not walked.final.any()
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
