@@ -23,7 +23,7 @@ from analogflow.block_engine import VectorField, compiled
 from analogflow.passes import degrade_graph
 from analogflow.simulators.block import follow
 
-PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+PAPER = af.Channel.from_csv(Path(__file__).parents[1] / "examples/data/paper_channel.csv")
 DOCUMENT = Path(__file__).parents[1] / "docs/block_engine.md"
 
 
@@ -38,7 +38,7 @@ def timed(run: Callable[[], object], repeats: int = 1) -> tuple[float, object]:
 
 
 def paper_circuit() -> af.Circuit:
-    return af.compile(af.flows.capacity(af.Channel(PAPER)))
+    return af.compile(af.flows.capacity(PAPER))
 
 
 def noisy() -> Section:
@@ -174,7 +174,7 @@ def memory() -> Table:
     """Memory that ensembles take beyond the circuit, whole and in chunks."""
     rows = []
     for samples, limit in ((1000, 2**40), (2000, 2**40), (4000, 2**40), (8000, 2**40), (8000, 2**26), (32000, 2**26)):
-        program = [sys.executable, "-c", MEMORY % (PAPER,), str(samples), str(limit)]
+        program = [sys.executable, "-c", MEMORY % (PAPER.transition.tolist(),), str(samples), str(limit)]
         chunks, megabytes = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
         shown = "none" if limit > 2**30 else f"{limit >> 20} MB"
         rows.append((str(samples), shown, chunks, f"{float(megabytes):.0f}"))

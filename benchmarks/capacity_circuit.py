@@ -16,7 +16,7 @@ import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.reference import capacity_convergence
 
-PAPER = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]]
+PAPER = af.Channel.from_csv(Path(__file__).parents[1] / "examples/data/paper_channel.csv").transition
 DOCUMENT = Path(__file__).parents[1] / "docs/accuracy.md"
 
 

@@ -35,7 +35,7 @@ SHIPPED = (
     ("transport", "transport_three.json"),
 )
 DOCUMENT = Path(__file__).parents[1] / "docs/technologies.md"
-PAPER = Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+PAPER = Channel.from_csv(EXAMPLES / "paper_channel.csv")
 PROBLEMS = {
     "capacity": PAPER,
     "rate-distortion": RateDistortion(source=[0.6, 0.4], distortion=[[0, 1], [1, 0]], beta=2.0),

@@ -22,7 +22,7 @@ from analogflow.digital import blahut_arimoto, over_relaxed_blahut_arimoto
 from analogflow.reference import capacity_batch, capacity_certificate, capacity_reference
 
 DOCUMENT = Path(__file__).parents[1] / "docs/capacity_reference.md"
-PAPER = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+PAPER = Channel.from_csv(Path(__file__).parents[1] / "examples/data/paper_channel.csv").transition
 SECONDS = 20.0
 
 

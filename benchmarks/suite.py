@@ -30,7 +30,7 @@ from analogflow.reference import capacity_certificate, capacity_reference, trans
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[1] / "docs/ratios.md"
-CHANNEL = af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
+CHANNEL = af.Channel.from_csv(Path(__file__).parents[1] / "examples/data/paper_channel.csv")
 
 
 def turns(

@@ -336,6 +336,8 @@ def test_names_that_are_not_known_are_proposed_in_one_module() -> None:
 
 
 def test_the_example_of_the_paper_is_written_once_in_the_tests() -> None:
+    """Benchmarks read it from the file of the examples."""
     rows = re.compile(r"0\.7, ?0\.2, ?0\.1(\], \[|\\n)0\.1, ?0\.8, ?0\.1(\], \[|\\n)0\.25, ?0\.25, ?0\.5")
-    written = [test for test in (ROOT / "tests").rglob("*.py") if rows.search(test.read_text(encoding="utf-8"))]
-    assert [relative(test) for test in written] == ["tests/zoo.py"]
+    files = [path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    written = [path for path in files if rows.search(path.read_text(encoding="utf-8"))]
+    assert [relative(path) for path in written] == ["tests/zoo.py"]
