@@ -58,6 +58,7 @@ def test_ngspice_runs_it():
 def test_samples_with_deviations_run_it():
     run = af.ensemble(af.compile(FLOW), 3, imperfections=af.Imperfections(gain_error=1e-3), time_constants=20.0)
     assert run.ok.all()
+    assert run.record["evaluator"] == "numpy"
     assert np.ptp(run.final["x"], axis=0).min() > 0
 
 
