@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from analogflow import cli
+
 TOYS = sorted(Path(__file__).parent.glob("toy_*.py"))
 
 ENTRY_POINTS = """[analogflow.families]
@@ -131,6 +133,11 @@ def public():
     return {
         p: named[p] | ({*importlib.import_module(p).__all__} if names.startswith("all ") else set()) for p, names in rows
     }
+
+
+def test_no_verb_is_left_out():
+    """But for figures of papers, which take no problem."""
+    assert {line.split()[0] for line in (*VERBS.values(), OF_TECHNOLOGY["doctor"])} == {*cli.VERBS} - {"reproduce"}
 
 
 @pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.stem)
