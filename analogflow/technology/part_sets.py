@@ -312,7 +312,7 @@ def _model(where: str, line: str) -> Model:
     return Model(name, kind, tuple(found.items()))
 
 
-def junction_error(parts: PartSet, current: float, temperature: float) -> float:
+def junction_error(parts: PartSet, current: float, temperature_kelvin: float) -> float:
     """Nats that a junction is off its logarithm where `current` is the largest: what its resistances add, over kT/q.
 
     Currents go from 0 to there, and what is common to all junctions cancels, so that half of it counts; of the two
@@ -320,7 +320,7 @@ def junction_error(parts: PartSet, current: float, temperature: float) -> float:
     """
     models = [dict(model.parameters) for model in (parts.npn, parts.pnp)]
     ohms = max(model.get("re", 0.0) + model.get("rb", 0.0) / model.get("bf", 100.0) for model in models)
-    return current / 2 * ohms / thermal_voltage(temperature)
+    return current / 2 * ohms / thermal_voltage(temperature_kelvin)
 
 
 def products_error(parts: PartSet, count: int) -> float:

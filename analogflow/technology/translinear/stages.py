@@ -112,14 +112,14 @@ def rails(parts: PartSet) -> Iterator[Element]:
     yield VoltageSource("vlow", ("vlow", "0"), LOW_RAIL)
 
 
-def junction(model: Model, current: float, temperature: float) -> float:
+def junction(model: Model, current: float, temperature_kelvin: float) -> float:
     """Volts across a junction of unit area that carries `current`, without what its resistances add."""
-    return thermal_voltage(temperature) * math.log(current / dict(model.parameters)["is"])
+    return thermal_voltage(temperature_kelvin) * math.log(current / dict(model.parameters)["is"])
 
 
-def sink_reference(name: str, current: float, parts: PartSet, temperature: float) -> Iterator[Element]:
+def sink_reference(name: str, current: float, parts: PartSet, temperature_kelvin: float) -> Iterator[Element]:
     """Diode-connected transistor at node `name` through which `current` flows: what every `sink` mirrors."""
-    drop = -LOW_RAIL - _DEGENERATION - junction(parts.npn, current, temperature)
+    drop = -LOW_RAIL - _DEGENERATION - junction(parts.npn, current, temperature_kelvin)
     yield Resistor(f"{name}_set", ("0", name), drop / current)
     yield BipolarTransistor(f"{name}_diode", (name, name, f"{name}_e"), parts.npn.name)
     yield Resistor(f"{name}_e", (f"{name}_e", "vlow"), _DEGENERATION / current)
