@@ -32,7 +32,7 @@ from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.passes import graph_under, limits_of, pole_label
 from analogflow.run import Outcome, Run, Samples, check_resting_speed, run_plan
-from analogflow.simulators.flow_units import in_flow_units
+from analogflow.simulators.flow_units import in_flow_units, in_graph_units
 
 __all__ = [
     "MEMORY",
@@ -297,7 +297,7 @@ def _initial(circuit: Circuit, field: VectorField, starts: Mapping[str, Array], 
     count = rows.stop - rows.start
     ideal = VectorField(circuit.graph)
     states = {label: np.tile(part, (count, 1)) for label, part in ideal.unpack(circuit.graph.initial()).items()}
-    states |= {name: values[rows] * circuit.units.scales.get(name, 1.0) for name, values in starts.items()}
+    states |= in_graph_units(circuit, {name: values[rows] for name, values in starts.items()})
     signals = ideal.signals(ideal.pack(states))
     for node in circuit.graph:
         if (label := pole_label(node)) in field.graph.states:

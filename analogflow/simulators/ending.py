@@ -20,6 +20,7 @@ from analogflow.circuit import Circuit
 from analogflow.graph import BlockGraph
 from analogflow.names import comment
 from analogflow.run import Creep, Outcome, Run
+from analogflow.simulators.flow_units import in_graph_units
 
 __all__ = ["creep_of", "ended", "swings"]
 
@@ -331,7 +332,7 @@ def _rail_met(circuit: Circuit, run: Run) -> str:
     graph, parts = circuit.graph, circuit.parts
     if parts is None or not circuit.units.scales or not set(graph.states) <= set(run.values):
         return ""
-    states = np.concatenate([run.values[name] * circuit.units.scales[name] for name in graph.states], axis=-1)
+    states = np.concatenate([*in_graph_units(circuit, {name: run.values[name] for name in graph.states}).values()], axis=-1)
     with np.errstate(all="ignore"):
         values = VectorField(graph).signals(states)
     decided = _decided(circuit)

@@ -1,4 +1,4 @@
-"""How values come back into flow units, whichever engine computed them, with all observables of the flow."""
+"""How values come back into flow units, whichever engine computed them, with all observables of the flow; and go there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analogflow.block_engine import complete
 from analogflow.circuit import Circuit
 from analogflow.circuit.circuit import Reading
 
-__all__ = ["completed", "in_flow_units", "readings_of", "unscaled"]
+__all__ = ["completed", "in_flow_units", "in_graph_units", "readings_of", "unscaled"]
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,11 @@ def in_flow_units(circuit: Circuit, values: Mapping[str, Array]) -> dict[str, Ar
 def unscaled(circuit: Circuit, values: Mapping[str, Array]) -> dict[str, Array]:
     """Signals of the circuit's graph divided by their scales."""
     return {name: np.array(value / circuit.units.scales.get(name, 1.0)) for name, value in values.items()}
+
+
+def in_graph_units(circuit: Circuit, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Signals in flow units as the circuit's graph has them: times their scales."""
+    return {name: np.asarray(value * circuit.units.scales.get(name, 1.0)) for name, value in values.items()}
 
 
 def readings_of(readings: Mapping[str, Reading], vectors: Mapping[str, Array]) -> dict[str, Array]:
