@@ -10,6 +10,7 @@ import functools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,6 +209,10 @@ class Noise:
         numbers = samples if isinstance(samples, range) else tuple(map(int, samples))
         draw = _last_knots if len(numbers) * len(streams) * count <= _KEPT else _last_knots.__wrapped__
         return np.moveaxis(draw(int(self.seed), numbers, streams, count), 0, -1)
+
+    def amplitude(self, density: Any) -> Any:
+        """What a standard normal number at a knot is multiplied by where a source has this density, per √τ."""
+        return density / np.sqrt(self.step)
 
     def streams(self, sources: Sequence[int]) -> tuple[int, ...]:
         """Numbers of the streams that sources play."""

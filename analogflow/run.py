@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALONE",
     "COMPARED",
+    "IDEAL_ACCURACY",
     "LARGEST_STEP",
     "LONGEST",
     "RESTING_SPEED",
@@ -353,6 +354,9 @@ def settling_times(times: Array, distances: Array, band: float | Array) -> Array
 
 RESTING_SPEED = 1e-9
 """A run has settled when nothing that must rest moves by more than this per τ, in flow units."""
+
+IDEAL_ACCURACY = 1e-6
+"""Largest error of an answer that passes where nothing is wrong with a circuit: in nats, in probability, in coordinates."""
 
 ALONE = 60.0
 """Length in τ of a netlist that runs by itself, and so does not see that its answer has settled."""

@@ -79,7 +79,7 @@ class Drive:
     def __init__(self, field: VectorField, noise: Noise, samples: Sequence[int], time_constants: float) -> None:
         self.step, self.seed, self.samples = noise.step, noise.seed, samples
         self.streams = noise.streams(field.streams.tolist())
-        self.scale = field.density / np.sqrt(noise.step)
+        self.scale = noise.amplitude(field.density)
         self.last_segment = len(noise.knot_times(time_constants)) - 2
         self._draw = functools.partial(noise.knots, samples, field.streams.tolist(), time_constants)
         self._sources, self._rows = np.arange(len(self.streams))[:, None], np.arange(len(samples))

@@ -20,6 +20,7 @@ from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.notebook import shown
+from analogflow.run import IDEAL_ACCURACY
 
 __all__ = ["Circuit", "Group", "JointRows", "NodeVoltages", "PassRecord", "Reading", "Realisation", "direct"]
 
@@ -167,7 +168,7 @@ class Realisation:
     derived_from: BlockGraph | None = None
     step: float | None = None
     options: str | None = None
-    accuracy: float = 1e-6
+    accuracy: float = IDEAL_ACCURACY
     covered: float = np.inf
     joint_rows: JointRows | None = None
     note: str = ""
@@ -239,7 +240,7 @@ class Circuit:
     derived_from: BlockGraph | None = None
     step: float | None = None
     options: str | None = None
-    accuracy: float = 1e-6
+    accuracy: float = IDEAL_ACCURACY
     covered: float = np.inf
     joint_rows: JointRows | None = None
     orbit: NDArray[np.float64] | None = None

@@ -26,7 +26,7 @@ from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import HopfieldReference, energy, hopfield_reference, metric
 from analogflow.rest import size_of
-from analogflow.run import Run
+from analogflow.run import IDEAL_ACCURACY, Run
 
 __all__ = ["HOPFIELD"]
 
@@ -35,9 +35,6 @@ Array = NDArray[np.float64]
 _STATES = ("v", "h")
 _KNOWN = 1e-6
 """Error of a network's reference that is let pass whatever the limit, over the size of its rest."""
-
-_IDEAL = 1e-6
-"""Tolerance up to which a circuit counts as ideal, so that its averages may differ by standard errors only."""
 
 _RISE = 1e-8
 """Rise of the energy, over its height, that rounding explains."""
@@ -102,7 +99,7 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float
     assert averaging is not None  # a flow with noise has it
     law = law_of(run, _STATES, skipped=averaging.skipped_of(float(run.time[-1])))
     knots = float(run.record.get("noise_step", averaging.noise_step))
-    allowed = limit if limit > _IDEAL else 0.0
+    allowed = limit if limit > IDEAL_ACCURACY else 0.0  # an ideal circuit's averages may differ by standard errors only
     expected = np.array(reference.covariance)
     if problem.activation == "linear":
         # Noise that is linear between knots lacks power: (7/30) NT B Bᵀ, with B Bᵀ = 2T K.

@@ -19,7 +19,7 @@ from analogflow.problems import Langevin
 from analogflow.reference.equations import path_end
 from analogflow.reference.langevin import BoltzmannLaw, boltzmann_law
 from analogflow.rest import size_of, usual
-from analogflow.run import Run
+from analogflow.run import IDEAL_ACCURACY, Run
 
 __all__ = ["LANGEVIN"]
 
@@ -33,9 +33,6 @@ _NO_CURVATURE = 1e-9
 
 _STEP, _FLAT = 1e-4, 1e-6
 """Step of the differences of slopes, and how far below 0 their rounding may carry the curvature of a flat floor."""
-
-_IDEAL = 1e-6
-"""Tolerance up to which a circuit counts as ideal."""
 
 _LOOKED_AT, _DESCENT, _BARRIER = 200, 300, 1.0
 """Points of a run whose valleys are looked for, steps down into them, and height in T that parts two of them."""
@@ -126,7 +123,7 @@ def _law(problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accurac
     law = law_of(run, problem.variables, skipped=averaging.skipped_of(float(run.time[-1])))
     # Knots are spread by the fastest rate: a tenth of its relaxation time each.
     knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
-    allowed = knots + (limit if limit > _IDEAL else 0.0)
+    allowed = knots + (limit if limit > IDEAL_ACCURACY else 0.0)
     gaps = exact.mean_gap, exact.covariance_gap
     checks = law_checks(
         law,

@@ -18,7 +18,7 @@ from analogflow.families.ends import FAILED, UNCERTIFIED, UNDECIDED, Check
 from analogflow.families.stationary import ACCURACY, Law
 from analogflow.flows import Flow
 from analogflow.judgement.judging import judge, judge_run
-from analogflow.run import Outcome, Run
+from analogflow.run import IDEAL_ACCURACY, Outcome, Run
 from analogflow.simulators.ending import swings
 
 __all__ = ["Certificate", "Check", "all_end_well", "allowed_error", "certificate_of", "certify", "ends_well", "time_needed"]
@@ -80,7 +80,7 @@ class Certificate:
         return "; ".join(said) or "all checks passed"
 
 
-def certify(problem: Any, run: Run, *, limit: float = 1e-6, accuracy: float | None = None) -> Certificate:
+def certify(problem: Any, run: Run, *, limit: float = IDEAL_ACCURACY, accuracy: float | None = None) -> Certificate:
     """Hold the end of `run` against the exact reference of `problem`.
 
     Parameters

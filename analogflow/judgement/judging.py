@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.families import Family, PathEnd, judging_family, known_family, own_end, reference_for, reference_of
 from analogflow.families.ends import Check, Held, RunEnds, Worth
-from analogflow.run import Run, Samples
+from analogflow.run import IDEAL_ACCURACY, Run, Samples
 
 __all__ = ["Judgement", "batched", "judge", "judge_along", "judge_run", "worth_of"]
 
@@ -119,7 +119,7 @@ def judge(
     problem: Any,
     finals: Mapping[str, Array],
     *,
-    limit: float = 1e-6,
+    limit: float = IDEAL_ACCURACY,
     paths: Mapping[str, Array] | None = None,
     times: Array | None = None,
     end: float | Array | None = None,

@@ -114,7 +114,7 @@ def noise_table(circuit: Circuit, time_constants: float) -> tuple[list[str], dic
         table = _table(circuit, some, time_constants)
         name = f"noise-{hashlib.sha256(table.tobytes()).hexdigest()[:12]}.txt"
         nodes = " ".join(f"{identifier(source.nodes[0])} 0" for source in some)
-        scale = " ".join(number(source.density / np.sqrt(circuit.noise.step)) for source in some)
+        scale = " ".join(number(circuit.noise.amplitude(source.density)) for source in some)
         player = f"noise_player{number_of_file}"
         lines += [
             f"a{player} %vd([{nodes}]) {player}",

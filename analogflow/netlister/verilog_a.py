@@ -284,7 +284,7 @@ def _waves(deck: Deck) -> Iterator[str]:
     knots = np.hstack([table[:, 1:] for table in tables])
     both = np.sort(np.concatenate([time, time[:-1] + _RESTART * np.diff(time)]))
     for source, column in zip(sources, knots.T, strict=True):
-        values = np.interp(both, time, column * (source.density / np.sqrt(deck.circuit.noise.step)))
+        values = np.interp(both, time, column * deck.circuit.noise.amplitude(source.density))
         yield ", ".join(f"{at!r}, {value!r}" for at, value in zip(both.tolist(), values.tolist(), strict=True))
 
 
