@@ -25,6 +25,9 @@ __all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_en
 
 Array = NDArray[np.float64]
 
+_BENT = 1e-3
+"""Second difference of a slope, over the slope, that is no rounding."""
+
 _EPSILON = 4 * float(np.finfo(float).eps)
 
 
@@ -130,6 +133,8 @@ class _Held(ast.NodeTransformer):
 def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
     """The Gaussian law of a quadratic energy; None where second derivatives are not plain numbers."""
     n, T, names = problem.size, problem.temperature, problem.variables
+    if n <= MOST_VARIABLES and _bent(problem):
+        return None
     slopes = [[derivative(slope, name, names) for name in names[: k + 1]] for k, slope in enumerate(problem.gradient)]
     if any(slope.names for row in slopes for slope in row):
         return None
@@ -149,6 +154,14 @@ def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
     free_gap = float(np.trace(left)) + float(mean_gap @ abs(hessian) @ mean_gap) + _EPSILON * (abs(energy) + abs(volume))
     gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
     return BoltzmannLaw(mean, covariance, energy - float(volume), gap, mean_gap, covariance_gap, np.empty((0, n)))
+
+
+def _bent(problem: Langevin) -> bool:
+    """Whether ∇E is far from a straight line along some points, by so much that it can be no rounding."""
+    line = np.outer([1.0, 2.0, 3.0], 0.7 + np.arange(problem.size)).astype(float)
+    with np.errstate(all="ignore"):
+        slopes = problem.gradient_at(line)
+        return bool((abs(slopes[0] - 2 * slopes[1] + slopes[2]) > _BENT * abs(slopes).max()).any())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,13 +7,13 @@ or far away, and boxes are left out only where what they hold is known to be neg
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from analogflow.problems import Langevin
 from analogflow.problems.expression import Expression
@@ -49,6 +49,9 @@ _POINTS, _BOXES, _CHUNK = 30_000_000, 2_000_000, 400_000
 
 _FIRST, _LAST, _DEEP = 2.0**27, 2.0**60, 100.0
 """Half the width of the first box, and of the largest: until the energy rises by that many T."""
+
+_NEAR = 16.0
+"""Widths of the law within which boxes are halved from the start."""
 
 _EPSILON = 4 * float(np.finfo(float).eps)
 """Rounding of a box's integrals, besides that of its energy."""
@@ -98,8 +101,7 @@ def integrals(problem: Langevin) -> Integrals:
 
 def _lowest(problem: Langevin, point: Array) -> Array:
     """The lower of a point and the minimum below it."""
-    with threadpool_limits(limits=1):
-        found = minimize(lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B").x
+    found = minimize(lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B").x
     better = np.isfinite(found).all() and problem.energy_at(found) <= problem.energy_at(point)
     return np.asarray(found if better else point, dtype=float)
 
@@ -128,14 +130,18 @@ class _Search:
     def _widths(self) -> Array:
         """How far from the minimum E rises by T along each axis, within a factor of two."""
         widths = np.ones(self.n)
+        tried = 2.0 ** np.arange(60, -391, -1)
         for k, axis in enumerate(np.eye(self.n)):
-            width = 2.0**60
-            for _ in range(450):
-                if max(self._energy(self.origin + width * axis), self._energy(self.origin - width * axis)) <= 1:
-                    break
-                width /= 2
-            widths[k] = width
+            within = self._within_one(tried[:90, None] * axis)
+            if not within.any():
+                within = self._within_one(tried[:, None] * axis)
+                within[-1] = True
+            widths[k] = tried[within.argmax()]
         return widths
+
+    def _within_one(self, steps: Array) -> NDArray[np.bool_]:
+        """Whether E rises by T at most at each step from the minimum and at the one opposite, shape (steps,)."""
+        return np.maximum(self._energy(self.origin + steps), self._energy(self.origin - steps)) <= 1
 
     def _reach(self) -> float:
         """Half the width of the first box."""
@@ -147,8 +153,7 @@ class _Search:
 
     def searched(self) -> Array | None:
         """Halve boxes until each is left out or flat enough for a rule; or a point that lies lower by more than T."""
-        start = self.problem.start
-        low, high = start[None] - self.reach, start[None] + self.reach
+        low, high = self._first_boxes()
         flat: list[tuple[Array, Array]] = []
         while len(low):
             self.boxes += len(low)
@@ -172,6 +177,22 @@ class _Search:
             low, high = _halved(low[unresolved], high[unresolved], slopes[unresolved])
         self.flat = tuple(np.concatenate(ends) for ends in zip(*flat, strict=True))
         return None
+
+    def _first_boxes(self) -> tuple[Array, Array]:
+        """The first box; of one variable, what halving it makes of it while all but the middle is far from where the law is.
+
+        They come in the order in which halving would look at them.
+        """
+        start = self.problem.start
+        near = max(_NEAR * float(self.widths.max()), float(abs(self.origin - start).max()))
+        halvings = int(np.log2(self.reach / near)) if self.n == 1 and near > 0 else 0
+        if halvings < 2:
+            return start[None] - self.reach, start[None] + self.reach
+        edges = self.reach * 2.0 ** -np.arange(halvings + 1)
+        outer, inner = edges[:-1], edges[1:]
+        low = np.append(np.stack([-outer, inner], axis=1), [0.0, -edges[-1]])
+        high = np.append(np.stack([-inner, outer], axis=1), [edges[-1], 0.0])
+        return (start + low)[:, None], (start + high)[:, None]
 
     def integrated(self) -> Integrals:
         """Integrate over what was found, and bound the rest."""
@@ -300,6 +321,7 @@ def _halved(low: Array, high: Array, changes: Array) -> tuple[Array, Array]:
     return np.concatenate([low, right]), np.concatenate([left, high])
 
 
+@functools.cache
 def _tensor(points: int, n: int) -> tuple[Array, Array]:
     """Gauss's rule on [−1, 1]ⁿ: places, shape (pointsⁿ, n), and weights."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
