@@ -66,7 +66,8 @@ def _found() -> tuple[ctypes.CDLL | None, str]:
             if fault := _build(compiler, kept):
                 return None, fault
         return _load(kept), ""
-    except (OSError, RuntimeError, subprocess.SubprocessError) as fault:  # no home, a folder that can not be written, …
+    # No home, a folder that can not be written, another processor's library, one that hides its functions, …
+    except (OSError, RuntimeError, AttributeError, subprocess.SubprocessError) as fault:
         return None, f"what the compiler made could not be kept or loaded ({fault})"
 
 
@@ -109,11 +110,11 @@ def _build(compiler: str, kept: Path) -> str:
         made = Path(folder) / "march.so"
         for flags in (_FLAGS, _PORTABLE):  # not every compiler knows the name of the processor that it runs on
             command = [compiler, *flags, "-o", str(made), str(_SOURCE), "-lm"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
+            done = subprocess.run(command, capture_output=True, timeout=_TIME_LIMIT, check=False)
             if done.returncode == 0 and made.is_file():
                 break
         else:
-            said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+            said = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[0]
             return f"the compiler {compiler} failed: {said}"
         content = made.read_bytes()
         made.write_bytes(content + hashlib.sha256(content).digest())

@@ -38,6 +38,12 @@ def ran(**environment: str) -> list:
     return json.loads(done.stdout)
 
 
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory):
     """What runs with a cache of its own, and that cache."""
@@ -90,10 +96,9 @@ def test_processes_that_build_at_once_all_get_it(tmp_path):
 def test_numpy_does_what_it_does(usual, tmp_path):
     """With the variable set, without a compiler, with one that fails or hangs, and without a place to keep what it makes."""
     found, _ = usual
-    failing, file = tmp_path / "cc", tmp_path / "file"
-    failing.write_text("#!/bin/sh\necho 'out of registers' >&2\nexit 1\n")
-    failing.chmod(0o755)
+    file = tmp_path / "file"
     file.touch()
+    failing = script(tmp_path / "cc", r"printf 'out of registers \377\n' >&2; exit 1")
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     ways = {
         f"{native.EVALUATOR} asks for NumPy": {native.EVALUATOR: "numpy"},
@@ -108,6 +113,27 @@ def test_numpy_does_what_it_does(usual, tmp_path):
         for answer, theirs in zip(answers, found[3], strict=True):
             assert answer == pytest.approx(theirs, rel=1e-11)
     assert not list(tmp_path.glob("cache/analogflow/*"))
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("compiler", "reason"),
+    [
+        (r'exec gcc -fvisibility=hidden "$@"', "undefined symbol"),
+        (r'exec gcc -c "$@"', "could not be kept or loaded"),
+        (
+            r'[ "$1" = -v ] || { while [ "$1" != -o ]; do shift; done; printf "\177ELF\002\001\001" > "$2"; }',
+            "could not be kept",
+        ),
+    ],
+    ids=["hides its functions", "links nothing", "another processor"],
+)
+def test_a_library_that_can_not_be_used_is_done_without(usual, tmp_path, compiler, reason):
+    evaluator, why, recorded, answers = ran(CC=str(script(tmp_path / "cc", compiler)), XDG_CACHE_HOME=str(tmp_path))
+    assert (evaluator, recorded) == ("numpy", "numpy")
+    assert reason in why
+    for answer, theirs in zip(answers, usual[0][3], strict=True):
+        assert answer == pytest.approx(theirs, rel=1e-11)
 
 
 @needs_compiler
