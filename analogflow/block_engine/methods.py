@@ -121,7 +121,7 @@ class _Rodas:
         noise = waveform(0.0)
         size = y.shape[-1]
         step = np.where(h > 0, h, 1.0)[..., None]
-        inverse = np.linalg.inv(np.eye(size) / (self.gamma * step) - field.jacobian(y, noise))
+        inverse = _inverse(np.eye(size) / (self.gamma * step) - field.jacobian(y, noise))
         moved = 0.0 if slope is None else (field.noise_jacobian(y, noise) @ slope[..., None])[..., 0]
         stages = np.empty((6, *y.shape))
         inner = y
@@ -144,6 +144,14 @@ class _Rodas:
             return y[rows] + s * jump + s * (s - 1) * bend
 
         return Step(end, end_rate, stages[5], inside)
+
+
+def _inverse(matrices: Array) -> Array:
+    """Inverse of each matrix, shape (..., n, n); no numbers for a singular one, so that its sample takes a shorter step."""
+    try:
+        return np.asarray(np.linalg.inv(matrices), dtype=float)
+    except np.linalg.LinAlgError:
+        return np.full_like(matrices, np.nan) if matrices.ndim == 2 else np.stack([_inverse(each) for each in matrices])
 
 
 EXPLICIT: Method = _DormandPrince()

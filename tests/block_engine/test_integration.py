@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from analogflow.block_engine import EXPLICIT, IMPLICIT, Drive, ErrorLimits, VectorField, integrate, march, method_for
+from analogflow.block_engine import EXPLICIT, IMPLICIT, Drive, ErrorLimits, VectorField, compiled, integrate, march, method_for
 from analogflow.block_engine.methods import Method
 from analogflow.blocks import Imperfections
 from analogflow.flows import Flow, rate_distortion
@@ -155,6 +155,18 @@ def test_no_sample_depends_on_its_neighbours():
 def pressed(x):
     """ẋ = x/(x + 1/20) presses towards −1/20, where it has no value, from both sides."""
     return x / (x + 0.05)
+
+
+@pytest.mark.parametrize("evaluator", ["compiled", "numpy"])
+def test_a_step_whose_matrix_is_singular_is_tried_shorter(evaluator, monkeypatch):
+    """At rest ẋ = 40x begins with a step of 0.1, over which the implicit method divides by 1/(0.25 · 0.1) − 40."""
+    if evaluator == "numpy":
+        monkeypatch.setattr(compiled, "library", lambda: None)
+    field = field_of(lambda x: 40 * x, x=[0.0])
+    found = march(field, np.array([[0.0], [1.0]]), np.array([]), 0.15, IMPLICIT, tolerances=ErrorLimits(1e-5, 1e-7))
+    assert found.end.tolist() == [0.15, 0.15]
+    assert found.final[0] == 0
+    assert found.final[1] == pytest.approx(np.exp(6.0), rel=1e-3)
 
 
 def test_a_sample_pressed_to_where_the_field_has_no_value_ends_without_holding_the_others():
