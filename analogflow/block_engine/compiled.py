@@ -365,7 +365,7 @@ def marched(
     if not walk:
         raise MemoryError("no memory for the samples under way; give fewer of them, or less memory.")
     try:
-        done, tries = ctypes.c_double(), 16
+        done, tries = ctypes.c_double(), 1  # of a large stiff graph one may take a second
         while True:
             began = time.perf_counter()
             left = lib.analogflow_advance(walk, tries, ctypes.byref(done))

@@ -215,6 +215,14 @@ def test_sources_that_play_nothing_are_silent():
         assert not walked.final.any()
 
 
+def test_whether_to_go_on_is_asked_after_the_first_step():
+    """Of a thousand stiff states a step takes a second, which is how long an interruption may have to wait."""
+    field, asked = VectorField(af.compile(Flow(lambda x: -x, {"x": np.ones(2)})).graph), []
+    march(field, np.ones((1, 2)), np.array([]), 3.0, EXPLICIT, on_progress=asked.append)
+    assert asked[0] <= 0.1  # no first step is longer
+    assert asked[-1] == 3.0
+
+
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Stranger(Tanh):
     """A block of somebody else's."""

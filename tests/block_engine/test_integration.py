@@ -5,7 +5,17 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from analogflow.block_engine import EXPLICIT, IMPLICIT, Drive, ErrorLimits, VectorField, compiled, integrate, march, method_for
+from analogflow.block_engine import (
+    EXPLICIT,
+    IMPLICIT,
+    Drive,
+    ErrorLimits,
+    VectorField,
+    compiled,
+    integrate,
+    march,
+    method_for,
+)
 from analogflow.block_engine.methods import Method
 from analogflow.blocks import Imperfections
 from analogflow.flows import Flow, rate_distortion
