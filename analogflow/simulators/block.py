@@ -158,8 +158,12 @@ def follow(
 
 
 def _noise_at(walked: March, drive: Drive | None, k: int, times: Array) -> Array | None:
-    """Noise of every sample at the saved time number `k`, shape (samples, sources); None where there is none."""
-    return None if drive is None else drive.at(times[k]) if walked.noise is None else walked.noise[:, k]
+    """Noise of every sample at saved time `k`, or at its end before, shape (samples, sources); None where there is none."""
+    if walked.noise is not None:
+        return walked.noise[:, k]
+    if drive is None or walked.final_noise is None:
+        return None
+    return np.where(times[k] <= walked.end[:, None], drive.at(times[k]), walked.final_noise)
 
 
 def _outcomes_of(walked: March, *, stops: bool) -> tuple[Outcome, ...]:

@@ -183,6 +183,21 @@ def test_what_fails_fails_alike(in_numpy):
     assert set(ours.outcomes) == {Outcome.STUCK}
 
 
+def test_what_has_ended_is_held_with_the_noise_of_its_end(in_numpy):
+    """As an observable shows that noise goes into."""
+    flow = Flow(
+        lambda x: x * x - x, {"x": np.array([0.5])}, observables={"o": lambda x: x + white_noise(x, 0.5)}, end_time=6.0
+    )
+    given = {"start": {"x": np.array([[0.5], [2.0]])}, "save": [0.1, 0.3, 1.0, 2.0, 6.0], "time_constants": 6.0}
+    given |= {"step_accuracy": 1e-10}
+    circuit = af.compile(flow, technology="ideal")
+    ours, theirs = af.ensemble(circuit, 2, **given), in_numpy(af.ensemble, circuit, 2, **given)
+    for run in (ours, theirs):
+        assert run.outcomes[1] is Outcome.BLEW_UP
+        assert (run.values["o"][1, 2:] == run.final["o"][1]).all()
+        np.testing.assert_allclose(run.values["o"][0], ours.values["o"][0], rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("method", [EXPLICIT, IMPLICIT])
 @pytest.mark.parametrize("name", [*PROBLEMS, "others"])
 def test_both_methods_follow_both_evaluators(name, method, in_numpy):
