@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import tempfile
 import time
 import warnings
@@ -19,14 +20,22 @@ from typing import Any
 
 import numpy as np
 from ratios import Ratio, by_turns, compared, read, shown, write
-from scipy.integrate import solve_ivp
+from scipy.integrate import quad, solve_ivp
 from tables import machine, store
 
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.digital import blahut_arimoto, sinkhorn
 from analogflow.passes import degrade_graph
-from analogflow.reference import capacity_certificate, capacity_reference, transport_certificate, transport_reference
+from analogflow.reference import (
+    attention_certificate,
+    attention_reference,
+    boltzmann_law,
+    capacity_certificate,
+    capacity_reference,
+    transport_certificate,
+    transport_reference,
+)
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[1] / "docs/ratios.md"
@@ -186,6 +195,55 @@ def certified(P: np.ndarray, ours: float, peers: float) -> Callable[[np.ndarray,
     return lambda a, b: capacity_certificate(P, a).gap < ours and capacity_certificate(P, b).gap < peers
 
 
+def langevin_law() -> Ratio:
+    """Moments and free energy of x²/2 + cos 3x at T = ½: the law with its bounds, and three plain quadratures, with none."""
+    problem, T = af.Langevin("x**2/2 + cos(3*x)", ["x"], 0.5), 0.5
+
+    def weight(x: float, power: int) -> float:
+        return x**power * math.exp(-(x * x / 2 + math.cos(3 * x)) / T)
+
+    def peer() -> np.ndarray:
+        Z, first, second = (
+            quad(weight, -math.inf, math.inf, args=(power,), epsabs=1e-14, epsrel=1e-13, limit=200)[0] for power in range(3)
+        )
+        return np.array([first / Z, second / Z - (first / Z) ** 2, -T * math.log(Z)])
+
+    def ours() -> np.ndarray:
+        boltzmann_law.cache_clear()
+        law = boltzmann_law(problem)
+        return np.array([law.mean[0], law.covariance[0, 0], law.free_energy])
+
+    return turns(ours, peer, lambda a, b: abs(a - b).max() < boltzmann_law(problem).gap + 1e-13, clock=time.process_time)
+
+
+def attention_runs() -> Ratio:
+    """50 tokens in 5 dimensions for 5 τ: the reference, and DOP853 at 1e-12 and at 1e-13 on the plain right-hand side."""
+    tokens = np.random.default_rng(0).normal(size=(50, 5))
+    tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
+    problem = af.Attention(tokens, np.eye(5), np.eye(5), 1.0, 5.0)
+
+    def field(_: float, y: np.ndarray) -> np.ndarray:
+        x = y.reshape(tokens.shape)
+        scores = problem.beta * (x @ problem.B) @ x.T
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        drive = (weights / weights.sum(axis=1, keepdims=True)) @ x @ problem.V.T
+        return (drive - (x * drive).sum(axis=1, keepdims=True) * x).ravel()
+
+    def peer() -> np.ndarray:
+        first, second = (
+            solve_ivp(field, (0, 5), tokens.ravel(), method="DOP853", rtol=rtol, atol=rtol / 100).y[:, -1]
+            for rtol in (1e-12, 1e-13)
+        )
+        if not abs(first - second).max() < 1e-12:
+            raise SystemExit("attention_runs: two runs of DOP853 differ.")
+        return second.reshape(tokens.shape)
+
+    def agree(a: np.ndarray, b: np.ndarray) -> bool:
+        return max(attention_certificate(problem, end) for end in (a, b)) < 1e-12
+
+    return turns(lambda: attention_reference(problem).tokens, peer, agree, clock=time.process_time)
+
+
 def two_workers() -> Ratio:
     """A study of 100 samples in ngspice: two workers beside one, their start included."""
     study = af.Study(CHANNEL, noise=(1e-2,), samples=100, engine="ngspice", verify=False)
@@ -215,6 +273,8 @@ SUITE: dict[str, Callable[[], Ratio]] = {
     "Blahut-Arimoto, a loop in NumPy": numpy_blahut,
     "capacity reference, over-relaxed Blahut-Arimoto": small_capacity,
     "capacity reference, dit": dit,
+    "Langevin law, three quadratures": langevin_law,
+    "attention reference, two runs of DOP853": attention_runs,
     "study with two workers, with one": two_workers,
     "VACASK, ngspice": vacask,
 }
