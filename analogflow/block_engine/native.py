@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -114,12 +115,17 @@ def _build(compiler: str, kept: Path) -> str:
             if done.returncode == 0 and made.is_file():
                 break
         else:
-            said = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[0]
-            return f"the compiler {compiler} failed: {said}"
+            return f"the compiler {compiler} failed: {_gist(done.stderr.decode(errors='replace'))}"
         content = made.read_bytes()
         made.write_bytes(content + hashlib.sha256(content).digest())
         made.replace(kept)
     return ""
+
+
+def _gist(said: str) -> str:
+    """The line of what a compiler said that tells what failed: others say where, or warn."""
+    lines = said.strip().splitlines() or ["it said nothing"]
+    return next((line for line in lines if re.search("error|failed|cannot|can't|denied", line)), lines[0])
 
 
 def _is_whole(kept: Path) -> bool:

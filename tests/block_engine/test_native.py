@@ -98,12 +98,12 @@ def test_numpy_does_what_it_does(usual, tmp_path):
     found, _ = usual
     file = tmp_path / "file"
     file.touch()
-    failing = script(tmp_path / "cc", r"printf 'out of registers \377\n' >&2; exit 1")
+    failing = script(tmp_path / "cc", r"printf 'In function mads:\nerror: out of registers \377\n' >&2; exit 1")
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     ways = {
         f"{native.EVALUATOR} asks for NumPy": {native.EVALUATOR: "numpy"},
         "no C compiler was found": {"PATH": str(tmp_path / "nowhere"), "CC": "", **cache},
-        "failed: out of registers": {"CC": str(failing), **cache},
+        "failed: error: out of registers": {"CC": str(failing), **cache},
         "could not be kept or loaded": {"XDG_CACHE_HOME": str(file)},
     }
     for reason, environment in ways.items():
