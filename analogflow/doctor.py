@@ -6,7 +6,7 @@ import dataclasses
 import platform
 from importlib import metadata
 
-from analogflow.block_engine.native import cache_folder, why_not
+from analogflow.block_engine.native import EVALUATOR, cache_folder, why_not
 from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.families import FAMILIES
 from analogflow.hardware import BOARDS
@@ -96,7 +96,12 @@ def _default(simulator: Finding) -> Finding:
 def _march() -> Finding:
     name = "compiled march (noise and ensembles, many times as fast)"
     if fault := why_not():
-        return Finding(name, False, fault, needed=False, remedy="apt-get install gcc; all else works without it, in NumPy")
+        remedy = "apt-get install gcc"
+        if EVALUATOR in fault:
+            remedy = f"unset {EVALUATOR}"
+        elif "could not be kept" in fault:
+            remedy = "set XDG_CACHE_HOME to a folder that can be written"
+        return Finding(name, False, fault, needed=False, remedy=f"{remedy}; all else works without it, in NumPy")
     return Finding(name, True, f"kept in {cache_folder()}", needed=False)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from analogflow import doctor
 from analogflow.block_engine import native
 from analogflow.doctor import examine
 
@@ -158,11 +159,17 @@ def test_a_compiler_that_hangs_is_given_up(tmp_path, monkeypatch):
 def test_the_doctor_has_a_line_for_it(monkeypatch):
     (line,) = [finding for finding in examine() if finding.name.startswith("compiled march")]
     assert line.found == (native.evaluator() == "compiled")
-    monkeypatch.setattr(native, "_found", lambda: (None, "no C compiler was found"))
-    (line,) = [finding for finding in examine() if finding.name.startswith("compiled march")]
-    assert not line.found
-    assert not line.needed
-    assert line.detail == "no C compiler was found"
+    for fault, remedy in (
+        ("no C compiler was found", "apt-get install gcc"),
+        (f"{native.EVALUATOR} asks for NumPy", f"unset {native.EVALUATOR}"),
+        ("what the compiler made could not be kept or loaded (Permission denied)", "set XDG_CACHE_HOME"),
+    ):
+        monkeypatch.setattr(native, "_found", lambda fault=fault: (None, fault))
+        line = doctor._march()
+        assert not line.found
+        assert not line.needed
+        assert line.detail == fault
+        assert line.remedy.startswith(remedy)
 
 
 def test_the_cache_is_where_the_user_wants_caches(monkeypatch, tmp_path):
