@@ -208,6 +208,12 @@ def _wire(program: Operations, block: Wire, x: _Place) -> _Place:
     return program.emit("wire", block.size, x, table=first)
 
 
+def _log(program: Operations, block: Log, x: _Place) -> _Place:
+    if not block.floor >= np.finfo(float).tiny:
+        raise _Unknown("log of numbers that are not positive and normal")
+    return program.emit("log", block.size, x, c=block.floor)
+
+
 def _softmax(program: Operations, block: Softmax, x: _Place) -> _Place:
     if block.offsets is not None:
         x = program.emit("sum_next", block.size, x, program.constant(block.offsets, block.size), c=-1.0)
@@ -242,7 +248,7 @@ _LOWERED: dict[type, Callable[..., _Place]] = {
     Wire: _wire,
     Multiplier: _simple("multiplier"),
     Divider: _simple("divider", "floor"),
-    Log: _simple("log", "floor"),
+    Log: _log,
     Exp: _simple("exp", "ceiling"),
     SquareRoot: _simple("square_root", "floor"),
     PositivePart: _simple("positive_part"),

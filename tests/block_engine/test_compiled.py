@@ -15,7 +15,7 @@ from analogflow.block_engine.native import library
 from analogflow.blocks import Tanh
 from analogflow.families import flow_of
 from analogflow.flows import Flow
-from analogflow.graph import white_noise
+from analogflow.graph import log, white_noise
 from analogflow.noise import standard_normal
 from analogflow.run import Outcome
 
@@ -254,6 +254,15 @@ def test_a_block_that_it_does_not_know_is_left_to_numpy():
     given = {"noise": af.Noise(0.1, seed=3), "time_constants": 3.0}
     ours, theirs = af.ensemble(known, 4, **given), af.ensemble(other, 4, **given)
     same(ours, theirs, 1e-12)
+
+
+@pytest.mark.parametrize("floor", [0.0, -1.0, 1e-310])
+def test_logarithms_below_normal_numbers_are_left_to_numpy(floor):
+    """Where their argument comes to 0 they have no value, and the run says that it is stuck."""
+    flow = Flow(lambda x, y: (0 * x, log(x, floor=floor)), {"x": np.zeros(2), "y": np.zeros(2)})
+    walked = march(VectorField(flow.graph()), np.zeros((1, 4)), np.array([]), 1.0, EXPLICIT)
+    assert walked.stuck[0] == (floor <= 0)
+    assert walked.final[0, 2] == pytest.approx(0.0 if floor <= 0 else np.log(floor), rel=1e-12)
 
 
 def test_elementary_functions_keep_their_digits_at_the_extremes(in_numpy):
