@@ -281,7 +281,7 @@ class _Task(ctypes.Structure):
         ("samples lanes size slots ops parts sources saves watches constants last_segment implicit order sharpens",
          ctypes.c_int64),
         ("end noise_step relative absolute settled fixed_size runaway unit low high shortest_rest least_progress sharpest "
-         "jitter patience clamp gamma", ctypes.c_double),
+         "jitter patience safety least_growth most_growth shortest look clamp gamma", ctypes.c_double),
         ("seed", ctypes.c_uint64),
         ("program integrators weights tables watched constant_slot constant_value numbers streams density start save "
          "a b c e p ra rc rtime rdrift states noise final final_noise reached outcome steps", ctypes.c_void_p),

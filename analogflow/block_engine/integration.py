@@ -223,7 +223,8 @@ def march(
         found = marched(
             program, start, save, end, method, drive=drive, resting=resting, limits=tolerances, on_progress=on_progress,
             low=ORDINARY[0], high=ORDINARY[1], shortest_rest=_SHORTEST_REST, least_progress=_least_progress(end),
-            sharpest=_SHARPEST, jitter=_JITTER, patience=_PATIENCE,
+            sharpest=_SHARPEST, jitter=_JITTER, patience=_PATIENCE, safety=_SAFETY, least_growth=_SMALLEST,
+            most_growth=_LARGEST_CHANGE, shortest=_SHORTEST, look=_LOOK,
         )  # fmt: skip
         noise, last = (None, None) if drive is None else (found.noise, found.final_noise)
         settled, failed, stuck = (found.outcome == kind for kind in (1, 2, 3))
@@ -231,7 +232,7 @@ def march(
             found.states, noise, found.final, last, found.end, settled, failed, stuck, found.steps, evaluator="compiled"
         )
     with np.errstate(all="ignore"), few_threads(field.size):
-        walk = _Walk(field, start, save, end, method, drive, rests, tolerances)
+        walk = _Walk(field, start, save, end, method, drive, resting, tolerances)
         while walk.active.any():
             walk.step()
             if on_progress is not None:
@@ -250,7 +251,7 @@ class _Walk:
         end: float,
         method: Method,
         drive: Drive | None,
-        rests: Sequence[str],
+        resting: Sequence[str],
         tolerances: ErrorLimits,
     ) -> None:
         samples = len(start)
@@ -266,8 +267,7 @@ class _Walk:
         self.saved = np.zeros(samples, dtype=np.intp)
         self.steps = 0
         self.looked = self.time
-        named = {**field.graph.states, **field.graph.observables}
-        self.resting = [named[name] for name in rests or [next(iter(named))]]
+        self.resting = resting
         self.rate = field(0.0, self.y, self._noise(0.0, np.zeros(samples)))
         self.watched = self._watch() if tolerances.settled else np.zeros((samples, 1))
         self.largest = abs(self.watched).max(axis=-1)

@@ -28,7 +28,8 @@ typedef struct {
 typedef struct {
     int64_t samples, lanes, size, slots, ops, parts, sources, saves, watches, constants, last_segment, implicit, order, sharpens;
     double end, noise_step, relative, absolute, settled, fixed_size, runaway, unit, low, high;
-    double shortest_rest, least_progress, sharpest, jitter, patience, clamp, gamma;
+    double shortest_rest, least_progress, sharpest, jitter, patience, safety, least_growth, most_growth, shortest, look;
+    double clamp, gamma;
     uint64_t seed;
     const Op *program;
     const Part *integrators;
@@ -54,7 +55,6 @@ typedef struct {
 } Task;
 
 #define BUFFER 32
-#define LOOK 2000
 
 typedef struct {
     Task t;
@@ -602,8 +602,9 @@ static void judge(Walk *w) {
         double root = sqrt(norm[l]);
         norm[l] = root <= DBL_MAX ? size[l] <= DBL_MAX ? root : INFINITY : INFINITY;
     }
+    const double safety = t->safety, least = t->least_growth, most = t->most_growth;
     for (int64_t l = 0; l < L; l++)
-        growth[l] = at_most(at_least(0.9 * exp_(power * log_(at_least(norm[l], 1e-12))), 0.2), 5.0);
+        growth[l] = at_most(at_least(safety * exp_(power * log_(at_least(norm[l], 1e-12))), least), most);
 }
 
 static void explicit_step(Walk *w) {
@@ -909,11 +910,11 @@ static void try_step(Walk *w) {
         } else if (w->norm[l] <= 1) {
             ended = 1;
             outcome = 2;
-        } else if (w->h[l] < 1e-13 * (w->time[l] > 1 ? w->time[l] : 1.0)) {
+        } else if (w->h[l] < t->shortest * (w->time[l] > 1 ? w->time[l] : 1.0)) {
             ended = 1;
             outcome = 3;
         }
-        if (!ended && w->lane_steps[l] % LOOK == 0) {
+        if (!ended && w->lane_steps[l] % (int64_t)t->look == 0) {
             if (w->time[l] - w->looked[l] < t->least_progress) { ended = 1; outcome = 3; }
             w->looked[l] = w->time[l];
         }
