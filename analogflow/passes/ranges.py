@@ -57,6 +57,9 @@ _RESTING = 1e-6
 _MOST_ENTRIES = 4_000_000
 """Entries of all Jacobians that the fastest rate is looked for in."""
 
+_MOST_SIGNALS = 2**24
+"""Numbers that one evaluation of the graph may hold: 128 MB."""
+
 _CLAMP = 1.1
 """Part of its range at which the state of a softmax is clamped: beyond what it needs, within what it has."""
 
@@ -152,11 +155,11 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
         # Four standard deviations of the knots, of either sign.
         normal = np.clip(np.random.default_rng(0).standard_normal((len(states), len(field.streams))) * 2, -4, 4)
         noise = normal * field.density / math.sqrt(drive.step)
-    values = field.signals(states, noise)
+    largest_seen, exponents = _largest_signals(field, states, noise, len(own))
     bounds = intervals(graph, flow)
     found = {}
     for node in graph:
-        seen = float(abs(values[node]).max()) * (1.0 if isinstance(graph.block(node), Constant) else MARGIN)
+        seen = largest_seen[node] * (1.0 if isinstance(graph.block(node), Constant) else MARGIN)
         low, high = bounds.get(node, (np.array(-np.inf), np.array(np.inf)))
         found[node] = min(seen, float(np.maximum(abs(low), abs(high)).max()))
     for node, size in _decided(graph).items():
@@ -167,7 +170,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
         if np.isinf(covered)
         else tuple(name for name, x in field.unpack(own).items() if graph.states[name] not in clamped and _grows(x))
     )
-    return Reach(found, clamped, _fastest(field, own), covered, _exponents(graph, values, len(own)), growing)
+    return Reach(found, clamped, _fastest(field, own), covered, exponents, growing)
 
 
 def _decided(graph: BlockGraph) -> dict[str, float]:
@@ -193,6 +196,27 @@ def _decided(graph: BlockGraph) -> dict[str, float]:
         if size:
             found[node] = size
     return found
+
+
+def _largest_signals(
+    field: VectorField, states: Array, noise: Array | None, own: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Largest magnitude of every node at `states`, and the largest exponents on the flow's `own` path, which comes first.
+
+    As many states at once as fit into what one evaluation may take: of a plan of 64 by 64 all would be two gigabytes.
+    """
+    largest: dict[str, float] = {}
+    exponents: dict[str, float] = {}
+    rows = max(1, _MOST_SIGNALS // field.width)
+    for first in range(0, len(states), rows):
+        part = slice(first, first + rows)
+        values = field.signals(states[part], None if noise is None else noise[part])
+        found = {node: float(abs(values[node]).max()) for node in field.graph}
+        largest = {node: float(np.maximum(value, largest.get(node, 0.0))) for node, value in found.items()}
+        if first < own:
+            found = _exponents(field.graph, values, own - first)
+            exponents = {node: float(np.maximum(value, exponents.get(node, -np.inf))) for node, value in found.items()}
+    return largest, exponents
 
 
 def _exponents(graph: BlockGraph, values: Mapping[str, Array], count: int) -> dict[str, float]:

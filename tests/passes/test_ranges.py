@@ -11,6 +11,7 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import Capacitor
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families.files import read_problem
+from analogflow.passes import ranges
 from analogflow.passes.ranges import reach
 from analogflow.run import Outcome
 
@@ -119,3 +120,25 @@ def test_a_large_flow_does_not_run_away():
 def test_a_rate_that_is_zero_for_good_asks_for_no_capacitor_that_nobody_sells():
     circuit = af.compile(flow_of("ramp"), technology="opamp")
     assert max(e.capacitance for e in circuit.elements if isinstance(e, Capacitor)) <= 1e-5
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_ranges_are_the_same_however_many_states_are_evaluated_at_once(noise, monkeypatch):
+    flow = (
+        af.flows.langevin(af.Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5))
+        if noise
+        else af.flows.capacity(af.Channel([[0.7, 0.3], [0.2, 0.8]]))
+    )
+    graph = flow.graph()
+    whole = ranges.reach(graph, flow)
+    monkeypatch.setattr(ranges, "_MOST_SIGNALS", 1000 * VectorField(graph).width)
+    evaluated = []
+    original = VectorField.signals
+    monkeypatch.setattr(
+        VectorField, "signals", lambda self, y, *more, **named: evaluated.append(len(y)) or original(self, y, *more, **named)
+    )
+    parted = ranges.reach(graph, flow)
+    assert evaluated.count(1000) > 3
+    assert parted.largest == pytest.approx(whole.largest, rel=1e-13)
+    assert parted.exponents == pytest.approx(whole.exponents, rel=1e-13)
+    assert parted.clamped == whole.clamped
