@@ -338,6 +338,8 @@ class _Interval:
     high: Array
 
     def __add__(self, other: _Interval | float) -> _Interval:
+        if not isinstance(other, _Interval) and np.isfinite(other):
+            return _Interval(self.low + other, self.high + other)
         low, high = _ends(other)
         return _known(self.low + low, self.high + high)
 
@@ -350,6 +352,8 @@ class _Interval:
         return self
 
     def __sub__(self, other: _Interval | float) -> _Interval:
+        if not isinstance(other, _Interval):
+            return self + -other
         low, high = _ends(other)
         return _known(self.low - high, self.high - low)
 
@@ -359,6 +363,9 @@ class _Interval:
     def __mul__(self, other: _Interval | float) -> _Interval:
         if other is self:
             return self**2
+        if not isinstance(other, _Interval) and other and np.isfinite(other):
+            low, high = self.low * other, self.high * other
+            return _Interval(low, high) if other > 0 else _Interval(high, low)
         ends = [a * b for a in _ends(self) for b in _ends(other)]
         ends = [np.where(np.isnan(end), 0.0, end) for end in ends]  # 0 times no end is 0
         return _Interval(np.minimum.reduce(ends), np.maximum.reduce(ends))
@@ -431,5 +438,6 @@ def _range_of(expression: Expression, names: tuple[str, ...], low: Array, high: 
     sides = {name: _Interval(low[:, k], high[:, k]) for k, name in enumerate(names)}
     with np.errstate(all="ignore"):
         found = expression.evaluate(sides, _FUNCTIONS)
-    ends = _ends(found)
-    return _Interval(*(np.broadcast_to(np.asarray(end, dtype=float), low.shape[:1]) for end in ends))
+    if isinstance(found, _Interval):
+        return found
+    return _Interval(*(np.full(len(low), float(found)) for _ in range(2)))
