@@ -320,6 +320,8 @@ def marched(
     ------
     MemoryError
         There is no memory for the lanes.
+    ValueError
+        A block holds values of another number of samples.
     """
     field, samples, implicit = program.field, len(start), method is IMPLICIT
     sources, saves = len(field.streams), len(save)
@@ -331,7 +333,9 @@ def marched(
     slots, values = [], []
     offset = 0
     for first, value in program.constants:
-        each = value.shape[-1] if value.ndim > 1 else 0
+        if value.shape[:-1] not in ((), (1,), (samples,)):
+            raise ValueError(f"a block holds values of {value.shape[:-1]} samples, and there are {samples}")
+        each = value.shape[-1] if value.ndim > 1 and len(value) > 1 else 0
         slots.append((first, value.shape[-1], offset, each))
         values.append(np.ravel(value))
         offset += value.size

@@ -17,6 +17,7 @@ from analogflow.families import flow_of
 from analogflow.flows import Flow
 from analogflow.graph import log, white_noise
 from analogflow.noise import standard_normal
+from analogflow.passes.degrade import graph_under
 from analogflow.run import Outcome
 
 pytestmark = pytest.mark.skipif(library() is None, reason="needs a C compiler")
@@ -254,6 +255,22 @@ def test_a_block_that_it_does_not_know_is_left_to_numpy():
     given = {"noise": af.Noise(0.1, seed=3), "time_constants": 3.0}
     ours, theirs = af.ensemble(known, 4, **given), af.ensemble(other, 4, **given)
     same(ours, theirs, 1e-12)
+
+
+def test_values_of_one_sample_serve_all_and_those_of_another_number_none(in_numpy):
+    circuit = circuit_of("capacity logdomain")
+    one, three = (
+        VectorField(graph_under(circuit, ALL_NINE.without("bandwidth", "noise_density"), af.Noise(0.0), samples))
+        for samples in ([5], [5, 6, 7])
+    )
+    start = np.tile(one.graph.initial(), (4, 1))
+    ours, theirs = (run(march, one, start, np.array([]), 2.0, EXPLICIT) for run in (lambda f, *a: f(*a), in_numpy))
+    assert (ours.evaluator, theirs.evaluator) == ("compiled", "numpy")
+    assert (ours.final == ours.final[0]).all()
+    np.testing.assert_allclose(ours.final, theirs.final, rtol=1e-10)
+    for run in (lambda f, *a: f(*a), in_numpy):
+        with pytest.raises(ValueError, match=r"samples|broadcast"):
+            run(march, three, start, np.array([]), 2.0, EXPLICIT)
 
 
 @pytest.mark.parametrize("floor", [0.0, -1.0, 1e-310])
