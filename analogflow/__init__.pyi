@@ -48,6 +48,7 @@ from analogflow.netlister import netlist as netlist
 from analogflow.netlister.pyspice import subcircuit as subcircuit
 from analogflow.noise import Noise as Noise
 from analogflow.passes import choose_values as choose_values
+from analogflow.passes import sample_parts as sample_parts
 from analogflow.problems import Attention as Attention
 from analogflow.problems import Channel as Channel
 from analogflow.problems import Equations as Equations
@@ -74,6 +75,5 @@ from analogflow.studies import export_study as export_study
 from analogflow.studies import open_study as open_study
 from analogflow.studies import run_study as run_study
 from analogflow.technology import part_set as part_set
-from analogflow.technology import sample_parts as sample_parts
 
 __version__: str

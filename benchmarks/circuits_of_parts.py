@@ -22,10 +22,10 @@ from analogflow.circuit.rounding import round_independently, round_jointly
 from analogflow.compiler import carried_form
 from analogflow.families.files import read_problem
 from analogflow.judgement.certificate import certificate_of
+from analogflow.passes import sample_parts
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run import own_time
-from analogflow.technology import sample_parts
 from analogflow.technology.translinear.crossbar import capacity_crossbar
 
 EXAMPLES = Path(__file__).parents[1] / "examples/data"

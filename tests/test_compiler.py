@@ -11,8 +11,9 @@ from analogflow.circuit import Capacitor, Conditions
 from analogflow.compiler import circuit_of, rebuilt
 from analogflow.judgement import levels
 from analogflow.judgement.restart import pushed
+from analogflow.passes import sample_parts
 from analogflow.run import Run
-from analogflow.technology import DEFAULT_PARTS, TECHNOLOGIES, part_set, sample_parts
+from analogflow.technology import DEFAULT_PARTS, TECHNOLOGIES, part_set
 
 PAPER = af.Channel([[0.7, 0.3], [0.1, 0.9]])
 FLOW = af.flows.capacity(PAPER)

@@ -14,7 +14,7 @@ from analogflow.checks import is_number, refuse_unknown
 from analogflow.circuit.build import DELAY_FRACTION, Build, PartSet, check_kelvin, kelvin_of
 from analogflow.circuit.circuit import Realisation
 from analogflow.errors import BadInput
-from analogflow.passes import Brief, sample_parts
+from analogflow.passes import Brief
 from analogflow.registry import Registry
 from analogflow.technology.ideal import IDEAL
 from analogflow.technology.macros import op_amp_macro
@@ -40,7 +40,6 @@ __all__ = [
     "op_amp_macro",
     "part_set",
     "refuse_idle",
-    "sample_parts",
 ]
 
 TECHNOLOGIES: Registry[Technology] = Registry(

@@ -15,12 +15,11 @@ from analogflow.judgement import cross_check
 from analogflow.judgement.certificate import allowed_error
 from analogflow.netlister import netlist
 from analogflow.noise import Noise
-from analogflow.passes import limits_of
+from analogflow.passes import limits_of, sample_parts
 from analogflow.problems import Channel
 from analogflow.run import Outcome
 from analogflow.simulators import ENGINES, ending, engines, ensemble, simulate
 from analogflow.simulators.readout import settle_of
-from analogflow.technology import sample_parts
 
 
 def outcome_of(function, time_constants=60.0):

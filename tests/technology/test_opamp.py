@@ -14,9 +14,10 @@ from analogflow.circuit import Circuit, Instance, Resistor, VoltageSource, direc
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.values import nearest
 from analogflow.errors import BadInput, NoCell
+from analogflow.passes import sample_parts
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import capacity_reference
-from analogflow.technology import DELAY_FRACTION, part_set, sample_parts
+from analogflow.technology import DELAY_FRACTION, part_set
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.opamp.bench import Bench
 from analogflow.technology.opamp.speed import delays

@@ -13,9 +13,10 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import BipolarTransistor, Instance
 from analogflow.circuit.build import Tolerances
 from analogflow.errors import BadInput, NoCell
+from analogflow.passes import sample_parts
 from analogflow.problems import Channel, RateDistortion, Transport
 from analogflow.reference import capacity_reference
-from analogflow.technology import part_set, sample_parts
+from analogflow.technology import part_set
 
 V_T = 8.617333262e-5 * 300.15
 
