@@ -111,6 +111,16 @@ def test_the_public_names_are_there_and_listed_by_dir() -> None:
     assert [name for name in analogflow.__all__ if not hasattr(analogflow, name)] == []
 
 
+OFFERED_TWICE = {"Brief", "Switch"}
+"""What passes and technologies are both handed, and a block and its part."""
+
+
+def test_a_name_is_offered_by_one_package() -> None:
+    packages = [importlib.import_module(f"analogflow.{path.parent.name}") for path in PACKAGE.glob("*/__init__.py")]
+    offered = [name for package in packages for name in getattr(package, "__all__", ())]
+    assert {name for name in offered if offered.count(name) > 1} == OFFERED_TWICE
+
+
 def test_no_public_function_shares_its_name_with_a_submodule() -> None:
     submodules = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir()}
     shared = [
