@@ -29,6 +29,7 @@ __all__ = [
     "real_array",
     "refusal",
     "refuse_faults",
+    "refuse_no_length",
     "refuse_not_positive",
     "refuse_unknown",
 ]
@@ -101,6 +102,13 @@ def refuse_not_positive(*, finite: bool = False, **limits: object) -> None:
     for name, value in limits.items():
         if not is_positive(value, finite=finite):
             raise BadInput(f"{name} is {value!r}; give a number above 0.")
+
+
+def refuse_no_length(**lengths: object) -> None:
+    """Raise `BadInput` on the first of the named lengths in τ that is no finite number above 0; None is one not given."""
+    for name, value in lengths.items():
+        if value is not None and not is_positive(value):
+            raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
 
 
 def refuse_unknown(value: object, known: Iterable[str], what: str, of: str = "", *, there: str = "known are") -> None:

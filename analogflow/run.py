@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.checks import is_finite, is_positive
+from analogflow.checks import is_finite, refuse_no_length
 from analogflow.errors import BadInput
 
 if TYPE_CHECKING:
@@ -455,8 +455,7 @@ def own_time(flow: Flow, asked: float | None = None) -> float | None:
     BadInput
         What is asked is no positive number.
     """
-    if asked is not None and not is_positive(asked):
-        raise BadInput(f"time_constants: {asked!r} is not a positive number of time constants.")
+    refuse_no_length(time_constants=asked)
     own = flow.averaging.end if flow.averaging else flow.end_time
     return own if own is None or asked is None else asked
 

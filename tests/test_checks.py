@@ -16,6 +16,7 @@ from analogflow.checks import (
     positive,
     proposal,
     real_array,
+    refuse_no_length,
     refuse_not_positive,
     refuse_unknown,
 )
@@ -163,3 +164,10 @@ def test_a_positive_number_is_a_float_and_what_is_none_is_told_or_kept_for_later
             positive(wrong, "it is none")
         assert math.isnan(positive(wrong, "it is none", faults := ["before"]))
         assert faults == ["before", "it is none"]
+
+
+@pytest.mark.parametrize("length", [0, -1.0, math.inf, math.nan, True, "1"])
+def test_what_is_no_length_is_refused_by_its_name(length):
+    refuse_no_length(time_constants=None, largest_step=1e-3)
+    with pytest.raises(BadInput, match=r"^largest_step: .+ is not a positive number of time constants\.$"):
+        refuse_no_length(time_constants=2.0, largest_step=length)

@@ -18,8 +18,7 @@ from scipy.integrate import DOP853
 from analogflow.block_engine.compiled import compiled_program, marched
 from analogflow.block_engine.methods import Method, Rows, Step, few_threads
 from analogflow.block_engine.vector_field import VectorField
-from analogflow.checks import is_positive
-from analogflow.errors import BadInput
+from analogflow.checks import refuse_no_length
 from analogflow.graph import BlockGraph
 from analogflow.noise import Noise
 from analogflow.rest import ORDINARY, rest_size, rested
@@ -450,8 +449,7 @@ def integrate(
     BadInput
         The end time is not a positive number.
     """
-    if not is_positive(time_constants):
-        raise BadInput(f"time_constants: {time_constants!r} is not a positive number of time constants.")
+    refuse_no_length(time_constants=time_constants)
     field = VectorField(graph)
     rests = rests or [next(iter(graph.states))]
     settled = tolerances.settled

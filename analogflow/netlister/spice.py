@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.checks import is_positive
+from analogflow.checks import refuse_no_length
 from analogflow.circuit import (
     Behavioural,
     BipolarTransistor,
@@ -104,9 +104,7 @@ def unwritten(
     BadInput
         A time is not a positive number; what may not stand in a netlist is refused when the lines are read.
     """
-    for name, value in (("time_constants", time_constants), ("largest_step", largest_step)):
-        if value is not None and not is_positive(value):
-            raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")
+    refuse_no_length(time_constants=time_constants, largest_step=largest_step)
     circuit = circuit if noise is None else degrade(circuit, noise=noise)
     flow, plan = circuit.flow, run_plan(circuit, time_constants, stops=False)
     time_constants, largest_step = plan.end, plan.largest_step if largest_step is None else largest_step
