@@ -43,7 +43,7 @@ from analogflow.blocks import (
 )
 from analogflow.blocks.dynamic import CLAMP
 
-__all__ = ["Marched", "Operations", "compiled_program", "marched"]
+__all__ = ["WIDEST", "Marched", "Operations", "compiled_program", "marched"]
 
 Array = NDArray[np.float64]
 
@@ -70,6 +70,9 @@ _METHODS = {
 }  # fmt: skip
 """Coefficients of the two methods, as the kernel reads them."""
 _GAMMA: float = _RODAS.gamma
+
+WIDEST = 2**13
+"""Numbers of one sample's signals beyond which NumPy marches: its arrays are long then, and its products BLAS's."""
 
 _LANES, _ROOM = 128, 2.0**21
 """Samples that go side by side, and bytes that what they work with should stay below, as a processor's cache does."""
@@ -265,8 +268,8 @@ _LOWERED: dict[type, Callable[..., _Place]] = {
 
 
 def compiled_program(field: VectorField) -> Operations | None:
-    """Operations of a field; None where no compiled march is there, or it does not know one of the field's blocks."""
-    if library() is None:
+    """Operations of a field; None where no compiled march is there, the field is wide, or one of its blocks is not known."""
+    if library() is None or field.width > WIDEST:
         return None
     try:
         return Operations(field)

@@ -166,6 +166,9 @@ _STIFF = 25.0
 _STABLE = 2.0
 """Rate times step up to which the explicit method is stable, with a margin: its stability ends at 3.3."""
 
+_TANGENTS = 2**24
+"""Numbers of the tangents of all signals that are held at once."""
+
 _LARGEST_SPECTRUM, _WORTH_MORE = 400, 512
 """States beyond which no spectrum is computed, and from which the linear algebra library may take more threads."""
 
@@ -180,12 +183,16 @@ def method_for(field: VectorField, y: Array, longest: float = np.inf) -> Method:
         return IMPLICIT
     if field.size > _LARGEST_SPECTRUM:
         return EXPLICIT
+    found, at_once = EXPLICIT, max(1, _TANGENTS // (field.width * field.size))
     with np.errstate(all="ignore"), few_threads(field.size):
-        jacobian = field.jacobian(y)
-        if not np.isfinite(jacobian).all():
-            return EXPLICIT
-        bound = abs(jacobian).sum(axis=-1).max()  # no eigenvalue is larger, and most need no closer look
-        return IMPLICIT if bound > stiff and abs(np.linalg.eigvals(jacobian)).max() > stiff else EXPLICIT
+        for first in range(0, len(y), at_once):
+            jacobian = field.jacobian(y[first : first + at_once])
+            if not np.isfinite(jacobian).all():
+                return EXPLICIT
+            bound = abs(jacobian).sum(axis=-1).max()  # no eigenvalue is larger, and most need no closer look
+            if bound > stiff and abs(np.linalg.eigvals(jacobian)).max() > stiff:
+                found = IMPLICIT
+    return found
 
 
 @functools.cache

@@ -282,6 +282,14 @@ def test_logarithms_below_normal_numbers_are_left_to_numpy(floor):
     assert walked.final[0, 2] == pytest.approx(0.0 if floor <= 0 else np.log(floor), rel=1e-12)
 
 
+def test_a_wide_circuit_is_left_to_numpy(monkeypatch):
+    field = VectorField(circuit_of("transport scaling").graph)
+    monkeypatch.setattr(compiled, "WIDEST", field.width)
+    assert compiled_program(field) is not None
+    monkeypatch.setattr(compiled, "WIDEST", field.width - 1)
+    assert compiled_program(field) is None
+
+
 def test_elementary_functions_keep_their_digits_at_the_extremes(in_numpy):
     """exp from underflow to its ceiling, ln from its floor up, tanh from 1e-9 to saturation: rates of the first instant."""
     points = np.concatenate([-np.geomspace(1e-9, 700, 60), np.geomspace(1e-9, 79, 60)])

@@ -15,6 +15,7 @@ from analogflow.block_engine import (
     integrate,
     march,
     method_for,
+    methods,
 )
 from analogflow.block_engine.methods import Method
 from analogflow.blocks import Imperfections
@@ -42,6 +43,16 @@ def fixed_steps(field: VectorField, y: np.ndarray, length: float, steps: int, me
         step = method(field, y, field(0.0, y), h, lambda fraction: None, None)
         y = step.end
     return y
+
+
+@pytest.mark.parametrize("tangents", [1, 1 << 24])
+def test_a_method_is_chosen_by_parts_as_by_all_at_once(tangents, monkeypatch):
+    """One stiff start among many decides, in whichever part it is; one that is no number forbids the implicit method."""
+    monkeypatch.setattr(methods, "_TANGENTS", tangents)
+    field, starts = field_of(lambda x: -x * x * x, x=[1.0]), np.array([[0.1], [0.2], [9.0], [0.3], [0.1]])
+    assert method_for(field, starts) is IMPLICIT
+    assert method_for(field, starts[:2]) is EXPLICIT
+    assert method_for(field, np.append(starts, [[np.nan]], axis=0)) is EXPLICIT
 
 
 @pytest.mark.parametrize(("name", "order"), [("explicit", 5), ("implicit", 4)])
