@@ -236,7 +236,7 @@ void analogflow_normals(uint64_t seed, uint64_t stream, int64_t count, double *o
         }                                                                                                                     \
     } while (0)
 
-typedef double Eight __attribute__((vector_size(64), aligned(8)));
+typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
 
 static inline Eight mads(double a, Eight b, Eight c) {
     for (int k = 0; k < 8; k++) c[k] = mad(a, b[k], c[k]);
@@ -378,7 +378,7 @@ static void evaluate(const Walk *w) {
     for (int64_t number = 0; number < t->ops; number++) {
         const Op *o = t->program + number;
         double *y = w->slots + o->out * L;
-        const double *a = w->slots + o->a * L, *b = w->slots + o->b * L, c = o->c, d = o->d;
+        const double *a = w->slots + o->a * L, *b = w->slots + (o->b < 0 ? 0 : o->b) * L, c = o->c, d = o->d;
         switch (o->code) {
         case CROSSBAR: product(t->weights + o->table, a, y, o->rows, o->inner, o->columns, L); break;
         case LANE_CROSSBAR: lane_product(b, a, y, o->rows, o->inner, o->columns, L); break;
@@ -462,8 +462,9 @@ static void propagate(const Walk *w) {
     } while (0)
     for (int64_t number = 0; number < t->ops; number++) {
         const Op *o = t->program + number;
-        const double *y = w->slots + o->out * L, *a = w->slots + o->a * L, *b = w->slots + o->b * L, c = o->c, d = o->d;
-        const double *da = w->tangents + o->a * L, *db = w->tangents + o->b * L;
+        const int64_t second = o->b < 0 ? 0 : o->b; /* which nothing reads where there is none */
+        const double *y = w->slots + o->out * L, *a = w->slots + o->a * L, *b = w->slots + second * L, c = o->c, d = o->d;
+        const double *da = w->tangents + o->a * L, *db = w->tangents + second * L;
         double *dy = w->tangents + o->out * L;
         int64_t width = o->rows ? o->size / o->rows : 0;
         switch (o->code) {
