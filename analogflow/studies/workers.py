@@ -19,6 +19,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from analogflow.block_engine import EVALUATOR
 from analogflow.errors import BadInput, MissingProgram
 from analogflow.simulators import engine_versions
 from analogflow.solution import versions
@@ -215,8 +216,9 @@ def _check_workers(client: Any, address: str) -> None:
     ours = _decisive()
     for worker, theirs in found.items():
         for name in ("analogflow", "numpy", "scipy", "evaluator"):
-            if theirs[name] != ours[name]:
+            if (their := theirs.get(name, "numpy")) != ours[name]:  # a worker that names no evaluator has but one
+                remedy = f"give all a C compiler, or all {EVALUATOR}=numpy" if name == "evaluator" else "install one version"
                 raise BadInput(
-                    f"dask: the worker {worker} has {name} {theirs[name]} and this process {ours[name]}; results would not "
-                    "be the same everywhere: install one version."
+                    f"dask: the worker {worker} has {name} {their} and this process {ours[name]}; results would not "
+                    f"be the same everywhere: {remedy}."
                 )

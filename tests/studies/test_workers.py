@@ -1,15 +1,18 @@
 """Local processes: whatever happens to one of them, nobody waits for ever."""
 
+import contextlib
 import os
 import signal
 import struct
 import time
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from multiprocessing.connection import Connection
+from types import SimpleNamespace
 
 import pytest
 
-from analogflow.studies import local_workers
+from analogflow.errors import BadInput
+from analogflow.studies import local_workers, workers
 
 
 def process() -> int:
@@ -82,3 +85,23 @@ def test_leaving_by_an_exception_ends_what_is_under_way() -> None:
     assert isinstance(slow.exception(0), BrokenExecutor)
     with pytest.raises((CancelledError, BrokenExecutor)):
         never.result(0)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "remedy"),
+    [
+        ({"evaluator": "other"}, "give all a C compiler, or all ANALOGFLOW_EVALUATOR=numpy"),
+        ({"numpy": "1.0"}, "has numpy 1.0 .* install one version"),
+        ({}, ""),
+        ({"evaluator": None}, "has evaluator numpy and this process compiled"),
+    ],
+)
+def test_workers_of_a_cluster_must_compute_alike(
+    theirs: dict[str, str | None], remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = {"analogflow": "1.0", "numpy": "2.0", "scipy": "1.0", "evaluator": "compiled"}
+    monkeypatch.setattr(workers, "_decisive", lambda: ours)
+    worker = {name: value for name, value in (ours | theirs).items() if value is not None}
+    client = SimpleNamespace(wait_for_workers=lambda count, timeout: None, run=lambda asked: {"tcp://a:1": worker})
+    with pytest.raises(BadInput, match=remedy) if remedy else contextlib.nullcontext():
+        workers._check_workers(client, "tcp://a:0")
