@@ -136,7 +136,10 @@ class Operations:
         return place
 
     def emit(self, code: str, size: int, a: _Place, b: _Place | None = None, **numbers: Any) -> _Place:
-        """Slots of an operation's output."""
+        """Slots of an operation's output; operands of no such size are refused, since C would read beyond them."""
+        for operand, allowed in zip((a, b), _allowed(code, size, **numbers), strict=True):
+            if operand is not None and allowed and operand.size not in allowed:
+                raise ValueError(f"{code} of size {size} can not take an operand of size {operand.size}, only of {allowed}")
         out = self._new(size)
         other = {"b": -1, "b_size": 0} if b is None else {"b": b.first, "b_size": b.size}
         self.ops.append(
@@ -168,6 +171,22 @@ class Operations:
         gain = -1 if block.gain.ndim == 0 and block.gain == 1 else self.constant(block.gain, size).first
         leak = -1 if block.leak.ndim == 0 and block.leak == 0 else self.constant(block.leak, size).first
         return gain, leak
+
+
+def _allowed(
+    code: str, size: int, *, rows: int = 1, inner: int = 1, columns: int = 1, **_: float
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Sizes that the operands of an operation may have; none named where any will do."""
+    match code:
+        case "wire":
+            return (), ()
+        case "crossbar" | "lane_crossbar":
+            return (rows * columns,), (rows * inner * columns,)
+        case "matrix_product":
+            return (rows * inner,), (inner * columns,)
+        case "softmax" | "normaliser":
+            return (size,), (rows,)
+    return (1, size), (1, size)
 
 
 def _simple(code: str, *names: str) -> Callable[..., _Place]:

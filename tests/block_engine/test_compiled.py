@@ -12,10 +12,10 @@ import analogflow as af
 from analogflow.block_engine import Drive, ErrorLimits, VectorField, compiled, compiled_program, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT
 from analogflow.block_engine.native import library
-from analogflow.blocks import Tanh
+from analogflow.blocks import Crossbar, MatrixProduct, Multiplier, Softmax, Tanh
 from analogflow.families import flow_of
 from analogflow.flows import Flow
-from analogflow.graph import log, white_noise
+from analogflow.graph import GraphBuilder, log, white_noise
 from analogflow.noise import standard_normal
 from analogflow.passes.degrade import graph_under
 from analogflow.run import Outcome
@@ -255,6 +255,24 @@ def test_a_block_that_it_does_not_know_is_left_to_numpy():
     given = {"noise": af.Noise(0.1, seed=3), "time_constants": 3.0}
     ours, theirs = af.ensemble(known, 4, **given), af.ensemble(other, 4, **given)
     same(ours, theirs, 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("block", "sizes"),
+    [
+        (Crossbar(size=2, weight=np.ones((2, 300))), (3,)),
+        (Multiplier(size=300), (3, 1)),
+        (Softmax(size=300), (3,)),
+        (MatrixProduct(size=1, rows=1, inner=300, columns=1), (3, 3)),
+    ],
+    ids=lambda value: value.kind() if hasattr(value, "kind") else "",
+)
+def test_a_graph_built_with_operands_of_the_wrong_size_is_refused(block, sizes):
+    builder = GraphBuilder()
+    states = [builder.state(f"x{k}", np.ones(size)) for k, size in enumerate(sizes)]
+    placed = builder.place(block, tuple(states), (block.size,))
+    with pytest.raises(ValueError, match="can not take an operand of size 3"):
+        compiled_program(VectorField(builder.finish({f"x{k}": state for k, state in enumerate(states)}, {"o": placed})))
 
 
 def test_values_of_one_sample_serve_all_and_those_of_another_number_none(in_numpy):
