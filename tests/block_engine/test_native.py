@@ -105,7 +105,7 @@ def test_numpy_does_what_it_does(usual, tmp_path):
         f"{native.EVALUATOR} asks for NumPy": {native.EVALUATOR: "numpy"},
         "no C compiler was found": {"PATH": str(tmp_path / "nowhere"), "CC": "", **cache},
         "failed: error: out of registers": {"CC": str(failing), **cache},
-        "could not be kept or loaded": {"XDG_CACHE_HOME": str(file)},
+        "could not be kept or loaded": {"CC": str(failing), "XDG_CACHE_HOME": str(file)},
     }
     for reason, environment in ways.items():
         evaluator, why, recorded, answers = ran(**environment)
