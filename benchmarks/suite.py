@@ -8,6 +8,7 @@ and into docs/ratios.md; ``--page`` does only the latter.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import math
@@ -17,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from ratios import Ratio, by_turns, compared, read, shown, write
@@ -24,7 +26,7 @@ from scipy.integrate import quad, solve_ivp
 from tables import machine, store
 
 import analogflow as af
-from analogflow.block_engine import VectorField
+from analogflow.block_engine import VectorField, compiled
 from analogflow.digital import blahut_arimoto, sinkhorn
 from analogflow.passes import degrade_graph
 from analogflow.reference import (
@@ -97,6 +99,57 @@ def noisy_ngspice() -> Ratio:
         return np.array([af.simulate(deck, engine="ngspice").final["z"] for deck in decks])
 
     return turns(block, spice, lambda a, b: abs(a[:5] - b).max() < 1e-3, share=5 / 500)
+
+
+def one_noisy_path() -> Ratio:
+    """One noisy circuit for 60 τ in the block engine, and the same in ngspice, netlists included."""
+    circuit = af.degrade(af.compile(af.flows.capacity(CHANNEL)), noise=af.Noise(0.01, seed=1))
+
+    def run(engine: str) -> np.ndarray:
+        return af.simulate(af.netlist(circuit, time_constants=60.0), engine=engine).final["z"]
+
+    return turns(lambda: run("block"), lambda: run("ngspice"), lambda a, b: abs(a - b).max() < 1e-3)
+
+
+def stacked() -> Ratio:
+    """500 circuits with mismatch for 60 τ beside SciPy's DOP853 on all as one state, both with a worst error below 1e-6."""
+    circuit, flaws, saved = (
+        af.compile(af.flows.capacity(CHANNEL)),
+        af.Imperfections(mismatch=0.01),
+        np.array([3.0, 10.0, 60.0]),
+    )
+    field = VectorField(degrade_graph(circuit.graph, flaws, samples=range(500)))
+    start = np.tile(field.graph.initial(), (500, 1))
+
+    def ours(step_accuracy: float = 2e-6) -> np.ndarray:
+        given = {"imperfections": flaws, "time_constants": 60.0, "save": saved, "step_accuracy": step_accuracy}
+        return af.ensemble(circuit, 500, **given).values["z"]
+
+    def peer() -> np.ndarray:
+        def rates(_: float, y: np.ndarray) -> np.ndarray:
+            return field(0.0, y.reshape(start.shape)).ravel()
+
+        path = solve_ivp(rates, (0, 60), start.ravel(), method="DOP853", t_eval=saved, rtol=3e-6, atol=3e-8).y
+        return np.stack([field.observables(end.reshape(start.shape))["z"] for end in path.T], axis=1)
+
+    exact = ours(1e-11)
+
+    def agree(a: np.ndarray, b: np.ndarray) -> bool:
+        return max(abs(path - exact).max() for path in (a, b)) < 1e-6
+
+    return turns(ours, peer, agree)
+
+
+def march_in_numpy() -> Ratio:
+    """1,000 noisy circuits for 60 τ, marched in C and in NumPy, with the same noise to the same error a step."""
+    circuit, noise = af.compile(af.flows.capacity(CHANNEL)), af.Noise(0.01, seed=1)
+
+    def march(library: Callable[[], Any]) -> np.ndarray:
+        with mock.patch.object(compiled, "library", library):
+            return af.ensemble(circuit, 1000, noise=noise, time_constants=60.0).final["z"]
+
+    ours, theirs = functools.partial(march, compiled.library), functools.partial(march, lambda: None)
+    return turns(ours, theirs, lambda a, b: abs(a - b).max() < 1e-12, clock=time.process_time)
 
 
 def pot() -> Ratio:
@@ -268,6 +321,9 @@ def vacask() -> Ratio:
 SUITE: dict[str, Callable[[], Ratio]] = {
     "block engine, a loop over solve_ivp": solve_ivp_loop,
     "block engine, ngspice with noise": noisy_ngspice,
+    "one noisy path, ngspice": one_noisy_path,
+    "ensemble, DOP853 on all as one": stacked,
+    "march in C, in NumPy": march_in_numpy,
     "Sinkhorn, POT": pot,
     "transport reference, POT": transport_peer,
     "Blahut-Arimoto, a loop in NumPy": numpy_blahut,
