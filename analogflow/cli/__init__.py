@@ -98,7 +98,17 @@ def _no_interruption_lost() -> Iterator[None]:
     def ask(hook: FrameType) -> None:
         while hook in (frame for frame, _ in traceback.walk_stack(sys._current_frames()[main_thread])):
             time.sleep(0.001)  # what is raised inside this hook is lost as well
-        signal.pthread_kill(main_thread, signal.SIGINT) if hasattr(signal, "pthread_kill") else _thread.interrupt_main()
+        place = here()
+        while True:
+            signal.pthread_kill(main_thread, signal.SIGINT) if hasattr(signal, "pthread_kill") else _thread.interrupt_main()
+            time.sleep(0.1)
+            # A call that was about to wait, and had not begun, hears of a signal only when it has waited to its end.
+            if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or here() != place:
+                return
+
+    def here() -> tuple[FrameType, int]:
+        frame = sys._current_frames()[main_thread]
+        return frame, frame.f_lasti
 
     sys.unraisablehook = again
     try:

@@ -114,11 +114,21 @@ def test_an_interruption_of_a_command_that_computes_is_one_sentence_and_leaves_n
     assert words.startswith("analogflow: interrupted." if verb == "solve" else "analogflow: stopped with")
 
 
-def test_an_interruption_inside_a_finaliser_is_not_lost(folder):
+@pytest.mark.parametrize("unheard", [0, 2])
+def test_an_interruption_inside_a_finaliser_is_not_lost(folder, unheard):
+    """Nor if those that ask again come just before a call waits, which then hears of them when it has waited."""
     # Python prints what a finaliser raises and goes on: the command would run to its end and say that all is well.
-    code = """
+    code = (
+        f"unheard = {unheard}"
+        + """
 import signal, sys, threading, time
 from analogflow import cli
+kill, asked = signal.pthread_kill, []
+def hard_of_hearing(*given):
+    asked.append(given)
+    if len(asked) > unheard:
+        kill(*given)
+signal.pthread_kill = hard_of_hearing
 start = threading.Thread.start
 def start_on_a_busy_machine(thread):
     start(thread)
@@ -135,6 +145,7 @@ def run_solve(options):
 cli.load(["solve"])["solve"].run_solve = run_solve
 sys.exit(cli.main(["solve", "capacity", "p.csv"]))
 """
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50)
     assert (found.returncode, found.stderr) == (130, "analogflow: interrupted.\n")
 
