@@ -97,13 +97,13 @@ class Operations:
     """Operations of a field over slots; constants may differ from sample to sample."""
 
     def __init__(self, field: VectorField) -> None:
-        self.field = field
+        self.size, self.sources = field.size, len(field.streams)
         self.ops: list[dict[str, Any]] = []
         self.tables: list[int] = []
         self.weights: list[Array] = []
         self.constants: list[tuple[int, Array]] = []
         self._weighed = 0
-        self.slots = field.size + len(field.streams)
+        self.slots = self.size + self.sources
         self.at: dict[str, _Place] = {}
         for label, part in field.slices.items():
             self.at[field.graph.states[label]] = _Place(part.start, part.stop - part.start)
@@ -291,9 +291,10 @@ def compiled_program(field: VectorField) -> Operations | None:
     if library() is None or field.width > WIDEST:
         return None
     try:
-        return Operations(field)
+        field.operations = field.operations or Operations(field)
     except _Unknown:
         return None
+    return field.operations
 
 
 class _Task(ctypes.Structure):
@@ -345,12 +346,14 @@ def marched(
     ValueError
         A block holds values of another number of samples.
     """
-    field, samples, implicit = program.field, len(start), method is IMPLICIT
-    sources, saves = len(field.streams), len(save)
+    samples, implicit = len(start), method is IMPLICIT
+    size, sources, saves = program.size, program.sources, len(save)
     out = Marched(
-        np.empty((samples, saves, field.size)), np.empty((samples, saves, sources)), np.empty((samples, field.size)),
+        np.empty((samples, saves, size)), np.empty((samples, saves, sources)), np.empty((samples, size)),
         np.empty((samples, sources)), np.empty(samples), np.empty(samples, dtype=np.int8), 0,
     )  # fmt: skip
+    if not samples:
+        return out
     steps = np.zeros(1, dtype=np.int64)
     slots, values = [], []
     offset = 0
@@ -382,7 +385,7 @@ def marched(
         "reached": out.end, "outcome": out.outcome, "steps": steps,
     }  # fmt: skip
     task = _Task(
-        samples=samples, lanes=_lanes(program, samples, implicit=implicit), size=field.size, slots=program.slots,
+        samples=samples, lanes=_lanes(program, samples, implicit=implicit), size=size, slots=program.slots,
         ops=len(program.ops), parts=len(program.parts), sources=sources, saves=saves, watches=len(watched),
         constants=len(slots), last_segment=drive.last_segment if drive else 0, implicit=implicit, order=method.order,
         sharpens=limits.sharpens,
@@ -421,7 +424,7 @@ def _records(rows: Sequence[dict[str, Any]], kind: np.dtype[Any]) -> NDArray[Any
 
 def _lanes(program: Operations, samples: int, *, implicit: bool) -> int:
     """How many samples go side by side: so many that what they work with stays in the cache, in rounds of equal length."""
-    size, sources = program.field.size, len(program.field.streams)
+    size, sources = program.size, program.sources
     each = 8 * (program.slots * (2 if implicit else 1) + 14 * size + 36 * sources + (size * size if implicit else 0))
     most = int(max(1, min(_LANES, _ROOM // each)))
     return -(-samples // -(-samples // most))

@@ -974,4 +974,7 @@ int64_t analogflow_advance(Walk *w, int64_t steps, double *progress) {
     return w->active + (w->t.samples - w->next);
 }
 
-int64_t analogflow_task_size(void) { return sizeof(Task); }
+/* Bytes of a record, by its number: the caller writes the same ones. */
+int64_t analogflow_record_size(int64_t record) {
+    return record == 0 ? sizeof(Task) : record == 1 ? sizeof(Op) : record == 2 ? sizeof(Part) : -1;
+}

@@ -144,5 +144,5 @@ def _load(kept: Path) -> ctypes.CDLL:
     found.analogflow_advance.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_double)]
     found.analogflow_normals.restype = None
     found.analogflow_normals.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int64, ctypes.c_void_p]
-    found.analogflow_task_size.restype = ctypes.c_int64
+    found.analogflow_record_size.restype, found.analogflow_record_size.argtypes = ctypes.c_int64, [ctypes.c_int64]
     return found

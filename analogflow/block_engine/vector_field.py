@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks import Constant, Integrator, NoiseSource
 from analogflow.graph import BlockGraph
+
+if TYPE_CHECKING:
+    from analogflow.block_engine.compiled import Operations
 
 __all__ = ["VectorField", "complete"]
 
@@ -33,7 +37,11 @@ class VectorField:
         Number of the noise stream that each scalar source plays.
     density : array, shape (sources,)
         Intensity of each scalar source, flow units per √τ.
+    operations : Operations, optional
+        What `compiled_program` made of it, once it was asked.
     """
+
+    operations: Operations | None = None
 
     def __init__(self, graph: BlockGraph) -> None:
         self.graph = graph

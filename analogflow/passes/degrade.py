@@ -73,6 +73,7 @@ def degrade_graph(
     only : collection of node names, optional
         Blocks that are imperfect; all if not given.
     """
+    only = only if imperfections.effects else ()
     work = _Work(graph, imperfections, seed, samples, full_scale, time_constant)
     offsets: dict[str, Array] = {}
     for rank, node in enumerate(graph.order()):

@@ -79,8 +79,18 @@ def same(ours, theirs, limit):
         np.testing.assert_allclose(ours.values[name], theirs.values[name], rtol=limit, atol=limit, err_msg=name)
 
 
-def test_its_record_is_that_of_the_kernel():
-    assert library().analogflow_task_size() == ctypes.sizeof(compiled._Task)
+def test_its_records_are_those_of_the_kernel():
+    ours = (ctypes.sizeof(compiled._Task), compiled._OP.itemsize, compiled._PART.itemsize)
+    assert tuple(library().analogflow_record_size(number) for number in range(3)) == ours
+
+
+def test_no_samples_march_to_no_ends(in_numpy):
+    field, none = VectorField(circuit_of("capacity logdomain").graph), np.zeros((0, 3))
+    for run in (lambda f, *a: f(*a), in_numpy):
+        walked = run(march, field, none, np.array([0.5]), 1.0, EXPLICIT)
+        assert walked.states.shape == (0, 1, 3)
+        assert walked.final.shape == (0, 3)
+        assert walked.steps == 0
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**62 + 1])
