@@ -41,6 +41,9 @@ _MILD = 30.0
 _COLUMNS = 7
 """Midpoint sequences of 2, 4, … 14 steps that are extrapolated to an order of 14."""
 
+_TOGETHER = 64
+"""Tokens up to which all sequences are evaluated at once: of more of them the scores would leave the cache."""
+
 _AIM = 3e-14
 """Error allowed in one extrapolated step, per coordinate, of the column before the last: what is kept is far better."""
 
@@ -124,7 +127,7 @@ def velocity(problem: Attention, tokens: Array, *, mild: bool = False) -> Array:
     `mild` says that no score is large, so that exponentials need not be taken relative to the largest.
     """
     drive = _mean(problem, tokens, mild) @ problem.V.T
-    return drive - np.einsum("id,id->i", tokens, drive)[:, None] * tokens
+    return drive - np.vecdot(tokens, drive)[:, None] * tokens
 
 
 def by_runge_kutta(problem: Attention, time: float) -> tuple[Array, int]:
@@ -163,7 +166,9 @@ def by_extrapolation(problem: Attention, time: float) -> tuple[Array, int]:
     mild = _mild(problem)
 
     def field(y: Array) -> Array:
-        lengths = np.sqrt(np.einsum("id,id->i", y, y))[:, None]
+        if y.ndim == 3 and y.shape[1] > _TOGETHER:
+            return np.stack([field(one) for one in y])
+        lengths = np.sqrt(np.vecdot(y, y))[..., None]
         return lengths * (_weighted_mean(problem, y / lengths, mild) @ problem.V.T)
 
     x, reached, evaluations = problem.tokens, 0.0, 0
@@ -182,17 +187,24 @@ def by_extrapolation(problem: Attention, time: float) -> tuple[Array, int]:
 
 
 def _extrapolated(field: Callable[[Array], Array], y: Array, step: float) -> tuple[Array, float]:
-    """One step of Gragg's method: midpoint sequences whose error is even in the step, extrapolated to step 0."""
-    first = field(y)
+    """One step of Gragg's method: midpoint sequences whose error is even in the step, extrapolated to step 0.
+
+    The sequences go on abreast, the longest first, so that `field` is asked for all of them at once.
+    """
+    columns = np.arange(_COLUMNS, 0, -1)
+    h = step / (2.0 * columns)[:, None, None]
+    before, ends = np.broadcast_to(y, (_COLUMNS, *y.shape)), []
+    now = before + h * field(y)
+    for taken in range(1, 2 * _COLUMNS + 1):
+        rate = field(now)
+        if taken % 2 == 0:
+            # Differences from the start are extrapolated, so that rounding is relative to the step's own length.
+            ends.append(0.5 * (before[-1] + now[-1] + h[-1] * rate[-1]) - y)
+            before, now, rate, h = before[:-1], now[:-1], rate[:-1], h[:-1]
+        before, now = now, before + 2 * h * rate
     table: list[Array] = []
-    for column in range(1, _COLUMNS + 1):
-        count = 2 * column
-        h = step / count
-        before, now = y, y + h * first
-        for _ in range(count - 1):
-            before, now = now, before + 2 * h * field(now)
-        # Differences from the start are extrapolated, so that rounding is relative to the step's own length.
-        row = [0.5 * (before + now + h * field(now)) - y]
+    for column, end in enumerate(ends, start=1):
+        row = [end]
         for k, previous in enumerate(table, start=1):
             ratio = (column / (column - k)) ** 2
             row.append(row[-1] + (row[-1] - previous) / (ratio - 1))
@@ -201,7 +213,7 @@ def _extrapolated(field: Callable[[Array], Array], y: Array, step: float) -> tup
 
 
 def _normalised(x: Array) -> Array:
-    return x / np.sqrt(np.einsum("id,id->i", x, x))[:, None]
+    return x / np.sqrt(np.vecdot(x, x))[:, None]
 
 
 def _mild(problem: Attention) -> bool:
@@ -210,24 +222,26 @@ def _mild(problem: Attention) -> bool:
 
 
 def _mean(problem: Attention, x: Array, mild: bool) -> Array:
-    """m_i of equation (1), weights by their logarithms; or of equation (3)."""
+    """m_i of equation (1), by weights whose sum is 1; or of equation (3)."""
     query = x @ problem.B
     if math.isinf(problem.beta):
         return query / np.linalg.norm(query, axis=1, keepdims=True)
-    scores = problem.beta * (query @ x.T)
+    scores = problem.beta * query @ x.T
     if not mild:
         scores -= scores.max(axis=1)[:, None]
-    scores -= np.log(np.exp(scores).sum(axis=1))[:, None]
-    return np.exp(scores) @ x
+    weights = np.exp(scores, out=scores)
+    weights /= weights.sum(axis=1)[:, None]
+    return weights @ x
 
 
 def _weighted_mean(problem: Attention, x: Array, mild: bool) -> Array:
-    """The same mean from B xⱼ instead of Bᵀxᵢ, by weights that are not normalised."""
+    """The same mean, shape (..., n, d), from B xⱼ instead of Bᵀxᵢ, by weights that are not normalised."""
     if math.isinf(problem.beta):
         # Bᵀx/‖Bᵀx‖ with the length from the quadratic form xᵀ(BBᵀ)x.
-        squared = np.einsum("id,de,ie->i", x, problem.B @ problem.B.T, x)
-        return (problem.B.T @ x.T).T / np.sqrt(squared)[:, None]
-    keys = x @ problem.B.T
-    scores = x @ (problem.beta * keys).T
-    weights = np.exp(scores if mild else scores - scores.max(axis=1, keepdims=True))
-    return (weights @ x) / weights.sum(axis=1)[:, None]
+        return x @ problem.B / np.sqrt(np.vecdot(x @ (problem.B @ problem.B.T), x))[..., None]
+    keys = problem.beta * (x @ problem.B.T)
+    scores = x @ keys.swapaxes(-1, -2)
+    if not mild:
+        scores -= scores.max(axis=-1, keepdims=True)
+    weights = np.exp(scores, out=scores)
+    return (weights @ x) / weights.sum(axis=-1)[..., None]
