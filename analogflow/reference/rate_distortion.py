@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv  # pyright: ignore[reportAttributeAccessIssue]
 
 from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput, SimulationFailed
@@ -40,6 +40,9 @@ Array = NDArray[np.float64]
 _ROUNDING = 8 * float(np.finfo(float).eps)
 
 _AIM, _ENOUGH, _STEPS, _POLISH, _JITTER = 1e-13, 1e-10, 100, 1000, 1e-14
+
+_FEW = 100
+"""Blahut's steps that cost no more than the Newton steps in their place."""
 
 _SUPPORT = 1e-7
 
@@ -73,6 +76,8 @@ class RateDistortionReference:
         Of R + βD.
     steps : int
         Newton steps taken.
+    sweeps : int
+        Blahut's steps taken, which come first, and alone where they arrive.
     """
 
     reproduction: Array
@@ -80,6 +85,7 @@ class RateDistortionReference:
     distortion: float
     bounds: RateDistortionBounds
     steps: int
+    sweeps: int
 
     @property
     def gap(self) -> float:
@@ -113,13 +119,16 @@ def rate_distortion_certificate(problem: RateDistortion, q: ArrayLike) -> RateDi
     q = real_array(q, "q")
     if q.shape != (problem.reproductions,) or not np.isfinite(q).all() or (q < 0).any() or not q.sum() > 0:
         raise BadInput(f"q must be a distribution over {problem.reproductions} reproduction symbols.")
-    A = problem.gibbs
-    with np.errstate(divide="ignore"):
-        partition = A @ (q / q.sum())
-        if not (partition > 0).all():
-            return RateDistortionBounds(-np.inf, np.inf)
-        upper = problem.offset - float(problem.source @ np.log(partition))
-        return RateDistortionBounds(upper - float(np.log((A.T @ (problem.source / partition)).max())), upper)
+    return _bounds(problem, problem.gibbs, q / q.sum())
+
+
+def _bounds(problem: RateDistortion, A: Array, q: Array) -> RateDistortionBounds:
+    """The interval of a distribution q; A is `problem.gibbs`."""
+    partition = A @ q
+    if not partition.min() > 0:
+        return RateDistortionBounds(-np.inf, np.inf)
+    upper = problem.offset - float(problem.source @ np.log(partition))
+    return RateDistortionBounds(upper - math.log((A.T @ (problem.source / partition)).max()), upper)
 
 
 def rate_distortion_reference(problem: RateDistortion, *, gap: float = _AIM) -> RateDistortionReference:
@@ -134,7 +143,8 @@ def rate_distortion_reference(problem: RateDistortion, *, gap: float = _AIM) -> 
     Notes
     -----
     Φ is convex, and falls by ln s where q is scaled by s; so min Φ over the simplex is that of Φ + Σq − 1 over q ≥ 0, and
-    Newton steps on q_y (1 − c_y) = μ find it while μ goes to 0.
+    Newton steps on q_y (1 − c_y) = μ find it while μ goes to 0. Where Blahut's steps show that they soon arrive, none is
+    taken.
 
     Raises
     ------
@@ -145,45 +155,82 @@ def rate_distortion_reference(problem: RateDistortion, *, gap: float = _AIM) -> 
     """
     if not is_positive(gap, finite=False):
         raise BadInput(f"gap is {gap!r}; give a positive number of nats, such as 1e-9.")
-    enough = max(gap, _ENOUGH)
-    p, A = problem.source, problem.gibbs
-    q = np.full(problem.reproductions, 1 / problem.reproductions)
-    best, bounds, steps = q, rate_distortion_certificate(problem, q), 0
-    slack = np.maximum(1 - A.T @ (p / (A @ q)), 0.1)
+    p, A, enough = problem.source, problem.gibbs, max(gap, _ENOUGH)
+    uniform = np.full(problem.reproductions, 1 / problem.reproductions)
+    (q, reached, sweeps), steps = _swept(p, A, uniform, gap), 0
+    if reached > gap:
+        q, reached, steps = _interior(p, A, uniform, gap, enough)
+    if reached > gap:
+        # Where columns of A are nearly alike, Newton's matrix is nearly singular; Blahut's step mends what it leaves.
+        q, more = _polished(p, A, q, gap)
+        sweeps += more
+    bounds = _bounds(problem, A, q)
+    if not bounds.gap <= enough:
+        raise SimulationFailed(f"the reference of {problem!r} stopped at a gap of {bounds.gap:.2g} nat.")
+    distortion = float((p / (A @ q)) @ ((A * problem.distortion) @ q))
+    return RateDistortionReference(q, bounds.upper - problem.beta * distortion, distortion, bounds, steps, sweeps)
+
+
+def _gap(p: Array, A: Array, q: Array) -> tuple[float, Array, Array]:
+    """Gap of q/Σq, nats, with Z and c at q itself."""
+    partition = A @ q
+    scores = A.T @ (p / partition)
+    return math.log(scores.max() * q.sum()), partition, scores
+
+
+def _swept(p: Array, A: Array, q: Array, gap: float) -> tuple[Array, float, int]:
+    """Blahut's steps q ← q c while they are about to reach the gap if they go on as the last did: q, its gap, the steps."""
+    before, sweeps = math.inf, 0
+    while True:
+        scores = A.T @ (p / (A @ q))
+        reached = math.log(scores.max())  # Σq stays 1
+        if reached <= gap or (before < math.inf and reached * (reached / before) ** _FEW > gap):
+            return q / q.sum(), reached, sweeps
+        q, before, sweeps = q * scores, reached, sweeps + 1
+
+
+def _interior(p: Array, A: Array, q: Array, gap: float, enough: float) -> tuple[Array, float, int]:
+    """Distribution of the least gap that Newton steps towards q_y (1 − c_y) = μ meet, its gap, and the steps."""
+    reached, partition, scores = _gap(p, A, q)
+    best, least = q, reached
+    slack = np.maximum(1 - scores, 0.1)
     for steps in range(1, _STEPS + 1):
-        partition = A @ q
-        scores = A.T @ (p / partition)
-        centre = 0.1 * float(q @ slack) / len(q) if steps % 2 or float(q @ slack) > 1e-3 else 0.0
+        complementarity = float(q @ slack)
+        centre = 0.1 * complementarity / len(q) if steps % 2 or complementarity > 1e-3 else 0.0
         centre = max(centre, 1e-19)
-        residual = 1 - scores - slack
         scaled = A * (np.sqrt(p) / partition)[:, None]
-        matrix = scaled.T @ scaled + np.diag(slack / q)
-        unit = 1 / np.sqrt(np.diag(matrix))
+        matrix = scaled.T @ scaled
+        diagonal = matrix.diagonal() + slack / q
+        unit = 1 / np.sqrt(diagonal)
         matrix *= unit[:, None] * unit
-        matrix[np.diag_indices_from(matrix)] += _JITTER
-        moved = unit * cho_solve(cho_factor(matrix), unit * (centre / q - slack - residual))
+        matrix.flat[:: len(q) + 1] = 1 + _JITTER
+        # The matrix is its own transpose, which LAPACK takes without a copy.
+        _, solved, fault = dposv(matrix.T, unit * (centre / q - 1 + scores), overwrite_a=True)
+        if fault:
+            return best, least, steps
+        moved = unit * solved
         slacker = (centre - slack * moved) / q - slack
         along = min(1.0, *(0.995 / max(float((-d / v).max()), 1e-300) for v, d in ((q, moved), (slack, slacker))))
         q, slack = q + along * moved, slack + along * slacker
-        found = rate_distortion_certificate(problem, q)
-        if found.gap < bounds.gap:
-            best, bounds = q / q.sum(), found
-        if bounds.gap <= gap or (found.gap > 10 * bounds.gap and bounds.gap <= enough):
-            break
-    q = best
-    # Where columns of A are nearly alike, Newton's matrix is nearly singular; Blahut's step mends what it leaves.
-    for _ in range(0 if bounds.gap <= gap else _POLISH):
-        polished = q / q.sum()
-        q = polished * (A.T @ (p / (A @ polished)))
-        found = rate_distortion_certificate(problem, q)
-        if found.gap < bounds.gap:
-            best, bounds = q / q.sum(), found
-        if bounds.gap <= gap:
-            break
-    if not bounds.gap <= enough:
-        raise SimulationFailed(f"the reference of {problem!r} stopped at a gap of {bounds.gap:.2g} nat.")
-    rate, distortion = _point(problem, best)
-    return RateDistortionReference(best, rate, distortion, bounds, steps)
+        reached, partition, scores = _gap(p, A, q)
+        if reached < least:
+            best, least = q / q.sum(), reached
+        if least <= gap or (reached > 10 * least and least <= enough):
+            return best, least, steps
+    return best, least, _STEPS
+
+
+def _polished(p: Array, A: Array, q: Array, gap: float) -> tuple[Array, int]:
+    """The distribution of the least gap among `q` and those that Blahut's steps lead to from there, and their number."""
+    best, least, sweeps = q, math.inf, 0
+    while True:
+        reached, _, scores = _gap(p, A, q)
+        if reached < least:
+            best, least = q, reached
+        if reached <= gap or sweeps == _POLISH:
+            return best, sweeps
+        q, sweeps = q * scores, sweeps + 1
+        q /= q.sum()
 
 
 def rate_distortion_curve(source: ArrayLike, distortion: ArrayLike, betas: Sequence[float]) -> list[CurvePoint]:
@@ -199,15 +246,6 @@ def rate_distortion_curve(source: ArrayLike, distortion: ArrayLike, betas: Seque
         attained = _information(problem, found.reproduction)
         points.append(CurvePoint(float(beta), found.distortion, found.bounds.lower - beta * found.distortion, attained))
     return points
-
-
-def _point(problem: RateDistortion, q: Array) -> tuple[float, float]:
-    """Rate Φ − βD, nats, and distortion D of the test channel of q."""
-    A = problem.gibbs
-    partition = A @ q
-    distortion = float((problem.source / partition) @ ((A * problem.distortion) @ q))
-    phi = problem.offset - float(problem.source @ np.log(partition))
-    return phi - problem.beta * distortion, distortion
 
 
 def _information(problem: RateDistortion, q: Array) -> float:
