@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from analogflow.checks import is_number, is_positive, is_whole
 from analogflow.errors import BadInput
@@ -267,7 +267,7 @@ def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) 
         generator.state = fresh
         bits[row] = generator.random_raw(count)
     # The middle of each of 2**52 intervals, so that no number is infinite.
-    normal = ndtri(((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
+    normal = scipy.special.ndtri(((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
     return np.asarray(np.round(normal * _GRID) / _GRID, dtype=float)
 
 

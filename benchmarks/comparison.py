@@ -110,9 +110,9 @@ def counterparts() -> Table:
     import dit
     import ot
 
-    from analogflow.comparison.solvers import SOLVERS
+    from analogflow.comparison.solvers import solvers_of
 
-    sinkhorn = next(solver for solver in SOLVERS["transport"] if solver.name == "sinkhorn")
+    sinkhorn = next(solver for solver in solvers_of("transport") if solver.name == "sinkhorn")
     body = []
 
     def row(what: str, beside: str, problem: Any, ours: Callable[[], Any], theirs: Callable[[], Any]) -> None:

@@ -66,6 +66,8 @@ ELSEWHERE = {
     "analogflow.families.langevin", "analogflow.reference.transport",
 }  # fmt: skip
 """What other verbs need, other technologies, engines and families."""
+SCIPY = {f"scipy.{part}" for part in ("integrate", "linalg", "optimize", "sparse", "spatial", "special", "stats")}
+"""What takes two thirds of a second together, and is asked for when something is computed."""
 SOLVE = ["solve", "capacity", "p.csv", "--engine", "block", "--json"]
 UNLOADED = {
     "import analogflow": ([], {*SHOWING, *ELSEWHERE, "numpy", "scipy", "argparse", "analogflow.errors"}),
@@ -73,6 +75,7 @@ UNLOADED = {
     "solve": (SOLVE, {*SHOWING, *ELSEWHERE, "analogflow.reference.equations"}),
     "solve, shown": (SOLVE[:-1], {*SHOWING, *ELSEWHERE} - {"rich", "analogflow.report.tables"}),
     "netlist": (["netlist", "p.toml", "-o", "p.cir"], {*SHOWING, *ELSEWHERE, "analogflow.reference.capacity"}),
+    **{f"{verb} --help": ([verb, "--help"], SCIPY | {"analogflow.digital.capacity"}) for verb in VERBS},
 }
 """Arguments of the command, or none where the package is imported, and what must not be loaded when it is done."""
 

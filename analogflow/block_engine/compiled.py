@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import RK45
 
 from analogflow.block_engine.methods import IMPLICIT, Method
 from analogflow.block_engine.native import library
@@ -59,17 +60,20 @@ _OP = np.dtype(
 )
 _PART = np.dtype([(name, np.int64) for name in "start size rate rate_size gain leak".split()] + [("limit", np.float64)])
 
-_RK45: Any = RK45
+
 _RODAS: Any = IMPLICIT
-_METHODS = {
-    name: np.ascontiguousarray(values, dtype=float)
-    for name, values in {
-        "a": _RK45.A, "b": _RK45.B, "c": _RK45.C, "e": _RK45.E, "p": _RK45.P,
+
+
+@functools.cache
+def _methods() -> dict[str, Array]:
+    """Coefficients of the two methods, as the kernel reads them."""
+    explicit: Any = scipy.integrate.RK45
+    tables = {
+        "a": explicit.A, "b": explicit.B, "c": explicit.C, "e": explicit.E, "p": explicit.P,
         "ra": _RODAS.a, "rc": _RODAS.c, "rtime": _RODAS.time, "rdrift": _RODAS.drift,
-    }.items()
-}  # fmt: skip
-"""Coefficients of the two methods, as the kernel reads them."""
-_GAMMA: float = _RODAS.gamma
+    }  # fmt: skip
+    return {name: np.ascontiguousarray(values, dtype=float) for name, values in tables.items()}
+
 
 WIDEST = 2**13
 """Numbers of one sample's signals beyond which NumPy marches: its arrays are long then, and its products BLAS's."""
@@ -380,7 +384,7 @@ def marched(
         "density": np.array(drive.scale if drive else [0.0] * sources, dtype=float),
         "start": np.ascontiguousarray(start, dtype=float),
         "save": np.ascontiguousarray(save, dtype=float),
-        **_METHODS,
+        **_methods(),
         "states": out.states, "noise": out.noise, "final": out.final, "final_noise": out.final_noise,
         "reached": out.end, "outcome": out.outcome, "steps": steps,
     }  # fmt: skip
@@ -391,7 +395,7 @@ def marched(
         sharpens=limits.sharpens,
         end=end, noise_step=drive.step if drive else 1.0, relative=limits.relative, absolute=limits.absolute,
         settled=limits.settled, fixed_size=limits.size or 0.0, runaway=limits.runaway, unit=limits.unit,
-        seed=drive.seed if drive else 0, gamma=_GAMMA, clamp=CLAMP, **rules,
+        seed=drive.seed if drive else 0, gamma=_RODAS.gamma, clamp=CLAMP, **rules,
         **{name: array.ctypes.data for name, array in arrays.items()},
     )  # fmt: skip
     lib = library()

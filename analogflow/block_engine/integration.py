@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import DOP853
 
 from analogflow.block_engine.compiled import compiled_program, marched
 from analogflow.block_engine.methods import Method, Rows, Step, few_threads
@@ -456,7 +456,9 @@ def integrate(
     outcome, detail = (Outcome.NOT_SETTLED if settled else Outcome.COMPLETED), ""
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        solver = DOP853(field, 0.0, graph.initial(), time_constants, rtol=tolerances.relative, atol=tolerances.absolute)
+        solver = scipy.integrate.DOP853(
+            field, 0.0, graph.initial(), time_constants, rtol=tolerances.relative, atol=tolerances.absolute
+        )
         times, states, looked, halts = [0.0], [solver.y.copy()], 0.0, False
         watched = _joint(field, solver.y, rests)
         largest = float(abs(watched).max())

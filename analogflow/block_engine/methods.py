@@ -9,11 +9,11 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import RK45
 from threadpoolctl import ThreadpoolController
 
 from analogflow.block_engine.vector_field import VectorField
@@ -60,20 +60,21 @@ class _DormandPrince:
     order = 5
 
     def __call__(self, field: VectorField, y: Array, rate: Array, h: Array, waveform: Waveform, slope: Array | None) -> Step:
-        last = RK45.n_stages
+        tableau: Any = scipy.integrate.RK45
+        last = tableau.n_stages
         stages = _room(last + 1, y)
         stages[0] = rate
         for stage in range(1, last):
-            inner = y + h * _mixed(RK45.A[stage, :stage], stages)
-            stages[stage] = field(0.0, inner, waveform(RK45.C[stage]))
-        end = y + h * _mixed(RK45.B, stages)
+            inner = y + h * _mixed(tableau.A[stage, :stage], stages)
+            stages[stage] = field(0.0, inner, waveform(tableau.C[stage]))
+        end = y + h * _mixed(tableau.B, stages)
         stages[last] = field(0.0, end, waveform(1.0))
 
         def inside(rows: Rows, theta: Array) -> Array:
-            weights = (theta[:, None] ** np.arange(1, RK45.P.shape[1] + 1)) @ RK45.P.T
+            weights = (theta[:, None] ** np.arange(1, tableau.P.shape[1] + 1)) @ tableau.P.T
             return y[rows] + h[rows] * np.einsum("sk,ksn->sn", weights, stages[:, rows])
 
-        return Step(end, stages[last], h * _mixed(RK45.E, stages), inside)
+        return Step(end, stages[last], h * _mixed(tableau.E, stages), inside)
 
 
 def _room(count: int, y: Array) -> Array:

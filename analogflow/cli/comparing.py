@@ -9,7 +9,7 @@ import shlex
 from analogflow import report
 from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.cli.options import about_conditions, celsius, fraction_bar, imperfections_of, positive
-from analogflow.comparison import GROWING, SECONDS, Comparison, Contender, compare, contenders_of, measure_scaling, prices
+from analogflow.comparison import SECONDS, Comparison, Contender, compare, contenders_of, prices
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.families.files import read_problem
@@ -90,6 +90,8 @@ def _row_command(options: argparse.Namespace, found: Comparison, contender: Cont
 
 def _scaling(options: argparse.Namespace) -> int:
     """Print how circuits and solvers grow with the size of a problem."""
+    from analogflow.comparison import GROWING, measure_scaling
+
     if options.flow not in GROWING:
         raise BadInput(f"--scaling is measured for {', '.join(GROWING)} alone, not for {options.flow!r}.")
     kinds = GROWING[options.flow]

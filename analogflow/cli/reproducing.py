@@ -8,13 +8,15 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analogflow import report
 from analogflow.cli.options import fraction_bar, show
 from analogflow.contents import refuse_existing, write_text
 from analogflow.errors import BadInput
-from analogflow.papers import FIGURES, Reproduction, figure_named
-from analogflow.papers.result import DIFFERS, VERDICTS
+
+if TYPE_CHECKING:
+    from analogflow.papers import Reproduction
 
 __all__ = ["about_reproduce", "run_reproduce"]
 
@@ -33,6 +35,9 @@ def run_reproduce(options: argparse.Namespace) -> int:
     A claim that is wrong as docs/errata.md says it is no failure, nor is one that nothing here can judge. A difference that
     is not explained is one, and makes the exit code 1.
     """
+    from analogflow.papers import FIGURES, figure_named
+    from analogflow.papers.result import DIFFERS, VERDICTS
+
     if options.list and (options.figure or options.output):
         raise BadInput("reproduce: --list computes nothing; leave out FIGURE and -o, or --list.")
     if options.list:

@@ -16,18 +16,15 @@ from analogflow.comparison.contender import Contender
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
 from analogflow.comparison.result import Comparison
-from analogflow.comparison.solvers import SOLVERS, Solver
-from analogflow.comparison.trials import forms_of, is_of_parts, run_circuit, run_solver
+from analogflow.comparison.solvers import Solver, solvers_of
+from analogflow.comparison.trials import SECONDS, forms_of, is_of_parts, run_circuit, run_solver
 from analogflow.compiler import CircuitOptions, split_options
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES, family_of
 from analogflow.noise import Noise
 from analogflow.technology import DEFAULT_PARTS, part_set
 
-__all__ = ["SECONDS", "compare", "contenders_of"]
-
-SECONDS = 3.0
-"""Time for each digital solver unless another is given."""
+__all__ = ["compare", "contenders_of"]
 
 _FINEST = 1e-9
 """Error down to which digital solvers are followed where less is asked for."""
@@ -47,7 +44,7 @@ def contenders_of(family: str) -> list[str]:
     if family not in FAMILIES or FAMILIES[family].contest is None:
         known = ", ".join(name for name, one in FAMILIES.items() if one.contest is not None)
         raise BadInput(f"compare: there are no digital contenders for {family!r}; known are: {known}.")
-    return [*forms_of(family), *(solver.name for solver in SOLVERS.get(family, ()))]
+    return [*forms_of(family), *(solver.name for solver in solvers_of(family))]
 
 
 def compare(
@@ -110,7 +107,7 @@ def compare(
             f"only: {unknown[0]!r} is no contender for {family}; the nearest is {near!r}, known are: {', '.join(known)}."
         )
     flaws = _flaws(conditions.get("noise"), conditions.get("imperfections"))
-    if flaws and only and all(name in {solver.name for solver in SOLVERS.get(family, ())} for name in only):
+    if flaws and only and all(name in {solver.name for solver in solvers_of(family)} for name in only):
         raise BadInput(f"only: no circuit takes part, so {flaws} would change nothing; leave that out, or name a circuit.")
     parts, temperature_celsius = build.get("parts"), build.get("temperature_celsius")
     said = [name for name, value in (("parts", parts), ("temperature_celsius", temperature_celsius)) if value is not None]
@@ -125,7 +122,7 @@ def compare(
     stated = [flaws or "no noise, no deviations"]
     if any(is_of_parts(name) for name in named):
         stated.append(f"parts of the set {part_set(parts or DEFAULT_PARTS).name}, {degrees:g} °C")
-    solvers = {solver.name: solver for solver in SOLVERS.get(family, ())}
+    solvers = {solver.name: solver for solver in solvers_of(family)}
     rows: list[Contender] = []
     for k, name in enumerate(named):
         try:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from analogflow.checks import near_names
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
-from analogflow.comparison.solvers import GROWING, SOLVERS, Delivered, Solver, Work
+from analogflow.comparison.solvers import Delivered, Solver, Work, capacity, solvers_of
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import family_of, flow_of
@@ -23,12 +23,15 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.run import settling_times
 from analogflow.solution import solve
 
-__all__ = ["FITTED", "KINDS", "LARGEST", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
+__all__ = ["FITTED", "GROWING", "KINDS", "LARGEST", "Scaling", "ScalingPoint", "exponent", "measure_scaling"]
 
 Array = NDArray[np.float64]
 
 LARGEST = 1024
 """Inputs that a problem of this comparison may have."""
+
+GROWING: Mapping[str, Mapping[str, Callable[[int, int], Any]]] = {"capacity": capacity.GROWING}
+"""Problems of any size, by the name of the flow's family and by their kind: size and seed in."""
 
 KINDS: Mapping[str, Callable[[int, int], Any]] = {kind: make for kinds in GROWING.values() for kind, make in kinds.items()}
 """Problems of any size by their kind, of all families: size and seed in."""
@@ -205,7 +208,7 @@ def _point(problem: Any, inputs: int, accuracy: float, table: Prices) -> Scaling
     seconds: dict[str, float] = {}
     works: dict[str, Work] = {}
     with threadpool_limits(1):
-        for solver in SOLVERS[family.name]:
+        for solver in solvers_of(family.name):
             if solver.grows:
                 taken, delivered = _timed(solver, problem, accuracy)
                 if judge.error(delivered.answer) <= accuracy and delivered.work is not None:

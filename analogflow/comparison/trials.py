@@ -29,7 +29,7 @@ from analogflow.simulators import engine_for, ensemble
 from analogflow.solution import solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 
-__all__ = ["RESTING_DELAY", "forms_of", "is_of_parts", "run_circuit", "run_solver"]
+__all__ = ["RESTING_DELAY", "SECONDS", "forms_of", "is_of_parts", "run_circuit", "run_solver"]
 
 Array = NDArray[np.float64]
 
@@ -38,6 +38,9 @@ _POINTS = 160
 
 _SAMPLES = 8
 """Circuits of which the root mean square error counts, where the flow itself is noisy."""
+
+SECONDS = 3.0
+"""Time for each digital solver unless another is given."""
 
 RESTING_DELAY = 0.05
 """Part of a flow's fastest time constant that delays of op-amps may be where only the rest of the circuit is looked at."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
 from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, Worth, asked, below_zero, distribution, largest
@@ -58,7 +58,7 @@ def _all_inputs(channel: Channel, z: Array) -> Array:
 
 def _information(P: Array, z: Array) -> tuple[Array, Array]:
     """I(z), shape (samples,), and D(p_i‖q), shape (samples, n), nats."""
-    divergences = np.maximum(xlogy(P, P).sum(axis=1) - np.log(np.maximum(z @ P, _TINY)) @ P.T, 0)
+    divergences = np.maximum(scipy.special.xlogy(P, P).sum(axis=1) - np.log(np.maximum(z @ P, _TINY)) @ P.T, 0)
     return (z * divergences).sum(axis=1), divergences
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from analogflow.rest import size_of
 
@@ -171,7 +171,7 @@ def below_zero(shares: Array) -> Array:
 def distribution(finals: Mapping[str, Array], name: str) -> Array:
     """Distribution that a state stands for, shape (samples, n): the softmax of logarithms, or what is positive, divided."""
     if "u" in finals:
-        return np.asarray(softmax(finals["u"], axis=1))
+        return np.asarray(scipy.special.softmax(finals["u"], axis=1))
     positive = np.maximum(finals[name], 0)
     return positive / positive.sum(axis=1, keepdims=True)
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
 
 from analogflow.errors import BadInput
 from analogflow.families.ends import Check, RunEnds
@@ -224,7 +224,9 @@ def joint_limit(count: int, samples: float = np.inf) -> float:
     says; below two of them it says nothing.
     """
     rarity = 0.5 * FALSE_ALARM / (_TESTS * count)
-    return float(-ndtri(rarity) if np.isinf(samples) else -stdtrit(max(samples - 1, 1.0), rarity))
+    return float(
+        -scipy.special.ndtri(rarity) if np.isinf(samples) else -scipy.special.stdtrit(max(samples - 1, 1.0), rarity)
+    )
 
 
 def _scale(covariance: Array) -> Array:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from analogflow.families.ends import Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family
@@ -88,7 +88,7 @@ def _pushed(flow: Flow, name: str, end: Array, direction: Array, delta: float) -
     if name not in ("g", "u"):
         return np.array(np.broadcast_to(flow.states[name].ravel(), end.shape))
     scale = float(np.ptp(flow.constants["C"])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
-    start, point = 0.5 * scale * (2 * ndtr(direction) - 1), comparable(flow.keeps, name)
+    start, point = 0.5 * scale * (2 * scipy.special.ndtr(direction) - 1), comparable(flow.keeps, name)
     near, far = (abs(point(side) - point(end)).max(axis=1, keepdims=True) for side in (start, -start))
     return np.where(near < far, -start, start)
 

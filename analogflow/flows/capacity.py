@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import xlogy
+import scipy
 
 from analogflow.checks import refuse_unknown
 from analogflow.errors import BadInput
@@ -24,7 +24,7 @@ __all__ = ["FORMS", "capacity"]
 def divergences(z: Any, P: np.ndarray) -> Any:
     """D(P_i‖q) of each input from the output distribution q = Pᵀz, nats, shape (n,) (paper's w_i, equation 16)."""
     q = P.T @ z
-    return xlogy(P, P).sum(1) - P @ log(q)
+    return scipy.special.xlogy(P, P).sum(1) - P @ log(q)
 
 
 def replicator(z: Any, P: np.ndarray, gauge: Any) -> Any:

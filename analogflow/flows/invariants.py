@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax as shares_of
+import scipy
 
 from analogflow.digits import quiet
 from analogflow.graph import softmax
@@ -52,7 +52,7 @@ class Simplex:
         whole = np.clip(ends, 0.0, None)
         whole = whole / np.where(whole.sum(1, keepdims=True) > 0, whole.sum(1, keepdims=True), 1.0)
         used = np.broadcast_to(self.support(start), ends.shape)  # an input that is not available stays out
-        moved = (1 - delta) * whole + delta * shares_of(np.where(used, direction, -np.inf), axis=1)
+        moved = (1 - delta) * whole + delta * scipy.special.softmax(np.where(used, direction, -np.inf), axis=1)
         return moved / moved.sum(1, keepdims=True)
 
     def transverse(self, z: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ class CommonMode:
 
     def pushed(self, ends: np.ndarray, start: np.ndarray, direction: np.ndarray, delta: float) -> np.ndarray:
         """Logarithms of the shares softmax(u), shape (samples, size), after a share δ of the way to random ones."""
-        return np.log((1 - delta) * shares_of(ends, axis=1) + delta * shares_of(direction, axis=1))
+        return np.log((1 - delta) * scipy.special.softmax(ends, axis=1) + delta * scipy.special.softmax(direction, axis=1))
 
     def transverse(self, u: np.ndarray) -> np.ndarray:
         """The common direction."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import sqrtm
+import scipy
 
 from analogflow.checks import refuse_unknown
 from analogflow.flows.custom import written
@@ -75,7 +75,8 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
 def _with_matrix(
     mobility: np.ndarray, temperature: float, slopes: list[Any], noises: list[Any], states: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    spread = np.real(np.asarray(sqrtm(temperature * (mobility + mobility.T)))) if noises else np.zeros_like(mobility)
+    root = scipy.linalg.sqrtm(temperature * (mobility + mobility.T)) if noises else np.zeros_like(mobility)
+    spread = np.real(np.asarray(root))
     # What rounding leaves where a matrix has zeros is small against its largest entry, however low the temperature.
     rounding = 1e-15 * abs(spread).max()
     moved = []

@@ -14,8 +14,8 @@ import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from analogflow.block_engine import RUNAWAY, VectorField
 from analogflow.flows import Flow
@@ -126,7 +126,7 @@ def nominal_run(graph: BlockGraph, end_time: float | None = None, *, flow: Flow 
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for stretch in (end_time,) if end_time else _STRETCHES:
-            run = solve_ivp(field, (0.0, stretch), y, method="LSODA", rtol=1e-9, atol=1e-14, events=leaving)
+            run = scipy.integrate.solve_ivp(field, (0.0, stretch), y, method="LSODA", rtol=1e-9, atol=1e-14, events=leaving)
             y, end = run.y[:, -1], end + float(run.t[-1])
             points.append(run.y.T)
             finished = run.status == 0 and bool(np.isfinite(y).all())

@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from analogflow.digits import significant
 
@@ -60,7 +60,7 @@ def path(
     found = np.full((len(times), len(initial)), np.nan)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        run = solve_ivp(
+        run = scipy.integrate.solve_ivp(
             lambda time, y: rates(y), (float(times[0]), float(times[-1])), initial,
             method="LSODA", rtol=accuracy, atol=1e-2 * accuracy, t_eval=times, events=leaving,
         )  # fmt: skip

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import expm, solve_discrete_lyapunov
 
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Imperfections, NoiseSource, Wire
@@ -336,13 +336,13 @@ class _Fluctuations:
         generator = np.zeros((3 * size, 3 * size))
         generator[:size, :size] = h * field.jacobian(y)
         generator[:size, size : 2 * size] = generator[size : 2 * size, 2 * size :] = h * np.eye(size)
-        powers = expm(generator)[:size]
+        powers = scipy.linalg.expm(generator)[:size]
         decay, late = powers[:, :size], powers[:, 2 * size :] / h @ into
         early = powers[:, size : 2 * size] @ into - late
         late, early = late * spread, early * spread
         cross = decay @ late @ early.T
         try:
-            found = solve_discrete_lyapunov(decay, cross + cross.T + early @ early.T + late @ late.T)
+            found = scipy.linalg.solve_discrete_lyapunov(decay, cross + cross.T + early @ early.T + late @ late.T)
         except np.linalg.LinAlgError:  # along a neutral direction noise adds up for ever
             found = np.full_like(decay, np.nan)
         covariance = np.asarray(found, dtype=np.float64)

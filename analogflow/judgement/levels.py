@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Unpack
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Integrator, NoiseSource, Wire
@@ -134,7 +134,7 @@ def _exact(flow: Flow, end: float) -> Array:
 
     start = np.concatenate([value.ravel() for value in flow.states.values()])
     with np.errstate(all="ignore"):
-        y = solve_ivp(rate, (0.0, end), start, "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
+        y = scipy.integrate.solve_ivp(rate, (0.0, end), start, "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
     states = named(y)
     return np.ravel(states[flow.answer] if flow.answer in states else flow.observe(flow.answer, **states))
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+import scipy
 
 from analogflow.blocks import (
     Block,
@@ -170,11 +170,11 @@ def scale(graph: BlockGraph, flow: Flow, ranged_from: Mapping[str, np.ndarray] |
     objective = np.full(width, -1e-3 / len(nodes))
     objective[-1] = -1.0
     objective[len(nodes) : -1] = 1e-4
-    solved = milp(
+    solved = scipy.optimize.milp(
         objective,
-        constraints=LinearConstraint(np.array(rows), cast(Any, lows), cast(Any, highs)) if rows else None,
+        constraints=scipy.optimize.LinearConstraint(np.array(rows), cast(Any, lows), cast(Any, highs)) if rows else None,
         integrality=np.r_[np.zeros(len(nodes)), np.ones(len(tens)), 0],
-        bounds=Bounds(cast(Any, lower), cast(Any, upper)),
+        bounds=scipy.optimize.Bounds(cast(Any, lower), cast(Any, upper)),
         options={"node_limit": _MOST_NODES, "mip_rel_gap": 1e-3},
     )
     if solved.x is None:

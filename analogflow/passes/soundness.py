@@ -9,8 +9,8 @@ import math
 import warnings
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import RK45
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Constant, Crossbar, Gain, Integrator, MatrixProduct, Scaled, Sum
@@ -73,7 +73,7 @@ def _carried(field: VectorField, y: NDArray[np.float64], length: float) -> NDArr
     """State after `length` τ; None if the flow does not get there in a reasonable number of steps."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        solver = RK45(field, 0.0, y, length, rtol=1e-6, atol=1e-9)
+        solver = scipy.integrate.RK45(field, 0.0, y, length, rtol=1e-6, atol=1e-9)
         for _ in range(_MOST_STEPS):
             if solver.status != "running":
                 break

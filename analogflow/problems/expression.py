@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
+import scipy
 
 from analogflow.checks import is_finite, is_number, proposal
 from analogflow.errors import BadInput, Untraceable
@@ -47,7 +47,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "sum": (1, lambda x: x.sum()),
     "mean": (1, lambda x: x.mean()),
     "transpose": (1, lambda x: x.T),
-    "softmax": (1, lambda x: softmax(x, axis=-1)),
+    "softmax": (1, lambda x: scipy.special.softmax(x, axis=-1)),
     "normalise": (1, lambda x: np.maximum(x, 0.0) / np.maximum(x, 0.0).sum(axis=-1, keepdims=True)),
     "comparator": (2, _comparator),
     "switch": (2, lambda x, control: x * np.clip(control, 0.0, 1.0)),

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.integrate import LSODA
 
 from analogflow.block_engine import VectorField
 from analogflow.blocks import Block, Comparator, Constant, Multiplier, Scaled, Wire
@@ -241,7 +240,9 @@ def _moved_later(circuit: Circuit, run: Run) -> Run:
     with np.errstate(all="ignore"):
         if not (abs(rates(0.0, state)) > limit)[~watched].any():
             return run
-        walk = LSODA(rates, 0.0, state, _AHEAD, rtol=1e-6, atol=1e-3 * float(limit.min()), max_step=_AHEAD / 100)
+        walk = scipy.integrate.LSODA(
+            rates, 0.0, state, _AHEAD, rtol=1e-6, atol=1e-3 * float(limit.min()), max_step=_AHEAD / 100
+        )
         for _ in range(_STEPS_AHEAD):
             if walk.status != "running":
                 break

@@ -9,15 +9,15 @@ import pytest
 import analogflow as af
 from analogflow.cli import main
 from analogflow.comparison import Contender, Point, judge_of
-from analogflow.comparison.solvers import SOLVERS
+from analogflow.comparison.solvers import transport
 
 PROBLEM = af.Transport(cost=[[0, 1, 1], [1, 0, 1], [1, 1, 0]], row=[0.3, 0.3, 0.4], column=[0.4, 0.3, 0.3], epsilon=0.5)
 
 
 def test_one_contender_that_breaks_down_costs_no_other_row(monkeypatch):
     """Whatever it raises: `compare` is there to show what each of them can do."""
-    broken = dataclasses.replace(SOLVERS["transport"][0], run=lambda *_: 1 / 0)
-    monkeypatch.setitem(SOLVERS, "transport", (broken, *SOLVERS["transport"][1:]))
+    broken = dataclasses.replace(transport.SOLVERS[0], run=lambda *_: 1 / 0)
+    monkeypatch.setattr(transport, "SOLVERS", (broken, *transport.SOLVERS[1:]))
     found = af.compare(PROBLEM, only=["ideal:potential", "sinkhorn", "newton"], seconds=0.5)
     circuit, sinkhorn, newton = found.contenders
     assert circuit.reached

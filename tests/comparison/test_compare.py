@@ -12,7 +12,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.comparison import Comparison, Contender, Point, Scaling, contenders_of, judge_of, measure_scaling, prices
 from analogflow.comparison.scaling import KINDS, ScalingPoint
-from analogflow.comparison.solvers import SOLVERS
+from analogflow.comparison.solvers import solvers_of
 from analogflow.errors import BadInput
 from analogflow.judgement.judging import judge
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
@@ -39,7 +39,7 @@ EXACT = {  # solvers of each family that must reach a certified 1e-9
 
 
 def digital(family):
-    return [solver.name for solver in SOLVERS[family]]
+    return [solver.name for solver in solvers_of(family)]
 
 
 @pytest.mark.parametrize(

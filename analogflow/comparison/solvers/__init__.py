@@ -1,22 +1,15 @@
 """Digital contenders, by the family of problems they solve."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from importlib import import_module
 
-from analogflow.comparison.solvers import attention, capacity, hopfield, langevin, rate_distortion, transport
 from analogflow.comparison.solvers.solver import Delivered, Solver, Work
 
-__all__ = ["GROWING", "SOLVERS", "Delivered", "Solver", "Work"]
+__all__ = ["SOLVED", "Delivered", "Solver", "Work", "solvers_of"]
 
-SOLVERS: dict[str, tuple[Solver, ...]] = {
-    "capacity": capacity.SOLVERS,
-    "rate-distortion": rate_distortion.SOLVERS,
-    "transport": transport.SOLVERS,
-    "attention": attention.SOLVERS,
-    "hopfield": hopfield.SOLVERS,
-    "langevin": langevin.SOLVERS,
-}
-"""Contenders by the name of the flow's family, the plainest first."""
+SOLVED = ("capacity", "rate-distortion", "transport", "attention", "hopfield", "langevin")
+"""Families whose problems have digital contenders: ``SOLVERS`` of the module of that name, the plainest first."""
 
-GROWING: Mapping[str, Mapping[str, Callable[[int, int], Any]]] = {"capacity": capacity.GROWING}
-"""Problems of any size, by the name of the flow's family and by their kind: size and seed in."""
+
+def solvers_of(family: str) -> tuple[Solver, ...]:
+    """Contenders for the problems of a family, loaded when they are asked for; none where there are none."""
+    return import_module(f"{__name__}.{family.replace('-', '_')}").SOLVERS if family in SOLVED else ()
