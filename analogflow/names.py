@@ -1,18 +1,19 @@
 """The one gate between what users write and what a simulator reads: identifiers, numbers and comments.
 
 A netlist is executable code (a newline in a title can run a shell command), so nothing reaches one except through
-these three functions. It does not decide which names exist; the circuit does.
+these functions. It does not decide which names exist; the circuit does.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from analogflow.digits import KEPT, significant
 from analogflow.errors import BadInput
 
-__all__ = ["FINE", "comment", "identifier", "number"]
+__all__ = ["FINE", "comment", "identifier", "nodes_text", "number"]
 
 FINE = 15
 """Digits of times, of which two may lie 10 ns apart."""
@@ -22,6 +23,8 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _RESERVED = frozenset(
     {"gnd", "time", "temper", "hertz", "e", "pi", "c", "kelvin", "echarge", "boltz", "planck", "i", "yes", "no"}
 )
+_NAMED = rf"(?:0|(?!(?:{'|'.join(sorted(_RESERVED))})(?![a-z0-9_])){_IDENTIFIER.pattern})"
+_NODES = re.compile(f"{_NAMED}(?: {_NAMED})*")
 
 _KEPT_DIGITS = f"%.{KEPT}g"
 
@@ -44,6 +47,21 @@ def identifier(name: str) -> str:
             f"digits or underscores, other than {', '.join(sorted(_RESERVED))}."
         )
     return name
+
+
+def nodes_text(nodes: Sequence[str]) -> str:
+    """Names of nodes, with blanks between them; "0" is ground.
+
+    Raises
+    ------
+    BadInput
+        One is no `identifier`.
+    """
+    text = " ".join(nodes)
+    if not _NODES.fullmatch(text) or text.count(" ") != len(nodes) - 1:  # all at once, since circuits have millions
+        for node in nodes:
+            identifier("ground" if node == "0" else node)
+    return text
 
 
 def number(value: float, digits: int = KEPT) -> str:

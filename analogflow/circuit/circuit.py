@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,19 +95,31 @@ class NodeVoltages(Mapping[str, float]):
     """
 
     def __init__(self, signals: Mapping[str, NDArray[np.float64]]) -> None:
-        self._signals = signals
+        self.signals = signals
 
     def __getitem__(self, node: str) -> float:
         block, _, k = node.rpartition("_")
-        if block not in self._signals or not k.isdecimal() or int(k) >= len(self._signals[block]):
+        if block not in self.signals or not k.isdecimal() or int(k) >= len(self.signals[block]):
             raise KeyError(node)
-        return float(self._signals[block][int(k)])
+        return float(self.signals[block][int(k)])
 
     def __iter__(self) -> Iterator[str]:
-        return (f"{block}_{k}" for block, values in self._signals.items() for k in range(len(values)))
+        return (f"{block}_{k}" for block, values in self.signals.items() for k in range(len(values)))
 
     def __len__(self) -> int:
-        return sum(len(values) for values in self._signals.values())
+        return sum(len(values) for values in self.signals.values())
+
+    def items(self) -> ItemsView[str, float]:
+        """Nodes with their volts, none of which is looked up by its name."""
+        return _NodesWithVolts(self)
+
+
+class _NodesWithVolts(ItemsView[str, float]):
+    _mapping: NodeVoltages
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        for block, values in self._mapping.signals.items():
+            yield from ((f"{block}_{k}", volts) for k, volts in enumerate(values.tolist()))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

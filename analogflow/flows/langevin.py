@@ -75,8 +75,7 @@ def langevin(problem: Langevin, form: str = "overdamped") -> Flow:
 def _with_matrix(
     mobility: np.ndarray, temperature: float, slopes: list[Any], noises: list[Any], states: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    root = scipy.linalg.sqrtm(temperature * (mobility + mobility.T)) if noises else np.zeros_like(mobility)
-    spread = np.real(np.asarray(root))
+    spread = np.real(scipy.linalg.sqrtm(temperature * (mobility + mobility.T))) if noises else np.zeros_like(mobility)
     # What rounding leaves where a matrix has zeros is small against its largest entry, however low the temperature.
     rounding = 1e-15 * abs(spread).max()
     moved = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ from analogflow.circuit.build import celsius_of
 from analogflow.circuit.made import Made
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
-from analogflow.names import FINE, comment, identifier, number
+from analogflow.names import FINE, comment, identifier, nodes_text, number
 from analogflow.netlister.deck import Deck, noise_table
 from analogflow.noise import Noise
 from analogflow.run import LARGEST_STEP, run_plan
@@ -48,7 +49,8 @@ START = 9
 _OPTIONS = ".options method=trap reltol=1e-6 vntol={0!r} abstol={0!r} chgtol={1!r} itl4=100"
 """Of ideal elements, whose voltages and currents are as small as the flow's states."""
 
-_FORMULA = re.compile(r"(?:[a-z0-9_ .+\-*/(),<>=?:]|\(\{[a-z][a-z0-9_]*\}\))*")
+_TERMS = r"[a-z0-9_ .+\-*/(),<>=?:]*"
+_FORMULA = re.compile(rf"{_TERMS}(?:(?<=\()\{{[a-z][a-z0-9_]*\}}(?=\)){_TERMS})*")
 _CURRENT = re.compile(r"i\(([a-z0-9_]+)\)")
 
 EDGE = 1e-8
@@ -243,35 +245,42 @@ def current_of(vector: str) -> str | None:
 
 def _card(element: Element) -> str:
     """Line of one element."""
-    head = f"{element.letter}{node_text(element.name)} {' '.join(map(node_text, element.nodes))}"
-    match element:
-        case Transconductance():
-            return f"{head} {node_text(element.control)} 0 {number(element.gain)}"
-        case Resistor():
-            return f"{head} {number(element.resistance)}"
-        case Behavioural():
-            if not _FORMULA.fullmatch(element.expression):
-                raise BadInput(f"the formula {element.expression!r} has a character that may not stand in a netlist.")
-            return f"{head} i={element.expression}"
-        case Capacitor():
-            return f"{head} {number(element.capacitance)} ic={number(element.initial)}"
-        case CurrentSource():
-            return f"{head} {number(element.current)}"
-        case VoltageSource():
-            return f"{head} {number(element.voltage)}"
-        case StepVoltage():
-            points = ((0.0, element.before), (element.time, element.before), (element.time + EDGE, element.after))
-            return f"{head} pwl({' '.join(f'{number(time, FINE)} {number(volts)}' for time, volts in points)})"
-        case BipolarTransistor():
-            return f"{head} {identifier(element.model)} area={number(element.area)}"
-        case Diode():
-            return f"{head} {identifier(element.model)}"
-        case Switch():
-            return f"{head} {node_text(element.control)} 0 {identifier(element.model)}"
-        case Instance():
-            given = "".join(f" {identifier(name)}={number(value)}" for name, value in element.parameters)
-            return f"{head} {identifier(element.macro)}{given}"
-    raise BadInput(f"element {element.name!r} is of a kind the SPICE netlister does not know.")
+    rest = _RESTS.get(type(element))
+    if rest is None:
+        raise BadInput(f"element {element.name!r} is of a kind the SPICE netlister does not know.")
+    return f"{element.letter}{nodes_text((element.name, *element.nodes))} {rest(element)}"
+
+
+def _formula_text(element: Behavioural) -> str:
+    if not _FORMULA.fullmatch(element.expression):
+        raise BadInput(f"the formula {element.expression!r} has a character that may not stand in a netlist.")
+    return f"i={element.expression}"
+
+
+def _step_text(element: StepVoltage) -> str:
+    points = ((0.0, element.before), (element.time, element.before), (element.time + EDGE, element.after))
+    return f"pwl({' '.join(f'{number(time, FINE)} {number(volts)}' for time, volts in points)})"
+
+
+def _instance_text(element: Instance) -> str:
+    given = "".join(f" {identifier(name)}={number(value)}" for name, value in element.parameters)
+    return f"{identifier(element.macro)}{given}"
+
+
+_RESTS: Mapping[type[Element], Callable[[Any], str]] = {
+    Transconductance: lambda element: f"{node_text(element.control)} 0 {number(element.gain)}",
+    Resistor: lambda element: number(element.resistance),
+    Behavioural: _formula_text,
+    Capacitor: lambda element: f"{number(element.capacitance)} ic={number(element.initial)}",
+    CurrentSource: lambda element: number(element.current),
+    VoltageSource: lambda element: number(element.voltage),
+    StepVoltage: _step_text,
+    BipolarTransistor: lambda element: f"{identifier(element.model)} area={number(element.area)}",
+    Diode: lambda element: identifier(element.model),
+    Switch: lambda element: f"{node_text(element.control)} 0 {identifier(element.model)}",
+    Instance: _instance_text,
+}
+"""What follows the nodes in an element's line, by its kind: looked up, since circuits have millions of elements."""
 
 
 def _row_cards(row: Row) -> Iterator[str]:

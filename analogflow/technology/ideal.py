@@ -134,9 +134,8 @@ def _load(node: str) -> Resistor:
     return Resistor(node, (node, "0"), 1.0)
 
 
-def _formula(node: str, expression: str) -> Iterator[Element]:
-    yield _load(node)
-    yield Behavioural(node, ("0", node), expression)
+def _formula(node: str, expression: str) -> tuple[Element, ...]:
+    return _load(node), Behavioural(node, ("0", node), expression)
 
 
 def _current(name: str, node: str, site: Site, port: int, index: int, gain: float) -> Element:
@@ -242,15 +241,15 @@ def _(block: Softmax, site: Site) -> Iterator[Element]:
         # is at most 0 and a sum at least 1, so the limits below act only while ngspice searches for a point: it begins at 0
         # volts, and again after each pause, where a sum of 0 would be divided by and never recovered from.
         yield from _largest(site, row, bases)
-        total = site.inner("sum", row)
+        total, largest = site.inner("sum", row), site.inner("max", row)
         yield _load(total)
-        for i, base in zip(members, bases, strict=True):
-            exponential = site.inner("exp", i)
-            yield from _formula(exponential, f"exp(min({base}-v({site.inner('max', row)}),1))")
+        exponentials = [site.inner("exp", i) for i in members]
+        for i, base, exponential in zip(members, bases, exponentials, strict=True):
+            yield from _formula(exponential, f"exp(min({base}-v({largest}),1))")
             yield Transconductance(f"{total}_{i}", ("0", total), exponential, 1.0)
         tail = 1.0 if block.tail is None else float(block.tail[row])
-        for i in members:
-            share = f"v({site.inner('exp', i)})/max(v({total}),0.5)"
+        for i, exponential in zip(members, exponentials, strict=True):
+            share = f"v({exponential})/max(v({total}),0.5)"
             yield from _formula(site.output(i), share if tail == 1 else f"({number(tail)})*{share}")
 
 
@@ -291,12 +290,13 @@ def _(block: Normaliser, site: Site) -> Iterator[Element]:
 def _(block: MatrixProduct, site: Site) -> Iterator[Element]:
     inner = block.inner
     right = [site.operand(1, k) for k in range(inner * block.columns)]
+    columns = [right[j :: block.columns] for j in range(block.columns)]
     for i in range(block.rows):
         left = [site.operand(0, i * inner + k) for k in range(inner)]
         for j in range(block.columns):
             node = site.output(i * block.columns + j)
             yield _load(node)
-            terms = [f"{a}*{b}" for a, b in zip(left, right[j :: block.columns], strict=True)]
+            terms = [f"{a}*{b}" for a, b in zip(left, columns[j], strict=True)]
             for part, first in enumerate(range(0, inner, _PRODUCTS)):
                 expression = "+".join(terms[first : first + _PRODUCTS])
                 yield Behavioural(f"{node}_{part}", ("0", node), expression)

@@ -1,5 +1,6 @@
 """SPICE text: deterministic, complete, free of anything a user wrote, and equal in meaning to the circuit."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ from analogflow.circuit import Behavioural, Capacitor, Resistor, Transconductanc
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow, capacity
-from analogflow.names import comment, identifier, number
+from analogflow.names import comment, identifier, nodes_text, number
 from analogflow.netlister import netlist
 from analogflow.netlister.deck import table_text
 from analogflow.noise import Noise
@@ -119,6 +120,42 @@ def test_nothing_a_user_writes_becomes_a_line(text):
 def test_gate_refuses_names(name):
     with pytest.raises(BadInput, match="can not name a part of a circuit"):
         identifier(name)
+
+
+NAMES = st.text("ab0_ 1A\n\t;-.é", max_size=5) | st.sampled_from(
+    ["0", "gnd", "time", "time_0", "timer", "e", "e1", "i", "a" * 61, "a" * 62, "0a", "0 a"]
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=4))
+def test_nodes_pass_the_gate_together_where_each_of_them_is_ground_or_passes_alone(nodes):
+    try:
+        alone = " ".join(node if node == "0" else identifier(node) for node in nodes)
+    except BadInput:
+        with pytest.raises(BadInput, match="can not name a part of a circuit"):
+            nodes_text(nodes)
+    else:
+        assert nodes_text(nodes) == alone
+
+
+FORMULAS = st.lists(
+    st.sampled_from(["(", ")", "{", "}", "({a})", "{a}", "v(x_0)", "1e-12", "a", "_", "0", " ", "\n", ";", "[", "A", "é"]),
+    max_size=8,
+).map("".join)
+
+
+@given(FORMULAS)
+def test_a_formula_has_no_character_but_those_of_its_language(formula):
+    """A parameter of a macro-model is named in two pairs of brackets; other braces and ends of lines are refused."""
+    circuit = dataclasses.replace(
+        CIRCUIT, groups=(dataclasses.replace(CIRCUIT.groups[0], elements=(Behavioural("b", ("0", "b"), formula),)),)
+    )
+    plain = re.sub(r"\(\{[a-z][a-z0-9_]*\}\)", "", formula)
+    if set(plain) <= set("abcdefghijklmnopqrstuvwxyz0123456789_ .+-*/(),<>=?:"):
+        assert f"Bb 0 b i={formula}" in netlist(circuit).body
+    else:
+        with pytest.raises(BadInput, match="a character that may not stand in a netlist"):
+            netlist(circuit)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
