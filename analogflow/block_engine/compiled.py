@@ -78,8 +78,9 @@ def _methods() -> dict[str, Array]:
 WIDEST = 2**13
 """Numbers of one sample's signals beyond which NumPy marches: its arrays are long then, and its products BLAS's."""
 
-_LANES, _ROOM = 128, 2.0**21
-"""Samples that go side by side, and bytes that what they work with should stay below, as a processor's cache does."""
+_LANES, _ROOM, _VECTOR = 64, 2.0**21, 8
+"""Samples that go side by side, bytes that what they work with should stay below, as a processor's cache does, and samples
+of one vector, of which lanes are a multiple: a lane that stays empty costs less than a loop's rest."""
 
 _LONG = 0.05
 """Seconds of work after which Python is asked whether to go on."""
@@ -430,5 +431,8 @@ def _lanes(program: Operations, samples: int, *, implicit: bool) -> int:
     """How many samples go side by side: so many that what they work with stays in the cache, in rounds of equal length."""
     size, sources = program.size, program.sources
     each = 8 * (program.slots * (2 if implicit else 1) + 14 * size + 36 * sources + (size * size if implicit else 0))
-    most = int(max(1, min(_LANES, _ROOM // each)))
-    return -(-samples // -(-samples // most))
+    most = max(_VECTOR, min(_LANES, int(_ROOM / each)))
+    if samples == 1:
+        return 1
+    equal = -(-samples // -(-samples // most))
+    return -(-equal // _VECTOR) * _VECTOR

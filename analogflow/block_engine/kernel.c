@@ -54,19 +54,26 @@ typedef struct {
     int64_t *steps;               /* one number */
 } Task;
 
-#define BUFFER 32
+#define BUFFER 32 /* knots that are drawn at once, and the most streams that are drawn for together */
+#define STREAMS 4
 
 typedef struct {
     Task t;
     int64_t next, active, tried;
-    int64_t *sample, *saved, *lane_steps;
+    int64_t *sample, *saved, *unseen, *knot, *turns, *on, *reaches, *good;
     double *slots, *tangents, *y, *stages, *inner, *trial, *error, *rate, *moved;
     double *time, *h, *step, *limit, *size, *largest, *watch, *looked, *norm, *growth, *room, *segment, *position, *part, *sharpness, *slowest, *waited;
-    double *from, *change, *before, *slope, *knots;
+    double *from, *to, *change, *before, *slope, *knots;
     double *matrix, *vector;
     int64_t *pivot;
-    int8_t *on, *reaches, *good;
 } Walk;
+
+/* A loop over lanes, or numbers of theirs that lie side by side, whose turns do not depend on each other. */
+#ifdef __clang__
+#define LANES(l, count) _Pragma("clang loop vectorize(assume_safety)") for (int64_t l = 0; l < (count); l++)
+#else
+#define LANES(l, count) _Pragma("GCC ivdep") for (int64_t l = 0; l < (count); l++)
+#endif
 
 /* ---- elementary functions ---------------------------------------------------------------------------------------------- */
 
@@ -95,13 +102,17 @@ static inline double series(double r) {
     return mad(s, r, 1.0);
 }
 
-static inline double exp_(double x) {
+/* Of numbers up to 709, and of what is none. */
+static inline double exp_down(double x) {
     double held = x < -708.0 ? -708.0 : x;
-    held = held > 709.0 ? 709.0 : held;
     double shifted = mad(held, 1.4426950408889634, ROUNDER), n = shifted - ROUNDER;
     double r = mad(n, -LN2_HIGH, held); r = mad(n, -LN2_LOW, r);
     double value = mad(r, series(r), 1.0) * of_bits((bits_of(shifted) + 1023) << 52);
-    value = x < -708.0 ? 0.0 : value;
+    return x < -708.0 ? 0.0 : value;
+}
+
+static inline double exp_(double x) {
+    double value = exp_down(x > 709.0 ? 709.0 : x);
     return x > 709.0 ? INFINITY : value;
 }
 
@@ -178,129 +189,152 @@ static double in_tail(double share) {
     return share > 0.5 ? found : -found;
 }
 
-/* Numbers `first` .. `first` + `count` of a stream, both multiples of 4, `count` at most BUFFER. */
-static void normals(uint64_t seed, uint64_t stream, int64_t first, int64_t count, double *out) {
-    const uint64_t key[2] = {seed, stream};
-    uint64_t raw[BUFFER];
-    double share[BUFFER];
-    for (int64_t k = 0; k < count; k += 4) philox(key, (uint64_t)(first + k) / 4 + 1, raw + k);
-    for (int64_t k = 0; k < count; k++)
-        share[k] = ((of_bits((raw[k] >> 12) | 0x4330000000000000ULL) - 4503599627370496.0) + 0.5) * 0x1p-52;
-    for (int64_t k = 0; k < count; k++) {
-        double y = share[k] - 0.5, z = y * y;
+/* Numbers `first` .. `first` + BUFFER of each of `count` streams, at most STREAMS; `first` is a multiple of 4. */
+static void normals(uint64_t seed, uint64_t sample, const int64_t *streams, int64_t count, int64_t first, double *restrict out) {
+    uint64_t raw[STREAMS * BUFFER];
+    double share[STREAMS * BUFFER], near[STREAMS * BUFFER], far[STREAMS * BUFFER], doubt[STREAMS * BUFFER];
+    int64_t tail[STREAMS * BUFFER], where[STREAMS * BUFFER], n = count * BUFFER, tails = 0;
+    const double edge = 0.13533528323661269189;
+    for (int64_t s = 0; s < count; s++) {
+        const uint64_t key[2] = {seed, sample | (uint64_t)streams[s]};
+        for (int64_t k = 0; k < BUFFER; k += 4) philox(key, (uint64_t)(first + k) / 4 + 1, raw + s * BUFFER + k);
+    }
+    for (int64_t k = 0; k < n; k++) {
+        double own = ((of_bits((raw[k] >> 12) | 0x4330000000000000ULL) - 4503599627370496.0) + 0.5) * 0x1p-52;
+        double y = own - 0.5, z = y * y;
+        share[k] = own;
+        near[k] = own > 0.5 ? 1.0 - own : own;
+        tail[k] = (own <= edge) | (own > 1.0 - edge);
         out[k] = (y + y * (z * horner(z, P0 + 1, 4, P0[0]) / horner(z, Q0, 8, 1.0))) * 2.50662827463100050242E0;
     }
     /* In the tails SciPy takes the C library's logarithm. Ours is off by some of its last bits: where that could decide how
        a number is rounded, or far out, the number is found as SciPy does. */
-    const double edge = 0.13533528323661269189;
-    double doubt[BUFFER];
-    for (int64_t k = 0; k < count; k++) {
-        double y = share[k] > 0.5 ? 1.0 - share[k] : share[k], x = sqrt(-2.0 * log_(y)), z = 1.0 / x;
+    for (int64_t k = 0; k < n; k++) {
+        where[tails] = k;
+        tails += tail[k];
+    }
+    for (int64_t k = 0; k < tails; k++) far[k] = near[where[k]];
+    int64_t whole = tails;
+    for (; whole % 8; whole++) far[whole] = edge; /* whole vectors, which n is too */
+    for (int64_t k = 0; k < whole; k++) {
+        double x = sqrt(-2.0 * log_(far[k])), z = 1.0 / x;
         double found = (x - log_(x) / x) - z * horner(z, P1 + 1, 8, P1[0]) / horner(z, Q1, 8, 1.0);
         double grid = found * 1048576.0, beside = fabs(grid - ((grid + ROUNDER) - ROUNDER));
-        int tail = (share[k] <= edge) | (share[k] > 1.0 - edge);
-        doubt[k] = tail & ((beside > 0.499) | (x > 7.9)) ? 1.0 : 0.0;
-        found = share[k] > 0.5 ? found : -found;
-        out[k] = tail ? found : out[k];
+        far[k] = found;
+        doubt[k] = (beside > 0.499) | (x > 7.9) ? 1.0 : 0.0;
     }
-    for (int64_t k = 0; k < count; k++)
-        if (doubt[k] > 0) out[k] = in_tail(share[k]);
-    for (int64_t k = 0; k < count; k++) out[k] = ((out[k] * 1048576.0 + ROUNDER) - ROUNDER) / 1048576.0;
+    for (int64_t k = 0; k < tails; k++) {
+        double own = share[where[k]];
+        out[where[k]] = doubt[k] > 0 ? in_tail(own) : copysign(far[k], own - 0.5);
+    }
+    for (int64_t k = 0; k < n; k++) out[k] = ((out[k] * 1048576.0 + ROUNDER) - ROUNDER) / 1048576.0;
 }
 
 void analogflow_normals(uint64_t seed, uint64_t stream, int64_t count, double *out) {
-    for (int64_t k = 0; k < count; k += BUFFER) normals(seed, stream, k, BUFFER, out + k);
+    const int64_t own = (int64_t)stream;
+    for (int64_t k = 0; k < count; k += BUFFER) normals(seed, 0, &own, 1, k, out + k);
 }
 
 /* ---- the program -------------------------------------------------------------------------------------------------------- */
 
+/* Ends the turn of a loop that is too short to be worth vectors. */
+#define ONE_BY_ONE __asm__ volatile("")
+
+#define FEW 8
+
 /* Element i of an operand of one element is that element; two full operands are one long loop. */
 #define PAIRS(BODY)                                                                                                           \
     do {                                                                                                                      \
+        if (L == 1 && o->size < FEW) {                                                                                        \
+            int64_t ea = o->a_size != 1, eb = o->b_size != 1;                                                                 \
+            for (int64_t i = 0; i < o->size; i++) {                                                                           \
+                const double *A = a + i * ea, *B = b + i * eb;                                                                \
+                double *Y = y + i;                                                                                            \
+                const int64_t l = 0;                                                                                          \
+                BODY;                                                                                                         \
+                ONE_BY_ONE;                                                                                                   \
+            }                                                                                                                 \
+            break;                                                                                                            \
+        }                                                                                                                     \
         int64_t full = o->a_size == o->size && o->b_size == o->size, turns = full ? 1 : o->size, n = full ? o->size * L : L;  \
         int64_t ea = o->a_size == 1 ? 0 : L, eb = o->b_size == 1 ? 0 : L;                                                     \
         for (int64_t i = 0; i < turns; i++) {                                                                                 \
             const double *restrict A = a + i * ea, *restrict B = b + i * eb;                                                  \
             double *restrict Y = y + i * L;                                                                                   \
-            for (int64_t l = 0; l < n; l++) { BODY; }                                                                         \
+            LANES(l, n) { BODY; }                                                                         \
         }                                                                                                                     \
     } while (0)
 
 #define ALONE(BODY)                                                                                                           \
     do {                                                                                                                      \
+        if (L == 1 && o->size < FEW) {                                                                                        \
+            int64_t ea = o->a_size != 1;                                                                                      \
+            for (int64_t i = 0; i < o->size; i++) {                                                                           \
+                const double *A = a + i * ea;                                                                                 \
+                double *Y = y + i;                                                                                            \
+                const int64_t l = 0;                                                                                          \
+                BODY;                                                                                                         \
+                ONE_BY_ONE;                                                                                                   \
+            }                                                                                                                 \
+            break;                                                                                                            \
+        }                                                                                                                     \
         int64_t full = o->a_size == o->size, turns = full ? 1 : o->size, n = full ? o->size * L : L;                          \
         for (int64_t i = 0; i < turns; i++) {                                                                                 \
             const double *restrict A = a;                                                                                     \
             double *restrict Y = y + i * L;                                                                                   \
-            for (int64_t l = 0; l < n; l++) { BODY; }                                                                         \
+            LANES(l, n) { BODY; }                                                                         \
         }                                                                                                                     \
     } while (0)
 
-typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
-
-static inline Eight mads(double a, Eight b, Eight c) {
-    for (int k = 0; k < 8; k++) c[k] = mad(a, b[k], c[k]);
-    return c;
-}
-
-/* Rows of Y = W X, one or four: sums of eight lanes each stay in registers, and run over the columns in their order. */
-static void row(const double *restrict w, const double *restrict X, double *restrict Y, int64_t out, int64_t in, int64_t L) {
-    int64_t l = 0;
-    for (; l + 8 <= L; l += 8) {
-        Eight sum = w[0] * *(const Eight *)(X + l);
-        for (int64_t j = 1; j < in; j++) sum = mads(w[j * out], *(const Eight *)(X + j * L + l), sum);
-        *(Eight *)(Y + l) = sum;
-    }
-    for (; l < L; l++) {
-        double sum = w[0] * X[l];
-        for (int64_t j = 1; j < in; j++) sum = mad(w[j * out], X[j * L + l], sum);
-        Y[l] = sum;
-    }
-}
-
-static void four_rows(const double *restrict w, const double *restrict X, double *restrict Y, int64_t out, int64_t in,
-                      int64_t L) {
-    int64_t l = 0;
-    for (; l + 8 <= L; l += 8) {
-        Eight x = *(const Eight *)(X + l), s0 = w[0] * x, s1 = w[1] * x, s2 = w[2] * x, s3 = w[3] * x;
-        for (int64_t j = 1; j < in; j++) {
-            const double *c = w + j * out;
-            x = *(const Eight *)(X + j * L + l);
-            s0 = mads(c[0], x, s0); s1 = mads(c[1], x, s1); s2 = mads(c[2], x, s2); s3 = mads(c[3], x, s3);
+/* `count` rows of Y = W X, or of what is added to it: `columns` of W at once. Sums run over the columns in their order. */
+static inline __attribute__((always_inline)) void tile(const double *restrict w, const double *restrict X, double *restrict Y,
+                                                       int64_t out, int64_t L, int count, int columns, int begins) {
+    LANES(l, L)
+        for (int i = 0; i < count; i++) {
+            double sum = begins ? w[i] * X[l] : mad(w[i], X[l], Y[i * L + l]);
+            for (int j = 1; j < columns; j++) sum = mad(w[j * out + i], X[j * L + l], sum);
+            Y[i * L + l] = sum;
         }
-        *(Eight *)(Y + l) = s0; *(Eight *)(Y + L + l) = s1; *(Eight *)(Y + 2 * L + l) = s2; *(Eight *)(Y + 3 * L + l) = s3;
-    }
-    if (l < L)
-        for (int64_t i = 0; i < 4; i++)
-            for (int64_t m = l; m < L; m++) {
-                double sum = w[i] * X[m];
-                for (int64_t j = 1; j < in; j++) sum = mad(w[j * out + i], X[j * L + m], sum);
-                Y[i * L + m] = sum;
-            }
 }
 
-/* Y = W X for each group, W column by column; every sum runs over the columns in their order, whatever is innermost. */
+static inline __attribute__((always_inline)) void strip(const double *restrict w, const double *restrict X, double *restrict Y,
+                                                        int64_t out, int64_t in, int64_t L, int count) {
+    switch (in % 4) {
+    case 1: tile(w, X, Y, out, L, count, 1, 1); break;
+    case 2: tile(w, X, Y, out, L, count, 2, 1); break;
+    case 3: tile(w, X, Y, out, L, count, 3, 1); break;
+    default: tile(w, X, Y, out, L, count, 4, 1);
+    }
+    for (int64_t j = in % 4 ? in % 4 : 4; j < in; j += 4) tile(w + j * out, X + j * L, Y, out, L, count, 4, 0);
+}
+
+/* Y = W X for each group, W column by column. */
 static void product(const double *restrict w, const double *restrict x, double *restrict y, int64_t rows, int64_t out,
                     int64_t in, int64_t L) {
     for (int64_t r = 0; r < rows; r++) {
         const double *restrict X = x + r * in * L;
         double *restrict Y = y + r * out * L;
-        if (L < 8) {
-            for (int64_t i = 0; i < out; i++)
-                for (int64_t l = 0; l < L; l++) Y[i * L + l] = w[i] * X[l];
-            for (int64_t j = 1; j < in; j++) {
-                const double *restrict column = w + j * out;
-                if (L == 1)
-                    for (int64_t i = 0; i < out; i++) Y[i] = mad(column[i], X[j], Y[i]);
-                else
-                    for (int64_t i = 0; i < out; i++)
-                        for (int64_t l = 0; l < L; l++) Y[i * L + l] = mad(column[i], X[j * L + l], Y[i * L + l]);
+        if (L == 1 && out < FEW) {
+            for (int64_t i = 0; i < out; i++) {
+                double sum = w[i] * X[0];
+                for (int64_t j = 1; j < in; j++) { sum = mad(w[j * out + i], X[j], sum); ONE_BY_ONE; }
+                Y[i] = sum;
             }
             continue;
         }
+        if (L == 1) {
+            for (int64_t i = 0; i < out; i++) Y[i] = w[i] * X[0];
+            for (int64_t j = 1; j < in; j++)
+                for (int64_t i = 0; i < out; i++) Y[i] = mad(w[j * out + i], X[j], Y[i]);
+            continue;
+        }
         int64_t i = 0;
-        for (; i + 4 <= out; i += 4) four_rows(w + i, X, Y + i * L, out, in, L);
-        for (; i < out; i++) row(w + i, X, Y + i * L, out, in, L);
+        for (; i + 4 <= out; i += 4) strip(w + i, X, Y + i * L, out, in, L, 4);
+        switch (out - i) {
+        case 1: strip(w + i, X, Y + i * L, out, in, L, 1); break;
+        case 2: strip(w + i, X, Y + i * L, out, in, L, 2); break;
+        case 3: strip(w + i, X, Y + i * L, out, in, L, 3); break;
+        }
     }
 }
 
@@ -310,35 +344,41 @@ static void lane_product(const double *restrict w, const double *restrict x, dou
         for (int64_t i = 0; i < out; i++) {
             double *restrict yi = y + (r * out + i) * L;
             const double *restrict wi = w + (r * out + i) * in * L, *restrict X = x + r * in * L;
-            for (int64_t l = 0; l < L; l++) yi[l] = wi[l] * X[l];
+            LANES(l, L) yi[l] = wi[l] * X[l];
             for (int64_t j = 1; j < in; j++)
-                for (int64_t l = 0; l < L; l++) yi[l] = mad(wi[j * L + l], X[j * L + l], yi[l]);
+                LANES(l, L) yi[l] = mad(wi[j * L + l], X[j * L + l], yi[l]);
         }
 }
 
 static void softmax(const Op *o, const double *restrict x, double *restrict y, const double *restrict tail, int64_t L,
-                    double *restrict room) {
+                    double *restrict top, double *restrict sum) {
     int64_t width = o->size / o->rows;
     for (int64_t r = 0; r < o->rows; r++) {
-        const double *X = x + r * width * L;
-        double *Y = y + r * width * L;
-        for (int64_t l = 0; l < L; l++) room[l] = X[l];
+        const double *restrict X = x + r * width * L;
+        double *restrict Y = y + r * width * L;
+        if (L == 1) {
+            double most = X[0], all = 0;
+            for (int64_t k = 1; k < width; k++) { most = X[k] > most ? X[k] : most; ONE_BY_ONE; }
+            if (width < FEW)
+                for (int64_t k = 0; k < width; k++) { Y[k] = exp_down(X[k] - most); ONE_BY_ONE; }
+            else
+                for (int64_t k = 0; k < width; k++) Y[k] = exp_down(X[k] - most);
+            for (int64_t k = 0; k < width; k++) { all = all + Y[k]; ONE_BY_ONE; }
+            all = (tail ? tail[r] : 1.0) / all;
+            for (int64_t k = 0; k < width; k++) { Y[k] = Y[k] * all; ONE_BY_ONE; }
+            continue;
+        }
+        LANES(l, L) { top[l] = X[l]; sum[l] = 0; }
         for (int64_t k = 1; k < width; k++)
-            for (int64_t l = 0; l < L; l++) room[l] = X[k * L + l] > room[l] ? X[k * L + l] : room[l];
+            LANES(l, L) top[l] = X[k * L + l] > top[l] ? X[k * L + l] : top[l];
         for (int64_t k = 0; k < width; k++)
-            for (int64_t l = 0; l < L; l++) Y[k * L + l] = X[k * L + l] - room[l];
-    }
-    for (int64_t n = 0; n < o->size * L; n++) y[n] = exp_(y[n]);
-    for (int64_t r = 0; r < o->rows; r++) {
-        double *Y = y + r * width * L;
-        for (int64_t l = 0; l < L; l++) room[l] = Y[l];
-        for (int64_t k = 1; k < width; k++)
-            for (int64_t l = 0; l < L; l++) room[l] = room[l] + Y[k * L + l];
+            LANES(l, L) {
+                double own = Y[k * L + l] = exp_down(X[k * L + l] - top[l]);
+                sum[l] = sum[l] + own;
+            }
+        LANES(l, L) sum[l] = (tail ? tail[r * L + l] : 1.0) / sum[l];
         for (int64_t k = 0; k < width; k++)
-            for (int64_t l = 0; l < L; l++) Y[k * L + l] = Y[k * L + l] / room[l];
-        if (tail)
-            for (int64_t k = 0; k < width; k++)
-                for (int64_t l = 0; l < L; l++) Y[k * L + l] = Y[k * L + l] * tail[r * L + l];
+            LANES(l, L) Y[k * L + l] = Y[k * L + l] * sum[l];
     }
 }
 
@@ -347,13 +387,13 @@ static void normaliser(const Op *o, const double *restrict x, double *restrict y
     for (int64_t r = 0; r < o->rows; r++) {
         const double *X = x + r * width * L;
         double *Y = y + r * width * L;
-        for (int64_t n = 0; n < width * L; n++) Y[n] = at_least(X[n], 0.0);
-        for (int64_t l = 0; l < L; l++) room[l] = Y[l];
+        LANES(n, width * L) Y[n] = at_least(X[n], 0.0);
+        LANES(l, L) room[l] = Y[l];
         for (int64_t k = 1; k < width; k++)
-            for (int64_t l = 0; l < L; l++) room[l] = room[l] + Y[k * L + l];
-        for (int64_t l = 0; l < L; l++) room[l] = at_least(room[l], o->c);
+            LANES(l, L) room[l] = room[l] + Y[k * L + l];
+        LANES(l, L) room[l] = 1 / at_least(room[l], o->c);
         for (int64_t k = 0; k < width; k++)
-            for (int64_t l = 0; l < L; l++) Y[k * L + l] = Y[k * L + l] / room[l];
+            LANES(l, L) Y[k * L + l] = Y[k * L + l] * room[l];
     }
 }
 
@@ -365,9 +405,9 @@ static void matrix_product(const Op *o, const double *restrict a, const double *
             for (int64_t k = 0; k < o->inner; k++) {
                 const double *restrict A = a + (i * o->inner + k) * L, *restrict B = b + (k * o->columns + j) * L;
                 if (k || add)
-                    for (int64_t l = 0; l < L; l++) Y[l] = mad(A[l], B[l], Y[l]);
+                    LANES(l, L) Y[l] = mad(A[l], B[l], Y[l]);
                 else
-                    for (int64_t l = 0; l < L; l++) Y[l] = A[l] * B[l];
+                    LANES(l, L) Y[l] = A[l] * B[l];
             }
         }
 }
@@ -398,7 +438,7 @@ static void evaluate(const Walk *w) {
         case SINE: ALONE(Y[l] = sin(A[l])); break;
         case COMPARATOR: PAIRS(Y[l] = 0.5 * (1 + tanh_((A[l] - B[l]) / c))); break;
         case SWITCH: PAIRS(Y[l] = A[l] * at_most(at_least(B[l], 0.0), 1.0)); break;
-        case SOFTMAX: softmax(o, a, y, o->b >= 0 ? b : NULL, L, w->room); break;
+        case SOFTMAX: softmax(o, a, y, o->b >= 0 ? b : NULL, L, w->room, w->room + L); break;
         case NORMALISER: normaliser(o, a, y, L, w->room); break;
         case MATRIX_PRODUCT: matrix_product(o, a, b, y, L, 0); break;
         case SHIFT: PAIRS(Y[l] = A[l] + B[l]); break;
@@ -423,14 +463,14 @@ static void rates(const Walk *w, double *rate) {
                 memcpy(out, x, sizeof(double) * L);
             else {
                 const double *restrict gain = w->slots + (part->gain + i) * L;
-                for (int64_t l = 0; l < L; l++) out[l] = gain[l] * x[l];
+                LANES(l, L) out[l] = gain[l] * x[l];
             }
             if (part->leak >= 0) {
                 const double *restrict leak = w->slots + (part->leak + i) * L;
-                for (int64_t l = 0; l < L; l++) out[l] = out[l] - leak[l] * y[l];
+                LANES(l, L) out[l] = out[l] - leak[l] * y[l];
             }
             if (part->limit < INFINITY)
-                for (int64_t l = 0; l < L; l++)
+                LANES(l, L)
                     out[l] = out[l] - t->clamp * (y[l] - at_most(at_least(y[l], -part->limit), part->limit));
         }
     }
@@ -446,7 +486,7 @@ static void propagate(const Walk *w) {
             int64_t ia = o->a_size == 1 ? 0 : i * L, ib = o->b_size == 1 ? 0 : i * L;                                         \
             const double *A = a + ia, *B = b + ib, *dA = da + ia, *dB = db + ib, *Y = y + i * L;                              \
             double *dY = dy + i * L;                                                                                          \
-            for (int64_t l = 0; l < L; l++) { BODY; }                                                                         \
+            LANES(l, L) { BODY; }                                                                         \
             (void)A, (void)B, (void)Y;                                                                                        \
         }                                                                                                                     \
     } while (0)
@@ -456,7 +496,7 @@ static void propagate(const Walk *w) {
             int64_t ia = o->a_size == 1 ? 0 : i * L;                                                                          \
             const double *A = a + ia, *dA = da + ia, *Y = y + i * L;                                                          \
             double *dY = dy + i * L;                                                                                          \
-            for (int64_t l = 0; l < L; l++) { BODY; }                                                                         \
+            LANES(l, L) { BODY; }                                                                         \
             (void)A, (void)Y;                                                                                                 \
         }                                                                                                                     \
     } while (0)
@@ -496,7 +536,7 @@ static void propagate(const Walk *w) {
         case SOFTMAX:
         case NORMALISER:
             for (int64_t r = 0; r < o->rows; r++)
-                for (int64_t l = 0; l < L; l++) {
+                LANES(l, L) {
                     double dot = 0, total = 0;
                     for (int64_t k = r * width; k < (r + 1) * width; k++) {
                         total += at_least(a[k * L + l], 0.0);
@@ -529,7 +569,7 @@ static void rate_tangents(const Walk *w, double *out) {
     for (int64_t k = 0; k < t->parts; k++) {
         const Part *part = t->integrators + k;
         for (int64_t i = 0; i < part->size; i++)
-            for (int64_t l = 0; l < L; l++)
+            LANES(l, L)
                 out[(part->start + i) * L + l] = (part->gain < 0 ? 1.0 : w->slots[(part->gain + i) * L + l]) *
                                                  w->tangents[(part->rate + (part->rate_size == 1 ? 0 : i)) * L + l];
     }
@@ -543,7 +583,7 @@ static void place(const Walk *w, const double *state, double part) {
     if (state != w->slots) memcpy(w->slots, state, sizeof(double) * t->size * L);
     const double *restrict before = w->before, *restrict slope = w->slope;
     double *restrict noise = w->slots + t->size * L;
-    for (int64_t n = 0; n < t->sources * L; n++) noise[n] = before[n] + part * slope[n];
+    LANES(n, t->sources * L) noise[n] = before[n] + part * slope[n];
 }
 
 static inline __attribute__((always_inline)) void mixed(const Walk *w, double *out, const double *y, const double *weight,
@@ -553,7 +593,7 @@ static inline __attribute__((always_inline)) void mixed(const Walk *w, double *o
         const double *restrict k0 = w->rate + i * L, *restrict k = w->stages + i * L;
         const double *restrict base = y ? y + i * L : NULL, *restrict h = w->step;
         double *restrict o = out + i * L;
-        for (int64_t l = 0; l < L; l++) {
+        LANES(l, L) {
             double sum = weight[0] * k0[l];
             for (int s = 1; s < count; s++) sum = mad(weight[s], k[(s - 1) * n + l], sum);
             o[l] = y ? mad(h[l], sum, base[l]) : h[l] * sum;
@@ -567,14 +607,14 @@ static void sound(Walk *w) {
     const int64_t L = t->lanes;
     const double *restrict time = w->time, *restrict step = w->step, *restrict segment = w->segment;
     double *restrict position = w->position, *restrict part = w->part;
-    for (int64_t l = 0; l < L; l++) {
+    LANES(l, L) {
         position[l] = time[l] / t->noise_step - segment[l];
         part[l] = step[l] / t->noise_step;
     }
     for (int64_t i = 0; i < t->sources; i++) {
         const double *restrict from = w->from + i * L, *restrict change = w->change + i * L;
         double *restrict before = w->before + i * L, *restrict slope = w->slope + i * L;
-        for (int64_t l = 0; l < L; l++) {
+        LANES(l, L) {
             before[l] = from[l] + position[l] * change[l];
             slope[l] = change[l] * part[l];
         }
@@ -588,10 +628,10 @@ static void judge(Walk *w) {
     double *restrict norm = w->norm, *restrict size = w->size, *restrict growth = w->growth;
     const double *restrict sharpness = w->sharpness;
     const double share = 1.0 / t->size, absolute = t->absolute, relative = t->relative, power = -1.0 / t->order;
-    for (int64_t l = 0; l < L; l++) norm[l] = size[l] = 0;
+    LANES(l, L) norm[l] = size[l] = 0;
     for (int64_t i = 0; i < t->size; i++) {
         const double *restrict y = w->y + i * L, *restrict trial = w->trial + i * L, *restrict error = w->error + i * L;
-        for (int64_t l = 0; l < L; l++) {
+        LANES(l, L) {
             double from = fabs(y[l]), to = fabs(trial[l]);
             double off = error[l] / (sharpness[l] * (absolute + relative * (to > from ? to : from)));
             norm[l] = norm[l] + off * off * share;
@@ -599,12 +639,12 @@ static void judge(Walk *w) {
             norm[l] = norm[l] + 0.0 * to; /* no number where the state is none */
         }
     }
-    for (int64_t l = 0; l < L; l++) {
+    LANES(l, L) {
         double root = sqrt(norm[l]);
         norm[l] = root <= DBL_MAX ? size[l] <= DBL_MAX ? root : INFINITY : INFINITY;
     }
     const double safety = t->safety, least = t->least_growth, most = t->most_growth;
-    for (int64_t l = 0; l < L; l++)
+    LANES(l, L)
         growth[l] = at_most(at_least(safety * exp_(power * log_(at_least(norm[l], 1e-12))), least), most);
 }
 
@@ -708,12 +748,17 @@ static void implicit_step(Walk *w) {
 
 /* ---- samples in and out of lanes ---------------------------------------------------------------------------------------- */
 
-static double knot(Walk *w, int64_t lane, int64_t source, int64_t number) {
+/* Knots `first` .. `first` + BUFFER of a lane's sources. */
+static void draw(Walk *w, int64_t lane, int64_t first) {
     const Task *t = &w->t;
-    double *kept = w->knots + (source * t->lanes + lane) * BUFFER;
-    if (number % BUFFER == 0)
-        normals(t->seed, (uint64_t)t->numbers[w->sample[lane]] << 24 | (uint64_t)t->streams[source], number, BUFFER, kept);
-    return kept[number % BUFFER] * t->density[source];
+    double drawn[STREAMS * BUFFER];
+    for (int64_t i = 0; i < t->sources; i += STREAMS) {
+        int64_t count = t->sources - i < STREAMS ? t->sources - i : STREAMS;
+        normals(t->seed, (uint64_t)t->numbers[w->sample[lane]] << 24, t->streams + i, count, first, drawn);
+        for (int64_t s = 0; s < count; s++)
+            for (int64_t k = 0; k < BUFFER; k++)
+                w->knots[((i + s) * BUFFER + k) * t->lanes + lane] = drawn[s * BUFFER + k] * t->density[i + s];
+    }
 }
 
 /* What the speed at rest is relative to, as rest.rest_size says, in the units of the graph. */
@@ -802,7 +847,9 @@ static void load(Walk *w) {
         w->on[l] = 2;
         w->active++;
         w->time[l] = w->looked[l] = 0;
-        w->segment[l] = w->saved[l] = w->lane_steps[l] = w->waited[l] = 0;
+        w->segment[l] = w->saved[l] = w->waited[l] = 0;
+        w->knot[l] = 1;
+        w->unseen[l] = (int64_t)t->look;
         w->sharpness[l] = 1;
         w->slowest[l] = INFINITY;
         for (int64_t i = 0; i < t->size; i++) w->y[i * L + l] = t->start[w->sample[l] * t->size + i];
@@ -811,9 +858,11 @@ static void load(Walk *w) {
             for (int64_t i = 0; i < at[1]; i++)
                 w->slots[(at[0] + i) * L + l] = t->constant_value[at[2] + w->sample[l] * at[3] + i];
         }
+        if (t->sources) draw(w, l, 0);
         for (int64_t i = 0; i < t->sources; i++) {
-            w->from[i * L + l] = knot(w, l, i, 0);
-            w->change[i * L + l] = knot(w, l, i, 1) - w->from[i * L + l];
+            w->from[i * L + l] = w->knots[i * BUFFER * L + l];
+            w->to[i * L + l] = w->knots[(i * BUFFER + 1) * L + l];
+            w->change[i * L + l] = w->to[i * L + l] - w->from[i * L + l];
         }
     }
     if (first == w->next) return;
@@ -841,14 +890,40 @@ static void load(Walk *w) {
     }
 }
 
+/* Lanes that came to a knot, whose number is in `knot`, go on towards it. */
+static void play_on(Walk *w) {
+    const Task *t = &w->t;
+    const int64_t L = t->lanes;
+    const int64_t *restrict turns = w->turns, *restrict number = w->knot;
+    for (int64_t l = 0; l < L; l++)
+        if (turns[l] && number[l] % BUFFER == 0) draw(w, l, number[l]);
+    for (int64_t i = 0; i < t->sources; i++) {
+        const double *restrict knots = w->knots + i * BUFFER * L;
+        double *restrict from = w->from + i * L, *restrict to = w->to + i * L, *restrict change = w->change + i * L;
+        LANES(l, L) {
+            double here = turns[l] ? to[l] : from[l], there = knots[(number[l] & (BUFFER - 1)) * L + l];
+            from[l] = here;
+            to[l] = there;
+            change[l] = there - here;
+        }
+    }
+}
+
 static void try_step(Walk *w) {
     const Task *t = &w->t;
     const int64_t L = t->lanes, n = t->size * L;
-    for (int64_t l = 0; l < L; l++) {
-        double next = (w->segment[l] + 1) * t->noise_step;
-        w->limit[l] = t->sources && w->segment[l] < t->last_segment && next < t->end ? next : t->end;
-        w->reaches[l] = w->time[l] + 1.01 * w->h[l] >= w->limit[l];
-        w->step[l] = !w->on[l] ? 0.0 : w->reaches[l] ? w->limit[l] - w->time[l] : w->h[l];
+    const double noise_step = t->noise_step, end = t->end, runaway = t->runaway;
+    const double last = t->sources ? (double)t->last_segment : -1.0;
+    const int64_t *restrict on = w->on;
+    double *restrict time = w->time, *restrict h = w->h, *restrict step = w->step, *restrict limit = w->limit;
+    double *restrict segment = w->segment;
+    int64_t *restrict reaches = w->reaches, *restrict good = w->good;
+    LANES(l, L) {
+        double next = (segment[l] + 1) * noise_step;
+        double upto = (segment[l] < last) & (next < end) ? next : end;
+        limit[l] = upto;
+        reaches[l] = time[l] + 1.01 * h[l] >= upto;
+        step[l] = !on[l] ? 0.0 : reaches[l] ? upto - time[l] : h[l];
     }
     sound(w);
     if (t->implicit) implicit_step(w);
@@ -857,42 +932,50 @@ static void try_step(Walk *w) {
 
     judge(w);
 
-    int8_t every = 1;
-    for (int64_t l = 0; l < L; l++) {
-        double grown = w->step[l] * w->growth[l];
-        int accepted = w->on[l] && w->norm[l] <= 1;
-        w->good[l] = accepted && w->size[l] < t->runaway;
-        every &= w->good[l];
-        if (w->on[l]) w->h[l] = accepted && w->reaches[l] && w->h[l] > grown ? w->h[l] : grown;
-        if (w->good[l] && w->saved[l] < t->saves) keep(w, l, w->reaches[l] ? w->limit[l] : w->time[l] + w->step[l], 0);
+    const double *restrict norm = w->norm, *restrict size = w->size, *restrict growth = w->growth;
+    int64_t bad = 0;
+    LANES(l, L) {
+        double grown = step[l] * growth[l];
+        int64_t accepted = on[l] & (norm[l] <= 1);
+        good[l] = accepted & (size[l] < runaway);
+        bad |= on[l] & !good[l];
+        h[l] = accepted & reaches[l] & (h[l] > grown) ? h[l] : grown;
     }
+    if (t->saves)
+        for (int64_t l = 0; l < L; l++)
+            if (good[l] && w->saved[l] < t->saves) keep(w, l, reaches[l] ? limit[l] : time[l] + step[l], 0);
     const double *rate = w->stages + (t->implicit ? 6 : 5) * n;
-    if (every) {
+    if (!bad) {
         double *y = w->y;
         w->y = w->trial;
         w->trial = y;
         memcpy(w->rate, rate, sizeof(double) * n);
     } else
         for (int64_t i = 0; i < t->size; i++)
-            for (int64_t l = 0; l < L; l++) {
-                w->y[i * L + l] = w->good[l] ? w->trial[i * L + l] : w->y[i * L + l];
-                w->rate[i * L + l] = w->good[l] ? rate[i * L + l] : w->rate[i * L + l];
+            LANES(l, L) {
+                w->y[i * L + l] = good[l] ? w->trial[i * L + l] : w->y[i * L + l];
+                w->rate[i * L + l] = good[l] ? rate[i * L + l] : w->rate[i * L + l];
             }
+    int64_t *restrict turns = w->turns, *restrict number = w->knot, *restrict unseen = w->unseen;
+    int64_t turned = 0, looked_at = t->settled > 0;
+    LANES(l, L) {
+        double now = reaches[l] ? limit[l] : time[l] + step[l];
+        time[l] = now = good[l] ? now : time[l];
+        int64_t turn = good[l] & reaches[l] & (now < end) & (segment[l] < last);
+        segment[l] = turn ? segment[l] + 1 : segment[l];
+        turns[l] = turn;
+        number[l] += turn;
+        turned |= turn;
+        unseen[l] -= on[l];
+        looked_at |= on[l] & (!good[l] | (now >= end) | (unseen[l] == 0));
+    }
+    if (turned) play_on(w);
+    if (!looked_at) return;
     int freed = 0;
     for (int64_t l = 0; l < L; l++) {
-        if (!w->on[l]) continue;
+        if (!on[l]) continue;
         int8_t ended = 0, outcome = 0;
-        w->lane_steps[l]++;
-        if (w->good[l]) {
-            w->time[l] = w->reaches[l] ? w->limit[l] : w->time[l] + w->step[l];
-            if (t->sources && w->reaches[l] && w->time[l] < t->end && w->segment[l] < t->last_segment) {
-                w->segment[l] += 1;
-                int64_t after = (int64_t)w->segment[l] + 1;
-                for (int64_t i = 0; i < t->sources; i++) {
-                    w->from[i * L + l] = w->knots[(i * L + l) * BUFFER + (after - 1) % BUFFER] * t->density[i];
-                    w->change[i * L + l] = knot(w, l, i, after) - w->from[i * L + l];
-                }
-            }
+        if (good[l]) {
             if (t->settled > 0) {
                 double moved = 0;
                 for (int64_t k = 0; k < t->watches; k++) {
@@ -901,23 +984,24 @@ static void try_step(Walk *w) {
                     w->largest[l] = fabs(value) > w->largest[l] ? fabs(value) : w->largest[l];
                     w->watch[k * L + l] = value;
                 }
-                double size = rest_size(t, w->largest[l]);
-                if (w->step[l] >= t->shortest_rest && moved <= t->settled * size * w->step[l])
+                double resting = rest_size(t, w->largest[l]);
+                if (step[l] >= t->shortest_rest && moved <= t->settled * resting * step[l])
                     ended = outcome = 1;
                 else if (t->sharpens)
-                    sharpen(w, l, moved, size);
+                    sharpen(w, l, moved, resting);
             }
-            if (w->time[l] >= t->end) ended = 1;
-        } else if (w->norm[l] <= 1) {
+            if (time[l] >= end) ended = 1;
+        } else if (norm[l] <= 1) {
             ended = 1;
             outcome = 2;
-        } else if (w->h[l] < t->shortest * (w->time[l] > 1 ? w->time[l] : 1.0)) {
+        } else if (h[l] < t->shortest * (time[l] > 1 ? time[l] : 1.0)) {
             ended = 1;
             outcome = 3;
         }
-        if (!ended && w->lane_steps[l] % (int64_t)t->look == 0) {
-            if (w->time[l] - w->looked[l] < t->least_progress) { ended = 1; outcome = 3; }
-            w->looked[l] = w->time[l];
+        if (!ended && unseen[l] == 0) {
+            if (time[l] - w->looked[l] < t->least_progress) { ended = 1; outcome = 3; }
+            w->looked[l] = time[l];
+            unseen[l] = (int64_t)t->look;
         }
         if (ended) { finish(w, l, outcome); freed = 1; }
     }
@@ -926,17 +1010,20 @@ static void try_step(Walk *w) {
 
 /* ---- what Python calls -------------------------------------------------------------------------------------------------- */
 
+/* Zeros that begin a line of the cache, which no vector of lanes then straddles. */
 static void *room(Walk *w, int64_t count) {
-    void *found = calloc(count > 0 ? (size_t)count : 1, 8);
-    if (!found) w->tried = -1;
+    size_t bytes = ((size_t)(count > 0 ? count : 1) * 8 + 63) / 64 * 64;
+    void *found = aligned_alloc(64, bytes);
+    if (found) memset(found, 0, bytes);
+    else w->tried = -1;
     return found;
 }
 
 void analogflow_close(Walk *w) {
     if (!w) return;
-    void *all[] = {w->sample, w->segment, w->position, w->part, w->sharpness, w->slowest, w->waited, w->saved, w->lane_steps, w->slots, w->tangents, w->y, w->stages, w->inner, w->trial,
+    void *all[] = {w->sample, w->segment, w->position, w->part, w->sharpness, w->slowest, w->waited, w->saved, w->unseen, w->knot, w->turns, w->slots, w->tangents, w->y, w->stages, w->inner, w->trial,
         w->error, w->rate, w->moved, w->time, w->h, w->step, w->limit, w->size, w->largest, w->watch, w->looked, w->norm,
-        w->growth, w->room, w->from, w->change, w->before, w->slope, w->knots, w->matrix, w->vector, w->pivot, w->on,
+        w->growth, w->room, w->from, w->to, w->change, w->before, w->slope, w->knots, w->matrix, w->vector, w->pivot, w->on,
         w->reaches, w->good};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
     free(w);
@@ -948,15 +1035,15 @@ Walk *analogflow_open(const Task *task) {
     if (!w) return NULL;
     w->t = *task;
     const int64_t L = task->lanes, n = task->size * L, s = task->sources * L;
-    w->sample = room(w, L); w->saved = room(w, L); w->lane_steps = room(w, L);
+    w->sample = room(w, L); w->saved = room(w, L); w->unseen = room(w, L); w->knot = room(w, L); w->turns = room(w, L);
     w->slots = room(w, task->slots * L); w->tangents = room(w, task->implicit ? task->slots * L : 0);
     w->y = room(w, n); w->stages = room(w, 7 * n); w->inner = room(w, n); w->trial = room(w, n); w->error = room(w, n);
     w->rate = room(w, n); w->moved = room(w, n);
     w->time = room(w, L); w->h = room(w, L); w->step = room(w, L); w->limit = room(w, L); w->size = room(w, L);
     w->largest = room(w, L); w->watch = room(w, task->watches * L); w->looked = room(w, L); w->norm = room(w, L);
-    w->growth = room(w, L); w->room = room(w, L); w->segment = room(w, L); w->position = room(w, L); w->part = room(w, L);
+    w->growth = room(w, L); w->room = room(w, 2 * L); w->segment = room(w, L); w->position = room(w, L); w->part = room(w, L);
     w->sharpness = room(w, L); w->slowest = room(w, L); w->waited = room(w, L);
-    w->from = room(w, s); w->change = room(w, s); w->before = room(w, s); w->slope = room(w, s);
+    w->from = room(w, s); w->to = room(w, s); w->change = room(w, s); w->before = room(w, s); w->slope = room(w, s);
     w->knots = room(w, s * BUFFER);
     w->matrix = room(w, task->implicit ? n * task->size : 0); w->vector = room(w, task->size); w->pivot = room(w, n);
     w->on = room(w, L); w->reaches = room(w, L); w->good = room(w, L);
@@ -976,5 +1063,6 @@ int64_t analogflow_advance(Walk *w, int64_t steps, double *progress) {
 
 /* Bytes of a record, by its number: the caller writes the same ones. */
 int64_t analogflow_record_size(int64_t record) {
-    return record == 0 ? sizeof(Task) : record == 1 ? sizeof(Op) : record == 2 ? sizeof(Part) : -1;
+    const size_t sizes[] = {sizeof(Task), sizeof(Op), sizeof(Part)};
+    return record >= 0 && record < 3 ? (int64_t)sizes[record] : -1;
 }

@@ -22,8 +22,10 @@ EVALUATOR = "ANALOGFLOW_EVALUATOR"
 """Environment variable: ``numpy`` runs the march in NumPy although a compiler is there."""
 
 _SOURCE = Path(__file__).with_name("kernel.c")
-_FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
-_PORTABLE = tuple(flag for flag in _FLAGS if flag != "-march=native")
+_WIDE, _NATIVE = "-mprefer-vector-width=512", "-march=native"
+_FLAGS = (
+    "-O3", _NATIVE, _WIDE, "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
+)  # fmt: skip
 _TIME_LIMIT = 120.0
 """Seconds after which a compiler is given up."""
 
@@ -109,8 +111,9 @@ def _build(compiler: str, kept: Path) -> str:
     """Compile into `kept`, which appears whole or not at all; why that failed, empty where it did not."""
     with tempfile.TemporaryDirectory(prefix="march-", dir=kept.parent) as folder:
         made = Path(folder) / "march.so"
-        for flags in (_FLAGS, _PORTABLE):  # not every compiler knows the name of the processor that it runs on
-            command = [compiler, *flags, "-o", str(made), str(_SOURCE), "-lm"]
+        # Not every processor has vectors of that width, and not every compiler knows the processor that it runs on.
+        for less in ((), (_WIDE,), (_WIDE, _NATIVE)):
+            command = [compiler, *(flag for flag in _FLAGS if flag not in less), "-o", str(made), str(_SOURCE), "-lm"]
             done = subprocess.run(command, capture_output=True, timeout=_TIME_LIMIT, check=False)
             if done.returncode == 0 and made.is_file():
                 break

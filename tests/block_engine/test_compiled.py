@@ -166,7 +166,7 @@ def test_a_sample_has_the_same_bits_alone_and_in_company():
                     assert (alone.values[name][0] == together.values[name][sample]).all()
 
 
-@pytest.mark.parametrize("lanes", [1, 5, 8, 31])
+@pytest.mark.parametrize("lanes", [8, 16, 24])
 def test_the_number_of_lanes_changes_no_bit(lanes, monkeypatch):
     circuit = circuit_of("transport scaling")
     given = {"noise": af.Noise(0.02, seed=1), "imperfections": ALL_NINE.without("bandwidth"), "time_constants": 3.0}
