@@ -122,6 +122,7 @@ class Solution:
                 "reference": {"answer": certificate.reference, "gap": certificate.reference_gap},
                 "errors": certificate.errors,
                 "checks": [dataclasses.asdict(check) for check in certificate.checks],
+                "notes": certificate.notes,
                 "state": {name: self.run.final[name].tolist() for name in self.flow.states},
                 "versions": versions() | dict(self.run.record.get("versions", {})),
             }

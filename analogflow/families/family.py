@@ -130,6 +130,10 @@ def _nowhere(flow: Flow, name: str, end: Any, direction: Any, delta: float) -> N
     return None
 
 
+def _silent(problem: Any, reference: Any, run: Run) -> tuple[str, ...]:
+    return ()
+
+
 def _no_size(problem: Any) -> int:
     return 0
 
@@ -150,7 +154,7 @@ _ORDINARY: Mapping[str, Callable[..., Any]] = {
 
 _ASKED = (
     "follows", "law", "conserves", "errors", "held", "answer", "exact", "held_as_law", "sizes", "worth", "pushed", "started",
-    "groups", "slowest", "why_slow", "contest", "size", "smaller",
+    "groups", "slowest", "why_slow", "contest", "notes", "size", "smaller",
 )  # fmt: skip
 """What may be another package's code; `flow_of` and `reference_of` ask for a flow and a reference, in words of their own.
 
@@ -239,6 +243,10 @@ class Family:
         ``contest(problem, reference)``: the `Contest` of answers to a problem, whoever gives them; ``reference()`` is the
         exact one, computed where it is asked for only. None where answers are not compared. If not given, of the signal
         that the flow shows, which the reference knows.
+    listed : sequence of str
+        Names of answers, each a list of numbers, that tables show the first of.
+    notes : callable
+        ``notes(problem, reference, run)``: sentences on an answer that no check speaks of, such as of what kind it is.
     expected : callable, optional
         ``expected(problem, reference)``: the reference's answer by the names of signals, for a netlist's header.
     size, smaller : callable
@@ -278,6 +286,8 @@ class Family:
     slowest: Callable[[Any, Any], float] | None = None
     why_slow: Callable[[Any, float], str] = _no_reason
     contest: Callable[[Any, Callable[[], Any]], Contest] | None = _unsaid
+    listed: tuple[str, ...] = ()
+    notes: Callable[[Any, Any, Run], Sequence[str]] = _silent
     expected: Callable[[Any, Any], Mapping[str, Any]] | None = path_expected
     size: Callable[[Any], int] = _no_size
     smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part

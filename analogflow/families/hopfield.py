@@ -25,6 +25,7 @@ from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import HopfieldReference, energy, hopfield_reference, metric
+from analogflow.reference.hopfield_recall import GAINS, MOST_HIDDEN, Edge, from_memory, mixture_edge, recalled
 from analogflow.rest import size_of
 from analogflow.run import IDEAL_ACCURACY, Run
 
@@ -49,6 +50,8 @@ def _errors(problem: Hopfield, reference: HopfieldReference, ends: RunEnds) -> d
     if "energy" in finals:
         found["energy"] = abs(finals["energy"][:, 0] - reference.energy)
         found["rise"] = np.diff(ends.paths["energy"][:, :, 0], axis=1).max(axis=1, initial=0.0)
+    if "overlap" in finals and reference.overlap is not None:
+        found["overlap"] = largest(finals["overlap"] - reference.overlap)
     return found
 
 
@@ -74,6 +77,7 @@ def _held(
             limit,
             ("mean", "the rest agrees with the reference", "", unit),
             ("energy", "the energy agrees with the reference", "", height),
+            ("overlap", "overlaps with the patterns agree with the reference", "", _slope(problem, unit)),
         ),
         *asked(errors, max(_RISE, 1e-2 * limit, level), ("rise", "the energy never rises", "", height)),
         Held(
@@ -85,13 +89,55 @@ def _held(
     ]
 
 
+def _slope(problem: Hopfield, unit: float) -> float:
+    """What errors of overlaps count in: a state that is off by a share of `unit` moves none by more than that of this."""
+    if (memories := problem.memories) is None:
+        return 1.0
+    steepest = abs(memories @ problem.gain_v).sum(axis=1) / (memories**2).sum(axis=1)
+    return max(1.0, unit * float(steepest.max()))
+
+
 def _answer(problem: Hopfield, reference: HopfieldReference, run: Run) -> dict[str, Any]:
     state = np.concatenate([run.final[name] for name in _STATES])
-    return {"mean": state.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}
+    answer = {"mean": state.tolist(), "covariance": np.zeros((problem.size, problem.size)).tolist()}
+    return answer | ({"overlap": run.final["overlap"].tolist()} if "overlap" in run.final else {})
 
 
 def _exact(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
-    return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist()}
+    overlap = {} if reference.overlap is None else {"overlap": reference.overlap.tolist()}
+    return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist(), **overlap}
+
+
+def _notes(problem: Hopfield, reference: HopfieldReference, run: Run) -> list[str]:
+    """What a rest recalls; and of a mixture, along which gains it is one, and what comes after."""
+    if reference.overlap is None or problem.activation == "linear" or not np.isfinite(reference.gap):
+        return []
+    found = recalled(problem, reference.mean)
+    told = ", ".join(f"{found.overlaps[abs(part) - 1]:.3f}" for part in found.parts)
+    if not found.mixed:
+        rest = f" (overlap {told})" if told else "; all overlaps are 0"
+        return [f"The network rests at {found}{rest}."]
+    alone = [part for part in found.parts if (own := from_memory(problem, part)) is not None and own.parts == (part,)]
+    named = " and ".join(f"pattern {abs(part)}" for part in alone)
+    own = f"From a nearer cue it recalls {named}" if alone else "Started at one of these it does not stay there"
+    notes = [f"The network rests at {found} (overlaps {told}), not at one of them. {own}."]
+    if reference.valley <= 0 or problem.hidden > MOST_HIDDEN:
+        return notes
+    for gain in GAINS:
+        ends = [_end_of_mixture(problem, mixture_edge(problem, reference.mean, gain, rising=up), up) for up in (True, False)]
+        notes.append(f"Along {gain} it is a mixture {ends[1]} and {ends[0]}.")
+    return notes
+
+
+def _end_of_mixture(problem: Hopfield, edge: Edge | None, rising: bool) -> str:
+    if edge is None:
+        return f"{'up' if rising else 'down'} to {'1e4 times' if rising else '1e-4 of'} what it is"
+    times = f"{edge.factor:.4g} times what it is"
+    if edge.gain in ("gain_v", "gain_h"):
+        gain = np.diag(getattr(problem, edge.gain))
+        times = f"{edge.factor * gain[0]:.4g}" if np.ptp(gain) == 0 else times
+    beyond = " or ".join(edge.beyond) or "no rest that is found"
+    return f"{'up' if rising else 'down'} to {times} ({'above' if rising else 'below'}: {beyond})"
 
 
 def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float, accuracy: float) -> LawHeld:
@@ -164,7 +210,8 @@ def _expected(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]
     n = problem.visible
     rest = {"v": reference.mean[:n].tolist(), "h": reference.mean[n:].tolist()}
     if problem.temperature == 0:
-        return rest | {"energy": reference.energy}
+        overlap = {} if reference.overlap is None else {"overlap": reference.overlap.tolist()}
+        return rest | {"energy": reference.energy} | overlap
     variances = np.diag(reference.covariance)
     means = {f"mean of {name}": mean for name, mean in rest.items()}
     return means | {"variance of v": variances[:n].tolist(), "variance of h": variances[n:].tolist()}
@@ -174,7 +221,10 @@ def _smaller(problem: Hopfield, count: int) -> tuple[Hopfield, str]:
     U = problem.U[:count, :count]
     n, m = U.shape
     gains = problem.gain_v[:n, :n], problem.gain_h[:m, :m]
-    part = Hopfield(U, problem.I[:n], *gains, problem.activation, problem.temperature)
+    stored = None if problem.patterns is None else problem.patterns[:, :n]
+    stored = None if stored is None else stored[stored.any(axis=1)]
+    stored = None if stored is None or not len(stored) else stored
+    part = Hopfield(U, problem.I[:n], *gains, problem.activation, problem.temperature, None, stored)
     return part, f"a network of {n} visible and {m} hidden states"
 
 
@@ -182,8 +232,7 @@ HOPFIELD = Family(
     name="hopfield",
     problem=Hopfield,
     noun="a Hopfield network",
-    keys=("U", "I", "gain_v", "gain_h", "activation", "temperature", "start"),
-    needed={"U": "the matrix of couplings, a row for each visible state"},
+    keys=("U", "I", "gain_v", "gain_h", "activation", "temperature", "start", "patterns", "rule"),
     flow=hopfield,
     forms=FORMS,
     reference=lambda problem, _: hopfield_reference(problem),
@@ -191,7 +240,7 @@ HOPFIELD = Family(
     errors=_errors,
     primary="mean",
     unlisted="",
-    labels={**LAW_LABELS, "rise": "largest rise of the energy on the way"},
+    labels={**LAW_LABELS, "rise": "largest rise of the energy on the way", "overlap": "largest error of an overlap"},
     held=_held,
     ended="settled",
     answer=_answer,
@@ -199,6 +248,8 @@ HOPFIELD = Family(
     held_as_law=_law,
     slowest=lambda problem, reference: 0.0,
     contest=_contest,
+    listed=("overlap",),
+    notes=_notes,
     expected=_expected,
     size=lambda problem: max(problem.U.shape),
     smaller=_smaller,

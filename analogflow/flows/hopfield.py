@@ -103,7 +103,8 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
     -------
     Flow
         States "v", shape (n,), and "h", shape (m,). Observables "energy" E(v, h) and, at temperature 0, "descent":
-        −v̇ᵀ ∂²L_v v̇ − ḣᵀ ∂²L_h ḣ, which dE/dt is. Time in units of τ.
+        −v̇ᵀ ∂²L_v v̇ − ḣᵀ ∂²L_h ḣ, which dE/dt is; of a problem with memories ξ also "overlap" ξ·g(v)/|ξ|² with each. Time
+        in units of τ.
 
     Raises
     ------
@@ -136,6 +137,8 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
         (False, True): noisy_saturating,
     }
     observables: dict[str, Callable[..., Any]] = {"energy": _linear_energy if straight else _saturating_energy}
+    if (memories := problem.memories) is not None:
+        observables["overlap"] = _overlap(memories / (memories**2).sum(axis=1)[:, None], straight=straight)
     if noisy:
         constants["temperature"] = problem.temperature
     else:
@@ -153,6 +156,15 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
         problem=problem,
         averaging=_averaging(problem) if noisy else None,
     )
+
+
+def _overlap(scaled: np.ndarray, *, straight: bool) -> Callable[..., Any]:
+    """Overlap of g(v) with memories: a crossbar beside the loop."""
+
+    def overlap(v: Any, h: Any, G: np.ndarray, **rest: Any) -> Any:
+        return (scaled @ G) @ v if straight else scaled @ np.tanh(np.diag(G) * v)
+
+    return overlap
 
 
 def _averaging(problem: Hopfield) -> Averaging:

@@ -50,6 +50,8 @@ class Certificate:
         can not be seen.
     law : Law, optional
         Of a run whose answer is one: what was read off it.
+    notes : tuple of str
+        Sentences on the answer that no check speaks of.
     """
 
     answer: Mapping[str, Any]
@@ -59,6 +61,7 @@ class Certificate:
     checks: tuple[Check, ...]
     time_needed: float | None = None
     law: Law | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -118,7 +121,8 @@ def certify(problem: Any, run: Run, *, limit: float = IDEAL_ACCURACY, accuracy: 
         others = judged.checks()
     needed = time_needed(problem, run, limit)
     checks = (_ending(problem, run, ended, others, limit, needed), *others)
-    return Certificate(answer, family.exact(problem, reference), reference.gap, errors, checks, needed, law)
+    notes = tuple(family.notes(problem, reference, run))
+    return Certificate(answer, family.exact(problem, reference), reference.gap, errors, checks, needed, law, notes)
 
 
 _NO_RATE = 1e-12

@@ -1,4 +1,4 @@
-"""A continuous Hopfield network: couplings, inputs, gains and a temperature. It does not know where its states settle."""
+"""A continuous Hopfield network: couplings or patterns, inputs, gains and a temperature; not where its states settle."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from analogflow.checks import LARGEST, is_number, numbers, refusal
 
-__all__ = ["ACTIVATIONS", "Hopfield"]
+__all__ = ["ACTIVATIONS", "RULES", "Hopfield"]
 
 ACTIVATIONS = ("linear", "tanh")
 """Kinds of activation."""
+
+RULES = ("hebbian", "pseudo-inverse")
+"""How couplings are made of patterns, the default first."""
 
 Array = NDArray[np.float64]
 
@@ -34,20 +37,28 @@ class Hopfield:
 
     Parameters
     ----------
-    U : array, shape (n, m)
-        Couplings, a row for each visible state.
+    U : array, shape (n, m), optional
+        Couplings, a row for each visible state; made of the patterns if not given.
     I : array, shape (n,), optional
         Inputs; 0 if not given.
     gain_v : array, shape (n, n) or (n,), or float, optional
         G: g(v) = G v, or g(v) = tanh(G v). Symmetric and positive definite; for "tanh" diagonal, so that g is a gradient
-        (element by element). A vector is a diagonal, a number a multiple of 1; 1 if not given.
+        (element by element). A vector is a diagonal, a number a multiple of 1; 1 if not given, or 8 √n where couplings are
+        made of patterns.
     gain_h : array, shape (m, m) or (m,), or float, optional
-        F: f(h) = F h, or f(h) = tanh(F h), likewise.
-    activation : {"linear", "tanh"}
+        F: f(h) = F h, or f(h) = tanh(F h), likewise; 1 / (2 √n) where couplings are made of patterns, which keeps the
+        hidden units from saturating.
+    activation : {"linear", "tanh"}, optional
+        "linear" if not given, or "tanh" where couplings are made of patterns.
     temperature : float
         T, 0 or more.
-    start : array, shape (n + m,), optional
-        v(0), then h(0): the cue from which a network with several rests recalls one. 0 if not given.
+    start : array, shape (n + m,) or (n,), optional
+        v(0), then h(0), which is 0 if left out: the cue from which a network with several rests recalls one. 0 if not given.
+    patterns : array, shape (P, n), optional
+        Memories ξ, a row for each, of ±1 or of any numbers. The overlap of g(v) with each is part of the answer.
+    rule : {"hebbian", "pseudo-inverse"}, optional
+        How patterns become couplings with a hidden unit for each, where U is not given: U = Ξᵀ/√n, so that U Uᵀ is Hebb's
+        Σ ξ ξᵀ/n; or U = Ξᵀ (Ξ Ξᵀ)^(−1/2), so that U Uᵀ is the projector onto the patterns, without crosstalk.
 
     Raises
     ------
@@ -58,7 +69,9 @@ class Hopfield:
     References
     ----------
     D. Krotov and J. Hopfield, Large Associative Memory Problem in Neurobiology and Machine Learning (2020): the network and
-    its energy. Relaxation (notes without author): definition 15 and theorem 16, corrected.
+    its energy. Relaxation (notes without author): definition 15 and theorem 16, corrected. J. J. Hopfield, PNAS 81 (1984)
+    3088: Hebb's rule with graded units. L. Personnaz, I. Guyon and G. Dreyfus, J. Physique Lett. 46 (1985) L359: the
+    projector.
     """
 
     U: Array
@@ -68,23 +81,35 @@ class Hopfield:
     activation: str
     temperature: float
     start: Array
+    patterns: Array | None
+    rule: str | None
 
     def __init__(
         self,
-        U: ArrayLike,
+        U: ArrayLike | None = None,
         I: ArrayLike | None = None,  # noqa: E741
         gain_v: ArrayLike | None = None,
         gain_h: ArrayLike | None = None,
-        activation: str = "linear",
+        activation: str | None = None,
         temperature: float = 0.0,
         start: ArrayLike | None = None,
+        patterns: ArrayLike | None = None,
+        rule: str | None = None,
     ) -> None:
         faults: list[str] = []
-        couplings = numbers(U, "U", (2,), "a matrix with a row for each visible state", faults, largest=LARGEST)
+        stored = None if patterns is None else _patterns(patterns, faults)
+        made = U is None and stored is not None
+        activation = ("tanh" if made else "linear") if activation is None else activation
+        rule, couplings = _couplings(U, patterns is not None, stored, rule, activation, faults)
         n, m = (None, None) if couplings is None else couplings.shape
+        if stored is not None and n is not None and stored.shape[1] != n:
+            faults.append(f"patterns have {stored.shape[1]} numbers each; give one for each row of U ({n})")
+        if made and n is not None:
+            gain_v = 8 * np.sqrt(n) if gain_v is None else gain_v
+            gain_h = 0.5 / np.sqrt(n) if gain_h is None else gain_h
         inputs = _vector(I, "I", n, "each row of U", faults)
         begin = _vector(
-            start, "start", None if n is None or m is None else n + m, "each row, then each column, of U", faults
+            start, "start", None if n is None or m is None else n + m, "each row, then each column, of U", faults, n
         )
         if activation not in ACTIVATIONS:
             faults.append(f"activation is {activation!r}; known are {', '.join(ACTIVATIONS)}")
@@ -106,8 +131,12 @@ class Hopfield:
         for name, value in zip(("U", "I", "gain_v", "gain_h", "start"), (couplings, inputs, G, F, begin), strict=True):
             value.setflags(write=False)
             object.__setattr__(self, name, value)
+        if stored is not None:
+            stored.setflags(write=False)
         object.__setattr__(self, "activation", activation)
         object.__setattr__(self, "temperature", float(temperature))
+        object.__setattr__(self, "patterns", stored)
+        object.__setattr__(self, "rule", rule)
 
     @property
     def visible(self) -> int:
@@ -129,9 +158,29 @@ class Hopfield:
         """Largest singular value of √G U √F: below 1, the energy of a linear network is convex."""
         return float(np.linalg.svd(root(self.gain_v) @ self.U @ root(self.gain_h), compute_uv=False)[0])
 
+    @property
+    def memories(self) -> Array | None:
+        """What overlaps are taken with, shape (P, n): the patterns; or the columns of U where these are such.
+
+        Columns are taken for patterns of ±1 where there are several, no two alike, each of numbers of one size, and units
+        saturate. None where there are no memories.
+        """
+        if self.patterns is not None or self.activation == "linear" or min(self.U.shape) < 2:
+            return self.patterns
+        sizes = abs(self.U)
+        signs = np.sign(self.U).T
+        if not sizes.all() or np.ptp(sizes, axis=0).max() > _SYMMETRY * sizes.max():
+            return None
+        alike = abs(signs @ signs.T) - self.visible * np.eye(self.hidden)
+        return signs if alike.max() < self.visible else None
+
     def with_couplings(self, U: ArrayLike) -> Hopfield:
         """Same network with other couplings."""
-        return Hopfield(U, self.I, self.gain_v, self.gain_h, self.activation, self.temperature, self.start)
+        return Hopfield(U, self.I, self.gain_v, self.gain_h, self.activation, self.temperature, self.start, self.patterns)
+
+    def with_gains(self, gain_v: ArrayLike, gain_h: ArrayLike, start: ArrayLike) -> Hopfield:
+        """Same network with other gains, from another start."""
+        return Hopfield(self.U, self.I, gain_v, gain_h, self.activation, self.temperature, start, self.patterns)
 
     @property
     def fingerprint(self) -> str:
@@ -139,11 +188,14 @@ class Hopfield:
         digest = hashlib.sha256(repr((self.U.shape, self.activation, self.temperature)).encode())
         for array in (self.U, self.I, self.gain_v, self.gain_h, self.start):
             digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        if self.patterns is not None:
+            digest.update(repr(self.patterns.shape).encode() + np.ascontiguousarray(self.patterns, dtype="<f8").tobytes())
         return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
+        stored = "" if self.patterns is None else f"{_counted(len(self.patterns), 'pattern')}, "
         return (
-            f"Hopfield({self.visible} + {self.hidden} states, {self.activation}, temperature {self.temperature:g}, "
+            f"Hopfield({self.visible} + {self.hidden} states, {stored}{self.activation}, temperature {self.temperature:g}, "
             f"fingerprint {self.fingerprint})"
         )
 
@@ -154,11 +206,65 @@ def root(gain: Array) -> Array:
     return (vectors * np.sqrt(values)) @ vectors.T
 
 
-def _vector(values: Any, name: str, size: int | None, place: str, faults: list[str]) -> Array | None:
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count > 1 else ''}"
+
+
+def _patterns(values: Any, faults: list[str]) -> Array | None:
+    wanted = "a row for each pattern, a number for each visible state"
+    stored = numbers(values, "patterns", (2,), wanted, faults, largest=LARGEST)
+    if stored is not None and (empty := np.flatnonzero(~stored.any(axis=1))).size:
+        faults.append(f"pattern {empty[0] + 1} holds zeros alone, so that nothing overlaps with it; leave it out")
+        return None
+    return stored
+
+
+def _couplings(
+    U: Any, given: bool, stored: Array | None, rule: str | None, activation: str, faults: list[str]
+) -> tuple[str | None, Array | None]:
+    """The rule by which couplings were made, if one was, and the couplings."""
+    if rule is not None and (rule not in RULES or not given):
+        known = f"known are {', '.join(RULES)}" if rule not in RULES else "it makes couplings of patterns; give those too"
+        faults.append(f"rule is {rule!r}; {known}")
+        return None, None
+    if U is not None:
+        couplings = numbers(U, "U", (2,), "a matrix with a row for each visible state", faults, largest=LARGEST)
+        if rule is None or couplings is None or stored is None:
+            return None, couplings
+        made = _made(stored, rule, faults)
+        if made is not None and (made.shape != couplings.shape or not np.allclose(made, couplings, _SYMMETRY, _SYMMETRY)):
+            faults.append(f"U is not what the rule {rule!r} makes of the patterns; leave out one of them")
+        return rule, couplings
+    if not given:
+        faults.append("U is missing; give the matrix of couplings, a row for each visible state, or patterns to store")
+        return None, None
+    if activation == "linear":
+        faults.append("a linear network has one rest and can not hold patterns; take the activation 'tanh', or give U too")
+        return None, None
+    rule = rule or RULES[0]
+    return rule, None if stored is None else _made(stored, rule, faults)
+
+
+def _made(stored: Array, rule: str, faults: list[str]) -> Array | None:
+    """Couplings of patterns by a rule, shape (n, P)."""
+    if rule == "hebbian":
+        return stored.T / np.sqrt(stored.shape[1])
+    left, sizes, right = np.linalg.svd(stored, full_matrices=False)
+    if len(stored) > stored.shape[1] or sizes[-1] <= _SYMMETRY * sizes[0]:
+        faults.append("patterns are not independent, so that the rule 'pseudo-inverse' has no inverse; leave out some")
+        return None
+    return (left @ right).T
+
+
+def _vector(
+    values: Any, name: str, size: int | None, place: str, faults: list[str], part: int | None = None
+) -> Array | None:
     if values is None:
         return None if size is None else np.zeros(size)
     wanted = f"one number for {place}" + ("" if size is None else f" ({size})")
     vector = numbers(values, name, (1,), wanted, faults, largest=LARGEST)
+    if vector is not None and size is not None and part is not None and len(vector) == part:
+        return np.concatenate([vector, np.zeros(size - part)])
     if vector is not None and size is not None and len(vector) != size:
         faults.append(f"{name} has {len(vector)} numbers; give {wanted}")
         return None

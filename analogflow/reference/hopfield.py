@@ -32,7 +32,9 @@ __all__ = [
     "gradient",
     "hopfield_reference",
     "metric",
+    "overlaps",
     "rates",
+    "valley_at",
 ]
 
 Array = NDArray[np.float64]
@@ -67,6 +69,8 @@ class HopfieldReference:
         Smallest curvature of the energy at the mean, 1 − σ with the largest singular value σ of √G' U √F', where
         G' = ∂²L_v and F' = ∂²L_h: its sign is that of the Hessian's smallest eigenvalue, also where an activation is
         saturated and the Hessian vanishes. For a rest it must be positive.
+    overlap : array, shape (P,), optional
+        Of the rest with the problem's memories, as `overlaps` says; None of a law, and where there are none.
     """
 
     mean: Array
@@ -75,6 +79,7 @@ class HopfieldReference:
     method: str
     energy: float
     valley: float
+    overlap: Array | None = None
 
     def __post_init__(self) -> None:
         for array in (self.mean, self.covariance):
@@ -103,9 +108,23 @@ def hopfield_reference(problem: Hopfield) -> HopfieldReference:
     else:
         mean, covariance, gap = by_sampling(problem)
         method = "sampling"
-    n, slopes = problem.visible, metric(problem, mean)
-    valley = 1 - float(np.linalg.norm(root(slopes[:n, :n]) @ problem.U @ root(slopes[n:, n:]), ord=2))
-    return HopfieldReference(mean, covariance, gap, method, energy(problem, mean), valley)
+    overlap = overlaps(problem, mean) if problem.temperature == 0 and problem.memories is not None else None
+    valley = valley_at(problem, mean)
+    return HopfieldReference(mean, covariance, gap, method, energy(problem, mean), valley, overlap)
+
+
+def valley_at(problem: Hopfield, state: ArrayLike) -> float:
+    """1 − σ, σ the largest singular value of √G' U √F' at a state: minus the largest eigenvalue of the rates' Jacobian."""
+    n, slopes = problem.visible, metric(problem, state)
+    return 1 - float(np.linalg.norm(root(slopes[:n, :n]) @ problem.U @ root(slopes[n:, n:]), ord=2))
+
+
+def overlaps(problem: Hopfield, state: ArrayLike) -> Array:
+    """Overlap ξ·g(v)/|ξ|² of a state with each of the problem's memories, shape (P,): 1 where g(v) is the memory itself."""
+    memories = problem.memories
+    if memories is None:
+        raise BadInput(f"overlaps: {problem!r} has no patterns; give it some.")
+    return np.asarray(memories @ _parts(problem, state)[2] / (memories**2).sum(axis=1))
 
 
 def _parts(problem: Hopfield, state: ArrayLike) -> tuple[Array, Array, Array, Array]:

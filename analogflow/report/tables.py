@@ -50,6 +50,12 @@ def solution_table(solution: Solution) -> Table:
             table.add_row(
                 f"{name}, reference", f"{certificate.reference[name]:.12f}", "nat" if name.endswith("nats") else ""
             )
+    for name in family.listed:
+        for where, values in ((solution.engine, certificate.answer), ("reference", certificate.reference)):
+            if name in values:
+                rounded = ", ".join(f"{value:.6f}" for value in values[name][:_LISTED])
+                more = f", … ({len(values[name])})" if len(values[name]) > _LISTED else ""
+                table.add_row(f"{name}, {where}", rounded + more, "")
     nats = "nat" if any(name.endswith("nats") for name in certificate.answer) else ""
     table.add_row("certified gap of the reference", f"{certificate.reference_gap:.2e}", nats)
     for name, value in certificate.errors.items():
@@ -69,6 +75,8 @@ def solution_table(solution: Solution) -> Table:
     for check in certificate.checks:
         told = not check.passed or (check is certificate.checks[0] and not run.outcome.ok)
         table.add_row(check.name, Text(check.verdict, _COLOURS[check.verdict]), check.detail if told else "")
+    if certificate.notes:
+        table.caption, table.caption_justify = Text("\n".join(certificate.notes)), "left"
     return table
 
 
@@ -113,6 +121,9 @@ def budget_tables(budget: Budget) -> tuple[Table, ...]:
 
 
 _COLOURS = {PASSED: "green", FAILED: "bold red", UNDECIDED: "bold yellow", UNCERTIFIED: "bold yellow"}
+
+_LISTED = 6
+"""Numbers of an answer that is a list which a table shows."""
 
 _EXACT = 1e-12
 _MOST_BITS = 24.0

@@ -10,10 +10,13 @@ import pytest
 from analogflow import Hopfield, Outcome, solve
 from analogflow.cli import main
 from analogflow.errors import BadInput
+from analogflow.families.files import read_problem
+from analogflow.families.hopfield import HOPFIELD
 from analogflow.judgement import certify
 from analogflow.simulators import ENGINES
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
+PATTERNS = DATA / "hopfield_patterns.json"
 REST, LAW = DATA / "hopfield_rest.json", DATA / "hopfield_law.json"
 
 engines = pytest.mark.parametrize(
@@ -134,3 +137,74 @@ def test_a_large_energy_is_no_runaway():
     solution = solve(Hopfield([[0.5]], temperature=1e6), engine="ngspice", time_constants=60.0)
     assert solution.run.outcome in (Outcome.STATIONARY, Outcome.NOT_SETTLED)
     assert solution.run.values["energy"].max() > 1e6
+
+
+SIGNS = np.array([[-1, 1, -1, 1, -1, 1, -1, 1, -1, 1], [1, 1, 1, 1, 1, -1, -1, -1, -1, -1.0]])
+MIXTURE = {
+    "U": (0.2 * SIGNS.T).tolist(), "gain_v": 4.0, "gain_h": 4.0, "activation": "tanh",
+    "start": [-0.5, 0.5, -0.5, 0.5, -0.5, 0.5, -0.5, 0.5, 0.5, 0.5, 0, 0],
+}  # fmt: skip
+
+
+@engines
+def test_a_mixture_of_patterns_is_called_one(engine):
+    """Nobody said that the columns of U are patterns, which have numbers of one size; every check passes all the same."""
+    solution = solve(Hopfield(**MIXTURE), engine=engine)
+    assert solution.passed
+    answer = solution.certificate.answer
+    np.testing.assert_allclose(answer["overlap"], SIGNS @ np.tanh(4 * solution.run.final["v"]) / 10, atol=1e-12)
+    first, *along = solution.certificate.notes
+    assert first == (
+        "The network rests at a mixture of pattern 1 and the reverse of pattern 2 (overlaps 0.553, -0.553), not at one of "
+        "them. Started at one of these it does not stay there."
+    )
+    assert along[0] == (
+        "Along gain_v it is a mixture down to 0.5208 (below: no pattern) and up to 2884 (above: pattern 1 or the "
+        "reverse of pattern 2)."
+    )
+    whatever = "(below: no pattern) and up to 1e4 times what it is."
+    assert along[1:] == [
+        f"Along gain_h it is a mixture down to 0.5208 {whatever}",
+        f"Along both gains it is a mixture down to 0.3608 times what it is {whatever}",
+    ]
+    assert solution.to_dict()["notes"] == list(solution.certificate.notes)
+
+
+def test_overlaps_and_notes_are_shown(tmp_path, capsys):
+    path = tmp_path / "mixture.json"
+    path.write_text(json.dumps(MIXTURE))
+    assert main(["solve", "hopfield", str(path), "--engine", "block"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "overlap, block │ 0.552960, -0.552960" in said
+    assert "overlap, reference │ 0.552960, -0.552960" in said
+    assert "The network rests at a mixture of pattern 1" in said
+    assert main(["solve", "hopfield", str(PATTERNS), "--engine", "block", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["answer"]["overlap"][0] > 0.99
+    assert printed["notes"] == ["The network rests at pattern 1 (overlap 0.996)."]
+
+
+def test_wrong_overlaps_do_not_pass():
+    solution = solve(Hopfield(**MIXTURE), engine="block")
+    wrong = {**solution.run.values, "overlap": solution.run.values["overlap"] + 1e-3}
+    certificate = certify(solution.flow.problem, dataclasses.replace(solution.run, values=wrong))
+    assert [check.name for check in certificate.checks if not check.passed] == [
+        "overlaps with the patterns agree with the reference"
+    ]
+
+
+@pytest.mark.ngspice
+def test_a_circuit_of_parts_recalls_a_pattern():
+    solution = solve(read_problem("hopfield", PATTERNS), technology="opamp")
+    assert solution.passed, str(solution.certificate)
+    assert solution.certificate.notes == ("The network rests at pattern 1 (overlap 0.996).",)
+
+
+def test_the_leading_part_of_patterns_keeps_them():
+    problem = read_problem("hopfield", PATTERNS)
+    part = HOPFIELD.smaller(problem, 3)
+    assert part is not None
+    np.testing.assert_array_equal(part[0].patterns, problem.patterns[:, :3])
+    without = HOPFIELD.smaller(Hopfield(np.zeros((2, 2)), patterns=[[0.0, 1.0]]), 1)
+    assert without is not None
+    assert without[0].patterns is None

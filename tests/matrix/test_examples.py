@@ -10,6 +10,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 FAMILY = {
     "attention_three_tokens.json": "attention",
     "hopfield_law.json": "hopfield",
+    "hopfield_patterns.json": "hopfield",
     "hopfield_rest.json": "hopfield",
     "langevin_coupled.json": "langevin",
     "langevin_double_well.json": "langevin",

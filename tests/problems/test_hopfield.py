@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analogflow.errors import BadInput
-from analogflow.families.files import read_problem
+from analogflow.families.files import keys_of, problem_of_keys, read_problem
 from analogflow.problems import Hopfield
 
 U = [[0.3, 0.0], [0.1, 0.2], [0.4, 0.1]]
@@ -90,12 +90,67 @@ def test_a_saturating_network_is_bounded_whatever_its_couplings():
         ({"temperature": True}, r"temperature is True"),
         ({"temperature": math.inf}, r"temperature is inf"),
         ({"I": [1.0], "temperature": -1, "activation": 3}, r"I has 1 numbers.*; activation is 3.*; temperature is -1"),
+        ({"U": None, "patterns": [[1, 1]], "activation": "linear"}, r"a linear network has one rest and can not hold"),
+        ({"U": None, "patterns": [[1, 1], [0, 0]]}, r"pattern 2 holds zeros alone, so that nothing overlaps with it"),
+        ({"U": None, "patterns": [1.0, -1.0]}, r"patterns has shape \(2,\); give a row for each pattern"),
+        ({"U": None, "patterns": [[1, math.nan]]}, r"patterns has nan in row 1, column 2"),
+        ({"patterns": [[1.0, -1.0]]}, r"patterns have 2 numbers each; give one for each row of U \(3\)"),
+        ({"rule": "hebbian"}, r"rule is 'hebbian'; it makes couplings of patterns; give those too"),
+        ({"U": None, "patterns": [[1, 1]], "rule": "hebb"}, r"rule is 'hebb'; known are hebbian, pseudo-inverse"),
+        ({"patterns": np.eye(3), "rule": "hebbian"}, r"U is not what the rule 'hebbian' makes of the patterns"),
+        (
+            {"U": None, "patterns": [[1, -1], [-1, 1]], "rule": "pseudo-inverse"},
+            r"patterns are not independent, so that the rule 'pseudo-inverse' has no inverse",
+        ),
         ({"U": [[2.0]], "I": [0.0]}, r"the largest singular value of .* is 2 and must be below 1; divide U by more than 2"),
     ],
 )
 def test_what_is_no_network_is_refused(fields, message):
     with pytest.raises(BadInput, match=r"^Hopfield: .*" + message):
         Hopfield(**{"U": U} | fields)
+
+
+XI = np.array([[1, 1, -1, -1, 1.0], [1, -1, 1, -1, 1.0]])
+
+
+def test_patterns_become_couplings_by_the_rule_that_is_stated():
+    n = XI.shape[1]
+    hebb, projector = (Hopfield(patterns=XI, rule=rule) for rule in ("hebbian", "pseudo-inverse"))
+    np.testing.assert_allclose(hebb.U @ hebb.U.T, XI.T @ XI / n, atol=1e-15)
+    np.testing.assert_allclose(projector.U @ projector.U.T, np.linalg.pinv(XI) @ XI, atol=1e-14)
+    assert (hebb.activation, hebb.rule, Hopfield(patterns=XI).rule) == ("tanh", "hebbian", "hebbian")
+    np.testing.assert_array_equal(hebb.gain_v, 8 * np.sqrt(n) * np.eye(n))
+    np.testing.assert_array_equal(hebb.gain_h, 0.5 / np.sqrt(n) * np.eye(2))
+    assert (hebb.visible, hebb.hidden) == (5, 2)
+    assert "5 + 2 states, 2 patterns, tanh" in repr(hebb)
+    assert Hopfield(hebb.U, patterns=XI, activation="tanh").rule is None
+    assert hebb.with_couplings(-hebb.U).rule is None
+
+
+def test_a_cue_may_be_of_the_visible_units_alone():
+    problem = Hopfield(patterns=XI, start=XI[0])
+    np.testing.assert_array_equal(problem.start, [*XI[0], 0, 0])
+
+
+def test_columns_of_one_size_are_memories():
+    signs = np.array([[1, 1], [1, -1], [-1, 1.0]])
+    np.testing.assert_array_equal(Hopfield(signs * [0.2, 0.3], activation="tanh").memories, signs.T)
+    assert Hopfield(signs * [0.2, 0.3]).memories is None  # linear: it has one rest
+    assert Hopfield(signs[:, [0, 0]], activation="tanh").memories is None
+    assert Hopfield(np.column_stack([signs[:, 0], -signs[:, 0]]), activation="tanh").memories is None
+    assert Hopfield(U, activation="tanh").memories is None
+    np.testing.assert_array_equal(Hopfield(U, patterns=[[1, 2, 3.0]]).memories, [[1, 2, 3]])
+
+
+@pytest.mark.parametrize("rule", [None, "pseudo-inverse"])
+def test_files_of_patterns_are_read_back(rule, tmp_path):
+    path = tmp_path / "memories.json"
+    path.write_text(json.dumps({"patterns": XI.tolist(), "start": XI[0].tolist()} | ({"rule": rule} if rule else {})))
+    problem = read_problem("hopfield", path)
+    again = problem_of_keys("hopfield", json.loads(json.dumps(keys_of(problem))), "again")
+    assert again.fingerprint == problem.fingerprint == Hopfield(patterns=XI, rule=rule, start=XI[0]).fingerprint
+    assert again.rule == problem.rule
+    assert problem.fingerprint != Hopfield(problem.U, None, problem.gain_v, problem.gain_h, "tanh").fingerprint
 
 
 def test_files(tmp_path):
@@ -107,5 +162,5 @@ def test_files(tmp_path):
     with pytest.raises(BadInput, match=r"unknown key 'colour'; a Hopfield network has the keys U, I, gain_v"):
         read_problem("hopfield", path)
     path.write_text("{}", encoding="utf-8")
-    with pytest.raises(BadInput, match=r"the key 'U' is missing; it holds the matrix of couplings"):
+    with pytest.raises(BadInput, match=r"U is missing; give the matrix of couplings, a row for each visible state, or pat"):
         read_problem("hopfield", path)
