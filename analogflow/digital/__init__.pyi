@@ -12,6 +12,7 @@ from analogflow.digital.hopfield import network_euler_maruyama as network_euler_
 from analogflow.digital.hopfield import network_law as network_law
 from analogflow.digital.hopfield import newton_rest as newton_rest
 from analogflow.digital.hopfield import recall_and_learn as recall_and_learn
+from analogflow.digital.hopfield import update_rest as update_rest
 from analogflow.digital.langevin import euler_maruyama as euler_maruyama
 from analogflow.digital.langevin import gaussian_law as gaussian_law
 from analogflow.digital.langevin import metropolis_langevin as metropolis_langevin

@@ -1,6 +1,7 @@
 """Hopfield networks on a digital machine: rests, the law of a noisy linear network, and couplings that are learned.
 
-Rests are found by Euler's rule and by Newton's method, the law by Euler and Maruyama's steps and in closed form.
+Rests are found by Euler's rule, by Newton's method and, with softmax, by the update that is attention; the law by Euler and
+Maruyama's steps and in closed form.
 """
 
 from __future__ import annotations
@@ -12,13 +13,23 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve, sqrtm
+from scipy.special import softmax
 
 from analogflow.checks import is_positive, is_whole, refuse_faults, refuse_not_positive
 from analogflow.digital.langevin import LawRun, averaged, check_step
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield
 
-__all__ = ["Learning", "RestRun", "euler_rest", "network_euler_maruyama", "network_law", "newton_rest", "recall_and_learn"]
+__all__ = [
+    "Learning",
+    "RestRun",
+    "euler_rest",
+    "network_euler_maruyama",
+    "network_law",
+    "newton_rest",
+    "recall_and_learn",
+    "update_rest",
+]
 
 Array = NDArray[np.float64]
 
@@ -83,25 +94,57 @@ def newton_rest(problem: Hopfield, *, rate: float = 1e-9, most: int = 100) -> Re
     refuse_not_positive(finite=True, rate=rate, most=most)
     x, n, iterations = np.array(problem.start), problem.visible, 0
     while True:
-        moving, slopes = _rates(problem, x)
+        moving, (slopes_v, slopes_h) = _rates(problem, x)
         speed = float(abs(moving).max())
         if not speed > rate or iterations >= most:
             return _run(x, speed, iterations, rate)
         jacobian = -np.eye(problem.size)
-        jacobian[:n, n:] = problem.U @ (problem.gain_h * slopes[n:, None])
-        jacobian[n:, :n] = problem.U.T @ (problem.gain_v * slopes[:n, None])
+        jacobian[:n, n:] = problem.U @ slopes_h
+        jacobian[n:, :n] = problem.U.T @ slopes_v
         x = x - np.linalg.solve(jacobian, moving)
         iterations += 1
 
 
-def _rates(problem: Hopfield, x: Array) -> tuple[Array, Array]:
-    """(v̇, ḣ), and the derivative of each activation, 1 for linear ones."""
+def update_rest(problem: Hopfield, *, rate: float = 1e-9, most: int = 10_000) -> RestRun:
+    r"""The update :math:`v \leftarrow U \operatorname{softmax}(\beta U^\top G v) + I` of a softmax network from the start.
+
+    It begins at the visible states of the start, and each step lowers the energy. Where a network has several rests, it may
+    end at another than the flow does. Parameters and exceptions are those of `euler_rest`; `rate` is of v̇ with h at rest.
+
+    Raises
+    ------
+    BadInput
+        The activation is another.
+
+    References
+    ----------
+    H. Ramsauer et al., Hopfield Networks is All You Need (2021), equation (3): attention of one query.
+    """
+    refuse_not_positive(finite=True, rate=rate, most=most)
+    if problem.activation != "softmax":
+        raise BadInput(f"the activation is {problem.activation!r}, and this is for 'softmax' alone.")
+    v, iterations = problem.start[: problem.visible], 0
+    while True:
+        h = problem.U.T @ problem.gain_v @ v
+        following = problem.U @ softmax(problem.gain_h @ h) + problem.I
+        speed = float(abs(following - v).max())
+        if not speed > rate or iterations >= most:
+            return _run(np.concatenate([v, h]), speed, iterations, rate)
+        v = following
+        iterations += 1
+
+
+def _rates(problem: Hopfield, x: Array) -> tuple[Array, tuple[Array, Array]]:
+    """(v̇, ḣ), and the derivatives of g and of f."""
     v, h = x[: problem.visible], x[problem.visible :]
     g, f = problem.gain_v @ v, problem.gain_h @ h
-    slopes = np.ones(problem.size)
+    slopes = problem.gain_v, problem.gain_h
     if problem.activation == "tanh":
         g, f = np.tanh(g), np.tanh(f)
-        slopes = 1 - np.concatenate([g, f]) ** 2
+        slopes = slopes[0] * (1 - g * g)[:, None], slopes[1] * (1 - f * f)[:, None]
+    if problem.activation == "softmax":
+        f = np.asarray(softmax(f))
+        slopes = slopes[0], (np.diag(f) - np.outer(f, f)) @ problem.gain_h
     return np.concatenate([problem.U @ f - v + problem.I, problem.U.T @ g - h]), slopes
 
 

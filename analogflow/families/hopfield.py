@@ -123,7 +123,7 @@ def _notes(problem: Hopfield, reference: HopfieldReference, run: Run) -> list[st
     notes = [f"The network rests at {found} (overlaps {told}), not at one of them. {own}."]
     if reference.valley <= 0 or problem.hidden > MOST_HIDDEN:
         return notes
-    for gain in GAINS:
+    for gain in GAINS if problem.activation == "tanh" else ("gain_h",):
         ends = [_end_of_mixture(problem, mixture_edge(problem, reference.mean, gain, rising=up), up) for up in (True, False)]
         notes.append(f"Along {gain} it is a mixture {ends[1]} and {ends[0]}.")
     return notes

@@ -12,7 +12,7 @@ import numpy as np
 
 from analogflow.checks import refuse_unknown
 from analogflow.flows.flow import Averaging, Flow
-from analogflow.graph import white_noise
+from analogflow.graph import softmax, white_noise
 from analogflow.problems import Hopfield
 
 __all__ = ["FORMS", "INDEPENDENT", "hopfield"]
@@ -41,6 +41,11 @@ def linear(v: Any, h: Any, U: np.ndarray, I: np.ndarray, G: np.ndarray, F: np.nd
 def saturating(v: Any, h: Any, U: np.ndarray, I: np.ndarray, G: np.ndarray, F: np.ndarray) -> tuple[Any, Any]:  # noqa: E741
     """v̇ = U tanh(F h) − v + I, ḣ = Uᵀ tanh(G v) − h, with diagonal G and F."""
     return U @ np.tanh(np.diag(F) * h) - v + I, U.T @ np.tanh(np.diag(G) * v) - h
+
+
+def dense(v: Any, h: Any, U: np.ndarray, I: np.ndarray, G: np.ndarray, F: np.ndarray) -> tuple[Any, Any]:  # noqa: E741
+    """v̇ = U softmax(β h) − v + I, ḣ = Uᵀ G v − h, with F a multiple β of 1."""
+    return U @ softmax(F[0, 0] * h) - v + I, (U.T @ G) @ v - h
 
 
 def noisy_linear(v: Any, h: Any, temperature: float, **constants: Any) -> tuple[Any, Any]:
@@ -78,6 +83,7 @@ def _heated(x: Any, gain: np.ndarray, temperature: float) -> Any:
 _EQUATIONS = {
     ("linear", False): "dv/dt = U F h - v + I;  dh/dt = U^T G v - h",
     ("tanh", False): "dv/dt = U tanh(F h) - v + I;  dh/dt = U^T tanh(G v) - h",
+    ("softmax", False): "dv/dt = U softmax(beta h) - v + I;  dh/dt = U^T G v - h",
     ("linear", True): "dv = (U F h - v + I) dt + (2T/G)^1/2 dW;  dh = (U^T G v - h) dt + (2T/F)^1/2 dW",
     ("tanh", True): (
         "dv = (U tanh(F h) - v + I) dt + (2T/G)^1/2 cosh(G v) dW (Ito);"
@@ -128,23 +134,18 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
     without author): definition 15; theorem 16, corrected.
     """
     refuse_unknown(form, FORMS, "form", "the hopfield flow")
-    noisy, straight = problem.temperature > 0, problem.activation == "linear"
+    noisy = problem.temperature > 0
     constants: dict[str, Any] = {"U": problem.U, "I": problem.I, "G": problem.gain_v, "F": problem.gain_h}
-    functions: dict[tuple[bool, bool], Callable[..., Any]] = {
-        (True, False): linear,
-        (False, False): saturating,
-        (True, True): noisy_linear,
-        (False, True): noisy_saturating,
-    }
-    observables: dict[str, Callable[..., Any]] = {"energy": _linear_energy if straight else _saturating_energy}
+    observables: dict[str, Callable[..., Any]] = {"energy": _ENERGIES[problem.activation]}
     if (memories := problem.memories) is not None:
-        observables["overlap"] = _overlap(memories / (memories**2).sum(axis=1)[:, None], straight=straight)
+        scaled = memories / (memories**2).sum(axis=1)[:, None]
+        observables["overlap"] = _overlap(scaled, saturating=problem.activation == "tanh")
     if noisy:
         constants["temperature"] = problem.temperature
     else:
-        observables["descent"] = _linear_descent if straight else _saturating_descent
+        observables["descent"] = _DESCENTS[problem.activation]
     return Flow(
-        functions[straight, noisy],
+        _FUNCTIONS[problem.activation, noisy],
         {"v": problem.start[: problem.visible], "h": problem.start[problem.visible :]},
         (),
         constants,
@@ -158,11 +159,11 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
     )
 
 
-def _overlap(scaled: np.ndarray, *, straight: bool) -> Callable[..., Any]:
+def _overlap(scaled: np.ndarray, *, saturating: bool) -> Callable[..., Any]:
     """Overlap of g(v) with memories: a crossbar beside the loop."""
 
     def overlap(v: Any, h: Any, G: np.ndarray, **rest: Any) -> Any:
-        return (scaled @ G) @ v if straight else scaled @ np.tanh(np.diag(G) * v)
+        return scaled @ np.tanh(np.diag(G) * v) if saturating else (scaled @ G) @ v
 
     return overlap
 
@@ -208,3 +209,33 @@ def _saturating_descent(v: Any, h: Any, G: np.ndarray, F: np.ndarray, **constant
     v_rate, h_rate = saturating(v, h, G=G, F=F, **constants)
     g, f = np.tanh(np.diag(G) * v), np.tanh(np.diag(F) * h)
     return -((1.0 - g * g) * np.diag(G)) @ (v_rate * v_rate) - ((1.0 - f * f) * np.diag(F)) @ (h_rate * h_rate)
+
+
+def _dense_energy(v: Any, h: Any, U: np.ndarray, I: np.ndarray, G: np.ndarray, F: np.ndarray, **rest: Any) -> Any:  # noqa: E741
+    """½ vᵀG v − Iᵀ G v + h·f − ln Σ exp(β h)/β − (G v)ᵀ U f.
+
+    The two terms of h are −ln Σ exp(β (h − h·f))/β, whose exponents never exceed the logarithm of their number.
+    """
+    beta = float(F[0, 0])
+    f = softmax(beta * h)
+    spread = (1 / beta) * np.log(np.exp(beta * (h - h @ f)).sum())
+    return v @ ((0.5 * G) @ v - (G @ U) @ f) - (G @ I) @ v - spread
+
+
+def _dense_descent(v: Any, h: Any, G: np.ndarray, F: np.ndarray, **constants: Any) -> Any:
+    """−v̇ᵀ G v̇ − β (Σ f ḣ² − (f·ḣ)²): ∂²L_h is the covariance β (diag f − f fᵀ)."""
+    v_rate, h_rate = dense(v, h, G=G, F=F, **constants)
+    f = softmax(float(F[0, 0]) * h)
+    away = h_rate - f @ h_rate
+    return -(v_rate @ (G @ v_rate)) - float(F[0, 0]) * (f @ (away * away))
+
+
+_FUNCTIONS: dict[tuple[str, bool], Callable[..., Any]] = {
+    ("linear", False): linear,
+    ("tanh", False): saturating,
+    ("softmax", False): dense,
+    ("linear", True): noisy_linear,
+    ("tanh", True): noisy_saturating,
+}
+_ENERGIES = {"linear": _linear_energy, "tanh": _saturating_energy, "softmax": _dense_energy}
+_DESCENTS = {"linear": _linear_descent, "tanh": _saturating_descent, "softmax": _dense_descent}

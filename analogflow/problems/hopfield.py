@@ -13,7 +13,7 @@ from analogflow.checks import LARGEST, is_number, numbers, refusal
 
 __all__ = ["ACTIVATIONS", "RULES", "Hopfield"]
 
-ACTIVATIONS = ("linear", "tanh")
+ACTIVATIONS = ("linear", "tanh", "softmax")
 """Kinds of activation."""
 
 RULES = ("hebbian", "pseudo-inverse")
@@ -47,18 +47,20 @@ class Hopfield:
         made of patterns.
     gain_h : array, shape (m, m) or (m,), or float, optional
         F: f(h) = F h, or f(h) = tanh(F h), likewise; 1 / (2 √n) where couplings are made of patterns, which keeps the
-        hidden units from saturating.
-    activation : {"linear", "tanh"}, optional
-        "linear" if not given, or "tanh" where couplings are made of patterns.
+        hidden units from saturating. For "softmax" a multiple β of 1: the inverse temperature of f(h) = softmax(β h).
+    activation : {"linear", "tanh", "softmax"}, optional
+        "linear" if not given, or "tanh" where couplings are made of patterns. "softmax" is of the hidden units; the visible
+        ones are then linear: the dense associative memory.
     temperature : float
-        T, 0 or more.
+        T, 0 or more; for "softmax" 0.
     start : array, shape (n + m,) or (n,), optional
         v(0), then h(0), which is 0 if left out: the cue from which a network with several rests recalls one. 0 if not given.
     patterns : array, shape (P, n), optional
         Memories ξ, a row for each, of ±1 or of any numbers. The overlap of g(v) with each is part of the answer.
     rule : {"hebbian", "pseudo-inverse"}, optional
         How patterns become couplings with a hidden unit for each, where U is not given: U = Ξᵀ/√n, so that U Uᵀ is Hebb's
-        Σ ξ ξᵀ/n; or U = Ξᵀ (Ξ Ξᵀ)^(−1/2), so that U Uᵀ is the projector onto the patterns, without crosstalk.
+        Σ ξ ξᵀ/n; or U = Ξᵀ (Ξ Ξᵀ)^(−1/2), so that U Uᵀ is the projector onto the patterns, without crosstalk. With
+        "softmax" there is no rule: patterns themselves are the columns of U.
 
     Raises
     ------
@@ -69,7 +71,8 @@ class Hopfield:
     References
     ----------
     D. Krotov and J. Hopfield, Large Associative Memory Problem in Neurobiology and Machine Learning (2020): the network and
-    its energy. Relaxation (notes without author): definition 15 and theorem 16, corrected. J. J. Hopfield, PNAS 81 (1984)
+    its energy; (2.13): softmax. H. Ramsauer et al., Hopfield Networks is All You Need (2021): its energy with v alone.
+    Relaxation (notes without author): definition 15 and theorem 16, corrected. J. J. Hopfield, PNAS 81 (1984)
     3088: Hebb's rule with graded units. L. Personnaz, I. Guyon and G. Dreyfus, J. Physique Lett. 46 (1985) L359: the
     projector.
     """
@@ -104,7 +107,7 @@ class Hopfield:
         n, m = (None, None) if couplings is None else couplings.shape
         if stored is not None and n is not None and stored.shape[1] != n:
             faults.append(f"patterns have {stored.shape[1]} numbers each; give one for each row of U ({n})")
-        if made and n is not None:
+        if made and n is not None and activation == "tanh":
             gain_v = 8 * np.sqrt(n) if gain_v is None else gain_v
             gain_h = 0.5 / np.sqrt(n) if gain_h is None else gain_h
         inputs = _vector(I, "I", n, "each row of U", faults)
@@ -113,11 +116,16 @@ class Hopfield:
         )
         if activation not in ACTIVATIONS:
             faults.append(f"activation is {activation!r}; known are {', '.join(ACTIVATIONS)}")
-        diagonal = activation == "tanh"
-        G, F = _gain(gain_v, "gain_v", n, diagonal, faults), _gain(gain_h, "gain_h", m, diagonal, faults)
+        G, F = _gain(gain_v, "gain_v", n, activation, faults), _gain(gain_h, "gain_h", m, activation, faults)
         number = is_number(temperature)
         if not number or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
             faults.append(f"temperature is {temperature!r}; give 0, or a number from {1 / LARGEST:g} to {LARGEST:g}")
+        elif temperature > 0 and activation == "softmax":
+            faults.append(
+                "temperature is above 0 with the activation 'softmax', which a shift of all hidden states does not change: "
+                "their noise would have no bound, and there is no law; give 0, or write v alone as a langevin problem with "
+                "the energy v**2/2 - log(exp(beta*(u.v)) + ...)/beta, hidden states at rest"
+            )
         if activation == "linear" and not faults and couplings is not None and G is not None and F is not None:
             largest = float(np.linalg.svd(root(G) @ couplings @ root(F), compute_uv=False)[0])
             if largest >= 1 - _MARGIN:
@@ -201,9 +209,9 @@ class Hopfield:
 
 
 def root(gain: Array) -> Array:
-    """Symmetric square root of a symmetric positive definite matrix."""
+    """Symmetric square root of a symmetric matrix without negative eigenvalues, but for rounding."""
     values, vectors = np.linalg.eigh(gain)
-    return (vectors * np.sqrt(values)) @ vectors.T
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 def _counted(count: int, noun: str) -> str:
@@ -241,6 +249,12 @@ def _couplings(
     if activation == "linear":
         faults.append("a linear network has one rest and can not hold patterns; take the activation 'tanh', or give U too")
         return None, None
+    if activation == "softmax":
+        if rule is not None:
+            faults.append(
+                f"rule is {rule!r}; with the activation 'softmax' patterns are the columns of U: leave the rule out"
+            )
+        return None, None if stored is None or rule is not None else np.array(stored.T)
     rule = rule or RULES[0]
     return rule, None if stored is None else _made(stored, rule, faults)
 
@@ -271,7 +285,7 @@ def _vector(
     return vector
 
 
-def _gain(values: Any, name: str, size: int | None, diagonal: bool, faults: list[str]) -> Array | None:
+def _gain(values: Any, name: str, size: int | None, activation: str, faults: list[str]) -> Array | None:
     side = {"gain_v": "row", "gain_h": "column"}[name]
     wanted = f"a number, or one for each {side} of U, or a symmetric matrix of them"
     gain = numbers(1.0 if values is None else values, name, (0, 1, 2), wanted, faults, largest=LARGEST)
@@ -285,7 +299,12 @@ def _gain(values: Any, name: str, size: int | None, diagonal: bool, faults: list
         faults.append(f"{name} is not symmetric, so that its activation is no gradient and there is no energy; make it so")
         return None
     matrix = (matrix + matrix.T) / 2
-    if diagonal and np.count_nonzero(matrix - np.diag(np.diag(matrix))):
+    if activation == "softmax" and name == "gain_h" and abs(matrix - matrix[0, 0] * np.eye(size)).max() > 0:
+        faults.append(
+            "gain_h is no multiple of 1; with the activation 'softmax' it is one number, the inverse temperature β"
+        )
+        return None
+    if activation == "tanh" and np.count_nonzero(matrix - np.diag(np.diag(matrix))):
         faults.append(f"{name} is not diagonal; with the activation 'tanh' each state has a gain of its own")
         return None
     smallest = float(np.linalg.eigvalsh(matrix)[0])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import cho_factor, cho_solve, solve_continuous_lyapunov
+from scipy.special import logsumexp, softmax
 
 from analogflow.checks import real_array
 from analogflow.errors import BadInput
@@ -97,7 +98,7 @@ def hopfield_reference(problem: Hopfield) -> HopfieldReference:
         if problem.activation == "linear":
             mean, gap = _linear_rest(problem)
         else:
-            mean, gap = _saturating_rest(problem)
+            mean, gap = _curved_rest(problem)
         method = "rest"
     elif problem.activation == "linear":
         mean, covariance, gap = gaussian_law(problem)
@@ -132,6 +133,8 @@ def _parts(problem: Hopfield, state: ArrayLike) -> tuple[Array, Array, Array, Ar
     x = real_array(state, "state")
     v, h = x[: problem.visible], x[problem.visible :]
     g, f = problem.gain_v @ v, problem.gain_h @ h
+    if problem.activation == "softmax":
+        return v, h, g, np.asarray(softmax(f))
     return (v, h, g, f) if problem.activation == "linear" else (v, h, np.tanh(g), np.tanh(f))
 
 
@@ -140,6 +143,9 @@ def energy(problem: Hopfield, state: ArrayLike) -> float:
     v, h, g, f = _parts(problem, state)
     if problem.activation == "linear":
         potentials = 0.5 * (v @ g + h @ f)
+    elif problem.activation == "softmax":
+        beta = problem.gain_h[0, 0]
+        potentials = 0.5 * v @ g + float(np.asarray(logsumexp(beta * h))) / beta
     else:
         potentials = sum(
             float((np.logaddexp(a * x, -a * x) - np.log(2)) @ (1 / a))
@@ -155,11 +161,13 @@ def rates(problem: Hopfield, state: ArrayLike) -> Array:
 
 
 def metric(problem: Hopfield, state: ArrayLike) -> Array:
-    """∂²L_v and ∂²L_h as one block matrix, the inverse of the mobility K, shape (n + m, n + m)."""
+    """∂²L_v and ∂²L_h as one block matrix, the inverse of the mobility K where it has one, shape (n + m, n + m)."""
     _, _, g, f = _parts(problem, state)
     n = problem.visible
     blocks = np.zeros((problem.size, problem.size))
     blocks[:n, :n], blocks[n:, n:] = problem.gain_v, problem.gain_h
+    if problem.activation == "softmax":
+        blocks[n:, n:] = problem.gain_h[0, 0] * (np.diag(f) - np.outer(f, f))
     if problem.activation == "tanh":
         blocks *= 1 - np.concatenate([g, f]) ** 2
     return blocks
@@ -254,7 +262,7 @@ def _jacobian(problem: Hopfield, state: Array) -> Array:
     return np.block([[-np.eye(n), problem.U @ blocks[n:, n:]], [problem.U.T @ blocks[:n, :n], -np.eye(m)]])
 
 
-def _saturating_rest(problem: Hopfield) -> tuple[Array, float]:
+def _curved_rest(problem: Hopfield) -> tuple[Array, float]:
     """The rest that is reached from the problem's start, and a bound on its error.
 
     The bound is Kantorovich's: 2 |J⁻¹ rates|, where |J⁻¹| K |J⁻¹ rates| ≤ 1/2 with a Lipschitz constant K of J. At the edge
@@ -287,9 +295,12 @@ def _bound(problem: Hopfield, state: Array) -> float:
     """Distance within which the rates are sure to vanish once."""
     U, G, F = problem.U, np.diag(problem.gain_v), np.diag(problem.gain_h)
     back = np.linalg.inv(_jacobian(problem, state))
-    size = abs(U).sum(axis=1).max() + 1, abs(U).sum(axis=0).max() + 1
+    size = abs(U).sum(axis=1).max() + 1, abs(U.T @ problem.gain_v).sum(axis=1).max() + 1
     rounding = problem.size * _ROUNDING * (max(size) + float(abs(state).max()) + float(abs(problem.I).max()))
     left = float((abs(back) @ (abs(rates(problem, state)) + rounding)).max())
+    if problem.activation == "softmax":
+        certain = abs(back).sum(axis=1).max() * _dense_lipschitz(problem, state, left) * left <= 0.5
+        return 2 * left if certain else np.inf
     # Where a unit is saturated its activation is straight: |tanh″ x| ≤ 8 e^{−2|x|}.
     bends = [
         gain**2 * np.minimum(_BEND, 8 * np.exp(-2 * np.maximum(gain * (abs(part) - 2 * left), 0)))
@@ -298,3 +309,17 @@ def _bound(problem: Hopfield, state: Array) -> float:
     lipschitz = max(float((abs(U) @ bends[1]).max()), float((bends[0] @ abs(U)).max()))
     certain = abs(back).sum(axis=1).max() * lipschitz * left <= 0.5
     return 2 * left if certain else np.inf
+
+
+def _dense_lipschitz(problem: Hopfield, state: Array, left: float) -> float:
+    r"""Lipschitz constant, in the largest norm, of the Jacobian within 2 `left` of a state, of a softmax.
+
+    A second derivative of f along a and b is :math:`\beta^2 f \circ ((a - \bar a)(b - \bar b) - \operatorname{cov})` with
+    means over f. Its magnitudes add up to :math:`2 \beta^2` standard deviations of a and b, each at most 1, and at most 4 ε
+    in square where all shares but the largest add up to ε of it. Its sum is 0, so that a row of U counts by half its range.
+    """
+    beta = float(problem.gain_h[0, 0])
+    shares = softmax(beta * state[problem.visible :])
+    others = (1 / float(shares.max()) - 1) * np.exp(min(4 * beta * left, 700.0))
+    variance = min(1.0, 4 * others)
+    return beta**2 * float(np.ptp(problem.U, axis=1).max()) * variance

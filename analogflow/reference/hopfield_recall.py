@@ -118,14 +118,15 @@ def from_memory(problem: Hopfield, part: int) -> Recalled | None:
     assert memories is not None
     y = math.copysign(1.0, part) * memories[abs(part) - 1]
     h = problem.U.T @ y
-    v = problem.U @ np.tanh(problem.gain_h @ h) + problem.I
-    return _reached(problem, np.concatenate([v, h]))
+    dense = problem.activation == "softmax"
+    v = np.linalg.solve(problem.gain_v, y) if dense else problem.U @ np.tanh(problem.gain_h @ h) + problem.I
+    reached = _reached(problem, np.concatenate([v, h]))
+    return None if reached is None else recalled(problem, reached)
 
 
-def _reached(problem: Hopfield, start: Array) -> Recalled | None:
-    begun = problem.with_gains(problem.gain_v, problem.gain_h, start)
+def _reached(problem: Hopfield, start: Array) -> Array | None:
     try:
-        return recalled(begun, hopfield_reference(begun).mean)
+        return hopfield_reference(problem.with_gains(problem.gain_v, problem.gain_h, start)).mean
     except BadInput:
         return None
 
@@ -133,8 +134,8 @@ def _reached(problem: Hopfield, start: Array) -> Recalled | None:
 def mixture_edge(problem: Hopfield, rest: Array, gain: str, *, rising: bool) -> Edge | None:
     """The gain at which a mixture stops being one as it rises, or falls; None where it is one over four decades.
 
-    It ends where it is no valley any more (the Jacobian's largest eigenvalue, minus the valley, reaches 0), where there is
-    no rest near by, or where its parts are others.
+    It ends where it is no valley any more (the Jacobian's largest eigenvalue, minus the valley, reaches 0) or there is no
+    rest near by, unless what it goes over into has the same parts; or where its parts are others.
 
     Parameters
     ----------
@@ -165,8 +166,12 @@ def mixture_edge(problem: Hopfield, rest: Array, gain: str, *, rising: bool) -> 
             here = _scaled(problem, gain, math.exp(sign * at), x)
             past = _scaled(problem, gain, math.exp(sign * (at + _BEYOND)), x)
             push = _PUSH * max(1.0, float(abs(x).max())) * _softest(here)
-            found = [_reached(past, x + way * push) for way in (1.0, -1.0)]
-            return Edge(gain, math.exp(sign * at), tuple(sorted({str(one) for one in found if one is not None})))
+            reached = [y for way in (1.0, -1.0) if (y := _reached(past, x + way * push)) is not None]
+            found = [recalled(past, y) for y in reached]
+            still = next((y for y, one in zip(reached, found, strict=True) if one.parts == parts), None)
+            if still is None:
+                return Edge(gain, math.exp(sign * at), tuple(sorted({str(one) for one in found})))
+            at, x, step = at + _BEYOND, still, _FIRST_STEP  # its parts are the same, if not their shares
         else:
             step /= 2
     return None
@@ -203,10 +208,10 @@ def _settled(network: Hopfield) -> Array | None:
 
 
 def _softest(network: Hopfield) -> Array:
-    """Direction of the Jacobian's largest eigenvalue at the start, its largest entry 1."""
+    """Direction of the Jacobian's largest eigenvalue at the start, the first of its largest entries 1."""
     n, slopes = network.visible, metric(network, network.start)
     back, forth = network.U.T @ slopes[:n, :n], network.U @ slopes[n:, n:]
     values, vectors = (np.real(part) for part in np.linalg.eig(back @ forth))
     h = vectors[:, int(np.argmax(values))]
     direction = np.concatenate([forth @ h / math.sqrt(max(float(values.max()), 1e-12)), h])
-    return direction / abs(direction).max()
+    return direction / direction[np.argmax(abs(direction) >= (1 - 1e-6) * abs(direction).max())]

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from analogflow.digital import euler_rest, newton_rest, recall_and_learn
+from analogflow.digital import euler_rest, newton_rest, recall_and_learn, update_rest
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield
+from analogflow.problems.hopfield import ACTIVATIONS
 from analogflow.reference import hopfield_reference
 
 U = [[0.3, 0.0], [0.1, 0.2]]
 
 
-@pytest.mark.parametrize("activation", ["linear", "tanh"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("find", [euler_rest, newton_rest])
 def test_the_rest_is_found(find, activation):
     problem = Hopfield(U, [0.5, -0.5], activation=activation)
@@ -26,6 +27,18 @@ def test_gains_are_in_the_jacobian():
     run = newton_rest(problem, rate=1e-13)
     assert run.iterations < 10
     assert run.state == pytest.approx(hopfield_reference(problem).mean, abs=1e-11)
+
+
+def test_the_update_of_a_softmax_network_is_attention():
+    problem = Hopfield([[1.0, -0.5], [0.2, 0.9]], [0.1, 0.0], [1.0, 0.7], 3.0, "softmax", start=[0.5, 0.5, 0, 0])
+    run = update_rest(problem, rate=1e-13)
+    assert run.converged
+    assert run.state == pytest.approx(hopfield_reference(problem).mean, abs=1e-11)
+    once = update_rest(problem, most=1).state[:2]
+    scores = np.exp(3.0 * problem.U.T @ problem.gain_v @ [0.5, 0.5])
+    assert once == pytest.approx(problem.U @ scores / scores.sum() + problem.I)
+    with pytest.raises(BadInput, match="the activation is 'linear', and this is for 'softmax' alone"):
+        update_rest(Hopfield(U))
 
 
 def test_numbers_out_of_range_are_refused():

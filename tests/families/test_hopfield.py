@@ -16,6 +16,7 @@ from analogflow.judgement import certify
 from analogflow.simulators import ENGINES
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
+SOFTMAX = DATA / "hopfield_softmax.json"
 PATTERNS = DATA / "hopfield_patterns.json"
 REST, LAW = DATA / "hopfield_rest.json", DATA / "hopfield_law.json"
 
@@ -182,6 +183,28 @@ def test_overlaps_and_notes_are_shown(tmp_path, capsys):
     printed = json.loads(capsys.readouterr().out)
     assert printed["answer"]["overlap"][0] > 0.99
     assert printed["notes"] == ["The network rests at pattern 1 (overlap 0.996)."]
+
+
+@engines
+def test_a_softmax_network_recalls_its_pattern(engine):
+    solution = solve(read_problem("hopfield", SOFTMAX), engine=engine)
+    assert solution.passed, str(solution.certificate)
+    assert solution.certificate.errors["energy"] <= 1e-9
+    assert solution.certificate.errors["rise"] <= 1e-9
+    assert solution.certificate.notes == ("The network rests at pattern 1 (overlap 0.988).",)
+
+
+def test_the_average_of_patterns_is_told_from_a_recall():
+    """At a low β softmax rests at a mean of its patterns.
+
+    Of two, shares (1 ± t)/2 have t = tanh(β |d|² t) with the half difference d, |d|² = 2: equal up to β = 1/2, and in the
+    proportion 1 : 2, where they no longer count as a mixture, at t = 1/3.
+    """
+    signs = np.array([[1.0, 1, 1, 1], [1, 1, -1, -1]])
+    mean = Hopfield(patterns=signs, activation="softmax", gain_h=0.25, start=signs[0])
+    notes = solve(mean, engine="block").certificate.notes
+    assert "at a mixture of pattern 1 and pattern 2" in notes[0]
+    assert f"up to {1.5 * np.arctanh(1 / 3):.4g} (above: pattern " in notes[1]
 
 
 def test_wrong_overlaps_do_not_pass():

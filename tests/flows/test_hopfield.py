@@ -9,11 +9,13 @@ from analogflow.errors import BadInput
 from analogflow.flows import Flow, hopfield
 from analogflow.graph import white_noise
 from analogflow.problems import Hopfield
+from analogflow.problems.hopfield import ACTIVATIONS
 from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import energy, metric, rates
 from analogflow.simulators.block import follow
 
 activations = pytest.mark.parametrize("activation", ["linear", "tanh"])
+all_activations = pytest.mark.parametrize("activation", ACTIVATIONS)
 engines = pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 
 
@@ -24,11 +26,13 @@ def network(activation, temperature=0.0, seed=0, n=3, m=2, start=None):
         return Hopfield(U, inputs, rng.uniform(0.5, 2, n), rng.uniform(0.5, 2, m), "tanh", temperature, start)
     A, B = rng.normal(size=(n, n)), rng.normal(size=(m, m))
     G, F = A @ A.T / n + 0.5 * np.eye(n), B @ B.T / m + 0.5 * np.eye(m)
+    if activation == "softmax":
+        return Hopfield(U, inputs, G, 1.5, "softmax", temperature, start)
     U *= 0.7 / np.sqrt(np.linalg.eigvals(U.T @ G @ U @ F).real.max())
     return Hopfield(U, inputs, G, F, "linear", temperature, start)
 
 
-@activations
+@all_activations
 def test_rates_and_observables_are_those_of_the_reference(activation):
     problem = network(activation)
     flow = hopfield(problem)

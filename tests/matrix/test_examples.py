@@ -12,6 +12,7 @@ FAMILY = {
     "hopfield_law.json": "hopfield",
     "hopfield_patterns.json": "hopfield",
     "hopfield_rest.json": "hopfield",
+    "hopfield_softmax.json": "hopfield",
     "langevin_coupled.json": "langevin",
     "langevin_double_well.json": "langevin",
     "paper_channel.csv": "capacity",

@@ -46,6 +46,7 @@ PROBLEMS = {
     },
     "hopfield": {
         "rest": {"U": [[0.3]], "I": [0.5], "activation": "tanh"},
+        "softmax": {"patterns": [[1, 1], [1, -1]], "activation": "softmax", "gain_h": 2.0, "start": [1, 0.5]},
         "two patterns": {"patterns": [[1, 1, -1], [1, -1, 1]], "start": [1, 1, 1]},
         "law": {"U": [[0.3]], "I": [0.5], "temperature": 0.2},
         "law of a saturating network": {"U": [[0.3]], "I": [0.5], "activation": "tanh", "temperature": 0.2},

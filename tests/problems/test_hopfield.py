@@ -83,7 +83,7 @@ def test_a_saturating_network_is_bounded_whatever_its_couplings():
         ({"gain_v": 0.0}, r"gain_v has the eigenvalue 0"),
         ({"gain_v": math.nan}, r"gain_v has nan; give finite numbers"),
         ({"gain_h": [[1, 0.5], [0.5, 1]], "activation": "tanh"}, r"gain_h is not diagonal; with the activation 'tanh'"),
-        ({"activation": "relu"}, r"activation is 'relu'; known are linear, tanh"),
+        ({"activation": "relu"}, r"activation is 'relu'; known are linear, tanh, softmax"),
         ({"temperature": -0.1}, r"temperature is -0\.1; give 0, or a number from 1e-100 to 1e\+100"),
         ({"temperature": 1e-300}, r"temperature is 1e-300; give 0, or a number from 1e-100"),
         ({"gain_v": 1e308}, r"gain_v has 1e\+308 as largest size; give numbers up to 1e\+100"),
@@ -101,6 +101,18 @@ def test_a_saturating_network_is_bounded_whatever_its_couplings():
         (
             {"U": None, "patterns": [[1, -1], [-1, 1]], "rule": "pseudo-inverse"},
             r"patterns are not independent, so that the rule 'pseudo-inverse' has no inverse",
+        ),
+        (
+            {"gain_h": [1.0, 2.0], "activation": "softmax"},
+            r"gain_h is no multiple of 1; with .* it is one number",
+        ),
+        (
+            {"temperature": 0.5, "activation": "softmax"},
+            r"temperature is above 0 with the activation 'softmax', which a shift of all hidden states does not change",
+        ),
+        (
+            {"U": None, "patterns": [[1, 1]], "activation": "softmax", "rule": "hebbian"},
+            r"rule is 'hebbian'; with the activation 'softmax' patterns are the columns of U: leave the rule out",
         ),
         ({"U": [[2.0]], "I": [0.0]}, r"the largest singular value of .* is 2 and must be below 1; divide U by more than 2"),
     ],
@@ -125,6 +137,13 @@ def test_patterns_become_couplings_by_the_rule_that_is_stated():
     assert "5 + 2 states, 2 patterns, tanh" in repr(hebb)
     assert Hopfield(hebb.U, patterns=XI, activation="tanh").rule is None
     assert hebb.with_couplings(-hebb.U).rule is None
+
+
+def test_softmax_has_patterns_as_columns():
+    problem = Hopfield(patterns=XI, activation="softmax", gain_h=2.0)
+    np.testing.assert_array_equal(problem.U, XI.T)
+    np.testing.assert_array_equal(problem.gain_v, np.eye(5))
+    assert problem.rule is None
 
 
 def test_a_cue_may_be_of_the_visible_units_alone():

@@ -1,5 +1,6 @@
 """The reference of Hopfield networks: its energy, three ways to a covariance, quadrature, sampling, and wrong formulas."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -7,6 +8,7 @@ from scipy.integrate import solve_ivp
 from analogflow.errors import BadInput
 from analogflow.families import expected_answer
 from analogflow.problems import Hopfield
+from analogflow.problems.hopfield import ACTIVATIONS
 from analogflow.reference import hopfield_reference
 from analogflow.reference.hopfield import (
     curvature,
@@ -29,6 +31,8 @@ def network(seed=0, n=3, m=2, activation="linear", temperature=0.3, norm=0.8, sc
         return Hopfield(scale * rng.normal(size=(n, m)), rng.normal(size=n), *gains, activation, temperature)
     A, B, U = rng.normal(size=(n, n)), rng.normal(size=(m, m)), rng.normal(size=(n, m))
     G, F = A @ A.T / n + 0.5 * np.eye(n), B @ B.T / m + 0.5 * np.eye(m)
+    if activation == "softmax":
+        return Hopfield(scale * U, rng.normal(size=n), G, 1.5, "softmax")
     U *= norm / np.sqrt(np.linalg.eigvals(U.T @ G @ U @ F).real.max())
     return Hopfield(U, rng.normal(size=n), G, F, activation, temperature)
 
@@ -37,7 +41,8 @@ def by_differences(function, x, h=1e-5):
     return np.array([(function(x + h * e) - function(x - h * e)) / (2 * h) for e in np.eye(len(x))])
 
 
-activations = pytest.mark.parametrize("activation", ["linear", "tanh"])
+activations = pytest.mark.parametrize("activation", ACTIVATIONS)
+curved = pytest.mark.parametrize("activation", ["tanh", "softmax"])
 
 
 @activations
@@ -71,8 +76,9 @@ def test_descent_theorem(activation):
     assert max(lost) <= 0
 
 
-def test_curvature_at_rest():
-    problem = network(4, activation="tanh", temperature=0.0, scale=0.5)
+@curved
+def test_curvature_at_rest(activation):
+    problem = network(4, activation=activation, temperature=0.0, scale=0.5)
     rest = hopfield_reference(problem).mean
     assert abs(rates(problem, rest)).max() < 1e-13
     exact = by_differences(lambda y: gradient(problem, y), rest)
@@ -193,6 +199,57 @@ def test_expected_answers_have_the_names_of_signals():
     assert set(cold) == {"v", "h", "energy"}
     assert set(warm) == {"mean of v", "mean of h", "variance of v", "variance of h"}
     assert cold["v"] == warm["mean of v"]
+
+
+@pytest.mark.parametrize("beta", [0.1, 1.0, 10.0, 300.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_softmax_rest_is_where_another_integrator_and_the_update_end(beta, seed):
+    """The path by DOP853, which is not what the reference takes; and v = U softmax(β Uᵀ G v) + I, in fifty digits."""
+    problem = network(seed, 4, 3, "softmax")
+    problem = problem.with_gains(problem.gain_v, beta, 2 * np.random.default_rng(seed).normal(size=7))
+    found = hopfield_reference(problem)
+    path = solve_ivp(lambda _, y: rates(problem, y), (0, 400), problem.start, "DOP853", rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(found.mean, path.y[:, -1], atol=1e-8)
+    assert found.gap <= 1e-11
+    with mpmath.workdps(50):
+        U, G, I = (mpmath.matrix(part.tolist()) for part in (problem.U, problem.gain_v, problem.I))  # noqa: E741
+        v = mpmath.matrix(found.mean[:4].tolist())
+        for _ in range(2000):
+            fields = U.T * (G * v)
+            weights = [mpmath.exp(beta * (field - max(fields))) for field in fields]
+            following = U * mpmath.matrix([weight / sum(weights) for weight in weights]) + I
+            moved, v = mpmath.norm(following - v, mpmath.inf), following
+            if moved < mpmath.mpf(10) ** -40:
+                break
+        assert moved < mpmath.mpf(10) ** -30
+        exact = np.array([float(x) for x in (*v, *(U.T * (G * v)))])
+    assert abs(found.mean - exact).max() <= found.gap + 1e-16 * abs(exact).max()
+
+
+def test_the_energy_of_softmax_with_hidden_states_at_rest_is_ramsauer_s():
+    """½|v|² − ln Σ exp(β u·v)/β, whose gradient is −v̇ there; and a softmax energy is bounded below."""
+    rng = np.random.default_rng(3)
+    U, beta = rng.normal(size=(4, 3)), 2.5
+    problem = Hopfield(U, gain_h=beta, activation="softmax")
+    for _ in range(5):
+        v = 3 * rng.normal(size=4)
+        known = 0.5 * v @ v - np.log(np.exp(beta * (U.T @ v)).sum()) / beta
+        assert energy(problem, np.concatenate([v, U.T @ v])) == pytest.approx(known, rel=1e-13)
+        exact = by_differences(lambda x: energy(problem, np.concatenate([x, U.T @ x])), v)
+        np.testing.assert_allclose(-rates(problem, np.concatenate([v, U.T @ v]))[:4], exact, atol=1e-8)
+    # h·f − L_h is minus an entropy over β at least, and f is a mean of columns.
+    lowest = -np.log(3) / beta - 0.5 * (U**2).sum(axis=0).max()
+    states = rng.normal(scale=20, size=(1000, 7))
+    assert min(energy(problem, state) for state in states) >= lowest
+
+
+def test_at_the_temperature_1_over_beta_softmax_would_have_a_mixture_of_gaussians():
+    """With h at rest: e^{−βE} of v is Σ of Gaussians about the columns of U, E being what the refusal proposes."""
+    U, beta = np.array([[1.0, -0.5]]), 2.0
+    v = np.linspace(-3, 3, 7)
+    written = [v_**2 / 2 - np.log(np.exp(beta * v_) + np.exp(-0.5 * beta * v_)) / beta for v_ in v]
+    mixed = [sum(np.exp(beta * u**2 / 2) * np.exp(-beta * (x - u) ** 2 / 2) for u in U[0]) for x in v]
+    np.testing.assert_allclose(np.exp(-beta * np.array(written)), mixed, rtol=1e-12)
 
 
 def test_a_network_at_the_edge_of_two_rests_is_refused(monkeypatch):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from analogflow.comparison.solvers.solver import Delivered, Solver, Work, decades, thirds
-from analogflow.digital import euler_rest, network_euler_maruyama, network_law, newton_rest
+from analogflow.digital import euler_rest, network_euler_maruyama, network_law, newton_rest, update_rest
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield_saturating import by_quadrature
 
@@ -30,6 +30,11 @@ def _newton(problem: Hopfield, rate: float, seconds: float, seed: int) -> Delive
     return Delivered(found.state, lambda: _work(problem, found.iterations, newton=True))
 
 
+def _update(problem: Hopfield, rate: float, seconds: float, seed: int) -> Delivered:
+    found = update_rest(problem, rate=rate, most=max(100, int(seconds / 2e-5)))
+    return Delivered(found.state, lambda: _work(problem, found.iterations, newton=False))
+
+
 def _work(problem: Hopfield, iterations: int, *, newton: bool) -> Work:
     n, m = problem.U.shape
     size = n + m
@@ -37,7 +42,7 @@ def _work(problem: Hopfield, iterations: int, *, newton: bool) -> Work:
     return Work(
         iterations,
         (iterations + 1) * each + (iterations * size**3 / 3 if newton else 0),
-        (iterations + 1) * size * (problem.activation == "tanh"),
+        (iterations + 1) * {"linear": 0, "tanh": size, "softmax": m}[problem.activation],
         (iterations + 1) * each + (iterations * size * size if newton else 0),
         each + (size * size if newton else 0),
     )
@@ -76,6 +81,12 @@ def _at_rest(problem: Hopfield) -> str:
     return "above temperature 0 the answer is a law and no rest" if problem.temperature > 0 else ""
 
 
+def _dense(problem: Hopfield) -> str:
+    if reason := _at_rest(problem):
+        return reason
+    return "" if problem.activation == "softmax" else "it is the update of softmax networks alone"
+
+
 def _noisy(problem: Hopfield) -> str:
     return "" if problem.temperature > 0 else "at temperature 0 the answer is a rest and no law"
 
@@ -97,6 +108,7 @@ def _integrable(problem: Hopfield) -> str:
 SOLVERS: tuple[Solver, ...] = (
     Solver("euler", "the flow stepped by Euler's rule, half a τ a step", _rates, _euler, _at_rest),
     Solver("newton", "Newton's method; for a linear network the solution of one linear system", _rates, _newton, _at_rest),
+    Solver("update", "softmax: v replaced by attention over the columns of U, h at rest", _rates, _update, _dense),
     Solver(
         "euler-maruyama",
         f"above temperature 0, linear: {_CHAINS} chains by Euler and Maruyama, with a step that goes with the accuracy",
