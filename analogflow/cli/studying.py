@@ -91,7 +91,7 @@ def run_study(options: argparse.Namespace) -> int:
         check_export(options.export)
     reached = [Progress(0, len(study.conditions) * study.samples, 0, 0)]
     try:
-        with _executor(options.dask) as executor, study_bar() as show:
+        with _executor(options.dask, study.engine) as executor, study_bar() as show:
 
             def on_progress(progress: Progress) -> None:
                 reached[0] = progress
@@ -124,8 +124,8 @@ def run_study(options: argparse.Namespace) -> int:
     return _failures(dataset, options.output)
 
 
-def _executor(address: str | None) -> contextlib.AbstractContextManager[Any]:
-    return contextlib.nullcontext() if address is None else dask_workers(address)
+def _executor(address: str | None, engine: str) -> contextlib.AbstractContextManager[Any]:
+    return contextlib.nullcontext() if address is None else dask_workers(address, engine=engine)
 
 
 def _draw(dataset: Any, options: argparse.Namespace) -> list[Path]:

@@ -7,6 +7,7 @@ import dataclasses
 import multiprocessing
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
@@ -14,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analogflow.errors import AnalogflowError, BadInput, StudyStopped
+from analogflow.errors import AnalogflowError, AssumptionWarning, BadInput, StudyStopped
 from analogflow.run import Run
 from analogflow.simulators import engine_versions
 from analogflow.solution import versions
 from analogflow.studies.dataset import open_study
 from analogflow.studies.design import Chunk, Condition, Study, missing_chunks
 from analogflow.studies.sampling import compute, ended_badly, paths, prepare, sample_alone
-from analogflow.studies.store import RESUME, Corrupt, Store, opened, read_manifest
+from analogflow.studies.store import RESUME, Corrupt, Store, opened, read_manifest, unlike
 from analogflow.studies.workers import local_workers
 
 if TYPE_CHECKING:
@@ -123,16 +124,28 @@ def repeat_sample(store: str | Path, condition: int, sample: int) -> tuple[Condi
 
     ``passed`` is among them, unless its run broke down: whether it ended well and passes the checks of `solve`.
 
+    Warns
+    -----
+    AssumptionWarning
+        Other programs, or another evaluator, made what is stored.
+
     Raises
     ------
     BadInput
         The directory holds no study, or that has no such condition or sample.
     """
-    study, _ = read_manifest(store)
+    study, manifest = read_manifest(store)
     if not 0 <= condition < len(study.conditions) or not 0 <= sample < study.samples:
         raise BadInput(
             f"{str(store)!r}: there is no condition {condition} with a sample {sample}; conditions are numbered from 0 to "
             f"{len(study.conditions) - 1} and samples to {study.samples - 1}."
+        )
+    for said, remedy in unlike(manifest["versions"], versions() | engine_versions(study.engine)):
+        warnings.warn(
+            f"{str(store)!r} {said}, so that this may differ from what is stored in its last digits; to repeat it "
+            f"to the last, {remedy}.",
+            AssumptionWarning,
+            stacklevel=2,
         )
     return study.conditions[condition], sample_alone(study, study.conditions[condition], sample, certified=True)
 

@@ -30,7 +30,7 @@ from analogflow.contents import parse_npy, read_bytes, read_keys
 from analogflow.errors import BadInput, StudyStopped
 from analogflow.studies.design import Study, study_of
 
-__all__ = ["RESUME", "Corrupt", "Store", "opened", "read_manifest"]
+__all__ = ["DECISIVE", "EVALUATED", "RESUME", "Corrupt", "Store", "opened", "read_manifest", "unlike"]
 
 RESUME = "resume=True"
 """What goes on with a study that was stopped."""
@@ -40,14 +40,15 @@ _PART = ".part"
 _LARGEST_CHUNK = 2**30
 _DIGEST = "digest"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_EVALUATOR = "evaluator"
+EVALUATED = "evaluator"
+"""What tells among versions how the block engine marches; one that is not told is ``numpy``."""
 _OTHER = {
     "numpy": f"set {EVALUATOR}=numpy in the environment",
     "compiled": f"install a C compiler (cc), and leave {EVALUATOR} unset",
 }
 """How to get the evaluator that made a study, by its name."""
 
-_DECISIVE = ("analogflow", "numpy", "scipy", "ngspice", "vacask", "OpenVAF")
+DECISIVE = ("analogflow", "numpy", "scipy", "ngspice", "vacask", "OpenVAF")
 """Programs whose version may change a result's last digits."""
 
 
@@ -216,19 +217,25 @@ def _refuse_foreign(folder: Path, study: Study, versions: Mapping[str, str], *, 
             f"{str(folder)!r} holds this study already; give {RESUME} to go on with it, or another directory.",
             words=[RESUME],
         )
-    old, new = manifest["versions"].get(_EVALUATOR, "numpy"), versions.get(_EVALUATOR, "numpy")
-    if old != new and study.engine == "block":
-        raise BadInput(
-            f"{str(folder)!r} was computed by the {old} march and this machine has the {new} one; results would differ in "
-            f"their last digits: {_OTHER[old]}, or take another directory."
-        )
-    for name in _DECISIVE:
-        old, new = manifest["versions"].get(name), versions.get(name)
+    for said, remedy in unlike(manifest["versions"], versions):
+        raise BadInput(f"{str(folder)!r} {said}; results would not go together: {remedy}, or take another directory.")
+
+
+def unlike(made: Mapping[str, str], versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What decides last digits and is not what it was when a study was `made`, and how it would be again, in words.
+
+    Parameters
+    ----------
+    made, versions : mapping of program to version
+        With those of the engine that the study runs in: an evaluator that neither names computes none of it.
+    """
+    old, new = ({EVALUATED: "numpy", **known}[EVALUATED] for known in (made, versions))
+    if old != new:
+        yield f"was computed by the {old} march and this machine has the {new} one", _OTHER[old]
+    for name in DECISIVE:
+        old, new = made.get(name), versions.get(name)
         if old != new:
-            raise BadInput(
-                f"{str(folder)!r} was computed with {name} {old} and this is {new}; results would not go together: "
-                f"install {name} {old}, or take another directory."
-            )
+            yield f"was computed with {name} {old} and this is {new}", f"install {name} {old}"
 
 
 def _of_a_start(path: Path) -> bool:

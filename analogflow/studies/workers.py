@@ -20,9 +20,10 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from analogflow.block_engine import EVALUATOR
-from analogflow.errors import BadInput, MissingProgram
+from analogflow.errors import AnalogflowError, BadInput, MissingProgram
 from analogflow.simulators import engine_versions
 from analogflow.solution import versions
+from analogflow.studies.store import DECISIVE, EVALUATED
 
 __all__ = ["dask_workers", "local_workers"]
 
@@ -166,15 +167,16 @@ def _end_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def dask_workers(address: str) -> Iterator[Executor]:
-    """The workers of the Dask scheduler at `address`, such as ``tcp://host:8786``.
+def dask_workers(address: str, *, engine: str = "block") -> Iterator[Executor]:
+    """The workers of the Dask scheduler at `address`, such as ``tcp://host:8786``, that run studies in `engine`.
 
     Raises
     ------
     MissingProgram
         Dask's distributed scheduler is not installed.
     BadInput
-        The scheduler does not answer, has no workers, or these compute with other versions than this process.
+        The scheduler does not answer, has no workers, or these compute with other versions than this process, of what
+        the engine needs.
     """
     try:
         from distributed import Client
@@ -192,17 +194,21 @@ def dask_workers(address: str) -> Iterator[Executor]:
             words=["dask_workers"],
         ) from None
     try:
-        _check_workers(client, address)
+        _check_workers(client, address, engine)
         yield client.get_executor()
     finally:
         client.close()
 
 
-def _decisive() -> dict[str, str]:
-    return versions() | engine_versions("block")
+def _decisive(engine: str) -> dict[str, str] | str:
+    """What decides last digits here; or why the engine can not run."""
+    try:
+        return versions() | engine_versions(engine)
+    except AnalogflowError as fault:
+        return str(fault)
 
 
-def _check_workers(client: Any, address: str) -> None:
+def _check_workers(client: Any, address: str, engine: str) -> None:
     try:
         client.wait_for_workers(1, timeout=_PATIENCE)
     except TimeoutError:
@@ -210,15 +216,19 @@ def _check_workers(client: Any, address: str) -> None:
             f"dask: the scheduler at {address!r} has no workers; start some with: dask worker {address}"
         ) from None
     try:
-        found: Mapping[str, Mapping[str, str]] = client.run(_decisive)
+        found: Mapping[str, Mapping[str, str] | str] = client.run(_decisive, engine)
     except Exception as fault:  # noqa: BLE001 - whatever a worker's environment does
         raise BadInput(f"dask: the workers can not import analogflow ({fault}); install it there in this version.") from None
-    ours = _decisive()
+    ours = versions() | engine_versions(engine)
     for worker, theirs in found.items():
-        for name in ("analogflow", "numpy", "scipy", "evaluator"):
-            if (their := theirs.get(name, "numpy")) != ours[name]:  # a worker that names no evaluator has but one
-                remedy = f"give all a C compiler, or all {EVALUATOR}=numpy" if name == "evaluator" else "install one version"
+        if isinstance(theirs, str):
+            raise BadInput(f"dask: the worker {worker} can not run the engine {engine!r}: {theirs}")
+        for name in (EVALUATED, *DECISIVE):
+            # One that names no evaluator has but one; an engine that has none is not asked for it.
+            their = theirs.get(name, "numpy" if name == EVALUATED and name in ours else None)
+            if their != ours.get(name):
+                remedy = f"give all a C compiler, or all {EVALUATOR}=numpy" if name == EVALUATED else "install one version"
                 raise BadInput(
-                    f"dask: the worker {worker} has {name} {their} and this process {ours[name]}; results would not "
+                    f"dask: the worker {worker} has {name} {their} and this process {ours.get(name)}; results would not "
                     f"be the same everywhere: {remedy}."
                 )

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -292,6 +293,25 @@ def test_arguments_that_contradict_each_other(tmp_path: Path) -> None:
         run_study(STUDY, tmp_path / "a", AtOnce(), workers=2)
     with pytest.raises(af.BadInput, match="from 1"):
         run_study(STUDY, tmp_path / "a", workers=0)
+
+
+OTHERS = {
+    "evaluator": ("other", "was computed by the other march"),
+    "scipy": ("0.1", "was computed with scipy 0.1 .* to repeat it to the last, install scipy 0.1"),
+}
+
+
+@pytest.mark.parametrize("program", OTHERS)
+def test_a_repeated_sample_says_what_else_made_the_stored_one(program: str, finished: Path, tmp_path: Path) -> None:
+    folder, (other, said) = tmp_path / "results", OTHERS[program]
+    shutil.copytree(finished, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    other = {"compiled": "numpy", "numpy": "compiled"}[manifest["versions"][program]] if program == "evaluator" else other
+    said = said.replace("the other march", f"the {other} march")
+    manifest["versions"][program] = other
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.warns(af.AssumptionWarning, match=said):
+        repeat_sample(folder, 1, 7)
 
 
 def test_a_sample_is_repeated_from_the_directory(finished: Path) -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from analogflow.errors import BadInput
+from analogflow.errors import BadInput, MissingProgram
 from analogflow.studies import local_workers, workers
 
 
@@ -94,14 +94,40 @@ def test_leaving_by_an_exception_ends_what_is_under_way() -> None:
         ({"numpy": "1.0"}, "has numpy 1.0 .* install one version"),
         ({}, ""),
         ({"evaluator": None}, "has evaluator numpy and this process compiled"),
+        ({"python": "3"}, ""),
     ],
 )
 def test_workers_of_a_cluster_must_compute_alike(
     theirs: dict[str, str | None], remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = {"analogflow": "1.0", "numpy": "2.0", "scipy": "1.0", "evaluator": "compiled"}
-    monkeypatch.setattr(workers, "_decisive", lambda: ours)
     worker = {name: value for name, value in (ours | theirs).items() if value is not None}
-    client = SimpleNamespace(wait_for_workers=lambda count, timeout: None, run=lambda asked: {"tcp://a:1": worker})
     with pytest.raises(BadInput, match=remedy) if remedy else contextlib.nullcontext():
-        workers._check_workers(client, "tcp://a:0")
+        check_workers(monkeypatch, ours, worker)
+
+
+def check_workers(monkeypatch: pytest.MonkeyPatch, ours: dict[str, str], theirs: dict[str, str] | str) -> None:
+    monkeypatch.setattr(workers, "versions", lambda: {name: ours[name] for name in ("analogflow", "numpy", "scipy")})
+    monkeypatch.setattr(workers, "engine_versions", lambda engine: ours)
+    client = SimpleNamespace(wait_for_workers=lambda count, timeout: None, run=lambda asked, engine: {"tcp://a:1": theirs})
+    workers._check_workers(client, "tcp://a:0", "any")
+
+
+def test_workers_are_asked_for_what_the_engine_of_the_study_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the block engine marches is none of it where ngspice runs, whose version is."""
+    ours = {"analogflow": "1.0", "numpy": "2.0", "scipy": "1.0", "ngspice": "39"}
+    check_workers(monkeypatch, ours, dict(ours))
+    with pytest.raises(BadInput, match="has ngspice 26 and this process 39"):
+        check_workers(monkeypatch, ours, ours | {"ngspice": "26"})
+    with pytest.raises(BadInput, match="the worker tcp://a:1 can not run the engine 'any': ngspice is not installed"):
+        check_workers(monkeypatch, ours, "ngspice is not installed")
+
+
+def test_a_worker_says_how_it_marches_only_to_studies_of_the_block_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "evaluator" in workers._decisive("block")
+    monkeypatch.setattr(workers, "engine_versions", missing)
+    assert workers._decisive("ngspice") == "there is no ngspice"
+
+
+def missing(engine: str) -> dict[str, str]:
+    raise MissingProgram(f"there is no {engine}")
