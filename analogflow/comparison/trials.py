@@ -15,17 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from analogflow.circuit import Circuit
 from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
 from analogflow.comparison.judge import Judge
 from analogflow.comparison.solvers import Delivered, Solver
-from analogflow.compiler import compile, noise_of
-from analogflow.errors import AnalogflowError, MissingProgram
+from analogflow.compiler import circuit_of, compile, noise_of
+from analogflow.errors import AnalogflowError, MissingProgram, SimulationFailed
 from analogflow.families import FAMILIES, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
-from analogflow.run import Run, settling_times
-from analogflow.simulators import engine_for, ensemble
+from analogflow.passes import choose_values
+from analogflow.run import Run, run_plan, settling_times
+from analogflow.simulators import deck_for, engine_for, ensemble, simulate
 from analogflow.solution import solve
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, heeded
 
@@ -36,7 +38,7 @@ Array = NDArray[np.float64]
 _POINTS = 160
 """Points of a path that are judged."""
 
-_SAMPLES = 8
+_SAMPLES, _SAMPLES_OF_PARTS = 8, 2
 """Circuits of which the root mean square error counts, where the flow itself is noisy."""
 
 SECONDS = 3.0
@@ -102,11 +104,11 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
     try:
         flow = flow_of(problem, form)
         if flow.averaging is not None:
-            return _averaged(empty, flow, judge, accuracy, prices, **conditions)
+            return _averaged(empty, flow, judge, accuracy, prices, engine, conditions)
         if "delay_fraction" in built_of.heeded and flow.end_time is None and not flow.path_matters:
             conditions["delay_fraction"] = RESTING_DELAY
-        of_parts = {name: conditions.pop(name, None) for name in _OF_PARTS}
-        solution = solve(flow, technology=technology, engine=engine, **heeded(technology, of_parts), **conditions)
+        build = _build(technology, conditions)
+        solution = solve(flow, technology=technology, engine=engine, **build, **conditions)
     except AnalogflowError as fault:
         return dataclasses.replace(empty, note=str(fault))
     circuit, run = solution.circuit, solution.run
@@ -160,40 +162,35 @@ def _errors(run: Run, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
     return run.time[rows], judge.errors({name: run.values[name][rows] for name in judge.contest.signals})
 
 
+def _build(technology: str, conditions: dict[str, Any]) -> dict[str, Any]:
+    """How a circuit of `technology` is built: taken out of the conditions, as far as it heeds that."""
+    return heeded(technology, {name: conditions.pop(name, None) for name in _OF_PARTS})
+
+
 def _averaged(
-    empty: Contender,
-    flow: Flow,
-    judge: Judge,
-    accuracy: float,
-    prices: Prices,
-    **conditions: Any,
-) -> Contender:  # fmt: skip
-    """Row of a flow with noise of its own: averages over ever longer parts of several runs of the ideal circuit."""
+    empty: Contender, flow: Flow, judge: Judge, accuracy: float, prices: Prices, engine: str, conditions: dict[str, Any]
+) -> Contender:
+    """Row of a flow with noise of its own: averages over ever longer parts of several runs of the circuit."""
     averaging = flow.averaging
     assert averaging is not None  # only such flows come here
-    if is_of_parts(empty.name):
-        return dataclasses.replace(empty, note="a noisy circuit of parts is not averaged here; solve it by itself")
-    circuit = compile(flow)
+    technology, _, _ = empty.name.partition(":")
+    circuit = compile(flow, technology=technology, **_build(technology, conditions))
     times = np.linspace(0.0, averaging.end, math.ceil(averaging.end / averaging.noise_step) + 1)
-    found = ensemble(
-        circuit, _SAMPLES, time_constants=averaging.end, save=times,
-        imperfections=conditions.get("imperfections"),
-        noise=noise_of(circuit, conditions.get("noise"), conditions.get("seed") or 0),
-    )  # fmt: skip
-    paths = np.concatenate([found.values[name] for name in flow.states], axis=2)
+    paths = _paths_of_parts(circuit, times, engine, conditions) if circuit.parts else _paths(circuit, times, conditions)
     first = int(np.searchsorted(times, averaging.skipped_of(averaging.end)))
     lengths = np.unique(np.geomspace(8, len(times) - first, _AVERAGES).astype(int))
+    bill = parts_list(choose_values(circuit)) if circuit.parts else None
+    tau, watts = (circuit.units.time_constant, bill.power) if bill else (None, None)
     points = []
     for length in lengths:
         errors = []
         for path in paths[:, first : first + length]:
             errors.append(judge.error((path.mean(axis=0), np.atleast_2d(np.cov(path.T, bias=True)))))
-        error = float(np.sqrt(np.mean(np.square(errors))))
-        points.append(Point(error, time_constants=float(times[first + length - 1])))
-    times, errors = (np.array([getattr(p, name) for p in points]) for name in ("time_constants", "error"))
-    settled = float(settling_times(times, errors, accuracy))
+        points.append(_timed(float(times[first + length - 1]), float(np.sqrt(np.mean(np.square(errors)))), tau, watts))
+    reached, errors = (np.array([getattr(p, name) for p in points]) for name in ("time_constants", "error"))
+    settled = float(settling_times(reached, errors, accuracy))
     delivered = points[-1].error
-    note = f"averages over time, root mean square error of {_SAMPLES} circuits"
+    note = f"averages over time, root mean square error of {len(paths)} circuits"
     if math.isnan(settled) and math.isfinite(delivered):
         # Errors of averages fall with the root of their length, once that is many relaxation times.
         longer = averaging.skipped + (averaging.end - averaging.skipped) * np.square(delivered / accuracy)
@@ -203,11 +200,44 @@ def _averaged(
         delivered=delivered,
         bits=judge.bits(delivered),
         points=tuple(points),
-        at=None if math.isnan(settled) else Point(accuracy, time_constants=settled),
-        components=len(circuit.elements),
-        chip_watts=prices.chip_power(len(circuit.elements)),
+        at=None if math.isnan(settled) else _timed(settled, accuracy, tau, watts),
+        components=sum(entry.count for entry in bill.entries) if bill else len(circuit.elements),
+        watts=watts,
+        time_constant=tau,
+        chip_watts=prices.chip_power(_ideal_elements(flow, circuit)),
         note=note,
     )
+
+
+def _paths(circuit: Circuit, times: Array, conditions: dict[str, Any]) -> Array:
+    """States of circuits of ideal blocks at some times, which all run together, shape (samples, times, size)."""
+    noise = noise_of(circuit, conditions.get("noise"), conditions.get("seed"))
+    found = ensemble(
+        circuit, _SAMPLES, time_constants=float(times[-1]), save=times, imperfections=conditions.get("imperfections"),
+        noise=noise,
+    )  # fmt: skip
+    return np.concatenate([found.values[name] for name in circuit.flow.states], axis=2)
+
+
+def _paths_of_parts(circuit: Circuit, times: Array, engine: str, conditions: dict[str, Any]) -> Array:
+    """The same of circuits of parts, which run one after another.
+
+    Raises
+    ------
+    SimulationFailed
+        One did not run to its end.
+    """
+    paths = []
+    for number in range(_SAMPLES_OF_PARTS):
+        sample = circuit_of(circuit, sample=number, **conditions)
+        plan = run_plan(sample, float(times[-1]))
+        deck = deck_for(sample, engine, time_constants=plan.end, largest_step=plan.largest_step)
+        run = simulate(deck, engine=engine, resting_speed=plan.stopping_speed)
+        if not run.outcome.ok:
+            raise SimulationFailed(f"circuit {number} did not run to its end: {run.outcome.value} {run.detail}".rstrip())
+        states = np.concatenate([run.values[name] for name in circuit.flow.states], axis=1)
+        paths.append(np.column_stack([np.interp(times, run.time, state) for state in states.T]))
+    return np.array(paths)
 
 
 def run_solver(

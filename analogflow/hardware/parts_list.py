@@ -23,11 +23,11 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import PartSet
+from analogflow.digits import PREFIXES, engineering
 from analogflow.errors import BadInput
+from analogflow.hardware.noise_generator import noise_generator, noises_of_the_flow
 
-__all__ = ["PartsLine", "PartsList", "engineering", "parts_list"]
-
-_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+__all__ = ["PartsLine", "PartsList", "parts_list"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +85,9 @@ class PartsList:
 def parts_list(circuit: Circuit) -> PartsList:
     """List the parts of a circuit, all that its schematic shows but for ammeters: these only measure.
 
+    Noise that is part of what is computed has a generator, with what it must deliver and what makes it; noise that
+    conditions assume at the integrators is named as such.
+
     Raises
     ------
     BadInput
@@ -94,6 +97,8 @@ def parts_list(circuit: Circuit) -> PartsList:
     if parts is None:
         raise BadInput(f"the technology {circuit.technology!r} has no parts to list; take 'opamp' or 'translinear'.")
     counts: Counter[tuple[str, str]] = Counter()
+    currents: dict[tuple[str, str], float] = {}
+    needed = {source.name for source in noises_of_the_flow(circuit)}
     for element in circuit.elements:
         match element:
             case Resistor():
@@ -121,11 +126,17 @@ def parts_list(circuit: Circuit) -> PartsList:
             case Behavioural() | Transconductance():
                 counts["controlled source", ""] += 1
             case NoiseVoltage():
-                counts["noise generator", f"{element.density:.3g} V/√τ"] += 1
+                made = noise_generator(circuit, element)
+                bought = element.name in needed
+                key = ("noise generator", f"{made.demand}; {made.making}") if bought else ("assumed noise", made.demand)
+                counts[key] += 1
+                currents[key] = made.stages * parts.op_amp.supply_current if bought else 0.0
             case _:
                 pass
     entries = tuple(
-        PartsLine(part, value, count, _tolerance(part, parts), count * _supply_current(part, parts))
+        PartsLine(
+            part, value, count, _tolerance(part, parts), count * currents.get((part, value), _supply_current(part, parts))
+        )
         for (part, value), count in sorted(counts.items(), key=_order)
     )
     active = sum(entry.current for entry in entries)
@@ -136,7 +147,7 @@ def _order(item: tuple[tuple[str, str], int]) -> tuple[int, str, float, str]:
     (part, value), _ = item
     passive = {"resistor": 1, "capacitor": 2}.get(part, 0)
     digits = value.rstrip("ΩF")
-    scale = {prefix: 10.0**power for power, prefix in _PREFIXES.items() if prefix}
+    scale = {prefix: 10.0**power for power, prefix in PREFIXES.items() if prefix}
     number = float(digits[:-1]) * scale[digits[-1]] if passive and digits[-1] in scale else 0.0
     return passive, part, number or (float(digits) if passive else 0.0), value
 
@@ -164,11 +175,3 @@ def _supply_current(part: str, parts: PartSet) -> float:
         if part.startswith(multiplier.name):
             return multiplier.supply_current
     return 0.0
-
-
-def engineering(value: float) -> str:
-    """Number in steps of a thousand with the prefix of the unit: 14300 is ``14.3k``."""
-    for power, prefix in reversed(_PREFIXES.items()):
-        if abs(value) >= 0.9999995 * 10.0**power:
-            return f"{value / 10.0**power:.4g}{prefix}"
-    return f"{value:.4g}"

@@ -10,7 +10,17 @@ from zoo import PAPER, PAPER_CSV
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.comparison import Comparison, Contender, Point, Scaling, contenders_of, judge_of, measure_scaling, prices
+from analogflow.comparison import (
+    Comparison,
+    Contender,
+    Point,
+    Scaling,
+    contenders_of,
+    judge_of,
+    measure_scaling,
+    prices,
+    trials,
+)
 from analogflow.comparison.scaling import KINDS, ScalingPoint
 from analogflow.comparison.solvers import solvers_of
 from analogflow.errors import BadInput
@@ -62,13 +72,12 @@ def test_digital_solvers_reach_what_they_are_certified_for(family):
 
 def test_a_noisy_network_is_compared_by_its_law():
     noisy = Hopfield(U=[[0.3, 0.1], [0.1, 0.2]], I=[0.5, -0.5], gain_v=[[1.5, 0.2], [0.2, 1.0]], temperature=0.3)
-    found = af.compare(noisy, only=[*digital("hopfield"), "opamp:relaxation"], accuracy=0.1, seconds=0.6)
+    found = af.compare(noisy, only=digital("hopfield"), accuracy=0.1, seconds=0.6)
     exact, sampled = found["ornstein-uhlenbeck"], found["euler-maruyama"]
     assert exact.delivered < 1e-12
     assert sampled.reached
     assert sampled.at.operations > 1e3 * exact.at.operations
     assert "law and no rest" in found["newton"].note
-    assert "could deliver anything" in found.refusal("energy")  # circuits of parts are not averaged
     judge = judge_of(noisy)
     law = hopfield_reference(noisy)
     assert judge.error((law.mean, 1.5 * law.covariance)) == pytest.approx(0.5, rel=1e-6)
@@ -76,6 +85,28 @@ def test_a_noisy_network_is_compared_by_its_law():
     found = af.compare(saturating, only=digital("hopfield"))
     assert [c.name for c in found.contenders if c.reached] == ["quadrature"]
     assert "noise grows as cosh" in found["euler-maruyama"].note
+
+
+@pytest.mark.ngspice
+def test_a_noisy_circuit_of_parts_is_averaged_as_ideal_blocks_are(monkeypatch):
+    """It plays the same noise: its averages over any length are as far off, in another simulator, at a time and a power."""
+    noisy = Hopfield(U=[[0.2]], I=[0.5], temperature=0.2)
+    flow = af.flows.hopfield(noisy)
+    short = dataclasses.replace(flow, averaging=dataclasses.replace(flow.averaging, time=40.0, skipped=8.0))
+    monkeypatch.setattr(trials, "flow_of", lambda problem, form: short)
+    monkeypatch.setattr(trials, "_SAMPLES", trials._SAMPLES_OF_PARTS)
+    found = af.compare(noisy, only=["ideal:relaxation", "opamp:relaxation"], accuracy=0.2, seed=3)
+    ideal, parts = found.contenders
+    assert parts.note.startswith("averages over time, root mean square error of 2 circuits")
+    for one, other in zip(ideal.points, parts.points, strict=True):
+        assert other.time_constants == one.time_constants
+        assert abs(other.error - one.error) < 0.03
+        assert other.seconds == pytest.approx(other.time_constants * parts.time_constant)
+        assert other.joules == pytest.approx(other.seconds * parts.watts)
+    other = af.compare(noisy, only=["ideal:relaxation"], accuracy=0.2, seed=4)["ideal:relaxation"]
+    assert (
+        max(abs(a.error - b.error) for a, b in zip(ideal.points, other.points, strict=True)) > 0.3
+    )  # what other noise does
 
 
 @pytest.mark.slow

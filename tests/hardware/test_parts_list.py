@@ -10,8 +10,8 @@ from zoo import PAPER
 
 import analogflow as af
 from analogflow.circuit import BipolarTransistor, Capacitor, Instance, Resistor
+from analogflow.digits import engineering
 from analogflow.errors import BadInput
-from analogflow.hardware.parts_list import engineering
 
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
 

@@ -249,7 +249,8 @@ class Drafting:
             ports=self.ports.get(element.macro, ()) if isinstance(element, Instance) else (),
             metered=metered,
         )
-        return picture.place(element, shape, value_of(element, metered=metered), at, turn)
+        value = value_of(element, metered=metered, time_constant=self.circuit.units.time_constant)
+        return picture.place(element, shape, value, at, turn)
 
     def between(self, picture: StageDrawing, element: Element, net: str, start: Point, end: Point) -> None:
         """Draw an element with two terminals from `start`, where its terminal at `net` is, to `end`."""

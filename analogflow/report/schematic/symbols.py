@@ -24,7 +24,7 @@ from analogflow.circuit import (
     Transconductance,
     VoltageSource,
 )
-from analogflow.hardware.parts_list import engineering
+from analogflow.digits import engineering
 
 __all__ = [
     "DOWN",
@@ -226,8 +226,8 @@ def shape_of(
     return _SHAPES[kind]
 
 
-def value_of(element: Element, *, metered: bool = False) -> str:
-    """Short text beside a symbol."""
+def value_of(element: Element, *, metered: bool = False, time_constant: float = 1.0) -> str:
+    """Short text beside a symbol; of noise, one-sided, with τ in seconds."""
     match element:
         case Resistor():
             return f"{engineering(element.resistance)}Ω"
@@ -243,7 +243,7 @@ def value_of(element: Element, *, metered: bool = False) -> str:
         case StepVoltage():
             return f"{element.before:g} V, {element.after:g} V after {engineering(element.time)}s"
         case NoiseVoltage():
-            return f"noise {element.stream}, {element.density:.3g} V/√τ"
+            return f"noise {element.stream}, {engineering(element.density * math.sqrt(2 * time_constant))}V/√Hz"
         case Transconductance():
             return f"{element.gain:.4g}*v({element.control})"
         case Behavioural(expression=law) if element.remote:
