@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dposv  # pyright: ignore[reportAttributeAccessIssue]
 
 __all__ = ["FoundPotentials", "search"]
 
@@ -197,10 +197,9 @@ class _Stage:
         diagonal = hessian.diagonal() + self.columns
         for ridge in _RIDGES:
             hessian.flat[:: len(diagonal) + 1] = diagonal + ridge * self.b
-            try:
-                yield cho_solve(cho_factor(hessian, check_finite=False), residual, check_finite=False)
-            except LinAlgError:
-                continue
+            _, step, fault = dposv(hessian.T, residual)
+            if not fault:
+                yield step
 
     def _by_conjugate_gradients(self, residual: Array) -> Array | None:
         """A Newton step that is as exact as the next violation can show, scaled by the columns; None where it takes long."""
