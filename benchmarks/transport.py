@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import ot
 from tables import Section, Table, machine, report, table
 from turns import cpu_seconds, least_seconds
 
@@ -51,6 +50,8 @@ def circuits() -> Section:
 
 
 def large() -> Section:
+    import ot
+
     rng = np.random.default_rng(0)
     cost = ((rng.random((256, 1, 2)) - rng.random((1, 256, 2))) ** 2).sum(-1)
     uniform = np.full(256, 1 / 256)
@@ -139,6 +140,8 @@ def squared_distances(size: int, epsilon: float) -> af.Transport:
 
 def least_that_passes(problem: af.Transport, method: str) -> Callable[[], np.ndarray] | None:
     """POT's solver at the loosest of its thresholds, half a decade apart, that is enough; None where none is."""
+    import ot
+
     for threshold in 10.0 ** -np.arange(9.0, 13.0, 0.5):
 
         def run(threshold: float = threshold) -> np.ndarray:

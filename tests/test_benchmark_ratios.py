@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,5 +84,63 @@ def test_what_is_no_table_is_refused(logic: dict[str, Any], tmp_path: Path, text
 
 
 def test_the_committed_table_can_be_read_and_names_lines_of_the_suite(logic: dict[str, Any]) -> None:
-    lines = (BENCHMARKS / "suite.py").read_text(encoding="utf-8")
-    assert [name for name in logic["read"](BENCHMARKS / "results.json") if f'"{name}"' not in lines] == []
+    lines = "".join((BENCHMARKS / name).read_text(encoding="utf-8") for name in ("suite.py", "peers.py"))
+    named = (name.rpartition(" at ")[0] or name for name in logic["read"](BENCHMARKS / "results.json"))
+    assert [name for name in named if f'"{name}"' not in lines] == []
+
+
+@pytest.fixture(scope="module")
+def peers() -> Iterator[dict[str, Any]]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        yield runpy.run_path(str(BENCHMARKS / "peers.py"))
+
+
+def beside(peers: dict[str, Any], times: dict[int, float], **kept: Any) -> tuple[str, ...]:
+    """Cells of a line whose ratios at some sizes are given."""
+    line = peers["Line"](case=lambda size: None, sizes=(3, 16, 64))
+    found = {
+        f"a peer at {size}": peers["Ratio"](1.0, ratio, ratio, 1.0, accuracy=1e-9, **kept) for size, ratio in times.items()
+    }
+    return peers["chart"]({"a peer": line}, found, {"a peer at 64"} - {*found}).rows[0]
+
+
+def test_a_chart_says_from_where_on_we_are_faster_and_where_we_are_not(peers: dict[str, Any]) -> None:
+    assert beside(peers, {3: 0.5, 16: 2.0, 64: 30.0}) == ("a peer", "0.5", "2", "30", "16", "3", "1e-09")
+    assert beside(peers, {3: 2.0, 16: 0.9, 64: 0.8})[4:6] == ("not yet", "16, 64")
+    assert beside(peers, {3: 2.0, 16: 3.0, 64: 4.0})[4:6] == ("3", "nowhere")
+
+
+def test_a_chart_tells_what_was_not_tried_from_what_has_no_answer(peers: dict[str, Any]) -> None:
+    assert beside(peers, {16: 2.0})[1:4] == ("", "2", "no answer")
+
+
+def test_a_chart_adds_our_certificate_to_what_the_peer_took(peers: dict[str, Any]) -> None:
+    assert beside(peers, {3: 0.5, 16: 2.0, 64: 200.0}, judging=0.3)[1:4] == ("0.5 (0.8)", "2 (2.3)", "200")
+
+
+def test_a_peer_that_is_not_installed_is_named_with_what_installs_it(peers: dict[str, Any]) -> None:
+    lines = {"theirs": peers["Line"](case=lambda size: pytest.fail("it was run"), package="no-such-peer")}
+    peers["measured"].__globals__["LINES"] = lines
+    ((name, said),) = peers["measured"](["theirs"], quick=True)
+    assert name == "theirs"
+    assert said.startswith("no-such-peer is not installed: 'pip install --group peers'")
+
+
+def test_a_peer_without_an_answer_gets_no_ratio(peers: dict[str, Any]) -> None:
+    def case(size: int) -> None:
+        raise peers["Unanswered"]
+
+    assert peers["timed"](peers["Line"](case=case), 3) == peers["NO_ANSWER"]
+
+
+def test_the_quick_look_leaves_out_the_large_sizes(peers: dict[str, Any]) -> None:
+    def case(size: int) -> Any:
+        return peers["Case"](lambda: time.sleep(0.001), lambda: time.sleep(0.001))
+
+    peers["measured"].__globals__["LINES"] = {"ours": peers["Line"](case=case, clock=time.perf_counter)}
+    sizes = {quick: [name for name, _ in peers["measured"](["ours"], quick=quick)] for quick in (True, False)}
+    assert sizes == {
+        True: [f"ours at {k}" for k in (3, 16, 64, 256)],
+        False: [f"ours at {k}" for k in (3, 16, 64, 256, 1024)],
+    }

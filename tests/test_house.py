@@ -273,16 +273,35 @@ def test_the_lock_pins_every_declared_dependency_and_names_no_source() -> None:
 def test_every_dependency_has_its_reason() -> None:
     _, _, section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Dependencies")
     reasons = {normal(name) for name in re.findall(r"`([\w-]+)`", section.partition("\n## ")[0])}
-    assert declared() - reasons == set()
+    assert (declared() | grouped()) - reasons == set()
+
+
+def test_what_is_too_heavy_for_everyone_is_in_no_lock() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    assert grouped() & {normal(line.partition("==")[0]) for line in lines} == set()
+    assert grouped()
+
+
+def table(name: str) -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[name]
 
 
 def project() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return table("project")
+
+
+def grouped() -> set[str]:
+    """Packages of the dependency groups, which no set-up installs."""
+    return {named(requirement) for group in table("dependency-groups").values() for requirement in group}
 
 
 def declared() -> set[str]:
     requirements = [*project()["dependencies"], *(r for extra in project()["optional-dependencies"].values() for r in extra)]
-    return {normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in requirements}
+    return {named(requirement) for requirement in requirements}
+
+
+def named(requirement: str) -> str:
+    return normal(re.split(r"[^\w.-]", requirement)[0])
 
 
 def normal(name: str) -> str:
