@@ -171,6 +171,7 @@ def whole_file(path: Path, fault: type[AnalogflowError] = BadInput) -> Iterator[
     """
     if path.name in ("", "..") or "\0" in str(path):
         raise fault(f"{str(path)!r} can not name a file; give the name of a file.")
+    _refuse_special(path, fault)
     digest = zlib.crc32(path.name.encode("utf-8", "surrogatepass"))  # short, however long the name is
     part = path.with_name(f".{digest:08x}.{os.getpid()}.part")
     try:
@@ -184,10 +185,12 @@ def whole_file(path: Path, fault: type[AnalogflowError] = BadInput) -> Iterator[
 
 
 def refuse_existing(*paths: str | Path | None, force: bool) -> None:
-    """Raise if any of `paths` exists, unless `force`: before any of several files is written."""
+    """Raise if any of `paths` exists, unless `force`, or is no file: before any of several files is written."""
     for path in paths:
         if path is not None and os.path.lexists(path) and not force:
             raise BadInput(f"{str(path)!r} exists already; give {FORCE} to replace it, or another name.", words=[FORCE])
+        if path is not None:
+            _refuse_special(path, BadInput)
 
 
 def refuse_placeless(*paths: str | Path | None) -> None:
@@ -218,11 +221,20 @@ def write_text(path: str | Path, text: str | Iterable[str], *, force: bool, enco
     return path
 
 
+def _refuse_special(path: str | Path, fault: type[AnalogflowError]) -> None:
+    """Refuse to put a file in the place of a device, which a privileged user could: /dev/null would be one no more."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = _kind_of(os.stat(path).st_mode)
+        raise fault(f"{str(path)!r} can not be written: it is {kind}, not a regular file; give the name of a file.")
+
+
 def _refuse_irregular(path: Path, mode: int, what: str) -> None:
-    if stat.S_ISREG(mode):
-        return
-    kind = "a directory" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
-    raise BadInput(f"{str(path)!r} is {kind}, not a regular file; give the path of {what}.")
+    if not stat.S_ISREG(mode):
+        raise BadInput(f"{str(path)!r} is {_kind_of(mode)}, not a regular file; give the path of {what}.")
+
+
+def _kind_of(mode: int) -> str:
+    return "a directory" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -100,7 +100,9 @@ def _march() -> Finding:
         if EVALUATOR in fault:
             remedy = f"unset {EVALUATOR}"
         elif "could not be kept" in fault:
-            remedy = "set XDG_CACHE_HOME to a folder that can be written"
+            remedy = "set XDG_CACHE_HOME to a folder that can be written, or CC to another C compiler"
+        elif "failed" in fault:
+            remedy = f"set CC to a C compiler that works, with room in {cache_folder()}"
         return Finding(name, False, fault, needed=False, remedy=f"{remedy}; all else works without it, in NumPy")
     return Finding(name, True, f"kept in {cache_folder()}", needed=False)
 

@@ -109,6 +109,7 @@ class Solution:
                 "problem": getattr(self.flow.problem, "summary", "") or repr(self.flow.problem or self.flow),
                 "technology": self.circuit.technology,
                 "engine": self.engine,
+                "evaluator": self.run.record.get("evaluator"),  # which march of the block engine
                 "seed": self.seed,
                 "noise": self.circuit.noise.sigma,
                 "imperfections": {

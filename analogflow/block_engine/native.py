@@ -5,6 +5,7 @@ Where there is no compiler, or nothing can be kept, there is none, and the march
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 __all__ = ["EVALUATOR", "cache_folder", "evaluator", "library", "why_not"]
@@ -28,6 +30,9 @@ _FLAGS = (
 )  # fmt: skip
 _TIME_LIMIT = 120.0
 """Seconds after which a compiler is given up."""
+
+_BUILDING = "march-build-"
+"""How the folder begins that a library is built in."""
 
 _SEAL = 32
 """Bytes of digest after a library's own: one that was cut short or changed is built again, not loaded."""
@@ -109,7 +114,8 @@ def _processor() -> bytes:
 
 def _build(compiler: str, kept: Path) -> str:
     """Compile into `kept`, which appears whole or not at all; why that failed, empty where it did not."""
-    with tempfile.TemporaryDirectory(prefix="march-", dir=kept.parent) as folder:
+    _sweep(kept.parent)
+    with tempfile.TemporaryDirectory(prefix=_BUILDING, dir=kept.parent) as folder:
         made = Path(folder) / "march.so"
         # Not every processor has vectors of that width, and not every compiler knows the processor that it runs on.
         for less in ((), (_WIDE,), (_WIDE, _NATIVE)):
@@ -123,6 +129,14 @@ def _build(compiler: str, kept: Path) -> str:
         made.write_bytes(content + hashlib.sha256(content).digest())
         made.replace(kept)
     return ""
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what builds left that were killed: no build is as old as three attempts may take."""
+    for left in folder.glob(f"{_BUILDING}*"):
+        with contextlib.suppress(OSError):
+            if left.is_dir() and time.time() - left.stat().st_mtime > 3 * _TIME_LIMIT:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _gist(said: str) -> str:

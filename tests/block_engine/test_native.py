@@ -84,6 +84,19 @@ def test_what_is_not_whole_is_built_anew(usual, spoil):
 
 
 @needs_compiler
+def test_what_a_killed_build_left_is_removed_once_it_is_old(tmp_path):
+    folder = tmp_path / "analogflow"
+    old, young = folder / f"{native._BUILDING}old", folder / f"{native._BUILDING}young"
+    for left in (old, young):
+        left.mkdir(parents=True)
+        (left / "march.so").touch()
+    os.utime(old, (0, 0))
+    assert ran(XDG_CACHE_HOME=str(tmp_path))[0] == "compiled"
+    assert not old.exists()
+    assert young.exists()  # another process may be building there
+
+
+@needs_compiler
 def test_processes_that_build_at_once_all_get_it(tmp_path):
     command = [sys.executable, "-c", RUN]
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
@@ -163,6 +176,7 @@ def test_the_doctor_has_a_line_for_it(monkeypatch):
         ("no C compiler was found", "apt-get install gcc"),
         (f"{native.EVALUATOR} asks for NumPy", f"unset {native.EVALUATOR}"),
         ("what the compiler made could not be kept or loaded (Permission denied)", "set XDG_CACHE_HOME"),
+        ("the compiler cc failed: ld: final link failed: No space left on device", "set CC to a C compiler that works"),
     ):
         monkeypatch.setattr(native, "_found", lambda fault=fault: (None, fault))
         line = doctor._march()

@@ -37,6 +37,7 @@ def test_solve_prints_one_json_object_and_nothing_else(channel, capsys):
     assert out["flow"] == "capacity"
     assert out["form"] == "logdomain"
     assert out["engine"] == "block"
+    assert out["evaluator"] in ("compiled", "numpy")
     assert out["seed"] == 3
     assert out["settled"] is True
     assert out["answer"]["capacity_nats"] == pytest.approx(0.252343625741, abs=1e-9)
