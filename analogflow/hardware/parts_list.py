@@ -23,9 +23,9 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import PartSet
+from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
 from analogflow.digits import PREFIXES, engineering
 from analogflow.errors import BadInput
-from analogflow.hardware.noise_generator import noise_generator, noises_of_the_flow
 
 __all__ = ["PartsLine", "PartsList", "parts_list"]
 

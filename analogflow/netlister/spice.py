@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ from analogflow.circuit import (
 )
 from analogflow.circuit.build import celsius_of
 from analogflow.circuit.made import Made
+from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
 from analogflow.compiler import degrade
 from analogflow.errors import BadInput
 from analogflow.names import FINE, comment, identifier, nodes_text, number
@@ -186,10 +188,21 @@ def _header(circuit: Circuit, time_constants: float) -> list[str]:
             + (f", 1 flow unit is {reading.resolution:.4g} V" if reading.gain.ndim == 1 and circuit.units.scales else "")
             for name, reading in circuit.readings.items()
         ),
+        *_generators(circuit),
         *([f"parts:     {circuit.conditions}"] if circuit.imperfections.effects or circuit.noise.sigma else []),
         "run:       ngspice -b FILE prints the answer",
     ]
     return [_comment(line) for line in lines]
+
+
+def _generators(circuit: Circuit) -> Iterator[str]:
+    """What makes the noise of a circuit of parts on a bench, where nothing plays a table."""
+    if circuit.parts is not None:
+        generator = functools.partial(noise_generator, circuit)
+        made = Counter((one.demand, one.making) for one in map(generator, noises_of_the_flow(circuit)))
+        for (demand, making), count in made.items():
+            yield f"noise:     on a bench {count} generator{'s' if count > 1 else ''} of {demand};"
+            yield f"           {making}"
 
 
 def _comment(line: str) -> str:

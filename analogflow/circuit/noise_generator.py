@@ -11,8 +11,9 @@ import math
 
 import scipy
 
-from analogflow.circuit import Circuit, NoiseVoltage
 from analogflow.circuit.build import OpAmp
+from analogflow.circuit.circuit import Circuit
+from analogflow.circuit.elements import NoiseVoltage
 from analogflow.digits import engineering
 
 __all__ = ["NoiseGenerator", "noise_generator", "noises_of_the_flow"]

@@ -10,7 +10,7 @@ import scipy
 
 import analogflow as af
 from analogflow.circuit import NoiseVoltage
-from analogflow.hardware.noise_generator import noise_generator, noises_of_the_flow
+from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
 from analogflow.netlister.deck import noise_table
 from analogflow.report import draw_circuit
 
@@ -104,3 +104,14 @@ def test_noise_that_conditions_assume_is_nothing_to_buy():
 def test_the_schematic_says_it_as_data_sheets_do(tmp_path):
     af.save_figure(draw_circuit(CIRCUIT), tmp_path / "a.svg")
     assert f"{1e3 * made_for(CIRCUIT)[0].density:.4g}mV/√Hz" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
+def test_the_header_of_a_netlist_says_what_a_bench_needs():
+    made = made_for(CIRCUIT)
+    said = [line for line in af.netlist(CIRCUIT).header if "noise" in line]
+    density = f"{1e3 * made[0].density:.4g}mV/sqrtHz"
+    assert said[0].startswith(f"* noise:     on a bench 2 generators of {density} from ")
+    assert said[1].endswith(f"kohm, its noise amplified {made[0].gain:.3g} times in {made[0].stages} stages of opa2277")
+    quiet = af.compile(af.flows.hopfield(dataclasses.replace(LAW, temperature=0.0)), technology="opamp")
+    assert not [line for line in af.netlist(quiet).header if "noise" in line]
+    assert not [line for line in af.netlist(af.compile(af.flows.hopfield(LAW))).header if "bench" in line]
