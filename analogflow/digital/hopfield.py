@@ -228,16 +228,19 @@ class Learning:
     couplings : array, shape (k + 1, n, m)
         U before every step, and after the last.
     norms : array, shape (k + 1,)
-        Largest singular value of √G U √F: at 1 and above the energy is no longer bounded below.
+        Largest singular value of √G U √F: at 1 and above the energy of a linear network is no longer bounded below.
+    saturating : bool
+        Whether the network is a saturating one, whose energy is bounded whatever its couplings.
     """
 
     couplings: Array
     norms: Array
+    saturating: bool = False
 
     @property
     def lost(self) -> int | None:
         """Step after which the energy was no longer bounded below; None if it always was."""
-        above = np.flatnonzero(self.norms >= 1)
+        above = np.flatnonzero((self.norms >= 1) & (not self.saturating))
         return int(above[0]) if len(above) else None
 
 
@@ -250,22 +253,24 @@ def recall_and_learn(
     negative: bool = True,
     recall: Callable[[Hopfield], ArrayLike] | None = None,
 ) -> Learning:
-    r"""Steps :math:`U \leftarrow U + \eta(\langle g f^\top\rangle_{data} - \langle g f^\top\rangle_{model})`, linear.
+    r"""Steps :math:`U \leftarrow U + \eta(\langle g f^\top\rangle_{data} - \langle g f^\top\rangle_{model})`.
 
     Parameters
     ----------
     network : Hopfield
-        Linear, with a temperature above 0.
+        Linear or saturating, with a temperature above 0.
     data : array, shape (samples, n), or None
-        Visible states to be learned. The first average is over them, with h from its law given v, whose mean is Uᵀ g(v). If
-        None it is over the network's own law: what algorithm 14 and remark 17 print, to be used without a negative phase.
+        Visible states to be learned. The first average is over them, with h from its law given v: its mean is Uᵀ g(v) in a
+        linear network; of a saturating one ⟨f⟩ is a quadrature over each hidden unit alone. If None it is over the network's
+        own law: what algorithm 14 and remark 17 print, to be used without a negative phase.
     steps : int
     rate : float
         η, positive.
     negative : bool
         Whether the second average, over the network's own law, is subtracted.
     recall : callable, optional
-        Gives ⟨g fᵀ⟩ of a network's own law, shape (n, m): from a circuit, say. Exact if not given.
+        Gives ⟨g fᵀ⟩ of a network's own law, shape (n, m): from a circuit, say. Of a linear network exact if not given; of a
+        saturating one it must be: `analogflow.reference.correlation` is exact.
 
     Returns
     -------
@@ -289,8 +294,13 @@ def recall_and_learn(
     Sejnowski, Cognitive Science 9 (1985) 147: both phases.
     """
     faults: list[str] = []
-    if network.activation != "linear" or network.temperature <= 0:
-        faults.append(f"the network is {network!r}; give a linear one with a temperature above 0")
+    saturating = network.activation == "tanh"
+    if network.activation == "softmax" or network.temperature <= 0:
+        faults.append(f"the network is {network!r}; give a linear or tanh one with a temperature above 0")
+    elif saturating and recall is None:
+        faults.append(
+            "a tanh network has no closed form to recall; give recall=analogflow.reference.correlation, or a circuit's"
+        )
     seen = None if data is None else np.asarray(data, dtype=float)
     if seen is not None and (seen.ndim != 2 or seen.shape[1] != network.visible or not np.isfinite(seen).all()):
         faults.append(f"the data have shape {seen.shape}; give rows of {network.visible} finite numbers")
@@ -307,14 +317,42 @@ def recall_and_learn(
     for _ in range(steps):
         own = np.asarray(recall(network)) if negative or moment is None else 0.0
         G, F = network.gain_v, network.gain_h
-        given = own if moment is None else G @ moment @ G @ network.U @ F
+        if seen is not None and saturating:
+            given = _clamped(network, seen)
+        else:
+            given = own if moment is None else G @ moment @ G @ network.U @ F
         U = network.U + rate * (given - own if negative else given)
         couplings.append(U)
         norms.append(_norm(network, U))
-        if norms[-1] >= 1:
+        if norms[-1] >= 1 and not saturating:
             break
         network = network.with_couplings(U)
-    return Learning(np.array(couplings), np.array(norms))
+    return Learning(np.array(couplings), np.array(norms), saturating)
+
+
+_REACH, _SPACING = 18.0, 0.05
+"""The trapezoidal rule over x = F h is exponentially exact for a density that falls as e^{−2|x|}, √(F T) wide or more."""
+
+_AT_ONCE = 1_000_000
+
+
+def _clamped(network: Hopfield, seen: Array) -> Array:
+    r"""⟨g fᵀ⟩ with v at the data: f of a unit has the density :math:`e^{(c f - \phi/F)/T}` in its field c = Uᵀ g.
+
+    Here :math:`\phi = x \tanh x - \ln\cosh x` with f = tanh x.
+    """
+    g = np.tanh(seen @ network.gain_v)
+    total = np.zeros(network.U.shape)
+    for k, gain in enumerate(np.diag(network.gain_h)):
+        count = math.ceil(_REACH / min(_SPACING, 0.4 * math.sqrt(gain * network.temperature)))
+        x = np.linspace(-_REACH, _REACH, 2 * count + 1)
+        f, log_cosh = np.tanh(x), np.logaddexp(x, -x) - np.log(2)
+        for rows in np.array_split(g, math.ceil(len(g) * len(x) / _AT_ONCE)):
+            fields = rows @ network.U[:, k]
+            exponents = (fields[:, None] * f - (x * f - log_cosh) / gain) / network.temperature - 2 * log_cosh
+            weights = np.exp(exponents - exponents.max(axis=1, keepdims=True))
+            total[:, k] += rows.T @ (weights @ f / weights.sum(axis=1))
+    return total / len(g)
 
 
 def _norm(network: Hopfield, U: Array) -> float:

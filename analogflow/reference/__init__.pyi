@@ -12,6 +12,8 @@ from analogflow.reference.capacity_theory import input_types as input_types
 from analogflow.reference.equations import equations_reference as equations_reference
 from analogflow.reference.equations import path_end as path_end
 from analogflow.reference.hopfield import hopfield_reference as hopfield_reference
+from analogflow.reference.hopfield_learning import correlation as correlation
+from analogflow.reference.hopfield_learning import log_likelihood as log_likelihood
 from analogflow.reference.langevin import boltzmann_law as boltzmann_law
 from analogflow.reference.langevin import conditional_free_energy as conditional_free_energy
 from analogflow.reference.langevin import fokker_planck as fokker_planck

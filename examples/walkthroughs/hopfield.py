@@ -8,7 +8,7 @@ import numpy as np
 
 import analogflow as af
 from analogflow.digital import recall_and_learn
-from analogflow.reference import hopfield_reference
+from analogflow.reference import correlation, hopfield_reference, log_likelihood
 
 for cue in ([1.0, 1.0], [-1.0, -1.0]):
     run = af.solve(af.Hopfield([[3.0]], activation="tanh", start=cue), engine="block").run
@@ -37,3 +37,16 @@ data = np.random.default_rng(0).multivariate_normal([0.0, 0.0], [[1.0, 0.4], [0.
 learned = recall_and_learn(network, data, steps=4000, rate=0.01)
 print("data   ", (data.T @ data / len(data)).ravel())
 print("network", hopfield_reference(network.with_couplings(learned.couplings[-1])).covariance[:2, :2].ravel())
+
+# %% [markdown]
+# Data in two lumps: a linear network learns their covariance, one saturating unit both lumps. Likelihoods in nats a datum.
+
+# %%
+lumps = np.random.default_rng(3).choice([-1.0, 1.0], (300, 1)) * [1.0, 0.8]
+lumps = lumps + 0.4 * np.random.default_rng(4).normal(size=(300, 2))
+linear = af.Hopfield([[0.4, 0.1], [0.1, 0.4]], temperature=0.06)
+tanh = af.Hopfield([[0.2], [0.1]], gain_v=[1.2, 0.9], activation="tanh", temperature=0.2)
+linear = linear.with_couplings(recall_and_learn(linear, lumps, steps=6000, rate=0.01).couplings[-1])
+tanh = tanh.with_couplings(recall_and_learn(tanh, lumps, steps=100, rate=0.4, recall=correlation).couplings[-1])
+print("linear", log_likelihood(linear, lumps), "tanh", log_likelihood(tanh, lumps))
+assert log_likelihood(tanh, lumps) > log_likelihood(linear, lumps) + 0.3

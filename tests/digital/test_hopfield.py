@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from analogflow import Noise, compile, ensemble, solve
 from analogflow.digital import euler_rest, newton_rest, recall_and_learn, update_rest
 from analogflow.errors import BadInput
+from analogflow.flows import hopfield
 from analogflow.problems import Hopfield
 from analogflow.problems.hopfield import ACTIVATIONS
-from analogflow.reference import hopfield_reference
+from analogflow.reference import correlation, hopfield_reference, log_likelihood
+from analogflow.reference.hopfield_learning import clamped_correlation
 
 U = [[0.3, 0.0], [0.1, 0.2]]
 
@@ -112,8 +115,15 @@ def test_recall_is_the_average_over_the_network_s_law():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"network": Hopfield([[0.3]])}, r"the network is Hopfield\(.*\); give a linear one with a temperature above 0"),
-        ({"network": Hopfield([[0.3]], activation="tanh", temperature=1.0)}, r"give a linear one with a temperature"),
+        (
+            {"network": Hopfield([[0.3]])},
+            r"the network is Hopfield\(.*\); give a linear or tanh one with a temperature above",
+        ),
+        ({"network": Hopfield([[0.3]], activation="softmax")}, r"give a linear or tanh one with a temperature"),
+        (
+            {"network": Hopfield([[0.3]], activation="tanh", temperature=1.0)},
+            r"give recall=analogflow.reference.correlation",
+        ),
         ({"data": [[1.0, 2.0]]}, r"the data have shape \(1, 2\); give rows of 1 finite numbers"),
         ({"data": None}, r"without data both averages are over one law and cancel"),
         ({"steps": 0, "rate": -1.0}, r"steps is 0; give a whole number from 1; rate is -1.0; give a positive number"),
@@ -123,3 +133,83 @@ def test_what_can_not_be_learned_is_refused(arguments, message):
     arguments = {"network": PAIR, "data": [[1.0]], "steps": 1, "rate": 0.1} | arguments
     with pytest.raises(BadInput, match=message):
         recall_and_learn(**arguments)
+
+
+def two_lumps(count=300, seed=3):
+    """Visible states about (1, 0.8) and its reverse: their density has two peaks."""
+    rng = np.random.default_rng(seed)
+    return rng.choice([-1.0, 1.0], (count, 1)) * [1.0, 0.8] + 0.4 * rng.normal(size=(count, 2))
+
+
+def saturating(U=((0.2,), (0.1,)), temperature=0.2):
+    return Hopfield(U, None, [1.2, 0.9], 1.0, "tanh", temperature)
+
+
+def test_what_is_clamped_is_averaged_as_the_reference_does():
+    data = two_lumps()
+    for temperature in (1.0, 0.2, 1e-3):
+        network = saturating(temperature=temperature)
+        learning = recall_and_learn(network, data, steps=1, rate=1.0, negative=False, recall=correlation)
+        clamped = clamped_correlation(network, data)
+        np.testing.assert_allclose(learning.couplings[1] - network.U, clamped, atol=1e-12)
+
+
+def test_a_saturating_network_learns_until_both_averages_agree_and_its_likelihood_rises_all_the_way():
+    data = two_lumps()
+    learning = recall_and_learn(saturating(), data, steps=200, rate=0.05, recall=correlation)
+    assert learning.lost is None
+    networks = [saturating(U) for U in learning.couplings]
+    likelihoods = [log_likelihood(network, data) for network in networks[::10]]
+    assert (np.diff(likelihoods) > 0).all()
+    assert learning.norms[-1] > 1  # what would be lost with linear units, and is what makes two valleys of one
+    far = recall_and_learn(networks[-1], data, steps=300, rate=0.4, recall=correlation).couplings[-1]
+    left = clamped_correlation(saturating(far), data) - correlation(saturating(far))
+    assert abs(left).max() < 1e-5
+
+
+def test_a_saturating_network_learns_two_lumps_and_a_linear_one_their_covariance():
+    """On the same data: the linear one has their second moments exactly, and explains them worse than the other."""
+    data = two_lumps()
+    moment = data.T @ data / len(data)
+    linear = Hopfield([[0.4, 0.1], [0.1, 0.4]], temperature=0.06)
+    learned = recall_and_learn(linear, data, steps=6000, rate=0.01)
+    assert learned.lost is None
+    gaussian = linear.with_couplings(learned.couplings[-1])
+    np.testing.assert_allclose(hopfield_reference(gaussian).covariance[:2, :2], moment, atol=1e-9)
+    best = -0.5 * (2 + np.linalg.slogdet(moment)[1] + 2 * np.log(2 * np.pi))
+    assert log_likelihood(gaussian, data) == pytest.approx(best, abs=1e-8)
+    tanh = recall_and_learn(saturating(), data, steps=200, rate=0.4, recall=correlation)
+    assert log_likelihood(saturating(tanh.couplings[-1]), data) > best + 0.35
+
+
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_a_circuit_recalls_for_a_saturating_network(engine):
+    """⟨g fᵀ⟩ of runs of the circuit, within 4 standard errors of its own chains; and one step of learning by it."""
+    network = saturating(((0.6,), (0.3,)))
+    if engine == "block":
+        circuit = compile(hopfield(network))
+        many = ensemble(circuit, 1000, noise=Noise(0.0, seed=1, step=0.02), time_constants=8.0, step_accuracy=1e-3)
+        assert many.ok.all()
+        parts = recalled(network, many.final["v"], many.final["h"])
+        error = parts.std(axis=0) / np.sqrt(len(parts))
+    else:
+        run = solve(network, engine=engine, time_constants=150.0, seed=3, accuracy=2.0).run
+        times = np.linspace(20.0, 150.0, 2601)
+        v, h = (np.interp(times, run.time, run.values[name][:, k]) for name, k in (("v", 0), ("h", 0)))
+        w = np.interp(times, run.time, run.values["v"][:, 1])
+        parts = recalled(network, np.stack([v, w], axis=1), h[:, None])
+        blocks = np.array_split(parts, 20)  # of 6.5 τ each, which is longer than what is remembered
+        error = np.std([block.mean(axis=0) for block in blocks], axis=0) / np.sqrt(20)
+    found = parts.mean(axis=0)
+    assert (abs(found - correlation(network)) < 4 * error + 0.02 * 7 / 30).all()
+    assert error.max() < 0.1
+    data = two_lumps()
+    by_circuit = recall_and_learn(network, data, steps=1, rate=0.1, recall=lambda _: found).couplings[-1]
+    exact = recall_and_learn(network, data, steps=1, rate=0.1, recall=correlation).couplings[-1]
+    assert abs(by_circuit - exact).max() < 0.1 * (4 * error.max() + 0.01)
+
+
+def recalled(network, v, h):
+    """g fᵀ of each state, shape (states, n, m)."""
+    g, f = np.tanh(v @ network.gain_v), np.tanh(h @ network.gain_h)
+    return g[:, :, None] * f[:, None, :]
