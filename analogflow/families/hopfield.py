@@ -25,7 +25,7 @@ from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import HopfieldReference, energy, hopfield_reference, metric
-from analogflow.reference.hopfield_recall import GAINS, MOST_HIDDEN, Edge, from_memory, mixture_edge, recalled
+from analogflow.reference.hopfield_recall import GAINS, MOST_HIDDEN, MOST_NAMED, Edge, from_memory, mixture_edge, recalled
 from analogflow.rest import size_of
 from analogflow.run import IDEAL_ACCURACY, Run
 
@@ -117,6 +117,8 @@ def _notes(problem: Hopfield, reference: HopfieldReference, run: Run) -> list[st
     if not found.mixed:
         rest = f" (overlap {told})" if told else "; all overlaps are 0"
         return [f"The network rests at {found}{rest}."]
+    if len(found.parts) > MOST_NAMED:
+        return [f"The network rests at {found}, not at one of them."]
     alone = [part for part in found.parts if (own := from_memory(problem, part)) is not None and own.parts == (part,)]
     named = " and ".join(f"pattern {abs(part)}" for part in alone)
     own = f"From a nearer cue it recalls {named}" if alone else "Started at one of these it does not stay there"

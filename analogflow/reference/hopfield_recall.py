@@ -15,7 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import hopfield_reference, metric, overlaps, rates, valley_at
 
-__all__ = ["GAINS", "MOST_HIDDEN", "Edge", "Recalled", "from_memory", "mixture_edge", "recalled"]
+__all__ = ["GAINS", "MOST_HIDDEN", "MOST_NAMED", "Edge", "Recalled", "from_memory", "mixture_edge", "recalled"]
 
 Array = NDArray[np.float64]
 
@@ -37,6 +37,9 @@ _NEAR = 0.2
 
 _NEWTON, _SETTLED, _BALANCED = 12, 1e-11, 1e-14
 _BEYOND, _PUSH = 0.01, 0.05
+MOST_NAMED = 6
+"""Parts up to which a mixture is told by each, and each is tried alone."""
+
 MOST_HIDDEN = 128
 """Hidden units up to which a mixture is followed along the gain."""
 
@@ -71,6 +74,9 @@ class Recalled:
         named = [f"pattern {part}" if part > 0 else f"the reverse of pattern {-part}" for part in self.parts]
         if len(named) == 1:
             return named[0]
+        if len(named) > MOST_NAMED:
+            most = named[int(np.argmax(abs(self.shares[[abs(part) - 1 for part in self.parts]])))]
+            return f"a mixture of {len(named)} patterns, most of all {most}"
         return f"a mixture of {', '.join(named[:-1])} and {named[-1]}"
 
 

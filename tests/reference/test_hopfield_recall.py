@@ -140,3 +140,12 @@ def test_without_patterns_there_is_no_overlap():
 def test_a_wide_network_is_not_followed():
     with pytest.raises(BadInput, match=r"has more than 128 hidden units: its mixture is not followed"):
         mixture_edge(Hopfield(np.zeros((1, 129)), patterns=[[1.0]]), np.zeros(130), "gain_v", rising=True)
+
+
+def test_a_mixture_of_many_patterns_is_told_by_their_number():
+    """Softmax at a low β is the mean of all."""
+    patterns = np.eye(9)
+    problem = Hopfield(patterns=patterns, activation="softmax", gain_h=0.1, start=patterns[4] * 5)
+    assert str(recalled(problem, hopfield_reference(problem).mean)).startswith(
+        "a mixture of 9 patterns, most of all pattern "
+    )
