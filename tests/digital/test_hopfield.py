@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analogflow import Noise, compile, ensemble, solve
+from analogflow import Noise, compile, degrade, ensemble, netlist, simulate
 from analogflow.digital import euler_rest, newton_rest, recall_and_learn, update_rest
 from analogflow.errors import BadInput
 from analogflow.flows import hopfield
@@ -193,7 +193,8 @@ def test_a_circuit_recalls_for_a_saturating_network(engine):
         parts = recalled(network, many.final["v"], many.final["h"])
         error = parts.std(axis=0) / np.sqrt(len(parts))
     else:
-        run = solve(network, engine=engine, time_constants=150.0, seed=3, accuracy=2.0).run
+        circuit = degrade(compile(hopfield(network)), noise=Noise(0.0, 3, 0.04))
+        run = simulate(netlist(circuit, time_constants=150.0), engine=engine)
         times = np.linspace(20.0, 150.0, 2601)
         v, h = (np.interp(times, run.time, run.values[name][:, k]) for name, k in (("v", 0), ("h", 0)))
         w = np.interp(times, run.time, run.values["v"][:, 1])
