@@ -22,7 +22,7 @@ import scipy
 from analogflow.checks import is_finite, is_number, proposal
 from analogflow.errors import BadInput, Untraceable
 
-__all__ = ["FUNCTIONS", "NAME", "Expression", "derivative", "read_expression"]
+__all__ = ["FUNCTIONS", "NAME", "Expression", "derivative", "multiplied_out", "read_expression"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 """What may be a name in an expression."""
@@ -253,6 +253,21 @@ def derivative(expression: Expression, variable: str, known: Collection[str]) ->
     symbols = {name: sympy.Symbol(name, real=True) for name in expression.names | {variable}}
     slope = sympy.diff(_symbolic(expression, expression.tree, symbols, sympy), symbols[variable])
     return read_expression(str(slope), known, where=f"the derivative of {expression.where} by {variable}")
+
+
+def multiplied_out(expression: Expression, known: Collection[str]) -> Expression:
+    """The same with products and powers of sums as sums, an expression over the names in `known`.
+
+    Raises
+    ------
+    BadInput
+        The expression has something that has no derivative everywhere, or that is no scalar; or it becomes too long.
+    """
+    import sympy
+
+    symbols = {name: sympy.Symbol(name, real=True) for name in expression.names}
+    whole = sympy.expand(_symbolic(expression, expression.tree, symbols, sympy))
+    return read_expression(str(whole), known, where=expression.where)
 
 
 def _symbolic(expression: Expression, node: ast.AST, symbols: dict[str, Any], sympy: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Moments and free energy of a Boltzmann law, each with a bound on its error: in closed form, or integrated.
+"""Moments and free energy of a Boltzmann law: in closed form or integrated, each with a bound on its error; or by chains.
+
+Which way is taken is decided here, by what the energy is a sum of. What nothing integrates gets an interval from long
+chains, and says that it is no exact law.
 
 The Fokker-Planck equation on a grid is a second opinion: what the motion does to a density, without knowing where it should
 end.
@@ -9,7 +12,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,11 @@ from scipy.sparse.linalg import expm_multiply, spsolve
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
 from analogflow.problems.expression import derivative
-from analogflow.reference.langevin_integrals import MOST_VARIABLES, integrals
+from analogflow.reference.langevin_chains import sampled
+from analogflow.reference.langevin_elimination import eliminated
+from analogflow.reference.langevin_integrals import MOST_VARIABLES, Integrals, integrals
+from analogflow.reference.langevin_lattice import MOST_ON_A_LATTICE, lattice_integrals
+from analogflow.reference.langevin_terms import Term, groups_of, order_of, part_of, terms_of
 
 __all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_energy", "fokker_planck"]
 
@@ -27,6 +34,15 @@ Array = NDArray[np.float64]
 
 _BENT = 1e-3
 """Second difference of a slope, over the slope, that is no rounding."""
+
+_ENOUGH = 1e-8
+"""Gap in widths of the law from which on no other way is tried."""
+
+_THIN = 2
+"""Others at most that a variable's sum depends on where elimination is quicker than a lattice."""
+
+_STANDARD_ERRORS, _MIXED = 5.0, 1.1
+"""Standard errors that count as the interval of a law by chains, and R̂ up to which they have mixed."""
 
 _EPSILON = 4 * float(np.finfo(float).eps)
 
@@ -44,9 +60,18 @@ class BoltzmannLaw:
     gap : float
         Bound on the error of any of them; infinite where none is known.
     mean_gap, covariance_gap : array, shapes (n,) and (n, n)
-        Bounds on the errors of each number: differences of two rules, what was left out, and rounding.
+        Bounds on the errors of each number: differences of two rules, what was left out, and rounding; of a law that is not
+        exact, five standard errors, infinite where its chains have not mixed.
     sample : array, shape (k, n)
         Points that stand for the law, each for as much of it; none where it is Gaussian.
+    method : str
+        "closed form" (Gaussian), "boxes" (halved, by interval arithmetic, so that no well is missed), "elimination" (sums
+        over one variable after another), "lattice" (one sum over all), "chains", or several joined by " + " of independent
+        groups.
+    mean_error, covariance_error, free_error : arrays as above, and float
+        Standard errors of a law by chains; 0 of all others.
+    mixing : float
+        Largest R̂ of the chains; 1 where there are none.
     """
 
     mean: Array
@@ -56,28 +81,96 @@ class BoltzmannLaw:
     mean_gap: Array
     covariance_gap: Array
     sample: Array
+    method: str
+    mean_error: Array
+    covariance_error: Array
+    free_error: float = 0.0
+    mixing: float = 1.0
+
+    @property
+    def exact(self) -> bool:
+        """Whether the gaps are bounds; else they are intervals of chains: the law is without exact reference."""
+        return "chains" not in self.method
 
 
 @functools.lru_cache(maxsize=16)
 def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
     """Moments of the stationary law of `problem`, with what bounds their errors.
 
+    Quadratic energies of any size have a closed form. Groups of variables that no term connects are taken each by itself:
+    up to three variables by boxes; more by elimination, where no table has more than four axes, as in chains, trees and
+    rings of any length; else up to six by a lattice; and what is left by chains, which are not exact.
+
     Raises
     ------
     BadInput
-        There are more than three variables, and the energy is not quadratic; or the temperature is 0.
+        The temperature is 0, or the energy is found not to be bounded below.
     """
     if problem.temperature == 0:
         raise BadInput("boltzmann_law: at temperature 0 there is no law, only minima.")
     quadratic = _quadratic(problem)
     if quadratic is not None:
         return quadratic
-    if problem.size > MOST_VARIABLES:
-        raise BadInput(
-            f"boltzmann_law: {problem.size} variables are too many for quadrature; up to {MOST_VARIABLES} can be "
-            "integrated, more if the energy is quadratic."
-        )
-    found = integrals(problem)
+    if problem.size == 1:
+        return _of_integrals(problem, integrals(problem), "boxes")
+    terms = terms_of(problem)
+    groups = groups_of(problem, terms)
+    if len(groups) > 1:
+        return _joined(problem, groups, [boltzmann_law(part_of(problem, terms, names)) for names in groups])
+    if problem.size <= MOST_VARIABLES:
+        law = _of_integrals(problem, integrals(problem), "boxes")
+        if _known(law) <= _ENOUGH:
+            return law
+        other = _summed(problem, terms)
+        return other if other is not None and _known(other) < _known(law) else law
+    law = _summed(problem, terms)
+    return _by_chains(problem) if law is None else law
+
+
+def _summed(problem: Langevin, terms: tuple[Term, ...]) -> BoltzmannLaw | None:
+    """The law by elimination or on a lattice; None where neither can."""
+    widest = max(len(others) for _, others in order_of(problem.variables, terms))
+    ways = [_eliminated, _on_a_lattice] if widest <= _THIN else [_on_a_lattice, _eliminated]
+    return next((law for way in ways if (law := way(problem, terms)) is not None), None)
+
+
+def _eliminated(problem: Langevin, terms: tuple[Term, ...]) -> BoltzmannLaw | None:
+    found = eliminated(problem, terms)
+    if found is None:
+        return None
+    gaps = found.mean_gap, found.covariance_gap
+    gap = max(float(gaps[0].max()), float(gaps[1].max()), found.free_gap)
+    return _exact(found.mean, found.covariance, found.free_energy, gap, *gaps, found.sample, "elimination")
+
+
+def _on_a_lattice(problem: Langevin, terms: tuple[Term, ...]) -> BoltzmannLaw | None:
+    summed = lattice_integrals(problem) if problem.size <= MOST_ON_A_LATTICE else None
+    return None if summed is None else _of_integrals(problem, summed, "lattice")
+
+
+def _exact(
+    mean: Array,
+    covariance: Array,
+    free: float,
+    gap: float,
+    mean_gap: Array,
+    covariance_gap: Array,
+    sample: Array,
+    method: str,
+) -> BoltzmannLaw:
+    none = np.zeros_like(mean), np.zeros_like(covariance)
+    return BoltzmannLaw(mean, covariance, free, gap, mean_gap, covariance_gap, sample, method, *none)
+
+
+def _known(law: BoltzmannLaw) -> float:
+    """Largest gap, in widths of the law."""
+    widths = np.sqrt(np.maximum(np.diag(law.covariance), np.finfo(float).tiny))
+    found = max(float((law.mean_gap / widths).max()), float((law.covariance_gap / np.outer(widths, widths)).max()))
+    return found if found >= 0 else np.inf
+
+
+def _of_integrals(problem: Langevin, found: Integrals, method: str) -> BoltzmannLaw:
+    """Moments from integrals, with how errors of the one go on into the other."""
     n, T = problem.size, problem.temperature
     total = found.values[0]
     shares, errors = found.values / total, found.errors / total
@@ -93,7 +186,40 @@ def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
     free_energy = found.least - T * float(np.log(total))
     free_gap = T * lost + _EPSILON * abs(free_energy)
     gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
-    return BoltzmannLaw(mean, covariance, free_energy, gap, mean_gap, covariance_gap, found.sample)
+    return _exact(mean, covariance, free_energy, gap, mean_gap, covariance_gap, found.sample, method)
+
+
+def _by_chains(problem: Langevin) -> BoltzmannLaw:
+    found = sampled(problem)
+    factor = _STANDARD_ERRORS if found.mixing <= _MIXED else np.inf
+    mean_gap, covariance_gap = factor * found.mean_error, factor * found.covariance_error
+    gap = max(float(mean_gap.max()), float(covariance_gap.max()), factor * found.free_error)
+    return BoltzmannLaw(
+        found.mean, found.covariance, found.free_energy, gap, mean_gap, covariance_gap, found.sample, "chains",
+        found.mean_error, found.covariance_error, found.free_error, found.mixing,
+    )  # fmt: skip
+
+
+def _joined(problem: Langevin, groups: Sequence[tuple[str, ...]], laws: Sequence[BoltzmannLaw]) -> BoltzmannLaw:
+    """The law of groups that know nothing of each other."""
+    n = problem.size
+    vectors, matrices = np.zeros((3, n)), np.zeros((3, n, n))
+    random = np.random.default_rng(0)
+    count = max(len(law.sample) for law in laws)
+    sample = np.zeros((count, n))
+    for names, law in zip(groups, laws, strict=True):
+        places = [problem.variables.index(name) for name in names]
+        vectors[:, places] = law.mean, law.mean_gap, law.mean_error
+        for matrix, part in zip(matrices, (law.covariance, law.covariance_gap, law.covariance_error), strict=True):
+            matrix[np.ix_(places, places)] = part
+        own = law.sample if len(law.sample) else random.multivariate_normal(law.mean, law.covariance, size=max(count, 1))
+        sample[:, places] = own[random.permutation(len(own))[np.arange(count) % len(own)]]
+    methods = " + ".join(dict.fromkeys(law.method for law in laws))
+    free = sum(law.free_energy for law in laws)
+    return BoltzmannLaw(
+        vectors[0], matrices[0], free, max(sum(law.gap for law in laws), 0.0), vectors[1], matrices[1], sample, methods,
+        vectors[2], matrices[2], float(np.hypot.reduce([law.free_error for law in laws])), max(law.mixing for law in laws),
+    )  # fmt: skip
 
 
 def conditional_free_energy(problem: Langevin, given: Mapping[str, float]) -> float:
@@ -153,7 +279,8 @@ def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
     energy = float(problem.energy_at(mean))
     free_gap = float(np.trace(left)) + float(mean_gap @ abs(hessian) @ mean_gap) + _EPSILON * (abs(energy) + abs(volume))
     gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
-    return BoltzmannLaw(mean, covariance, energy - float(volume), gap, mean_gap, covariance_gap, np.empty((0, n)))
+    none = np.empty((0, n))
+    return _exact(mean, covariance, energy - float(volume), gap, mean_gap, covariance_gap, none, "closed form")
 
 
 def _bent(problem: Langevin) -> bool:

@@ -9,6 +9,9 @@ from scipy.special import gamma
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
 from analogflow.reference import boltzmann_law, conditional_free_energy, fokker_planck
+from analogflow.reference.langevin_elimination import eliminated
+from analogflow.reference.langevin_lattice import lattice_integrals
+from analogflow.reference.langevin_terms import terms_of
 
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
 WARM = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5, "1 + 0.5*x**2 + 0.3*x")
@@ -131,8 +134,6 @@ def test_conditional_free_energy_is_the_least_over_the_hidden_variables():
 
 
 def test_what_can_not_be_integrated_is_refused():
-    with pytest.raises(BadInput, match=r"4 variables are too many for quadrature"):
-        boltzmann_law(Langevin("a**4 + b**4 + c**4 + d**4", list("abcd"), 1.0))
     with pytest.raises(BadInput, match=r"at temperature 0 there is no law"):
         boltzmann_law(Langevin("x**2", ["x"], 0.0))
     with pytest.raises(BadInput, match=r"a grid takes one or two variables, not 3"):
@@ -149,3 +150,97 @@ def test_a_barrier_hides_no_well(start):
     law = boltzmann_law(Langevin("100*(x**2 - 1)**2", ["x"], 0.5, start=[start]))
     assert law.mean[0] == pytest.approx(0, abs=1e-10)
     assert law.covariance[0, 0] == pytest.approx(0.99874, abs=1e-4)
+
+
+def names_of(count):
+    return [f"x{k}" for k in range(count)]
+
+
+def gaussian(rng, pairs, count):
+    """A quadratic energy with couplings of some pairs, and its Hessian."""
+    hessian = np.diag(rng.uniform(0.5, 2.0, count))
+    text = [f"{float(hessian[k, k]) / 2!r}*x{k}**2" for k in range(count)]
+    for i, j in pairs:
+        c = float(rng.uniform(0.1, 20.0))
+        hessian[[i, j], [i, j]] += c
+        hessian[[i, j], [j, i]] -= c
+        text.append(f"{c / 2!r}*(x{i} - x{j})**2")
+    return " + ".join(text), hessian
+
+
+@pytest.mark.parametrize(
+    ("pairs", "count"),
+    [
+        ([(k, k + 1) for k in range(15)], 16),
+        ([(0, k) for k in range(1, 8)] + [(7, 8), (8, 9), (3, 10)], 11),
+        ([(k, (k + 1) % 9) for k in range(9)], 9),
+    ],
+    ids=["a chain", "a tree", "a ring"],
+)
+def test_elimination_finds_gaussian_laws(pairs, count):
+    """Means, the whole covariance and free energy of laws that have closed forms, which elimination is not told."""
+    text, hessian = gaussian(np.random.default_rng(count), pairs, count)
+    problem = Langevin(f"{text} - 0.7*x0", names_of(count), 0.6)
+    found = eliminated(problem, terms_of(problem))
+    covariance = 0.6 * np.linalg.inv(hessian)
+    mean = 0.7 * covariance[0] / 0.6
+    free = -0.5 * mean[0] * 0.7 - 0.3 * (count * math.log(2 * math.pi * 0.6) - np.linalg.slogdet(hessian)[1])
+    assert (abs(found.covariance - covariance) <= found.covariance_gap + 1e-14).all()
+    assert (abs(found.mean - mean) <= found.mean_gap + 1e-14).all()
+    assert abs(found.free_energy - free) <= found.free_gap + 1e-13
+    assert max(found.mean_gap.max(), found.covariance_gap.max(), found.free_gap) <= 1e-9
+
+
+def test_elimination_lattice_and_boxes_agree_where_wells_are_coupled():
+    text = "(x**2 - 1)**2 + 3*(x - y)**2 + y**4 + 0.3*(y - z)**2 + z**2 + 0.2*z*x"
+    problem = Langevin(text, ["x", "y", "z"], 0.3)
+    boxes, other = boltzmann_law(problem), eliminated(problem, terms_of(problem))
+    assert boxes.method == "boxes"
+    np.testing.assert_allclose(other.mean, boxes.mean, atol=1e-9)
+    np.testing.assert_allclose(other.covariance, boxes.covariance, atol=1e-9)
+    assert other.free_energy == pytest.approx(boxes.free_energy, abs=1e-9)
+    sums = lattice_integrals(problem)
+    assert -0.3 * math.log(sums.values[0]) + sums.least == pytest.approx(boxes.free_energy, abs=1e-9)
+
+
+def test_groups_that_know_nothing_of_each_other_are_taken_apart():
+    law = boltzmann_law(Langevin("a**4 + b**4 + (c - d)**2 + c**2 + 0.1*c**4 + e**2 + f**6", list("abcdef"), 1.0))
+    assert law.exact
+    assert set(law.method.split(" + ")) == {"boxes", "closed form"}
+    quartic, sextic = gamma(0.75) / gamma(0.25), gamma(0.5) / gamma(1 / 6)
+    np.testing.assert_allclose(np.diag(law.covariance)[[0, 1, 4, 5]], [quartic, quartic, 0.5, sextic], rtol=1e-11)
+    assert law.covariance[0, 1] == 0
+    assert law.covariance[2, 3] > 0.1
+    pair = boltzmann_law(Langevin("(c - d)**2 + c**2 + 0.1*c**4", ["c", "d"], 1.0))
+    rest = sum(boltzmann_law(Langevin(text, ["x"], 1.0)).free_energy for text in ("x**4", "x**4", "x**2", "x**6"))
+    assert law.free_energy == pytest.approx(pair.free_energy + rest, abs=1e-10)
+
+
+def test_four_variables_that_all_know_of_each_other_are_summed_on_a_lattice():
+    """x = R u with independent quartics u, turned so that all are coupled: moments are Gamma functions."""
+    rng = np.random.default_rng(2)
+    turn, _ = np.linalg.qr(rng.normal(size=(4, 4)))
+    names = ["a", "b", "c", "d"]
+    parts = ["(" + " + ".join(f"{float(w)!r}*{n}" for w, n in zip(row, names, strict=True)) + ")**4" for row in turn]
+    law = boltzmann_law(Langevin(" + ".join(parts), names, 1.0))
+    assert law.method == "lattice"
+    right = gamma(0.75) / gamma(0.25) * np.eye(4)
+    assert (abs(law.covariance - right) <= law.covariance_gap + 1e-14).all()
+    assert abs(law.free_energy + 4 * math.log(2 * gamma(1.25))) <= law.gap <= 1e-7
+
+
+def test_what_nothing_integrates_is_sampled_and_says_so():
+    """Seven quartics, turned: too many for a lattice, and each knows of all others."""
+    rng = np.random.default_rng(3)
+    turn, _ = np.linalg.qr(rng.normal(size=(7, 7)))
+    names = list("abcdefg")
+    parts = ["(" + " + ".join(f"{w:.12f}*{n}" for w, n in zip(row, names, strict=True)) + ")**4" for row in turn]
+    law = boltzmann_law(Langevin(" + ".join(parts), names, 1.0))
+    assert law.method == "chains"
+    assert not law.exact
+    assert law.mixing < 1.05
+    right = gamma(0.75) / gamma(0.25) * np.eye(7)
+    assert (abs(law.covariance - right) <= law.covariance_gap).all()
+    assert (abs(law.mean) <= law.mean_gap).all()
+    assert abs(law.free_energy + 7 * math.log(2 * gamma(1.25))) <= 5 * law.free_error
+    assert law.mean_error.max() < 0.03
