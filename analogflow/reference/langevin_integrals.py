@@ -50,6 +50,12 @@ _POINTS, _BOXES, _CHUNK = 30_000_000, 2_000_000, 400_000
 _FIRST, _LAST, _DEEP = 2.0**27, 2.0**60, 100.0
 """Half the width of the first box, and of the largest: until the energy rises by that many T."""
 
+_AROUND = np.concatenate([-np.geomspace(1e6, 1e-8, 141), [0.0], np.geomspace(1e-8, 1e6, 141)])
+"""Distances from the start, of one variable, at which the lowest energy is looked for."""
+
+_CLOSER = 5
+"""Times that it is looked at more closely."""
+
 _NEAR = 16.0
 """Widths of the law within which boxes are halved from the start."""
 
@@ -100,7 +106,16 @@ def integrals(problem: Langevin) -> Integrals:
 
 
 def _lowest(problem: Langevin, point: Array) -> Array:
-    """The lower of a point and the minimum below it."""
+    """The lower of a point and the minimum below it; of one variable, about the lowest point of some near and far."""
+    if problem.size == 1:
+        tried = point + _AROUND[:, None]
+        for _ in range(_CLOSER):
+            energy = problem.energy_at(tried)
+            at = int(np.argmin(np.where(np.isnan(energy), np.inf, energy)))
+            low, high = tried[max(at - 1, 0), 0], tried[min(at + 1, len(tried) - 1), 0]
+            found = tried[at]
+            tried = np.append(np.linspace(low, high, 33), found)[:, None]
+        return found
     found = minimize(lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B").x
     better = np.isfinite(found).all() and problem.energy_at(found) <= problem.energy_at(point)
     return np.asarray(found if better else point, dtype=float)
