@@ -104,7 +104,7 @@ def test_one_run_goes_the_way_that_is_told(capsys):
 
 @pytest.mark.ngspice
 def test_so_does_a_sample_of_a_study(tmp_path, monkeypatch, capsys):
-    at_once: Callable[[Any], Any] = lambda address: contextlib.nullcontext(AtOnce())  # noqa: E731
+    at_once: Callable[..., Any] = lambda address, engine: contextlib.nullcontext(AtOnce())  # noqa: E731
     monkeypatch.setattr(studying, "_executor", at_once)
     line = f"study {CHANNEL} --samples 1 --mismatch 0.01 -o {tmp_path}"
     assert missed("cli.studying.run_study", f"{line}/a", f"{line}/b --engine ngspice") == []
