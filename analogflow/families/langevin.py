@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Held, RunEnds, asked, largest
+from analogflow.families.ends import Check, Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
 from analogflow.families.stationary import LAW_LABELS, Law, LawHeld, law_checks, law_errors, law_of
@@ -135,7 +136,19 @@ def _law(problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accurac
         unseen=_unseen(problem, law, exact),
         heavy=_heavy(problem),
     )
-    return LawHeld(law, law.errors(exact.mean, exact.covariance), checks)
+    return LawHeld(law, law.errors(exact.mean, exact.covariance), _said_of(exact, checks))
+
+
+def _said_of(exact: BoltzmannLaw, checks: Sequence[Check]) -> Sequence[Check]:
+    """Checks that say it where they were held against an interval of chains, which is no exact reference."""
+    if exact.exact:
+        return checks
+    widths = np.sqrt(np.diag(exact.covariance))
+    said = (
+        "; without exact reference: held against long chains, whose means are known to "
+        f"{(exact.mean_gap / widths).max():.2g} standard deviations (R-hat {exact.mixing:.3f})"
+    )
+    return [dataclasses.replace(check, detail=check.detail + said) for check in checks]
 
 
 def _unseen(problem: Langevin, law: Law, exact: BoltzmannLaw) -> str:

@@ -26,6 +26,9 @@ _MOST_VARIABLES = 16
 _RADII = (30.0, 3e4, 3e7)
 """Distances from the start between which, and twice them, an energy must rise."""
 
+_TURNS = 40
+"""Times that directions far out are turned downhill."""
+
 _SHELL = np.geomspace(1.0, 1.25, 257)
 """Distances, over each of these, at which the least counts: an energy that swings may lie higher at one by chance."""
 
@@ -193,6 +196,13 @@ def _not_confining(problem: Langevin) -> list[str]:
     if not (np.isfinite(mobility).all() and (mobility > 0).all()):
         x = near[~(mobility > 0).all(axis=-1)][0]
         return [f"mobility is not positive at {dict(zip(problem.variables, x.round(3).tolist(), strict=True))}"]
+    lower = _lower_far_out(problem, directions, float(np.fmin.reduce(energy, axis=None)))
+    if lower is not None:
+        place = {name: float(f"{x:.3g}") for name, x in zip(problem.variables, lower, strict=True)}
+        return [
+            f"energy is lower near {place} than anywhere near the start: it is not bounded below, so that e^(-E/T) has no "
+            "finite integral"
+        ]
     needed = problem.temperature * problem.size * math.log(2)
     with np.errstate(invalid="ignore"):
         rising = [(outer - inner > needed) | (np.isinf(outer) & (outer > 0)) for inner, outer in pairs]
@@ -206,6 +216,27 @@ def _not_confining(problem: Langevin) -> list[str]:
             f"{dict(zip(problem.variables, d.round(3).tolist(), strict=True))}, so that e^(-E/T) has no finite integral"
         ]
     return []
+
+
+def _lower_far_out(problem: Langevin, directions: Array, near: float) -> Array | None:
+    """A place far out, reached by turning directions downhill, where the energy is below all that was seen near."""
+    if problem.size == 1:
+        return None
+    d = directions
+    with np.errstate(all="ignore"):
+        energy = problem.energy_at(problem.start + _RADII[-1] * d)
+        for k in range(_TURNS):
+            slope = problem.gradient_at(problem.start + _RADII[-1] * d)
+            slope = slope - (slope * d).sum(axis=1, keepdims=True) * d
+            slope /= np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), np.finfo(float).tiny)
+            turned = d - 0.5 * 0.7**k * np.where(np.isfinite(slope), slope, 0.0)
+            turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+            found = problem.energy_at(problem.start + _RADII[-1] * turned)
+            d, energy = np.where((found < energy)[:, None], turned, d), np.fmin(found, energy)
+        places = problem.start + _RADII[-1] * d
+        # What is lower must be so by more than an energy of that size is rounded to.
+        below = energy < near - 1e-9 * np.maximum(abs(near), 1.0)
+    return places[np.argmin(np.where(below, energy, np.inf))] if below.any() else None
 
 
 def _vector(value: Any, size: int, name: str, faults: list[str]) -> Array:

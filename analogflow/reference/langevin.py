@@ -38,6 +38,9 @@ _BENT = 1e-3
 _ENOUGH = 1e-8
 """Gap in widths of the law from which on no other way is tried."""
 
+_LOOKED_AT = 200
+"""Points of a Gaussian law at which its mobility is looked at."""
+
 _THIN = 2
 """Others at most that a variable's sum depends on where elimination is quicker than a lattice."""
 
@@ -104,13 +107,34 @@ def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
     Raises
     ------
     BadInput
-        The temperature is 0, or the energy is found not to be bounded below.
+        The temperature is 0, the energy is found not to be bounded below, or the mobility is not positive where the law is.
     """
     if problem.temperature == 0:
         raise BadInput("boltzmann_law: at temperature 0 there is no law, only minima.")
-    quadratic = _quadratic(problem)
-    if quadratic is not None:
-        return quadratic
+    law = _quadratic(problem) or _found(problem)
+    _refuse_mobility(problem, law)
+    return law
+
+
+def _refuse_mobility(problem: Langevin, law: BoltzmannLaw) -> None:
+    """Refuse a mobility that is not positive where the law is, which a look about the start may not have met."""
+    if isinstance(problem.mobility, np.ndarray):
+        return
+    random = np.random.default_rng(0)
+    sample = law.sample if len(law.sample) else random.multivariate_normal(law.mean, law.covariance, size=_LOOKED_AT)
+    with np.errstate(all="ignore"):
+        mobility = np.einsum("...ii->...i", problem.mobility_at(sample))
+    bad = ~(np.isfinite(mobility) & (mobility > 0)).all(axis=-1)
+    if bad.any():
+        place = ", ".join(f"{name} = {x:.3g}" for name, x in zip(problem.variables, sample[bad][0], strict=True))
+        raise BadInput(
+            f"Langevin: mobility is not positive at {place}, where the law has weight; give one that is positive wherever "
+            "e^(-E/T) counts."
+        )
+
+
+def _found(problem: Langevin) -> BoltzmannLaw:
+    """The law of an energy that is not quadratic."""
     if problem.size == 1:
         return _of_integrals(problem, integrals(problem), "boxes")
     terms = terms_of(problem)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analogflow.problems import Langevin
 from analogflow.problems.landscape import landscape
-from analogflow.reference.langevin_lattice import precision_at
+from analogflow.reference.langevin_lattice import Quick, precision_at
 from analogflow.reference.lattice import dominating
 
 __all__ = ["Sampled", "sampled"]
@@ -115,7 +115,11 @@ class _Ladders:
 
     def _slope(self, x: Array) -> Array:
         part = self.parts[:, None, None]
-        slope = self.problem.gradient_at(x) / self.T
+        values = {name: x[..., k].view(Quick) for k, name in enumerate(self.problem.variables)}
+        rows = [
+            np.broadcast_to(np.asarray(row.evaluate(values), dtype=float), x.shape[:-1]) for row in self.problem.gradient
+        ]
+        slope = np.stack(rows, axis=-1) / self.T
         law = np.where(part > 0, part * np.where(np.isfinite(slope), slope, 0.0), 0.0)
         return (1 - part) * ((x - self.centre) @ self.gaussian) + law
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from analogflow.errors import BadInput
 from analogflow.problems import Langevin
 from analogflow.problems.expression import Expression
 
@@ -108,7 +109,7 @@ def integrals(problem: Langevin) -> Integrals:
 def _lowest(problem: Langevin, point: Array) -> Array:
     """The lower of a point and the minimum below it; of one variable, about the lowest point of some near and far."""
     if problem.size == 1:
-        tried = point + _AROUND[:, None]
+        tried, found = point + _AROUND[:, None], point
         for _ in range(_CLOSER):
             energy = problem.energy_at(tried)
             at = int(np.argmin(np.where(np.isnan(energy), np.inf, energy)))
@@ -212,6 +213,11 @@ class _Search:
     def integrated(self) -> Integrals:
         """Integrate over what was found, and bound the rest."""
         low, high = self.flat
+        if not len(low):
+            raise BadInput(
+                "boltzmann_law: no place is found where the law has any weight: the energy falls without end, or its law is "
+                f"wider than {_LAST:.0e}; give an energy that is bounded below and rises in all directions."
+            )
         self._add(low, high)
         self._beyond()
         if len(low):

@@ -16,7 +16,7 @@ from analogflow.problems.landscape import hessian_at, landscape
 from analogflow.reference.langevin_integrals import Integrals
 from analogflow.reference.lattice import Sums, dominating, refined, summed
 
-__all__ = ["MOST_ON_A_LATTICE", "energy_at", "lattice_integrals", "precision_at", "widths_of"]
+__all__ = ["MOST_ON_A_LATTICE", "Quick", "energy_at", "lattice_integrals", "precision_at", "widths_of"]
 
 Array = NDArray[np.float64]
 
@@ -86,11 +86,11 @@ def _looked_around(
 
 def energy_at(problem: Langevin, x: Array) -> Array:
     """E at columns of coordinates, shape (n, points); powers are products, which take a tenth of the time."""
-    values = {name: column.view(_Quick) for name, column in zip(problem.variables, np.ascontiguousarray(x), strict=True)}
+    values = {name: column.view(Quick) for name, column in zip(problem.variables, np.ascontiguousarray(x), strict=True)}
     return np.broadcast_to(np.asarray(problem.energy.evaluate(values), dtype=float), x.shape[1:])
 
 
-class _Quick(np.ndarray):
+class Quick(np.ndarray):
     """Numbers whose whole powers are products."""
 
     def __pow__(self, power: float) -> np.ndarray:  # type: ignore[override]

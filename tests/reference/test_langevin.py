@@ -244,3 +244,22 @@ def test_what_nothing_integrates_is_sampled_and_says_so():
     assert (abs(law.mean) <= law.mean_gap).all()
     assert abs(law.free_energy + 7 * math.log(2 * gamma(1.25))) <= 5 * law.free_error
     assert law.mean_error.max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("x**4 + y**2 + z**2 + 0.5*x*z + 0.1*x*y*z", "xyz"),
+        ("x**4 + y**2 - 3*x**2*y", "xy"),
+        ("x**4 + y**4 - 3*x**2*y**2", "xy"),
+    ],
+)
+def test_an_energy_that_falls_without_end_in_a_bent_way_is_refused(text, names):
+    with pytest.raises(BadInput, match=r"energy is lower near .* it is not bounded below"):
+        Langevin(text, list(names), 1.0)
+
+
+@pytest.mark.parametrize("text", ["(x - 20)**2 + (x - 20)**4/1000", "(x - 20)**2"])
+def test_a_mobility_that_is_not_positive_where_the_law_is_is_refused(text):
+    with pytest.raises(BadInput, match=r"mobility is not positive at x = .*, where the law has weight"):
+        boltzmann_law(Langevin(text, ["x"], 1.0, mobility="1 - 0.1*x"))
