@@ -221,7 +221,7 @@ static void normals(uint64_t seed, uint64_t sample, const int64_t *streams, int6
         double found = (x - log_(x) / x) - z * horner(z, P1 + 1, 8, P1[0]) / horner(z, Q1, 8, 1.0);
         double grid = found * 1048576.0, beside = fabs(grid - ((grid + ROUNDER) - ROUNDER));
         far[k] = found;
-        doubt[k] = (beside > 0.499) | (x > 7.9) ? 1.0 : 0.0;
+        doubt[k] = ((beside > 0.499) | (x > 7.9)) ? 1.0 : 0.0;
     }
     for (int64_t k = 0; k < tails; k++) {
         double own = share[where[k]];
@@ -920,7 +920,7 @@ static void try_step(Walk *w) {
     int64_t *restrict reaches = w->reaches, *restrict good = w->good;
     LANES(l, L) {
         double next = (segment[l] + 1) * noise_step;
-        double upto = (segment[l] < last) & (next < end) ? next : end;
+        double upto = ((segment[l] < last) & (next < end)) ? next : end;
         limit[l] = upto;
         reaches[l] = time[l] + 1.01 * h[l] >= upto;
         step[l] = !on[l] ? 0.0 : reaches[l] ? upto - time[l] : h[l];
@@ -939,7 +939,7 @@ static void try_step(Walk *w) {
         int64_t accepted = on[l] & (norm[l] <= 1);
         good[l] = accepted & (size[l] < runaway);
         bad |= on[l] & !good[l];
-        h[l] = accepted & reaches[l] & (h[l] > grown) ? h[l] : grown;
+        h[l] = (accepted & reaches[l] & (h[l] > grown)) ? h[l] : grown;
     }
     if (t->saves)
         for (int64_t l = 0; l < L; l++)

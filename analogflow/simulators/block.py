@@ -218,13 +218,13 @@ def chunks(
     accuracy = {} if step_accuracy is None else {"step_accuracy": step_accuracy}
     _check(circuit, times, only, time_constants=end, memory=memory, **accuracy)
     check_resting_speed(resting_speed)
-    starts, ideal = _starts(circuit, start, len(numbers)), VectorField(circuit.graph)
+    starts = _starts(circuit, start, len(numbers))
     probe = VectorField(graph_under(circuit, imperfections, noise, numbers[:1], only))
     step_accuracy = step_accuracy_of(probe) if step_accuracy is None else step_accuracy
     if resting_speed and len(probe.streams):
         raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     longest = noise.step if len(probe.streams) else np.inf
-    method = method_for(probe, _initial(circuit, ideal, probe, starts, slice(0, 1)), longest)
+    method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), longest)
     size = _samples_in(memory, probe, noise, end, len(times), stiff=method is IMPLICIT)
     asked: EnsembleOptions = {
         "time_constants": end, "imperfections": imperfections, "noise": noise, "resting_speed": resting_speed,
@@ -242,7 +242,7 @@ def chunks(
                 on_progress((done + part * reached / end) / len(numbers))
 
         walked = march(
-            field, _initial(circuit, ideal, field, starts, slice(first, first + len(some))), times, end, method,
+            field, _initial(circuit, field, starts, slice(first, first + len(some))), times, end, method,
             drive=drive, rests=circuit.flow.rests,
             tolerances=_tolerances_of(circuit, step_accuracy, resting_speed), on_progress=progress,
         )  # fmt: skip
@@ -298,15 +298,16 @@ def _starts(circuit: Circuit, start: Mapping[str, Array] | None, samples: int) -
     return starts
 
 
-def _initial(circuit: Circuit, ideal: VectorField, field: VectorField, starts: Mapping[str, Array], rows: slice) -> Array:
-    """State vectors of some samples, shape (samples, size); a pole starts at what its `ideal` block delivers there."""
-    count = rows.stop - rows.start
-    states = {label: np.tile(part, (count, 1)) for label, part in ideal.unpack(circuit.graph.initial()).items()}
+def _initial(circuit: Circuit, field: VectorField, starts: Mapping[str, Array], rows: slice) -> Array:
+    """State vectors of some samples, shape (samples, size); a pole starts at what its ideal block delivers there."""
+    count, graph = rows.stop - rows.start, circuit.graph
+    states = {label: np.tile(graph.integrator(node).initial, (count, 1)) for label, node in graph.states.items()}
     states |= in_graph_units(circuit, {name: values[rows] for name, values in starts.items()})
-    poles = {node: label for node in circuit.graph if (label := pole_label(node)) in field.graph.states}
-    signals = ideal.signals(ideal.pack(states)) if poles else {}
-    for node, label in poles.items():
-        states[label] = np.broadcast_to(signals[node], (count, circuit.graph.block(node).size))
+    poles = {node: label for node in graph if (label := pole_label(node)) in field.graph.states}
+    if poles:
+        ideal = VectorField(graph)
+        signals = ideal.signals(ideal.pack(states))
+        states |= {label: np.broadcast_to(signals[node], (count, graph.block(node).size)) for node, label in poles.items()}
     return field.pack(states)
 
 

@@ -146,6 +146,12 @@ def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
     return circuit_of(_circuit_of(study, condition), **given, sample=sample)
 
 
+@functools.lru_cache(maxsize=64)
+def _degraded(study: Study, number: int) -> Circuit:
+    """The circuit of a condition as its first sample, in which no other differs where many are run together."""
+    return _imperfect(study, study.conditions[number], 0)
+
+
 def _is_random(study: Study, condition: Condition) -> bool:
     """Whether samples differ: otherwise one is computed and stands for all."""
     return bool(condition.noise or condition.imperfections.random or _circuit_of(study, condition).flow.noisy)
@@ -161,7 +167,7 @@ def _compute(study: Study, condition: Condition, numbers: Sequence[int], *, cert
 
 
 def _batched(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool) -> list[Rows]:
-    circuit, degraded = _circuit_of(study, condition), _imperfect(study, condition, 0)
+    circuit, degraded = _circuit_of(study, condition), _degraded(study, condition.number)
     flow, plan = circuit.flow, run_plan(degraded, study.time_constants)
     end = plan.end
     times = _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
