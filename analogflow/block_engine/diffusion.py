@@ -85,16 +85,17 @@ class Diffusion:
 
 
 def diffusion_of(graph: BlockGraph) -> Diffusion | None:
-    """The diffusion that a graph with noise sources is; None where it is none.
+    """The diffusion of a graph's states, and of whatever these come from; None where it is none.
 
-    Rates have to be straight lines in the noise: the square of a white noise, or a limited one, is no white noise, and what
-    it does depends on its bandwidth.
+    Poles behind what people only read have no part in it. Rates have to be straight lines in the noise: the square of a
+    white noise, or a limited one, is no white noise, and what it does depends on its bandwidth.
 
     Parameters
     ----------
     graph : BlockGraph
         Of one sample.
     """
+    graph = graph.behind(name for name, node in graph.states.items() if not graph.integrator(node).hidden)
     field = VectorField(graph)
     if not len(field.streams):
         return None

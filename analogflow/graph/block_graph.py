@@ -102,6 +102,19 @@ class BlockGraph:
                 ahead += self.inputs(node)
         return found
 
+    def behind(self, states: Iterable[str]) -> BlockGraph:
+        """The part that some states come from, other states among it; without observables."""
+        kept = self.needed_by(self.states[name] for name in states)
+        held = {name: node for name, node in self.states.items() if node in kept}
+        return BlockGraph(
+            {node: block for node, block in self.blocks.items() if node in kept},
+            {node: source for node, source in self.sources.items() if node in kept},
+            tuple(wire for wire in self.wires if wire[1] in kept),
+            held,
+            {},
+            {name: shape for name, shape in self.shapes.items() if name in held},
+        )
+
     def rate(self, state: str) -> str:
         """Node whose signal the integrator of `state` integrates."""
         return self.inputs(self.states[state])[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,9 @@ def study_table(
 ) -> Table:
     """One line for each condition: samples, failures, median and 95% quantile of the error, yield and verdicts.
 
+    Beside the median of an error that may itself be off, as that of a law, stands by how much, and after it the error of the
+    covariance. A note says how laws were found, and which errors could not be told from those of sampling.
+
     Parameters
     ----------
     limit : float, optional
@@ -60,6 +63,9 @@ def study_table(
     verdicts = [name for name in VERDICTS if "verdicts" in summary and (summary["verdicts"].sel(verdict=name) > 0).any()]
     if verdicts:
         notes.append(f"verdicts: {' / '.join(verdicts)}")
+    beside = _beside(dataset, variable, summary, confidence)
+    if beside:
+        notes += _sampling_notes(dataset, beside, varied)
     fixed = held(dataset, varied, {})
     table = Table(
         title=f"study: {fixed}" if fixed else "study", caption="; ".join(notes), box=box.SIMPLE_HEAD, pad_edge=False,
@@ -69,13 +75,17 @@ def study_table(
         width = max(len(name), *(len(_level(value)) for value in dataset[name].values))
         justify = "right" if dataset[name].dtype.kind in "iuf" else "left"
         table.add_column(name, no_wrap=True, min_width=width, justify=justify)
-    for name in ("n", "failed", f"median {shown}", "95%", *([] if limit is None else [f"yield % at {limit:g}"])):
+    columns = ["n", "failed", f"median {shown}", *(["±"] if beside else []), "95%"]
+    for other in list(beside)[1:]:
+        columns += [f"median {other.replace('_', ' ')}", "±"]
+    for name in (*columns, *([] if limit is None else [f"yield % at {limit:g}"])):
         table.add_column(name, justify="right", no_wrap=True)
     if verdicts:
         table.add_column("verdicts", justify="right", no_wrap=True)
     before: list[str] = [""] * len(varied)
     for place in np.ndindex(tuple(dataset.sizes[name] for name in names)):
-        row = summary.isel(dict(zip(names, place, strict=True)))
+        where = dict(zip(names, place, strict=True))
+        row = summary.isel(where)
         levels = [_level(dataset[name].values[k]) for name, k in zip(names, place, strict=True) if name in varied]
         first = next((k for k, (new, old) in enumerate(zip(levels, before, strict=True)) if new != old), 0)
         said, before = ["" if k < first else level for k, level in enumerate(levels)], levels
@@ -85,7 +95,12 @@ def study_table(
             continue
         cells: list[str | Text] = [str(count), Text(str(failed), "bold red") if failed else ""]
         cells.append(_quantile(row, 0.5, intervals=intervals))
+        if beside:
+            cells.append(_number(float(row["sampling"])))
         cells.append(_number(float(row["value"].sel(quantile=0.95))))
+        for other in list(beside)[1:]:
+            part = beside[other].isel(where)
+            cells += [_quantile(part, 0.5, intervals=intervals), _number(float(part["sampling"]))]
         if limit is not None:
             value, low, high = (100 * float(row[f"yield{end}"]) for end in ("", "_low", "_high"))
             cells.append(f"{value:.0f} [{low:.0f}, {high:.0f}]" if intervals else f"{value:.0f}")
@@ -93,6 +108,43 @@ def study_table(
             cells.append("/".join(str(int(row["verdicts"].sel(verdict=name))) for name in verdicts))
         table.add_row(*said, *cells)
     return table
+
+
+def _beside(dataset: xarray.Dataset, variable: str, summary: xarray.Dataset, confidence: float) -> dict[str, xarray.Dataset]:
+    """Summaries of errors that may themselves be off, by their names, `variable` first; none where it is known as it is."""
+    if "sampling" not in summary:
+        return {}
+    others = [str(name).removeprefix("sampling_") for name in dataset.data_vars if str(name).startswith("sampling_")]
+    found = {name: summarise(dataset, quantiles=(0.5,), variable=name, confidence=confidence) for name in others}
+    return {variable: summary, **{name: part for name, part in found.items() if name != variable}}
+
+
+def _sampling_notes(dataset: xarray.Dataset, beside: Mapping[str, xarray.Dataset], varied: Sequence[str]) -> list[str]:
+    """How laws were found, what stands beside their errors, and which of these could not be told from those of sampling."""
+    methods, counts = np.unique(dataset["method"].values.astype(str), return_counts=True)
+    found = ", ".join(f"{name} ({count})" for name, count in zip(methods, counts, strict=True) if name)
+    notes = [f"laws by {found}", "±: what the solver may be off by, or the standard error of chains"]
+    names = conditions(dataset)
+    for name, summary in beside.items():
+        unseen = []
+        for place in np.ndindex(tuple(dataset.sizes[dim] for dim in names)):
+            row = summary.isel(dict(zip(names, place, strict=True)))
+            if float(row["longer"]) > 1:
+                levels = [f"{d} {_level(dataset[d].values[k])}" for d, k in zip(names, place, strict=True) if d in varied]
+                error, off = float(row["value"].sel(quantile=0.5)), float(row["sampling"])
+                needed = f"{error:.2g} ± {off:.2g}, needs about {_rounded(float(row['longer']))} times as much"
+                unseen.append(f"{', '.join(levels)}: {needed}" if levels else needed)
+        if unseen:
+            notes.append(f"too few samples to see the {name.replace('_', ' ')} ({'; '.join(unseen)})")
+    return notes
+
+
+def _rounded(factor: float) -> str:
+    """A factor, rounded up to two digits."""
+    if not np.isfinite(factor):
+        return "infinitely many"
+    unit = 10.0 ** max(np.floor(np.log10(factor)) - 1, 0)
+    return f"{np.ceil(factor / unit) * unit:.0f}"
 
 
 def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any]) -> str:

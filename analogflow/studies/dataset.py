@@ -42,6 +42,9 @@ _MEANING = {
     "error_time_average": "error of the answer's mean over the last quarter of a run with noise",
     "settling_time": f"time from which all that must rest stays within {SETTLING_BAND:g} of its end; of runs without noise",
     "verdict": "class of a perturbed restart; empty where none was asked for",
+    "method": "how the law of the circuit was found: solved for, or averaged beside the circuit without flaws",
+    "sampling_error": "bound on what the error may be off by for how it was found; of chains, its standard error",
+    "sampling_error_covariance": "the same of the error of the covariance",
     "condition": "number of the condition, by which a sample is repeated",
 }
 _TEXTS = ("outcome", "reason", "verdict")
@@ -75,8 +78,8 @@ def open_study(folder: str | Path) -> xarray.Dataset:
     for (number, first, last), rows in chunks.items():
         for name, values in rows.items():
             where = (number, slice(first, last))
-            if name in _TEXTS:
-                texts[name][where] = values
+            if values.dtype.kind == "U":
+                texts.setdefault(name, np.full((len(conditions), study.samples), "", dtype=object))[where] = values
             elif name == "answer":
                 signal = _signal(study, conditions[number])
                 _room(answers, signal, (len(conditions), study.samples, values.shape[1]))

@@ -37,11 +37,11 @@ LISTS = ("forms", "technologies", "noise", "mismatch", "temperature")
 
 _FURTHER = tuple(name for name in EFFECTS if name not in ("mismatch", "temperature_kelvin"))
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Number of the layout of results; part of the fingerprint, so that files of another layout are not mixed in."""
 
 _BATCH, _STATES, _ONE_BY_ONE, _OF_PARTS = 1000, 8000, 16, 4
-"""Samples of a chunk in the block engine at most, and states of all of them; samples where each runs alone."""
+"""Samples of a chunk in the block engine at most, and states of all of them; samples where each runs alone, or is a law."""
 
 _LARGEST = 10**8
 """Samples of all conditions together: their results alone are then some 20 GB."""
@@ -282,7 +282,10 @@ class Study:
             return _OF_PARTS
         if ENGINES[self.engine].together is None:
             return _ONE_BY_ONE
-        states = flow_of(self.problems[condition.problem], condition.form).states
+        flow = flow_of(self.problems[condition.problem], condition.form)
+        if flow.averaging is not None:
+            return _ONE_BY_ONE
+        states = flow.states
         return max(1, min(_BATCH, _STATES // sum(value.size for value in states.values())))
 
     def _check_scalars(self) -> None:

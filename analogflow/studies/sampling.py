@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.compiler import circuit_of
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.families import flow_of, problem_of, require_reference
+from analogflow.families import flow_of, judging_family, problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.judgement import judge
 from analogflow.judgement.certificate import all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import batched
+from analogflow.judgement.laws import LawShift, averaged_shift, averaged_shifts, solved_shift
 from analogflow.judgement.restart import restart, restart_classes, silence
 from analogflow.netlister import netlist
 from analogflow.run import Outcome, Run, own_time, run_plan
@@ -79,6 +81,10 @@ def compute(text: str, chunk: Chunk) -> Rows:
     ``outcome``, ``reason`` and ``verdict`` are texts; ``end`` and ``settling_time`` are in τ; ``answer``, shape (samples,
     size), in flow units; ``error`` and ``error_…`` are measures of the end, and ``error_time_average`` is the first of them
     for the mean over the last quarter of a noisy run. Where a run broke down, errors and answer are NaN.
+
+    Of a law ``error`` and ``error_covariance`` are those of the circuit, ``sampling_error…`` what they may be off by, and
+    ``method``, out of `METHODS`, is how it was found. One that is solved for took no run: its ``end`` is NaN, its answer is
+    its mean, and a restart would say nothing.
 
     A sample that ran to its end amid noise is COMPLETED, where `solve` asks of the same run whether its mean still moves and
     says STATIONARY or NOT_SETTLED: that errs in one of ten runs, which a study would count as failed.
@@ -159,11 +165,108 @@ def _is_random(study: Study, condition: Condition) -> bool:
 
 def _compute(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool = False) -> Rows:
     circuit = _circuit_of(study, condition)
-    if ENGINES[study.engine].together is not None and circuit.parts is None:
+    if _is_law(circuit.flow):
+        parts = _laws(study, condition, numbers, certified=certified)
+    elif _together(study, circuit):
         parts = _batched(study, condition, numbers, certified=certified)
     else:
         parts = [_alone(study, condition, number, certified=certified) for number in numbers]
     return _joined(parts)
+
+
+def _is_law(flow: Flow) -> bool:
+    """Whether the answer is a stationary law, whose errors are those of its mean and its covariance."""
+    return flow.averaging is not None and judging_family(problem_of(flow)).primary == LawShift.NAMES[0]
+
+
+def _together(study: Study, circuit: Circuit) -> bool:
+    """Whether samples go through time together: the engine evaluates the graph, and the circuit is all in that."""
+    return ENGINES[study.engine].together is not None and circuit.parts is None
+
+
+def _laws(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool) -> list[Rows]:
+    """Laws of some samples: solved for where that can be done and no length of a run is asked for, else averaged."""
+    found: dict[int, Rows] = {}
+    if _together(study, _circuit_of(study, condition)) and study.time_constants is None:
+        for number in numbers:
+            if found and not condition.imperfections.deviates:  # noise has no part in a law that is solved for
+                found[number] = dict(found[numbers[0]])
+            elif (rows := _solved(study, condition, number)) is not None:
+                found[number] = rows
+            elif not condition.imperfections.deviates:
+                break
+    lacking = [number for number in numbers if number not in found]
+    found |= dict(zip(lacking, _averaged(study, condition, lacking), strict=True))
+    if certified:
+        for number, rows in found.items():
+            rows["passed"] = np.array([_passes(study, condition, number)])
+    return [found[number] for number in numbers]
+
+
+def _solved(study: Study, condition: Condition, number: int) -> Rows | None:
+    """Rows of a sample whose law is solved for, without a run; None where it is not."""
+    circuit = _imperfect(study, condition, number)
+    shift = solved_shift(circuit, _circuit_of(study, condition))
+    return None if shift is None else _law_rows(study, circuit, shift, Outcome.STATIONARY)
+
+
+def _averaged(study: Study, condition: Condition, numbers: Sequence[int]) -> list[Rows]:
+    """Rows of samples whose laws are averaged, beside those of the same circuits without flaws."""
+    if not numbers:
+        return []
+    undegraded, first = _circuit_of(study, condition), _imperfect(study, condition, numbers[0])
+    end = run_plan(first, study.time_constants).end
+    if _together(study, undegraded):
+        told = averaged_shifts(
+            undegraded, numbers, imperfections=condition.imperfections, noise=first.noise, engine=study.engine, end=end
+        )
+        return [_told(study, first, *each) for each in told]
+    rows = []
+    for number in numbers:
+        circuit = _imperfect(study, condition, number)
+        alike = circuit_of(undegraded, noise=0.0, imperfections=Imperfections(), seed=study.seed, sample=number)
+        try:
+            told = averaged_shift(circuit, alike, engine=study.engine, end=end, time_limit=study.time_limit)
+        except SimulationFailed as fault:
+            told = None, Run(np.zeros(1), {}, Outcome.FAILED, str(fault))
+        rows.append(_told(study, circuit, *told))
+    return rows
+
+
+def _told(study: Study, circuit: Circuit, shift: LawShift | None, run: Run) -> Rows:
+    """Rows of a sample whose law is averaged, from what its chains tell and the one that stands for them."""
+    if shift is None:
+        reason = run.detail if run.outcome is Outcome.FAILED else f"{run.outcome.value} {run.detail}".strip()
+        return _law_rows(study, circuit, None, run.outcome, reason) | {"end": np.array([run.time[-1]])}
+    return _law_rows(study, circuit, shift, Outcome.COMPLETED) | {"end": np.array([run.time[-1]])}
+
+
+def _law_rows(study: Study, circuit: Circuit, shift: LawShift | None, outcome: Outcome, reason: str = "") -> Rows:
+    """Rows of one sample whose answer is a law; NaN where that is not known."""
+    rows = _blank_rows([outcome], [reason])
+    rows["verdict"] = np.array(["not applicable" if study.verify and shift is not None else ""])
+    rows["method"] = np.array(["" if shift is None else shift.method])
+    rows["answer"] = np.full((1, _answer_size(circuit)), np.nan)
+    family = judging_family(problem_of(circuit.flow))
+    for name in LawShift.NAMES:
+        own = family.variable(name)
+        rows[own] = np.array([np.nan if shift is None else shift.errors[name]])
+        rows[f"sampling_{own}"] = np.array([np.nan if shift is None else shift.sampling[name]])
+    if shift is not None and circuit.flow.shows in shift.mean:
+        rows["answer"] = shift.mean[circuit.flow.shows][None]
+    return rows
+
+
+def _passes(study: Study, condition: Condition, number: int) -> bool:
+    """Whether one run of a sample ends well and passes the checks of `solve`."""
+    circuit = _imperfect(study, condition, number)
+    plan = run_plan(circuit, study.time_constants)
+    deck = netlist(circuit, time_constants=plan.end, largest_step=plan.largest_step)
+    try:
+        run = simulate(deck, engine=study.engine, time_limit=study.time_limit)
+    except SimulationFailed:
+        return False
+    return certificate_of(circuit, run).passed
 
 
 def _batched(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool) -> list[Rows]:

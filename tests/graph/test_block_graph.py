@@ -5,6 +5,7 @@ import pytest
 from zoo import PAPER
 
 import analogflow as af
+from analogflow.block_engine import VectorField
 from analogflow.graph import BlockGraph
 
 GRAPHS = {
@@ -44,6 +45,14 @@ def test_what_a_node_needs_are_its_ancestors(graph):
     for node in graph:
         assert graph.needed_by([node]) == {node, *nx.ancestors(graph.network, node)}
     assert graph.needed_by([]) == set()
+
+
+def test_the_part_behind_states_moves_them_as_the_whole_does(graph):
+    part, whole = (VectorField(each) for each in (graph.behind(graph.states), graph))
+    y = graph.initial() + 0.1
+    assert part(0.0, y) == pytest.approx(whole(0.0, y), abs=0)
+    assert not part.graph.observables
+    assert set(part.graph) <= set(graph.needed_by(graph.states.values()))
 
 
 def test_a_loop_without_an_integrator_is_left_out_of_the_order():

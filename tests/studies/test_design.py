@@ -110,8 +110,8 @@ def test_problems_are_of_one_family_and_can_be_written() -> None:
 
 def test_another_layout_is_refused() -> None:
     keys = af.Study(CHANNEL).to_dict()
-    with pytest.raises(af.BadInput, match="layout is 2"):
-        study_of({**keys, "layout": 2})
+    with pytest.raises(af.BadInput, match="layout is 1"):
+        study_of({**keys, "layout": 1})
 
 
 def test_parts_do_not_deviate_in_an_engine_that_has_none() -> None:

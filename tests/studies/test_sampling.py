@@ -1,21 +1,26 @@
 """Chunks: the same samples as single runs, in either engine, for every family; samples that break down are data."""
 
 import dataclasses
+import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from zoo import PAPER
 
 import analogflow as af
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
+from analogflow.report.study_tables import study_table
 from analogflow.run import settling_times
 from analogflow.simulators import engines
 from analogflow.solution import SETTLING_BAND
 from analogflow.studies import sampling
 from analogflow.studies.design import Chunk
 from analogflow.studies.sampling import compute, ended_badly, sample_alone
+from analogflow.studies.statistics import summarise
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/data"
@@ -24,6 +29,12 @@ DATA = ROOT / "examples/data"
 def rows_of(study: af.Study) -> dict[str, np.ndarray]:
     assert len(study.conditions) == 1
     return compute(study.text, Chunk(0, 0, 0, study.samples))
+
+
+def printed(results) -> str:
+    text = io.StringIO()
+    Console(width=200, file=text).print(study_table(results))
+    return " ".join(text.getvalue().split())
 
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator", "normalised"])
@@ -351,3 +362,54 @@ def test_a_sample_that_ends_earlier_is_held_against_where_its_own_run_ended() ->
                 np.testing.assert_allclose(values[0], together[name][k], rtol=1e-6, atol=1e-9)
             else:
                 assert values[0] == together[name][k], name
+
+
+@pytest.mark.parametrize(("flow", "file"), [("langevin", "langevin_double_well.json"), ("hopfield", "hopfield_law.json")])
+def test_a_study_of_a_law_sees_the_circuit_and_not_the_dice(flow: str, file: str, tmp_path: Path) -> None:
+    """The median rises with the mismatch, is nothing without it, and 1 % is far more than the solver may be off by."""
+    study = af.Study(read_problem(flow, DATA / file), mismatch=(0.0, 0.01, 0.1), samples=6)
+    results = af.run_study(study, tmp_path / "results", ThreadPoolExecutor(1))
+    for name in ("error", "error_covariance"):
+        medians = results[name].median("sample").values.ravel()
+        off = results[f"sampling_{name}"].median("sample").values.ravel()
+        assert medians[0] < 1e-9
+        assert 1e-3 < medians[1] < 0.3 * medians[2]
+        assert medians[1] > 1e3 * off[1]
+    assert set(results["outcome"].values.ravel()) == {"STATIONARY"}
+    assert set(results["verdict"].values.ravel()) == {"not applicable"}
+    assert np.isnan(results["end"].values).all()
+    shown = printed(results)
+    assert "laws by" in shown
+    assert "too few samples" not in shown
+
+
+def test_a_study_that_is_given_a_time_averages_chains_and_says_what_it_can_not_see(tmp_path: Path) -> None:
+    """The mean of this law can not move, for it is symmetric: what is found of it is sampling error."""
+    study = af.Study(
+        read_problem("langevin", DATA / "langevin_coupled.json"), mismatch=(0.03,), samples=3, time_constants=80.0
+    )
+    results = af.run_study(study, tmp_path / "results", ThreadPoolExecutor(1))
+    assert set(results["method"].values.ravel()) == {"paired chains"}
+    assert (results["end"].values == 80.0).all()
+    exact = rows_of(af.Study(study.problems["problem"], mismatch=(0.03,), samples=3))
+    spread, off = (results[name].values.ravel() for name in ("error_covariance", "sampling_error_covariance"))
+    assert (abs(spread - exact["error_covariance"]) < 4.5 * off + 0.1 * exact["error_covariance"]).all()
+    summary = summarise(results)
+    assert float(summary["longer"].squeeze()) > 1
+    shown = printed(results)
+    assert "too few samples to see the error" in shown
+    assert "times as much" in shown
+
+
+def test_samples_of_a_law_are_the_same_alone_and_among_others() -> None:
+    study = af.Study(read_problem("langevin", DATA / "langevin_double_well.json"), mismatch=(0.02,), samples=4)
+    together = rows_of(study)
+    alone = sample_alone(study, study.conditions[0], 2, certified=True)
+    assert alone["error"][0] == together["error"][2]
+    assert alone["passed"].dtype == bool
+
+
+def test_a_law_that_noise_alone_moves_is_solved_once() -> None:
+    rows = rows_of(af.Study(read_problem("hopfield", DATA / "hopfield_law.json"), noise=(0.1,), samples=5))
+    assert len(set(rows["error_covariance"])) == 1
+    assert rows["error_covariance"][0] > 1e-3

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_phases", "plot_quantiles"]
 
-_OUTER = "5%, 95%"
+_OUTER, _SAMPLING = "5%, 95%", "sampling error"
 
 
 def plot_quantiles(
@@ -46,7 +46,8 @@ def plot_quantiles(
     Returns
     -------
     Figure
-        3.4 in wide, with an alternative text. A triangle at the top stands for a quantile that lies among failed samples.
+        3.4 in wide, with an alternative text. A triangle at the top stands for a quantile that lies among failed samples. Of
+        errors that may themselves be off, as those of laws, another line shows the median of by how much.
 
     Raises
     ------
@@ -83,11 +84,16 @@ def plot_quantiles(
                         ha="center", va="center", fontsize=7,
                     )  # fmt: skip
                     failures = True
+            if "sampling" in summary:
+                off = summary.sel({by: name})["sampling"].values
+                axes.plot(levels, off, color=way["color"], lw=0.9, ls="-.", label=f"_{_SAMPLING}")
             series.append(Line2D([], [], **way, lw=1.3, ms=4, label=str(name)))
         range_axis(axes)
         level_axis(axes, levels)
         axes.set(xlabel=label(part, along), ylabel=label(part, variable))
         series.append(Line2D([], [], color=MUTED, lw=0.8, ls=":", label=_OUTER))
+        if "sampling" in summary:
+            series.append(Line2D([], [], color=MUTED, lw=0.8, ls="-.", label=_SAMPLING))
         if failures:
             series.append(Line2D([], [], color=INK, ls="", marker="^", ms=4, label="among failures"))
         figure.legend(handles=series, loc="outside upper center", ncols=2, fontsize=7.5)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analogflow.errors import BadInput
+from analogflow.judgement.laws import BY_CHAINS
 from analogflow.judgement.restart import VERDICTS as SENTENCES
 from analogflow.studies.statistics.estimates import (
     check_share,
@@ -22,10 +23,13 @@ from analogflow.studies.statistics.yields import check_limit, yield_at
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["VERDICTS", "summarise"]
+__all__ = ["SEEN", "VERDICTS", "summarise"]
 
 VERDICTS = tuple(SENTENCES)
 """What a sample's answer may be found to be; an empty verdict is not counted."""
+
+SEEN = 3.0
+"""Standard errors that an error must be to be seen."""
 
 
 def summarise(
@@ -57,6 +61,10 @@ def summarise(
         where failures reach that far); ``yield`` with ``yield_low`` and ``yield_high``; ``verdicts``, the number of samples
         with each. A condition that was not run has no sample and NaN elsewhere.
 
+        Of errors that may themselves be off, as those of laws: ``sampling``, the median of by how much, and ``longer``, how
+        many times as long chains would have to be for the median error to be `SEEN` times its standard error; 1 where it is
+        that already, or no chain was run.
+
     Raises
     ------
     BadInput
@@ -85,6 +93,7 @@ def summarise(
         if limit is not None:
             found = yield_at(kept, limit, confidence=confidence)
             rate[:, *place] = found.value, found.low, found.high
+    sampling = dataset.get(f"sampling_{variable}")
     unit = {"units": dataset[variable].attrs["units"]} if "units" in dataset[variable].attrs else {}
     content: dict[str, Any] = {
         "samples": (names, run.sum(axis=-1)),
@@ -95,6 +104,14 @@ def summarise(
         content[f"value{ending}"] = ((*names, "quantile"), value[k], unit)
         if limit is not None:
             content[f"yield{ending}"] = (names, rate[k])
+    if sampling is not None:
+        off = np.where(run, sampling.transpose(*names, "sample").values, np.nan)
+        chained = (run & (dataset["method"].transpose(*names, "sample").values.astype(str) == BY_CHAINS)).sum(axis=-1)
+        found, off = _medians(np.where(np.isfinite(off), errors, np.nan)), _medians(off)
+        with np.errstate(all="ignore"):
+            needed = np.where(2 * chained > run.sum(axis=-1), (SEEN * off / found) ** 2, 1.0)
+        content["sampling"] = (names, off, unit)
+        content["longer"] = (names, np.where(needed > 1, needed, np.where(np.isnan(off), np.nan, 1.0)))
     if "verdict" in dataset:
         verdict = dataset["verdict"].transpose(*names, "sample").values.astype(str)
         counts = np.stack([(run & (verdict == name)).sum(axis=-1) for name in VERDICTS], axis=-1)
@@ -105,3 +122,9 @@ def summarise(
         coords={**{name: dataset[name] for name in names}, "quantile": levels, "verdict": list(VERDICTS)},
         attrs=described if limit is None else {**described, "limit": limit},
     )
+
+
+def _medians(values: Any) -> Any:
+    """Medians over the last axis of what is known; NaN where nothing is."""
+    held = np.ma.masked_invalid(values)
+    return np.ma.filled(np.ma.median(held, axis=-1), np.nan)
