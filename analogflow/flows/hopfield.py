@@ -109,7 +109,7 @@ def hopfield(problem: Hopfield, *, form: str = "relaxation") -> Flow:
     -------
     Flow
         States "v", shape (n,), and "h", shape (m,). Observables "energy" E(v, h) and, at temperature 0, "descent":
-        −v̇ᵀ ∂²L_v v̇ − ḣᵀ ∂²L_h ḣ, which dE/dt is; of a problem with memories ξ also "overlap" ξ·g(v)/|ξ|² with each. Time
+        −v̇ᵀ ∂²L_v v̇ − ḣᵀ ∂²L_h ḣ, which dE/dt is; of a problem with memories ξ also "overlap" ξ·g(v)/ξ·ξ with each. Time
         in units of τ.
 
     Raises
