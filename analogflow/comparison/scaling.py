@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from analogflow.checks import near_names
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
-from analogflow.comparison.solvers import Delivered, Solver, Work, capacity, solvers_of
+from analogflow.comparison.solvers import Delivered, Solver, Work, growing, solvers_of
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import family_of, flow_of
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 LARGEST = 1024
 """Inputs that a problem of this comparison may have."""
 
-GROWING: Mapping[str, Mapping[str, Callable[[int, int], Any]]] = {"capacity": capacity.GROWING}
+GROWING: Mapping[str, Mapping[str, Callable[[int, int], Any]]] = growing()
 """Problems of any size, by the name of the flow's family and by their kind: size and seed in."""
 
 KINDS: Mapping[str, Callable[[int, int], Any]] = {kind: make for kinds in GROWING.values() for kind, make in kinds.items()}

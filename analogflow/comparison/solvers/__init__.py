@@ -1,15 +1,29 @@
 """Digital contenders, by the family of problems they solve."""
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import Any
 
 from analogflow.comparison.solvers.solver import Delivered, Solver, Work
 
-__all__ = ["SOLVED", "Delivered", "Solver", "Work", "solvers_of"]
+__all__ = ["SOLVED", "Delivered", "Solver", "Work", "growing", "solvers_of"]
 
 SOLVED = ("capacity", "rate-distortion", "transport", "attention", "hopfield", "langevin")
 """Families whose problems have digital contenders: ``SOLVERS`` of the module of that name, the plainest first."""
 
+_GROWING = ("capacity",)
+"""Those of them whose module has problems of any size, ``GROWING``."""
+
 
 def solvers_of(family: str) -> tuple[Solver, ...]:
     """Contenders for the problems of a family, loaded when they are asked for; none where there are none."""
-    return import_module(f"{__name__}.{family.replace('-', '_')}").SOLVERS if family in SOLVED else ()
+    return _contenders(family).SOLVERS if family in SOLVED else ()
+
+
+def growing() -> Mapping[str, Mapping[str, Callable[[int, int], Any]]]:
+    """Problems of any size, by the name of the flow's family and by their kind: size and seed in."""
+    return {family: _contenders(family).GROWING for family in _GROWING}
+
+
+def _contenders(family: str) -> Any:
+    return import_module(f"{__name__}.{family.replace('-', '_')}")
