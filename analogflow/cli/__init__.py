@@ -24,6 +24,8 @@ from analogflow.errors import AnalogflowError, AssumptionWarning, BadInput
 
 __all__ = ["FLAGS", "VERBS", "load", "main"]
 
+_NO_MEMORY = "there is not enough memory for this; take a smaller problem, fewer samples, or fewer workers."
+
 VERBS = {
     "doctor": ("solving", "say what is installed, what is missing and how to mend it"),
     "solve": ("solving", "simulate the flow's circuit and hold the answer against the exact reference"),
@@ -74,7 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # the reader of our output is gone; nobody is left to tell
         return 1
     except MemoryError:
-        return _said("there is not enough memory for this; take a smaller problem, fewer samples, or fewer workers.", 1)
+        return _said(_NO_MEMORY, 1)
+    except ImportError as fault:  # of a library that is loaded when it is needed, and that the system has no room for
+        if "failed to map segment" not in str(fault):
+            raise
+        return _said(_NO_MEMORY, 1)
     except RecursionError:
         return _said("the problem is nested too deeply for this machine; split it.", 1)
     except OSError as fault:  # a full disk or a folder without permission, wherever it was met

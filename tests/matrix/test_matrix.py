@@ -156,7 +156,7 @@ def test_every_cell_ends_with_a_result_or_a_sentence(
     family, name, form, technology, engine, verb, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(studying, "_executor", lambda address: contextlib.nullcontext(AtOnce()))
+    monkeypatch.setattr(studying, "_executor", lambda *_: contextlib.nullcontext(AtOnce()))
     path = tmp_path / "problem.json"
     path.write_text(json.dumps(PROBLEMS[family][name]))
     *before, command = commands(family, path, form, technology, engine, verb)

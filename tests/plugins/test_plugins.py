@@ -112,7 +112,7 @@ from analogflow.cli import main, studying
 found, started = {}, studying._executor
 for name, line in json.load(sys.stdin).items():
     # One study has a process of its own, which has to find what is installed too; the others need not wait for one.
-    studying._executor = started if "--workers" in line else lambda address: contextlib.nullcontext(AtOnce())
+    studying._executor = started if "--workers" in line else lambda *_: contextlib.nullcontext(AtOnce())
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

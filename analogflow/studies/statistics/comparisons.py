@@ -263,9 +263,12 @@ def _gain(a: Array, b: Array, confidence: float, seed: int, resamples: int) -> E
     if np.ptp(x - y) == 0:
         return dataclasses.replace(nothing, value=np.inf, low=np.inf, high=np.inf)
 
+    # Draws of one and the same pair differ by rounding alone, and quotients of that are anything.
+    rounding = np.square(np.finfo(float).eps * max(1.0, float(abs(x).max()), float(abs(y).max())))
+
     def gain(x: Array, y: Array, axis: int = -1) -> Array:
         unpaired = x.var(axis=axis, ddof=1) + y.var(axis=axis, ddof=1)
-        return unpaired / np.maximum((x - y).var(axis=axis, ddof=1), np.finfo(float).tiny)
+        return unpaired / np.maximum((x - y).var(axis=axis, ddof=1), rounding)
 
     interval = scipy.stats.bootstrap(
         (x, y),
