@@ -14,7 +14,6 @@ from analogflow.rest import size_of
 
 __all__ = [
     "FAILED",
-    "NOT_MIXED",
     "PASSED",
     "UNCERTIFIED",
     "UNDECIDED",
@@ -34,9 +33,8 @@ __all__ = [
 Array = NDArray[np.float64]
 
 PASSED, FAILED, UNDECIDED, UNCERTIFIED = "passed", "failed", "too few samples to tell", "not certified"
-NOT_MIXED = "not mixed"
-"""What a check can find. Only the first is a pass: the third could not have failed by the accuracy asked for, for the
-fourth there is nothing exact to hold a run against, and chains that have not mixed do not know their law."""
+"""What a check can find. Only the first is a pass: the third could not have failed by the accuracy asked for, and for the
+fourth there is nothing exact to hold a run against."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Check:
     name : str
     passed : bool
     detail : str
-    verdict : {"passed", "failed", "too few samples to tell", "not certified", "not mixed"}
+    verdict : {"passed", "failed", "too few samples to tell", "not certified"}
         The first two as `passed` says, if not given.
     """
 
