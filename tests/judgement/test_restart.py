@@ -347,6 +347,14 @@ def test_laws_that_agree_with_each_other_only_are_not_confirmed(variance, points
     assert ("agrees with the reference" in found.why) == (verdict != "confirmed")
 
 
+@pytest.mark.parametrize(("mismatch", "verdict"), [(0.01, "confirmed"), (0.3, "wrong answer")])
+def test_a_law_is_confirmed_by_a_second_chain_where_both_are_right(mismatch, verdict):
+    """Chains of parts that are 30 % off agree with each other alone."""
+    network = Hopfield([[0.1]], [0.5], gain_v=[[1]], gain_h=[[1]], activation="linear", temperature=0.2)
+    flaws = af.Imperfections(mismatch=mismatch)
+    assert af.verify(network, engine="block", imperfections=flaws, time_constants=900.0).verdict.name == verdict
+
+
 @pytest.mark.parametrize("form", ["logdomain", "replicator"])
 def test_a_perturbed_distribution_is_a_step_towards_a_random_one(form):
     flow = af.flows.capacity(PAPER, form=form)

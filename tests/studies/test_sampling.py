@@ -221,15 +221,6 @@ def test_engines_restart_samples_alike(engine: str) -> None:
     assert rows_of(study)["verdict"].tolist() == ["confirmed"] * 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("mismatch", "verdict"), [(0.01, "confirmed"), (0.3, "wrong answer")])
-def test_laws_are_confirmed_by_a_second_chain_where_both_are_right(mismatch: float, verdict: str) -> None:
-    """Chains of parts that are 30 % off agree with each other alone."""
-    problem = af.Hopfield([[0.1]], [0.5], gain_v=[[1]], gain_h=[[1]], activation="linear", temperature=0.2)
-    study = af.Study(problem, mismatch=(mismatch,), samples=3, time_constants=900.0)
-    assert rows_of(study)["verdict"].tolist() == [verdict] * 3
-
-
 def test_paths_that_end_have_no_verdict_and_a_study_may_do_without() -> None:
     assert rows_of(af.Study(PAPER, noise=(0.01,), samples=2, verify=False))["verdict"].tolist() == ["", ""]
 
