@@ -20,6 +20,7 @@ from analogflow.block_engine.methods import IMPLICIT, Method
 from analogflow.block_engine.native import library
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.blocks import (
+    Arctan,
     Block,
     Comparator,
     Crossbar,
@@ -50,7 +51,7 @@ Array = NDArray[np.float64]
 
 _CODES = (
     "crossbar lane_crossbar sum_first sum_pair sum_next wire multiplier divider log exp square_root positive_part tanh sine "
-    "comparator switch softmax normaliser matrix_product shift clip scale"
+    "comparator switch softmax normaliser matrix_product shift clip scale arctan"
 ).split()
 _CODE = {name: number for number, name in enumerate(_CODES)}
 
@@ -281,6 +282,7 @@ _LOWERED: dict[type, Callable[..., _Place]] = {
     PositivePart: _simple("positive_part"),
     Tanh: _simple("tanh"),
     Sine: _simple("sine"),
+    Arctan: _simple("arctan"),
     Comparator: _simple("comparator", "width"),
     Switch: _simple("switch"),
     Softmax: _softmax,

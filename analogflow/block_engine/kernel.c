@@ -12,7 +12,7 @@
 
 enum {
     CROSSBAR, LANE_CROSSBAR, SUM_FIRST, SUM_PAIR, SUM_NEXT, WIRE, MULTIPLIER, DIVIDER, LOG, EXP, SQUARE_ROOT, POSITIVE_PART, TANH, SINE,
-    COMPARATOR, SWITCH, SOFTMAX, NORMALISER, MATRIX_PRODUCT, SHIFT, CLIP, SCALE
+    COMPARATOR, SWITCH, SOFTMAX, NORMALISER, MATRIX_PRODUCT, SHIFT, CLIP, SCALE, ARCTAN
 };
 
 typedef struct {
@@ -443,6 +443,7 @@ static inline __attribute__((always_inline)) void signals(const Walk *w, int64_t
         case SHIFT: PAIRS(Y[l] = A[l] + B[l]); break;
         case CLIP: ALONE(Y[l] = at_most(at_least(A[l], -c), c)); break;
         case SCALE: ALONE(Y[l] = A[l] / c * d); break;
+        case ARCTAN: ALONE(Y[l] = atan(A[l])); break;
         }
     }
 }
@@ -563,6 +564,7 @@ static void propagate(const Walk *w) {
         case SHIFT: BINARY(dY[l] = dA[l] + dB[l]); break;
         case CLIP: UNARY(dY[l] = (fabs(A[l]) < c ? 1.0 : 0.0) * dA[l]); break;
         case SCALE: UNARY(dY[l] = dA[l] / c * d); break;
+        case ARCTAN: UNARY(dY[l] = dA[l] / (1 + A[l] * A[l])); break;
         }
     }
 }

@@ -1,6 +1,7 @@
 """The catalogue of blocks: what each computes, its derivative and its ports. A docstring is the block's equation."""
 
 from analogflow.blocks.algebraic import (
+    Arctan,
     Comparator,
     Constant,
     Crossbar,
@@ -25,6 +26,7 @@ from analogflow.blocks.vector import MatrixProduct, Normaliser, Softmax
 
 __all__ = [
     "CATALOGUE",
+    "Arctan",
     "Array",
     "Block",
     "Comparator",
@@ -72,6 +74,7 @@ CATALOGUE: tuple[type[Block], ...] = (
     PositivePart,
     Tanh,
     Sine,
+    Arctan,
     Softmax,
     Normaliser,
     Comparator,

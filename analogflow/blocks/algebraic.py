@@ -16,6 +16,7 @@ from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, L
 from analogflow.names import number
 
 __all__ = [
+    "Arctan",
     "Comparator",
     "Constant",
     "Crossbar",
@@ -359,6 +360,26 @@ class Sine(Block):
     def formula(self, *operands: str) -> str:
         """Sine."""
         return f"sin({operands[0]})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Arctan(Block):
+    """y = arctan x, radians."""
+
+    ports: ClassVar = ("x",)
+    symbol: ClassVar = "arctan"
+
+    def relation(self, *inputs: Array) -> Array:
+        """Inverse tangent."""
+        return np.arctan(inputs[0])
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """1/(1 + x²)."""
+        return (Diagonal(1 / (1 + inputs[0] ** 2)),)
+
+    def formula(self, *operands: str) -> str:
+        """Inverse tangent."""
+        return f"atan({operands[0]})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -106,7 +106,7 @@ class Block(abc.ABC):
         """Element i of the output as a formula of element i of each port; empty unless the block is elementwise.
 
         It is built of the text of the `operands`, numbers as `names.number` writes them, ``+ − * /``, ``a ? b : c``
-        and the functions ``ln exp sqrt tanh sin min max``, which every simulator knows.
+        and the functions ``ln exp sqrt tanh sin atan min max``, which every simulator knows.
         """
         return ""
 

@@ -10,7 +10,18 @@ import numpy as np
 from analogflow.checks import refuse_unknown
 from analogflow.flows.flow import Flow
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
-from analogflow.graph import Signal, SourceLine, comparator, normalise, softmax, switch, white_noise
+from analogflow.graph import (
+    Signal,
+    SourceLine,
+    clip,
+    comparator,
+    normalise,
+    sign,
+    softmax,
+    switch,
+    where,
+    white_noise,
+)
 from analogflow.problems.equations import Equations
 from analogflow.problems.expression import Expression
 
@@ -19,7 +30,10 @@ __all__ = ["FORMS", "custom", "written"]
 FORMS: tuple[str, ...] = ("written",)
 """Forms of the flow."""
 
-_OPERATORS = {"softmax": softmax, "normalise": normalise, "comparator": comparator, "switch": switch}
+_OPERATORS = {
+    "softmax": softmax, "normalise": normalise, "comparator": comparator, "switch": switch, "sign": sign, "where": where,
+    "clip": clip,
+}  # fmt: skip
 """What an expression's functions mean on arrays and signals alike, where NumPy has no such function."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analogflow.blocks import (
+    Arctan,
     Block,
     Comparator,
     Crossbar,
@@ -36,12 +37,15 @@ from analogflow.graph.signal import Signal, refuse
 if TYPE_CHECKING:
     from analogflow.graph.tracing import GraphBuilder
 
-__all__ = ["apply_ufunc", "comparator", "log", "normalise", "softmax", "switch", "white_noise"]
+__all__ = ["apply_ufunc", "clip", "comparator", "log", "normalise", "sign", "softmax", "switch", "where", "white_noise"]
 
 T = TypeVar("T", np.ndarray, Signal)
 
 _LARGEST_POWER = 64
 """Six multipliers square their way there; expressions allow no more either."""
+
+_LEAST_BASE = 1e-300
+"""Held above this, 0 to a power that is no whole number is 0 to all digits that matter."""
 
 
 def log(x: T, *, floor: float = 1e-12) -> T:
@@ -83,6 +87,21 @@ def comparator(a: Any, b: Any = 0.0, *, width: float = 1e-3) -> Any:
 def switch(x: Any, control: Any) -> Any:
     """Pass x where `control` is 1, block it where it is 0 (control is limited to [0, 1])."""
     return _apply_two(Switch, x, control)
+
+
+def sign(x: Any) -> Any:
+    """−1 below 0 and 1 above, as steep as a comparator is: tanh(1000 x)."""
+    return 2.0 * comparator(x) - 1.0
+
+
+def where(control: Any, x: Any, y: Any) -> Any:
+    """`x` where `control` is 1, `y` where it is 0, and between them as a comparator between its two values."""
+    return y + switch(x - y, control)
+
+
+def clip(x: Any, least: Any, most: Any) -> Any:
+    """Nearest number to x that is neither below `least` nor above `most`."""
+    return np.minimum(np.maximum(x, least), most)
 
 
 def white_noise(x: Any, density: ArrayLike = 1.0) -> Any:
@@ -212,13 +231,15 @@ def _power(builder: GraphBuilder, base: Any, exponent: Any) -> Signal:
     power = math.nan if isinstance(exponent, Signal) or np.ndim(exponent) else float(real_array(exponent, "an exponent"))
     if power == 0:
         return builder.constant(np.ones(np.shape(base)))
-    if power != 0.5 and not (power.is_integer() and abs(power) <= _LARGEST_POWER):
+    if not abs(power) <= _LARGEST_POWER:
         refuse(
-            f"only the powers 1/2 and −{_LARGEST_POWER} to {_LARGEST_POWER} (whole ones) have blocks; "
-            "write others with np.exp and np.log"
+            f"only powers that are numbers from −{_LARGEST_POWER} to {_LARGEST_POWER} have blocks; write np.exp and np.log"
         )
-    if power == 0.5:
-        return np.sqrt(base)
+    if not power.is_integer():
+        whole = math.floor(power)
+        if power - whole != 0.5:
+            return np.exp(power * log(base, floor=_LEAST_BASE))
+        return np.sqrt(base) * np.power(base, whole) if whole else np.sqrt(base)
     return _whole_power(base, int(power)) if power > 0 else 1.0 / _whole_power(base, int(-power))
 
 
@@ -289,6 +310,9 @@ _TABLE: dict[np.ufunc, Callable[..., Signal]] = {
     np.sqrt: _elementwise(SquareRoot),
     np.tanh: _elementwise(Tanh),
     np.sin: _elementwise(Sine),
+    np.arctan: _elementwise(Arctan),
+    np.sinh: lambda builder, x: 0.5 * np.exp(x) - 0.5 * np.exp(-x),
+    np.cosh: lambda builder, x: 0.5 * np.exp(x) + 0.5 * np.exp(-x),
     np.cos: lambda builder, x: np.sin(x + 0.5 * np.pi),
     np.maximum: _maximum,
     np.minimum: lambda builder, a, b: -_maximum(builder, -a, -b),

@@ -31,7 +31,7 @@ _INSTANCE = '(* type="instance", desc="{}" *) parameter real {} = {};'
 
 _TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?)|([a-z][a-z0-9_]*)|\(\{([a-z][a-z0-9_]*)\}\)|(>=|<=|[-+*/(),<>?:]))")
 _PLAIN = re.compile(r"\d+|0\.5|0\.1")
-_FUNCTIONS = frozenset({"ln", "exp", "sqrt", "tanh", "sin", "min", "max"})
+_FUNCTIONS = frozenset({"ln", "exp", "sqrt", "tanh", "sin", "atan", "min", "max"})
 
 WARM = "warm"
 """Name of the variable that holds the temperature over the nominal one."""
@@ -222,7 +222,7 @@ def skeleton(
     Parameters
     ----------
     formula : str
-        As circuits hold it: node voltages ``v(node)``, numbers, ``ln exp sqrt tanh sin min max``, ``a ? b : c``, and
+        As circuits hold it: node voltages ``v(node)``, numbers, ``ln exp sqrt tanh sin atan min max``, ``a ? b : c``, and
         ``({name})`` for a parameter of a macro-model.
     junctions : bool
         Whether ln, exp and tanh are those of junctions, which scale with temperature.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine import Drive, ErrorLimits, VectorField, march, method_for
 from analogflow.blocks import (
+    Arctan,
     Block,
     Comparator,
     Constant,
@@ -349,6 +350,11 @@ def _(block: Normaliser, given: Sequence[Interval | None]) -> Interval | None:
 @_interval.register(Sine)
 def _(block: Block, given: Sequence[Interval | None]) -> Interval | None:
     return np.full(block.size, -1.0), np.ones(block.size)
+
+
+@_interval.register
+def _(block: Arctan, given: Sequence[Interval | None]) -> Interval | None:
+    return np.full(block.size, -np.pi / 2), np.full(block.size, np.pi / 2)
 
 
 @_interval.register

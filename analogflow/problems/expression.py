@@ -29,9 +29,12 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 
 _LONGEST, _DEEPEST, _LARGEST_POWER = 4000, 60, 64
 
+_WIDTH = 1e-3
+"""Over which a comparator goes from 0 to 1, as the block's does."""
+
 
 def _comparator(a: Any, b: Any) -> Any:
-    return 0.5 * (1 + np.tanh((np.asarray(a) - b) / 1e-3))
+    return 0.5 * (1 + np.tanh((np.asarray(a) - b) / _WIDTH))
 
 
 FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
@@ -41,6 +44,9 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "tanh": (1, np.tanh),
     "sin": (1, np.sin),
     "cos": (1, np.cos),
+    "arctan": (1, np.arctan),
+    "sinh": (1, np.sinh),
+    "cosh": (1, np.cosh),
     "abs": (1, np.abs),
     "maximum": (2, np.maximum),
     "minimum": (2, np.minimum),
@@ -51,8 +57,27 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "normalise": (1, lambda x: np.maximum(x, 0.0) / np.maximum(x, 0.0).sum(axis=-1, keepdims=True)),
     "comparator": (2, _comparator),
     "switch": (2, lambda x, control: x * np.clip(control, 0.0, 1.0)),
+    "sign": (1, lambda x: np.tanh(np.asarray(x) / _WIDTH)),
+    "where": (3, lambda control, x, y: y + (x - y) * np.clip(control, 0.0, 1.0)),
+    "clip": (3, lambda x, least, most: np.minimum(np.maximum(x, least), most)),
 }
 """Functions an expression may call: number of arguments, and the meaning on arrays."""
+
+_INSTEAD = {
+    "arcsin": "arctan(x / sqrt(1 - x**2))", "atan": "arctan(x)", "cot": "cos(x) / sin(x)", "heaviside": "comparator(x, 0)",
+    "log10": "log(x) / 2.302585092994046", "log2": "log(x) / 0.6931471805599453", "max": "maximum(a, b)",
+    "min": "minimum(a, b)", "pow": "a ** 1.5", "sech": "1 / cosh(x)", "sgn": "sign(x)", "sigmoid": "1 / (1 + exp(-x))",
+    "square": "x ** 2", "step": "comparator(x, 0)", "tan": "sin(x) / cos(x)",
+}  # fmt: skip
+"""What people call a function that has another name here, or is made of others."""
+
+_WRITE: dict[type[ast.AST], str] = {
+    ast.IfExp: "write where(a > b, x, y) for x where a > b and y elsewhere",
+    ast.Compare: "write comparator(a, b) for 1 where a > b and 0 elsewhere, or where(a > b, x, y)",
+    ast.BoolOp: "write a product of comparators for 'and', their maximum for 'or'",
+    ast.BitXor: "write ** for a power",
+    ast.Attribute: "write the function's name alone, as in sin(x), and transpose(A) for A.T",
+}
 
 _ON_ARRAYS = {name: function for name, (_, function) in FUNCTIONS.items()}
 
@@ -167,16 +192,20 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
             power = _number(exponent)
             if power is None or abs(power) > _LARGEST_POWER:
                 limits = f"from -{_LARGEST_POWER} to {_LARGEST_POWER}"
-                yield f"the exponent {place} must be a number {limits}; write exp(b*log(a)) else"
+                yield f"the exponent {place} must be a number {limits}, such as 2, -1 or 1.5; write exp(b*log(a)) else"
             yield from _faults(base, known, depth + 1)
         case ast.BinOp(left=a, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.MatMult(), right=b):
             yield from _faults(a, known, depth + 1)
             yield from _faults(b, known, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
             if name not in FUNCTIONS:
-                yield f"unknown function {name[:31]!r} {place}; {proposal(name, sorted(FUNCTIONS)).rstrip('.')}"
+                known_as = f"write {_INSTEAD[name]}" if name in _INSTEAD else proposal(name, sorted(FUNCTIONS)).rstrip(".")
+                yield f"unknown function {name[:31]!r} {place}; {known_as}"
             elif len(arguments) != FUNCTIONS[name][0]:
                 yield f"{name} {place} takes {FUNCTIONS[name][0]} argument(s), not {len(arguments)}"
+            condition = arguments[0] if name == "where" and arguments else None
+            if isinstance(condition, ast.Compare) and _compared(condition):
+                arguments = [condition.left, *condition.comparators, *arguments[1:]]
             for argument in arguments:
                 yield from _faults(argument, known, depth + 1)
         case ast.Subscript(value=inner, slice=key):
@@ -185,7 +214,14 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
                 yield f"an index {place} must be a whole number, or several separated by commas"
             yield from _faults(inner, known, depth + 1)
         case _:
-            yield f"{type(node).__name__} {place} is not allowed; there are numbers, names, + - * / ** @, calls and indices"
+            told = node.op if isinstance(node, ast.BinOp) else node.func if isinstance(node, ast.Call) else node
+            write = _WRITE.get(type(told), "there are numbers, names, + - * / ** @, calls and indices")
+            yield f"{type(node).__name__} {place} is not allowed; {write}"
+
+
+def _compared(condition: ast.Compare) -> bool:
+    """Whether it is one comparison of two sides, of which one is the larger."""
+    return len(condition.ops) == 1 and isinstance(condition.ops[0], ast.Gt | ast.GtE | ast.Lt | ast.LtE)
 
 
 def _computed(node: ast.AST) -> ast.expr:
@@ -201,6 +237,10 @@ def _computed(node: ast.AST) -> ast.expr:
             return ast.BinOp(_computed(base), ast.Pow(), ast.Constant(int(power) if power.is_integer() else power))
         case ast.BinOp(left=a, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.MatMult() as op, right=b):
             return ast.BinOp(_computed(a), type(op)(), _computed(b))
+        case ast.Compare(left=a, ops=[op], comparators=[b]):
+            sides = [_computed(a), _computed(b)]
+            ordered = sides if isinstance(op, ast.Gt | ast.GtE) else sides[::-1]
+            return ast.Call(_looked_up("functions", "comparator"), ordered, [])
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return ast.Call(_looked_up("functions", name), [_computed(argument) for argument in arguments], [])
         case ast.Subscript(value=inner, slice=key):
@@ -237,7 +277,7 @@ def _shown(line: str) -> str:
     return repr(line if len(line) <= 60 else line[:57] + "...")
 
 
-_SMOOTH = ("exp", "log", "sqrt", "tanh", "sin", "cos")
+_SMOOTH = ("exp", "log", "sqrt", "tanh", "sin", "cos", "sinh", "cosh")
 
 
 def derivative(expression: Expression, variable: str, known: Collection[str]) -> Expression:

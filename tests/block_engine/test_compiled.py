@@ -39,11 +39,11 @@ PROBLEMS = {
 
 
 def others(x, y, z):
-    """Blocks that no family has: quotient, root, sine, switch, comparator, positive part, square."""
+    """Blocks that no family has: quotient, root, sine, arctan, switch, comparator, positive part, square."""
     return (
         np.sin(3 * y) / (z + 2.0) - x,
         np.sqrt(x + 1.5) * 0.5 - y + 0.1 * np.maximum(z, 0.0),
-        np.exp(-y) * np.tanh(x + y) - z,
+        np.exp(-y) * np.tanh(x + y) - z + 0.1 * np.arctan(2 * x),
     )
 
 

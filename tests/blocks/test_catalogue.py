@@ -23,6 +23,7 @@ EXAMPLES = {
     "positive part": blocks.PositivePart(size=N),
     "tanh": blocks.Tanh(size=N),
     "sine": blocks.Sine(size=N),
+    "arctan": blocks.Arctan(size=N),
     "softmax": blocks.Softmax(size=N),
     "softmax in rows": blocks.Softmax(size=N, rows=2, tail=frozen([0.3, 2.0]), offsets=frozen([0, 1, -1, 0.5])),
     "normaliser": blocks.Normaliser(size=N),

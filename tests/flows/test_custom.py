@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 from scipy.linalg import eigh
 
 from analogflow import Equations, Flow, Noise, compile, degrade, ensemble, netlist, parity, simulate, solve, white_noise
@@ -87,6 +88,29 @@ def test_noise_of_equations_has_the_variance_they_say():
     run = ensemble(circuit, 2000, noise=Noise(0.0, seed=3, step=0.05), time_constants=5.0, step_accuracy=1e-4)
     np.testing.assert_allclose(run.final["x"].var(axis=0), [0.005, 0.08], rtol=0.12)
     assert solve(problem, engine="block", seed=1).passed
+
+
+SHAPED = {
+    "x": "-sinh(x) + arctan(3 * y) + 0.2 * maximum(x, 0) ** 1.7",
+    "y": "cosh(x) - 2 * y - clip(y, -0.3, 0.1) + where(x > y, 0.1, -0.1) + 0.2 * sign(y + 1) - 0.1 * maximum(y, 0) ** 2.5",
+}
+
+
+def shaped(t, state):
+    """The same as `SHAPED`, in NumPy's functions and with true jumps, which the path does not come to."""
+    x, y = state
+    return (
+        -np.sinh(x) + np.arctan(3 * y) + 0.2 * np.maximum(x, 0) ** 1.7,
+        np.cosh(x) - 2 * y - np.clip(y, -0.3, 0.1) + 0.1 * np.sign(x - y) + 0.2 * np.sign(y + 1) - 0.1 * max(y, 0) ** 2.5,
+    )
+
+
+@pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
+def test_powers_and_functions_of_equations_are_those_of_numpy(engine):
+    end = solve_ivp(shaped, (0, 4), [0.9, -0.2], method="LSODA", rtol=1e-11, atol=1e-13).y[:, -1]
+    solution = solve(Equations({"x": 0.9, "y": -0.2}, SHAPED, time=4.0), engine=engine)
+    assert solution.passed, solution
+    np.testing.assert_allclose([solution.run.final[name][0] for name in "xy"], end, atol=1e-8 if engine == "block" else 1e-6)
 
 
 def test_a_function_is_solved_and_certified():

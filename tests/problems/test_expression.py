@@ -27,6 +27,8 @@ MEANINGS = {
         np.exp(2 * x) / np.exp(2 * x).sum() + np.maximum(x - 0.5, 0) / np.maximum(x - 0.5, 0).sum()
     ),
     "x[0] * A[1, 2] + x[-1]": lambda x, y, A: x[0] * A[1, 2] + x[-1],
+    "sign(x - 0.5) + clip(x, 0.5, y + 0.5)": lambda x, y, A: np.sign(x - 0.5) + np.clip(x, 0.5, 0.9),
+    "arctan(3*x) + sinh(x) - cosh(y*x)": lambda x, y, A: np.arctan(3 * x) + np.sinh(x) - np.cosh(y * x),
     "switch(x, comparator(x, 0.5))": lambda x, y, A: x * (x > 0.5),
 }
 REFUSED = {
@@ -79,6 +81,29 @@ def test_what_is_no_text_is_refused(value):
         read_expression(value, VALUES, where="here")
 
 
+def test_a_comparison_chooses_between_two_values():
+    for text in ("where(x > 0.5, x, 3)", "where(0.5 < x, x, 3)", "where(x >= 0.5, x, 3)", "where(comparator(x, 0.5), x, 3)"):
+        found = read_expression(text, VALUES, where="here").evaluate(VALUES)
+        np.testing.assert_allclose(found, np.where(VALUES["x"] > 0.5, VALUES["x"], 3), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("x if x > y else y", r"write where\(a > b, x, y\)"),
+        ("x > y", r"write comparator\(a, b\)"),
+        ("x ^ 2", r"write \*\* for a power"),
+        ("tan(x)", r"write sin\(x\) / cos\(x\)"),
+        ("np.sin(x)", r"write the function's name alone, as in sin\(x\)"),
+        ("where(x > y > 0, x, y)", r"write comparator"),
+        ("max(x, y)", r"write maximum\(a, b\)"),
+    ],
+)
+def test_a_refusal_says_what_to_write_instead(text, instead):
+    with pytest.raises(BadInput, match=instead):
+        read_expression(text, VALUES, where="here")
+
+
 def test_numbers_are_expressions():
     assert read_expression(3, (), where="here").evaluate({}) == 3.0
 
@@ -101,9 +126,9 @@ def test_shapes_that_do_not_fit_are_said(text):
 
 def test_what_has_no_block_is_said_of_the_text_and_not_of_the_code_that_reads_it():
     with pytest.raises(
-        BadInput, match=r"equations.x, '-x \+ x\*\*1.5' can not become a circuit: only the powers .*"
+        BadInput, match=r"equations.x, '-x \+ minimum\(x / 0, 1\)' can not become a circuit: a division by the constant 0"
     ) as raised:
-        compile(flow_of(Equations({"x": 0.5}, {"x": "-x + x**1.5"})))
+        compile(flow_of(Equations({"x": 0.5}, {"x": "-x + minimum(x / 0, 1)"})))
     assert ".py" not in str(raised.value)
 
 
