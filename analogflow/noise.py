@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 from analogflow.checks import is_number, is_positive, is_whole
 from analogflow.errors import BadInput
 
-__all__ = ["DRAWS", "KNOTS_TAKE", "LARGEST_SAMPLE", "PARAMETERS", "RESTARTS", "Noise", "check_sample", "standard_normal"]
+__all__ = [
+    "DRAWS",
+    "KNOTS_TAKE",
+    "LARGEST_SAMPLE",
+    "MOST_CHAINS",
+    "PARAMETERS",
+    "RESTARTS",
+    "Noise",
+    "check_sample",
+    "standard_normal",
+]
 
 LARGEST_SAMPLE = 2**39 - 1
 """Largest number of a sample."""
@@ -39,7 +49,10 @@ KNOTS_TAKE = 7 / 15
 _MOST_KNOTS, _LARGEST_SIGMA = 2**27, 1e100
 
 _CHAIN = 1 << 22
-"""Streams of the noise sources of a further chain are numbered from here."""
+"""Streams of the noise sources of every second chain are numbered from here."""
+
+MOST_CHAINS = 1 << 24
+"""Noises of the same seed and the same parts that are told apart."""
 
 _STREAMS = 24
 """Bits that number the streams of one sample."""
@@ -67,8 +80,8 @@ class Noise:
         Distance NT of the knots in τ. Between knots the noise is linear.
     shares : tuple of (state, share), optional
         Part of σ that the integrators of a state get whose input has another unit; 1 where a state is missing.
-    chain : {0, 1}
-        Which of two independent noises of the same seed: the same parts, with the same deviations, in another night.
+    chain : int
+        Which of 2²⁴ independent noises of the same seed: the same parts, with the same deviations, in another night.
 
     Raises
     ------
@@ -90,8 +103,8 @@ class Noise:
     shares: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.chain not in (0, 1):
-            raise BadInput(f"noise: there is no chain {self.chain!r}; give 0 or 1.")
+        if not is_whole(self.chain, 0, MOST_CHAINS - 1):
+            raise BadInput(f"noise: there is no chain {self.chain!r}; give a whole number from 0 to {MOST_CHAINS - 1}.")
         if not is_number(self.sigma) or not 0 <= self.sigma <= _LARGEST_SIGMA:
             raise BadInput(
                 f"noise: sigma is {self.sigma!r}; give a number of flow units per √τ, from 0 to {_LARGEST_SIGMA:g}."
@@ -208,15 +221,15 @@ class Noise:
         streams = self.streams(sources)
         numbers = samples if isinstance(samples, range) else tuple(map(int, samples))
         draw = _last_knots if len(numbers) * len(streams) * count <= _KEPT else _last_knots.__wrapped__
-        return np.moveaxis(draw(int(self.seed), numbers, streams, count), 0, -1)
+        return np.moveaxis(draw(int(self.seed), numbers, streams, count, self.chain >> 1), 0, -1)
 
     def amplitude(self, density: Any) -> Any:
         """What a standard normal number at a knot is multiplied by where a source has this density, per √τ."""
         return density / np.sqrt(self.step)
 
     def streams(self, sources: Sequence[int]) -> tuple[int, ...]:
-        """Numbers of the streams that sources play."""
-        return tuple(int(source) + self.chain * _CHAIN for source in sources)
+        """Numbers of the streams that sources play; chains share them two by two, and play other stretches of them."""
+        return tuple(int(source) + (self.chain & 1) * _CHAIN for source in sources)
 
     def variance_share(self, relaxation: float = 1.0) -> float:
         """Share of the stationary variance that a state of this relaxation time (in τ) keeps, averaged over time.
@@ -232,9 +245,11 @@ class Noise:
 
 
 @functools.lru_cache(maxsize=1)
-def _last_knots(seed: int, samples: Sequence[int], streams: tuple[int, ...], count: int) -> NDArray[np.float64]:
+def _last_knots(
+    seed: int, samples: Sequence[int], streams: tuple[int, ...], count: int, stretch: int
+) -> NDArray[np.float64]:
     """Knots of some streams, shape (streams, samples, count), read-only; kept, as a restart plays the same ones again."""
-    knots = np.stack([standard_normal(seed, samples, stream, count) for stream in streams])
+    knots = np.stack([standard_normal(seed, samples, stream, count, stretch=stretch) for stream in streams])
     knots.setflags(write=False)
     return knots
 
@@ -252,8 +267,8 @@ def check_sample(sample: object) -> int:
     return int(sample)
 
 
-def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) -> NDArray[np.float64]:
-    """Standard normal numbers of one stream, shape (samples, count).
+def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int, *, stretch: int = 0) -> NDArray[np.float64]:
+    """Standard normal numbers of one stream, or of a stretch of it 2¹⁹² counts on for each, shape (samples, count).
 
     Philox in counter mode under the key (seed, sample and stream), its integers mapped through the normal quantile and
     rounded to multiples of 2⁻²⁰. The integers are the same everywhere; the quantile takes a logarithm in the tails, and a
@@ -262,6 +277,7 @@ def standard_normal(seed: int, samples: Sequence[int], stream: int, count: int) 
     bits = np.empty((len(samples), count), dtype=np.uint64)
     generator = np.random.Philox(key=[seed, stream])
     fresh = generator.state  # to begin a stream from there costs a sixth of what a generator of its own does
+    fresh["state"]["counter"][3] = stretch
     for row, sample in enumerate(samples):
         fresh["state"]["key"][1] = (int(sample) << _STREAMS) | stream
         generator.state = fresh

@@ -186,6 +186,9 @@ class Run:
         Of a run without noise that should have come to rest and did not.
     each : Samples, optional
         What each of many samples has of its own; None for one run.
+    chains : tuple of Run
+        Further runs of the same circuit, as long as this one, each from a start and with noise of its own: a stationary law
+        is read off all of them.
     """
 
     time: Array
@@ -195,6 +198,7 @@ class Run:
     record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     creep: Creep | None = None
     each: Samples | None = None
+    chains: tuple[Run, ...] = ()
 
     def __post_init__(self) -> None:
         self.time.setflags(write=False)
@@ -307,7 +311,8 @@ class Run:
     def __repr__(self) -> str:
         if self.each is None:
             points = f"{len(self.time)} points to t = {self.time[-1]:g} τ"
-            return f"Run({', '.join(self.values)}; {points}; {self.outcome.value})"
+            chains = f" in each of {len(self.chains) + 1} chains" if self.chains else ""
+            return f"Run({', '.join(self.values)}; {points}{chains}; {self.outcome.value})"
         count = {kind: self.outcomes.count(kind) for kind in dict.fromkeys(self.outcomes)}
         ended = ", ".join(f"{number} {kind.name.lower()}" for kind, number in count.items())
         return f"Run({len(self.each.numbers)} samples of {', '.join(self.final)}: {ended})"

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit
 from analogflow.compiler import CircuitOptions, circuit_of, split_options
+from analogflow.errors import BadInput
 from analogflow.families import problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
+from analogflow.judgement.averaging import law_plan, law_run
 from analogflow.judgement.certificate import Certificate, certificate_of, check_accuracy
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.netlister import Deck
@@ -36,7 +38,16 @@ __all__ = [
 ]
 
 
-class SolveOptions(CircuitOptions, total=False):
+class LawOptions(CircuitOptions, total=False):
+    """Options of `solve` that a circuit and its law are made by."""
+
+    chains: int | None
+    skip: float | None
+    step: float | None
+    on_note: Callable[[str], None] | None
+
+
+class SolveOptions(LawOptions, total=False):
     """Options of `solve`, where another verb passes them on."""
 
     form: str | None
@@ -102,6 +113,8 @@ class Solution:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and names, as ``analogflow solve --json`` prints them; what is not finite becomes None."""
         certificate = self.certificate
+        wells = {"wells": [dataclasses.asdict(well) for well in certificate.wells]} if certificate.wells else {}
+        chains = {"chains": len(self.run.chains) + 1} if certificate.law is not None else {}
         return plain(
             {
                 "flow": self.flow.family,
@@ -122,6 +135,8 @@ class Solution:
                 "answer": certificate.answer,
                 "reference": {"answer": certificate.reference, "gap": certificate.reference_gap},
                 "errors": certificate.errors,
+                **wells,
+                **chains,
                 "checks": [dataclasses.asdict(check) for check in certificate.checks],
                 "notes": certificate.notes,
                 "state": {name: self.run.final[name].tolist() for name in self.flow.states},
@@ -143,7 +158,7 @@ def solve(
     time_constants: float | None = None,
     accuracy: float | None = None,
     on_progress: Callable[[float], None] | None = None,
-    **options: Unpack[CircuitOptions],
+    **options: Unpack[LawOptions],
 ) -> Solution:
     """Compile the flow that solves `problem`, simulate its circuit, and hold the answer against the reference.
 
@@ -161,8 +176,16 @@ def solve(
     accuracy : float, optional
         Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one. For a law
         also the error that they must be able to find, in standard deviations; 0.25 if not given.
+    chains : int, optional
+        Of a law: how many chains it is averaged over, each from a start and with noise of its own; 64 of the block
+        engine (16 where they would be too short, 32 without a C compiler) and 4 of others, if not given.
+    skip, step : float, optional
+        Of a law: time in τ left out at the start of each chain, and distance of the noise's knots; what the problem's time
+        scales ask for if not given.
     on_progress : callable, optional
         Called with the time reached, in τ.
+    on_note : callable, optional
+        Called with a line before a run of a law that takes more than a second: how long it will take.
     technology, stabilise, parts, temperature_celsius, scaled, delay_fraction
         As `compile` takes them.
     noise : Noise, float or str, optional
@@ -180,18 +203,36 @@ def solve(
         The engine is not installed, or broke down.
     """
     check_accuracy(accuracy)
+    of_law = {name: options.pop(name, None) for name in ("chains", "skip", "step")}
+    on_note = options.pop("on_note", None)
     build, _ = split_options("solve", options)
     built = isinstance(problem, Circuit)
     engine = engine_for(problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), engine)
     circuit = circuit_of(problem, form=form, **options)
     flow = circuit.flow
+    asked = _law_options(flow, of_law)
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = problem_of(flow)
     require_reference(judged, accuracy=ACCURACY if accuracy is None else accuracy, end=own_time(flow, time_constants))
-    plan = run_plan(circuit, time_constants)
-    deck = deck_for(circuit, engine, time_constants=plan.end, largest_step=plan.largest_step)
-    run = simulate(deck, engine=engine, resting_speed=plan.resting_speed, on_progress=on_progress)
-    return Solution(flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, circuit.noise.seed)
+    if flow.averaging is not None:
+        law = law_plan(circuit, engine, time_constants=time_constants, accuracy=accuracy, **asked)
+        circuit, run = law_run(circuit, law, engine=engine, on_progress=on_progress, on_note=on_note)
+        deck = deck_for(circuit, engine, time_constants=float(run.time[-1]))
+    else:
+        plan = run_plan(circuit, time_constants)
+        deck = deck_for(circuit, engine, time_constants=plan.end, largest_step=plan.largest_step)
+        run = simulate(deck, engine=engine, resting_speed=plan.resting_speed, on_progress=on_progress)
+    return Solution(circuit.flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, circuit.noise.seed)
+
+
+def _law_options(flow: Flow, given: dict[str, Any]) -> dict[str, Any]:
+    """What was asked of how a law is averaged, refused where the answer is none."""
+    asked = {name: value for name, value in given.items() if value is not None}
+    if asked and flow.averaging is None:
+        raise BadInput(
+            f"{next(iter(asked))}: the answer of the {flow.family} flow is no law that chains tell; leave it out."
+        )
+    return asked
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

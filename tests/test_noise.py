@@ -22,6 +22,18 @@ def test_the_same_bits_as_ever():
     assert hashlib.sha256(knots.tobytes()).hexdigest()[:16] == "f73f0412050d0ae8"
 
 
+def test_chains_are_independent_and_the_first_two_keep_their_bits():
+    """Correlations of 20,001 numbers beyond 0.04 are 5.6 standard errors."""
+    played = [Noise(0.1, seed=7, chain=chain).knots([0, 5], [0, 3], 10) for chain in (0, 1)]
+    assert [hashlib.sha256(knots.tobytes()).hexdigest()[:16] for knots in played] == ["f73f0412050d0ae8", "2936db97fce909e9"]
+    chains = [Noise(0.1, 7, chain=chain).knots([5], [0, 1], 2000)[0].T for chain in (0, 1, 2, 3, 4, 2**24 - 1)]
+    apart = np.corrcoef(np.concatenate(chains)) - np.eye(12)
+    assert abs(apart).max() < 0.04
+    for chain in (-1, 2**24, 0.5):
+        with pytest.raises(BadInput, match="there is no chain"):
+            Noise(0.1, chain=chain)
+
+
 def test_the_same_bits_in_another_process():
     code = (
         "import sys; from analogflow.noise import Noise; sys.stdout.buffer.write(Noise(1.0, 3).knots([2], [1], 5).tobytes())"

@@ -1,7 +1,8 @@
 """Evaluates block graphs, for one state or for a whole ensemble at once, in NumPy or in C where there is a compiler."""
 
 from analogflow.block_engine.compiled import compiled_program
-from analogflow.block_engine.integration import RUNAWAY, Drive, ErrorLimits, March, integrate, march
+from analogflow.block_engine.drive import Drive
+from analogflow.block_engine.integration import RUNAWAY, ErrorLimits, March, integrate, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, method_for
 from analogflow.block_engine.native import EVALUATOR, evaluator
 from analogflow.block_engine.vector_field import VectorField, complete

@@ -382,7 +382,7 @@ def marched(
         "watched": np.array([*watched, 0], dtype=np.int64),
         "constant_slot": np.array([*slots, (0, 0, 0, 0)], dtype=np.int64),
         "constant_value": np.concatenate([*values, np.zeros(1)]),
-        "numbers": np.array(drive.samples if drive else [0] * samples, dtype=np.int64),
+        "numbers": np.array(drive.numbers if drive else [0] * samples, dtype=np.int64),
         "streams": np.array(drive.streams if drive else [0] * sources, dtype=np.int64),
         "density": np.array(drive.scale if drive else [0.0] * sources, dtype=float),
         "start": np.ascontiguousarray(start, dtype=float),

@@ -6,7 +6,6 @@ Of many, a sample that diverges is frozen, and the rest go on. Noise is Gaussian
 from __future__ import annotations
 
 import dataclasses
-import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,15 +15,15 @@ import scipy
 from numpy.typing import NDArray
 
 from analogflow.block_engine.compiled import compiled_program, marched
+from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.methods import Method, Rows, Step, few_threads
 from analogflow.block_engine.vector_field import VectorField
 from analogflow.checks import refuse_no_length
 from analogflow.graph import BlockGraph
-from analogflow.noise import Noise
 from analogflow.rest import ORDINARY, rest_size, rested
 from analogflow.run import Outcome, Run
 
-__all__ = ["RUNAWAY", "Drive", "ErrorLimits", "March", "integrate", "march"]
+__all__ = ["RUNAWAY", "ErrorLimits", "March", "integrate", "march"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,77 +45,19 @@ _PATIENCE = 16
 _LOOK = 2000
 """Steps between two looks at a run's progress."""
 
-_LEAST_PROGRESS, _LEAST_SHARE = 0.02, 0.005
-"""Least progress between two looks, in τ, and as a share of a run that is shorter than some τ."""
+_LEAST_PROGRESS, _LEAST_SHARE, _KNOTS_SHARE = 0.02, 0.005, 0.1
+"""Least progress between two looks: in τ, as a share of a run that is shorter than some τ, and in knots of the noise over
+steps tried."""
 
 
-class Drive:
-    """Noise of the sources of a field for some samples, flow units per τ.
-
-    Parameters
-    ----------
-    field : VectorField
-    noise : Noise
-        Seed and distance of the knots; intensities are those of the field's own sources.
-    samples : sequence of int
-        Numbers of the samples.
-    time_constants : float
-        Length in τ.
-
-    Attributes
-    ----------
-    step : float
-        Distance of the knots in τ.
-    streams : tuple of int
-        Number of the stream that each source plays.
-    scale : array, shape (sources,)
-        What a standard normal number is multiplied by.
-    last_segment : int
-        Number of the last pair of knots.
-    """
-
-    def __init__(self, field: VectorField, noise: Noise, samples: Sequence[int], time_constants: float) -> None:
-        self.step, self.seed, self.samples = noise.step, noise.seed, samples
-        self.streams = noise.streams(field.streams.tolist())
-        self.scale = noise.amplitude(field.density)
-        self.last_segment = len(noise.knot_times(time_constants)) - 2
-        self._draw = functools.partial(noise.knots, samples, field.streams.tolist(), time_constants)
-        self._sources, self._rows = np.arange(len(self.streams))[:, None], np.arange(len(samples))
-
-    @functools.cached_property
-    def _by_time(self) -> Array:
-        """Knots, drawn when they are first asked for: the compiled march draws its own."""
-        # Samples march nearly side by side: what they play at one time lies together in memory, source by source.
-        return np.ascontiguousarray(self._draw().transpose(1, 2, 0)) * self.scale[:, None]
-
-    @property
-    def knots(self) -> Array:
-        """Values at the knots, flow units per τ."""
-        return self._by_time.transpose(2, 0, 1)
-
-    def segment(self, number: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Value at the beginning of each sample's segment and change over it, each of shape (samples, sources)."""
-        first = number[0]
-        if (number == first).all():
-            start, end = self._by_time[first], self._by_time[first + 1]
-        else:
-            start, end = (self._by_time[which, self._sources, self._rows] for which in (number, number + 1))
-        return start.T, (end - start).T
-
-    def at(self, time: float) -> Array:
-        """Noise of every sample at one time, in τ; shape (samples, sources)."""
-        number = min(int(time / self.step), self.last_segment)
-        start = self.knots[:, number]
-        return start + (time / self.step - number) * (self.knots[:, number + 1] - start)
-
-
-def _least_progress(end: float) -> float:
+def _least_progress(end: float, drive: Drive | None = None) -> float:
     """How far a run to `end` must come between two looks, both in τ; one that does not stands still.
 
     At the zero of a divisor the field may press from both sides: steps do not shrink to nothing then, but so far that the
-    run would not end.
+    run would not end. Where the knots of the noise are close, steps are as short for a good reason.
     """
-    return min(_LEAST_PROGRESS, _LEAST_SHARE * end)
+    least = min(_LEAST_PROGRESS, _LEAST_SHARE * end)
+    return least if drive is None else min(least, _KNOTS_SHARE * _LOOK * drive.step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +162,7 @@ def march(
     if (program := compiled_program(field)) is not None:
         found = marched(
             program, start, save, end, method, drive=drive, resting=resting, limits=tolerances, on_progress=on_progress,
-            low=ORDINARY[0], high=ORDINARY[1], shortest_rest=_SHORTEST_REST, least_progress=_least_progress(end),
+            low=ORDINARY[0], high=ORDINARY[1], shortest_rest=_SHORTEST_REST, least_progress=_least_progress(end, drive),
             sharpest=_SHARPEST, jitter=_JITTER, patience=_PATIENCE, safety=_SAFETY, least_growth=_SMALLEST,
             most_growth=_LARGEST_CHANGE, shortest=_SHORTEST, look=_LOOK,
         )  # fmt: skip
@@ -302,7 +243,7 @@ class _Walk:
         self._advance(moved, h, accepted, accepted & reaches, limit)
         stuck = self.active & ~accepted & (self.h < _SHORTEST * np.maximum(1.0, self.time))
         if self.steps % _LOOK == 0:
-            stuck |= self.active & (self.time - self.looked < _least_progress(self.end))
+            stuck |= self.active & (self.time - self.looked < _least_progress(self.end, self.drive))
             self.looked = self.time
         self.stuck = self.stuck | stuck
         self.active = self.active & ~stuck

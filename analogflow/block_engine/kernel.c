@@ -38,7 +38,7 @@ typedef struct {
     const int64_t *watched;       /* slots of what has to rest */
     const int64_t *constant_slot; /* slot, number of values, offset and stride from sample to sample (0: shared) */
     const double *constant_value;
-    const int64_t *numbers;       /* of the samples */
+    const int64_t *numbers;       /* of the samples, and from bit 39 on of their chains */
     const int64_t *streams;       /* of the sources */
     const double *density;        /* of the sources, over the root of the knots' distance */
     const double *start;          /* (samples, size) */
@@ -145,8 +145,8 @@ static inline double held_off(double x, double floor) { return x >= 0 ? at_least
 
 /* ---- noise: noise.standard_normal, bit by bit --------------------------------------------------------------------------- */
 
-static inline void philox(const uint64_t key[2], uint64_t counter, uint64_t out[4]) {
-    uint64_t x0 = counter, x1 = 0, x2 = 0, x3 = 0, k0 = key[0], k1 = key[1];
+static inline void philox(const uint64_t key[2], uint64_t counter, uint64_t stretch, uint64_t out[4]) {
+    uint64_t x0 = counter, x1 = 0, x2 = 0, x3 = stretch, k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++) {
         unsigned __int128 low = (unsigned __int128)x0 * 0xD2E7470EE14C6C93ULL;
         unsigned __int128 high = (unsigned __int128)x2 * 0xCA5A826395121157ULL;
@@ -190,14 +190,14 @@ static double in_tail(double share) {
 }
 
 /* Numbers `first` .. `first` + BUFFER of each of `count` streams, at most STREAMS; `first` is a multiple of 4. */
-static void normals(uint64_t seed, uint64_t sample, const int64_t *streams, int64_t count, int64_t first, double *restrict out) {
+static void normals(uint64_t seed, uint64_t sample, uint64_t stretch, const int64_t *streams, int64_t count, int64_t first, double *restrict out) {
     uint64_t raw[STREAMS * BUFFER];
     double share[STREAMS * BUFFER], near[STREAMS * BUFFER], far[STREAMS * BUFFER], doubt[STREAMS * BUFFER];
     int64_t tail[STREAMS * BUFFER], where[STREAMS * BUFFER], n = count * BUFFER, tails = 0;
     const double edge = 0.13533528323661269189;
     for (int64_t s = 0; s < count; s++) {
         const uint64_t key[2] = {seed, sample | (uint64_t)streams[s]};
-        for (int64_t k = 0; k < BUFFER; k += 4) philox(key, (uint64_t)(first + k) / 4 + 1, raw + s * BUFFER + k);
+        for (int64_t k = 0; k < BUFFER; k += 4) philox(key, (uint64_t)(first + k) / 4 + 1, stretch, raw + s * BUFFER + k);
     }
     for (int64_t k = 0; k < n; k++) {
         double own = ((of_bits((raw[k] >> 12) | 0x4330000000000000ULL) - 4503599627370496.0) + 0.5) * 0x1p-52;
@@ -232,7 +232,7 @@ static void normals(uint64_t seed, uint64_t sample, const int64_t *streams, int6
 
 void analogflow_normals(uint64_t seed, uint64_t stream, int64_t count, double *out) {
     const int64_t own = (int64_t)stream;
-    for (int64_t k = 0; k < count; k += BUFFER) normals(seed, 0, &own, 1, k, out + k);
+    for (int64_t k = 0; k < count; k += BUFFER) normals(seed, 0, 0, &own, 1, k, out + k);
 }
 
 /* ---- the program -------------------------------------------------------------------------------------------------------- */
@@ -759,9 +759,11 @@ static void implicit_step(Walk *w) {
 static void draw(Walk *w, int64_t lane, int64_t first) {
     const Task *t = &w->t;
     double drawn[STREAMS * BUFFER];
+    uint64_t whose = (uint64_t)t->numbers[w->sample[lane]], chain = whose >> 39;
+    uint64_t sample = (whose & ((1ULL << 39) - 1)) << 24 | (chain & 1) << 22;
     for (int64_t i = 0; i < t->sources; i += STREAMS) {
         int64_t count = t->sources - i < STREAMS ? t->sources - i : STREAMS;
-        normals(t->seed, (uint64_t)t->numbers[w->sample[lane]] << 24, t->streams + i, count, first, drawn);
+        normals(t->seed, sample, chain >> 1, t->streams + i, count, first, drawn);
         for (int64_t s = 0; s < count; s++)
             for (int64_t k = 0; k < BUFFER; k++)
                 w->knots[((i + s) * BUFFER + k) * t->lanes + lane] = drawn[s * BUFFER + k] * t->density[i + s];

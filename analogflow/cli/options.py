@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
@@ -29,6 +29,7 @@ __all__ = [
     "count",
     "fraction_bar",
     "imperfections_of",
+    "law_options",
     "nonempty",
     "number",
     "positive",
@@ -36,6 +37,7 @@ __all__ = [
     "seed",
     "show",
     "study_bar",
+    "tell",
     "time_counter",
 ]
 
@@ -92,6 +94,19 @@ def build_options(options: argparse.Namespace) -> BuildOptions:
 def condition_options(options: argparse.Namespace) -> ConditionOptions:
     """Under which conditions the options say that it stands."""
     return {"noise": options.noise, "imperfections": imperfections_of(options), "seed": options.seed}
+
+
+class AveragingOptions(TypedDict):
+    """How a law is averaged."""
+
+    chains: int | None
+    skip: float | None
+    step: float | None
+
+
+def law_options(options: argparse.Namespace) -> AveragingOptions:
+    """How the options say that a law is averaged."""
+    return {"chains": options.chains, "skip": options.skip, "step": options.step}
 
 
 def repeat_command(folder: str | Path, condition: int, sample: int) -> str:
@@ -164,6 +179,11 @@ def show(*what: Any, **how: Any) -> None:
     from rich.console import Console
 
     Console().print(*what, **how)
+
+
+def tell(note: str) -> None:
+    """Print a line to standard error."""
+    print(f"analogflow: {note}", file=sys.stderr)
 
 
 @contextmanager

@@ -19,9 +19,12 @@ from analogflow.cli.options import (
     count,
     fraction_bar,
     imperfections_of,
+    law_options,
     nonempty,
+    number,
     positive,
     show,
+    tell,
     time_counter,
 )
 from analogflow.compiler import circuit_of, compile, flow_for, noise_of
@@ -63,6 +66,9 @@ def _about_run(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="end of the run in time constants; by default the problem's own, or where it settles",
     )
+    parser.add_argument("--chains", type=count, metavar="N", help="of a law: chains it is averaged over")
+    parser.add_argument("--skip", type=number, metavar="T", help="of a law: time constants left out of each chain")
+    parser.add_argument("--step", type=positive, metavar="T", help="of a law: time constants between knots of the noise")
     about_json(parser)
     parser.add_argument("--figure", metavar="FILE", help="write a figure of the run (.svg, .png, .pdf)")
     parser.add_argument("--force", action="store_true", help="replace existing files")
@@ -100,7 +106,7 @@ def run_solve(options: argparse.Namespace) -> int:
     with time_counter(options.json) as on_progress:
         solution = solve(
             circuit, engine=engine, time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress,
-            noise=options.noise, imperfections=imperfections, seed=options.seed,
+            noise=options.noise, imperfections=imperfections, seed=options.seed, **law_options(options), on_note=tell,
         )  # fmt: skip
     if options.json:
         costs = {} if budget is None else {"budget": plain(budget.to_dict())}
@@ -142,7 +148,7 @@ def run_verify(options: argparse.Namespace) -> int:
         found = verify(
             problem, delta=options.delta, distance=options.tolerance, form=options.form, engine=engine,
             time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress, **build,
-            **condition_options(options),
+            **condition_options(options), **law_options(options), on_note=tell,
         )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
@@ -157,7 +163,8 @@ def run_verify(options: argparse.Namespace) -> int:
 
 def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
     """Print how far each two engines are apart along one path."""
-    given = {"--engine": options.engine, "--accuracy": options.accuracy, "--figure": options.figure,
+    given = {f"--{name}": value is not None for name, value in law_options(options).items()}
+    given |= {"--engine": options.engine, "--accuracy": options.accuracy, "--figure": options.figure,
              "--delta": options.delta != DELTA, "--tolerance": options.tolerance != DISTANCE}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(f"--engines compares paths and pushes nothing away; leave out {' and '.join(wrong)}, or --engines.")

@@ -14,6 +14,7 @@ from analogflow.rest import size_of
 
 __all__ = [
     "FAILED",
+    "NOT_MIXED",
     "PASSED",
     "UNCERTIFIED",
     "UNDECIDED",
@@ -33,8 +34,9 @@ __all__ = [
 Array = NDArray[np.float64]
 
 PASSED, FAILED, UNDECIDED, UNCERTIFIED = "passed", "failed", "too few samples to tell", "not certified"
-"""What a check can find. Only the first is a pass: the third could not have failed by the accuracy asked for, and for the
-fourth there is nothing exact to hold a run against."""
+NOT_MIXED = "not mixed"
+"""What a check can find. Only the first is a pass: the third could not have failed by the accuracy asked for, for the
+fourth there is nothing exact to hold a run against, and chains that have not mixed do not know their law."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Check:
     name : str
     passed : bool
     detail : str
-    verdict : {"passed", "failed", "too few samples to tell", "not certified"}
+    verdict : {"passed", "failed", "too few samples to tell", "not certified", "not mixed"}
         The first two as `passed` says, if not given.
     """
 

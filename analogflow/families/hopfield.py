@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.families.ends import Held, RunEnds, asked, for_all, gap_of, largest
+from analogflow.families.averages import average, halves
+from analogflow.families.ends import NOT_MIXED, Held, RunEnds, asked, for_all, gap_of, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.stationary import (
     LAW_LABELS,
     Deviations,
     LawHeld,
-    average,
     law_checks,
     law_errors,
     law_of,
     power_check,
+    skipped_in,
 )
 from analogflow.flows.hopfield import FORMS, hopfield
 from analogflow.noise import KNOTS_TAKE
@@ -145,7 +146,7 @@ def _end_of_mixture(problem: Hopfield, edge: Edge | None, rising: bool) -> str:
 def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float, accuracy: float) -> LawHeld:
     averaging = hopfield(problem).averaging
     assert averaging is not None  # a flow with noise has it
-    law = law_of(run, _STATES, skipped=averaging.skipped_of(float(run.time[-1])))
+    law = law_of(run, _STATES, skipped=skipped_in(run, averaging))
     knots = float(run.record.get("noise_step", averaging.noise_step))
     allowed = limit if limit > IDEAL_ACCURACY else 0.0  # an ideal circuit's averages may differ by standard errors only
     expected = np.array(reference.covariance)
@@ -157,17 +158,21 @@ def _law(problem: Hopfield, reference: HopfieldReference, run: Run, limit: float
         allowed += KNOTS_TAKE * knots
     gaps = reference.gap, reference.gap
     checks = list(law_checks(law, reference.mean, expected, accuracy=accuracy, allowed=allowed, gaps=gaps))
+    apart = next((check.detail for check in checks if check.verdict == NOT_MIXED), "")
     errors = law.errors(reference.mean, reference.covariance)
     if problem.activation == "linear":
-        quadratic = 2 * (_energies(problem, law.values) - energy(problem, reference.mean)) / problem.temperature
-        shared = average(quadratic[:, None])
+        heights = _energies(problem, law.values).reshape(*law.paths.shape[:2], 1)
+        quadratic = 2 * (heights - energy(problem, reference.mean)) / problem.temperature
+        shared = average(halves(quadratic) if len(quadratic) > 1 else quadratic)
         wanted = float((np.linalg.inv(reference.covariance) * expected).sum())
         off = abs(shared.mean - wanted)
         # The lower a run's energies, the smaller the error that it finds, so that it is held to no less than a right one's.
-        right = wanted / problem.size * _energy_error(problem, reference, law.length)
+        right = wanted / problem.size * _energy_error(problem, reference, law.total)
         error = np.maximum(shared.error * wanted / shared.mean, right)
-        deviations = Deviations(off, error, np.array([wanted]), samples=float(shared.effective[0]), length=law.length)
-        check = power_check("energy is shared equally", deviations, accuracy=accuracy, allowed=allowed)
+        deviations = Deviations(
+            off, error, np.array([wanted]), samples=float(shared.effective[0]), length=law.length, chains=len(law.paths)
+        )
+        check = power_check("energy is shared equally", deviations, accuracy=accuracy, allowed=allowed, unseen=apart)
         said = f"2(⟨E⟩ − E_min)/T is {shared.mean[0]:.4g}, and should be {wanted:.4g}: {check.detail}"
         checks.append(dataclasses.replace(check, detail=said))
     return LawHeld(law, errors, tuple(checks))

@@ -13,10 +13,13 @@ from analogflow.errors import BadInput
 from analogflow.families.ends import Check, Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
-from analogflow.families.stationary import LAW_LABELS, Law, LawHeld, law_checks, law_errors, law_of
+from analogflow.families.stationary import LAW_LABELS, Law, LawHeld, law_checks, law_errors, law_of, skipped_in
+from analogflow.families.wells import stuck_in, wells_held
 from analogflow.flows.langevin import FORMS, langevin
+from analogflow.flows.relaxation import time_scales_of
 from analogflow.noise import KNOTS_TAKE
 from analogflow.problems import Langevin
+from analogflow.problems.landscape import hessian_at
 from analogflow.reference.equations import path_end
 from analogflow.reference.langevin import BoltzmannLaw, boltzmann_law
 from analogflow.rest import size_of, usual
@@ -43,6 +46,10 @@ _OUTSIDE = 1e60
 
 _ROUNDING = 1e-6
 """Of such a power."""
+
+_WEIGHED, _SECOND = 20_000, 0.5
+"""Points of a run over which what knots take is averaged; and what they take in second order, over the square of their
+distance in times of the fastest relaxation: of a square it is 1/6."""
 
 _RARE = 0.02
 """Share of a law that a run may leave out by chance."""
@@ -121,22 +128,27 @@ def _point(problem: Langevin, x: Array) -> dict[str, Any]:
 def _law(problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accuracy: float) -> LawHeld:
     averaging = langevin(problem).averaging
     assert averaging is not None  # a problem with a temperature has one
-    law = law_of(run, problem.variables, skipped=averaging.skipped_of(float(run.time[-1])))
-    # Knots are spread by the fastest rate: a tenth of its relaxation time each.
-    knots = KNOTS_TAKE * 0.1 * float(run.record.get("noise_step", averaging.noise_step)) / averaging.noise_step
-    allowed = knots + (limit if limit > IDEAL_ACCURACY else 0.0)
+    law = law_of(run, problem.variables, skipped=skipped_in(run, averaging))
+    knots = run.record.get("noise_step")
+    if knots is None:  # of what somebody else ran nobody knows its knots
+        n, usual = problem.size, averaging.noise_step * time_scales_of(problem).fastest
+        means, covariances, beyond = np.zeros(n), np.zeros((n, n)), KNOTS_TAKE * usual
+    else:
+        means, covariances, beyond = _knots_take(problem, law, float(knots))
+    allowed = beyond + (limit if limit > IDEAL_ACCURACY else 0.0)
     gaps = exact.mean_gap, exact.covariance_gap
     checks = law_checks(
         law,
-        exact.mean,
-        exact.covariance,
+        exact.mean + means,
+        exact.covariance + covariances,
         accuracy=accuracy,
         allowed=allowed,
         gaps=gaps,
         unseen=_unseen(problem, law, exact),
         heavy=_heavy(problem),
+        stuck=lambda: stuck_in(problem, law),
     )
-    return LawHeld(law, law.errors(exact.mean, exact.covariance), _said_of(exact, checks))
+    return LawHeld(law, law.errors(exact.mean, exact.covariance), _said_of(exact, checks), wells_held(problem, law))
 
 
 def _said_of(exact: BoltzmannLaw, checks: Sequence[Check]) -> Sequence[Check]:
@@ -151,12 +163,39 @@ def _said_of(exact: BoltzmannLaw, checks: Sequence[Check]) -> Sequence[Check]:
     return [dataclasses.replace(check, detail=check.detail + said) for check in checks]
 
 
+def _knots_take(problem: Langevin, law: Law, knots: float) -> tuple[Array, Array, float]:
+    r"""What noise that is linear between knots adds to mean and covariance, and what else it may, in standard deviations.
+
+    With a constant symmetric mobility noise of a short memory t leaves, to first order in it, a law whose energy is
+    :math:`E + t\,(\tfrac12 \nabla E \cdot K \nabla E - T\,\mathrm{tr}\,K\,\partial^2 E)`, which changes averages by
+    their covariance with that term (M. San Miguel and J. M. Sancho, J. Stat. Phys. 22 (1980) 605). It is taken over the
+    run's own points: where these are off, that changes a small number by a small share.
+    """
+    n, T, short = problem.size, problem.temperature, knots * time_scales_of(problem).fastest
+    mobility = problem.mobility
+    if not isinstance(mobility, np.ndarray) or (mobility != mobility.T).any():
+        return np.zeros(n), np.zeros((n, n)), KNOTS_TAKE * short
+    points = law.values[:: -(-len(law.values) // _WEIGHED)]
+    away = points - points.mean(axis=0)
+    with np.errstate(all="ignore"):
+        slopes = problem.gradient_at(points)
+        rise = 0.5 * np.einsum("ki,ij,kj->k", slopes, mobility, slopes) - T * np.einsum(
+            "ij,kij->k", mobility, hessian_at(problem, points)
+        )
+    rise = (rise - rise.mean()) * (-KNOTS_TAKE * knots / T / len(points))
+    if not np.isfinite(rise).all():
+        return np.zeros(n), np.zeros((n, n)), KNOTS_TAKE * short
+    return rise @ away, (away * rise[:, None]).T @ away, _SECOND * short**2
+
+
 def _unseen(problem: Langevin, law: Law, exact: BoltzmannLaw) -> str:
     """Which valley of the energy the run never entered, as a sentence; empty if it was in all that count."""
     if not len(exact.sample):
         return ""
-    # The run lives on its own points: about a stride apart, so that they are as many as are looked at.
-    met = _valleys(problem, law.values[:: max(1, len(law.values) // _LOOKED_AT)])
+    # The run lives on its own points: about a stride apart, so that they are as many as are looked at. What a chain left
+    # again before it was averaged is no valley that it never saw.
+    points = law.values[:: max(1, len(law.values) // _LOOKED_AT)]
+    met = _valleys(problem, np.concatenate([points, law.starts] if len(law.starts) > 1 else [points]))
     there = _valleys(problem, exact.sample)
     between = np.linspace(0, 1, 21)[:, None, None, None]
     path = there[:, None] + between * (met[None] - there[:, None])

@@ -1,13 +1,14 @@
-"""Reads the stationary law of a noisy state off one long run: mean and covariance, each with its standard error.
+"""Reads the stationary law of a noisy state off the chains of a run: mean and covariance, each with its standard error.
 
-Nothing is assumed of the law. Errors come from the autocovariance of each averaged quantity, so that a slow state counts
-for less; what the law should be is for the caller to say.
+Nothing is assumed of the law. Errors come from the autocovariance of each averaged quantity and from how far chains are
+apart, so that a slow state counts for less; what the law should be is for the caller to say.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,24 +16,26 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.ends import Check, RunEnds
+from analogflow.families.averages import Mixing, average, halves, mixing_of
+from analogflow.families.ends import NOT_MIXED, Check, RunEnds
+from analogflow.flows import Averaging
 from analogflow.run import Outcome, Run
 
 __all__ = [
     "ACCURACY",
     "FALSE_ALARM",
     "LAW_LABELS",
-    "Average",
+    "R_HAT",
     "Deviations",
     "Law",
     "LawHeld",
-    "average",
     "joint_limit",
     "known_to",
     "law_checks",
     "law_errors",
     "law_of",
     "power_check",
+    "skipped_in",
 ]
 
 FALSE_ALARM = 0.01
@@ -46,10 +49,14 @@ ACCURACY = 0.25
 """Error that the checks of a law must be able to find where no accuracy is asked for: of a mean over its standard deviation,
 of a covariance over the product of two. A run whose limits are wider tells too little to pass."""
 
+R_HAT, _SHORT = 1.01, 1.05
+"""Split R-hat above which chains have not mixed if their means contradict each other (Vehtari and others 2021), and above
+which they are too short to tell even if these do not."""
+
 Array = NDArray[np.float64]
 
-_POINTS = 200_000
-"""Points at most that a run is sampled at: closer ones repeat each other."""
+_POINTS, _RANKED = 2**19, 2**17
+"""Points at most that all chains of a run are sampled at, and that are ranked: closer ones repeat each other."""
 
 _FEWEST = 100
 
@@ -59,36 +66,21 @@ LAW_LABELS = {
     "mean_standard_error": "largest standard error of a mean",
     "covariance_standard_error": "largest standard error of a covariance",
     "effective_samples": "effective sample size of a covariance, at least",
+    "r_hat": "split R-hat of the chains",
 }
 """What the errors of a law are called where people read them."""
 
 _UNITS = {"mean": "the standard deviation", "covariance": "the variances"}
+
+_AGREE, _TITLE = "the chains agree", "{} agrees with the reference"
 
 _EVEN = 1e-6
 """Relative difference of steps that count as equal: such points are not interpolated, which would cost variance."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Average:
-    """Averages over time of some quantities, shape (k,) each.
-
-    Parameters
-    ----------
-    mean : array
-    error : array
-        Standard errors.
-    effective : array
-        How many independent values would have told as much.
-    """
-
-    mean: Array
-    error: Array
-    effective: Array
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class Law:
-    """Mean and covariance of n states over a run.
+    """Mean and covariance of n states over the chains of a run.
 
     Parameters
     ----------
@@ -97,9 +89,11 @@ class Law:
     mean_effective, covariance_effective : float
         Effective sample size of the mean, and of the covariance, that has the smallest.
     length : float
-        Time averaged over, in τ.
-    values : array, shape (points, n)
+        Time averaged over, in τ, of each chain.
+    paths : array, shape (chains, points, n)
         What was averaged, at equal distances in time.
+    starts : array, shape (chains, n)
+        Where the chains began.
     """
 
     mean: Array
@@ -109,7 +103,33 @@ class Law:
     mean_effective: float
     covariance_effective: float
     length: float
-    values: Array
+    paths: Array
+    starts: Array
+
+    @property
+    def values(self) -> Array:
+        """The points of all chains, one chain after another, shape (points, n)."""
+        return self.paths.reshape(-1, self.paths.shape[2])
+
+    @property
+    def total(self) -> float:
+        """Time averaged over, in τ, of all chains together."""
+        return self.length * len(self.paths)
+
+    @property
+    def known_to(self) -> float:
+        """Largest error that passes, of a mean over its standard deviation or of a covariance over the product of two."""
+        widths = np.sqrt(np.diag(self.covariance))
+        means = joint_limit(len(widths), samples=self.mean_effective) * self.mean_error
+        upper = np.triu_indices(len(widths))
+        covariances = joint_limit(len(upper[0]), samples=self.covariance_effective) * self.covariance_error
+        with np.errstate(all="ignore"):
+            return float(max((means / widths).max(), (covariances / np.outer(widths, widths))[upper].max()))
+
+    @functools.cached_property
+    def mixing(self) -> Mixing:
+        """Whether the chains tell of one law."""
+        return mixing_of(self.paths, rarity=FALSE_ALARM / _TESTS, ranked=_RANKED)
 
     def errors(self, mean: Array, covariance: Array) -> dict[str, float]:
         """Largest distances from those given, by name, with the standard errors and the effective sample size."""
@@ -118,7 +138,8 @@ class Law:
             "covariance": float(abs(self.covariance - covariance).max()),
             "mean_standard_error": float(self.mean_error.max()),
             "covariance_standard_error": float(self.covariance_error.max()),
-            "effective_samples": self.covariance_effective,
+            "effective_samples": min(self.covariance_effective, self.mixing.effective),
+            "r_hat": self.mixing.r_hat,
         }
 
 
@@ -130,15 +151,23 @@ class LawHeld(NamedTuple):
     law : Law
     errors : mapping of name to float
     checks : sequence of Check
+    wells : sequence of object
+        What the chains tell of each well of the energy, as plain records; none where that is not told.
     """
 
     law: Law
     errors: Mapping[str, float]
     checks: Sequence[Check]
+    wells: Sequence[Any] = ()
+
+
+def skipped_in(run: Run, averaging: Averaging) -> float:
+    """Time in τ left out at the start of each chain of a run: as it was asked for, or as `averaging` says."""
+    return float(run.record.get("skipped", averaging.skipped_of(float(run.time[-1]))))
 
 
 def law_of(run: Run, states: Sequence[str], *, skipped: float) -> Law:
-    """Mean and covariance of all elements of `states`, one after another, over a run.
+    """Mean and covariance of all elements of `states`, one after another, over all chains of a run.
 
     Parameters
     ----------
@@ -146,75 +175,55 @@ def law_of(run: Run, states: Sequence[str], *, skipped: float) -> Law:
     states : sequence of str
         Names of signals.
     skipped : float
-        Time in τ left out at the start.
+        Time in τ left out at the start of each chain.
 
     Raises
     ------
     BadInput
         Too little of the run is left to average over.
     """
-    end = float(run.time[-1])
-    kept = int((run.time >= skipped).sum())
+    return _last_law(run, tuple(states), skipped)
+
+
+@functools.lru_cache(maxsize=1)
+def _last_law(run: Run, states: tuple[str, ...], skipped: float) -> Law:
+    """The same; kept, as a run that is long enough is judged by the law which said so."""
+    chains = (run, *run.chains)
+    end = min(float(chain.time[-1]) for chain in chains)
+    kept = min(int((chain.time >= skipped).sum()) for chain in chains)
     if end <= skipped or kept < _FEWEST:
         raise BadInput(
             f"averaging: the run ends at {end:g} τ with {kept} points after {skipped:g} τ, and needs {_FEWEST}; "
             "give it more time."
         )
-    signals = np.concatenate([run.values[name] for name in states], axis=1)
-    values, steps = signals[-kept:], np.diff(run.time[-kept:])
-    if kept > _POINTS or np.ptp(steps) > _EVEN * steps.mean():
-        times = np.linspace(skipped, end, min(kept, _POINTS))
-        values = np.stack([np.interp(times, run.time, signal) for signal in signals.T], axis=1)
-    return _law(values, end - skipped)
+    most = _POINTS // len(chains)
+    paths, starts = [], []
+    for chain in chains:
+        signals = np.concatenate([chain.values[name] for name in states], axis=1)
+        steps = np.diff(chain.time[-kept:])
+        if kept > most or np.ptp(steps) > _EVEN * steps.mean() or chain.time[-1] != end:
+            times = np.linspace(skipped, end, min(kept, most))
+            paths.append(np.stack([np.interp(times, chain.time, signal) for signal in signals.T], axis=1))
+        else:
+            paths.append(signals[-kept:])
+        starts.append(signals[0])
+    return _law(np.stack(paths), end - skipped, np.stack(starts))
 
 
-def _law(values: Array, length: float) -> Law:
-    """Law of values at equal distances in time, shape (points, n)."""
+def _law(paths: Array, length: float, starts: Array) -> Law:
+    """Law of values at equal distances in time, shape (chains, points, n)."""
+    values = halves(paths) if len(paths) > 1 else paths
     means = average(values)
     centred = values - means.mean
-    rows, columns = np.triu_indices(values.shape[1])
+    rows, columns = np.triu_indices(values.shape[2])
     # One pair at a time would be as quick; all at once would hold points times n²/2 numbers.
-    pairs = [average(centred[:, [i]] * centred[:, [j]]) for i, j in zip(rows, columns, strict=True)]
-    covariance, error = np.empty((2, values.shape[1], values.shape[1]))
+    pairs = [average(centred[:, :, [i]] * centred[:, :, [j]]) for i, j in zip(rows, columns, strict=True)]
+    covariance, error = np.empty((2, values.shape[2], values.shape[2]))
     for i, j, pair in zip(rows, columns, pairs, strict=True):
         covariance[i, j] = covariance[j, i] = pair.mean[0]
         error[i, j] = error[j, i] = pair.error[0]
     effective = min(float(pair.effective[0]) for pair in pairs)
-    return Law(means.mean, means.error, covariance, error, float(means.effective.min()), effective, length, values)
-
-
-def average(values: Array) -> Average:
-    """Averages of series sampled at equal distances, with errors from their autocovariances.
-
-    Parameters
-    ----------
-    values : array, shape (points, k)
-
-    Notes
-    -----
-    The variance of a mean of N values is (γ_0 + 2 Σ γ_k)/N. The sum is cut where the sum of two neighbours is no longer
-    positive, and held falling before (C. J. Geyer, Statistical Science 7 (1992) 473: the initial monotone sequence, which
-    for reversible motion does not underestimate).
-    """
-    points, count = values.shape
-    mean = values.mean(axis=0)
-    centred = values - mean
-    size = abs(centred).max(axis=0)  # squares of what is very large or small would leave the range of numbers
-    length = 1 << (2 * points - 1).bit_length()
-    error, effective = np.empty((2, count))
-    for k in range(count):
-        if not size[k] > 0:
-            error[k], effective[k] = 0.0, points
-            continue
-        spectrum = np.fft.rfft(centred[:, k] / size[k], length)
-        covariances = np.fft.irfft(spectrum * spectrum.conj(), length)[:points] / points
-        pairs = covariances[: points // 2 * 2].reshape(-1, 2).sum(axis=1)
-        falling = np.minimum.accumulate(pairs)
-        negative = np.flatnonzero(falling <= 0)
-        used = falling[: negative[0]] if len(negative) else falling
-        variance = max((2 * used.sum() - covariances[0]) / points, covariances[0] / points**2)
-        error[k], effective[k] = size[k] * np.sqrt(variance), covariances[0] / variance
-    return Average(mean, error, effective)
+    return Law(means.mean, means.error, covariance, error, float(means.effective.min()), effective, length, paths, starts)
 
 
 def joint_limit(count: int, samples: float = np.inf) -> float:
@@ -245,6 +254,7 @@ def law_checks(
     gaps: tuple[ArrayLike, ArrayLike] = (0.0, 0.0),
     unseen: str = "",
     heavy: str = "",
+    stuck: Callable[[], str] | None = None,
 ) -> tuple[Check, ...]:
     """Whether the mean and the covariance are right within their standard errors, or whether too little was seen to tell.
 
@@ -261,9 +271,16 @@ def law_checks(
     gaps : tuple of array
         How far `mean` and `covariance` may themselves be off.
     unseen : str
-        What of the law the run never met, as a sentence; such a run does not know its own errors, and nothing is concluded.
+        What of the law the run never met, as a sentence; such a run does not know its own errors: it has not mixed.
     heavy : str
         Why a covariance has no standard error, as a sentence; nothing is concluded of it then.
+    stuck : callable, optional
+        Says where chains that have not mixed are, how long that would take and what to do, as the end of a sentence.
+
+    Returns
+    -------
+    tuple of Check
+        Of chains that have not mixed nothing passes and nothing fails: that is a verdict of its own.
     """
     size = len(law.mean)
     wanted, exact = np.asarray(covariance, dtype=float), np.asarray(mean, dtype=float)
@@ -274,8 +291,19 @@ def law_checks(
         detail = f"state {fixed[0] + 1} of {size} does not fluctuate: its noise is below the rounding of its value"
         return (Check("the run fluctuates", False, detail),)
     upper = np.triu_indices(size)
-    seen = unseen or _apart(law, wanted)
-    checks = []
+    apart = unseen or _apart(law, wanted)
+    if apart:
+        said = "" if stuck is None else stuck()
+        checks = [Check(_AGREE, False, f"{apart}{said and '; ' + said}", NOT_MIXED)]
+        names = ("mean", "covariance")
+        return (*checks, *(Check(_TITLE.format(name), False, "the chains have not mixed", NOT_MIXED) for name in names))
+    seen, checks = _too_short(law), list[Check]()
+    if len(law.paths) > 1:
+        told = (
+            f"split R-hat {law.mixing.r_hat:.4f} (at most {_SHORT:g}) of {len(law.paths)} chains of {law.length:.4g} τ each"
+        )
+        checks.append(Check.undecided(_AGREE, seen) if seen else Check(_AGREE, True, told))
+        seen = seen and "the chains are too short to tell whether they mix"
     for name, found, right, unit, error, gap, n in (
         ("mean", law.mean, exact, widths, law.mean_error, gaps[0], law.mean_effective),
         ("covariance", law.covariance, wanted, np.outer(widths, widths), law.covariance_error, gaps[1],
@@ -284,10 +312,10 @@ def law_checks(
         errors = error * _to_right_size(law, wanted, name)
         parts = [np.broadcast_to(part, found.shape) for part in (abs(found - right), errors, unit, np.asarray(gap))]
         off, errors, unit, known = parts if found.ndim == 1 else [part[upper] for part in parts]
-        deviations = Deviations(off, errors, unit, samples=n, length=law.length, gap=known, of=_UNITS[name])
+        said = {"length": law.length, "chains": len(law.paths), "of": _UNITS[name]}
+        deviations = Deviations(off, errors, unit, samples=n, gap=known, **said)
         unsaid = seen or (heavy if name == "covariance" else "")
-        title = f"{name} agrees with the reference"
-        checks.append(power_check(title, deviations, accuracy=accuracy, allowed=allowed, unseen=unsaid))
+        checks.append(power_check(_TITLE.format(name), deviations, accuracy=accuracy, allowed=allowed, unseen=unsaid))
     return tuple(checks)
 
 
@@ -300,11 +328,13 @@ class Deviations:
     off, errors, unit : array, shape (k,)
         Sizes of the deviations, their standard errors, and what an accuracy is relative to.
     samples, length : float
-        Effective sample size, and the time in τ it took.
+        Effective sample size, and the time in τ it took each chain.
     gap : array, shape () or (k,)
         How far what they should be may itself be off.
     of : str
         What errors are relative to, in words.
+    chains : int
+        How many there are.
     """
 
     off: Array
@@ -314,6 +344,7 @@ class Deviations:
     length: float
     gap: ArrayLike = 0.0
     of: str = "what it should be"
+    chains: int = 1
 
 
 def power_check(
@@ -349,11 +380,12 @@ def power_check(
         )
     if not statistical + known <= accuracy:
         needed = found.length * (statistical / (accuracy - known)) ** 2
+        each = f" in each of {found.chains} chains" if found.chains > 1 else ""
         return Check.undecided(
             name,
             f"errors up to {statistical:.2g} of {found.of} would pass, and {accuracy:g} is asked for: "
-            f"effective sample size {samples:.0f} in {found.length:.0f} τ; "
-            f"about {float(f'{1.1 * needed:.2g}'):.0f} τ would tell",
+            f"effective sample size {samples:.0f} in {found.length:.4g} τ{each}; "
+            f"about {float(f'{1.1 * needed:.2g}'):.6g} τ{each} would tell",
         )
     return Check(name, True, detail)
 
@@ -395,11 +427,38 @@ def _to_right_size(law: Law, covariance: Array, name: str) -> Array:
 
 
 def _apart(law: Law, covariance: Array) -> str:
-    """Whether the two halves of a run contradict each other, as a sentence: it has not seen its law yet."""
-    half = len(law.values) // 2
+    """How chains contradict each other, or one its own halves, as a sentence; empty where they do not."""
+    if len(law.paths) == 1:
+        return _halves_apart(law, covariance)
+    mixing = law.mixing
+    if not (mixing.r_hat > R_HAT and mixing.spread > mixing.allowed):
+        return ""
+    return (
+        f"the chains contradict each other: split R-hat {mixing.r_hat:.4g} (at most {R_HAT:g}), means are apart by "
+        f"{np.sqrt(mixing.spread):.3g} of their own standard errors (at most {np.sqrt(mixing.allowed):.3g}), after "
+        f"{law.length:.4g} τ in each of {len(law.paths)}"
+    )
+
+
+def _too_short(law: Law) -> str:
+    """That chains which do not contradict each other are too short to tell, as a sentence; empty where they are not."""
+    ratio = law.mixing.r_hat if len(law.paths) > 1 else 1.0
+    if ratio <= _SHORT:
+        return ""
+    needed = 1.2 * law.length * (ratio**2 - 1) / (_SHORT**2 - 1)
+    return (
+        f"split R-hat is {ratio:.4f} (at most {_SHORT:g}): chains of {law.length:.4g} τ are too short to tell whether they "
+        f"mix; about {float(f'{needed:.2g}'):.6g} τ in each of {len(law.paths)} would"
+    )
+
+
+def _halves_apart(law: Law, covariance: Array) -> str:
+    """Whether the two halves of a chain contradict each other, as a sentence: it has not seen its law yet."""
+    (values,) = law.paths
+    half = len(values) // 2
     if half < _FEWEST // 2:
         return ""
-    one, other = (_law(values, 0.5 * law.length) for values in (law.values[:half], law.values[half:]))
+    one, other = (_law(part[None], 0.5 * law.length, law.starts) for part in (values[:half], values[half:]))
     upper = np.triu_indices(len(law.mean))
     off, errors = [], []
     for name, index in (("mean", slice(None)), ("covariance", upper)):

@@ -18,12 +18,16 @@ from analogflow.noise import Noise
 from analogflow.notebook import shown
 from analogflow.rest import rest_size, usual
 
-__all__ = ["Averaging", "Flow"]
+__all__ = ["USUAL_LENGTH", "Averaging", "Flow"]
+
+
+USUAL_LENGTH = 480.0
+"""Slowest relaxations that one run is long from which a law is read."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Averaging:
-    """How the stationary law of a noisy state is read off one long run, in τ.
+    """How the stationary law of a noisy state is read off long runs, in τ.
 
     Parameters
     ----------
@@ -34,11 +38,21 @@ class Averaging:
     noise_step : float
         Distance of the noise's knots. Where the drift is linear and the noise enters as a constant B times white noise,
         covariances come out too small by (7/30) of it times B Bᵀ, to first order; elsewhere they change by as much.
+    starts : tuple of tuple of float
+        Where chains begin that are to see all of the law, all states one after another: dispersed over its wells, and about
+        them. The first chain begins where the flow does; all do, if none are given.
+    relaxation : float
+        Time in which the slowest of the motion relaxes, crossings from well to well included; 0 where it is not known.
+    share : float
+        Of a short run, what is left out at most.
     """
 
     time: float
     skipped: float
     noise_step: float = Noise.step
+    starts: tuple[tuple[float, ...], ...] = ()
+    relaxation: float = 0.0
+    share: float = 0.2
 
     def __post_init__(self) -> None:
         if not (is_positive(self.time) and 0 <= self.skipped < np.inf and is_positive(self.noise_step)):
@@ -49,9 +63,18 @@ class Averaging:
         """End of the run in τ."""
         return self.skipped + self.time
 
+    def start_of(self, chain: int) -> tuple[float, ...] | None:
+        """Where a chain begins; None where the flow does."""
+        return self.starts[(chain - 1) % len(self.starts)] if chain and self.starts else None
+
     def skipped_of(self, end: float) -> float:
-        """What is left out at the start of a run to `end`, whoever averages it: a fifth of a short one at most."""
-        return min(self.skipped, 0.2 * end)
+        """What is left out at the start of a run to `end`, whoever averages it: no more than its share of a short one."""
+        return min(self.skipped, self.share * end)
+
+    @property
+    def slowest(self) -> float:
+        """Time in which the slowest of the motion relaxes; where it is not known, what `time` was chosen for."""
+        return self.relaxation or self.time / USUAL_LENGTH
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -29,6 +29,9 @@ _LONGEST, _SATURATING = 3000.0, 600.0
 _FORGOTTEN = 12.0
 """Relaxation times skipped at the start: it is forgotten to e^-12."""
 
+_STARTS, _WIDE = 63, 2.0
+"""Starts of chains, and widths of a law by which they are spread."""
+
 _KNOTS, _SHARP_KNOTS = 0.05, 0.04
 """Distance of the noise's knots in τ. Where the noise is multiplied by cosh, rates are large in the tails."""
 
@@ -170,14 +173,28 @@ def _overlap(scaled: np.ndarray, *, saturating: bool) -> Callable[..., Any]:
 
 def _averaging(problem: Hopfield) -> Averaging:
     """Linear rates are 1 ± σ with the singular values σ of √G U √F; those of tanh are not known beforehand."""
+    starts = tuple(map(tuple, _starts(problem).tolist()))
     if problem.activation == "tanh":
-        return Averaging(_SATURATING, 2 * _FORGOTTEN, _SHARP_KNOTS)
+        return Averaging(_SATURATING, 2 * _FORGOTTEN, _SHARP_KNOTS, starts)
     slowest = 1 - problem.norm
     # The colder, the smaller what is left of the start must be beside the fluctuations.
     away = float(abs(problem.I).max() + abs(problem.start).max()) / slowest
     forgotten = _FORGOTTEN + max(0.0, float(np.log(max(away, 1e-300)) - 0.5 * np.log(problem.temperature)))
     time = min((INDEPENDENT + forgotten) / slowest, _LONGEST)
-    return Averaging(time, min(forgotten / slowest, 0.2 * time), _KNOTS)
+    return Averaging(time, min(forgotten / slowest, 0.2 * time), _KNOTS, starts)
+
+
+def _starts(problem: Hopfield) -> np.ndarray:
+    """Where chains begin: farther apart than the law is wide, or at corners of the box that holds all rests of tanh."""
+    rng, (n, m), U = np.random.default_rng(0), problem.U.shape, problem.U
+    if problem.activation == "tanh":
+        g, f = rng.choice([-1.0, 1.0], size=(_STARTS, n)), rng.choice([-1.0, 1.0], size=(_STARTS, m))
+        return np.concatenate([problem.I + f @ U.T, g @ U], axis=1)
+    G, F = problem.gain_v, problem.gain_h
+    hessian = np.block([[G, -G @ U @ F], [-F @ U.T @ G, F]])
+    mean = np.linalg.solve(hessian, np.concatenate([G @ problem.I, np.zeros(m)]))
+    widths = np.linalg.cholesky(problem.temperature * np.linalg.inv(hessian))
+    return mean + _WIDE * rng.normal(size=(_STARTS, n + m)) @ widths.T
 
 
 def _linear_energy(v: Any, h: Any, U: np.ndarray, I: np.ndarray, G: np.ndarray, F: np.ndarray, **rest: Any) -> Any:  # noqa: E741

@@ -9,7 +9,8 @@ import scipy
 
 from analogflow.checks import refuse_unknown
 from analogflow.flows.custom import written
-from analogflow.flows.flow import Averaging, Flow
+from analogflow.flows.flow import USUAL_LENGTH, Averaging, Flow
+from analogflow.flows.relaxation import time_scales_of
 from analogflow.graph import white_noise
 from analogflow.problems import Langevin
 
@@ -18,8 +19,12 @@ __all__ = ["FORMS", "langevin"]
 FORMS: tuple[str, ...] = ("overdamped",)
 """Forms of the flow."""
 
-_TIME, _SKIPPED, _KNOTS = 480.0, 10.0, 0.1
-"""Length of the average and of what is left out before, by the slowest rate, and distance of the knots, by the fastest."""
+_SKIPPED, _CROSSINGS, _KNOTS = 10.0, 7.0, 0.1
+"""What is left out at the start, in relaxations of a well and in changes between wells; and distance of the knots, by the
+fastest rate."""
+
+_LONGEST = 1e30
+"""Times of the fastest relaxation beyond which a crossing is as good as never."""
 
 _MOST_KNOTS = 16_000
 """Knots that are averaged over, where that is less: some ten seconds of either engine."""
@@ -89,23 +94,9 @@ def _with_matrix(
 
 
 def _averaging(problem: Langevin) -> Averaging:
-    """Lengths by the fastest and the slowest rate at which the motion relaxes about the points the law visits."""
-    scale, step = np.sqrt(problem.temperature), 1e-4
-    points = _settled(problem) + scale * np.random.default_rng(0).normal(size=(32, problem.size))
-    ahead, behind = (
-        np.stack([problem.gradient_at(points + h * e) for e in np.eye(problem.size)], -1) for h in (step, -step)
-    )
-    speeds = abs(np.linalg.eigvals(problem.mobility_at(points) @ ((ahead - behind) / (2 * step))))
-    fastest = max(float(np.quantile(speeds.max(axis=1), 0.75)), 1.0)
-    slowest = float(np.clip(np.median(speeds.min(axis=1)), 0.1, 1.0))
-    knots = _KNOTS / fastest
-    return Averaging(min(_TIME / slowest, _MOST_KNOTS * knots), _SKIPPED / slowest, knots)
-
-
-def _settled(problem: Langevin) -> np.ndarray:
-    """About where the gradient flow from the start settles."""
-    x = problem.start
-    for _ in range(400):
-        slope = problem.gradient_at(x)
-        x = x - 0.5 * slope / max(1.0, 20 * float(np.linalg.norm(slope)))
-    return x
+    """Lengths by the rates at which the motion relaxes in its wells, and by those at which it changes between them."""
+    scales = time_scales_of(problem)
+    knots, crossing = _KNOTS / scales.fastest, min(scales.crossing, _LONGEST / scales.fastest)
+    slowest = max(1 / scales.slowest, crossing)
+    skipped = _SKIPPED / scales.slowest + _CROSSINGS * crossing
+    return Averaging(min(USUAL_LENGTH * slowest, _MOST_KNOTS * knots), skipped, knots, scales.starts, slowest)

@@ -14,8 +14,9 @@ from analogflow.checks import is_positive
 from analogflow.circuit import Circuit
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import judging_family, problem_of, reference_for, reference_of
-from analogflow.families.ends import FAILED, UNCERTIFIED, UNDECIDED, Check
+from analogflow.families.ends import FAILED, NOT_MIXED, UNCERTIFIED, UNDECIDED, Check
 from analogflow.families.stationary import ACCURACY, Law
+from analogflow.families.wells import WellHeld
 from analogflow.flows import Flow
 from analogflow.judgement.judging import judge, judge_run
 from analogflow.run import IDEAL_ACCURACY, Outcome, Run
@@ -52,6 +53,8 @@ class Certificate:
         Of a run whose answer is one: what was read off it.
     notes : tuple of str
         Sentences on the answer that no check speaks of.
+    wells : tuple of WellHeld
+        What its chains tell of each well of the energy, where there are several.
     """
 
     answer: Mapping[str, Any]
@@ -62,6 +65,7 @@ class Certificate:
     time_needed: float | None = None
     law: Law | None = None
     notes: tuple[str, ...] = ()
+    wells: tuple[WellHeld, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -77,7 +81,7 @@ class Certificate:
         """All checks in a line: those that failed, and those that could not tell, by their names."""
         said = [
             f"{verdict}: {', '.join(names)}"
-            for verdict in (FAILED, UNDECIDED, UNCERTIFIED)
+            for verdict in (FAILED, NOT_MIXED, UNDECIDED, UNCERTIFIED)
             if (names := [check.name for check in self.checks if check.verdict == verdict])
         ]
         return "; ".join(said) or "all checks passed"
@@ -112,17 +116,20 @@ def certify(problem: Any, run: Run, *, limit: float = IDEAL_ACCURACY, accuracy: 
         nothing = Check("the answer is known", False, f"the family {family.name} has no exact reference.", UNCERTIFIED)
         return Certificate({shown: run.final[shown].tolist()}, {}, math.nan, {}, (ended, nothing))
     if family.held_as_law is not None and family.law(problem):
-        law, errors, others = family.held_as_law(problem, reference, run, limit, ACCURACY if accuracy is None else accuracy)
+        held = family.held_as_law(problem, reference, run, limit, ACCURACY if accuracy is None else accuracy)
+        law, errors, others, wells = held
         answer = {"mean": law.mean.tolist(), "covariance": law.covariance.tolist()}
     else:
-        law = None
+        law, wells = None, ()
         judged = judge_run(problem, run, limit=limit)
         answer, errors = family.answer(problem, reference, run), judged.listed()
         others = judged.checks()
     needed = time_needed(problem, run, limit)
     checks = (_ending(problem, run, ended, others, limit, needed), *others)
     notes = tuple(family.notes(problem, reference, run))
-    return Certificate(answer, family.exact(problem, reference), reference.gap, errors, checks, needed, law, notes)
+    return Certificate(
+        answer, family.exact(problem, reference), reference.gap, errors, checks, needed, law, notes, tuple(wells)
+    )
 
 
 _NO_RATE = 1e-12

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
-from analogflow.compiler import rebuilt
 from analogflow.families import problem_of, reference_of
-from analogflow.families.stationary import average, known_to
+from analogflow.families.averages import average, mixing_of
+from analogflow.families.stationary import FALSE_ALARM, R_HAT, known_to
 from analogflow.noise import Noise
 from analogflow.run import Outcome, Run
-from analogflow.simulators import deck_for, ensemble_chunks, simulate
+from analogflow.simulators import ensemble_chunks
+from analogflow.simulators.chains import chain_starts, simulate_chains
 
 if TYPE_CHECKING:
     from analogflow.block_engine.diffusion import CircuitLaw
@@ -45,7 +46,7 @@ METHODS: dict[str, str] = {
 _KNOWN = 1e-4
 """Error of a reference, in standard deviations, above which a circuit is held against itself without flaws."""
 
-_CHAINS, _MOST_POINTS, _POINTS = 2, 20_000, 10_000
+_CHAINS, _MOST_POINTS, _POINTS = 4, 20_000, 8_000
 """Chains of a sample, points of each that are saved at most, and that are averaged."""
 
 _BROKEN = (Outcome.BLEW_UP, Outcome.STUCK, Outcome.FAILED)
@@ -68,6 +69,8 @@ class LawShift:
         One of `METHODS`.
     mean : mapping of state to array
         Of the circuit's law, flow units.
+    mixed : bool
+        Whether chains do not contradict each other more than they may by chance; true of what is solved for.
     """
 
     NAMES: ClassVar = ("mean", "covariance")
@@ -75,6 +78,7 @@ class LawShift:
     sampling: Mapping[str, float]
     method: str
     mean: Mapping[str, Array]
+    mixed: bool = True
 
 
 def solved_law(circuit: Circuit, reference: Any = None) -> CircuitLaw | None:
@@ -218,6 +222,7 @@ def averaged_shifts(
     silent = dataclasses.replace(noise, sigma=0.0)
     flawless = not (imperfections.effects or noise.sigma)
     pairs: list[list[tuple[Run, Run]]] = [[] for _ in samples]
+    starts = chain_starts(undegraded.flow, _CHAINS)
     for chain in range(_CHAINS):
         both = []
         for flaws, played in ((imperfections, noise), (Imperfections(), silent)):
@@ -227,8 +232,9 @@ def averaged_shifts(
             parts = ensemble_chunks(
                 undegraded, samples, engine=engine, time_constants=end, imperfections=flaws,
                 noise=dataclasses.replace(played, chain=chain), save=np.linspace(0.0, end, points),
+                start={name: value[chain] for name, value in starts.items()},
             )  # fmt: skip
-            both.append([_alone(part, k, played.step) for part in parts for k in range(len(part.outcomes))])
+            both.append([part.sample(k) for part in parts for k in range(len(part.outcomes))])
         for pair, one, other in zip(pairs, *both, strict=True):
             pair.append((one, other))
     return [_told(undegraded, pair) for pair in pairs]
@@ -237,7 +243,7 @@ def averaged_shifts(
 def averaged_shift(
     circuit: Circuit, undegraded: Circuit, *, engine: str, end: float, time_limit: float
 ) -> tuple[LawShift | None, Run]:
-    """The same of one sample, whose chains run one after another.
+    """The same of one sample, whose chains are runs of their own.
 
     Parameters
     ----------
@@ -251,22 +257,10 @@ def averaged_shift(
     SimulationFailed
         A chain was not simulated.
     """
-    pairs = []
-    for chain in range(_CHAINS):
-        both = []
-        for each in (circuit, undegraded):
-            noise = dataclasses.replace(each.noise, chain=chain)
-            played = rebuilt(each, conditions=dataclasses.replace(each.conditions, noise=noise))
-            deck = deck_for(played, engine, time_constants=end)
-            both.append(simulate(deck, engine=engine, time_limit=time_limit))
-        pairs.append((both[0], both[1]))
-    return _told(circuit, pairs)
-
-
-def _alone(part: Run, k: int, step: float) -> Run:
-    """One sample of many that ran together."""
-    run = part.sample(k)
-    return dataclasses.replace(run, record={**run.record, "noise_step": step})
+    one, other = (
+        simulate_chains(each, _CHAINS, engine=engine, end=end, time_limit=time_limit) for each in (circuit, undegraded)
+    )
+    return _told(circuit, list(zip((one, *one.chains), (other, *other.chains), strict=True)))
 
 
 def _told(circuit: Circuit, pairs: Sequence[tuple[Run, Run]]) -> tuple[LawShift | None, Run]:
@@ -288,7 +282,9 @@ def _told(circuit: Circuit, pairs: Sequence[tuple[Run, Run]]) -> tuple[LawShift 
     errors = {name: float(abs(values.mean(axis=(0, 1))).max()) for name, values in apart.items()}
     own = {"mean": centred[:, 0], "covariance": squares[:, 0]}
     sampling = {name: float(_standard_error(apart[name], own[name]).max()) for name in apart}
-    return LawShift(errors, sampling, BY_CHAINS, _by_state(circuit, means[0])), pairs[0][0]
+    mixing = mixing_of(paths[:, 0], rarity=FALSE_ALARM, ranked=paths[:, 0, :, 0].size)
+    mixed = mixing.r_hat <= R_HAT or mixing.spread <= mixing.allowed
+    return LawShift(errors, sampling, BY_CHAINS, _by_state(circuit, means[0]), mixed), pairs[0][0]
 
 
 def _path(run: Run, names: Sequence[str], times: Array) -> Array:
@@ -306,9 +302,5 @@ def _standard_error(apart: Array, own: Array) -> Array:
     """
     if not apart.any():  # one and the same circuit
         return np.zeros(apart.shape[-1])
-    within = np.array([average(chain).error for chain in apart])
-    found = np.maximum(
-        np.sqrt((within**2).sum(axis=0)) / len(apart), apart.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(len(apart))
-    )
-    effective = np.array([average(chain).effective for chain in own]).sum(axis=0)
-    return np.hypot(found, np.sqrt(2) * own.std(axis=(0, 1)) / effective)
+    alone = average(own)
+    return np.hypot(average(apart).error, np.sqrt(2) * own.std(axis=(0, 1)) / alone.effective)

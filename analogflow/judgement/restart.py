@@ -18,14 +18,15 @@ from analogflow.circuit import Circuit
 from analogflow.compiler import degrade, rebuilt
 from analogflow.errors import BadInput
 from analogflow.families import judging_family, problem_of
-from analogflow.families.ends import FAILED, UNDECIDED
-from analogflow.families.stationary import Law, joint_limit, law_of
+from analogflow.families.ends import FAILED, NOT_MIXED, UNDECIDED
+from analogflow.families.stationary import Law, joint_limit, law_of, skipped_in
 from analogflow.flows import Flow, comparable, pushed_freely
 from analogflow.judgement.certificate import Certificate, all_end_well, allowed_error, certificate_of
 from analogflow.judgement.judging import Judgement, batched, judge, worth_of
 from analogflow.noise import RESTARTS, standard_normal
 from analogflow.run import Run, joined, run_plan
-from analogflow.simulators import ENGINES, TIME_LIMIT, deck_for, ensemble_chunks, named_engine, simulate
+from analogflow.simulators import ENGINES, TIME_LIMIT, deck_for, engine_for, ensemble_chunks, named_engine, simulate
+from analogflow.simulators.chains import simulate_chains
 
 __all__ = [
     "DELTA",
@@ -52,7 +53,8 @@ VERDICTS: dict[str, str] = {
     "other optimum": "Pushed away, the circuit came to another answer of the same value, and both pass their checks.",
     "not settled": "Pushed away, the circuit went elsewhere or did not come to rest: its answer does not stand.",
     "wrong answer": "The answer fails its own checks, wherever the circuit goes when it is pushed away.",
-    UNDECIDED: "Two chains agree, but each is too short to find an error of the size that is asked for.",
+    UNDECIDED: "Two runs agree, but each is too short to find an error of the size that is asked for.",
+    NOT_MIXED: "The chains contradict each other: none of them has seen all of the law, so that nothing is known of it.",
     "not applicable": "Pushing the circuit away says nothing about this answer.",
 }
 """What a restart may find, and the sentence that says it."""
@@ -174,11 +176,14 @@ def restart(
         The engine is not installed, or broke down.
     """
     flow = circuit.flow
+    first = certificate or certificate_of(circuit, run, accuracy)
+    if run.chains:
+        second = _other_chains(circuit, run, delta, engine, time_limit, on_progress)
+        return second, _laws_agree(flow, (run, first), (second, certificate_of(circuit, second, accuracy)))
     again = pushed(circuit, run, delta=delta)
     plan = run_plan(again, float(run.time[-1]) if circuit.noisy else time_constants)
     deck = deck_for(again, engine, time_constants=plan.end, largest_step=plan.largest_step)
     second = simulate(deck, engine=engine, resting_speed=plan.stopping_speed, time_limit=time_limit, on_progress=on_progress)
-    first = certificate or certificate_of(circuit, run, accuracy)
     if flow.averaging is not None:
         return second, _laws_agree(flow, (run, first), (second, certificate_of(circuit, second, accuracy)))
     limit = allowed_error(circuit, accuracy)
@@ -244,6 +249,24 @@ def _why(name: str, first: Certificate, second: Sequence[str], lost: NDArray[np.
     return f"The second run failed: {', '.join(second)}." if name not in PASSES and second else ""
 
 
+def _other_chains(
+    circuit: Circuit,
+    run: Run,
+    delta: float,
+    engine: str | None,
+    time_limit: float,
+    on_progress: Callable[[float], None] | None,
+) -> Run:
+    """As many chains as a run has, from their perturbed ends and with noise of their own."""
+    chains = (run, *run.chains)
+    ends = {name: np.stack([chain.final[name] for chain in chains]) for name in circuit.flow.states}
+    starts = perturbed(circuit.flow, ends, delta=delta, seed=circuit.noise.seed, samples=range(len(chains)))
+    return simulate_chains(
+        circuit, len(chains), engine=engine_for(circuit.technology, engine, nominal=not circuit.deviates),
+        end=float(run.time[-1]), first=len(chains), starts=starts, time_limit=time_limit, on_progress=on_progress,
+    )  # fmt: skip
+
+
 def pushed(circuit: Circuit, run: Run, *, delta: float) -> Circuit:
     """The same circuit, built again to start at the perturbed end of a run."""
     flow = circuit.flow
@@ -255,7 +278,7 @@ def pushed(circuit: Circuit, run: Run, *, delta: float) -> Circuit:
 
 
 def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
-    """Two chains with independent noise: each right by itself, and their means and covariances in joint standard errors."""
+    """Two sets of chains with independent noise: each right by itself, means and covariances in joint standard errors."""
     assert flow.averaging is not None
     if not all(run.outcome.ok for run, _ in runs):
         return Verdict("not settled", float("nan"), float("nan"))
@@ -267,9 +290,12 @@ def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
     limit = joint_limit(len(difference), samples=min(law.covariance_effective for law in laws))
     agree = bool((abs(difference) <= limit * errors).all())
     failed = [[check.name for check in certificate.checks if not check.passed] for _, certificate in runs]
+    unmixed = any(check.verdict == NOT_MIXED for _, certificate in runs for check in certificate.checks)
     told = [any(check.verdict == FAILED for check in certificate.checks) for _, certificate in runs]
     if told[0]:
         name = "wrong answer"
+    elif unmixed:
+        name = NOT_MIXED
     elif told[1] or not agree:
         name = "not settled"
     else:
@@ -282,7 +308,7 @@ def _laws_agree(flow: Flow, *runs: tuple[Run, Certificate]) -> Verdict:
 def _law_of(flow: Flow, run: Run) -> Law:
     """Law of a run of which nobody knows what it should be."""
     assert flow.averaging is not None
-    return law_of(run, list(flow.states), skipped=flow.averaging.skipped_of(float(run.time[-1])))
+    return law_of(run, list(flow.states), skipped=skipped_in(run, flow.averaging))
 
 
 def restart_classes(

@@ -12,11 +12,13 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.integrate import quad
 from scipy.sparse.linalg import expm_multiply, spsolve
 
 from analogflow.errors import BadInput
@@ -28,7 +30,7 @@ from analogflow.reference.langevin_integrals import MOST_VARIABLES, Integrals, i
 from analogflow.reference.langevin_lattice import MOST_ON_A_LATTICE, lattice_integrals
 from analogflow.reference.langevin_terms import Term, groups_of, order_of, part_of, terms_of
 
-__all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_energy", "fokker_planck"]
+__all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_energy", "fokker_planck", "shares_between"]
 
 Array = NDArray[np.float64]
 
@@ -264,6 +266,32 @@ def conditional_free_energy(problem: Langevin, given: Mapping[str, float]) -> fl
         raise BadInput(f"conditional_free_energy: hold some of {', '.join(problem.variables)}, not {', '.join(given)}.")
     held = _Held(given).visit(ast.parse(problem.energy.text, mode="eval"))
     return boltzmann_law(Langevin(ast.unparse(held), free, problem.temperature)).free_energy
+
+
+def shares_between(problem: Langevin, edges: Sequence[float]) -> tuple[Array, Array]:
+    """Shares of the law of one variable below, between and above ascending `edges`, and how far they may be off.
+
+    Parameters
+    ----------
+    problem : Langevin
+        Of one variable, at a temperature above 0.
+    edges : sequence of float, n of them
+        Such as tops of barriers.
+
+    Returns
+    -------
+    shares, gap : arrays, shape (n + 1,)
+    """
+    law = boltzmann_law(problem)
+
+    def density(x: float) -> float:
+        return float(np.exp((law.free_energy - problem.energy_at(np.array([x]))) / problem.temperature))
+
+    cuts = [-np.inf, *map(float, edges), np.inf]
+    with np.errstate(all="ignore"):
+        found = [quad(density, low, high, limit=200) for low, high in itertools.pairwise(cuts)]
+    shares, gap = np.array(found).T
+    return shares, gap + abs(shares.sum() - 1)
 
 
 class _Held(ast.NodeTransformer):

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from analogflow.circuit import Circuit
 from analogflow.families import judging_family, problem_of
-from analogflow.families.ends import FAILED, PASSED, UNCERTIFIED, UNDECIDED
+from analogflow.families.ends import FAILED, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED
 from analogflow.solution import SETTLING_BAND, Solution
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ def solution_table(solution: Solution) -> Table:
     table.add_row("certified gap of the reference", f"{certificate.reference_gap:.2e}", nats)
     for name, value in certificate.errors.items():
         table.add_row(family.label(name), f"{value:.2e}", "nat" if "nats" in name else "")
+    for well in certificate.wells:
+        where = ", ".join(f"{name} = {value:.3g}" for name, value in well.at.items())
+        exact = f", exactly {well.exact:.4f}" if np.isfinite(well.exact) else ""
+        table.add_row(f"share of the time at {where}{exact}", f"{well.occupancy:.4f} ± {well.occupancy_error:.4f}", "")
+        stay = f"{well.stay:.3g} ± {well.stay_error:.1g}" if well.left else "never left"
+        table.add_row(f"mean stay there, left {well.left} times", stay, "τ")
     settling = solution.settling_time
     absent = "fluctuates" if solution.noisy else "not settled"
     if solution.flow.end_time is None:
@@ -70,7 +76,8 @@ def solution_table(solution: Solution) -> Table:
     if not solution.circuit.nominal:
         table.add_row("imperfections", str(solution.circuit.imperfections), "")
         table.add_row("noise at the integrators", f"{solution.circuit.noise.sigma:g}", "per √τ")
-    table.add_row("points simulated", str(len(run.time)), "")
+    each = f" in each of {len(run.chains) + 1} chains" if run.chains else ""
+    table.add_row(f"points simulated{each}", str(len(run.time)), "")
     table.add_section()
     for check in certificate.checks:
         told = not check.passed or (check is certificate.checks[0] and not run.outcome.ok)
@@ -120,7 +127,7 @@ def budget_tables(budget: Budget) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-_COLOURS = {PASSED: "green", FAILED: "bold red", UNDECIDED: "bold yellow", UNCERTIFIED: "bold yellow"}
+_COLOURS = {PASSED: "green", FAILED: "bold red"} | dict.fromkeys((NOT_MIXED, UNDECIDED, UNCERTIFIED), "bold yellow")
 
 _LISTED = 6
 """Numbers of an answer that is a list which a table shows."""

@@ -37,6 +37,7 @@ from analogflow.simulators.flow_units import in_flow_units, in_graph_units
 __all__ = [
     "MEMORY",
     "EnsembleOptions",
+    "abreast",
     "chunks",
     "follow",
     "run",
@@ -157,6 +158,40 @@ def follow(
     return Run(reported, in_flow_units(circuit, values), outcome, detail, _record(walked.evaluator))
 
 
+def abreast(
+    circuit: Circuit,
+    starts: Mapping[str, Array],
+    chains: Sequence[int],
+    times: Array,
+    *,
+    time_limit: float,
+    on_progress: Callable[[float], None] | None = None,
+) -> list[Run]:
+    """Chains of one circuit at given times, all carried through time at once.
+
+    What is no state of the flow, as the poles of real blocks, starts as from the flow's own start.
+    """
+    on_progress, count, end = _within(time_limit, on_progress), len(chains), float(times[-1])
+    field = VectorField(circuit.graph)
+    states = {label: np.tile(part, (count, 1)) for label, part in field.unpack(circuit.graph.initial()).items()}
+    start = field.pack(states | in_graph_units(circuit, starts))
+    drive = Drive(field, circuit.noise, [circuit.sample] * count, end, chains) if len(field.streams) else None
+    walked = march(
+        field, start, times, end, method_for(field, start[:1], np.inf if drive is None else circuit.noise.step),
+        drive=drive, rests=circuit.flow.rests, tolerances=_tolerances_of(circuit, step_accuracy_of(field), 0.0),
+        on_progress=on_progress,
+    )  # fmt: skip
+    runs = []
+    for k, outcome in enumerate(_outcomes_of(walked, stops=False)):
+        reached = times < walked.end[k]
+        states = np.append(walked.states[k, reached], walked.final[k : k + 1], axis=0)
+        noise = _noise_along(walked, drive, k, times[reached])
+        values = in_flow_units(circuit, field.observables(states, noise))
+        record = _record(walked.evaluator) | {"chain": chains[k]}
+        runs.append(Run(np.append(times[reached], walked.end[k]), values, outcome, "", record))
+    return runs
+
+
 def _noise_at(walked: March, drive: Drive | None, k: int, times: Array) -> Array | None:
     """Noise of every sample at saved time `k`, or at its end before, shape (samples, sources); None where there is none."""
     if walked.noise is not None:
@@ -164,6 +199,17 @@ def _noise_at(walked: March, drive: Drive | None, k: int, times: Array) -> Array
     if drive is None or walked.final_noise is None:
         return None
     return np.where(times[k] <= walked.end[:, None], drive.at(times[k]), walked.final_noise)
+
+
+def _noise_along(walked: March, drive: Drive | None, sample: int, times: Array) -> Array | None:
+    """Noise of one sample at saved times and at its end, shape (times + 1, sources); None where there is none."""
+    if drive is None or walked.final_noise is None:
+        return None
+    if walked.noise is not None:
+        along = walked.noise[sample, : len(times)]
+    else:
+        along = np.stack([drive.at(time)[sample] for time in times]) if len(times) else walked.final_noise[:0]
+    return np.append(along, walked.final_noise[sample : sample + 1], axis=0)
 
 
 def _outcomes_of(walked: March, *, stops: bool) -> tuple[Outcome, ...]:

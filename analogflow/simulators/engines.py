@@ -60,6 +60,10 @@ class Engine:
     together : callable, optional
         ``together(circuit, samples, **options)``: chunks of a run of many samples at once, with the options of `ensemble`
         and a record of them, as it keeps. Samples run one after another if not given.
+    abreast : callable, optional
+        ``abreast(circuit, starts, chains, times, time_limit=..., on_progress=...)``: runs of chains of one circuit, with
+        its noise of those numbers, from starts of shape (chains, size) of each state, at the times given. Each chain is
+        run by itself if not given.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Engine:
     versions: Callable[[], Mapping[str, str]] = dict
     netlists: bool = True
     together: Callable[..., Iterable[Run]] | None = None
+    abreast: Callable[..., Iterable[Run]] | None = None
 
     def __repr__(self) -> str:
         return f"Engine({self.name})"
@@ -85,7 +90,14 @@ ENGINES: Registry[Engine] = Registry(
     (
         Engine("ngspice", lambda deck, **said: ngspice.run(deck, **said), _of_ngspice),
         Engine("vacask", lambda deck, **said: vacask.run(deck, **said), lambda: find_programs().versions),
-        Engine("block", block.run, lambda: {"evaluator": evaluator()}, netlists=False, together=block.chunks),
+        Engine(
+            "block",
+            block.run,
+            lambda: {"evaluator": evaluator()},
+            netlists=False,
+            together=block.chunks,
+            abreast=block.abreast,
+        ),
     ),
 )
 """Engine by name; other packages bring engines of their own under the group of entry points ``analogflow.engines``."""

@@ -20,6 +20,7 @@ from analogflow.circuit import Circuit
 from analogflow.compiler import circuit_of
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of, judging_family, problem_of, require_reference
+from analogflow.families.ends import NOT_MIXED
 from analogflow.families.stationary import ACCURACY
 from analogflow.flows import Flow
 from analogflow.judgement import judge
@@ -244,7 +245,8 @@ def _told(study: Study, circuit: Circuit, shift: LawShift | None, run: Run) -> R
 def _law_rows(study: Study, circuit: Circuit, shift: LawShift | None, outcome: Outcome, reason: str = "") -> Rows:
     """Rows of one sample whose answer is a law; NaN where that is not known."""
     rows = _blank_rows([outcome], [reason])
-    rows["verdict"] = np.array(["not applicable" if study.verify and shift is not None else ""])
+    if study.verify and shift is not None:  # chains from dispersed starts say what a restart would
+        rows["verdict"] = np.array(["not applicable" if shift.mixed else NOT_MIXED])
     rows["method"] = np.array(["" if shift is None else shift.method])
     rows["answer"] = np.full((1, _answer_size(circuit)), np.nan)
     family = judging_family(problem_of(circuit.flow))

@@ -217,11 +217,17 @@ def test_both_methods_follow_both_evaluators(name, method, in_numpy):
     graph = af.degrade(circuit, ALL_NINE.without("bandwidth"), noise=af.Noise(0.05, seed=2), sample=4).graph
     field = VectorField(graph)
     given = dataclasses.asdict(ErrorLimits(1e-7, 1e-9))
-    drive = Drive(field, af.Noise(0.05, seed=2), [4], 2.0)
+    drive = Drive(field, af.Noise(0.05, seed=2), [4] * 5, 2.0, chains=[0, 1, 2, 5, 2**24 - 1])
 
     def walked():
         return march(
-            field, graph.initial()[None], np.linspace(0, 2, 5), 2.0, method, drive=drive, tolerances=ErrorLimits(**given)
+            field,
+            np.tile(graph.initial(), (5, 1)),
+            np.linspace(0, 2, 5),
+            2.0,
+            method,
+            drive=drive,
+            tolerances=ErrorLimits(**given),
         )
 
     ours, theirs = walked(), in_numpy(walked)

@@ -9,6 +9,7 @@ from analogflow import Channel, Hopfield, Langevin, Study, families, solution, s
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import family_of, reference_of, require_reference
 from analogflow.families.stationary import known_to
+from analogflow.judgement import averaging
 from analogflow.studies import run_study
 
 QUARTIC = Langevin("x**4", ["x"], 1.0)
@@ -20,6 +21,7 @@ def nothing_runs(monkeypatch):
         raise AssertionError("something was simulated")
 
     monkeypatch.setattr(solution, "simulate", simulate)
+    monkeypatch.setattr(averaging, "simulate_chains", simulate)
 
 
 def answer_with(monkeypatch, problem, reference):

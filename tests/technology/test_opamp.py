@@ -86,9 +86,9 @@ def test_a_pause_is_a_comparator_with_hysteresis():
 @pytest.mark.ngspice
 def test_langevin_keeps_its_law_in_op_amps():
     problem = Langevin(energy="x**2/2", variables=["x"], temperature=0.5)
-    solution = af.solve(problem, technology="opamp", seed=3, time_constants=300.0)
-    # The same noise in the block engine: 300 τ are too few to tell the law itself within a tenth.
-    same = af.solve(problem, engine="block", seed=3, time_constants=300.0)
+    solution = af.solve(problem, technology="opamp", seed=3, time_constants=75.0, chains=4, step=0.1)
+    # The same noise in the block engine: four times 75 τ are too few to tell the law itself within a tenth.
+    same = af.solve(problem, engine="block", seed=3, time_constants=75.0, chains=4, step=0.1)
     assert solution.certificate.answer["covariance"][0][0] == pytest.approx(
         same.certificate.answer["covariance"][0][0], rel=0.02
     )

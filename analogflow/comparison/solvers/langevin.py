@@ -40,7 +40,7 @@ def _times(problem: Langevin) -> tuple[float, float]:
     """Slowest and fastest relaxation time in τ, as the flow itself is averaged by."""
     averaging = langevin(problem).averaging
     assert averaging is not None  # a problem with a temperature has one
-    return averaging.skipped / 10.0, averaging.noise_step / 0.1
+    return averaging.slowest, averaging.noise_step / 0.1
 
 
 def _exact(problem: Langevin, aim: float, seconds: float, seed: int) -> Delivered:

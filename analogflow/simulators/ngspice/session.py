@@ -7,6 +7,7 @@ know: it knows its surroundings, its pipes, its last words and its death.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import os
 import re
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -30,7 +31,7 @@ from analogflow.errors import BadInput, MissingProgram, SimulationFailed
 from analogflow.simulators.ngspice.library import require_library
 from analogflow.simulators.ngspice.protocol import FrameError, Reply, Request, read_frame, write_frame
 
-__all__ = ["TIME_LIMIT", "NgspiceSession", "default_session"]
+__all__ = ["TIME_LIMIT", "NgspiceSession", "default_session", "session_in_use"]
 
 TIME_LIMIT = 600.0
 """Seconds of real time after which a run of any engine is stopped, unless another limit is given."""
@@ -44,6 +45,9 @@ _Frame = tuple[dict[str, Any], dict[str, NDArray[np.float64]]]
 
 # What a worker may know of our surroundings: where programs, libraries and ngspice's own set-up files are.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SPICE_LIB_DIR", "SPICE_SCRIPTS", "SYSTEMROOT", "CONDA_PREFIX")
+
+
+_IN_USE: contextvars.ContextVar[NgspiceSession | None] = contextvars.ContextVar("session", default=None)
 
 
 class NgspiceSession:
@@ -229,8 +233,21 @@ def _session_of(process: int) -> NgspiceSession:
 
 
 def default_session() -> NgspiceSession:
-    """The session that loops share, so that only the first run pays for a start; it ends with this process."""
-    return _session_of(os.getpid())
+    """The session that loops share, so that only the first run pays for a start; it ends with this process.
+
+    Within `session_in_use` it is that one.
+    """
+    return _IN_USE.get() or _session_of(os.getpid())
+
+
+@contextlib.contextmanager
+def session_in_use(session: NgspiceSession) -> Iterator[None]:
+    """Let what this thread runs meanwhile use a session of its own, beside those of other threads."""
+    token = _IN_USE.set(session)
+    try:
+        yield
+    finally:
+        _IN_USE.reset(token)
 
 
 class _WorkerProcess:
