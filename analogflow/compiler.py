@@ -17,7 +17,7 @@ from analogflow.checks import real_array, refuse_unknown
 from analogflow.circuit import Build, Circuit, ConditionOptions, Conditions
 from analogflow.circuit.build import PartSet
 from analogflow.errors import AnalogflowError, BadInput
-from analogflow.families import family_of, flow_of
+from analogflow.families import as_problem, family_of, flow_of
 from analogflow.flows import Flow
 from analogflow.noise import Noise, check_sample
 from analogflow.passes import Brief, choose_values, run_passes
@@ -87,11 +87,14 @@ def circuit_of(
 def flow_for(problem: Any, form: str | None = None, technology: str = DEFAULT_TECHNOLOGY) -> Flow:
     """Flow that solves `problem`, in the form that `technology` carries, or the most robust one, where `form` names none.
 
+    A matrix is a problem too, as `as_problem` has it.
+
     Raises
     ------
     BadInput
         No family solves it, it has no such form, or it is a flow of another form itself.
     """
+    problem = as_problem(problem)
     if not isinstance(problem, Flow):
         return flow_of(problem, form or carried_form(problem, technology))
     if form not in (None, problem.form):

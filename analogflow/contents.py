@@ -31,6 +31,7 @@ __all__ = [
     "read_bytes",
     "read_keys",
     "read_text",
+    "read_values",
     "refuse_existing",
     "refuse_placeless",
     "whole_file",
@@ -97,9 +98,20 @@ def read_keys(path: str | Path, *, what: str = "a problem file") -> dict[str, An
     Raises
     ------
     BadInput
-        As `read_bytes` and `parse_keys` do.
+        As `read_values` does, and where it holds something else than keys.
     """
-    return parse_keys(read_text(path, what=what), str(path), json_text=Path(path).suffix.lower() == ".json")
+    return _keys_alone(read_values(path, what=what), str(path))
+
+
+def read_values(path: str | Path, *, what: str = "a problem file") -> dict[str, Any] | list[Any]:
+    """Keys of a file that ends in ``.json`` or holds TOML, or the list that one in JSON is.
+
+    Raises
+    ------
+    BadInput
+        As `read_bytes` does, or as `parse_keys` does of what is neither keys nor a list.
+    """
+    return _parsed(read_text(path, what=what), str(path), json_text=Path(path).suffix.lower() == ".json")
 
 
 def parse_keys(text: str, name: str, *, json_text: bool) -> dict[str, Any]:
@@ -110,6 +122,16 @@ def parse_keys(text: str, name: str, *, json_text: bool) -> dict[str, Any]:
     BadInput
         It can not be parsed, has a key twice, is nested too deeply, or holds something else than keys.
     """
+    return _keys_alone(_parsed(text, name, json_text=json_text), name)
+
+
+def _keys_alone(values: dict[str, Any] | list[Any], name: str) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise BadInput(f"{name!r} must hold named keys, not a bare {type(values).__name__}.")
+    return values
+
+
+def _parsed(text: str, name: str, *, json_text: bool) -> dict[str, Any] | list[Any]:
     try:
         if json_text:
             keys = json.loads(text, object_pairs_hook=_once)
@@ -123,7 +145,7 @@ def parse_keys(text: str, name: str, *, json_text: bool) -> dict[str, Any]:
         raise BadInput(f"{name!r} is nested too deeply.") from None
     except ValueError as fault:
         raise BadInput(f"{name!r} can not be parsed: {str(fault)[:200].rstrip('.')}.") from None
-    if not isinstance(keys, dict):
+    if not isinstance(keys, dict | list):
         raise BadInput(f"{name!r} must hold named keys, not a bare {type(keys).__name__}.")
     for fault in _strange(keys):
         raise BadInput(f"{name!r} {fault}.")

@@ -164,8 +164,9 @@ def solve(
 
     Parameters
     ----------
-    problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow, Circuit
-        A circuit is one that `compile` returned; how it is built is then decided.
+    problem : Channel, RateDistortion, Attention, Transport, Hopfield, Langevin, Equations, Flow, Circuit, array_like
+        A circuit is one that `compile` returned; how it is built is then decided. A matrix is that of a channel, as
+        `Channel` takes it.
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     engine : {"ngspice", "vacask", "block", "spice"}, optional

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import scipy.io
 from raw_reader import parse_raw
 from zoo import PAPER_ROWS
 
@@ -100,6 +103,28 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
+def _packed(suffix: str) -> bytes:
+    """A channel as the library that is kept for such files writes it."""
+    content, channel = io.BytesIO(), np.array([[0.7, 0.3], [0.1, 0.9]])
+    if suffix == ".npz":
+        np.savez(content, P=channel)
+    elif suffix == ".mat":
+        scipy.io.savemat(content, {"P": channel}, do_compression=True)
+    else:
+        content.write(pd.DataFrame(channel, columns=["y0", "y1"]).to_parquet())
+    return content.getvalue()
+
+
+def _problem(path: Path, family: str) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", af.AssumptionWarning)  # of what was understood, of which anything may be
+        return read_problem(family, path)
+
+
+def _channel(path: Path) -> object:
+    return _problem(path, "capacity")
+
+
 def _written(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
     def reader(content: bytes, folder: Path) -> object:
         path = folder / name
@@ -144,17 +169,20 @@ def _names(content: bytes, folder: Path) -> object:
 
 
 READERS: dict[str, tuple[Callable[[bytes, Path], object], bytes]] = {
-    "channel.csv": (_written("a.csv", lambda path: read_problem("capacity", path)), b"# p\n0.7,0.3\n\"0.1\",9e-1\n"),
-    "channel.npy": (_written("a.npy", lambda path: read_problem("capacity", path)), _npy()),
+    "channel.csv": (_written("a.csv", _channel), b"# p\n0.7,0.3\n\"0.1\",9e-1\n"),
+    "channel.npy": (_written("a.npy", _channel), _npy()),
+    "channel": (_written("a", _channel), b"y0;y1\n0,7;0,3 # ours\n10%;9/10\n"),
+    **{f"channel{suffix}": (_written(f"a{suffix}", _channel), _packed(suffix)) for suffix in (".npz", ".mat", ".parquet")},
+    "rows.json": (_written("a.json", _channel), b'{"P": [[0.7, 0.3], [0.1, 0.9]]}'),
     **{
         f"{family}.json": (
-            _written("a.json", _equations if family == "custom" else lambda path, f=family: read_problem(f, path)),
+            _written("a.json", _equations if family == "custom" else lambda path, f=family: _problem(path, f)),
             json.dumps(keys).encode(),
         )
         for family, keys in PROBLEMS.items()
     },
     "channel.toml": (
-        _written("a.toml", lambda path: read_problem("capacity", path)),
+        _written("a.toml", _channel),
         b"transition = [[0.7, 0.3], [0.1, 0.9]]\ninitial=[0.5,0.5]\n",
     ),
     "equations.toml": (
@@ -185,7 +213,7 @@ READERS: dict[str, tuple[Callable[[bytes, Path], object], bytes]] = {
     "an imperfection": (lambda content, folder: af.Imperfections.from_texts([_text(content)]), b"offset=1e-3"),
     "a name": (_names, b"u_12"),
     "a flow": (lambda content, folder: read_problem(_text(content), _example(folder)), b"capacity"),
-    "a path": (lambda content, folder: read_problem("capacity", _example(folder).parent / _text(content)), b"example.json"),
+    "a path": (lambda content, folder: _channel(_example(folder).parent / _text(content)), b"example.json"),
 }  # fmt: skip
 """Reader of bytes in a folder of its own, and an example that it takes."""
 

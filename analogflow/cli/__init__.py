@@ -129,6 +129,9 @@ FLAGS = {
     "dask_workers": "--dask",
     "run_study": "analogflow study",
     "the doctor": "analogflow doctor",
+    "key=NAME": "--key NAME",
+    "Channel.from_table(…, normalise=True)": "--normalise",
+    "Channel.from_table(…, transpose=True)": "--transpose",
 }
 """What the library says in Python, and how it is given here."""
 

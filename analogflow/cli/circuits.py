@@ -18,6 +18,7 @@ from analogflow.cli.options import (
     build_options,
     condition_options,
     fraction_bar,
+    given_problem,
     positive,
     show,
 )
@@ -25,7 +26,6 @@ from analogflow.compiler import carried_form, circuit_of, flow_for
 from analogflow.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import expected_answer, flow_of
-from analogflow.families.files import read_problem
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister import Deck, expecting, netlist
@@ -54,7 +54,7 @@ def about_netlist(parser: argparse.ArgumentParser) -> None:
 
 def run_netlist(options: argparse.Namespace) -> int:
     """Write the netlist, its tables of noise and its parts list."""
-    problem = read_problem(options.flow, options.problem)
+    problem = given_problem(options)
     circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
     if options.parts_list and Path(options.parts_list).resolve() == Path(options.output).resolve():
         raise BadInput(f"--parts-list and --output are both {options.output!r}; give two files.")
@@ -106,7 +106,7 @@ def about_explain(parser: argparse.ArgumentParser) -> None:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Print what each pass did and the parts, or the error that each level adds."""
-    problem = read_problem(options.flow, options.problem)
+    problem = given_problem(options)
     if options.levels:
         flow, carried = flow_for(problem, options.form), carried_form(problem, "translinear")
         in_transistors = flow_of(problem, carried) if carried else None
@@ -143,7 +143,7 @@ def about_map(parser: argparse.ArgumentParser) -> None:
 
 def run_map(options: argparse.Namespace) -> int:
     """Lay the flow out on a board; 1 where it does not fit."""
-    problem = read_problem(options.flow, options.problem)
+    problem = given_problem(options)
     refuse_existing(options.output, force=options.force)
     mapping = hardware.map_flow(flow_for(problem, options.form), options.board, limit=options.limit)
     if options.json:
@@ -164,7 +164,7 @@ def about_draw(parser: argparse.ArgumentParser) -> None:
 
 def run_draw(options: argparse.Namespace) -> int:
     """Draw the block diagram, or with a technology of parts the schematic."""
-    problem = read_problem(options.flow, options.problem)
+    problem = given_problem(options)
     report.check_writable(options.output, force=options.force)
     circuit = circuit_of(problem, form=options.form, **build_options(options))
     if circuit.parts is None:

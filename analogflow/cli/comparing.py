@@ -8,11 +8,20 @@ import shlex
 
 from analogflow import report
 from analogflow.circuit.build import NOMINAL_CELSIUS
-from analogflow.cli.options import about_conditions, celsius, fraction_bar, imperfections_of, positive
+from analogflow.cli.options import (
+    PROBLEM,
+    about_conditions,
+    about_table,
+    celsius,
+    fraction_bar,
+    given_problem,
+    imperfections_of,
+    positive,
+    table_words,
+)
 from analogflow.comparison import SECONDS, Comparison, Contender, compare, contenders_of, prices
 from analogflow.errors import BadInput
 from analogflow.families import family_of
-from analogflow.families.files import read_problem
 
 __all__ = ["about_compare", "run_compare"]
 
@@ -22,7 +31,8 @@ _SIZES = (4, 8, 16, 32, 64)
 def about_compare(parser: argparse.ArgumentParser) -> None:
     """Options of ``analogflow compare``."""
     parser.add_argument("flow", metavar="FLOW", help="name of a flow")
-    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help=PROBLEM)
+    about_table(parser)
     parser.add_argument("--accuracy", type=positive, metavar="E", help="error to compare at, in the unit of the error")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this contender; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the contenders and stop")
@@ -44,7 +54,7 @@ def run_compare(options: argparse.Namespace) -> int:
         return _scaling(options)
     if options.sizes:
         raise BadInput("--sizes is for --scaling alone; give both or neither.")
-    problem = read_problem(options.flow, options.problem)
+    problem = given_problem(options)
     if options.list:
         if options.figure or options.only:
             raise BadInput("--list compares nothing; leave out --figure and --only, or --list.")
@@ -73,7 +83,15 @@ def run_compare(options: argparse.Namespace) -> int:
 
 def _row_command(options: argparse.Namespace, found: Comparison, contender: Contender) -> str:
     """The one command that repeats a row; what is as usual is left out."""
-    words = ["analogflow", "compare", found.family, options.problem or "", "--accuracy", repr(found.accuracy)]
+    words = [
+        "analogflow",
+        "compare",
+        found.family,
+        options.problem or "",
+        *table_words(options),
+        "--accuracy",
+        repr(found.accuracy),
+    ]
     flaws, analog = imperfections_of(options), contender.kind == "analog"
     given = [
         ("--only", contender.name),
@@ -97,7 +115,8 @@ def _scaling(options: argparse.Namespace) -> int:
     kinds = GROWING[options.flow]
     given = {"PROBLEM": options.problem, "--only": options.only, "--list": options.list, "--mismatch": options.mismatch,
              "--imperfect": options.imperfect, "--noise": options.noise is not None, "--seconds": options.seconds != SECONDS,
-             "--parts": options.parts is not None, "--temperature": options.temperature is not None}  # fmt: skip
+             "--parts": options.parts is not None, "--temperature": options.temperature is not None,
+             **dict.fromkeys(table_words(options)[:1], True)}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(
             f"--scaling makes its own channels and has its own circuits and times; leave out {' and '.join(wrong)}."

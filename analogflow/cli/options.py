@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +15,26 @@ from typing import Any, TypedDict
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
 from analogflow.circuit.build import COLDEST, HOTTEST, NOMINAL_CELSIUS, ConditionOptions
+from analogflow.errors import AssumptionWarning
 from analogflow.families import named_families
+from analogflow.families.files import read_problem
+from analogflow.problems.tables import TableOptions
 from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES, BuildOptions, refuse_idle
 
 __all__ = [
+    "PROBLEM",
     "about_conditions",
     "about_flow",
     "about_json",
     "about_output",
     "about_problem",
+    "about_table",
     "build_options",
     "celsius",
     "condition_options",
     "count",
     "fraction_bar",
+    "given_problem",
     "imperfections_of",
     "law_options",
     "nonempty",
@@ -37,16 +44,50 @@ __all__ = [
     "seed",
     "show",
     "study_bar",
+    "table_words",
     "tell",
     "time_counter",
 ]
+
+PROBLEM = "a table (text, .npy), or a JSON or TOML file"
+"""Files that a problem can be in."""
+
+_TABLE = tuple(TableOptions.__annotations__)
 
 
 def about_problem(parser: argparse.ArgumentParser) -> None:
     """FLOW, PROBLEM, and the form."""
     parser.add_argument("flow", metavar="FLOW", help=f"{', '.join(named_families())}, or a file of equations (.toml, .json)")
-    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help=PROBLEM)
+    about_table(parser)
     parser.add_argument("--form", type=nonempty, help="form of the flow")
+
+
+def about_table(parser: argparse.ArgumentParser) -> None:
+    """How a table is read that is the problem."""
+    parser.add_argument("--key", type=nonempty, metavar="NAME", help="array, variable or sheet of a file that holds several")
+    parser.add_argument("--transpose", action="store_true", help="columns of the table are inputs")
+    parser.add_argument("--normalise", action="store_true", help="divide each row of the table by its sum")
+
+
+def given_problem(options: argparse.Namespace) -> Any:
+    """The problem that the options name; how it was understood is said on standard error, but not beside JSON.
+
+    Raises
+    ------
+    BadInput
+        As `read_problem` does.
+    """
+    with warnings.catch_warnings():
+        if getattr(options, "json", False):
+            warnings.simplefilter("ignore", AssumptionWarning)
+        return read_problem(options.flow, options.problem, **{name: getattr(options, name) for name in _TABLE})
+
+
+def table_words(options: argparse.Namespace) -> list[str]:
+    """How a table is read, as it was said on the command line."""
+    given = [(f"--{name}", value) for name in _TABLE if (value := getattr(options, name))]
+    return [word for flag, value in given for word in ([flag] if value is True else [flag, value])]
 
 
 def about_flow(parser: argparse.ArgumentParser) -> None:

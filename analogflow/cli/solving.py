@@ -18,6 +18,7 @@ from analogflow.cli.options import (
     condition_options,
     count,
     fraction_bar,
+    given_problem,
     imperfections_of,
     law_options,
     nonempty,
@@ -30,7 +31,6 @@ from analogflow.cli.options import (
 from analogflow.compiler import circuit_of, compile, flow_for, noise_of
 from analogflow.errors import BadInput
 from analogflow.families import family_of
-from analogflow.families.files import read_problem
 from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import plain, solve, verify
@@ -86,7 +86,7 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
 
 def run_solve(options: argparse.Namespace) -> int:
     """Simulate and certify; 1 where a check fails."""
-    problem, build = read_problem(options.flow, options.problem), build_options(options)
+    problem, build = given_problem(options), build_options(options)
     if options.samples and not options.budget:
         raise BadInput("--samples is of the budget's circuits; give --budget too, or leave it out.")
     report.check_writable(options.figure, force=options.force)
@@ -138,7 +138,7 @@ def about_verify(parser: argparse.ArgumentParser) -> None:
 
 def run_verify(options: argparse.Namespace) -> int:
     """Print the solution and the verdict; 1 where the answer does not stand, or where engines differ."""
-    problem = read_problem(options.flow, options.problem)
+    problem = given_problem(options)
     if options.engines:
         return _compare_engines(options, problem)
     build = build_options(options)

@@ -20,7 +20,7 @@ from analogflow.comparison.solvers import Solver, solvers_of
 from analogflow.comparison.trials import SECONDS, forms_of, is_of_parts, run_circuit, run_solver
 from analogflow.compiler import CircuitOptions, split_options
 from analogflow.errors import BadInput
-from analogflow.families import FAMILIES, family_of
+from analogflow.families import FAMILIES, as_problem, family_of
 from analogflow.noise import Noise
 from analogflow.technology import DEFAULT_PARTS, part_set
 
@@ -93,6 +93,7 @@ def compare(
     build, conditions = split_options("compare", options)
     if foreign := [name for name in options if name in _OWN]:
         raise BadInput(f"{foreign[0]}: a comparison has circuits of its own; leave it out, and name some with only.")
+    problem = as_problem(problem)
     family = family_of(problem).name
     judge = judge_of(problem)
     accuracy = judge.contest.usual if accuracy is None else accuracy

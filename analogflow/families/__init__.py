@@ -17,6 +17,7 @@ from analogflow.families.family import Contest, Family
 from analogflow.families.path import PathEnd, checked_end
 from analogflow.families.stationary import known_to
 from analogflow.flows import Flow
+from analogflow.problems.arrays import holds_matrix
 from analogflow.registry import Registry
 from analogflow.run import own_time
 
@@ -28,6 +29,7 @@ __all__ = [
     "PathEnd",
     "RunEnds",
     "Worth",
+    "as_problem",
     "expected_answer",
     "family_of",
     "flow_of",
@@ -96,6 +98,23 @@ def family_of(problem: Any) -> Family:
         known = ", ".join(family.problem.__name__ for family in FAMILIES.values())
         raise BadInput(f"{type(problem).__name__} is not a problem a flow here solves; known are: {known}.")
     return family
+
+
+def as_problem(given: Any) -> Any:
+    """`given`, or the problem that a matrix is: a channel, unless another package brings a family of matrices too.
+
+    Raises
+    ------
+    BadInput
+        It is a matrix, and no problem; or several families take one.
+    """
+    if isinstance(given, Flow) or not holds_matrix(given) or known_family(given) is not None:
+        return given
+    taking = [family for family in FAMILIES.values() if family.bare_matrix]
+    if len(taking) != 1:
+        made = " or ".join(f"{family.problem.__name__}(matrix)" for family in taking)
+        raise BadInput(f"a matrix may be of several families; give {made}.")
+    return taking[0].problem(given)
 
 
 def judging_family(problem: Any) -> Family:

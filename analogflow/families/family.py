@@ -179,7 +179,8 @@ class Family:
     needed : mapping of key to str
         Keys that a file must have, and what each holds.
     bare_matrix : bool
-        Whether a matrix alone is a problem: ``problem(matrix)``, and ``problem.from_csv(path)``.
+        Whether a matrix alone is a problem: ``problem(matrix)``, with the ``from_file`` and ``from_table`` of `Channel`; the
+        matrix is then the first of `needed`.
     flow : callable
         ``flow(problem, form=...)``, without a form the most robust one.
     forms : sequence of str

@@ -1,38 +1,48 @@
-"""From a file (CSV, NPY, JSON, TOML) to the problem a flow solves; every fault is a sentence."""
+"""From a file (a table, JSON, TOML) to the problem a flow solves; every fault is a sentence."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from analogflow.checks import proposal, refuse_unknown
-from analogflow.contents import read_keys
+from analogflow.contents import read_keys, read_values
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import FAMILIES, Family, named_families
 from analogflow.problems import Equations
 from analogflow.problems.expression import Expression
-from analogflow.problems.tables import read_npy_matrix
+from analogflow.problems.tables import TableOptions, named_table
 
 __all__ = ["keys_of", "problem_of_keys", "read_problem"]
 
 
-def read_problem(flow: str, path: str | Path | None = None) -> Any:
-    """Read the problem of the flow named `flow` from `path` (CSV and NPY: a bare matrix; JSON, TOML: its keys).
+def read_problem(flow: str, path: str | Path | None = None, **table: Unpack[TableOptions]) -> Any:
+    """Read the problem of the flow named `flow` from `path` (JSON, TOML: its keys, or a matrix; anything else: a matrix).
 
     Where `flow` is itself the path of a JSON or TOML file, it holds equations; `path` may then be left out, and gives
     constants and initial values by name.
 
+    Parameters
+    ----------
+    flow : str
+    path : path, optional
+    table
+        How the matrix is read, as the problem's ``from_file`` takes it: `key`, `transpose`, `normalise`.
+
     Raises
     ------
     BadInput
-        The file can not be read or parsed, has an unknown or missing key, or its content is not a valid problem.
+        The file can not be read or parsed, has an unknown or missing key, or its content is not a valid problem; or an
+        option is of a table, and there is none.
     """
+    table = {name: value for name, value in table.items() if value}  # type: ignore[assignment]
     named = named_families()
     if flow not in named and Path(flow).suffix.lower() in (".json", ".toml"):
+        _refuse_options(table, FAMILIES["custom"], flow)
         return _equations(Path(flow), None if path is None else Path(path))
     if flow not in FAMILIES or flow not in named:
         every = f"{', '.join(named)}, and files of equations that end in .toml or .json"
@@ -41,19 +51,33 @@ def read_problem(flow: str, path: str | Path | None = None) -> Any:
     if path is None:
         raise BadInput(f"the flow {flow!r} needs a file with {family.noun}.")
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix in (".json", ".toml"):
-        return _from_keys(family, read_keys(path), repr(str(path)))
-    make: Any = family.problem
-    if family.bare_matrix and suffix in (".csv", ".npy"):
-        return _made(
-            family,
-            lambda: make.from_csv(path) if suffix == ".csv" else make(read_npy_matrix(path)),
-            repr(str(path)),
-            "the matrix is",
+    where, make = repr(str(path)), family.problem
+    if path.suffix.lower() not in (".json", ".toml"):
+        if not family.bare_matrix:
+            raise BadInput(f"{where}: a file with {family.noun} must end in .json or .toml.")
+        return _made(family, lambda: make.from_file(path, **table), where, "the matrix is")
+    if not family.bare_matrix:
+        _refuse_options(table, family, flow)
+        return _from_keys(family, read_keys(path), where)
+    values = read_values(path)
+    options = {name: value for name, value in table.items() if name != "key"}
+    if (found := named_table(values, family.keys, table.get("key"), where)) is not None:
+        return _made(family, lambda: make.from_table(found, where=where, **options), where, "the matrix is")
+    if not isinstance(values, dict):
+        raise BadInput(f"{where} must hold named keys or rows of numbers, not a bare list.")
+    if not options:
+        return _from_keys(family, values, where)
+    matrix = next(iter(family.needed))
+    return _from_keys(
+        family, values, where, lambda **keys: make.from_table(keys.pop(matrix), where=where, **options, **keys)
+    )
+
+
+def _refuse_options(table: Mapping[str, Any], family: Family, flow: str) -> None:
+    if table:
+        raise BadInput(
+            f"{flow!r}: {next(iter(table))} says how a table is read, and {family.noun} is a file of keys; leave it out."
         )
-    allowed = ".csv, .npy, .json or .toml" if family.bare_matrix else ".json or .toml"
-    raise BadInput(f"{str(path)!r}: a file with {family.noun} must end in {allowed}.")
 
 
 def problem_of_keys(flow: str, keys: Mapping[str, Any], where: str) -> Any:
@@ -115,14 +139,14 @@ def _equations(path: Path, values: Path | None) -> Equations:
     return equations.replaced(**{str(key): value for key, value in read_keys(values).items()})
 
 
-def _from_keys(family: Family, keys: dict[str, Any], where: str) -> Any:
+def _from_keys(family: Family, keys: dict[str, Any], where: str, make: Callable[..., Any] | None = None) -> Any:
     unknown = [key for key in keys if key not in family.keys]
     if unknown:
         raise BadInput(f"{where}: unknown key {unknown[0]!r}; {family.noun} has the keys {', '.join(family.keys)}.")
     for key, meaning in family.needed.items():
         if key not in keys:
             raise BadInput(f"{where}: the key {key!r} is missing; it holds {meaning}.")
-    return _made(family, lambda: family.problem(**keys), where, "the keys are")
+    return _made(family, lambda: (make or family.problem)(**keys), where, "the keys are")
 
 
 def _made(family: Family, make: Callable[[], Any], where: str, given: str) -> Any:

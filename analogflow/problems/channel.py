@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_finite, is_whole, real_array, refuse_faults
-from analogflow.errors import BadInput
-from analogflow.problems.tables import read_csv_table
+from analogflow.checks import is_finite, is_whole, real_array
+from analogflow.errors import AssumptionWarning, BadInput
+from analogflow.problems.arrays import ProbabilityTable, table_of, turned
+from analogflow.problems.tables import read_table
 
 __all__ = [
     "ROW_SUM_TOLERANCE",
@@ -36,8 +38,10 @@ class Channel:
 
     Parameters
     ----------
-    transition : array, shape (n, m)
-        p(j|i): row i is the distribution of the output when input i is sent. Each row sums to 1 within 1e-9.
+    transition : array_like, shape (n, m)
+        p(j|i): row i is the distribution of the output when input i is sent. Each row sums to 1 within 1e-9, or twice the
+        rounding of its kind of number. Also a data frame, a labelled or sparse array, a tensor, or a joint law of `dit`, of
+        which the conditional one is taken; names that these have are kept.
     initial : array, shape (n,), optional
         Input distribution a flow starts from; uniform over the available inputs if not given.
     unavailable : sequence of int, optional
@@ -65,7 +69,7 @@ class Channel:
 
     def __init__(
         self,
-        transition: ArrayLike,
+        transition: Any,
         initial: ArrayLike | None = None,
         unavailable: Sequence[int] = (),
         cost: ArrayLike | None = None,
@@ -73,8 +77,11 @@ class Channel:
         input_names: Sequence[str] = (),
         output_names: Sequence[str] = (),
     ) -> None:
-        matrix = _matrix(transition)
-        refuse_faults("Channel.transition", _faults_of_matrix(matrix))
+        table = table_of(transition, "Channel.transition")
+        matrix = table.values
+        _refuse_matrix(table)
+        _say("Channel.transition", table)
+        input_names, output_names = input_names or table.rows, output_names or table.columns
         closed = _indices(unavailable, len(matrix))
         sums = matrix.sum(axis=1, keepdims=True)
         # A row that is right to rounding stays as the user wrote it; others are brought to the simplex.
@@ -93,21 +100,74 @@ class Channel:
         object.__setattr__(self, "cost_limit", limit)
 
     @classmethod
-    def from_csv(cls, path: str | Path, **keywords: Any) -> Channel:
-        """Read a transition matrix from a CSV file: one row per input, one column per output; names may stand beside it.
+    def from_file(cls, path: str | Path, *, key: str | None = None, **keywords: Any) -> Channel:
+        """Read a channel from a table in a file: one row for each input, one column for each output, and perhaps names.
+
+        Parameters
+        ----------
+        path : path
+            Text with numbers separated by commas, semicolons, tabs or spaces; or a file of NumPy (.npy, .npz), MATLAB
+            (.mat), Excel (.xlsx) or Parquet.
+        key : str, optional
+            Which array, variable or sheet it is, in a file that holds several.
+        keywords
+            As for `from_table`.
 
         Raises
         ------
         BadInput
-            As `Channel` does, and where the file can not be read or may be read in two ways.
+            As `from_table` does, and where the file can not be read or may be read in two ways.
 
         Warns
         -----
         AssumptionWarning
-            Numbers that count up were taken as names.
+            With how the file was understood, where it is not plain numbers with points, separated by commas.
         """
-        table = read_csv_table(path)
-        return cls(table.values, **{"input_names": table.rows, "output_names": table.columns, **keywords})
+        return cls.from_table(
+            read_table(path, key=key, transpose=keywords.pop("transpose", False)), where=repr(str(path)), **keywords
+        )
+
+    @classmethod
+    def from_csv(cls, path: str | Path, **keywords: Any) -> Channel:
+        """`from_file`, which reads more than CSV."""
+        return cls.from_file(path, **keywords)
+
+    @classmethod
+    def from_table(
+        cls, table: Any, *, transpose: bool = False, normalise: bool = False, where: str = "Channel", **keywords: Any
+    ) -> Channel:
+        """Make a channel of a table that is not yet a matrix of p(j|i), and say what was done to it.
+
+        Rows that all sum to 100 are percentages; outputs that no input produces are left out.
+
+        Parameters
+        ----------
+        table : array_like, shape (n, m)
+        transpose : bool
+            Whether columns are inputs.
+        normalise : bool
+            Whether each row is divided by its sum: of rounded probabilities, of weights, or of a joint law p(x, y).
+        where : str
+            Begins the sentence.
+        keywords
+            As for `Channel`.
+
+        Raises
+        ------
+        BadInput
+            As `Channel` does, and where dividing rows by their sums would hide what the table is: columns that sum to 1,
+            totals, or numbers that may be names.
+
+        Warns
+        -----
+        AssumptionWarning
+            With all that was done.
+        """
+        found = table_of(table, "Channel.transition")
+        found = _readied(turned(found) if transpose else found, normalise=normalise)
+        made = cls(dataclasses.replace(found, said=()), **keywords)
+        _say(where, found)
+        return made
 
     @property
     def inputs(self) -> int:
@@ -176,29 +236,83 @@ class Channel:
         return f"Channel({self.inputs} inputs, {self.outputs} outputs, fingerprint {self.fingerprint})"
 
 
-def _matrix(transition: ArrayLike) -> NDArray[np.float64]:
-    try:
-        matrix = real_array(transition, "Channel.transition", "probabilities between 0 and 1")
-    except BadInput:
-        lengths = (
-            [len(row) if isinstance(row, Sequence) else 1 for row in transition] if isinstance(transition, Sequence) else []
-        )
-        if len(set(lengths)) > 1:
-            odd = next(i for i, length in enumerate(lengths) if length != lengths[0])
-            raise BadInput(
-                f"Channel.transition: row {odd + 1} has {lengths[odd]} entries and row 1 has {lengths[0]}; "
-                "every row needs one probability for each output."
-            ) from None
-        raise
-    if matrix.ndim != 2:
+def _say(where: str, table: ProbabilityTable) -> None:
+    if table.said:
+        warnings.warn(f"{where}: {'; '.join(table.said)}.", AssumptionWarning, stacklevel=3)
+
+
+_NORMALISE = "Channel.from_table(…, normalise=True)"
+_TRANSPOSE = "Channel.from_table(…, transpose=True)"
+
+
+def _refuse_matrix(table: ProbabilityTable) -> None:
+    if faults := _faults_of_matrix(table.values, max(ROW_SUM_TOLERANCE, 2 * table.rounding)):
         raise BadInput(
-            f"Channel.transition: given as {matrix.ndim}-dimensional, must be a matrix (rows: inputs, columns: outputs)."
+            f"Channel.transition: {'; '.join(faults)}.",
+            words=["Channel.from_table(…, normalise=True)", "Channel.from_table(…, transpose=True)"],
         )
-    return matrix
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _readied(table: ProbabilityTable, *, normalise: bool) -> ProbabilityTable:
+    """The table without percentages and empty outputs, with rows divided by their sums where that is asked for."""
+    values, said = table.values, list(table.said)
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all() or (values < 0).any():
+        return table  # which is refused with all its faults
+    sums = values.sum(axis=1)
+    if (abs(sums - 100) <= 100 * ROW_SUM_TOLERANCE).all():
+        said.append("every row sums to 100, so the numbers are taken as percentages")
+        values = values / 100
+    elif normalise and not _distributions(values):
+        _refuse_dividing(table)
+        low, high = f"{sums.min():.6g}", f"{sums.max():.6g}"
+        said.append(f"each row is divided by its sum, which is {low if low == high else f'{low} to {high}'}")
+        values = values / sums[:, None]
+    columns = table.columns
+    if (empty := values.max(axis=0) == 0).any() and not empty.all():
+        which = [columns[j] if columns else str(j + 1) for j in np.flatnonzero(empty)]
+        shown = ", ".join(which[:_SHOWN]) + (", …" if len(which) > _SHOWN else "")
+        said.append(
+            f"output{'s' * (len(which) > 1)} {shown} {'are' if len(which) > 1 else 'is'} never produced and left out"
+        )
+        values = values[:, ~empty]
+        columns = tuple(name for name, out in zip(columns, empty, strict=True) if not out) if columns else ()
+    return dataclasses.replace(table, values=values, columns=columns, said=tuple(said))
+
+
+def _refuse_dividing(table: ProbabilityTable) -> None:
+    """Refuse to divide rows by their sums where these tell that something else is meant."""
+    values = table.values
+    faults = [f"row {i + 1} sums to 0, and can not be divided by that" for i in np.flatnonzero(values.sum(axis=1) == 0)[:3]]
+    if not faults and not (faults := _orientation(values) or _sums_among(values)):
+        alone, hint = _names_among(values)
+        faults = [hint] if alone or (hint and not table.rows and not table.columns) else []
+    if faults:
+        raise BadInput(f"Channel.transition: {'; '.join(faults)}.", words=["Channel.from_table(…, transpose=True)"])
+
+
+def _orientation(matrix: NDArray[np.float64]) -> list[str]:
+    if _distributions(matrix) or not _distributions(matrix.T):
+        return []
+    return [
+        "the columns sum to 1 and the rows do not, so each column seems to be an input; give the transposed matrix, or use "
+        + _TRANSPOSE
+    ]
+
+
+def _sums_among(matrix: NDArray[np.float64]) -> list[str]:
+    totals = [f"{name} {k + 1}" for name, lines in (("column", matrix.T), ("row", matrix)) for k in _totals(lines)]
+    if not totals or _distributions(matrix):
+        return []
+    holds, them = ("holds", "it") if len(totals) == 1 else ("hold", "them")
+    said = f"{' and '.join(totals)} {holds} the sums of the others, as totals do: delete {them}, then divide each row"
+    return [f"{said} by its sum"]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # sums of what is far from a probability may be infinite
-def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
+def _faults_of_matrix(matrix: NDArray[np.float64], tolerance: float) -> list[str]:
+    if matrix.ndim != 2:
+        return [f"given as {matrix.ndim}-dimensional, must be a matrix (rows: inputs, columns: outputs)"]
     inputs, outputs = matrix.shape
     if inputs == 0 or outputs == 0:
         return ["the matrix is empty; give one row for each input symbol"]
@@ -214,22 +328,21 @@ def _faults_of_matrix(matrix: NDArray[np.float64]) -> list[str]:
             "there is only one input symbol, so the capacity is 0 and there is nothing to compute; give at least two rows"
         )
     sums = matrix.sum(axis=1)
-    if not _distributions(matrix) and _distributions(matrix.T):
-        return ["the columns sum to 1 and the rows do not, so each column seems to be an input; give the transposed matrix"]
-    totals = [f"{name} {k + 1}" for name, lines in (("column", matrix.T), ("row", matrix)) for k in _totals(lines)]
-    if totals and not _distributions(matrix):
-        holds, them = ("holds", "it") if len(totals) == 1 else ("hold", "them")
-        said = f"{' and '.join(totals)} {holds} the sums of the others, as totals do: delete {them}, then divide each row"
-        return [f"{said} by its sum"]
+    if found := _orientation(matrix) or _sums_among(matrix):
+        return found
     if not _distributions(matrix):
         alone, hint = _names_among(matrix)
         faults += [hint] if hint else []
         if alone:
             return faults
-    for i in np.flatnonzero(abs(sums - 1) > ROW_SUM_TOLERANCE)[:3]:
-        faults.append(
-            f"row {i + 1} sums to {sums[i]:.12g}; rows must sum to 1 within {ROW_SUM_TOLERANCE:g}: divide each by its sum"
-        )
+    off = np.flatnonzero(abs(sums - 1) > tolerance)[:3]
+    if len(off):
+        if abs(matrix.sum() - 1) <= tolerance:
+            faults.append(
+                "all entries together sum to 1, as a joint law p(x, y) does, of which rows by their sums are p(y|x)"
+            )
+        each = ", ".join(f"row {i + 1} {'' if k else 'sums '}to {sums[i]:.12g}" for k, i in enumerate(off))
+        faults.append(f"{each}; rows must sum to 1 within {tolerance:g}: divide each by its sum, or use {_NORMALISE}")
     for j in np.flatnonzero(matrix.max(axis=0) == 0)[:3]:
         faults.append(f"output symbol {j + 1} is never produced (its column is all zeros); remove the column")
     return faults

@@ -19,7 +19,7 @@ from analogflow.checks import is_finite, is_positive, is_whole, proposal
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
 from analogflow.compiler import carried_form
 from analogflow.errors import BadInput
-from analogflow.families import family_of, flow_of
+from analogflow.families import as_problem, family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
@@ -175,7 +175,8 @@ class Study:
 
     def __post_init__(self) -> None:
         given = self.problems
-        problems = dict(given) if isinstance(given, Mapping) else {"problem": given}
+        named = dict(given) if isinstance(given, Mapping) else {"problem": given}
+        problems = {name: as_problem(problem) for name, problem in named.items()}
         families = {name: family_of(problem).name for name, problem in problems.items()}
         if len(set(families.values())) != 1:
             raise BadInput(f"study: problems must be of one family and at least one, but they are {families}.")
