@@ -152,11 +152,11 @@ def _exact_shares(problem: Langevin) -> tuple[Array, Array]:
     places = np.array([well.position[0] for well in land.wells])
     edges = sorted(float(way.position[0]) for way in land.barriers)
     if problem.size > 1 or len(edges) != len(places) - 1:
-        return np.full((2, len(places)), np.nan)
+        return np.full(len(places), np.nan), np.full(len(places), np.nan)
     order = np.argsort(places)
-    found = np.empty((2, len(places)))
-    found[:, order] = shares_between(problem, edges)
-    return found[0], found[1]
+    shares, gaps = shares_between(problem, edges)
+    back = np.argsort(order)
+    return shares[back], gaps[back]
 
 
 def _visits(problem: Langevin, law: Law, held: Numbers) -> tuple[Array, Array]:
