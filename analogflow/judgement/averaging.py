@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 
 from analogflow.block_engine import VectorField, compiled_program
@@ -196,7 +197,9 @@ def law_run(
         circuit = dataclasses.replace(circuit, flow=played)
         if on_note is not None and end * each > 1:
             on_note(str(dataclasses.replace(plan, end=end, seconds=end * each)))
+        started = time.perf_counter()
         run = simulate_chains(circuit, plan.chains, engine=engine, end=end, time_limit=time_limit, on_progress=on_progress)
+        each = (time.perf_counter() - started) / end  # which what is told of the next run goes by, but not its length
         if not run.outcome.ok or end >= plan.longest:
             return circuit, run
         lacking = _lacking(circuit, run, plan.aim)
