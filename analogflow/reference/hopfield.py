@@ -19,7 +19,7 @@ from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield
 from analogflow.problems.hopfield import root
-from analogflow.reference.hopfield_saturating import LARGEST_LAYER, by_quadrature, by_sampling
+from analogflow.reference.hopfield_saturating import by_quadrature, by_sampling
 
 __all__ = [
     "HopfieldReference",
@@ -60,8 +60,8 @@ class HopfieldReference:
         0 at temperature 0.
     gap : float
         Bound on the error of any number: what is left of the equations brought back through their derivative, or a larger
-        difference of three ways of computing (linear); the change of a quadrature when its step is halved, and what its
-        table lacks; for "sampling" a statistical statement, five standard errors or the difference of chains from two
+        difference of three ways of computing (linear); what the rules of all units are off by, whatever the others do
+        ("quadrature"); for "sampling" a statistical statement, five standard errors or the difference of chains from two
         starts.
     method : {"rest", "lyapunov", "quadrature", "sampling"}
     energy : float
@@ -86,13 +86,18 @@ class HopfieldReference:
         for array in (self.mean, self.covariance):
             array.setflags(write=False)
 
+    @property
+    def exact(self) -> bool:
+        """Whether the gap is a bound; else it is an interval of chains: the law is without exact reference."""
+        return self.method != "sampling"
+
     def __repr__(self) -> str:
         return f"HopfieldReference({len(self.mean)} states by {self.method}, gap {self.gap:.2g})"
 
 
 @functools.lru_cache(maxsize=8)
 def hopfield_reference(problem: Hopfield) -> HopfieldReference:
-    """Reference for `problem`: exact to rounding, or by sampling where both layers of a saturating one exceed 3 units."""
+    """Reference for `problem`: with a bound on its error, or by sampling where a saturating one is too large or too cold."""
     if problem.temperature == 0:
         covariance = np.zeros((problem.size, problem.size))
         if problem.activation == "linear":
@@ -103,12 +108,10 @@ def hopfield_reference(problem: Hopfield) -> HopfieldReference:
     elif problem.activation == "linear":
         mean, covariance, gap = gaussian_law(problem)
         method = "lyapunov"
-    elif min(problem.U.shape) <= LARGEST_LAYER:
-        mean, covariance, gap = by_quadrature(problem)
-        method = "quadrature"
+    elif (law := by_quadrature(problem)) is not None:
+        (mean, covariance, gap), method = law, "quadrature"
     else:
-        mean, covariance, gap = by_sampling(problem)
-        method = "sampling"
+        (mean, covariance, gap), method = by_sampling(problem), "sampling"
     overlap = overlaps(problem, mean) if problem.temperature == 0 and problem.memories is not None else None
     valley = valley_at(problem, mean)
     return HopfieldReference(mean, covariance, gap, method, energy(problem, mean), valley, overlap)

@@ -1,7 +1,7 @@
 """What learning asks of a noisy network, exactly: ⟨g fᵀ⟩ under its law and under data, and the likelihood that these raise.
 
 The likelihood's gradient with respect to the couplings is the difference of both averages over the temperature. Laws of
-networks with more than three saturating units in both layers are not integrated here.
+saturating networks that are too large or too cold to be summed over are not integrated here.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
 from analogflow.checks import real_array
 from analogflow.errors import BadInput
 from analogflow.problems import Hopfield
 from analogflow.reference.hopfield import gaussian_law
-from analogflow.reference.hopfield_saturating import LARGEST_LAYER, Layer, layers
+from analogflow.reference.hopfield_saturating import layers, summed
+from analogflow.reference.hopfield_units import Layer
 
 __all__ = ["Activations", "activations", "clamped_correlation", "correlation", "log_likelihood"]
 
@@ -24,12 +24,6 @@ Array = NDArray[np.float64]
 
 _REACH, _NODES = 3.3, 401
 """The rule x = (π/2) sinh s, which converges exponentially: to |s| of 3.3, for one unit with so many points."""
-
-_MOST_POINTS, _CHUNK = 3_000_000, 50_000
-_AGREED, _ROUNDED = 1e-12, 1e-10
-"""Change at which a step is small enough, and from which on one that is no smaller than the last is rounding."""
-
-_DEGREES = (32, 64, 128, 256, 512)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,18 +62,22 @@ def activations(problem: Hopfield) -> Activations:
     Raises
     ------
     BadInput
-        There is no law (temperature 0), or both layers have more than three saturating units.
+        There is no law (temperature 0), or a saturating network is too large or too cold.
     """
     if problem.temperature == 0:
         raise BadInput(f"{problem!r} has no law at temperature 0; give it a temperature.")
     if problem.activation == "linear":
         return _linear(problem)
-    if min(problem.U.shape) > LARGEST_LAYER:
+    found = summed(problem, activations=True)
+    if found is None:
         raise BadInput(
-            f"{problem!r} has more than {LARGEST_LAYER} saturating units in both layers, over which nothing is integrated; "
-            "average over runs of its circuit instead."
+            f"{problem!r} is too large or too cold for a sum over the combinations of its smaller layer; average over runs "
+            "of its circuit instead."
         )
-    return _by_quadrature(problem)
+    n = problem.visible
+    products = found.covariance[:n, n:] + np.outer(found.mean[:n], found.mean[n:])
+    # No activation exceeds 1, so that a product is known as well as both.
+    return Activations(found.mean[:n], found.mean[n:], products, found.log_z, max(3 * found.gap, found.lost))
 
 
 def clamped_correlation(problem: Hopfield, data: ArrayLike) -> Array:
@@ -132,66 +130,6 @@ def _linear(problem: Hopfield) -> Activations:
     log_z = 0.5 * (problem.size * np.log(2 * np.pi) + np.linalg.slogdet(covariance)[1]) - lowest / problem.temperature
     size = float(abs(G).sum(axis=1).max() * abs(F).sum(axis=1).max())
     return Activations(G @ mean[:n], F @ mean[n:], products, float(log_z), gap * size * (1 + 2 * float(abs(mean).max())))
-
-
-def _by_quadrature(problem: Hopfield) -> Activations:
-    """The integral over the smaller layer, the other one's units each alone; its step is halved until nothing changes."""
-    visible, hidden = layers(problem)
-    first = problem.visible <= problem.hidden
-    outer, inner = (visible, hidden) if first else (hidden, visible)
-    step, before, gap = 0.2, None, np.inf
-    series, lost = _series(inner)
-    while True:
-        found, last = _averages(outer, inner, series, step), gap
-        gap = np.inf if before is None else float(max(np.max(abs(a - b)) for a, b in zip(found, before, strict=True)))
-        if gap <= _AGREED or _ROUNDED >= gap >= last or (4 * _REACH / step + 1) ** len(outer.gains) > _MOST_POINTS:
-            break
-        step, before = step / 2, found
-    near, far, products, log_z = found
-    return Activations(
-        near if first else far, far if first else near, products if first else products.T, float(log_z), gap + lost
-    )
-
-
-def _averages(outer: Layer, inner: Layer, series: Array, step: float) -> tuple[Array, Array, Array, Array]:
-    """⟨y⟩ of both layers, ⟨y yᵀ⟩ between them and ln Z by the rule of that step."""
-    count, k = round(_REACH / step), len(outer.gains)
-    s = np.arange(-count, count + 1) * step
-    points, widths = np.pi / 2 * np.sinh(s), np.log(np.pi / 2 * np.cosh(s) * step)
-    half = abs(inner.weights).sum(axis=1)
-    top, total = -np.inf, 0.0
-    near, far, products = np.zeros(k), np.zeros(len(inner.gains)), np.zeros((k, len(inner.gains)))
-    for start in range(0, len(s) ** k, _CHUNK):
-        index = np.stack(np.unravel_index(np.arange(start, min(start + _CHUNK, len(s) ** k)), (len(s),) * k), axis=1)
-        x = points[index]
-        y = np.tanh(x)
-        t = ((inner.fields(y) - inner.inputs) / np.maximum(half, np.finfo(float).tiny)).clip(-1, 1)
-        log_z, mean = (
-            np.stack([chebyshev.chebval(t[:, j], part[:, j]) for j in range(part.shape[1])], axis=1) for part in series
-        )
-        exponents = (outer.log_density(x) + widths[index] + outer.inputs * y / outer.temperature).sum(axis=1)
-        exponents = exponents + log_z.sum(axis=1)
-        higher = max(top, float(exponents.max()))
-        shrink, top = np.exp(top - higher), higher
-        share = np.exp(exponents - top)
-        total = total * shrink + share.sum()
-        near, far = near * shrink + share @ y, far * shrink + share @ mean
-        products = products * shrink + (y * share[:, None]).T @ mean
-    return near / total, far / total, products / total, np.asarray(top + np.log(total))
-
-
-def _series(layer: Layer) -> tuple[Array, float]:
-    """Chebyshev series of ln Z and ⟨y⟩ over the fields a layer can meet, shape (2, degree, k), and what they leave out."""
-    half = abs(layer.weights).sum(axis=1)
-    series = np.empty((2, 0, 0))
-    for degree in _DEGREES:
-        nodes = chebyshev.chebpts1(degree)
-        values = np.stack(_alone(layer, layer.inputs + half * nodes[:, None]))
-        series = 2 / degree * np.einsum("dn,qnk->qdk", np.cos(np.outer(np.arange(degree), np.arccos(nodes))), values)
-        series[:, 0] /= 2
-        if (abs(series[:, -4:]).max(axis=1) <= 1e-13 * np.maximum(abs(series).max(axis=1), 1)).all():
-            break
-    return series, float(abs(series[:, -4:]).max(axis=1).sum() * np.sqrt(series.shape[1]))
 
 
 def _alone(layer: Layer, fields: Array) -> tuple[Array, Array]:

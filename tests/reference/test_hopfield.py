@@ -155,9 +155,8 @@ def test_quadrature_over_either_layer_and_sampling_agree(shape):
     mean, covariance, gap = by_quadrature(problem)
     assert gap <= 1e-12
     sampled = by_sampling(problem, seed=1)
-    # 3 standard errors of the worst entry; the seed is fixed.
-    assert abs(sampled[0] - mean).max() <= 3.5 * sampled[2]
-    assert abs(sampled[1] - covariance).max() <= 3.5 * sampled[2]
+    assert abs(sampled[0] - mean).max() <= sampled[2]
+    assert abs(sampled[1] - covariance).max() <= sampled[2]
 
 
 def test_swapping_the_layers_swaps_the_law():
@@ -169,9 +168,10 @@ def test_swapping_the_layers_swaps_the_law():
 
 
 def test_a_large_saturating_network_is_sampled_and_says_so():
-    reference = hopfield_reference(network(9, 4, 4, activation="tanh", temperature=0.4, scale=0.3))
+    reference = hopfield_reference(network(9, 9, 9, activation="tanh", temperature=0.05, scale=0.25))
     assert reference.method == "sampling"
-    assert 1e-5 < reference.gap < 0.02
+    assert not reference.exact
+    assert 1e-5 < reference.gap < 0.03
     assert "by sampling" in repr(reference)
 
 

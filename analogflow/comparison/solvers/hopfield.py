@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from analogflow.comparison.solvers.solver import Delivered, Solver, Work, decades, thirds
 from analogflow.digital import euler_rest, network_euler_maruyama, network_law, newton_rest, update_rest
 from analogflow.problems import Hopfield
-from analogflow.reference.hopfield_saturating import by_quadrature
+from analogflow.reference.hopfield_saturating import by_quadrature, within_reach
 
 __all__ = ["SOLVERS"]
 
@@ -73,8 +73,9 @@ def _exact(problem: Hopfield, aim: float, seconds: float, seed: int) -> Delivere
 
 
 def _quadrature(problem: Hopfield, aim: float, seconds: float, seed: int) -> Delivered:
-    mean, covariance, _ = by_quadrature(problem)
-    return Delivered((mean, covariance))
+    found = by_quadrature(problem)
+    assert found is not None  # `_integrable` asks
+    return Delivered(found[:2])
 
 
 def _at_rest(problem: Hopfield) -> str:
@@ -102,7 +103,7 @@ def _integrable(problem: Hopfield) -> str:
         return reason
     if problem.activation == "linear":
         return "the network is linear: its law is known without"
-    return "" if min(problem.U.shape) <= 3 else "the smaller layer has more than three units"
+    return "" if within_reach(problem) else "its layers are too large or too cold to be summed over"
 
 
 SOLVERS: tuple[Solver, ...] = (
@@ -126,7 +127,7 @@ SOLVERS: tuple[Solver, ...] = (
     ),
     Solver(
         "quadrature",
-        "above temperature 0: moments over the smaller layer, up to three units; what the judge uses too",
+        "above temperature 0: a sum over few values of each unit of the smaller layer; what the judge uses too",
         lambda problem, finest: (finest,),
         _quadrature,
         _integrable,
