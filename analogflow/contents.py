@@ -26,6 +26,7 @@ from analogflow.errors import AnalogflowError, BadInput
 
 __all__ = [
     "FORCE",
+    "line_of",
     "parse_keys",
     "parse_npy",
     "read_bytes",
@@ -150,6 +151,23 @@ def _parsed(text: str, name: str, *, json_text: bool) -> dict[str, Any] | list[A
     for fault in _strange(keys):
         raise BadInput(f"{name!r} {fault}.")
     return keys
+
+
+def line_of(text: str, table: str, key: str) -> int:
+    """Number of the line of a text in JSON or TOML on which a key of a table stands, or the table itself; 0 if none is seen.
+
+    It is for messages: it looks for how people lay such files out, and does not parse them.
+    """
+    own, inside, whole = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[=:]"""), False, 0
+    heads = re.compile(rf"""\s*(?:\[\s*{re.escape(table)}\s*\]|["']?{re.escape(table)}["']?\s*[=:])""")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if heads.match(line):
+            inside, whole = True, number
+        elif re.match(r"\s*\[[^=]*\]\s*(?:#.*)?$", line):
+            inside = False
+        elif inside and own.match(line):
+            return number
+    return whole
 
 
 def parse_npy(content: bytes, name: str, kinds: str = "fiu") -> NDArray[Any]:

@@ -41,9 +41,10 @@ from analogflow.blocks import (
     Sum,
     Switch,
     Tanh,
+    Waveform,
     Wire,
 )
-from analogflow.blocks.dynamic import CLAMP
+from analogflow.blocks.dynamic import CLAMP, NEAR_KNOT
 
 __all__ = ["WIDEST", "Marched", "Operations", "compiled_program", "marched"]
 
@@ -51,7 +52,7 @@ Array = NDArray[np.float64]
 
 _CODES = (
     "crossbar lane_crossbar sum_first sum_pair sum_next wire multiplier divider log exp square_root positive_part tanh sine "
-    "comparator switch softmax normaliser matrix_product shift clip scale arctan"
+    "comparator switch softmax normaliser matrix_product shift clip scale arctan waveform"
 ).split()
 _CODE = {name: number for number, name in enumerate(_CODES)}
 
@@ -103,7 +104,7 @@ class Operations:
     """Operations of a field over slots; constants may differ from sample to sample."""
 
     def __init__(self, field: VectorField) -> None:
-        self.size, self.sources = field.size, len(field.streams)
+        self.size, self.sources, self.breaks = field.size, len(field.streams), field.breaks
         self.ops: list[dict[str, Any]] = []
         self.tables: list[int] = []
         self.weights: list[Array] = []
@@ -161,7 +162,7 @@ class Operations:
         return found(self, block, *inputs)
 
     def weigh(self, weight: Array) -> int:
-        """Where the weights of a crossbar, the same for all samples, begin: column by column."""
+        """Where numbers that are the same for all samples begin: of the weights of a crossbar column by column."""
         first = self._weighed
         self.weights.append(np.ascontiguousarray(weight.T).ravel())
         self._weighed += weight.size
@@ -236,6 +237,12 @@ def _wire(program: Operations, block: Wire, x: _Place) -> _Place:
     return program.emit("wire", block.size, x, table=first)
 
 
+def _waveform(program: Operations, block: Waveform, x: _Place) -> _Place:
+    points = np.concatenate([block.times, block.values, block.slopes])
+    near = NEAR_KNOT * (block.times[-1] - block.times[0])
+    return program.emit("waveform", block.size, x, table=program.weigh(points), inner=len(block.times), c=near)
+
+
 def _log(program: Operations, block: Log, x: _Place) -> _Place:
     if not block.floor >= np.finfo(float).tiny:
         raise _Unknown("log of numbers that are not positive and normal")
@@ -289,6 +296,7 @@ _LOWERED: dict[type, Callable[..., _Place]] = {
     Normaliser: _normaliser,
     MatrixProduct: _matrix_product,
     OutputStage: _output_stage,
+    Waveform: _waveform,
     Scaled: _scaled,
 }
 
@@ -308,13 +316,13 @@ class _Task(ctypes.Structure):
     """The record `Task` of kernel.c."""
 
     _fields_ = [(name, kind) for names, kind in (
-        ("samples lanes size slots ops parts sources saves watches constants last_segment implicit order sharpens",
+        ("samples lanes size slots ops parts sources saves watches constants last_segment implicit order sharpens breaks",
          ctypes.c_int64),
         ("end noise_step relative absolute settled fixed_size runaway unit low high shortest_rest least_progress sharpest "
          "jitter patience safety least_growth most_growth shortest look clamp gamma", ctypes.c_double),
         ("seed", ctypes.c_uint64),
         ("program integrators weights tables watched constant_slot constant_value numbers streams density start save "
-         "a b c e p ra rc rtime rdrift states noise final final_noise reached outcome steps", ctypes.c_void_p),
+         "breaking a b c e p ra rc rtime rdrift states noise final final_noise reached outcome steps", ctypes.c_void_p),
     ) for name in names.split()]  # fmt: skip
 
 
@@ -387,6 +395,7 @@ def marched(
         "density": np.array(drive.scale if drive else [0.0] * sources, dtype=float),
         "start": np.ascontiguousarray(start, dtype=float),
         "save": np.ascontiguousarray(save, dtype=float),
+        "breaking": program.breaks,
         **_methods(),
         "states": out.states, "noise": out.noise, "final": out.final, "final_noise": out.final_noise,
         "reached": out.end, "outcome": out.outcome, "steps": steps,
@@ -395,7 +404,7 @@ def marched(
         samples=samples, lanes=_lanes(program, samples, implicit=implicit), size=size, slots=program.slots,
         ops=len(program.ops), parts=len(program.parts), sources=sources, saves=saves, watches=len(watched),
         constants=len(slots), last_segment=drive.last_segment if drive else 0, implicit=implicit, order=method.order,
-        sharpens=limits.sharpens,
+        sharpens=limits.sharpens, breaks=len(program.breaks),
         end=end, noise_step=drive.step if drive else 1.0, relative=limits.relative, absolute=limits.absolute,
         settled=limits.settled, fixed_size=limits.size or 0.0, runaway=limits.runaway, unit=limits.unit,
         seed=drive.seed if drive else 0, gamma=_RODAS.gamma, clamp=CLAMP, **rules,

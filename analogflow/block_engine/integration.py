@@ -50,14 +50,16 @@ _LEAST_PROGRESS, _LEAST_SHARE, _KNOTS_SHARE = 0.02, 0.005, 0.1
 steps tried."""
 
 
-def _least_progress(end: float, drive: Drive | None = None) -> float:
+def _least_progress(end: float, drive: Drive | None, breaks: Array) -> float:
     """How far a run to `end` must come between two looks, both in τ; one that does not stands still.
 
     At the zero of a divisor the field may press from both sides: steps do not shrink to nothing then, but so far that the
-    run would not end. Where the knots of the noise are close, steps are as short for a good reason.
+    run would not end. Where the knots of the noise, or of waveforms at `breaks`, are close, steps are as short for a good
+    reason.
     """
     least = min(_LEAST_PROGRESS, _LEAST_SHARE * end)
-    return least if drive is None else min(least, _KNOTS_SHARE * _LOOK * drive.step)
+    closest = min([np.inf if drive is None else drive.step, *np.diff(breaks, prepend=0.0)])
+    return min(least, _KNOTS_SHARE * _LOOK * float(closest))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,15 +164,14 @@ def march(
     if (program := compiled_program(field)) is not None:
         found = marched(
             program, start, save, end, method, drive=drive, resting=resting, limits=tolerances, on_progress=on_progress,
-            low=ORDINARY[0], high=ORDINARY[1], shortest_rest=_SHORTEST_REST, least_progress=_least_progress(end, drive),
+            low=ORDINARY[0], high=ORDINARY[1], shortest_rest=_SHORTEST_REST,
+            least_progress=_least_progress(end, drive, field.breaks),
             sharpest=_SHARPEST, jitter=_JITTER, patience=_PATIENCE, safety=_SAFETY, least_growth=_SMALLEST,
             most_growth=_LARGEST_CHANGE, shortest=_SHORTEST, look=_LOOK,
         )  # fmt: skip
         noise, last = (None, None) if drive is None else (found.noise, found.final_noise)
         settled, failed, stuck = (found.outcome == kind for kind in (1, 2, 3))
-        return March(
-            found.states, noise, found.final, last, found.end, settled, failed, stuck, found.steps, evaluator="compiled"
-        )
+        return March(found.states, noise, found.final, last, found.end, settled, failed, stuck, found.steps, "compiled")
     with np.errstate(all="ignore"), few_threads(field.size):
         walk = _Walk(field, start, save, end, method, drive, resting, tolerances)
         while walk.active.any():
@@ -196,7 +197,7 @@ class _Walk:
     ) -> None:
         samples = len(start)
         self.field, self.method, self.drive, self.tolerances = field, method, drive, tolerances
-        self.save, self.end = save, end
+        self.save, self.end, self.breaks = save, end, np.append(field.breaks, np.inf)
         # Many samples of few states lie in memory state by state: what is done to a whole column is done in one go.
         self.y = np.array(start, dtype=float, order="F" if samples > field.size else "C")
         self.time = np.zeros(samples)
@@ -221,6 +222,7 @@ class _Walk:
         if self.drive is not None:
             knot = np.minimum((self.segment + 1) * self.drive.step, self.end)
             limit = np.where(self.segment < self.drive.last_segment, knot, self.end)
+        limit = np.minimum(limit, self.breaks[np.searchsorted(self.breaks, self.time, side="right")])
         # A step that would leave a crumb before the limit is stretched to it.
         reaches = self.time + 1.01 * self.h >= limit
         h = np.where(self.active, np.where(reaches, limit - self.time, self.h), 0.0)
@@ -243,7 +245,7 @@ class _Walk:
         self._advance(moved, h, accepted, accepted & reaches, limit)
         stuck = self.active & ~accepted & (self.h < _SHORTEST * np.maximum(1.0, self.time))
         if self.steps % _LOOK == 0:
-            stuck |= self.active & (self.time - self.looked < _least_progress(self.end, self.drive))
+            stuck |= self.active & (self.time - self.looked < _least_progress(self.end, self.drive, self.field.breaks))
             self.looked = self.time
         self.stuck = self.stuck | stuck
         self.active = self.active & ~stuck
@@ -268,7 +270,7 @@ class _Walk:
             self.rate = np.where(good[:, None], moved.rate, self.rate)
         self.time = np.where(good, arrived, before)
         if self.drive is not None:
-            passed = good & on_limit & (self.time < self.end)
+            passed = good & on_limit & (self.time < self.end) & (self.time >= (self.segment + 1) * self.drive.step)
             self.segment = np.minimum(self.segment + passed, self.drive.last_segment)
         self._stop(wild, failed=True)
         if self.tolerances.settled:
@@ -397,9 +399,9 @@ def integrate(
     outcome, detail = (Outcome.NOT_SETTLED if settled else Outcome.COMPLETED), ""
     with few_threads(field.size), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        solver = scipy.integrate.DOP853(
-            field, 0.0, graph.initial(), time_constants, rtol=tolerances.relative, atol=tolerances.absolute
-        )
+        stops = [*field.breaks[field.breaks < time_constants].tolist(), time_constants]
+        begun = scipy.integrate.DOP853
+        solver = begun(field, 0.0, graph.initial(), stops.pop(0), rtol=tolerances.relative, atol=tolerances.absolute)
         times, states, looked, halts = [0.0], [solver.y.copy()], 0.0, False
         watched = _joint(field, solver.y, rests)
         largest = float(abs(watched).max())
@@ -410,7 +412,7 @@ def integrate(
                 detail = f"{_largest(graph, solver.y)} ran away at t = {solver.t:.4g} τ."
                 break
             if len(times) % _LOOK == 0:
-                halts, looked = solver.t - looked < _least_progress(time_constants), solver.t
+                halts, looked = solver.t - looked < _least_progress(time_constants, None, field.breaks), solver.t
             if solver.status == "failed" or halts:  # it fails where its step is shorter than the spacing of numbers
                 outcome, detail = Outcome.STUCK, f"That was at t = {solver.t:.4g} τ."
                 break
@@ -426,6 +428,8 @@ def integrate(
                 solver.rtol, solver.atol = 0.1 * solver.rtol, 0.1 * solver.atol
             if on_progress is not None:
                 on_progress(solver.t)
+            if solver.status == "finished" and stops:
+                solver = begun(field, solver.t, solver.y, stops.pop(0), rtol=solver.rtol, atol=solver.atol)
         values = field.observables(np.array(states))
     return Run(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail)
 

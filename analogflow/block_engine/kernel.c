@@ -12,7 +12,7 @@
 
 enum {
     CROSSBAR, LANE_CROSSBAR, SUM_FIRST, SUM_PAIR, SUM_NEXT, WIRE, MULTIPLIER, DIVIDER, LOG, EXP, SQUARE_ROOT, POSITIVE_PART, TANH, SINE,
-    COMPARATOR, SWITCH, SOFTMAX, NORMALISER, MATRIX_PRODUCT, SHIFT, CLIP, SCALE, ARCTAN
+    COMPARATOR, SWITCH, SOFTMAX, NORMALISER, MATRIX_PRODUCT, SHIFT, CLIP, SCALE, ARCTAN, WAVEFORM
 };
 
 typedef struct {
@@ -26,14 +26,14 @@ typedef struct {
 } Part;
 
 typedef struct {
-    int64_t samples, lanes, size, slots, ops, parts, sources, saves, watches, constants, last_segment, implicit, order, sharpens;
+    int64_t samples, lanes, size, slots, ops, parts, sources, saves, watches, constants, last_segment, implicit, order, sharpens, breaks;
     double end, noise_step, relative, absolute, settled, fixed_size, runaway, unit, low, high;
     double shortest_rest, least_progress, sharpest, jitter, patience, safety, least_growth, most_growth, shortest, look;
     double clamp, gamma;
     uint64_t seed;
     const Op *program;
     const Part *integrators;
-    const double *weights;        /* of crossbars, one after another */
+    const double *weights;        /* of crossbars and points of waveforms, one after another */
     const int64_t *tables;        /* of wires */
     const int64_t *watched;       /* slots of what has to rest */
     const int64_t *constant_slot; /* slot, number of values, offset and stride from sample to sample (0: shared) */
@@ -43,6 +43,7 @@ typedef struct {
     const double *density;        /* of the sources, over the root of the knots' distance */
     const double *start;          /* (samples, size) */
     const double *save;           /* (saves) */
+    const double *breaking;       /* (breaks), ascending times that no step goes over */
     const double *a, *b, *c, *e, *p; /* the explicit method's coefficients: (6, 5), (6), (6), (7), (7, 4) */
     const double *ra, *rc, *rtime, *rdrift; /* the implicit method's: (5, 5), (6, 5), (6), (6) */
     double *states;               /* (samples, saves, size) */
@@ -60,9 +61,9 @@ typedef struct {
 typedef struct {
     Task t;
     int64_t next, active, tried;
-    int64_t *sample, *saved, *unseen, *knot, *turns, *on, *reaches, *good;
+    int64_t *sample, *saved, *unseen, *knot, *turns, *on, *reaches, *good, *broken;
     double *slots, *tangents, *y, *stages, *inner, *trial, *error, *rate, *moved;
-    double *time, *h, *step, *limit, *size, *largest, *watch, *looked, *norm, *growth, *room, *segment, *position, *part, *sharpness, *slowest, *waited;
+    double *time, *h, *step, *limit, *size, *largest, *watch, *looked, *norm, *growth, *room, *segment, *position, *part, *sharpness, *slowest, *waited, *ahead;
     double *from, *to, *change, *before, *slope, *knots;
     double *matrix, *vector;
     int64_t *pivot;
@@ -412,6 +413,35 @@ static void matrix_product(const Op *o, const double *restrict a, const double *
         }
 }
 
+/* The line of a waveform that an argument is on: points are times, then values, then the slopes between them. */
+static inline int64_t line_of(const double *points, int64_t count, double held, double near) {
+    int64_t low = 0, high = count;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (points[middle] <= held + near) low = middle + 1;
+        else high = middle;
+    }
+    return low < 1 ? 0 : low > count - 1 ? count - 2 : low - 1;
+}
+
+static void waveform(const Op *o, const double *points, const double *x, double *y, int64_t L) {
+    const double *times = points, *values = times + o->inner, *slopes = values + o->inner;
+    for (int64_t n = 0; n < o->size * L; n++) {
+        double held = at_most(at_least(x[o->a_size == 1 ? n % L : n], times[0]), times[o->inner - 1]);
+        int64_t line = line_of(times, o->inner, held, o->c);
+        y[n] = values[line] + (held - times[line]) * slopes[line];
+    }
+}
+
+static void waveform_tangent(const Op *o, const double *points, const double *x, const double *dx, double *dy, int64_t L) {
+    const double *times = points, *slopes = times + 2 * o->inner;
+    for (int64_t n = 0; n < o->size * L; n++) {
+        int64_t from = o->a_size == 1 ? n % L : n;
+        double held = at_most(at_least(x[from], times[0]), times[o->inner - 1]);
+        dy[n] = held == x[from] ? slopes[line_of(times, o->inner, held, o->c)] * dx[from] : 0.0;
+    }
+}
+
 static inline __attribute__((always_inline)) void signals(const Walk *w, int64_t L) {
     const Task *t = &w->t;
     for (int64_t number = 0; number < t->ops; number++) {
@@ -443,6 +473,7 @@ static inline __attribute__((always_inline)) void signals(const Walk *w, int64_t
         case SHIFT: PAIRS(Y[l] = A[l] + B[l]); break;
         case CLIP: ALONE(Y[l] = at_most(at_least(A[l], -c), c)); break;
         case SCALE: ALONE(Y[l] = A[l] / c * d); break;
+        case WAVEFORM: waveform(o, t->weights + o->table, a, y, L); break;
         case ARCTAN: ALONE(Y[l] = atan(A[l])); break;
         }
     }
@@ -564,6 +595,7 @@ static void propagate(const Walk *w) {
         case SHIFT: BINARY(dY[l] = dA[l] + dB[l]); break;
         case CLIP: UNARY(dY[l] = (fabs(A[l]) < c ? 1.0 : 0.0) * dA[l]); break;
         case SCALE: UNARY(dY[l] = dA[l] / c * d); break;
+        case WAVEFORM: waveform_tangent(o, t->weights + o->table, a, da, dy, L); break;
         case ARCTAN: UNARY(dY[l] = dA[l] / (1 + A[l] * A[l])); break;
         }
     }
@@ -606,6 +638,13 @@ static inline __attribute__((always_inline)) void mixed(const Walk *w, double *o
             o[l] = y ? mad(h[l], sum, base[l]) : h[l] * sum;
         }
     }
+}
+
+/* The next time that a lane's step does not go over. */
+static void look_ahead(Walk *w, int64_t l) {
+    const Task *t = &w->t;
+    while (w->broken[l] < t->breaks && t->breaking[w->broken[l]] <= w->time[l]) w->broken[l]++;
+    w->ahead[l] = w->broken[l] < t->breaks ? t->breaking[w->broken[l]] : INFINITY;
 }
 
 /* Noise at the beginning of each lane's step, and its change over it. */
@@ -859,6 +898,8 @@ static void load(Walk *w) {
         w->segment[l] = w->saved[l] = w->waited[l] = 0;
         w->knot[l] = 1;
         w->unseen[l] = (int64_t)t->look;
+        w->broken[l] = 0;
+        look_ahead(w, l);
         w->sharpness[l] = 1;
         w->slowest[l] = INFINITY;
         for (int64_t i = 0; i < t->size; i++) w->y[i * L + l] = t->start[w->sample[l] * t->size + i];
@@ -926,10 +967,12 @@ static void try_step(Walk *w) {
     const int64_t *restrict on = w->on;
     double *restrict time = w->time, *restrict h = w->h, *restrict step = w->step, *restrict limit = w->limit;
     double *restrict segment = w->segment;
+    const double *restrict ahead = w->ahead;
     int64_t *restrict reaches = w->reaches, *restrict good = w->good;
     LANES(l, L) {
         double next = (segment[l] + 1) * noise_step;
         double upto = ((segment[l] < last) & (next < end)) ? next : end;
+        upto = ahead[l] < upto ? ahead[l] : upto;
         limit[l] = upto;
         reaches[l] = time[l] + 1.01 * h[l] >= upto;
         step[l] = !on[l] ? 0.0 : reaches[l] ? upto - time[l] : h[l];
@@ -970,7 +1013,7 @@ static void try_step(Walk *w) {
     LANES(l, L) {
         double now = reaches[l] ? limit[l] : time[l] + step[l];
         time[l] = now = good[l] ? now : time[l];
-        int64_t turn = good[l] & reaches[l] & (now < end) & (segment[l] < last);
+        int64_t turn = good[l] & reaches[l] & (now < end) & (segment[l] < last) & (now >= (segment[l] + 1) * noise_step);
         segment[l] = turn ? segment[l] + 1 : segment[l];
         turns[l] = turn;
         number[l] += turn;
@@ -979,6 +1022,8 @@ static void try_step(Walk *w) {
         looked_at |= on[l] & (!good[l] | (now >= end) | (unseen[l] == 0));
     }
     if (turned) play_on(w);
+    if (t->breaks)
+        for (int64_t l = 0; l < L; l++) look_ahead(w, l);
     if (!looked_at) return;
     int freed = 0;
     for (int64_t l = 0; l < L; l++) {
@@ -1030,7 +1075,7 @@ static void *room(Walk *w, int64_t count) {
 
 void analogflow_close(Walk *w) {
     if (!w) return;
-    void *all[] = {w->sample, w->segment, w->position, w->part, w->sharpness, w->slowest, w->waited, w->saved, w->unseen, w->knot, w->turns, w->slots, w->tangents, w->y, w->stages, w->inner, w->trial,
+    void *all[] = {w->broken, w->ahead, w->sample, w->segment, w->position, w->part, w->sharpness, w->slowest, w->waited, w->saved, w->unseen, w->knot, w->turns, w->slots, w->tangents, w->y, w->stages, w->inner, w->trial,
         w->error, w->rate, w->moved, w->time, w->h, w->step, w->limit, w->size, w->largest, w->watch, w->looked, w->norm,
         w->growth, w->room, w->from, w->to, w->change, w->before, w->slope, w->knots, w->matrix, w->vector, w->pivot, w->on,
         w->reaches, w->good};
@@ -1045,7 +1090,7 @@ Walk *analogflow_open(const Task *task) {
     if (!w) return NULL;
     w->t = *task;
     const int64_t L = task->lanes, n = task->size * L, s = task->sources * L;
-    w->sample = room(w, L); w->saved = room(w, L); w->unseen = room(w, L); w->knot = room(w, L); w->turns = room(w, L);
+    w->broken = room(w, L); w->ahead = room(w, L); w->sample = room(w, L); w->saved = room(w, L); w->unseen = room(w, L); w->knot = room(w, L); w->turns = room(w, L);
     w->slots = room(w, task->slots * L); w->tangents = room(w, task->implicit ? task->slots * L : 0);
     w->y = room(w, n); w->stages = room(w, 7 * n); w->inner = room(w, n); w->trial = room(w, n); w->error = room(w, n);
     w->rate = room(w, n); w->moved = room(w, n);

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks import Constant, Integrator, NoiseSource
+from analogflow.blocks import Clock, Constant, Integrator, NoiseSource, Scaled, Waveform
 from analogflow.graph import BlockGraph
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class VectorField:
         Number of the noise stream that each scalar source plays.
     density : array, shape (sources,)
         Intensity of each scalar source, flow units per √τ.
+    breaks : array, shape (k,)
+        Ascending times, in τ, at which waveforms have a knot: no step goes over one.
     operations : Operations, optional
         What `compiled_program` made of it, once it was asked.
     """
@@ -76,6 +78,7 @@ class VectorField:
                 self.program.append((node, inputs))
         self.streams = np.array(streams, dtype=np.intp)
         self.density = np.array(density, dtype=float)
+        self.breaks = _breaks(graph)
         self._relations = [(node, graph.block(node).relation, inputs) for node, inputs in self.program]
 
     @classmethod
@@ -194,6 +197,17 @@ class VectorField:
     def unpack(self, y: Array) -> dict[str, Array]:
         """States by name from the state vector."""
         return {label: y[..., part] for label, part in self.slices.items()}
+
+
+def _breaks(graph: BlockGraph) -> Array:
+    found = [np.zeros(0)]
+    for node in graph:
+        block = graph.block(node)
+        block = block.block if isinstance(block, Scaled) else block
+        if isinstance(block, Waveform) and isinstance(graph.block(graph.inputs(node)[0]), Clock):
+            found.append(block.times)
+    every = np.unique(np.concatenate(found))
+    return every[every > 0]
 
 
 def complete(graph: BlockGraph, measured: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:

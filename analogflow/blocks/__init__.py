@@ -8,7 +8,6 @@ from analogflow.blocks.algebraic import (
     Divider,
     Exp,
     Gain,
-    Input,
     Log,
     Multiplier,
     PositivePart,
@@ -20,7 +19,7 @@ from analogflow.blocks.algebraic import (
     Wire,
 )
 from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, Scaled
-from analogflow.blocks.dynamic import Integrator, NoiseSource
+from analogflow.blocks.dynamic import Clock, Integrator, NoiseSource, Waveform
 from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.vector import MatrixProduct, Normaliser, Softmax
 
@@ -29,6 +28,7 @@ __all__ = [
     "Arctan",
     "Array",
     "Block",
+    "Clock",
     "Comparator",
     "Constant",
     "Crossbar",
@@ -39,7 +39,6 @@ __all__ = [
     "Exp",
     "Gain",
     "Imperfections",
-    "Input",
     "Integrator",
     "Log",
     "MatrixProduct",
@@ -55,13 +54,15 @@ __all__ = [
     "Sum",
     "Switch",
     "Tanh",
+    "Waveform",
     "Wire",
 ]
 
 CATALOGUE: tuple[type[Block], ...] = (
     Constant,
-    Input,
     Integrator,
+    Clock,
+    Waveform,
     Crossbar,
     Sum,
     Gain,

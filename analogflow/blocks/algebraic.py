@@ -23,7 +23,6 @@ __all__ = [
     "Divider",
     "Exp",
     "Gain",
-    "Input",
     "Log",
     "Multiplier",
     "PositivePart",
@@ -58,26 +57,6 @@ class Constant(Block):
     def parameters(self) -> str:
         """Label or first values."""
         return f"{self.label} = {shown(self.values)}" if self.label else shown(self.values)
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Input(Block):
-    """y = the external waveform called ``label``; an engine supplies it as a function of time."""
-
-    symbol: ClassVar = "in"
-    label: str
-
-    def relation(self, *inputs: Array) -> Array:
-        """Not defined: an engine supplies the waveform."""
-        raise NotImplementedError(f"the waveform {self.label!r} comes from the engine, not from the block")
-
-    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
-        """Nothing: an input has no ports."""
-        return ()
-
-    def parameters(self) -> str:
-        """Name of the waveform."""
-        return self.label
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

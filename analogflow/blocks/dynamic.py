@@ -1,4 +1,4 @@
-"""Blocks that are no function of their inputs: the integrator, the one block with memory, and the noise source.
+"""Blocks of time: the integrator, the one block with memory, the clock and what it plays, and the noise source.
 
 The waveform of noise comes from the engine, which plays the same knots whichever engine it is.
 """
@@ -6,13 +6,15 @@ The waveform of noise comes from the engine, which plays the same knots whicheve
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analogflow.blocks.block import Array, Block, Derivative, frozen, shown
+from analogflow.blocks.block import Array, Block, Derivative, Diagonal, frozen, shown
 
-__all__ = ["CLAMP", "Integrator", "NoiseSource"]
+__all__ = ["CLAMP", "NEAR_KNOT", "Clock", "Integrator", "NoiseSource", "Waveform"]
 
 CLAMP = 20.0
 """Rate, per τ, at which a limited integrator is driven back once it passes its limit: the conductance of its clamp."""
@@ -71,6 +73,66 @@ class Integrator(Block):
     def parameters(self) -> str:
         """Name of the state."""
         return self.label
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Clock(Integrator):
+    """y = t: time in τ, as an integrator of the constant 1 has it, whose start is 0.
+
+    Engines that integrate graphs need to know no more. In a circuit it is no integrator: what depends on it alone is the
+    waveform of a generator.
+    """
+
+    symbol: ClassVar = "t"
+
+
+NEAR_KNOT = 1e-10
+"""Part of a waveform's length before a knot at which its next line begins: the clock comes to knots but for rounding."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Waveform(Block):
+    """y = the straight lines between points (``times``, ``values``) at x, and the first or last value outside of them.
+
+    Parameters
+    ----------
+    times : array, shape (k,)
+        Ascending, in the unit of x; two at least.
+    values : array, shape (k,)
+    label : str
+        What it is called.
+    """
+
+    ports: ClassVar = ("x",)
+    symbol: ClassVar = "u(t)"
+    times: Array
+    values: Array
+    label: str = ""
+
+    @functools.cached_property
+    def slopes(self) -> Array:
+        """Slope of each line, shape (k − 1,)."""
+        return frozen(np.diff(self.values) / np.diff(self.times))
+
+    def _held(self, x: Array) -> tuple[Array, NDArray[np.intp]]:
+        """Arguments within the times, and the line that each is on."""
+        near = NEAR_KNOT * (self.times[-1] - self.times[0])
+        held = np.clip(x, self.times[0], self.times[-1])
+        return held, np.clip(np.searchsorted(self.times, held + near, side="right") - 1, 0, len(self.times) - 2)
+
+    def relation(self, *inputs: Array) -> Array:
+        """Value between two points."""
+        held, line = self._held(inputs[0])
+        return self.values[line] + (held - self.times[line]) * self.slopes[line]
+
+    def derivative(self, *inputs: Array) -> tuple[Derivative, ...]:
+        """Slope of the line that begins, 0 outside of all."""
+        held, line = self._held(inputs[0])
+        return (Diagonal(np.where(held == inputs[0], self.slopes[line], 0.0)),)
+
+    def parameters(self) -> str:
+        """Name and number of points."""
+        return f"{self.label} {len(self.times)} points".strip()
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -26,10 +26,12 @@ __all__ = [
     "Macro",
     "Model",
     "NoiseVoltage",
+    "PlayedVoltage",
     "Resistor",
     "Row",
     "StepVoltage",
     "Switch",
+    "TimedVoltage",
     "Transconductance",
     "VoltageSource",
 ]
@@ -180,6 +182,23 @@ class StepVoltage(Element):
     before: float
     after: float
     time: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TimedVoltage(Element):
+    """Voltage given by `expression`: a formula of ``time`` in seconds and of other such voltages, by a technology."""
+
+    letter: ClassVar[str] = "B"
+    expression: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlayedVoltage(Element):
+    """Voltage on straight lines between points, `times` in seconds and `volts`; the first before them, the last after."""
+
+    letter: ClassVar[str] = "V"
+    times: tuple[float, ...]
+    volts: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

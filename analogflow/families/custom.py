@@ -29,8 +29,8 @@ CUSTOM = Family(
     problem=Equations,
     noun="a flow of one's own",
     keys=(
-        "name", "time", "answer", "states", "constants", "definitions", "equations", "observables", "conserved", "manifolds",
-        "noise",
+        "name", "time", "answer", "states", "constants", "inputs", "definitions", "equations", "observables", "conserved",
+        "manifolds", "noise",
     ),
     needed={"states": "the initial value of every state", "equations": "the rate of every state"},
     flow=custom,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
 from analogflow.checks import proposal, refuse_unknown
-from analogflow.contents import read_keys, read_values
+from analogflow.contents import line_of, parse_keys, read_keys, read_text, read_values
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import FAMILIES, Family, named_families
 from analogflow.problems import Equations
 from analogflow.problems.expression import Expression
+from analogflow.problems.inputs import beside
+from analogflow.problems.orders import primed
 from analogflow.problems.tables import TableOptions, named_table
 
 __all__ = ["keys_of", "problem_of_keys", "read_problem"]
@@ -125,18 +128,35 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {key: item for key, item in dataclasses.asdict(value).items() if item is not None}
+        return {key: _plain(item) for key, item in dataclasses.asdict(value).items() if item is not None}
     return value
 
 
 def _equations(path: Path, values: Path | None) -> Equations:
-    keys = read_keys(path)
-    equations = _from_keys(FAMILIES["custom"], {"name": path.stem, **keys}, repr(str(path)))
+    text, family = read_text(path), FAMILIES["custom"]
+    keys = parse_keys(text, str(path), json_text=path.suffix.lower() == ".json")
+    if "inputs" in keys:
+        keys["inputs"] = beside(keys["inputs"], path.parent)
+    try:
+        equations = _from_keys(family, {"name": path.stem, **keys}, repr(str(path)))
+    except BadInput as fault:
+        raise BadInput(_with_lines(str(fault), text, family.keys), words=fault.words) from fault
     if values is None:
         return equations
     if values.suffix.lower() not in (".json", ".toml"):
         raise BadInput(f"{str(values)!r}: a file with values for {str(path)!r} must end in .json or .toml.")
     return equations.replaced(**{str(key): value for key, value in read_keys(values).items()})
+
+
+def _with_lines(said: str, text: str, tables: Sequence[str]) -> str:
+    """What was said, with the line of each key of the file that it names as ``equations.x``."""
+
+    def placed(found: re.Match[str]) -> str:
+        table, key = found.groups()
+        line = line_of(text, table, key) or line_of(text, table, primed(key))
+        return f"{found[0]} (line {line})" if line else found[0]
+
+    return re.sub(rf"\b({'|'.join(tables)})\.(\w+)", placed, said)
 
 
 def _from_keys(family: Family, keys: dict[str, Any], where: str, make: Callable[..., Any] | None = None) -> Any:

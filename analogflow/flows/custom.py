@@ -19,11 +19,13 @@ from analogflow.graph import (
     sign,
     softmax,
     switch,
+    waveform,
     where,
     white_noise,
 )
-from analogflow.problems.equations import Equations
+from analogflow.problems.equations import TIME, Equations
 from analogflow.problems.expression import Expression
+from analogflow.problems.inputs import PiecewiseLinear
 
 __all__ = ["FORMS", "custom", "written"]
 
@@ -48,28 +50,29 @@ def custom(problem: Equations, form: str = "written") -> Flow:
         There is no such form.
     """
     refuse_unknown(form, FORMS, "form", "a custom flow", there="there is only")
-    names = list(problem.states)
+    names = [*problem.states, *([TIME] if problem.timed else [])]
 
     def rates(*states: Any) -> tuple[Any, ...]:
         values = _quantities(problem, names, states)
         return tuple(
             _noisy(problem, name, written(problem.equations[name], values, f"d{name}/dt"), state)
-            for name, state in zip(names, states, strict=True)
-        )
+            for name, state in zip(problem.states, states, strict=False)
+        ) + ((1.0,) if problem.timed else ())
 
     shown = {**{name: "observables" for name in problem.observables}, **{name: "conserved" for name in problem.conserved}}
     return Flow(
         rates,
-        problem.states,
+        {**problem.states, **({TIME: np.zeros(1)} if problem.timed else {})},
         keeps=tuple(_manifold(problem, name) for name in problem.manifolds),
         observables={name: _observable(problem, kind, name, names) for name, kind in shown.items()},
         answer=problem.answer,
         family=problem.name,
         form=form,
-        equations="; ".join(f"d{name}/dt = {problem.equations[name]}" for name in names),
+        equations="; ".join(f"d{name}/dt = {problem.equations[name]}" for name in problem.states),
         problem=problem,
         end_time=problem.time,
         path_matters=True,
+        clock=TIME if problem.timed else "",
     )
 
 
@@ -94,9 +97,25 @@ def _observable(problem: Equations, kind: str, name: str, names: list[str]) -> C
 
 def _quantities(problem: Equations, names: list[str], states: tuple[Any, ...]) -> dict[str, Any]:
     values = {**problem.constants, **dict(zip(names, states, strict=True))}
+    for name, given in problem.inputs.items():
+        if isinstance(given, PiecewiseLinear):
+            values[name] = _played(given, values[TIME], name)
+        else:
+            values[name] = written(given, {**problem.constants, TIME: values[TIME]}, name)
     for name in problem.definitions:
         values[name] = written(problem.definitions[name], values, name)
     return values
+
+
+def _played(given: PiecewiseLinear, time: Any, name: str) -> Any:
+    """Value of points at `time`; where that is a signal, the block is said to come from the input's name."""
+    if not isinstance(time, Signal):
+        return waveform(time, given.times, given.values, name)
+    time.builder.source = SourceLine(f"{name}(t) = straight lines between {len(given.times)} points")
+    try:
+        return waveform(time, given.times, given.values, name)
+    finally:
+        time.builder.source = None
 
 
 def _noisy(problem: Equations, name: str, rate: Any, state: Any) -> Any:

@@ -118,6 +118,8 @@ class Flow:
     scale : float, optional
         Size of the states, from which absolute errors and a runaway are measured; that of their start, or of what they move
         in the first τ, where that is far from 1, if not given.
+    clock : str
+        State that is time, in τ, so that the equations may depend on it: its rate is 1 and its start 0. Empty if none is.
     averaging : Averaging, optional
         Given where the answer is no point, but the stationary law of a state that the flow's own noise moves.
 
@@ -146,6 +148,7 @@ class Flow:
     averaging: Averaging | None = None
     size: float | None = None
     scale: float | None = None
+    clock: str = ""
 
     def __post_init__(self) -> None:
         states = {name: real_array(value, f"Flow.states: {name!r}") for name, value in self.states.items()}
@@ -173,6 +176,11 @@ class Flow:
                     raise BadInput(f"Flow.{field}: {name!r} is neither a state nor an observable of this flow.")
         if self.end_time is not None and not is_positive(self.end_time):
             raise BadInput(f"Flow.end_time: {self.end_time!r} is not a positive number of time constants.")
+        if self.clock and (self.clock not in states or states[self.clock].tolist() != [0.0] or self.end_time is None):
+            raise BadInput(
+                f"Flow.clock: {self.clock!r} must be a state of one element that starts at 0, and the flow needs an "
+                "end_time: one that depends on time is read at a time."
+            )
         for kept in self.keeps:
             if kept.state not in states:
                 raise BadInput(f"Flow.keeps: {kept!r} names no state of this flow; there are {', '.join(states)}.")
@@ -187,7 +195,10 @@ class Flow:
         """
         constants = dict(self.constants)
         adjustable = {self.gauge: constants.pop(self.gauge)} if self.gauge else {}
-        return trace(self.function, self.states, constants=constants, adjustable=adjustable, observables=self.observables)
+        return trace(
+            self.function, self.states, constants=constants, adjustable=adjustable, observables=self.observables,
+            clock=self.clock,
+        )  # fmt: skip
 
     def rates(self, **states: np.ndarray) -> dict[str, np.ndarray]:
         """Direct evaluation of the function at `states` (by name; the initial ones where not given)."""
@@ -231,7 +242,10 @@ class Flow:
     def _start_and_move(self) -> tuple[float, float]:
         """Largest magnitude of the states at their start, and of what they would move in one τ from there."""
         with np.errstate(all="ignore"):
-            start, rates = (max(float(abs(v).max(initial=0.0)) for v in s.values()) for s in (self.states, self.rates()))
+            start, rates = (
+                max((float(abs(value).max(initial=0.0)) for name, value in each.items() if name != self.clock), default=0.0)
+                for each in (self.states, self.rates())
+            )
         return start, rates if np.isfinite(rates) else 0.0
 
     @property

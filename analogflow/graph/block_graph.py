@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analogflow.blocks import Block, Constant, Integrator
+from analogflow.blocks import Block, Clock, Constant, Gain, Integrator, Scaled, Sum, Waveform, Wire
 from analogflow.graph.signal import SourceLine
 from analogflow.notebook import shown
 
@@ -163,6 +163,28 @@ class BlockGraph:
         assert isinstance(block, Integrator)
         return block
 
+    @property
+    def clock(self) -> str:
+        """State that is time; empty if none is."""
+        return next((label for label, node in self.states.items() if isinstance(self.block(node), Clock)), "")
+
+    @functools.cached_property
+    def timed(self) -> frozenset[str]:
+        """The clock and the nodes that come of it and of constants alone: what generators play."""
+        found: set[str] = set()
+        fixed: set[str] = set()
+        for node in self._order if self.clock else ():
+            block, inputs = self.block(node), self.inputs(node)
+            if isinstance(block, Clock):
+                found.add(node)
+            elif isinstance(block, Integrator):
+                continue
+            elif isinstance(block, Constant) or (inputs and fixed.issuperset(inputs)):
+                fixed.add(node)
+            elif inputs and (found | fixed).issuperset(inputs) and _has_formula(block):
+                found.add(node)
+        return frozenset(found)
+
     def labelled_constant(self, label: str) -> str | None:
         """Node of the constant with this label, None if there is none."""
         for node in self:
@@ -205,3 +227,9 @@ class BlockGraph:
         return f"BlockGraph({len(self)} blocks, states {', '.join(self.states)}, fingerprint {self.fingerprint()})"
 
     _repr_svg_ = shown("svg")
+
+
+def _has_formula(block: Block) -> bool:
+    """Whether each of its outputs is a formula of one element of each port, or points in time."""
+    plain = block.block if isinstance(block, Scaled) else block
+    return isinstance(plain, Sum | Gain | Wire | Waveform) or bool(plain.formula(*plain.ports))

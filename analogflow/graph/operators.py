@@ -28,6 +28,7 @@ from analogflow.blocks import (
     Sum,
     Switch,
     Tanh,
+    Waveform,
 )
 from analogflow.blocks.block import frozen
 from analogflow.checks import real_array
@@ -37,7 +38,19 @@ from analogflow.graph.signal import Signal, refuse
 if TYPE_CHECKING:
     from analogflow.graph.tracing import GraphBuilder
 
-__all__ = ["apply_ufunc", "clip", "comparator", "log", "normalise", "sign", "softmax", "switch", "where", "white_noise"]
+__all__ = [
+    "apply_ufunc",
+    "clip",
+    "comparator",
+    "log",
+    "normalise",
+    "sign",
+    "softmax",
+    "switch",
+    "waveform",
+    "where",
+    "white_noise",
+]
 
 T = TypeVar("T", np.ndarray, Signal)
 
@@ -102,6 +115,20 @@ def where(control: Any, x: Any, y: Any) -> Any:
 def clip(x: Any, least: Any, most: Any) -> Any:
     """Nearest number to x that is neither below `least` nor above `most`."""
     return np.minimum(np.maximum(x, least), most)
+
+
+def waveform(time: T, times: ArrayLike, values: ArrayLike, label: str = "") -> T:
+    """Straight lines between the points (`times`, `values`) at `time`, the first and last value outside of them.
+
+    Parameters
+    ----------
+    time : array or Signal of one element
+    times, values : array, shape (k,)
+        Ascending times, two at least, and the value at each.
+    label : str
+        What it is called.
+    """
+    return _apply(Waveform(size=1, times=frozen(times), values=frozen(values), label=label), time)
 
 
 def white_noise(x: Any, density: ArrayLike = 1.0) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.blocks import Block, Constant, Integrator, NoiseSource
+from analogflow.blocks import Block, Clock, Constant, Integrator, NoiseSource
 from analogflow.blocks.block import frozen
 from analogflow.checks import real_array
 from analogflow.errors import Untraceable, call_theirs
@@ -28,6 +28,7 @@ def trace(
     constants: Mapping[str, Any] | None = None,
     adjustable: Mapping[str, float] | None = None,
     observables: Mapping[str, Callable[..., Any]] | None = None,
+    clock: str = "",
 ) -> BlockGraph:
     """Call `function` on signals and return the graph of blocks it grew.
 
@@ -43,6 +44,8 @@ def trace(
         Numbers kept as labelled constants, so that a pass can set them.
     observables : mapping of name to callable, optional
         Signals a user reads; called as the function is.
+    clock : str
+        State that is time; empty if none is.
 
     Raises
     ------
@@ -52,7 +55,10 @@ def trace(
         It raised an exception of its own.
     """
     builder = GraphBuilder()
-    signals = [builder.state(label, np.asarray(initial, dtype=float)) for label, initial in states.items()]
+    signals = [
+        builder.state(label, np.asarray(initial, dtype=float), Clock if label == clock else Integrator)
+        for label, initial in states.items()
+    ]
     keywords = dict(constants or {})
     keywords |= {label: builder.constant(value, label=label) for label, value in (adjustable or {}).items()}
     _check_arguments(function, states, keywords)
@@ -63,6 +69,7 @@ def trace(
         raise Untraceable(f"{_name(function)} must return one rate for each of the states {', '.join(states)}.")
     closed = {}
     for (label, initial), rate in zip(states.items(), rates, strict=True):
+        builder.source = SourceLine(f"d{label}/dt = 1") if label == clock else None
         rate = rate if isinstance(rate, Signal) else builder.constant(rate)
         if rate.shape != np.shape(initial) and rate.size != 1:
             raise Untraceable(
@@ -70,6 +77,7 @@ def trace(
                 f"for the state {label!r} of shape {np.shape(initial)}."
             )
         closed[label] = rate
+    builder.source = None
     read = {}
     for label, observable in (observables or {}).items():
         _check_arguments(observable, states, keywords, f"the observable {label!r}, ")
@@ -136,9 +144,9 @@ class GraphBuilder:
         """Place a block of a name of its own for the sake of `node` of `graph`, whose source line it gets."""
         return self._share(block, inputs, graph.source(node), None)
 
-    def state(self, label: str, initial: np.ndarray, **parameters: Any) -> Signal:
+    def state(self, label: str, initial: np.ndarray, kind: type[Integrator] = Integrator, **parameters: Any) -> Signal:
         """Place an integrator; its rate is given to `finish`."""
-        block = Integrator(size=initial.size, initial=frozen(initial.ravel()), label=label, **parameters)
+        block = kind(size=initial.size, initial=frozen(initial.ravel()), label=label, **parameters)
         node = self._name(block)
         self._add(node, block, (), SourceLine())
         self._states[label] = node

@@ -30,6 +30,7 @@ from analogflow.blocks import (
     Sum,
     Switch,
     Tanh,
+    Waveform,
     Wire,
 )
 from analogflow.errors import BadInput, NoCell
@@ -257,6 +258,11 @@ class _Flat:
             case Normaliser():
                 positive = [self._function("positive_part", node, form) for form in x[0]]
                 return self._shares(node, positive, block.rows, np.ones(block.rows))
+        if isinstance(block, Waveform):
+            raise NoCell(
+                f"{self.graph.source(node)}: no board plays points, so patch a generator here, and map the flow with "
+                "a constant in its place to see what the rest of it takes."
+            )
         raise NoCell(f"{self.graph.source(node)}: a {block.kind().replace('_', ' ')} ({node!r}) is no element of a board.")
 
     def _shares(self, node: str, parts: list[dict[int, float]], rows: int, tail: np.ndarray) -> list[dict[int, float]]:

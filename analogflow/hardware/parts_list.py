@@ -16,9 +16,11 @@ from analogflow.circuit import (
     Diode,
     Instance,
     NoiseVoltage,
+    PlayedVoltage,
     Resistor,
     StepVoltage,
     Switch,
+    TimedVoltage,
     Transconductance,
     VoltageSource,
 )
@@ -99,6 +101,12 @@ def parts_list(circuit: Circuit) -> PartsList:
     counts: Counter[tuple[str, str]] = Counter()
     currents: dict[tuple[str, str], float] = {}
     needed = {source.name for source in noises_of_the_flow(circuit)}
+    driven = {
+        node
+        for element in circuit.elements
+        if not isinstance(element, TimedVoltage | PlayedVoltage)
+        for node in (*element.nodes, *element.remote)
+    }
     for element in circuit.elements:
         match element:
             case Resistor():
@@ -119,6 +127,8 @@ def parts_list(circuit: Circuit) -> PartsList:
             case VoltageSource() if element.name not in circuit.ammeters:
                 name = "reference or rail" if element.nodes[1] == "0" else "start voltage"
                 counts[name, f"{round(element.voltage, 9) + 0.0:.4g} V"] += 1
+            case TimedVoltage() | PlayedVoltage() if element.nodes[0] in driven:
+                counts["signal generator", ""] += 1
             case CurrentSource():
                 counts["current source", f"{engineering(element.current)}A"] += 1
             case Behavioural() if not element.remote:

@@ -409,7 +409,9 @@ def perturbed(
         end = np.asarray(ends[name], dtype=float)
         own = np.broadcast_to(start.ravel(), end.shape)
         at = end if flow.end_time is None else own
-        if (own_way := family.pushed(flow, name, end, direction, delta)) is not None:
+        if name == flow.clock:
+            starts[name] = own
+        elif (own_way := family.pushed(flow, name, end, direction, delta)) is not None:
             starts[name] = own_way
         elif name in on:
             starts[name] = on[name].pushed(at, start.ravel(), direction, delta)

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,13 @@ from analogflow.circuit import (
     Macro,
     Model,
     NoiseVoltage,
+    PlayedVoltage,
     Reading,
     Resistor,
     Row,
     StepVoltage,
     Switch,
+    TimedVoltage,
     Transconductance,
     VoltageSource,
 )
@@ -264,15 +266,23 @@ def _card(element: Element) -> str:
     return f"{element.letter}{nodes_text((element.name, *element.nodes))} {rest(element)}"
 
 
-def _formula_text(element: Behavioural) -> str:
+def _formula_text(element: Behavioural | TimedVoltage) -> str:
     if not _FORMULA.fullmatch(element.expression):
         raise BadInput(f"the formula {element.expression!r} has a character that may not stand in a netlist.")
-    return f"i={element.expression}"
+    return f"{'v' if isinstance(element, TimedVoltage) else 'i'}={element.expression}"
 
 
 def _step_text(element: StepVoltage) -> str:
     points = ((0.0, element.before), (element.time, element.before), (element.time + EDGE, element.after))
-    return f"pwl({' '.join(f'{number(time, FINE)} {number(volts)}' for time, volts in points)})"
+    return f"pwl({' '.join(_points(points))})"
+
+
+def _played_text(element: PlayedVoltage) -> str:
+    return f"pwl({' '.join(_points(zip(element.times, element.volts, strict=True)))})"
+
+
+def _points(points: Iterable[tuple[float, float]]) -> Iterator[str]:
+    return (f"{number(time, FINE)} {number(volts)}" for time, volts in points)
 
 
 def _instance_text(element: Instance) -> str:
@@ -288,6 +298,8 @@ _RESTS: Mapping[type[Element], Callable[[Any], str]] = {
     CurrentSource: lambda element: number(element.current),
     VoltageSource: lambda element: number(element.voltage),
     StepVoltage: _step_text,
+    TimedVoltage: _formula_text,
+    PlayedVoltage: _played_text,
     BipolarTransistor: lambda element: f"{identifier(element.model)} area={number(element.area)}",
     Diode: lambda element: identifier(element.model),
     Switch: lambda element: f"{node_text(element.control)} 0 {identifier(element.model)}",

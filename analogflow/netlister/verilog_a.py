@@ -22,9 +22,11 @@ from analogflow.circuit import (
     Instance,
     Model,
     NoiseVoltage,
+    PlayedVoltage,
     Resistor,
     StepVoltage,
     Switch,
+    TimedVoltage,
     Transconductance,
     VoltageSource,
 )
@@ -209,6 +211,11 @@ class _Writer:
                 yield f"{name} ({ends}) {model} r={number(element.resistance)}"
             case Behavioural():
                 yield self._behaviour(name, ends, element.expression, kind)
+            case TimedVoltage():
+                yield self._behaviour(name, ends, element.expression, f"{kind}_generator", voltage=True)
+            case PlayedVoltage():
+                wave = _restarting(np.array(element.times), np.array(element.volts))
+                yield f'{name} ({ends}) {self._supplied("vsource")} type="pwl" wave=[{wave}]'
             case Capacitor():
                 yield self._capacitor(name, nodes, element)
             case CurrentSource():
@@ -244,13 +251,13 @@ class _Writer:
             return f"{name} ({nodes[0]}) {self._module(INTEGRATOR)} c={number(element.capacitance)}"
         return f"{name} ({' '.join(nodes)}) {self._supplied('capacitor')} c={number(element.capacitance)}"
 
-    def _behaviour(self, name: str, ends: str, formula: str, kind: str) -> str:
-        shape, nodes, numbers = skeleton(formula, junctions=kind in _JUNCTIONS)
+    def _behaviour(self, name: str, ends: str, formula: str, kind: str, *, voltage: bool = False) -> str:
+        shape, nodes, numbers = skeleton(formula, junctions=kind in _JUNCTIONS, timed=voltage)
         module = self.shapes.get((kind, shape))
         if module is None:
             same = 0 if self.distinct else sum(known == kind for known, _ in self.shapes)
             label = re.sub("[^a-z0-9]", "_", kind.lower()) + (f"_{same + 1}" if same else "")
-            module = behavioural_module(self._name(label, repr(shape)), kind, shape)
+            module = behavioural_module(self._name(label, repr(shape)), kind, shape, voltage=voltage)
             self.shapes[kind, shape] = module
         values = "".join(f" p{k}={number(value)}" for k, value in enumerate(numbers))
         return f"{name} ({' '.join((ends, *map(node_text, nodes)))}) {self._module(module)}{values}"
@@ -282,10 +289,15 @@ def _waves(deck: Deck) -> Iterator[str]:
     tables = list(deck.tables.values())
     time = tables[0][:, 0]
     knots = np.hstack([table[:, 1:] for table in tables])
-    both = np.sort(np.concatenate([time, time[:-1] + _RESTART * np.diff(time)]))
     for source, column in zip(sources, knots.T, strict=True):
-        values = np.interp(both, time, column * deck.circuit.noise.amplitude(source.density))
-        yield ", ".join(f"{at!r}, {value!r}" for at, value in zip(both.tolist(), values.tolist(), strict=True))
+        yield _restarting(time, column * deck.circuit.noise.amplitude(source.density))
+
+
+def _restarting(time: np.ndarray, volts: np.ndarray) -> str:
+    """Points of a waveform, and after each a second one."""
+    both = np.sort(np.concatenate([time, time[:-1] + _RESTART * np.diff(time)]))
+    values = np.interp(both, time, volts)
+    return ", ".join(f"{at!r}, {value!r}" for at, value in zip(both.tolist(), values.tolist(), strict=True))
 
 
 def _saved(vector: str) -> str:

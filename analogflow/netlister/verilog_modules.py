@@ -45,19 +45,20 @@ class Module:
     text: str
 
 
-def behavioural_module(name: str, kind: str, shape: Skeleton) -> Module:
-    """Module of a current given by a formula; every instance gives the numbers in it.
+def behavioural_module(name: str, kind: str, shape: Skeleton, *, voltage: bool = False) -> Module:
+    """Module of a current given by a formula, or of a `voltage`; every instance gives the numbers in it.
 
-    Its current flows from port ``a`` to port ``b``. A deviation of the output, its noise, and where junctions make the
-    function the temperature, are parameters of each instance.
+    Its current flows from port ``a`` to port ``b``, and its voltage is that of ``a`` over ``b``. A deviation of the output,
+    its noise, and where junctions make the function the temperature, are parameters of each instance.
     """
     ports = ", ".join(["a", "b", *(f"x{k}" for k in range(shape.ports))])
     parameters = [_INSTANCE.format("number in the formula", f"p{k}", "1.0") for k in range(shape.numbers)]
     parameters += [
         _INSTANCE.format("relative deviation of the output", "mismatch", "0.0"),
-        _INSTANCE.format("white noise of the output, A^2/Hz", "noise", "0.0"),
+        _INSTANCE.format(f"white noise of the output, {'V' if voltage else 'A'}^2/Hz", "noise", "0.0"),
     ]
-    lines = [f"I(a, b) <+ (1.0 + mismatch)*({shape.text});", 'I(a, b) <+ white_noise(noise, "output");']
+    what, unit = ("V", "voltage of a over b") if voltage else ("I", "current from a to b")
+    lines = [f"{what}(a, b) <+ (1.0 + mismatch)*({shape.text});", f'{what}(a, b) <+ white_noise(noise, "output");']
     declared = []
     if shape.thermal:
         nominal = number(NOMINAL_KELVIN)
@@ -65,7 +66,7 @@ def behavioural_module(name: str, kind: str, shape: Skeleton) -> Module:
         declared, lines = ["real warm;"], [f"warm = temperature/{nominal};", *lines]
     inputs = "".join(f" input x{k};" for k in range(shape.ports))
     body = (f"inout a, b;{inputs}", f"electrical {ports};", *parameters, *declared)
-    head = f"// {comment(kind)}: the current from a to b is {comment(shape.text, width=1000)}"
+    head = f"// {comment(kind)}: the {unit} is {comment(shape.text, width=1000)}"
     return Module(name, _module(head, name, ports, body, lines))
 
 
@@ -213,7 +214,7 @@ class Skeleton:
 
 
 def skeleton(
-    formula: str, *, junctions: bool = False, local: Mapping[str, str] | None = None
+    formula: str, *, junctions: bool = False, local: Mapping[str, str] | None = None, timed: bool = False
 ) -> tuple[Skeleton, tuple[str, ...], tuple[float, ...]]:
     """Skeleton of a formula, the nodes at its ports and the numbers of its parameters.
 
@@ -222,12 +223,14 @@ def skeleton(
     Parameters
     ----------
     formula : str
-        As circuits hold it: node voltages ``v(node)``, numbers, ``ln exp sqrt tanh sin atan min max``, ``a ? b : c``, and
-        ``({name})`` for a parameter of a macro-model.
+        As circuits hold it: node voltages ``v(node)``, numbers, ``ln exp sqrt tanh sin atan min max``,
+        ``a ? b : c``, and ``({name})`` for a parameter of a macro-model.
     junctions : bool
         Whether ln, exp and tanh are those of junctions, which scale with temperature.
     local : mapping of node to text, optional
         Inside a macro-model: nodes are named as the mapping says, and numbers stay where they are.
+    timed : bool
+        Whether it may hold ``time``, as what a generator plays does.
 
     Raises
     ------
@@ -236,7 +239,7 @@ def skeleton(
     """
     nodes: dict[str, str] = {}
     numbers: list[float] = []
-    reader = _Reader(formula, nodes, numbers, junctions, local)
+    reader = _Reader(formula, nodes, numbers, junctions, local, timed)
     text = reader.sequence(len(reader.tokens))
     return Skeleton(text, len(nodes), len(numbers), reader.thermal), tuple(nodes), tuple(numbers)
 
@@ -245,8 +248,15 @@ class _Reader:
     """One pass over a formula's tokens, which are (kind, text)."""
 
     def __init__(
-        self, formula: str, nodes: dict[str, str], numbers: list[float], junctions: bool, local: Mapping[str, str] | None
+        self,
+        formula: str,
+        nodes: dict[str, str],
+        numbers: list[float],
+        junctions: bool,
+        local: Mapping[str, str] | None,
+        timed: bool,
     ) -> None:
+        self.timed = timed
         self.formula, self.nodes, self.numbers, self.junctions, self.local = formula, nodes, numbers, junctions, local
         self.thermal = False
         self.position = 0
@@ -281,6 +291,8 @@ class _Reader:
                 parts.append(text)
             elif text == "v":
                 parts.append(self._node())
+            elif text == "time" and self.timed:
+                parts.append("$abstime")
             elif text in _FUNCTIONS:
                 parts.append(self._call(text))
             else:

@@ -17,7 +17,6 @@ from analogflow.blocks import (
     Exp,
     Gain,
     Imperfections,
-    Input,
     Integrator,
     Log,
     NoiseSource,
@@ -78,7 +77,7 @@ def degrade_graph(
     offsets: dict[str, Array] = {}
     for rank, node in enumerate(graph.order()):
         block = graph.block(node)
-        if only is not None and node not in only:
+        if node in graph.timed or (only is not None and node not in only):
             work.keep(node)
         elif isinstance(block, Integrator):
             offsets[block.label] = work.integrator(rank, node, block)
@@ -204,7 +203,17 @@ class _Work:
     def keep(self, node: str) -> None:
         """Place a block as it is."""
         inputs = () if node in self.graph.states.values() else self._inputs(node)
+        if node in self.graph.timed:  # what a generator plays has no reference of the circuit's in it
+            inputs = tuple(
+                new if origin in self.graph.timed else self.exact(origin)
+                for origin, new in zip(self.graph.inputs(node), inputs, strict=False)
+            )
         self.delivered[node] = self.builder.adopt(self.graph, node, inputs, self.graph.block(node))
+
+    def exact(self, node: str) -> str:
+        """Place a constant, or what is computed of constants, without its deviations."""
+        inputs = tuple(self.exact(origin) for origin in self.graph.inputs(node))
+        return self.builder.insert(self.graph, node, inputs, self.graph.block(node))
 
     def integrator(self, rank: int, node: str, block: Integrator) -> Array:
         """Place an integrator whose capacitor, gain, leak and range are real; return the offset at its input."""
@@ -226,7 +235,7 @@ class _Work:
             for origin, gain in zip(self._inputs(node), gains or (None,) * len(self._inputs(node)), strict=True)
         )
         output = self.builder.adopt(self.graph, node, inputs, varied)
-        if not isinstance(block, Wire | Constant | Input | NoiseSource):
+        if not isinstance(block, Wire | Constant | NoiseSource):
             warm = flaws.temperature_kelvin / NOMINAL_KELVIN if isinstance(block, Log) else 1.0
             output = self._pole(node, self._stage(node, output, warm, deviates))
         self.delivered[node] = output
@@ -236,6 +245,9 @@ class _Work:
         rates = {}
         for label, node in self.graph.states.items():
             size = self.graph.block(node).size
+            if label == self.graph.clock:
+                rates[label] = self.builder.signal(self.exact(self.graph.rate(label)))
+                continue
             terms = [self.delivered[self.graph.rate(label)]]
             if label in offsets and self.offset:
                 terms.append(self._place(node, Constant(size=size, values=frozen(offsets[label]))))

@@ -169,7 +169,9 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
     growing = (
         ()
         if np.isinf(covered)
-        else tuple(name for name, x in field.unpack(own).items() if graph.states[name] not in clamped and _grows(x))
+        else tuple(
+            name for name, x in field.unpack(own).items() if graph.states[name] not in {*clamped, *graph.timed} and _grows(x)
+        )
     )
     return Reach(found, clamped, _fastest(field, own), covered, exponents, growing)
 
@@ -290,7 +292,7 @@ def ensemble_starts(graph: BlockGraph | VectorField, flow: Flow, seed: int = 20)
         for kept in flow.keeps:
             states[kept.state] = kept.onto(states[kept.state])
         for label, node in graph.states.items():
-            hidden = graph.integrator(node).hidden or (own.size == 1)
+            hidden = graph.integrator(node).hidden or own.size == 1 or label == graph.clock
             positive = (field.unpack(own)[label] > 0).all() and not any(kept.state == label for kept in flow.keeps)
             states[label] = field.unpack(own)[label] if hidden or positive else states[label]
         row[:] = field.pack(states)

@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.checks import is_positive, real_array, refuse_faults
+from analogflow.checks import is_number, is_positive, real_array, refuse_faults
 from analogflow.errors import BadInput, printable
 from analogflow.problems.expression import FUNCTIONS, NAME, Expression, read_expression
+from analogflow.problems.inputs import PiecewiseLinear, read_points
+from analogflow.problems.orders import dotted, of_first_order, primed
 
-__all__ = ["MANIFOLDS", "Equations", "name_faults"]
+__all__ = ["MANIFOLDS", "TIME", "Equations", "name_faults"]
 
 MANIFOLDS = ("simplex", "sphere", "mean")
 """Manifolds a state may be said to stay on: Σx = 1; every row of length 1; a mean that nothing depends on."""
 
-_NAMING = ("states", "constants", "definitions", "observables", "conserved")
+_NAMING = ("states", "constants", "inputs", "definitions", "observables", "conserved")
 """Tables that give names; the others speak of states."""
+
+TIME = "t"
+"""Name of time in expressions, where nothing of the user's own is called so."""
 
 _MOST_NUMBERS = 4096
 _INVARIANCE = 1e-7
@@ -33,7 +38,10 @@ Array = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Equations:
-    """States y with rates ẏ = f(y), time in units of τ, written as expressions.
+    """States y with rates ẏ = f(y, t), time t in units of τ, written as expressions.
+
+    A rate of higher order is a key with primes: ``"x''"`` is the rate of ``x'``, a state that expressions write so too and
+    whose name is ``x_dot``; that of ``x''`` is ``x_ddot``.
 
     Parameters
     ----------
@@ -42,6 +50,8 @@ class Equations:
     equations : mapping of name to text
         Rate of every state.
     constants : mapping of name to number or array, optional
+    inputs : mapping of name to text, `PiecewiseLinear` or mapping, optional
+        Quantities that are functions of time: an expression of t and constants, or points as `read_points` takes them.
     definitions : mapping of name to text, optional
         Quantities that equations and later definitions may use.
     observables : mapping of name to text, optional
@@ -55,7 +65,7 @@ class Equations:
     answer : str, optional
         State or observable that is the answer; the first state if not given.
     time : float, optional
-        When the answer is read, in τ; where it settles, if not given.
+        When the answer is read, in τ; where it settles, if not given. Equations of time need one.
     name : str, optional
 
     Raises
@@ -69,6 +79,7 @@ class Equations:
     states: Mapping[str, Array]
     equations: Mapping[str, Expression]
     constants: Mapping[str, Any]
+    inputs: Mapping[str, Expression | PiecewiseLinear]
     definitions: Mapping[str, Expression]
     observables: Mapping[str, Expression]
     conserved: Mapping[str, Expression]
@@ -76,6 +87,7 @@ class Equations:
     noise: Mapping[str, Array]
     answer: str
     time: float | None
+    timed: bool
 
     def __init__(
         self,
@@ -90,12 +102,14 @@ class Equations:
         answer: str | None = None,
         time: float | None = None,
         name: str = "custom",
+        inputs: Mapping[str, Any] | None = None,
     ) -> None:
         given = {
-            "states": states, "equations": equations, "constants": constants, "definitions": definitions,
+            "states": states, "equations": equations, "constants": constants, "inputs": inputs, "definitions": definitions,
             "observables": observables, "conserved": conserved, "manifolds": manifolds, "noise": noise,
         }  # fmt: skip
-        tables = {key: _read_table(key, value) for key, value in given.items()}
+        tables = of_first_order({key: _read_table(key, value) for key, value in given.items()})
+        answer = dotted(answer) if isinstance(answer, str) else answer
         faults = name_faults({kind: tables[kind] for kind in _NAMING})
         starts = {
             key: np.atleast_1d(_read_numbers(value, f"states.{key}", faults)) for key, value in tables["states"].items()
@@ -107,21 +121,33 @@ class Equations:
             faults.append(f"there are more than {_MOST_NUMBERS} scalar states")
         faults += [f"not closed: the state {key!r} has no equation" for key in starts if key not in tables["equations"]]
         faults += [
-            f"not closed: there is an equation for {key!r}, which is no state"
+            f"not closed: there is an equation for {key!r}, which is no state; write where it starts, as in "
+            f'"{primed(key)}" = 0.0, under states'
             for key in tables["equations"]
             if key not in starts
         ]
-        known = [*starts, *fixed]
+        played = _read_inputs(tables["inputs"], fixed, faults)
+        own = {key for kind in _NAMING for key in tables[kind]}
+        if tables["inputs"] and TIME in own:
+            faults.append(f"{TIME!r} is time where there are inputs; take another name for a quantity of your own")
+        known = [*starts, *fixed, *played, *([] if TIME in own else [TIME])]
         parsed: dict[str, dict[str, Expression]] = {}
         for kind in ("definitions", "equations", "observables", "conserved"):
             parsed[kind] = {}
             for key, text in tables[kind].items():
+                if kind == "equations" and key not in starts:
+                    continue  # which has been said, and makes names unknown that are none of the text's faults
                 try:
                     parsed[kind][key] = read_expression(text, known, where=f"{kind}.{key}")
                 except BadInput as fault:
                     faults.append(str(fault).rstrip("."))
                 if kind == "definitions":
                     known.append(key)
+        timed = bool(tables["inputs"]) or (
+            TIME not in own and any(TIME in each.names for table in parsed.values() for each in table.values())
+        )
+        if timed and time is None:
+            faults.append("equations of time t need an end: write time = 20.0, when the answer is read, in τ")
         faults += _misfits(tables, starts, answer, time)
         densities = {
             key: np.broadcast_to(_read_numbers(value, f"noise.{key}", faults), starts[key].shape)
@@ -132,8 +158,12 @@ class Equations:
         refuse_faults(_titled(name), faults)
         values = {
             "name": printable(str(name)[:60]), "states": starts, "constants": fixed, **parsed,
+            "inputs": {
+                key: value.until(float(time)) if isinstance(value, PiecewiseLinear) and time is not None else value
+                for key, value in played.items()
+            },
             "manifolds": tables["manifolds"], "noise": densities, "answer": answer or next(iter(starts)),
-            "time": None if time is None else float(time),
+            "time": None if time is None else float(time), "timed": timed,
         }  # fmt: skip
         for key, value in values.items():
             object.__setattr__(self, key, MappingProxyType(dict(value)) if isinstance(value, Mapping) else value)
@@ -141,16 +171,26 @@ class Equations:
             array.setflags(write=False)
         self._check_values()
 
-    def quantities(self, states: Mapping[str, Any]) -> dict[str, Any]:
-        """States, constants and definitions by name, for arrays."""
+    @property
+    def knots(self) -> tuple[float, ...] | None:
+        """Times at which inputs have corners, in τ; None where the equations do not depend on time."""
+        points = [value.times for value in self.inputs.values() if isinstance(value, PiecewiseLinear)]
+        return tuple(np.unique(np.concatenate([np.zeros(0), *points])).tolist()) if self.timed else None
+
+    def quantities(self, states: Mapping[str, Any], t: Any = 0.0) -> dict[str, Any]:
+        """States, constants, inputs at time `t` in τ, and definitions by name, for arrays."""
         values: dict[str, Any] = {**self.constants, **states}
+        if self.timed:
+            values[TIME] = t
+        for key, given in self.inputs.items():
+            values[key] = given.at(t) if isinstance(given, PiecewiseLinear) else given.evaluate({**self.constants, TIME: t})
         for key, expression in self.definitions.items():
             values[key] = expression.evaluate(values)
         return values
 
-    def rates(self, states: Mapping[str, Array]) -> dict[str, Array]:
-        """Rate of every state at `states`, without noise."""
-        values = self.quantities(states)
+    def rates(self, states: Mapping[str, Array], t: float = 0.0) -> dict[str, Array]:
+        """Rate of every state at `states` and time `t`, without noise."""
+        values = self.quantities(states, t)
         return {
             key: np.broadcast_to(np.asarray(expression.evaluate(values), dtype=float), self.states[key].shape)
             for key, expression in self.equations.items()
@@ -174,9 +214,11 @@ class Equations:
             kind: {key: expression.text for key, expression in getattr(self, kind).items()}
             for kind in ("equations", "definitions", "observables", "conserved")
         }
+        inputs = {key: value.text if isinstance(value, Expression) else value for key, value in self.inputs.items()}
         return Equations(
             **changed,
             **texts,
+            inputs=inputs,
             manifolds=self.manifolds,
             noise=self.noise,
             answer=self.answer,
@@ -190,7 +232,9 @@ class Equations:
         digest = hashlib.sha256(repr((self.name, self.answer, self.time, sorted(self.manifolds.items()))).encode())
         for table in (self.equations, self.definitions, self.observables, self.conserved):
             digest.update(repr([(key, expression.text) for key, expression in table.items()]).encode())
-        for arrays in (self.states, self.constants, self.noise):
+        points = {f"{key}.{what}": array for key, value in self.inputs.items() for what, array in _pair(value)}
+        digest.update(repr(spoken).encode() if (spoken := _spoken(self.inputs)) else b"")
+        for arrays in (self.states, self.constants, self.noise, points):
             for key, array in arrays.items():
                 digest.update(repr((key, array.shape)).encode() + np.ascontiguousarray(array, dtype="<f8").tobytes())
         return digest.hexdigest()[:16]
@@ -223,12 +267,12 @@ class Equations:
     def _moved(self) -> list[str]:
         """Conserved quantities that change along the flow, by central differences at its start and at points after it."""
         faults: dict[str, str] = {}
-        at, step = dict(self.states), 1e-5
+        at, step, t = dict(self.states), 1e-5, 0.0
         for _ in range(4):
-            rates = self.rates(at)
+            rates = self.rates(at, t)
             for key, expression in self.conserved.items():
                 ahead, behind = (
-                    float(np.sum(expression.evaluate(self.quantities({name: at[name] + h * rates[name] for name in at}))))
+                    float(np.sum(expression.evaluate(self.quantities({n: at[n] + h * rates[n] for n in at}, t + h))))
                     for h in (step, -step)
                 )
                 slope = (ahead - behind) / (2 * step)
@@ -236,12 +280,37 @@ class Equations:
                     abs(ahead), *(float(abs(rate).max()) for rate in rates.values()), 1.0
                 ):
                     faults.setdefault(key, f"conserved.{key} is not conserved: its rate is {slope:.3g} near the start")
-            at = {name: at[name] + 0.02 * rate for name, rate in self._midpoint(at, 0.02).items()}
+            at = {name: at[name] + 0.02 * rate for name, rate in self._midpoint(at, t, 0.02).items()}
+            t += 0.02
         return list(faults.values())
 
-    def _midpoint(self, at: Mapping[str, Array], step: float) -> dict[str, Array]:
-        rates = self.rates(at)
-        return self.rates({name: at[name] + 0.5 * step * rates[name] for name in at})
+    def _midpoint(self, at: Mapping[str, Array], t: float, step: float) -> dict[str, Array]:
+        rates = self.rates(at, t)
+        return self.rates({name: at[name] + 0.5 * step * rates[name] for name in at}, t + 0.5 * step)
+
+
+def _read_inputs(given: Mapping[str, Any], fixed: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    """Expressions of time and constants, and points; what is none leaves a fault."""
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        try:
+            if isinstance(value, str) or is_number(value):
+                found[key] = read_expression(value, [*fixed, TIME], where=f"inputs.{key}")
+            else:
+                found[key] = read_points(value, f"inputs.{key}")
+        except BadInput as fault:
+            faults.append(str(fault).rstrip("."))
+            found[key] = read_expression("0", [], where=f"inputs.{key}")
+    return found
+
+
+def _spoken(inputs: Mapping[str, Expression | PiecewiseLinear]) -> list[tuple[str, str]]:
+    """Inputs that are expressions, by name."""
+    return [(key, value.text) for key, value in inputs.items() if isinstance(value, Expression)]
+
+
+def _pair(given: Expression | PiecewiseLinear) -> list[tuple[str, Array]]:
+    return [("times", given.times), ("values", given.values)] if isinstance(given, PiecewiseLinear) else []
 
 
 def _read_table(key: str, value: Any) -> dict[str, Any]:

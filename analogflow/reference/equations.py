@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 
 _MOST_CALLS = 600_000
 """Evaluations after which an integration is given up: twice what 40 τ of Robertson's reactions take."""
+
+_CALLS_OF_A_KNOT = 400
+"""Further evaluations for each knot, where every method begins anew."""
 
 _LOOKS, _LOOKS_ONE_BY_ONE = 65_536, 2_048
 """Points between the steps at which the rates are looked at: of scalar states together, else one after another."""
@@ -76,12 +79,12 @@ def equations_reference(problem: Equations, time: float) -> EquationsReference:
         An integration stopped before that time: the solution runs away, or the equations are not defined there.
     """
 
-    def rates(at: Mapping[str, Array]) -> dict[str, Array]:
-        values = problem.quantities(at)
+    def rates(at: Mapping[str, Array], t: Any = 0.0) -> dict[str, Array]:
+        values = problem.quantities(at, t)
         return {name: expression.evaluate(values) for name, expression in problem.equations.items()}
 
-    states, gap = path_end(rates, problem.states, time)
-    quantities = problem.quantities(states)
+    states, gap = path_end(rates, problem.states, time, problem.knots)
+    quantities = problem.quantities(states, time)
     read = {
         name: np.asarray(expression.evaluate(quantities), dtype=float)
         for name, expression in [*problem.observables.items(), *problem.conserved.items()]
@@ -90,7 +93,10 @@ def equations_reference(problem: Equations, time: float) -> EquationsReference:
 
 
 def path_end(
-    rates: Callable[[Mapping[str, Array]], Mapping[str, Array]], states: Mapping[str, Array], time: float
+    rates: Callable[..., Mapping[str, Array]],
+    states: Mapping[str, Array],
+    time: float,
+    knots: Sequence[float] | None = None,
 ) -> tuple[dict[str, Array], float]:
     """States at `time` under `rates`, by DOP853 at a relative tolerance of 1e-12, and how far they may be off.
 
@@ -99,7 +105,8 @@ def path_end(
     the size of the states at the start; where they start at 0, of what they move in one τ, or 1 at most. A method that
     chooses its steps by their errors passes over what is narrower than a step. So the rates are looked at between the steps
     too, and all methods stop wherever these lead away from the path; where they still disagree, the implicit one stops where
-    the explicit one took its steps, too.
+    the explicit one took its steps, too. Where `knots` are given, the rates are those of time as
+    well, ``rates(states, t)``, and no method takes a step over one of them: there the rates may have a corner.
 
     Raises
     ------
@@ -116,18 +123,21 @@ def path_end(
         return {name: y[place] if len(shape) == 1 else y[place].reshape(shape) for name, place, shape in places}
 
     start = np.concatenate([value.ravel() for value in states.values()])
+    led = (lambda at, t: rates(at)) if knots is None else rates
+    corners = [float(knot) for knot in knots or () if 0 < knot < time]
+    most_calls = _MOST_CALLS + _CALLS_OF_A_KNOT * len(corners)
     calls = [0]
     reached: list[Any] = [0.0, np.zeros(1)]  # the last time at which the rates were finite, and the states there
 
     def field(t: float, y: Array) -> Array:
         calls[0] += 1
-        if calls[0] > _MOST_CALLS:
+        if calls[0] > most_calls:
             raise SimulationFailed(
-                f"the reference integration evaluated the equations {_MOST_CALLS} times by t = {t:.4g} of {time:g} τ and "
+                f"the reference integration evaluated the equations {most_calls} times by t = {t:.4g} of {time:g} τ and "
                 "was stopped: they switch to and fro there, or change much faster than the time asked for; take a smooth "
                 "function such as tanh in place of a jump, or a shorter end time."
             )
-        together = np.concatenate(_in_order(rates, unpacked(y)), axis=None)
+        together = np.concatenate(_in_order(led, unpacked(y), t), axis=None)
         if math.isfinite(together.sum()) or np.isfinite(together).all():
             reached[:] = t, y.copy()
         return together
@@ -139,7 +149,7 @@ def path_end(
     def followed(method: str, tolerance: float, stops: list[float]) -> tuple[Array, list[Any]]:
         calls[0] = 0
         end, pieces = start, []
-        for begin, until in itertools.pairwise([0.0, *stops, time]):
+        for begin, until in itertools.pairwise([0.0, *sorted({*corners, *stops}), time]):
             with np.errstate(all="ignore"):
                 run = solve_ivp(
                     field, (begin, until), end, method=method, rtol=tolerance, atol=1e-2 * tolerance * size,
@@ -157,7 +167,7 @@ def path_end(
 
     stops: list[float] = []
     explicit, pieces = followed("DOP853", 1e-12, stops)
-    while found := [at for piece in pieces for at in _passed_over(piece, rates, states, time, size)]:
+    while found := [at for piece in pieces for at in _passed_over(piece, led, states, time, size)]:
         stops = sorted({*stops, *(at for at, _ in found)})
         before = explicit
         explicit, pieces = followed("DOP853", 1e-12, stops)
@@ -186,7 +196,7 @@ def path_end(
 
 def _passed_over(
     run: Any,
-    rates: Callable[[Mapping[str, Array]], Mapping[str, Array]],
+    rates: Callable[[Mapping[str, Array], Any], Mapping[str, Array]],
     states: Mapping[str, Array],
     time: float,
     size: float,
@@ -194,22 +204,25 @@ def _passed_over(
     """Where the rates lead away from a path: the worst time of each stretch of it, and how many looks fell on it."""
     cuts = np.cumsum([value.size for value in states.values()])[:-1]
 
-    def one_by_one(path: Array) -> Array:
+    def one_by_one(path: Array, times: Array) -> Array:
         each = (
             [part.reshape(value.shape) for value, part in zip(states.values(), np.split(y, cuts), strict=True)]
             for y in path.T
         )
-        led = [np.concatenate([rate.ravel() for rate in _in_order(rates, dict(zip(states, y, strict=True)))]) for y in each]
+        led = [
+            np.concatenate([rate.ravel() for rate in _in_order(rates, dict(zip(states, y, strict=True)), t)])
+            for y, t in zip(each, times.tolist(), strict=True)
+        ]
         return np.array(led).T
 
-    def together(path: Array) -> Array:
-        return np.array(_in_order(rates, dict(zip(states, path, strict=True))))
+    def together(path: Array, times: Array) -> Array:
+        return np.array(_in_order(rates, dict(zip(states, path, strict=True)), times))
 
     if all(value.size == 1 for value in states.values()):
-        some = run.y[:, [0, len(run.t) // 2, -1]]
+        some, when = run.y[:, which := [0, len(run.t) // 2, -1]], run.t[which]
         try:
             # A function may take no more than one state at once, or sum over what it takes.
-            if np.array_equal(together(some), one_by_one(some), equal_nan=True):
+            if np.array_equal(together(some, when), one_by_one(some, when), equal_nan=True):
                 return _astray(run, together, time / _LOOKS, size)
         except (ValueError, TypeError, IndexError):
             pass
@@ -217,7 +230,7 @@ def _passed_over(
 
 
 @np.errstate(all="ignore")
-def _astray(run: Any, led: Callable[[Array], Array], spacing: float, size: float) -> list[tuple[float, int]]:
+def _astray(run: Any, led: Callable[[Array, Array], Array], spacing: float, size: float) -> list[tuple[float, int]]:
     """The same for rates of many states, shape (states, k), at looks that lie `spacing` apart between a path's steps."""
     wide = np.flatnonzero(np.diff(run.t) > 2 * spacing)
     if not len(wide):
@@ -230,15 +243,17 @@ def _astray(run: Any, led: Callable[[Array], Array], spacing: float, size: float
         run.sol(np.concatenate([middles, middles + _NEAR * lengths, middles - _NEAR * lengths])), 3, axis=1
     )
     moved = (ahead - behind) / (2 * _NEAR)
-    away = (abs(led(path) * lengths - moved) - _SHARE * abs(moved)) / np.maximum(abs(path), size)
+    away = (abs(led(path, middles) * lengths - moved) - _SHARE * abs(moved)) / np.maximum(abs(path), size)
     away = np.where(np.isfinite(away), away, 0.0).max(axis=0)
     astray = np.flatnonzero(away > _UNSEEN)
     stretches = np.split(astray, np.flatnonzero(np.diff(astray) > 1) + 1) if len(astray) else []
     return [(float(middles[at[np.argmax(away[at])]]), len(at)) for at in stretches if away[at].sum() > _PASSED_OVER]
 
 
-def _in_order(rates: Callable[[Mapping[str, Array]], Mapping[str, Array]], at: Mapping[str, Array]) -> list[Array]:
-    found, made = rates(at), []
+def _in_order(
+    rates: Callable[[Mapping[str, Array], Any], Mapping[str, Array]], at: Mapping[str, Array], t: Any
+) -> list[Array]:
+    found, made = rates(at, t), []
     # Asked a hundred thousand times: most rates have the shape of their states, and to look costs less than to broadcast.
     for name, value in at.items():
         rate = np.asarray(found[name], dtype=float)

@@ -148,7 +148,7 @@ def plot_paths(solution: Solution) -> Figure:
     One more shows an error of a flow that comes to rest: the first of those that its family has words for, if it has any.
     """
     run, flow, certificate = solution.run, solution.flow, solution.certificate
-    names = [*flow.states, *flow.observables]
+    names = [*(name for name in flow.states if name != flow.clock), *flow.observables]
     rests = flow.end_time is None and flow.averaging is None
     labels = judging_family(problem_of(flow)).labels
     error = next((name for name in (*labels, *certificate.errors) if rests and name in certificate.errors), "")

@@ -45,6 +45,7 @@ from analogflow.errors import NoCell
 from analogflow.graph import BlockGraph
 from analogflow.names import comment, number
 from analogflow.passes import CHECK, DEGRADE, FUSE, REALISE, SCALE_BLOCKS, STABILISE, TRACE, Brief
+from analogflow.technology.generators import Generators
 from analogflow.technology.technology import Site, Technology, located
 
 __all__ = ["IDEAL", "cell", "realise"]
@@ -67,9 +68,10 @@ def realise(brief: Brief, cells: Cells | None = None) -> Realisation:
         A block has no ideal cell.
     """
     graph, cells = brief.graph, cells or cell
-    groups = []
+    groups, generators = [], Generators(graph)
     for node in graph.order():
-        elements = Made(functools.partial(_at_site, cells, graph, node))
+        at = generators.elements if node in generators.formulas else functools.partial(_at_site, cells, graph)
+        elements = Made(functools.partial(at, node))
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
     readings = {}

@@ -21,6 +21,7 @@ EXAMPLES = {
     "exp": blocks.Exp(size=N),
     "square root": blocks.SquareRoot(size=N),
     "positive part": blocks.PositivePart(size=N),
+    "waveform": blocks.Waveform(size=N, times=frozen([0.2, 0.45, 0.8]), values=frozen([1.0, -1.0, 0.5])),
     "tanh": blocks.Tanh(size=N),
     "sine": blocks.Sine(size=N),
     "arctan": blocks.Arctan(size=N),

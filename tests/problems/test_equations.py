@@ -112,3 +112,34 @@ def test_a_file_that_holds_no_equations_is_refused(tmp_path, text, message):
 def test_a_named_flow_needs_its_problem():
     with pytest.raises(BadInput, match=r"the flow 'capacity' needs a file with a channel"):
         read_problem("capacity", None)
+
+
+@pytest.mark.parametrize("primes", ["''", "″", "′′"])
+def test_an_equation_of_second_order_is_a_pair_of_states(primes):
+    pair = Equations({"x": 1.0, "x′": 0.5}, {f"x{primes}": "-4 * x - 0.4 * x'"})
+    assert list(pair.states) == ["x", "x_dot"]
+    rates = pair.rates({"x": np.array([1.0]), "x_dot": np.array([0.5])})
+    assert (rates["x"], rates["x_dot"]) == (0.5, -4.2)
+
+
+def test_an_equation_of_third_order_is_three_states():
+    start, rate = {"x": 0.5, "x'": 0.0, "x''": 0.0}, "-x'' + 9*x' - x*x*x' - 5*x"
+    jerk = Equations(start, {"x" + 3 * "'": rate}, answer="x'")
+    plain = Equations({"x": 0.5, "v": 0.0, "a": 0.0}, {"x": "v", "v": "a", "a": "-a + 9*v - x*x*v - 5*x"})
+    found = jerk.rates({"x": np.array([0.3]), "x_dot": np.array([-0.7]), "x_ddot": np.array([0.2])})
+    wanted = plain.rates({"x": np.array([0.3]), "v": np.array([-0.7]), "a": np.array([0.2])})
+    assert [found[name] for name in ("x", "x_dot", "x_ddot")] == [wanted[name] for name in ("x", "v", "a")]
+    assert jerk.answer == "x_dot"
+
+
+@pytest.mark.parametrize(
+    ("states", "equations", "message"),
+    [
+        ({"x": 1.0}, {"x''": "-x"}, r"write where it starts, as in \"x'\" = 0.0, under states"),
+        ({"x": 1.0, "x'": 0.0}, {"x''": "-x", "x'": "1"}, r"the rate of 'x' is given twice, by \"x'\" too"),
+        ({"x": 1.0}, {"x" + 5 * "'": "-x"}, r"is of order 5, and 4 is the highest"),
+    ],
+)
+def test_orders_that_do_not_fit_are_said(states, equations, message):
+    with pytest.raises(BadInput, match=message):
+        Equations(states, equations)

@@ -18,9 +18,11 @@ from analogflow.circuit import (
     Element,
     Instance,
     NoiseVoltage,
+    PlayedVoltage,
     Resistor,
     StepVoltage,
     Switch,
+    TimedVoltage,
     Transconductance,
     VoltageSource,
 )
@@ -175,7 +177,7 @@ def terminals(element: Element, ports: tuple[str, ...] = ()) -> tuple[tuple[str,
             names = ("collector", "base", "emitter")
         case Diode():
             names = ("anode", "cathode")
-        case VoltageSource() | StepVoltage():
+        case VoltageSource() | StepVoltage() | TimedVoltage() | PlayedVoltage():
             names = _POLES
         case NoiseVoltage():
             return ("plus", element.nodes[0]), ("minus", "0")
@@ -211,6 +213,8 @@ def shape_of(
             kind = "current"
         case StepVoltage():
             kind = "step"
+        case TimedVoltage() | PlayedVoltage():
+            kind = "source"
         case NoiseVoltage():
             kind = "noise"
         case Transconductance():
@@ -242,6 +246,10 @@ def value_of(element: Element, *, metered: bool = False, time_constant: float = 
             return f"{engineering(element.current)}A"
         case StepVoltage():
             return f"{element.before:g} V, {element.after:g} V after {engineering(element.time)}s"
+        case TimedVoltage(expression=law):
+            return law if len(law) <= _LONGEST_LAW else law[: _LONGEST_LAW - 1] + "…"
+        case PlayedVoltage():
+            return f"{len(element.times)} points"
         case NoiseVoltage():
             return f"noise {element.stream}, {engineering(element.density * math.sqrt(2 * time_constant))}V/√Hz"
         case Transconductance():

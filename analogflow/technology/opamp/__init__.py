@@ -13,6 +13,7 @@ from analogflow.circuit.elements import BipolarTransistor, Element, Instance, Vo
 from analogflow.errors import BadInput
 from analogflow.names import comment
 from analogflow.passes import CHECK, CHOOSE, FUSE, NOISE, REALISE, SCALE, SPREAD, STABILISE, TRACE, Brief
+from analogflow.technology.generators import Generators
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
 from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell
@@ -103,8 +104,10 @@ def realise(brief: Brief) -> Realisation:
         *reset(release),
     )
     groups = [Group("supplies", "references and rails", supplies)]
+    generators = Generators(graph, tau, release, MACHINE_UNIT)
     for node in graph.order():
-        elements = tuple(cell(graph.block(node), Site(graph, node), bench))
+        played = node in generators.formulas
+        elements = tuple(generators.elements(node) if played else cell(graph.block(node), Site(graph, node), bench))
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
     readings = {}

@@ -43,6 +43,7 @@ def flipped_nodes(graph: BlockGraph) -> frozenset[str]:
         for node in graph
         if isinstance(graph.block(node), Sum | Gain | Crossbar)
         and node not in read
+        and node not in graph.timed
         and len(graph.readers(node)) == 1
         and set(graph.readers(node)) <= integrators
     )
@@ -52,7 +53,7 @@ def delays(graph: BlockGraph, parts: PartSet) -> dict[str, float]:
     """Delay from the states to every node along the slowest path, seconds."""
     total: dict[str, float] = {}
     for node in graph.order():
-        if isinstance(graph.block(node), Integrator):
+        if isinstance(graph.block(node), Integrator) or node in graph.timed:
             total[node] = 0.0
             continue
         before = max((total[origin] for origin in graph.inputs(node)), default=0.0)
