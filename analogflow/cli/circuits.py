@@ -25,7 +25,7 @@ from analogflow.cli.options import (
 from analogflow.compiler import carried_form, circuit_of, flow_for
 from analogflow.contents import refuse_existing, refuse_placeless, write_text
 from analogflow.errors import AnalogflowError, BadInput
-from analogflow.families import expected_answer, flow_of
+from analogflow.families import answer_notes, expected_answer, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister import Deck, expecting, netlist
@@ -118,6 +118,8 @@ def run_explain(options: argparse.Namespace) -> int:
     circuit = circuit_of(problem, form=options.form, **build_options(options))
     show(report.history_table(circuit))
     show(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
+    for note in answer_notes(problem):
+        show(note, markup=False, highlight=False, soft_wrap=True)
     if circuit.parts is not None:
         show(report.parts_table(parts_list(circuit), title=f"parts, set {circuit.parts.name}"))
     return 0

@@ -29,6 +29,7 @@ __all__ = [
     "PathEnd",
     "RunEnds",
     "Worth",
+    "answer_notes",
     "as_problem",
     "expected_answer",
     "family_of",
@@ -255,6 +256,14 @@ def expected_answer(problem: Any) -> dict[str, Any]:
     if family.expected is None or family.reference is None or (family.follows(problem) and own_end(problem) is None):
         return {}
     return dict(family.expected(problem, own_reference(problem)))
+
+
+def answer_notes(problem: Any) -> tuple[str, ...]:
+    """What a family says of the kind of a problem's answer, which is known before any run; nothing of laws."""
+    family = known_family(problem)
+    if family is None or family.notes is None or family.reference is None or family.law(problem) or family.follows(problem):
+        return ()
+    return tuple(family.notes(problem, own_reference(problem)))
 
 
 def own_reference(problem: Any) -> Any:

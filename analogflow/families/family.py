@@ -130,10 +130,6 @@ def _nowhere(flow: Flow, name: str, end: Any, direction: Any, delta: float) -> N
     return None
 
 
-def _silent(problem: Any, reference: Any, run: Run) -> tuple[str, ...]:
-    return ()
-
-
 def _no_size(problem: Any) -> int:
     return 0
 
@@ -246,8 +242,8 @@ class Family:
         that the flow shows, which the reference knows.
     listed : sequence of str
         Names of answers, each a list of numbers, that tables show the first of.
-    notes : callable
-        ``notes(problem, reference, run)``: sentences on an answer that no check speaks of, such as of what kind it is.
+    notes : callable, optional
+        ``notes(problem, reference)``: sentences on an answer that no check speaks of, such as of what kind it is.
     expected : callable, optional
         ``expected(problem, reference)``: the reference's answer by the names of signals, for a netlist's header.
     size, smaller : callable
@@ -288,7 +284,7 @@ class Family:
     why_slow: Callable[[Any, float], str] = _no_reason
     contest: Callable[[Any, Callable[[], Any]], Contest] | None = _unsaid
     listed: tuple[str, ...] = ()
-    notes: Callable[[Any, Any, Run], Sequence[str]] = _silent
+    notes: Callable[[Any, Any], Sequence[str]] | None = None
     expected: Callable[[Any, Any], Mapping[str, Any]] | None = path_expected
     size: Callable[[Any], int] = _no_size
     smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part

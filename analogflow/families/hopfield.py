@@ -109,7 +109,7 @@ def _exact(problem: Hopfield, reference: HopfieldReference) -> dict[str, Any]:
     return {"mean": reference.mean.tolist(), "covariance": reference.covariance.tolist(), **overlap}
 
 
-def _notes(problem: Hopfield, reference: HopfieldReference, run: Run) -> list[str]:
+def _notes(problem: Hopfield, reference: HopfieldReference) -> list[str]:
     """What a rest recalls; and of a mixture, along which gains it is one, and what comes after."""
     if reference.overlap is None or problem.activation == "linear" or not np.isfinite(reference.gap):
         return []

@@ -126,7 +126,7 @@ def certify(problem: Any, run: Run, *, limit: float = IDEAL_ACCURACY, accuracy: 
         others = judged.checks()
     needed = time_needed(problem, run, limit)
     checks = (_ending(problem, run, ended, others, limit, needed), *others)
-    notes = tuple(family.notes(problem, reference, run))
+    notes = tuple(family.notes(problem, reference)) if family.notes else ()
     return Certificate(
         answer, family.exact(problem, reference), reference.gap, errors, checks, needed, law, notes, tuple(wells)
     )

@@ -101,7 +101,7 @@ class Hopfield:
     ) -> None:
         faults: list[str] = []
         stored = None if patterns is None else _patterns(patterns, faults)
-        made = U is None and stored is not None
+        made = U is None and patterns is not None
         activation = ("tanh" if made else "linear") if activation is None else activation
         rule, couplings = _couplings(U, patterns is not None, stored, rule, activation, faults)
         n, m = (None, None) if couplings is None else couplings.shape

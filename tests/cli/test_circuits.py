@@ -31,6 +31,24 @@ def test_explain_lists_the_parts(channel, capsys):
     assert re.search(r"static power of amplifiers and multipliers: 0\.\d+ W", shown)
 
 
+def test_explain_says_what_a_network_with_patterns_rests_in(tmp_path, capsys):
+    """A mixture from a cue between two patterns, as solve notes it; of a law, which rests nowhere, nothing is said."""
+    signs = [[-1, 1, -1, 1, -1, 1, -1, 1, -1, 1], [1, 1, 1, 1, 1, -1, -1, -1, -1, -1]]
+    said = {}
+    for name, more in {
+        "mixture": {"gain_v": 4.0, "gain_h": 4.0, "start": [0.1 * (a + b) for a, b in zip(*signs, strict=True)]},
+        "pattern": {"start": signs[1]},
+        "law": {"temperature": 0.1},
+    }.items():
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps({"patterns": signs} | more))
+        assert main(["explain", "hopfield", str(file)]) == 0
+        said[name] = capsys.readouterr().out
+    assert "The network rests at a mixture of pattern 1 and pattern 2" in said["mixture"]
+    assert "The network rests at pattern 2 (overlap" in said["pattern"]
+    assert "rests at" not in said["law"]
+
+
 @pytest.mark.ngspice
 def test_explain_shows_the_error_of_every_level(channel, capsys):
     assert main(["explain", "capacity", channel, "--levels"]) == 0

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import time
 
 import numpy as np
 import pytest
@@ -371,3 +372,21 @@ def test_the_ring_of_two_symbols_is_a_channel():
     P = KINDS["structured"](2, 3).transition
     assert P.sum(axis=1) == pytest.approx(1.0, abs=1e-15)
     assert (KINDS["structured"](3, 3).transition > 0).all()
+
+
+def test_the_quadrature_of_a_boltzmann_law_takes_part_where_the_reference_integrates():
+    """A chain of four by elimination, in the time of that sum; nothing is summed where the judge itself has chains."""
+    from analogflow.comparison.solvers.langevin import SOLVERS
+
+    quadrature = next(solver for solver in SOLVERS if solver.name == "quadrature")
+    names = ["w", "x", "y", "z"]
+    wells = " + ".join(f"({name}**2 - 1)**2" for name in names)
+    chain = Langevin(f"{wells} + 0.5*(w - x)**2 + 0.5*(x - y)**2 + 0.5*(y - z)**2", names, 0.5)
+    assert quadrature.applies(chain) == ""
+    assert judge_of(chain).error(quadrature.run(chain, 0.1, 10.0, 0).answer) < 1e-6
+    asked = time.perf_counter()
+    quadrature.run(chain, 0.1, 10.0, 0)
+    assert time.perf_counter() - asked > 0.01  # it was not kept from the run before
+    many = [f"x{k}" for k in range(7)]
+    all_of_all = Langevin(f"({' + '.join(many)})**4 + " + " + ".join(f"{x}**4" for x in many), many, 0.5)
+    assert "chains alone" in quadrature.applies(all_of_all)

@@ -93,6 +93,7 @@ def test_a_saturating_network_is_bounded_whatever_its_couplings():
         ({"U": None, "patterns": [[1, 1]], "activation": "linear"}, r"a linear network has one rest and can not hold"),
         ({"U": None, "patterns": [[1, 1], [0, 0]]}, r"pattern 2 holds zeros alone, so that nothing overlaps with it"),
         ({"U": None, "patterns": [1.0, -1.0]}, r"patterns has shape \(2,\); give a row for each pattern"),
+        ({"U": None, "patterns": [[1, -1], [1, 1, 1]]}, r"rows of one length; .* a number for each visible state\.$"),
         ({"U": None, "patterns": [[1, math.nan]]}, r"patterns has nan in row 1, column 2"),
         ({"patterns": [[1.0, -1.0]]}, r"patterns have 2 numbers each; give one for each row of U \(3\)"),
         ({"rule": "hebbian"}, r"rule is 'hebbian'; it makes couplings of patterns; give those too"),

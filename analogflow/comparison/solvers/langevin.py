@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -51,8 +52,12 @@ def _exact(problem: Langevin, aim: float, seconds: float, seed: int) -> Delivere
 
 
 def _quadrature(problem: Langevin, aim: float, seconds: float, seed: int) -> Delivered:
-    found = boltzmann_law(problem)
+    found = boltzmann_law(copy.copy(problem))  # laws are kept for each problem, and the judge has asked for this one's
     return Delivered((found.mean, found.covariance))
+
+
+def _integrable(problem: Langevin) -> str:
+    return "" if boltzmann_law(problem).exact else "nothing integrates its law, which the judge itself knows by chains alone"
 
 
 def _work(problem: Langevin, evaluations: int) -> Work:
@@ -85,10 +90,10 @@ SOLVERS: tuple[Solver, ...] = (
     ),
     Solver(
         "quadrature",
-        "moments on a grid, for up to three variables: what the judge uses too, so that its own change on refinement counts",
+        "moments by the sums that the judge takes too, whichever the energy allows, so that its own gap counts",
         lambda problem, finest: (finest,),
         _quadrature,
-        applies=lambda problem: "" if problem.size <= 3 or is_quadratic(problem) else "there are more than three variables",
+        applies=_integrable,
     ),
 )
 """Contenders, the plainest first."""
