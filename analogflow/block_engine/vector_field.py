@@ -163,6 +163,12 @@ class VectorField:
         identity = np.eye(len(self.streams))
         return self._propagated(values, {node: identity[part] for node, part in self.sources.items()})
 
+    def clock_tangents(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Derivative by time of every node that depends on it alone, shape (..., size of the node, 1), per τ."""
+        graph = self.graph
+        found = self._propagated(values, {graph.states[graph.clock]: np.ones((1, 1))}) if graph.clock else {}
+        return {node: tangent for node, tangent in found.items() if node in graph.timed}
+
     def _propagated(self, values: Mapping[str, Array], tangents: dict[str, Array]) -> dict[str, Array]:
         for node, inputs in self.program:
             block = self.graph.block(node)

@@ -198,8 +198,12 @@ def _header(circuit: Circuit, time_constants: float) -> list[str]:
 
 
 def _generators(circuit: Circuit) -> Iterator[str]:
-    """What makes the noise of a circuit of parts on a bench, where nothing plays a table."""
+    """What plays the inputs of a circuit of parts on a bench, and what makes its noise, where nothing plays a table."""
     if circuit.parts is not None:
+        for group in circuit.groups:
+            if any(isinstance(element, TimedVoltage | PlayedVoltage) for element in group.elements):
+                if any(reader not in circuit.graph.timed for reader in circuit.graph.readers(group.block)):
+                    yield f"input:     patch a generator to {vector_text(f'{group.block}_0')}: {group.source}"
         generator = functools.partial(noise_generator, circuit)
         made = Counter((one.demand, one.making) for one in map(generator, noises_of_the_flow(circuit)))
         for (demand, making), count in made.items():

@@ -14,6 +14,7 @@ from analogflow.block_engine import Drive, ErrorLimits, VectorField, march, meth
 from analogflow.blocks import (
     Arctan,
     Block,
+    Clock,
     Comparator,
     Constant,
     Crossbar,
@@ -255,12 +256,20 @@ def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
 
 
 def _fastest(field: VectorField, path: Array) -> float:
-    """Largest magnitude of an eigenvalue of the Jacobian along `path`, or 1."""
+    """Largest magnitude of an eigenvalue of the Jacobian along `path`, or of what an input moves over its size, or 1."""
     fewer = path[:: max(1, len(path) * field.size**2 // _MOST_ENTRIES)]
     with np.errstate(all="ignore"):
         jacobians = field.jacobian(fewer)
     finite = jacobians[np.isfinite(jacobians).all(axis=(1, 2))]
-    return max(1.0, float(abs(np.linalg.eigvals(finite)).max())) if len(finite) else 1.0
+    fastest = max(1.0, float(abs(np.linalg.eigvals(finite)).max())) if len(finite) else 1.0
+    values, graph = field.signals(fewer), field.graph
+    for node, tangent in field.clock_tangents(values).items():
+        if isinstance(graph.block(node), Clock) or all(reader in graph.timed for reader in graph.readers(node)):
+            continue
+        # Of a sine the mean of both is the angular frequency; a jump counts for no more than it moves in all.
+        speed, size = (float(np.mean(abs(of))) for of in (tangent, values[node]))
+        fastest = max(fastest, speed / size) if size > 0 else fastest
+    return fastest
 
 
 def _grows(path: Array) -> bool:

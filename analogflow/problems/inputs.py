@@ -76,7 +76,10 @@ def read_points(given: Any, where: str) -> PiecewiseLinear:
     for key in given:
         refuse_unknown(str(key), _FILE if "file" in given else _POINTS, f"{where}: the key")
     if "file" in given:
-        return _checked(*_of_file(given, where), where)
+        try:
+            return _checked(*_of_file(given, where), where)
+        except BadInput as fault:
+            raise fault if where in str(fault) else BadInput(f"{where}: {fault}") from None
     for key in _POINTS:
         if key not in given:
             raise BadInput(f"{where}: the key {key!r} is missing; write {{ times = [0, 1], values = [0, 5] }}.")

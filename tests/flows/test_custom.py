@@ -113,6 +113,38 @@ def test_powers_and_functions_of_equations_are_those_of_numpy(engine):
     np.testing.assert_allclose([solution.run.final[name][0] for name in "xy"], end, atol=1e-8 if engine == "block" else 1e-6)
 
 
+APART = {
+    "chua": (
+        {"x": 0.7, "y": 0.0, "z": 0.0},
+        {"x": "15.6 * (y - 0.286 * x + 0.2145 * (abs(x + 1) - abs(x - 1)))", "y": "x - y + z", "z": "-28 * y"},
+        {"x": 1.0887181009333111, "y": -0.19004954603376392, "z": -1.1038064671225127},
+        3.6,
+    ),
+    "lorenz": (
+        {"x": 1.0, "y": 1.0, "z": 1.0},
+        {"x": "10 * (y - x)", "y": "x * (28 - z) - y", "z": "x * y - 8 / 3 * z"},
+        {"x": 13.793200591039954, "y": 12.951805391966682, "z": 34.901609639089244},
+        47.8,
+    ),
+    "a jerk": (
+        {"x": 0.5, "x'": 0.0, "x''": 0.0},
+        {"x'" + "''": "-x'' + 9 * x' - x * x * x' - 5 * x"},
+        {"x": 2.199950217534003, "x_dot": 15.497360109986131, "x_ddot": 30.483717350234738},
+        131.3,
+    ),
+}
+"""Flows whose errors grow: starts, rates, where DOP853 at a relative 1e-11 has them at t = 20, and their largest value."""
+
+
+@pytest.mark.parametrize("name", APART)
+def test_paths_that_part_are_followed_to_their_end(name):
+    states, equations, end, largest = APART[name]
+    solution = solve(Equations(states, equations, time=20.0), engine="block")
+    assert solution.passed, solution
+    for state, value in end.items():
+        assert abs(solution.run.final[state][0] - value) < 1e-6 * largest
+
+
 def test_a_function_is_solved_and_certified():
     solution = solve(
         Flow(lambda x: -x * x, {"x": np.ones(2)}, end_time=3.0, observables={"s": lambda x: x.sum()}), engine="block"

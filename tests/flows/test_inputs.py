@@ -138,6 +138,19 @@ def test_amplifiers_take_a_voltage_from_a_generator():
     assert [line.count for line in parts_list(circuit).entries if line.part == "signal generator"] == [2]
 
 
+@pytest.mark.ngspice
+def test_a_fast_input_has_amplifiers_that_follow_it():
+    slow, fast = (
+        af.compile(flow_of(af.Equations({"x": 0.0}, {"x": f"-x + sin({w} * t)"}, time=4.0)), technology="opamp")
+        for w in (2, 30)
+    )
+    assert fast.units.time_constant > 10 * slow.units.time_constant
+    assert af.solve(fast, engine="ngspice").passed
+    said = [line for line in af.netlist(fast).header if "input:" in line]
+    assert len(said) == 1
+    assert "patch a generator to v(sine0_0): dx/dt = -x + sin(30 * t)" in said[0]
+
+
 def test_names_and_values_reach_a_netlist_as_numbers_alone():
     problem = af.Equations(
         {"x": 0.0}, {"x": "-x + Quit_me + Shell_me"}, constants={"Volts_me": 3.0}, time=2.0,

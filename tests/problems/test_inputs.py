@@ -89,7 +89,7 @@ def test_a_sound_has_channels_and_says_its_time(tmp_path):
         ({"times": [0, np.inf], "values": [0, 1]}, r"no finite number"),
         ({"file": "drive.xyz"}, r"must end in .csv, of two columns time and value, or in .wav"),
         ({"file": "drive.csv", "seconds": -1}, r"seconds is -1; give a positive number"),
-        ({"file": "missing.csv"}, r"'missing.csv' does not exist"),
+        ({"file": "missing.csv"}, r"inputs.u: 'missing.csv' does not exist"),
         ("sin(x)", r"unknown name 'x'"),
         ("sin(t", r"can not be read"),
     ],
