@@ -12,7 +12,7 @@ from analogflow.families.averages import average, halves
 from analogflow.families.stationary import Law
 from analogflow.flows.relaxation import time_scales_of
 from analogflow.problems import Langevin
-from analogflow.problems.landscape import descended, landscape
+from analogflow.problems.landscape import MOST_SEARCHED, descended, landscape
 
 __all__ = ["WellHeld", "stuck_in", "wells_held", "wells_of"]
 
@@ -112,14 +112,14 @@ def _place(problem: Langevin, position: Sequence[float] | Array) -> str:
 
 
 def wells_held(problem: Langevin, law: Law) -> tuple[WellHeld, ...]:
-    """Occupancy of each well that holds some of the law, and how long chains stay there; nothing where there is one well."""
+    """Occupancy of each well that holds some of the law, and how long chains stay; nothing of one, or of many variables."""
     land, scales = landscape(problem), time_scales_of(problem)
     held = np.flatnonzero(scales.weights >= _HELD)
     heights = [land.wells[well].energy for well in held]
     ways = [
         way.energy - max(land.wells[k].energy for k in way.wells) for way in land.barriers if set(way.wells) <= set(held)
     ]
-    if len(heights) < 2 or min(ways, default=np.inf) < _HIGH * problem.temperature:
+    if problem.size > MOST_SEARCHED or len(heights) < 2 or min(ways, default=np.inf) < _HIGH * problem.temperature:
         return ()
     chains, points, n = law.paths.shape
     few = max(2, min(points, _LOOKED_AT // chains)) // 2 * 2

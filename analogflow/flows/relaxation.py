@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.problems import Langevin
-from analogflow.problems.landscape import Barrier, hessian_at, landscape
+from analogflow.problems.landscape import MOST_SEARCHED, Barrier, hessian_at, landscape
 
 __all__ = ["TimeScales", "time_scales_of"]
 
@@ -43,7 +43,8 @@ class TimeScales:
     slowest : float
         Rate per τ of the slowest relaxation within a well.
     crossing : float
-        Time in τ in which what wells hold relaxes, by Kramers' rates; 0 where there is one well.
+        Time in τ in which what wells hold relaxes, by Kramers' rates; 0 where there is one well, and where there are so many
+        variables that not all wells are known: chains then tell themselves whether they have mixed.
     weights : array, shape (wells,)
         Shares of the law in the wells of the landscape, each taken for a Gaussian.
     stays : array, shape (wells,)
@@ -145,8 +146,8 @@ def _crossing(problem: Langevin, wells: list[_Well], heights: Array, weights: Ar
     The time is that of the slowest mode of the hopping that a variable shows.
     """
     count = len(wells)
-    if count == 1:
-        return 0.0, np.full(1, np.inf)
+    if count == 1 or problem.size > MOST_SEARCHED:
+        return 0.0, np.full(count, np.inf)
     hop = np.zeros((count, count))  # √(k_ij k_ji), which is symmetric
     logs = np.log(np.maximum(weights, 1e-300))
     for way in landscape(problem).barriers:

@@ -29,6 +29,9 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 
 _LONGEST, _DEEPEST, _LARGEST_POWER = 4000, 60, 64
 
+_MOST_SUMMANDS = 200
+"""Terms of a sum without brackets: each stands a level deeper than the next, and is nested no further."""
+
 _WIDTH = 1e-3
 """Over which a comparator goes from 0 to 1, as the block's does."""
 
@@ -194,7 +197,14 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
                 limits = f"from -{_LARGEST_POWER} to {_LARGEST_POWER}"
                 yield f"the exponent {place} must be a number {limits}, such as 2, -1 or 1.5; write exp(b*log(a)) else"
             yield from _faults(base, known, depth + 1)
-        case ast.BinOp(left=a, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.MatMult(), right=b):
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            terms = _terms(node)
+            if len(terms) > _MOST_SUMMANDS:
+                yield f"it is a sum of {len(terms)} terms, and may have {_MOST_SUMMANDS}; split it by definitions"
+                return
+            for term in terms:
+                yield from _faults(term, known, depth + 1)
+        case ast.BinOp(left=a, op=ast.Mult() | ast.Div() | ast.MatMult(), right=b):
             yield from _faults(a, known, depth + 1)
             yield from _faults(b, known, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
@@ -217,6 +227,32 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
             told = node.op if isinstance(node, ast.BinOp) else node.func if isinstance(node, ast.Call) else node
             write = _WRITE.get(type(told), "there are numbers, names, + - * / ** @, calls and indices")
             yield f"{type(node).__name__} {place} is not allowed; {write}"
+
+
+def _terms(node: ast.expr) -> list[ast.expr]:
+    """What is added up or subtracted, without brackets, in the order of reading."""
+    terms: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        terms.append(node.right)
+        node = node.left
+    return [node, *reversed(terms)]
+
+
+def _without(node: ast.expr, variable: str) -> ast.expr:
+    """The same but for terms that do not hold a variable, which its derivative does not see."""
+    signed: list[tuple[ast.operator, ast.expr]] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        signed.append((node.op, node.right))
+        node = node.left
+    found = node if _holds(node, variable) else None
+    for op, term in reversed(signed):
+        if _holds(term, variable):
+            found = ast.BinOp(ast.Constant(0) if found is None else found, op, term)
+    return ast.Constant(0) if found is None else found
+
+
+def _holds(node: ast.expr, name: str) -> bool:
+    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))
 
 
 def _compared(condition: ast.Compare) -> bool:
@@ -291,7 +327,7 @@ def derivative(expression: Expression, variable: str, known: Collection[str]) ->
     import sympy  # a quarter of a second, for those who need it
 
     symbols = {name: sympy.Symbol(name, real=True) for name in expression.names | {variable}}
-    slope = sympy.diff(_symbolic(expression, expression.tree, symbols, sympy), symbols[variable])
+    slope = sympy.diff(_symbolic(expression, _without(expression.tree, variable), symbols, sympy), symbols[variable])
     return read_expression(str(slope), known, where=f"the derivative of {expression.where} by {variable}")
 
 

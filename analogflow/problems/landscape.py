@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from analogflow.problems.langevin import Langevin
 
-__all__ = ["Barrier", "Landscape", "Well", "descended", "hessian_at", "landscape"]
+__all__ = ["MOST_SEARCHED", "Barrier", "Landscape", "Well", "descended", "hessian_at", "landscape"]
 
 Array = NDArray[np.float64]
 
-_MOST_WELLS = 64
-"""Wells that are kept, the lowest ones: n double wells have 2ⁿ."""
+_MOST_WELLS, _FEW_WELLS = 64, 8
+"""Wells that are kept, the lowest ones: n double wells have 2ⁿ. Fewer of many variables."""
+
+MOST_SEARCHED = 16
+"""Variables beyond which a look at some wells has to do, once and from few starts."""
 
 _ROUNDS = 12
 """Times that wells are looked for from those that were found."""
@@ -116,7 +119,8 @@ class Landscape:
 def landscape(problem: Langevin) -> Landscape:
     """Wells and barriers of the energy of `problem`, by descents from many starts and climbs from between the wells.
 
-    The search is deterministic. It may miss what is far from the start and narrow: it proves nothing.
+    The search is deterministic. It may miss what is far from the start and narrow: it proves nothing. Of more than 16
+    variables it finds some wells only.
     """
     with np.errstate(all="ignore"):
         return _Search(problem).landscape()
@@ -203,7 +207,7 @@ class _Search:
         self._add(_descended(self.problem, self._starts()))
         saddles: list[Barrier] = []
         new = np.arange(len(self.positions))
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS if self.n <= MOST_SEARCHED else 1):
             ends = _descended(self.problem, *self._around(self.positions[new]))
             found, tops = self._saddles()
             before = self.positions.copy()
@@ -218,12 +222,14 @@ class _Search:
 
     def _starts(self) -> Array:
         """The problem's start, and points around it, near and far."""
-        count = 24 + 8 * self.n
+        count = 24 + 8 * min(self.n, MOST_SEARCHED)
         directions = self.random.normal(size=(count, self.n))
         directions = np.concatenate([np.eye(self.n), -np.eye(self.n), directions])
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         radii = np.concatenate([np.ones(2 * self.n), np.geomspace(1e-2, 1e3, count)])
-        return np.concatenate([self.problem.start[None], self.problem.start + radii[:, None] * directions])
+        # Of many variables random ones move apart; that all move together is looked at besides.
+        together = np.outer([-10.0, -1.0, -0.1, 0.1, 1.0, 10.0] if self.n > MOST_SEARCHED else [], np.ones(self.n))
+        return self.problem.start + np.concatenate([np.zeros((1, self.n)), radii[:, None] * directions, together])
 
     def _around(self, wells: Array) -> tuple[Array, Array]:
         """Points where the energy has risen by some T around wells, along the curvatures and across, and half how far."""
@@ -243,7 +249,7 @@ class _Search:
             found.append(np.take_along_axis(points, last[:, :, None, None], axis=2)[:, :, 0].reshape(-1, self.n))
             radii.append(0.5 * steps[last].ravel())
         starts, radius = np.concatenate(found), np.concatenate(radii)
-        chosen = self.random.permutation(len(starts))[: max(1, _MOST_STARTS // self.n)]
+        chosen = self.random.permutation(len(starts))[: max(1, _MOST_STARTS * min(self.n, MOST_SEARCHED) // self.n**2)]
         return starts[chosen], radius[chosen]
 
     def _add(self, points: Array) -> None:
@@ -271,7 +277,7 @@ class _Search:
             if kept and self._one_of(everything[k], float(energies[k]), everything[kept]):
                 continue
             kept.append(int(k))
-            if len(kept) == _MOST_WELLS:
+            if len(kept) == (_MOST_WELLS if self.n <= MOST_SEARCHED else _FEW_WELLS):
                 break
         self.positions, self.energies = everything[kept], energies[kept]
 

@@ -21,7 +21,7 @@ __all__ = ["Langevin"]
 
 Array = NDArray[np.float64]
 
-_MOST_VARIABLES = 16
+_MOST_VARIABLES = 64
 
 _RADII = (30.0, 3e4, 3e7)
 """Distances from the start between which, and twice them, an energy must rise."""
@@ -46,7 +46,7 @@ class Langevin:
     energy : str
         Smooth expression of the variables: numbers, ``+ − * / **``, exp, log, sqrt, tanh, sin, cos.
     variables : sequence of str
-        Names of the n variables, at most 16.
+        Names of the n variables, at most 64.
     temperature : float
         T, in the energy's units; 0 for the gradient flow.
     mobility : float, array or expressions, optional

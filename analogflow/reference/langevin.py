@@ -25,7 +25,7 @@ from analogflow.errors import BadInput
 from analogflow.problems import Langevin
 from analogflow.problems.expression import derivative
 from analogflow.reference.langevin_chains import sampled
-from analogflow.reference.langevin_elimination import eliminated
+from analogflow.reference.langevin_elimination import MOST_OTHERS, eliminated
 from analogflow.reference.langevin_integrals import MOST_VARIABLES, Integrals, integrals
 from analogflow.reference.langevin_lattice import MOST_ON_A_LATTICE, lattice_integrals
 from analogflow.reference.langevin_terms import Term, groups_of, order_of, part_of, terms_of
@@ -45,6 +45,9 @@ _LOOKED_AT = 200
 
 _THIN = 2
 """Others at most that a variable's sum depends on where elimination is quicker than a lattice."""
+
+_MOST_BY_CHAINS = 16
+"""Variables at most of a law that nothing sums."""
 
 _STANDARD_ERRORS, _MIXED = 5.0, 1.1
 """Standard errors that count as the interval of a law by chains, and R̂ up to which they have mixed."""
@@ -109,7 +112,8 @@ def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
     Raises
     ------
     BadInput
-        The temperature is 0, the energy is found not to be bounded below, or the mobility is not positive where the law is.
+        The temperature is 0, the energy is found not to be bounded below, the mobility is not positive where the law is, or
+        nothing sums a law of more than 16 variables.
     """
     if problem.temperature == 0:
         raise BadInput("boltzmann_law: at temperature 0 there is no law, only minima.")
@@ -149,7 +153,14 @@ def _found(problem: Langevin) -> BoltzmannLaw:
             return law
         other = _summed(problem, terms)
         return other if other is not None and _known(other) < _known(law) else law
-    law = _summed(problem, terms)
+    widest, known = max((len(others), name) for name, others in order_of(problem.variables, terms))
+    law = _summed(problem, terms) if problem.size <= _MOST_BY_CHAINS or widest <= MOST_OTHERS else None
+    if law is None and problem.size > _MOST_BY_CHAINS:
+        raise BadInput(
+            f"Langevin: nothing integrates the law of {problem.size} variables whose terms connect so many: once others are "
+            f"summed out {known} still depends on {widest}, and chains and trees on one; give such an energy at most "
+            f"{_MOST_BY_CHAINS} variables, or one whose sums depend on up to {MOST_OTHERS} others."
+        )
     return _by_chains(problem) if law is None else law
 
 
@@ -313,12 +324,14 @@ def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
     n, T, names = problem.size, problem.temperature, problem.variables
     if n <= MOST_VARIABLES and _bent(problem):
         return None
-    slopes = [[derivative(slope, name, names) for name in names[: k + 1]] for k, slope in enumerate(problem.gradient)]
-    if any(slope.names for row in slopes for slope in row):
-        return None
     hessian = np.zeros((n, n))
-    for k, row in enumerate(slopes):
-        hessian[k, : k + 1] = hessian[: k + 1, k] = [float(slope.evaluate({})) for slope in row]
+    for k, slope in enumerate(problem.gradient):
+        for j, name in enumerate(names[: k + 1]):
+            if name in slope.names:
+                bent = derivative(slope, name, names)
+                if bent.names:
+                    return None
+                hessian[k, j] = hessian[j, k] = float(bent.evaluate({}))
     slope = problem.gradient_at(np.zeros(n))
     mean = np.asarray(-np.linalg.solve(hessian, slope), dtype=float)
     covariance = np.asarray(T * np.linalg.inv(hessian), dtype=float)

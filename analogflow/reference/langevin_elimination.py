@@ -20,12 +20,15 @@ from analogflow.reference.langevin_lattice import precision_at
 from analogflow.reference.langevin_terms import Term, order_of
 from analogflow.reference.lattice import dominating
 
-__all__ = ["Eliminated", "eliminated"]
+__all__ = ["MOST_OTHERS", "Eliminated", "eliminated"]
 
 Array = NDArray[np.float64]
 
 _ENTRIES, _TOTAL = 12_000_000, 40_000_000
 """Numbers in one table at most, and in all tables of conditional laws together."""
+
+MOST_OTHERS = 3
+"""Variables at most that a sum over another depends on."""
 
 _MOST_NODES = 4000
 """Nodes of a variable at most."""
@@ -102,7 +105,7 @@ class _TooLarge(Exception):
 def eliminated(problem: Langevin, terms: tuple[Term, ...]) -> Eliminated | None:
     """Law of `problem`, whose energy is the sum of `terms`; None where tables would be too large or nothing converges."""
     order = order_of(problem.variables, terms)
-    if max(len(others) for _, others in order) > 3:
+    if max(len(others) for _, others in order) > MOST_OTHERS:
         return None
     with np.errstate(all="ignore"):
         try:

@@ -27,7 +27,7 @@ REFUSED = [
     ({"energy": "1 - cos(x)"}, r"energy does not confine"),
     ({"energy": "sin(x)**2", "temperature": 0.1}, r"energy does not confine"),
     ({"energy": "log(x) + x**2"}, r"energy is not finite at \{'x': "),
-    ({"variables": []}, r"there are 0 variables; give from 1 to 16"),
+    ({"variables": []}, r"there are 0 variables; give from 1 to 64"),
     ({"variables": "x"}, r"variables is 'x'; give a list of names"),
     ({"variables": ["x", "X"]}, r"a name is used twice"),
     ({"variables": ["exp"]}, r"'exp' is the name of a function"),
