@@ -132,6 +132,7 @@ FLAGS = {
     "key=NAME": "--key NAME",
     "Channel.from_table(…, normalise=True)": "--normalise",
     "Channel.from_table(…, transpose=True)": "--transpose",
+    "Channel.from_counts": "--counts",
 }
 """What the library says in Python, and how it is given here."""
 

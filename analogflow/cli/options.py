@@ -68,6 +68,9 @@ def about_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", type=nonempty, metavar="NAME", help="array, variable or sheet of a file that holds several")
     parser.add_argument("--transpose", action="store_true", help="columns of the table are inputs")
     parser.add_argument("--normalise", action="store_true", help="divide each row of the table by its sum")
+    parser.add_argument(
+        "--counts", action="store_true", help="the table counts observations: an interval of the answer, too"
+    )
 
 
 def given_problem(options: argparse.Namespace) -> Any:

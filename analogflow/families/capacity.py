@@ -16,6 +16,7 @@ from analogflow.families.family import Contest, Family
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
 from analogflow.reference.capacity import CapacityReference, capacity_reference
+from analogflow.reference.capacity_counts import LEAST_COUNTS, LEAST_COVERAGE, CapacityInterval, capacity_interval
 from analogflow.reference.capacity_theory import capacity_convergence, input_types
 from analogflow.run import Run
 
@@ -25,6 +26,12 @@ __all__ = ["CAPACITY"]
 Array = NDArray[np.float64]
 
 _TINY = float(np.finfo(float).tiny)
+
+_SHOWN = 8
+"""Inputs that a sentence names."""
+
+_DRAWS, _FEW, _MANY = 1000, 100, 2000
+"""Draws from the posterior of counts, and how many where the matrix has more than so many entries."""
 
 
 def _errors(channel: Channel, reference: CapacityReference, ends: RunEnds) -> dict[str, Array]:
@@ -96,10 +103,44 @@ def _held(
 
 
 def _answer(channel: Channel, reference: CapacityReference, run: Run) -> dict[str, Any]:
+    found = _counted(channel)
+    intervals = (
+        {"capacity_interval_nats": [found.low, found.high], "input_intervals": found.inputs.tolist()} if found else {}
+    )
     return {
         "capacity_nats": float(run.final["capacity_nats"][0]),
         "input_distribution": _all_inputs(channel, run.final["z"]).tolist(),
+        **intervals,
     }
+
+
+def _counted(channel: Channel) -> CapacityInterval | None:
+    if channel.counts is None or channel.cost is not None:
+        return None
+    return capacity_interval(channel, samples=_DRAWS if channel.counts.size <= _MANY else _FEW)
+
+
+def _notes(channel: Channel, reference: CapacityReference, run: Run) -> list[str]:
+    """What counts tell of the answer."""
+    if channel.counts is None:
+        return []
+    if (found := _counted(channel)) is None:
+        return ["Of a channel with a cost, counts give no interval yet."]
+    scarce = int(channel.counts.sum(axis=1).min()) < LEAST_COUNTS * channel.outputs
+    held = (
+        f"with fewer than {LEAST_COUNTS * channel.outputs} observations of an input it may hold less often than it says"
+        if scarce
+        else f"of drawn data sets with so many observations, at least {LEAST_COVERAGE:.0%} of such intervals held the truth"
+    )
+    return [
+        f"{found.level:.0%} interval of the capacity from the counts: {found.low:.6g} to {found.high:.6g} nat, "
+        f"{found.low / math.log(2):.6g} to {found.high / math.log(2):.6g} bit; {held}.",
+        f"The capacity of the shares is too high by {found.bias:.2g} nat on average, which the interval allows for.",
+        "Interval of each input's weight: "
+        + ", ".join(f"{low:.3f} to {high:.3f}" for low, high in found.inputs[:_SHOWN])
+        + (f", … ({channel.inputs})" if channel.inputs > _SHOWN else "")
+        + f" ({found.samples} draws from the posterior, seed {found.seed}).",
+    ]
 
 
 def _exact(channel: Channel, reference: CapacityReference) -> dict[str, Any]:
@@ -147,7 +188,7 @@ CAPACITY = Family(
     name="capacity",
     problem=Channel,
     noun="a channel",
-    keys=("transition", "initial", "unavailable", "cost", "cost_limit"),
+    keys=("transition", "initial", "unavailable", "cost", "cost_limit", "counts"),
     needed={"transition": "the matrix of p(output|input)"},
     bare_matrix=True,
     flow=capacity,
@@ -174,6 +215,7 @@ CAPACITY = Family(
     slowest=_slowest,
     why_slow=_why_slow,
     contest=_contest,
+    notes=_notes,
     expected=_expected,
     size=lambda channel: channel.transition.shape[0],
     smaller=_smaller,

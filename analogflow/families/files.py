@@ -34,7 +34,7 @@ def read_problem(flow: str, path: str | Path | None = None, **table: Unpack[Tabl
     flow : str
     path : path, optional
     table
-        How the matrix is read, as the problem's ``from_file`` takes it: `key`, `transpose`, `normalise`.
+        How the matrix is read, as the problem's ``from_file`` takes it: `key`, `transpose`, `normalise`, `counts`.
 
     Raises
     ------

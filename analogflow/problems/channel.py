@@ -52,6 +52,8 @@ class Channel:
         Largest mean cost Σ z_i cost_i; at least one available input must cost less.
     input_names, output_names : sequence of str, optional
         What people call the inputs and outputs; shown to people, and nowhere else.
+    counts : array, shape (n, m), optional
+        Observations of each output when each input was sent, of which `transition` is the shares: `from_counts` gives both.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class Channel:
     cost_limit: float | None = None
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    counts: NDArray[np.float64] | None = None
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Channel:
         cost_limit: float | None = None,
         input_names: Sequence[str] = (),
         output_names: Sequence[str] = (),
+        counts: Any = None,
     ) -> None:
         table = table_of(transition, "Channel.transition")
         matrix = table.values
@@ -86,11 +90,12 @@ class Channel:
         sums = matrix.sum(axis=1, keepdims=True)
         # A row that is right to rounding stays as the user wrote it; others are brought to the simplex.
         matrix = np.where(abs(sums - 1) <= 4 * np.finfo(float).eps, matrix, matrix / sums)
+        counted = None if counts is None else _counts_of(counts, matrix)
         start = None if initial is None else _distribution(initial, len(matrix), closed)
         costs, limit = _costs(cost, cost_limit, np.setdiff1d(np.arange(len(matrix)), closed), len(matrix))
         for kind, names, size in (("input", input_names, len(matrix)), ("output", output_names, matrix.shape[1])):
             object.__setattr__(self, f"{kind}_names", _names(names, kind, size))
-        for array in (matrix, start, costs):
+        for array in (matrix, start, costs, counted):
             if array is not None:
                 array.setflags(write=False)
         object.__setattr__(self, "transition", matrix)
@@ -98,6 +103,7 @@ class Channel:
         object.__setattr__(self, "unavailable", closed)
         object.__setattr__(self, "cost", costs)
         object.__setattr__(self, "cost_limit", limit)
+        object.__setattr__(self, "counts", counted)
 
     @classmethod
     def from_file(cls, path: str | Path, *, key: str | None = None, **keywords: Any) -> Channel:
@@ -134,7 +140,14 @@ class Channel:
 
     @classmethod
     def from_table(
-        cls, table: Any, *, transpose: bool = False, normalise: bool = False, where: str = "Channel", **keywords: Any
+        cls,
+        table: Any,
+        *,
+        transpose: bool = False,
+        normalise: bool = False,
+        counts: bool = False,
+        where: str = "Channel",
+        **keywords: Any,
     ) -> Channel:
         """Make a channel of a table that is not yet a matrix of p(j|i), and say what was done to it.
 
@@ -147,6 +160,8 @@ class Channel:
             Whether columns are inputs.
         normalise : bool
             Whether each row is divided by its sum: of rounded probabilities, of weights, or of a joint law p(x, y).
+        counts : bool
+            Whether these are numbers of observations, which are kept beside their shares.
         where : str
             Begins the sentence.
         keywords
@@ -164,10 +179,36 @@ class Channel:
             With all that was done.
         """
         found = table_of(table, "Channel.transition")
-        found = _readied(turned(found) if transpose else found, normalise=normalise)
+        if counts and normalise:
+            raise BadInput(f"{where}: counts are divided by their sums as they are; leave normalise out.")
+        found = turned(found) if transpose else found
+        if counts:
+            found, keywords["counts"] = _counted(found)
+        else:
+            found = _readied(found, normalise=normalise)
         made = cls(dataclasses.replace(found, said=()), **keywords)
         _say(where, found)
         return made
+
+    @classmethod
+    def from_counts(cls, counts: Any, **keywords: Any) -> Channel:
+        """Make a channel of numbers of observations: how often each output came when each input was sent.
+
+        What they tell of its capacity, `reference.capacity_interval` computes, and `solve` says beside the answer.
+
+        Parameters
+        ----------
+        counts : array_like, shape (n, m)
+            Whole numbers; a confusion matrix, for one.
+        keywords
+            As for `from_table`.
+
+        Raises
+        ------
+        BadInput
+            As `from_table` does, and where they are not whole numbers, or an input has none.
+        """
+        return cls.from_table(counts, counts=True, **keywords)
 
     @property
     def inputs(self) -> int:
@@ -220,7 +261,8 @@ class Channel:
         used = rows.sum(axis=0) > 0
         inputs = tuple(self.input_names[i] for i in self.available) if self.input_names else ()
         outputs = tuple(np.array(self.output_names, dtype=object)[used]) if self.output_names else ()
-        return Channel(rows[:, used], initial, (), cost, self.cost_limit, inputs, outputs)
+        counts = None if self.counts is None else self.counts[self.available][:, used]
+        return Channel(rows[:, used], initial, (), cost, self.cost_limit, inputs, outputs, counts)
 
     @property
     def fingerprint(self) -> str:
@@ -249,7 +291,7 @@ def _refuse_matrix(table: ProbabilityTable) -> None:
     if faults := _faults_of_matrix(table.values, max(ROW_SUM_TOLERANCE, 2 * table.rounding)):
         raise BadInput(
             f"Channel.transition: {'; '.join(faults)}.",
-            words=["Channel.from_table(…, normalise=True)", "Channel.from_table(…, transpose=True)"],
+            words=["Channel.from_table(…, normalise=True)", "Channel.from_table(…, transpose=True)", "Channel.from_counts"],
         )
 
 
@@ -278,6 +320,42 @@ def _readied(table: ProbabilityTable, *, normalise: bool) -> ProbabilityTable:
         values = values[:, ~empty]
         columns = tuple(name for name, out in zip(columns, empty, strict=True) if not out) if columns else ()
     return dataclasses.replace(table, values=values, columns=columns, said=tuple(said))
+
+
+def _counted(table: ProbabilityTable) -> tuple[ProbabilityTable, NDArray[np.float64]]:
+    """The shares in a table of counts, and the counts themselves, both without outputs that were never seen."""
+    values = table.values
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all() or (values < 0).any():
+        _refuse_matrix(table)
+    if (values != np.round(values)).any():
+        i, j = np.argwhere(values != np.round(values))[0]
+        raise BadInput(
+            f"Channel.counts: row {i + 1}, column {j + 1} is {values[i, j]:g}, and counts are whole numbers; of weights, "
+            f"use {_NORMALISE}.",
+            words=["Channel.from_table(…, normalise=True)"],
+        )
+    _refuse_dividing(table)
+    sums = values.sum(axis=1)
+    low, high = f"{sums.min():.0f}", f"{sums.max():.0f}"
+    said = f"counts of {sums.sum():.0f} observations, {low if low == high else f'{low} to {high}'} of each input"
+    shares = dataclasses.replace(table, values=values / sums[:, None], said=(*table.said, said))
+    return _readied(shares, normalise=False), values[:, values.any(axis=0)]
+
+
+def _counts_of(counts: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = real_array(counts, "Channel.counts", "a whole number for each input and output")
+    if found.shape != matrix.shape or not np.isfinite(found).all() or (found < 0).any() or (found != np.round(found)).any():
+        raise BadInput(
+            f"Channel.counts: must be whole numbers from 0 in the shape {matrix.shape} of transition; give them to "
+            "Channel.from_counts, which makes the shares.",
+            words=["Channel.from_counts"],
+        )
+    sums = found.sum(axis=1, keepdims=True)
+    if (abs(found - matrix * sums) > ROW_SUM_TOLERANCE * np.maximum(sums, 1)).any() or not sums.all():
+        raise BadInput(
+            "Channel.counts: their shares are not transition; use Channel.from_counts.", words=["Channel.from_counts"]
+        )
+    return found
 
 
 def _refuse_dividing(table: ProbabilityTable) -> None:
@@ -342,7 +420,9 @@ def _faults_of_matrix(matrix: NDArray[np.float64], tolerance: float) -> list[str
                 "all entries together sum to 1, as a joint law p(x, y) does, of which rows by their sums are p(y|x)"
             )
         each = ", ".join(f"row {i + 1} {'' if k else 'sums '}to {sums[i]:.12g}" for k, i in enumerate(off))
-        faults.append(f"{each}; rows must sum to 1 within {tolerance:g}: divide each by its sum, or use {_NORMALISE}")
+        counted = bool((matrix == np.round(matrix)).all())
+        more = ", or Channel.from_counts for counts" if counted else ""
+        faults.append(f"{each}; rows must sum to 1 within {tolerance:g}: divide each by its sum, or use {_NORMALISE}{more}")
     for j in np.flatnonzero(matrix.max(axis=0) == 0)[:3]:
         faults.append(f"output symbol {j + 1} is never produced (its column is all zeros); remove the column")
     return faults

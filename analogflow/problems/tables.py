@@ -32,6 +32,7 @@ class TableOptions(TypedDict, total=False):
     key: str | None
     transpose: bool
     normalise: bool
+    counts: bool
 
 
 @dataclasses.dataclass

@@ -6,6 +6,8 @@ from analogflow.reference.capacity import capacity_batch as capacity_batch
 from analogflow.reference.capacity import capacity_certificate as capacity_certificate
 from analogflow.reference.capacity import capacity_reference as capacity_reference
 from analogflow.reference.capacity import cost_certificate as cost_certificate
+from analogflow.reference.capacity_counts import CapacityInterval as CapacityInterval
+from analogflow.reference.capacity_counts import capacity_interval as capacity_interval
 from analogflow.reference.capacity_theory import Convergence as Convergence
 from analogflow.reference.capacity_theory import capacity_convergence as capacity_convergence
 from analogflow.reference.capacity_theory import input_types as input_types
