@@ -15,6 +15,7 @@ from rich.text import Text
 
 from analogflow.comparison import MEASURES, Comparison, Contender, Prices, Scaling
 from analogflow.comparison.contender import FORMULAS
+from analogflow.report.bits import beside_nats, said_in_nats
 from analogflow.report.figure import INK, MUTED, PALETTE, describe, look, new_figure, style
 
 __all__ = ["comparison_tables", "plot_comparison", "plot_scaling", "print_comparison", "print_scaling"]
@@ -25,7 +26,7 @@ def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
 
     A contender that misses the accuracy is shown with what it delivered, and has neither time nor energy.
     """
-    asked = f"{comparison.accuracy:g} {comparison.unit}".strip()
+    asked = f"{comparison.accuracy:g} {said_in_nats(comparison.unit)}".strip()
     table = Table(
         title=f"{comparison.problem}, at {asked} ({comparison.bits:.1f} effective bits)",
         caption=f"error: {comparison.measure}; work: operations; † throughput of many at once, no delay",
@@ -230,7 +231,10 @@ def print_scaling(scalings: Sequence[Scaling], prices: Prices) -> None:
     console = Console()
     for scaling in scalings:
         table = Table(
-            title=f"{scaling.kind} channels at {scaling.accuracy:g} nat", box=box.SIMPLE_HEAD, show_edge=False, padding=0
+            title=f"{scaling.kind} channels at {scaling.accuracy:g} {beside_nats(scaling.accuracy, '.3g')}",
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            padding=0,
         )
         for name in ("n", "τ", "parts", "board: s", "J", "digital: s", "J", "work", "chip: s", "J"):
             table.add_column(name, justify="right", no_wrap=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analogflow.families import judging_family, problem_of
 from analogflow.judgement.judging import judge_along
+from analogflow.report.bits import in_bits
 from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, plot_lines, style
 from analogflow.solution import Solution
 
@@ -44,7 +45,7 @@ def plot_capacity(solution: Solution) -> Figure:
         plot_lines(left, run.time, z, "input", lw=1.4)
         left.legend(fontsize=7.5)
         left.set(ylabel="input distribution $z$", ylim=(min(0, z.min()), None))
-        name, limit = "mutual information $I(z)$ (nat)", f"C = {capacity:.6f}"
+        name, limit = "mutual information $I(z)$ (nat)", f"C = {capacity:.6f} nat\n= {in_bits(capacity):.6f} bit"
         middle.plot(run.time, information, color=PALETTE[0], lw=1.4, label=name)
         middle.axhline(capacity, color=MUTED, lw=0.8, ls="--", label=limit)
         middle.annotate(limit, (0.98, capacity), xycoords=("axes fraction", "data"), ha="right", va="top",

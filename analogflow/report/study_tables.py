@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from analogflow.report.bits import said_in_nats
 from analogflow.studies.statistics import VERDICTS, conditions, summarise
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def study_table(
     notes = [f"in brackets: {confidence:.0%} intervals"] if intervals else []
     notes.append("failed samples count as infinite errors")
     if unit:
-        notes.append(f"{shown} in {unit}")
+        notes.append(f"{shown} in {said_in_nats(unit)}")
     verdicts = [name for name in VERDICTS if "verdicts" in summary and (summary["verdicts"].sel(verdict=name) > 0).any()]
     if verdicts:
         notes.append(f"verdicts: {' / '.join(verdicts)}")

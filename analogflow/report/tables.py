@@ -13,6 +13,7 @@ from rich.text import Text
 from analogflow.circuit import Circuit
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED
+from analogflow.report.bits import beside_nats, said_in_nats
 from analogflow.solution import SETTLING_BAND, Solution
 
 if TYPE_CHECKING:
@@ -46,20 +47,19 @@ def solution_table(solution: Solution) -> Table:
     table.add_column("unit")
     for name, value in certificate.answer.items():
         if isinstance(value, float):
-            table.add_row(f"{name}, {solution.engine}", f"{value:.12f}", "nat" if name.endswith("nats") else "")
-            table.add_row(
-                f"{name}, reference", f"{certificate.reference[name]:.12f}", "nat" if name.endswith("nats") else ""
-            )
+            for where, shown in ((solution.engine, value), ("reference", certificate.reference[name])):
+                table.add_row(f"{name}, {where}", f"{shown:.12f}", _unit(name, shown, ".9f"))
     for name in family.listed:
         for where, values in ((solution.engine, certificate.answer), ("reference", certificate.reference)):
             if name in values:
                 rounded = ", ".join(f"{value:.6f}" for value in values[name][:_LISTED])
                 more = f", … ({len(values[name])})" if len(values[name]) > _LISTED else ""
                 table.add_row(f"{name}, {where}", rounded + more, "")
-    nats = "nat" if any(name.endswith("nats") for name in certificate.answer) else ""
-    table.add_row("certified gap of the reference", f"{certificate.reference_gap:.2e}", nats)
+    kind = next((name for name in certificate.answer if name.endswith("nats")), "")
+    gap = certificate.reference_gap
+    table.add_row("certified gap of the reference", f"{gap:.2e}", _unit(kind, gap, ".1e"))
     for name, value in certificate.errors.items():
-        table.add_row(family.label(name), f"{value:.2e}", "nat" if "nats" in name else "")
+        table.add_row(family.label(name), f"{value:.2e}", _unit(name, value, ".1e"))
     for well in certificate.wells:
         where = ", ".join(f"{name} = {value:.3g}" for name, value in well.at.items())
         exact = f", exactly {well.exact:.4f}" if np.isfinite(well.exact) else ""
@@ -110,7 +110,7 @@ def agreement_table(agreement: Agreement) -> Table:
 
 def budget_tables(budget: Budget) -> tuple[Table, ...]:
     """What each effect and each block costs: as measured, and in brackets as predicted to first order."""
-    unit = "; costs in nats" if budget.value.endswith("nats") else ""
+    unit = f"; costs in {said_in_nats('nats')}" if budget.value.endswith("nats") else ""
     tables = []
     for title, entries in (("each effect alone", budget.effects), ("all effects, each block alone", budget.blocks)):
         if not entries:
@@ -125,6 +125,10 @@ def budget_tables(budget: Budget) -> tuple[Table, ...]:
             table.add_row(entry.cause, *costs, _bits(m.bits), _bits(p.bits), str(entry.failed) if entry.failed else "")
         tables.append(table)
     return tuple(tables)
+
+
+def _unit(name: str, value: float, form: str) -> str:
+    return beside_nats(value, form) if "nats" in name else ""
 
 
 _COLOURS = {PASSED: "green", FAILED: "bold red"} | dict.fromkeys((NOT_MIXED, UNDECIDED, UNCERTIFIED), "bold yellow")
