@@ -120,7 +120,7 @@ def _counted(channel: Channel) -> CapacityInterval | None:
     return capacity_interval(channel, samples=_DRAWS if channel.counts.size <= _MANY else _FEW)
 
 
-def _notes(channel: Channel, reference: CapacityReference, run: Run) -> list[str]:
+def _notes(channel: Channel, reference: CapacityReference) -> list[str]:
     """What counts tell of the answer."""
     if channel.counts is None:
         return []

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 import analogflow as af
-from analogflow.report import comparison_tables, solution_table
+from analogflow.report import solution_table
 from analogflow.report.bits import beside_nats, said_in_nats
+from analogflow.report.comparison import comparison_tables
 
 CROSSOVER = 0.11
 
