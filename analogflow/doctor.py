@@ -48,8 +48,18 @@ def examine() -> tuple[Finding, ...]:
         _vacask(),
         _default(simulator),
         _march(),
+        _reader("Excel workbooks (optional)", "openpyxl", "excel"),
+        _reader("Parquet files (optional)", "pyarrow", "parquet"),
         *_plugins(),
     )
+
+
+def _reader(name: str, package: str, extra: str) -> Finding:
+    """What reads tables of a kind, and is not there for everybody."""
+    try:
+        return Finding(name, True, f"{package} {metadata.version(package)}", needed=False)
+    except metadata.PackageNotFoundError:
+        return Finding(name, False, f"{package} is not installed", needed=False, remedy=f"pip install 'analogflow[{extra}]'")
 
 
 def _plugins() -> list[Finding]:

@@ -165,7 +165,8 @@ def doctor_table(findings: Sequence[Finding], title: str = "") -> Table:
         table.add_column(column, overflow="fold")
     for finding in findings:
         colour = "green" if finding.found else "bold red" if finding.needed else "yellow"
-        table.add_row(finding.name, Text(finding.detail, colour), "" if finding.found else finding.remedy)
+        # The name of an extra in brackets is no markup.
+        table.add_row(finding.name, Text(finding.detail, colour), Text("" if finding.found else finding.remedy))
     return table
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse
+from rich.console import Console
 from zoo import PAPER_ROWS
 
 from analogflow.cli import main
@@ -140,6 +141,27 @@ def test_a_package_that_is_missing_is_one_sentence(package, extra, tmp_path, mon
     said = capsys.readouterr().err
     assert f"the package that reads it is not installed; pip install 'analogflow[{extra}]', or save it as CSV." in said
     assert said.count("\n") == 1
+
+
+def test_the_doctor_says_how_to_install_what_reads_tables(monkeypatch):
+    from importlib import metadata
+
+    from analogflow import doctor
+    from analogflow.report import doctor_table
+
+    usual = metadata.version
+
+    def without(package):
+        if package in ("openpyxl", "pyarrow"):
+            raise metadata.PackageNotFoundError(package)
+        return usual(package)
+
+    monkeypatch.setattr(doctor.metadata, "version", without)
+    found = [doctor._reader("a workbook", "openpyxl", "excel"), doctor._reader("NumPy's", "numpy", "none")]
+    assert [(one.found, one.needed) for one in found] == [(False, False), (True, False)]
+    console = Console(width=200, file=io.StringIO())
+    console.print(doctor_table(found))
+    assert "pip install 'analogflow[excel]'" in console.file.getvalue()
 
 
 def test_what_unpacks_to_more_than_a_problem_needs_is_refused_unread(tmp_path):
