@@ -51,7 +51,8 @@ class WellHeld:
     left : int
         How often chains went from it to another.
     stay, stay_error : float
-        Mean time in τ from the first arrival in a well to that in another, and its standard error; NaN where none left.
+        Mean time in τ from the first arrival in a well to that in another, and its standard error, with what it may be off
+        by since chains are seen at points only; NaN where none left.
     expected_stay : float
         The same by Kramers' rates, to a factor.
     exact, exact_gap : float
@@ -128,6 +129,10 @@ def wells_held(problem: Langevin, law: Law) -> tuple[WellHeld, ...]:
     inside = (found[:, :, None] == held).astype(float)
     shares = average(halves(inside) if chains > 1 else inside)
     times, exits = _visits(problem, law, held)
+    # How much stays hang on how far the points are apart: with every other one left out they are off by more.
+    fewer = dataclasses.replace(law, paths=law.paths[:, ::2])
+    with np.errstate(all="ignore"):
+        rough = np.divide(*(sums.sum(axis=0) for sums in _visits(problem, fewer, held)))
     exact, gaps = _exact_shares(problem)
     told = []
     for k, well in enumerate(held):
@@ -136,6 +141,7 @@ def wells_held(problem: Langevin, law: Law) -> tuple[WellHeld, ...]:
         error = float(np.sqrt(((times[:, k] - stay * exits[:, k]) ** 2).sum()) / left) if left else float("nan")
         if chains == 1 and left:
             error = stay / np.sqrt(left)
+        error = float(np.hypot(error, stay - rough[k]))
         at = dict(zip(problem.variables, land.wells[well].position.tolist(), strict=True))
         told.append(
             WellHeld(at, float(shares.mean[k]), float(shares.error[k]), left, stay, error, float(scales.stays[well]),

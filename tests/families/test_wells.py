@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import quad
 
 import analogflow as af
+from analogflow.block_engine.native import library
 from analogflow.families.wells import wells_of
 from analogflow.flows.relaxation import time_scales_of
 from analogflow.problems.landscape import landscape
@@ -70,3 +71,14 @@ def test_points_belong_to_the_well_they_fall_into():
     points = np.array([[-2.0], [-0.1], [0.1], [3.0]])
     positions = np.array([well.position[0] for well in landscape(WELL).wells])
     assert (np.sign(positions[wells_of(WELL, points)]) == np.sign(points[:, 0])).all()
+
+
+@pytest.mark.skipif(library() is None, reason="needs a C compiler")
+def test_stays_seen_at_few_points_are_within_their_errors():
+    """Where points are three quarters of a time constant apart, longer than it takes to fall into a well."""
+    tilted = af.Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], T)
+    wells = af.solve(tilted, engine="block", seed=0, time_constants=3000, chains=128).certificate.wells
+    low, high = sorted(wells, key=lambda held: held.at["x"])
+    # Quadratures of the first passages between cores, as above.
+    assert abs(low.stay - 16.1300507) < 2 * low.stay_error < 2
+    assert abs(high.stay - 5.7004353) < 2 * high.stay_error < 1
