@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from analogflow.families import judging_family, problem_of
 from analogflow.judgement.judging import judge_along
+from analogflow.problems import Langevin
+from analogflow.reference.langevin import boltzmann_law
 from analogflow.report.bits import in_bits
 from analogflow.report.figure import INK, MUTED, PALETTE, new_figure, plot_lines, style
 from analogflow.solution import Solution
@@ -25,6 +27,9 @@ _SHOWN = 60.0
 _COLUMNS = 3
 _DRAWN = 400
 """Points of a run at which it is judged for a figure, or whose speed is taken: it has far more than a page."""
+
+_BINS = 60
+"""Bins of a histogram of a law."""
 
 _LABEL = 28
 """Characters of a label that fit beside a panel."""
@@ -114,7 +119,10 @@ def plot_transport(solution: Solution) -> Figure:
 
 
 def plot_law(solution: Solution) -> Figure:
-    """States against time in τ, the energy, and mean and covariance of the run against the reference's."""
+    """States of the first chain against time in τ, histograms of all, and mean and covariance against the reference's.
+
+    Beside the histogram of one variable is its exact density. At temperature 0 the energy stands there.
+    """
     run, certificate = solution.run, solution.certificate
     stationary = solution.flow.averaging is not None
     end = min(run.time[-1], _SHOWN) if stationary else _end(solution)
@@ -130,9 +138,12 @@ def plot_law(solution: Solution) -> Figure:
                 left.plot(run.time[shown], path, label=f"_{name}", **way)
         left.legend(fontsize=7.5)
         left.set(xlabel="time (τ)", ylabel=", ".join(solution.flow.states), xlim=(0, end))
-        if "energy" in run.values:
-            middle.plot(run.time[shown], run.values["energy"][shown, 0], color=PALETTE[0], lw=0.8)
-        middle.set(xlabel="time (τ)", ylabel="energy", xlim=(0, end))
+        if certificate.law is not None:
+            _plot_density(middle, solution, certificate.law.values)
+        else:
+            if "energy" in run.values:
+                middle.plot(run.time[shown], run.values["energy"][shown, 0], color=PALETTE[0], lw=0.8)
+            middle.set(xlabel="time (τ)", ylabel="energy", xlim=(0, end))
         for k, name in enumerate(("mean", "covariance") if stationary else ("mean",)):
             exact, found = (np.ravel(part[name]) for part in (certificate.reference, certificate.answer))
             right.plot(exact, found, "o", ms=3, color=PALETTE[k], label=name)
@@ -141,6 +152,25 @@ def plot_law(solution: Solution) -> Figure:
         right.legend(frameon=False)
         figure.suptitle(_title(solution), fontsize=9)
     return figure
+
+
+def _plot_density(axis: Axes, solution: Solution, values: NDArray[np.float64]) -> None:
+    """Histogram of each state over the points of all chains, shape (points, n), and the exact density of one variable."""
+    flow, column = solution.flow, 0
+    edges = np.linspace(values.min(), values.max(), _BINS + 1)
+    for k, name in enumerate(flow.states):
+        for label in (name, *(f"_{name}" for _ in range(flow.states[name].size - 1))):
+            counted, _ = np.histogram(values[:, column], edges, density=True)
+            axis.stairs(counted, edges, color=PALETTE[k % len(PALETTE)], lw=1.0, label=label)
+            column += 1
+    problem = problem_of(flow)
+    if isinstance(problem, Langevin) and problem.size == 1:
+        free = boltzmann_law(problem).free_energy
+        x = np.linspace(edges[0], edges[-1], _DRAWN)
+        density = np.exp((free - problem.energy_at(x[:, None])) / problem.temperature)
+        axis.plot(x, density, color=INK, lw=0.9, ls="--", label="exact")
+    axis.legend(fontsize=7.5)
+    axis.set(xlabel=", ".join(flow.states), ylabel="density", ylim=(0, None))
 
 
 def plot_paths(solution: Solution) -> Figure:
@@ -182,11 +212,17 @@ def plot_paths(solution: Solution) -> Figure:
     return figure
 
 
+def _plot_motion(solution: Solution) -> Figure:
+    """The law of a motion in an energy, or at temperature 0 its path."""
+    return plot_law(solution) if solution.flow.averaging is not None else plot_paths(solution)
+
+
 PLOTS: Mapping[str, Callable[[Solution], Figure]] = {
     "capacity": plot_capacity,
     "attention": plot_attention,
     "transport": plot_transport,
     "hopfield": plot_law,
+    "langevin": _plot_motion,
 }
 """Figure of a run by the name of the flow's family; that of its path for all others."""
 
