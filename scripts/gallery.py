@@ -110,9 +110,9 @@ PICTURES = {
         ),
         solve("hopfield-run.svg", "Hopfield: a network comes to rest", "hopfield examples/data/hopfield_rest.json"),
         solve(
-            "langevin-run.png",
-            "Langevin: jumps between two wells",
-            "langevin examples/data/langevin_double_well.json --accuracy 2",
+            "langevin-run.svg",
+            "Langevin: the law of a motion between two wells",
+            "langevin examples/data/langevin_double_well.json --engine block",
         ),
         solve("custom-run.svg", "Prey and predator, and what they conserve", "examples/flows/lotka_volterra.toml"),
     ),
