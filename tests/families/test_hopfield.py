@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
 from analogflow import Hopfield, Outcome, solve
 from analogflow.cli import main
@@ -13,6 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.families.hopfield import HOPFIELD
 from analogflow.judgement import certify
+from analogflow.reference.hopfield_saturating import layers
 from analogflow.simulators import ENGINES
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
@@ -231,3 +234,29 @@ def test_the_leading_part_of_patterns_keeps_them():
     without = HOPFIELD.smaller(Hopfield(np.zeros((2, 2)), patterns=[[0.0, 1.0]]), 1)
     assert without is not None
     assert without[0].patterns is None
+
+
+@pytest.mark.ngspice
+def test_a_saturating_law_in_op_amps_stays_off_the_rails():
+    """One pair at T = 0.5 in ngspice: within its standard errors of the exact law, no amplifier at its rail."""
+    pair = Hopfield([[0.6]], [0.3], activation="tanh", temperature=0.5)
+    solution = solve(pair, technology="opamp", engine="ngspice", time_constants=60.0, chains=2, accuracy=1.0)
+    verdicts = {check.name: check.verdict for check in solution.certificate.checks}
+    assert verdicts["no amplifier meets its rail"] == "passed"
+    assert verdicts["mean agrees with the reference"] == "passed"
+    assert verdicts["covariance agrees with the reference"] == "passed"
+
+
+def test_what_multiplies_the_noise_leaves_every_range_by_one_in_its_square():
+    """The share of a unit's law beyond cosh(G v) = R goes as 1/R^2, by SciPy's integral: no machine holds all of it."""
+    unit = layers(Hopfield([[0.6]], [0.3], activation="tanh", temperature=0.5))[0].unit(0)
+
+    def density(x):
+        return math.exp(float(unit.log_density(np.array([x]))[0]) + 0.5 * math.tanh(x) / 0.5)
+
+    whole = quad(density, -25, 25, points=[0.0], limit=400)[0]
+    beyond = [
+        R**2 * (quad(density, math.acosh(R), 25)[0] + quad(density, -25, -math.acosh(R))[0]) / whole for R in (30, 300)
+    ]
+    assert beyond[0] == pytest.approx(beyond[1], rel=0.02)
+    assert 0.01 < beyond[1] < 1

@@ -170,6 +170,13 @@ class Request:
         _check_deck(self.deck, self.end_time, self.tables)
 
     @property
+    def skipped_at_the_end(self) -> float:
+        """Seconds before its end at which ngspice may stop: 5e-5 of its largest step is what it takes for no step."""
+        _, step, end, *rest = next(line.split() for line in self.deck if line.lower().startswith(".tran"))
+        largest = float(rest[1]) if len(rest) > 1 and rest[1] != "uic" else min(float(step), float(end) / 50)
+        return 5e-5 * largest
+
+    @property
     def limits(self) -> tuple[float, ...]:
         """Magnitude that each vector may have; infinite where none is set."""
         growing = self.vectors if self.growing is None else self.growing

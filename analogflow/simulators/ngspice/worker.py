@@ -145,7 +145,7 @@ class Simulator(NgSpiceShared):
             clock, *values = self._views(columns)
             wild = first_wild(values, seen, request.limits)
             now = float(clock[-1]) if len(clock) else 0.0
-            done = now >= request.end_time * (1 - 1e-9)
+            done = now >= request.end_time * (1 - 1e-9) - request.skipped_at_the_end
             if wild is not None:
                 # Nothing beyond the runaway is kept, and no number that is not finite.
                 point, which, kept = wild

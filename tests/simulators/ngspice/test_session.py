@@ -290,3 +290,18 @@ def test_a_forked_child_starts_its_own_worker_and_leaves_the_parent_s_alone(tmp_
     with child(fork, tmp_path / "scratch") as (process, _):
         assert process.wait(30) == 0
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_run_that_ends_a_hair_before_its_end_is_done(session):
+    """A breakpoint within 5e-5 of the largest step of the end, where ngspice takes no further step."""
+    lines = (
+        "* knots",
+        "v1 in 0 pwl(0 0 0.5 1 0.99999998 0)",
+        "r1 in 0 1k",
+        ".save v(in)",
+        ".tran 1e-3 1 0 1e-3 uic",
+        ".end",
+    )
+    reply = session.run(Request(lines, ("in",), 1.0))
+    assert reply.status == "done"
+    assert 1 - 5e-8 <= reply.last_time <= 1
