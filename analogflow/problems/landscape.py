@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.problems.langevin import Langevin
+from analogflow.problems.well_places import narrow_places
 
 __all__ = ["MOST_SEARCHED", "Barrier", "Landscape", "Well", "descended", "hessian_at", "landscape"]
 
@@ -26,6 +27,10 @@ MOST_SEARCHED = 16
 
 _ROUNDS = 12
 """Times that wells are looked for from those that were found."""
+
+_FROM_WELLS, _COMBINED, _HIGH = 8, 64, 40.0
+"""Wells whose variables are put in narrow places in turn, points of these that are gone down from in a round, and how many T
+higher than the lowest well they may lie."""
 
 _MOST_STARTS = 4096
 """Points over the number of variables, at most, that a round goes down from."""
@@ -119,8 +124,8 @@ class Landscape:
 def landscape(problem: Langevin) -> Landscape:
     """Wells and barriers of the energy of `problem`, by descents from many starts and climbs from between the wells.
 
-    The search is deterministic. It may miss what is far from the start and narrow: it proves nothing. Of more than 16
-    variables it finds some wells only.
+    The search is deterministic. Narrow wells are looked for where the energy's formula tells of them; what is far from the
+    start and narrow may still be missed: it proves nothing. Of more than 16 variables it finds some wells only.
     """
     with np.errstate(all="ignore"):
         return _Search(problem).landscape()
@@ -202,13 +207,15 @@ class _Search:
         self.unit = problem.temperature
         self.random = np.random.default_rng(0)
         self.positions, self.energies = np.empty((0, self.n)), np.empty(0)
+        self.places = narrow_places(problem)
 
     def landscape(self) -> Landscape:
-        self._add(_descended(self.problem, self._starts()))
+        self._add(_descended(self.problem, np.concatenate([self._starts(), self._in_places()])))
         saddles: list[Barrier] = []
         new = np.arange(len(self.positions))
         for _ in range(_ROUNDS if self.n <= MOST_SEARCHED else 1):
             ends = _descended(self.problem, *self._around(self.positions[new]))
+            ends = np.concatenate([ends, _descended(self.problem, self._combined(self.positions[new]))])
             found, tops = self._saddles()
             before = self.positions.copy()
             self._add(np.concatenate([ends, *found]))
@@ -230,6 +237,35 @@ class _Search:
         # Of many variables random ones move apart; that all move together is looked at besides.
         together = np.outer([-10.0, -1.0, -0.1, 0.1, 1.0, 10.0] if self.n > MOST_SEARCHED else [], np.ones(self.n))
         return self.problem.start + np.concatenate([np.zeros((1, self.n)), radii[:, None] * directions, together])
+
+    def _in_places(self) -> Array:
+        """The start with some variables in narrow places: each of these alone, and all that lower the energy together."""
+        points, together = [], self.problem.start.copy()
+        for numbers, values in self.places:
+            point = self.problem.start.copy()
+            point[list(numbers)] = values
+            points.append(point)
+        for numbers, values in self.places:
+            point = together.copy()
+            point[list(numbers)] = values
+            if _energies(self.problem, point) < _energies(self.problem, together):
+                together = point
+        return np.array([*points, together] if points else []).reshape(-1, self.n)
+
+    def _combined(self, wells: Array) -> Array:
+        """Wells with some of their variables in narrow places, the lowest of those that are no higher than the law goes."""
+        points = []
+        for numbers, values in self.places:
+            if len(numbers) < self.n:
+                moved = wells[:_FROM_WELLS].copy()
+                moved[:, list(numbers)] = values
+                points.append(moved)
+        if not points:
+            return np.empty((0, self.n))
+        everything = np.concatenate(points)
+        energy = _energies(self.problem, everything)
+        order = np.argsort(energy, kind="stable")[:_COMBINED]
+        return everything[order[energy[order] <= self.energies.min(initial=np.inf) + _HIGH * self.unit]]
 
     def _around(self, wells: Array) -> tuple[Array, Array]:
         """Points where the energy has risen by some T around wells, along the curvatures and across, and half how far."""

@@ -24,11 +24,11 @@ from scipy.sparse.linalg import expm_multiply, spsolve
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
 from analogflow.problems.expression import derivative
+from analogflow.problems.terms import Term, groups_of, order_of, part_of, terms_of
 from analogflow.reference.langevin_chains import sampled
 from analogflow.reference.langevin_elimination import MOST_OTHERS, eliminated
 from analogflow.reference.langevin_integrals import MOST_VARIABLES, Integrals, integrals
 from analogflow.reference.langevin_lattice import MOST_ON_A_LATTICE, lattice_integrals
-from analogflow.reference.langevin_terms import Term, groups_of, order_of, part_of, terms_of
 
 __all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_energy", "fokker_planck", "shares_between"]
 

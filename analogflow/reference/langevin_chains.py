@@ -87,7 +87,8 @@ class _Ladders:
         wells = landscape(problem).wells
         self.places = np.stack([well.position for well in wells]) if wells else problem.start[None]
         precisions = np.stack([precision_at(problem, place) for place in self.places])
-        near = np.mean([np.linalg.inv(precision) for precision in precisions], axis=0)
+        own = np.linalg.inv(precisions)
+        near = own.mean(axis=0)
         self.centre = self.places.mean(axis=0)
         away = self.places - self.centre
         self.wide = _INFLATED**2 * (near + away.T @ away / len(away))
@@ -99,8 +100,10 @@ class _Ladders:
         self.roots = np.stack([np.linalg.cholesky(np.linalg.inv(metric)) for metric in metrics])
         self.steps = np.full(_RUNGS, 0.8 / self.n**0.25)
         shape = (_RUNGS, _LADDERS)
-        chosen = self.places[self.random.integers(len(self.places), size=shape)]
-        spread = self.random.normal(size=(*shape, self.n)) @ np.linalg.cholesky(near).T
+        which = self.random.integers(len(self.places), size=shape)
+        chosen, roots = self.places[which], np.linalg.cholesky(own)
+        # As wide as the well itself: of starts spread as wide as another one none would be in a narrow well.
+        spread = np.einsum("rlij,rlj->rli", roots[which], self.random.normal(size=(*shape, self.n)))
         self.x = chosen + 1.5 * spread
         bad = ~np.isfinite(self._energy(self.x))
         self.x[bad] = chosen[bad]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from analogflow.problems import Langevin
 from analogflow.problems.landscape import Well, landscape
+from analogflow.problems.terms import Term, order_of
 from analogflow.reference.langevin_lattice import precision_at
-from analogflow.reference.langevin_terms import Term, order_of
 from analogflow.reference.lattice import dominating
 
 __all__ = ["MOST_OTHERS", "Eliminated", "eliminated"]

@@ -8,10 +8,10 @@ from scipy.special import gamma
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
+from analogflow.problems.terms import terms_of
 from analogflow.reference import boltzmann_law, conditional_free_energy, fokker_planck
 from analogflow.reference.langevin_elimination import eliminated
 from analogflow.reference.langevin_lattice import lattice_integrals
-from analogflow.reference.langevin_terms import terms_of
 
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
 WARM = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5, "1 + 0.5*x**2 + 0.3*x")

@@ -72,8 +72,8 @@ def test_a_harmonic_chain_of_64_has_the_covariance_of_its_green_s_function():
     assert law.method == "closed form"
     np.testing.assert_allclose(law.covariance, exact, atol=1e-13)
     # The same by elimination, which is not told that it is Gaussian.
+    from analogflow.problems.terms import terms_of
     from analogflow.reference.langevin_elimination import eliminated
-    from analogflow.reference.langevin_terms import terms_of
 
     summed = eliminated(problem, terms_of(problem))
     assert (abs(summed.covariance - exact) <= summed.covariance_gap + 1e-13).all()

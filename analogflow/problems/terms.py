@@ -6,10 +6,10 @@ import ast
 import dataclasses
 
 from analogflow.errors import BadInput
-from analogflow.problems import Langevin
 from analogflow.problems.expression import Expression, multiplied_out
+from analogflow.problems.langevin import Langevin
 
-__all__ = ["Term", "groups_of", "order_of", "part_of", "terms_of"]
+__all__ = ["Term", "groups_of", "names_in", "order_of", "part_of", "summands", "terms_of"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,9 +30,9 @@ class Term:
 def terms_of(problem: Langevin) -> tuple[Term, ...]:
     """Summands of the energy, those of the same variables taken together; constants are in the first."""
     found: dict[tuple[str, ...], ast.expr] = {}
-    for summand in _summands(problem.energy.tree):
+    for summand in summands(problem.energy.tree):
         for part in _expanded(summand, problem):
-            used = _names(part)
+            used = names_in(part)
             names = tuple(name for name in problem.variables if name in used)
             found[names] = ast.BinOp(found[names], ast.Add(), part) if names in found else part
     constant = found.pop((), None)
@@ -84,35 +84,37 @@ def order_of(names: tuple[str, ...], terms: tuple[Term, ...]) -> tuple[tuple[str
     return tuple(order)
 
 
-def _names(node: ast.AST) -> set[str]:
+def names_in(node: ast.AST) -> set[str]:
+    """Names in a formula, less those of functions that it calls."""
     called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and id(part) not in called}
 
 
-def _summands(node: ast.expr) -> list[ast.expr]:
+def summands(node: ast.expr) -> list[ast.expr]:
+    """What a formula is a sum of, signs and constant factors carried inward; products are left as they are."""
     match node:
         case ast.BinOp(left=a, op=ast.Add(), right=b):
-            return _summands(a) + _summands(b)
+            return summands(a) + summands(b)
         case ast.BinOp(left=a, op=ast.Sub(), right=b):
-            return _summands(a) + [ast.UnaryOp(ast.USub(), part) for part in _summands(b)]
+            return summands(a) + [ast.UnaryOp(ast.USub(), part) for part in summands(b)]
         case ast.UnaryOp(op=ast.USub(), operand=a):
-            return [ast.UnaryOp(ast.USub(), part) for part in _summands(a)]
+            return [ast.UnaryOp(ast.USub(), part) for part in summands(a)]
         case ast.UnaryOp(op=ast.UAdd(), operand=a):
-            return _summands(a)
-        case ast.BinOp(left=a, op=ast.Mult(), right=b) if not _names(a):
-            return [ast.BinOp(a, ast.Mult(), part) for part in _summands(b)]
-        case ast.BinOp(left=a, op=ast.Mult() | ast.Div() as op, right=b) if not _names(b):
-            return [ast.BinOp(part, op, b) for part in _summands(a)]
+            return summands(a)
+        case ast.BinOp(left=a, op=ast.Mult(), right=b) if not names_in(a):
+            return [ast.BinOp(a, ast.Mult(), part) for part in summands(b)]
+        case ast.BinOp(left=a, op=ast.Mult() | ast.Div() as op, right=b) if not names_in(b):
+            return [ast.BinOp(part, op, b) for part in summands(a)]
     return [node]
 
 
 def _expanded(node: ast.expr, problem: Langevin) -> list[ast.expr]:
     """A summand of three variables or more, multiplied out where that leaves terms of fewer."""
-    count = len(_names(node))
+    count = len(names_in(node))
     if count < 3:
         return [node]
     try:
-        parts = _summands(multiplied_out(Expression(ast.unparse(node), "a term", node), problem.variables).tree)
+        parts = summands(multiplied_out(Expression(ast.unparse(node), "a term", node), problem.variables).tree)
     except BadInput:
         return [node]
-    return parts if max(len(_names(part)) for part in parts) < count else [node]
+    return parts if max(len(names_in(part)) for part in parts) < count else [node]
