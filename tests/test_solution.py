@@ -105,5 +105,5 @@ def test_solution_is_plain_data_when_asked():
 
 
 def test_what_is_no_problem_is_refused():
-    with pytest.raises(BadInput, match="ndarray is not a problem a flow here solves; known are: Channel"):
-        solve(np.eye(2))
+    with pytest.raises(BadInput, match="object is not a problem a flow here solves; known are: Channel"):
+        solve(object())

@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-__all__ = ["Average", "Mixing", "average", "halves", "mixing_of", "r_hat"]
+__all__ = ["Average", "Mixing", "average", "halves", "mixing_of", "r_hat", "rounded_up"]
 
 Array = NDArray[np.float64]
 
@@ -195,3 +195,9 @@ def _spread(split: Array, rarity: float) -> tuple[float, float]:
     own /= 1 - min(0.5, (1 + np.log(max(each, 1.0))) / each)
     freedom = max(2.0, m * each / _MEMORY)
     return float(means.var(ddof=1) / size**2 / own), float(scipy.special.fdtri(m - 1, freedom, 1 - rarity))
+
+
+def rounded_up(length: float) -> str:
+    """A length in two digits that is no shorter."""
+    step = 10.0 ** (np.floor(np.log10(length)) - 1) if 0 < length < np.inf else 1.0
+    return f"{np.ceil(length / step) * step:.6g}"

@@ -13,7 +13,7 @@ from analogflow.errors import BadInput
 from analogflow.families.ends import Check, Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family, contest_of_law
 from analogflow.families.path import PathEnd
-from analogflow.families.stationary import LAW_LABELS, Law, LawHeld, law_checks, law_errors, law_of, skipped_in
+from analogflow.families.stationary import LAW_LABELS, Law, LawHeld, coarse_knots, law_checks, law_errors, law_of, skipped_in
 from analogflow.families.wells import stuck_in, wells_held
 from analogflow.flows.langevin import FORMS, langevin
 from analogflow.flows.relaxation import time_scales_of
@@ -136,7 +136,9 @@ def _law(problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accurac
     else:
         means, covariances, beyond = _knots_take(problem, law, float(knots))
     allowed = beyond + (limit if limit > IDEAL_ACCURACY else 0.0)
-    gaps = exact.mean_gap, exact.covariance_gap
+    gaps, widths = (exact.mean_gap, exact.covariance_gap), np.sqrt(np.diag(exact.covariance))
+    change = beyond + max(float(abs(means / widths).max()), float(abs(covariances / np.outer(widths, widths)).max()))
+    usual = averaging.noise_step
     checks = law_checks(
         law,
         exact.mean + means,
@@ -146,6 +148,7 @@ def _law(problem: Langevin, exact: BoltzmannLaw, run: Run, limit: float, accurac
         gaps=gaps,
         unseen=_unseen(problem, law, exact),
         heavy=_heavy(problem),
+        coarse=coarse_knots(change, accuracy, usual if knots is None else float(knots), usual),
         stuck=lambda: stuck_in(problem, law),
     )
     return LawHeld(law, law.errors(exact.mean, exact.covariance), _said_of(exact, checks), wells_held(problem, law))

@@ -16,7 +16,7 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from analogflow.errors import BadInput
-from analogflow.families.averages import Mixing, average, halves, mixing_of
+from analogflow.families.averages import Mixing, average, halves, mixing_of, rounded_up
 from analogflow.families.ends import NOT_MIXED, Check, RunEnds
 from analogflow.flows import Averaging
 from analogflow.run import Outcome, Run
@@ -29,6 +29,7 @@ __all__ = [
     "Deviations",
     "Law",
     "LawHeld",
+    "coarse_knots",
     "joint_limit",
     "known_to",
     "law_checks",
@@ -94,6 +95,8 @@ class Law:
         What was averaged, at equal distances in time.
     starts : array, shape (chains, n)
         Where the chains began.
+    skipped : float
+        Time left out before, in τ, of each chain.
     """
 
     mean: Array
@@ -105,6 +108,7 @@ class Law:
     length: float
     paths: Array
     starts: Array
+    skipped: float = 0.0
 
     @property
     def values(self) -> Array:
@@ -146,13 +150,7 @@ class Law:
 class LawHeld(NamedTuple):
     """A law that was read off a run, and held against a reference.
 
-    Parameters
-    ----------
-    law : Law
-    errors : mapping of name to float
-    checks : sequence of Check
-    wells : sequence of object
-        What the chains tell of each well of the energy, as plain records; none where that is not told.
+    `wells` is what the chains tell of each well of the energy, as plain records; none where that is not told.
     """
 
     law: Law
@@ -207,7 +205,7 @@ def _last_law(run: Run, states: tuple[str, ...], skipped: float) -> Law:
         else:
             paths.append(signals[-kept:])
         starts.append(signals[0])
-    return _law(np.stack(paths), end - skipped, np.stack(starts))
+    return dataclasses.replace(_law(np.stack(paths), end - skipped, np.stack(starts)), skipped=skipped)
 
 
 def _law(paths: Array, length: float, starts: Array) -> Law:
@@ -224,6 +222,19 @@ def _law(paths: Array, length: float, starts: Array) -> Law:
         error[i, j] = error[j, i] = pair.error[0]
     effective = min(float(pair.effective[0]) for pair in pairs)
     return Law(means.mean, means.error, covariance, error, float(means.effective.min()), effective, length, paths, starts)
+
+
+def coarse_knots(change: float, accuracy: float, knots: float, usual: float) -> str:
+    """Why noise with such knots tells nothing, as a sentence; empty where it changes a law by no more than `accuracy`.
+
+    `change` is in standard deviations and their products; `knots` and the `usual` ones in τ.
+    """
+    if change <= accuracy:
+        return ""
+    return (
+        f"noise with knots {knots:.2g} τ apart may itself change the law by {change:.2g} of a standard deviation, and "
+        f"{accuracy:g} is asked for: a step of {usual:.2g} τ or less would tell"
+    )
 
 
 def joint_limit(count: int, samples: float = np.inf) -> float:
@@ -254,6 +265,7 @@ def law_checks(
     gaps: tuple[ArrayLike, ArrayLike] = (0.0, 0.0),
     unseen: str = "",
     heavy: str = "",
+    coarse: str = "",
     stuck: Callable[[], str] | None = None,
 ) -> tuple[Check, ...]:
     """Whether the mean and the covariance are right within their standard errors, or whether too little was seen to tell.
@@ -274,6 +286,8 @@ def law_checks(
         What of the law the run never met, as a sentence; such a run does not know its own errors: it has not mixed.
     heavy : str
         Why a covariance has no standard error, as a sentence; nothing is concluded of it then.
+    coarse : str
+        Why the noise that was played can tell nothing of this law, as a sentence; nothing is concluded then.
     stuck : callable, optional
         Says where chains that have not mixed are, how long that would take and what to do, as the end of a sentence.
 
@@ -290,6 +304,8 @@ def law_checks(
     if len(fixed):
         detail = f"state {fixed[0] + 1} of {size} does not fluctuate: its noise is below the rounding of its value"
         return (Check("the run fluctuates", False, detail),)
+    if coarse:
+        return tuple(Check.undecided(_TITLE.format(name), coarse) for name in ("mean", "covariance"))
     upper = np.triu_indices(size)
     apart = unseen or _apart(law, wanted)
     if apart:
@@ -312,7 +328,7 @@ def law_checks(
         errors = error * _to_right_size(law, wanted, name)
         parts = [np.broadcast_to(part, found.shape) for part in (abs(found - right), errors, unit, np.asarray(gap))]
         off, errors, unit, known = parts if found.ndim == 1 else [part[upper] for part in parts]
-        said = {"length": law.length, "chains": len(law.paths), "of": _UNITS[name]}
+        said = {"length": law.length, "skipped": law.skipped, "chains": len(law.paths), "of": _UNITS[name]}
         deviations = Deviations(off, errors, unit, samples=n, gap=known, **said)
         unsaid = seen or (heavy if name == "covariance" else "")
         checks.append(power_check(_TITLE.format(name), deviations, accuracy=accuracy, allowed=allowed, unseen=unsaid))
@@ -327,8 +343,8 @@ class Deviations:
     ----------
     off, errors, unit : array, shape (k,)
         Sizes of the deviations, their standard errors, and what an accuracy is relative to.
-    samples, length : float
-        Effective sample size, and the time in τ it took each chain.
+    samples, length, skipped : float
+        Effective sample size, the time in τ it took each chain, and what was left out before.
     gap : array, shape () or (k,)
         How far what they should be may itself be off.
     of : str
@@ -345,6 +361,7 @@ class Deviations:
     gap: ArrayLike = 0.0
     of: str = "what it should be"
     chains: int = 1
+    skipped: float = 0.0
 
 
 def power_check(
@@ -385,7 +402,7 @@ def power_check(
             name,
             f"errors up to {statistical:.2g} of {found.of} would pass, and {accuracy:g} is asked for: "
             f"effective sample size {samples:.0f} in {found.length:.4g} τ{each}; "
-            f"about {float(f'{1.1 * needed:.2g}'):.6g} τ{each} would tell",
+            f"about {rounded_up(found.skipped + 1.1 * needed)} τ{each} would tell",
         )
     return Check(name, True, detail)
 
@@ -445,10 +462,10 @@ def _too_short(law: Law) -> str:
     ratio = law.mixing.r_hat if len(law.paths) > 1 else 1.0
     if ratio <= _SHORT:
         return ""
-    needed = 1.2 * law.length * (ratio**2 - 1) / (_SHORT**2 - 1)
+    needed = law.skipped + 1.2 * law.length * (ratio**2 - 1) / (_SHORT**2 - 1)
     return (
         f"split R-hat is {ratio:.4f} (at most {_SHORT:g}): chains of {law.length:.4g} τ are too short to tell whether they "
-        f"mix; about {float(f'{needed:.2g}'):.6g} τ in each of {len(law.paths)} would"
+        f"mix; about {rounded_up(needed)} τ in each of {len(law.paths)} would"
     )
 
 

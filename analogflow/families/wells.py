@@ -95,7 +95,9 @@ def stuck_in(problem: Langevin, law: Law) -> str:
         parts.append(f"{_listed(numbers)} stayed in the well at {_place(problem, land.wells[well].position)}")
     more = f", others in {len(which) - _TOLD} further wells" if len(which) > _TOLD else ""
     if scales.crossing > 0:
-        took = f"a change of wells takes about {scales.crossing:.2g} τ (Kramers), and each chain lasted {law.length:.4g} τ"
+        took = (
+            f"what wells hold evens out in about {scales.crossing:.2g} τ (Kramers), and each chain lasted {law.length:.4g} τ"
+        )
     else:
         took = f"each chain lasted {law.length:.4g} τ"
     longer = f"chains of {300 * scales.crossing:.1e} τ" if 0 < scales.crossing < 1e12 else "no run is long enough; take"

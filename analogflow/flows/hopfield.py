@@ -15,7 +15,7 @@ from analogflow.flows.flow import Averaging, Flow
 from analogflow.graph import softmax, white_noise
 from analogflow.problems import Hopfield
 
-__all__ = ["FORMS", "INDEPENDENT", "hopfield"]
+__all__ = ["FORMS", "INDEPENDENT", "hopfield", "noise_rate"]
 
 FORMS: tuple[str, ...] = ("relaxation",)
 """Forms of the flow, the default first."""
@@ -175,13 +175,21 @@ def _averaging(problem: Hopfield) -> Averaging:
     """Linear rates are 1 ± σ with the singular values σ of √G U √F; those of tanh are not known beforehand."""
     starts = tuple(map(tuple, _starts(problem).tolist()))
     if problem.activation == "tanh":
-        return Averaging(_SATURATING, 2 * _FORGOTTEN, _SHARP_KNOTS, starts)
+        return Averaging(_SATURATING, 2 * _FORGOTTEN, _SHARP_KNOTS / noise_rate(problem), starts)
     slowest = 1 - problem.norm
     # The colder, the smaller what is left of the start must be beside the fluctuations.
     away = float(abs(problem.I).max() + abs(problem.start).max()) / slowest
     forgotten = _FORGOTTEN + max(0.0, float(np.log(max(away, 1e-300)) - 0.5 * np.log(problem.temperature)))
     time = min((INDEPENDENT + forgotten) / slowest, _LONGEST)
     return Averaging(time, min(forgotten / slowest, 0.2 * time), _KNOTS, starts)
+
+
+def noise_rate(problem: Hopfield) -> float:
+    """Rate in 1/τ at which a tanh network loses what it was: by its decay, or by noise that takes it through its range.
+
+    A state's noise is √(2T/G) cosh(G v), so that G v spreads by 2TG in one τ before it meets a saturation.
+    """
+    return max(1.0, problem.temperature * float(max(np.diag(problem.gain_v).max(), np.diag(problem.gain_h).max())))
 
 
 def _starts(problem: Hopfield) -> np.ndarray:

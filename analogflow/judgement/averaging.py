@@ -31,6 +31,9 @@ _LEAST = 30.0
 _ALIKE = 1.03
 """Split R-hat at which chains are long enough to tell that they mix, clear of where the check says that they are not."""
 
+_COARSEST, _MOST_ABREAST = 5.0, 10_000
+"""Largest distance of knots in that of one run, and chains at most."""
+
 _MOST_KNOTS = 2**27
 _MORE, _GROWTH = 1.15, 16.0
 """How much longer a run is made than it seems to need, and at most in one go."""
@@ -126,6 +129,11 @@ def law_plan(
     means, width = _means_of(engine, field), field.width
     budget = means.work / width
     slowest, knots = averaging.slowest, circuit.noise.step
+    if step is not None and step > _COARSEST * averaging.noise_step:
+        raise BadInput(
+            f"step: noise with knots {step:g} τ apart would change the law; {averaging.noise_step:.2g} τ suits the fastest "
+            f"motion, and {_COARSEST * averaging.noise_step:.2g} τ are the most that is let pass."
+        )
     skipped = averaging.skipped if skip is None else skip
     enough = skipped + means.first * slowest
     wanted = enough if time_constants is None else time_constants
@@ -164,8 +172,8 @@ def _means_of(engine: str, field: VectorField) -> _Means:
 
 
 def _check(chains: int | None, skip: float | None, step: float | None) -> None:
-    if chains is not None and not is_whole(chains, 1):
-        raise BadInput(f"chains: {chains!r} is not a whole number from 1.")
+    if chains is not None and not (is_whole(chains, 1) and chains <= _MOST_ABREAST):
+        raise BadInput(f"chains: {chains!r} is not a whole number from 1 to {_MOST_ABREAST:,}.")
     for name, value in (("skip", skip), ("step", step)):
         if value is not None and not (is_positive(value) or (name == "skip" and value == 0)):
             raise BadInput(f"{name}: {value!r} is not a positive number of time constants.")

@@ -71,14 +71,15 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
     """
     circuit, on_progress = deck.circuit, _within(time_limit, on_progress)
     end = (deck.end_time - circuit.release) / circuit.units.time_constant
-    if not circuit.nominal or circuit.noisy or circuit.parts is not None or _very_stiff(circuit):
+    field = VectorField(circuit.graph)
+    if not circuit.nominal or circuit.noisy or circuit.parts is not None or _very_stiff(field):
         # The march knows noise and stiffness, and shows all of the path, of which no peak may be missed where there are
         # rails; an ideal circuit alone is followed more sharply by a method of order 8.
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
         return follow(circuit, np.linspace(0.0, end, points + 1), resting_speed=resting_speed, on_progress=on_progress)
     # A point of a path is known as sharply as a chaotic flow lets it be, for its errors grow.
     sharp = 1e-11 if circuit.flow.path_matters and circuit.flow.end_time is not None else 1e-9
-    if len(VectorField(circuit.graph).breaks) > _MANY_BREAKS:
+    if len(field.breaks) > _MANY_BREAKS:
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
         return follow(
             circuit,
@@ -102,9 +103,9 @@ def _tolerances_of(circuit: Circuit, step_accuracy: float, settled: float) -> Er
     return limits_of(circuit, step_accuracy, 1e-2 * step_accuracy, settled)
 
 
-def _very_stiff(circuit: Circuit) -> bool:
+def _very_stiff(field: VectorField) -> bool:
     """Whether a rate is so fast that the method of order 8 would take its steps for stability alone, without end."""
-    return method_for(VectorField(circuit.graph), circuit.graph.initial()[None], _SHORT_STEP) is IMPLICIT
+    return method_for(field, field.graph.initial()[None], _SHORT_STEP) is IMPLICIT
 
 
 def _within(time_limit: float, on_progress: Callable[[float], None] | None) -> Callable[[float], None]:

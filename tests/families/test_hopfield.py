@@ -236,6 +236,7 @@ def test_the_leading_part_of_patterns_keeps_them():
     assert without[0].patterns is None
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_saturating_law_in_op_amps_stays_off_the_rails():
     """One pair at T = 0.5 in ngspice: within its standard errors of the exact law, no amplifier at its rail."""
@@ -260,3 +261,14 @@ def test_what_multiplies_the_noise_leaves_every_range_by_one_in_its_square():
     ]
     assert beyond[0] == pytest.approx(beyond[1], rel=0.02)
     assert 0.01 < beyond[1] < 1
+
+
+@pytest.mark.parametrize("temperature", [10.0, 100.0])
+def test_a_hot_saturating_network_keeps_its_law(temperature):
+    """Noise takes a state through its range in 1/(2TG), and its knots must be closer than that."""
+    network = Hopfield([[0.3]], [0.5], activation="tanh", temperature=temperature)
+    found = solve(network, engine="block", time_constants=8.0, chains=32)
+    assert found.passed
+    widths = np.sqrt(np.diag(found.certificate.reference["covariance"]))
+    apart = np.array(found.certificate.answer["covariance"]) - np.array(found.certificate.reference["covariance"])
+    assert (abs(apart) / np.outer(widths, widths)).max() < 0.1

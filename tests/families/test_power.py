@@ -217,7 +217,7 @@ def test_a_circuit_that_never_crosses_has_not_mixed_in_a_simulator():
     assert {check.verdict for check in found.certificate.checks if not check.passed} == {NOT_MIXED}
     assert "stayed in the well at x = -1" in agree.detail
     assert "stayed in the well at x = 1" in agree.detail
-    assert "a change of wells takes about 2.7e+07 τ (Kramers)" in agree.detail
+    assert "what wells hold evens out in about 2.7e+07 τ (Kramers)" in agree.detail
     assert not found.passed
 
 

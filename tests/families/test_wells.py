@@ -73,6 +73,7 @@ def test_points_belong_to_the_well_they_fall_into():
     assert (np.sign(positions[wells_of(WELL, points)]) == np.sign(points[:, 0])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(library() is None, reason="needs a C compiler")
 def test_stays_seen_at_few_points_are_within_their_errors():
     """Where points are three quarters of a time constant apart, longer than it takes to fall into a well."""

@@ -1,6 +1,7 @@
 """How long a law is averaged: as its accuracy takes, within what carries it affords, and told beforehand."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ import pytest
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.errors import BadInput
+from analogflow.families.ends import UNDECIDED
 from analogflow.judgement import averaging
 from analogflow.judgement.averaging import law_plan, law_run
 
 WELL = af.Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
 SQUARE = af.Langevin("x**2/2", ["x"], 0.5)
+TOLD = ["two wells", "square", "network"]
 
 
 def circuit_of(problem):
@@ -24,9 +27,7 @@ def work(plan, circuit):
 
 
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
-@pytest.mark.parametrize(
-    "problem", [WELL, SQUARE, af.Hopfield([[0.6]], [0.5], temperature=0.2)], ids=["two wells", "square", "network"]
-)
+@pytest.mark.parametrize("problem", [WELL, SQUARE, af.Hopfield([[0.6]], [0.5], temperature=0.2)], ids=TOLD)
 def test_no_run_costs_more_than_its_march_affords(engine, problem, monkeypatch):
     circuit = circuit_of(problem)
     seconds = {}
@@ -85,8 +86,33 @@ def test_what_takes_for_ever_is_refused_with_a_way_out():
         law_plan(circuit_of(af.Langevin("(x**2 - 1)**2", ["x"], 0.02)), "block")
 
 
+@pytest.mark.parametrize("problem", [WELL, SQUARE, af.Hopfield([[0.6]], [0.5], temperature=0.2)], ids=TOLD)
+def test_steps_that_change_the_law_by_more_than_is_asked_never_pass(problem):
+    """The covariance of a square lacks 7/15 of a knot: at half a time constant more than a fifth of it."""
+    usual = af.families.flow_of(problem).averaging.noise_step
+    with pytest.raises(BadInput, match=r"step: noise with knots .* apart would change the law; .* suits the fastest motion"):
+        af.solve(problem, engine="block", step=5.5 * usual, time_constants=200.0)
+    with pytest.raises(BadInput, match="would change the law"):
+        af.solve(problem, engine="block", step=2000 * usual, time_constants=200.0)
+    found = af.solve(problem, engine="block", step=4.9 * usual, time_constants=200.0, chains=16, accuracy=0.05)
+    told = [check.detail for check in found.certificate.checks if check.verdict == UNDECIDED]
+    assert len(told) == 2
+    assert "may itself change the law by" in told[0]
+    assert f"a step of {usual:.2g} τ or less would tell" in told[0]
+
+
+def test_advice_is_longer_than_what_was_not_enough():
+    stiff = af.Langevin("5000*x**2 + y**2/2 + 3*sin(x)*y", ["x", "y"], 1.0)
+    found = af.solve(stiff, engine="block", time_constants=4.0, chains=4)
+    advised = [float(re.search(r"about (\S+) τ in each", check.detail)[1])
+               for check in found.certificate.checks if "τ in each" in check.detail]  # fmt: skip
+    assert advised
+    assert min(advised) > 4.0
+
+
 @pytest.mark.parametrize(
-    "asked", [{"chains": 0}, {"chains": 2.5}, {"skip": -1.0}, {"step": 0.0}, {"step": np.nan}, {"skip": 60.0}]
+    "asked",
+    [{"chains": 10**7}, {"chains": 0}, {"chains": 2.5}, {"skip": -1.0}, {"step": 0.0}, {"step": np.nan}, {"skip": 60.0}],
 )
 def test_numbers_that_can_not_be_are_refused(asked):
     with pytest.raises(BadInput, match=next(iter(asked))):

@@ -49,6 +49,7 @@ def by_transfer(count, site, spring, T, reach=3.2, nodes=240):
     return means, covariance, -T * (logs + np.log(left[-1] @ local))
 
 
+@pytest.mark.slow
 def test_a_chain_of_64_double_wells_is_that_of_transfer_matrices():
     names, T = named(64), 0.5
     wells = " + ".join(f"({a}**2 - 1)**2 + 0.1*{a}" for a in names)

@@ -142,7 +142,7 @@ def test_bent_valleys(number):
     holds(law, mean, covariance, -T * math.log(2 * math.pi * T / math.sqrt(a)), T)
 
 
-@numbers(2, 40)
+@numbers(1, 40)
 def test_saturating_networks(number):
     """Two units and one or two, by the plain trapezoidal rule over all of them, from e^{−E/T} dg df."""
     rng = np.random.default_rng([4, number])
