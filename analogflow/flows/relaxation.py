@@ -12,8 +12,9 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.errors import BadInput
 from analogflow.problems import Langevin
-from analogflow.problems.landscape import MOST_SEARCHED, Barrier, hessian_at, landscape
+from analogflow.problems.landscape import MOST_SEARCHED, Barrier, descended, hessian_at, landscape
 
 __all__ = ["TimeScales", "time_scales_of"]
 
@@ -30,6 +31,12 @@ _POINTS, _STARTS = 64, 63
 
 _WIDE = 2.0
 """Widths of a well by which starts are spread: chains begin farther apart than the law is wide."""
+
+_LOWER = 1e-6
+"""How much lower than all wells, in T, something is that is none."""
+
+_CORNER, _BENT = (1e-3, 1e-9), 10.0
+"""Distances from a well, in its widths, at which curvatures are compared, and the ratio from which on they have no limit."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,10 +73,17 @@ class TimeScales:
 
 @functools.lru_cache(maxsize=16)
 def time_scales_of(problem: Langevin) -> TimeScales:
-    """Time scales of the motion of `problem` at its temperature, which is above 0."""
+    """Time scales of the motion of `problem` at its temperature, which is above 0.
+
+    Raises
+    ------
+    BadInput
+        The energy is not smooth at its minimum, so that its motion has no fastest relaxation.
+    """
     land, T = landscape(problem), problem.temperature
     rng = np.random.default_rng(0)
     with np.errstate(all="ignore"):
+        _refuse_a_lower_corner(problem)
         wells = [_Well(problem, well.position, well.hessian) for well in land.wells]
         heights = np.array([well.energy for well in land.wells])
         volumes = np.array([well.log_volume for well in wells])
@@ -77,6 +91,8 @@ def time_scales_of(problem: Langevin) -> TimeScales:
         weights = np.exp(logs - logs.max())
         weights /= weights.sum()
         held = np.flatnonzero(weights >= _RARE)
+        for k in held:
+            _refuse_a_corner(problem, wells[k])
         crossing, stays = _crossing(problem, wells, heights, weights)
         fastest = slowest = 0.0
         for k in held:
@@ -93,6 +109,39 @@ def time_scales_of(problem: Langevin) -> TimeScales:
         starts.append(tuple(point.tolist()))
     scalings = np.stack([well.axes / well.widths for well in wells])
     return TimeScales(max(fastest, slowest), slowest, crossing, weights, stays, scalings, tuple(starts))
+
+
+def _refuse_a_lower_corner(problem: Langevin) -> None:
+    """Refuse an energy that is lower where it has a corner or a pole than in all of its wells."""
+    steps = np.eye(problem.size)[: problem.size if problem.size <= MOST_SEARCHED else 4]
+    random = np.random.default_rng(0).normal(size=(2 * len(steps), problem.size))
+    ends = descended(problem, problem.start + np.concatenate([0 * steps[:1], steps, -steps, random]))
+    energy = problem.energy_at(ends)
+    energy = np.where(np.isnan(energy), np.inf, energy)
+    wells, T = landscape(problem).wells, problem.temperature
+    if not wells or energy.min() < wells[0].energy - _LOWER * T - 1e-12 * abs(wells[0].energy):
+        raise _not_smooth(problem, ends[energy.argmin()])
+
+
+def _refuse_a_corner(problem: Langevin, well: _Well) -> None:
+    """Refuse a well whose curvature grows without a limit toward its floor."""
+    away = well.axes.T * well.widths[:, None]
+    bends = []
+    for part in _CORNER:
+        curvatures = hessian_at(problem, well.position + part * np.concatenate([away, -away]))
+        scaled = np.einsum("ai,kij,aj->ka", away, curvatures, away)
+        bends.append(float(abs(scaled).max()))
+    if not (np.isfinite(bends).all() and bends[1] <= _BENT * max(bends[0], problem.temperature)):
+        raise _not_smooth(problem, well.position)
+
+
+def _not_smooth(problem: Langevin, place: Array) -> BadInput:
+    near = ", ".join(f"{name} = {x + 0.0:.3g}" for name, x in zip(problem.variables, place.round(6), strict=True))
+    return BadInput(
+        f"Langevin: the energy is not smooth at its minimum near {near}, where it has a corner or falls without end, "
+        "so that no step is short enough for its motion; make it round, such as sqrt(u + 0.01) for sqrt(u), "
+        "(u + 0.01)**0.75 for u**0.75, and log(u + 0.01) for log(u)."
+    )
 
 
 class _Well:

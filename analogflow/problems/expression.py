@@ -328,6 +328,11 @@ def derivative(expression: Expression, variable: str, known: Collection[str]) ->
 
     symbols = {name: sympy.Symbol(name, real=True) for name in expression.names | {variable}}
     slope = sympy.diff(_symbolic(expression, _without(expression.tree, variable), symbols, sympy), symbols[variable])
+    if slope.has(sympy.Abs, sympy.sign):
+        raise BadInput(
+            f"{expression.where}, {expression.text!r}, is not smooth in {variable}: it has a root of a square, "
+            "which is |u|; make it round, such as sqrt(u**2 + 0.01) for sqrt(u**2)."
+        )
     return read_expression(str(slope), known, where=f"the derivative of {expression.where} by {variable}")
 
 

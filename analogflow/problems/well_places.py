@@ -143,16 +143,17 @@ def _stationary(formula: Expression, names: Sequence[str], start: Array) -> list
     x = np.concatenate([start[None], start + away, start[None], start + away])
     signs = np.repeat([1.0, -1.0], len(x) // 2)[:, None]
     longest = np.maximum(1.0, np.linalg.norm(x - start, axis=1))[:, None]
+    rest = np.zeros(len(x), dtype=bool)
     for _ in range(_STEPS):
         slope, bent = slopes(x), bends(x, _SIDE)
-        good = np.isfinite(slope).all(axis=1) & np.isfinite(bent).all(axis=(1, 2))
+        good = np.asarray(np.isfinite(slope).all(axis=1) & np.isfinite(bent).all(axis=(1, 2)))
         values, vectors = np.linalg.eigh(np.where(good[:, None, None], bent, eye))
         along = np.einsum("kij,ki->kj", vectors, np.where(good[:, None], slope, 0.0))
         step = np.einsum("kij,kj->ki", vectors, -signs * along / np.maximum(abs(values), 1e-12))
         length = np.linalg.norm(step, axis=1, keepdims=True)
         x = x + step * np.minimum(1.0, longest / np.maximum(length, 1e-300))
         longest = np.where(length > longest, 0.8 * longest, longest)
-    rest = good & (length[:, 0] <= 1e-6 * (1 + np.linalg.norm(x, axis=1)))
+        rest = good & (length[:, 0] <= 1e-6 * (1 + np.linalg.norm(x, axis=1)))
     return list(x[rest])
 
 

@@ -8,6 +8,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import eigsh
 
 import analogflow as af
+from analogflow.errors import BadInput
 from analogflow.flows.relaxation import time_scales_of
 from analogflow.problems.landscape import landscape
 
@@ -90,3 +91,40 @@ def test_chains_begin_in_every_well_that_counts_and_nowhere_absurd():
     starts = np.array(time_scales_of(problem).starts)
     assert len(set(map(tuple, np.sign(starts)))) == 4
     assert problem.energy_at(starts).max() - min(well.energy for well in landscape(problem).wells) < 9 * T
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "start"),
+    [
+        ("sqrt(x**2 + y**2)*3", ["x", "y"], [0, 0]),
+        ("sqrt(x**2 + y**2)*3", ["x", "y"], [1, 1]),
+        ("sqrt((x - 0.37)**2)*3", ["x"], [0]),
+        ("(x**2 + y**2)**0.75", ["x", "y"], [0.3, 0.2]),
+        ("x**2 + 0.1*log((x - 0.31)**2)", ["x"], [0]),
+        ("x**2 + y**2 + 0.1*log((x - 0.31)**2 + (y - 1)**2)", ["x", "y"], [0, 0]),
+        ("x**2 - 1/sqrt((x - 0.31)**2)", ["x"], [0]),
+        ("sqrt(x**2 + y**2 + z**2 + w**2)*3", ["x", "y", "z", "w"], [1, 1, 1, 1]),
+        ("sqrt(x**2)*3", ["x"], [1]),
+        ("((x - 0.3)**2)**0.75 + y**2", ["x", "y"], [0, 0]),
+    ],
+)
+def test_an_energy_with_a_corner_or_a_pole_at_its_minimum_is_refused_in_one_sentence(text, names, start):
+    with pytest.raises(BadInput, match=r"not smooth.*make it round, such as sqrt\(u"):
+        time_scales_of(af.Langevin(text, names, 1.0, start=start))
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("sqrt(x**2 + 0.01)*3", 30),
+        ("x**4", 1),
+        ("2000*(x - 0.5)**6", 1),
+        ("3*tanh(20*x)**2 + x**2", 2402),
+        ("x**2 - log((x - 7)**2)", 2),
+    ],
+)
+def test_round_stiff_and_flat_minima_are_not_refused(text, rate):
+    """Rates that are the second derivative at the floor, by hand; of flat floors at least that."""
+    scales = time_scales_of(af.Langevin(text, ["x"], 1.0, start=[0.3]))
+    assert np.isfinite(scales.fastest)
+    assert scales.fastest > 0.3 * rate
