@@ -44,7 +44,7 @@ class Langevin:
     Parameters
     ----------
     energy : str
-        Smooth expression of the variables: numbers, ``+ − * / **``, exp, log, sqrt, tanh, sin, cos.
+        Smooth expression of the variables: numbers, ``+ − * / **``, exp, log, sqrt, tanh, sin, cos, sinh, cosh.
     variables : sequence of str
         Names of the n variables, at most 64.
     temperature : float

@@ -444,11 +444,19 @@ def _cosine(x: _Interval, shift: float = 0.0) -> _Interval:
     return _known(np.where(meets(np.pi), -1.0, np.minimum(a, b)), np.where(meets(0.0), 1.0, np.maximum(a, b)))
 
 
+def _cosh(x: _Interval) -> _Interval:
+    a, b = np.cosh(x.low), np.cosh(x.high)
+    through = (x.low <= 0) & (x.high >= 0)
+    return _known(np.where(through, 1.0, np.minimum(a, b)), np.maximum(a, b))
+
+
 _FUNCTIONS: Mapping[str, Callable[..., _Interval]] = {
     "exp": _rising(np.exp),
     "log": _rising(np.log, 0.0),
     "sqrt": _rising(np.sqrt, 0.0),
     "tanh": _rising(np.tanh),
+    "sinh": _rising(np.sinh),
+    "cosh": _cosh,
     "cos": _cosine,
     "sin": lambda x: _cosine(x, np.pi / 2),
 }

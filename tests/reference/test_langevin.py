@@ -1,16 +1,20 @@
 """Boltzmann laws by quadrature against closed forms, and against a Fokker-Planck equation that does not know them."""
 
+import ast
+import dataclasses
 import math
 
 import numpy as np
 import pytest
-from scipy.special import gamma
+from scipy.integrate import dblquad, quad
+from scipy.special import gamma, k0
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
 from analogflow.problems.terms import terms_of
 from analogflow.reference import boltzmann_law, conditional_free_energy, fokker_planck
 from analogflow.reference.langevin_elimination import eliminated
+from analogflow.reference.langevin_integrals import _range_of
 from analogflow.reference.langevin_lattice import lattice_integrals
 
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
@@ -43,6 +47,74 @@ def test_quadratic_law_is_that_of_quadrature():
     near, exact = (boltzmann_law(Langevin(f"x**2 - 0.3*x*y + y**2{more}", ["x", "y"], 0.5)) for more in (" + 1e-9*x**4", ""))
     np.testing.assert_allclose(near.covariance, exact.covariance, atol=1e-8)
     assert near.free_energy == pytest.approx(exact.free_energy, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("text", "energy", "T"),
+    [
+        ("cosh(x)", np.cosh, 1.0),
+        ("cosh(x)", np.cosh, 0.01),
+        ("sinh(x)**2", lambda x: np.sinh(x) ** 2, 0.5),
+        ("log(cosh(x))*3", lambda x: 3 * np.log(np.cosh(x)), 1.0),
+        ("cosh(3*x + 1) - x", lambda x: np.cosh(3 * x + 1) - x, 0.3),
+        ("x**2/2 - 2/cosh(3*(x - 2))", lambda x: x**2 / 2 - 2 / np.cosh(3 * (x - 2)), 0.2),
+    ],
+)
+def test_hyperbolic_energies_have_the_laws_of_quadrature(text, energy, T):
+    law = boltzmann_law(Langevin(text, ["x"], T))
+    least = energy(np.linspace(-3, 3, 60_001)).min()
+
+    def moment(power):
+        def share(x):
+            return x**power * np.exp((least - energy(x)) / T)
+
+        return quad(share, -15, 15, points=[-2, -0.3, 0, 0.3, 2], limit=400, epsabs=1e-13)[0]
+
+    whole, first, second = map(moment, range(3))
+    mean = first / whole
+    assert law.gap <= 1e-9
+    assert law.mean[0] == pytest.approx(mean, abs=1e-8)
+    assert law.covariance[0, 0] == pytest.approx(second / whole - mean**2, rel=1e-7)
+    assert law.free_energy == pytest.approx(least - T * math.log(whole), rel=1e-8, abs=1e-9)
+
+
+def test_laws_of_cosh_are_those_of_bessel_functions_and_secants():
+    """∫ e^(−cosh x) = 2 K₀(1), ∫ sech³ x = π/2."""
+    assert boltzmann_law(Langevin("cosh(x)", ["x"], 1.0)).free_energy == pytest.approx(-math.log(2 * k0(1)), rel=1e-12)
+    assert boltzmann_law(Langevin("log(cosh(x))*3", ["x"], 1.0)).free_energy == pytest.approx(
+        -math.log(math.pi / 2), rel=1e-12
+    )
+
+
+def test_a_hyperbolic_energy_of_two_variables_has_the_law_of_quadrature():
+    law = boltzmann_law(Langevin("cosh(x - y) + sinh(x)**2", ["x", "y"], 1.0))
+
+    def moment(p, q):
+        def share(y, x):
+            return x**p * y**q * np.exp(1 - np.cosh(x - y) - np.sinh(x) ** 2)
+
+        return dblquad(share, -3, 3, lambda x: x - 5, lambda x: x + 5, epsabs=1e-9)[0]
+
+    whole = moment(0, 0)
+    assert law.covariance[0, 1] == pytest.approx(moment(1, 1) / whole, abs=1e-6)
+    assert law.covariance[1, 1] == pytest.approx(moment(0, 2) / whole, abs=1e-6)
+    assert law.gap <= 1e-6
+
+
+@pytest.mark.parametrize("text", ["cosh(x)", "sinh(x)", "sinh(x)**2 - cosh(2*x - 1)", "1/cosh(x)", "log(cosh(x))"])
+def test_ranges_of_hyperbolic_functions_hold_all_values_and_of_one_function_no_more(text):
+    rng = np.random.default_rng(2)
+    ends = np.sort(rng.normal(size=(200, 2)) * rng.choice([0.01, 1, 5], size=(200, 1)), axis=1)
+    expression = Langevin(f"{text} + 9*cosh(3*x)", ["x"], 1.0).energy
+    formula = dataclasses.replace(expression, text=text, tree=ast.parse(text, mode="eval").body)
+    found = _range_of(formula, ("x",), ends[:, :1], ends[:, 1:])
+    values = formula.evaluate({"x": np.linspace(ends[:, 0], ends[:, 1], 1001)})
+    slack = 1e-14 * (1 + abs(values).max(axis=0))
+    assert (found.low <= values.min(axis=0) + slack).all()
+    assert (found.high >= values.max(axis=0) - slack).all()
+    if text in ("cosh(x)", "sinh(x)"):
+        np.testing.assert_allclose(found.low, values.min(axis=0), atol=2e-3)
+        np.testing.assert_allclose(found.high, values.max(axis=0), rtol=1e-12)
 
 
 def test_three_variables_are_integrated():
