@@ -14,6 +14,7 @@ from analogflow.rest import size_of
 
 __all__ = [
     "FAILED",
+    "NOT_EXACT",
     "NOT_MIXED",
     "PASSED",
     "UNCERTIFIED",
@@ -27,6 +28,7 @@ __all__ = [
     "distribution",
     "for_all",
     "gap_of",
+    "is_exact",
     "largest",
     "sizes_of",
 ]
@@ -37,6 +39,15 @@ PASSED, FAILED, UNDECIDED, UNCERTIFIED = "passed", "failed", "too few samples to
 NOT_MIXED = "not mixed"
 """What a check can find. Only the first is a pass: the third could not have failed by the accuracy asked for, for the
 fourth there is nothing exact to hold a run against, and chains that have not mixed do not know their law."""
+
+
+NOT_EXACT = "Without exact reference: the law is held against an interval of long chains, which no proof bounds."
+"""What is said of an answer whose reference is none."""
+
+
+def is_exact(reference: Any) -> bool:
+    """Whether the gap of a reference bounds its error; else it is an interval of chains."""
+    return bool(getattr(reference, "exact", True))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from analogflow.checks import is_positive
 from analogflow.circuit import Circuit
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import judging_family, problem_of, reference_for, reference_of
-from analogflow.families.ends import FAILED, NOT_MIXED, UNCERTIFIED, UNDECIDED, Check
+from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, UNCERTIFIED, UNDECIDED, Check, is_exact
 from analogflow.families.stationary import ACCURACY, Law
 from analogflow.families.wells import WellHeld
 from analogflow.flows import Flow
@@ -127,6 +127,8 @@ def certify(problem: Any, run: Run, *, limit: float = IDEAL_ACCURACY, accuracy: 
     needed = time_needed(problem, run, limit)
     checks = (_ending(problem, run, ended, others, limit, needed), *others)
     notes = tuple(family.notes(problem, reference)) if family.notes else ()
+    if not is_exact(reference):
+        notes = (*notes, NOT_EXACT)
     return Certificate(
         answer, family.exact(problem, reference), reference.gap, errors, checks, needed, law, notes, tuple(wells)
     )

@@ -1,15 +1,18 @@
 """What a reference refuses is refused before anything is simulated."""
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from analogflow import Channel, Hopfield, Langevin, Study, families, solution, solve
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import family_of, reference_of, require_reference
 from analogflow.families.stationary import known_to
 from analogflow.judgement import averaging
+from analogflow.report.tables import solution_table
 from analogflow.studies import run_study
 
 QUARTIC = Langevin("x**4", ["x"], 1.0)
@@ -70,3 +73,16 @@ def test_a_study_without_a_reference_is_refused_before_a_sample(tmp_path, monkey
     with pytest.raises(BadInput, match="no law is known"):
         run_study(Study({"quartic": QUARTIC}, samples=2), tmp_path / "study", workers=1)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_law_without_exact_reference_says_so_where_people_read(monkeypatch):
+    """An interval of chains is not called certified; what was sampled is stood for by what is known."""
+    sampled = dataclasses.replace(reference_of(QUARTIC), method="chains")
+    answer_with(monkeypatch, QUARTIC, lambda *_: sampled)
+    found = solve(QUARTIC, engine="block", time_constants=20.0, chains=8, accuracy=1.0)
+    assert any(note.startswith("Without exact reference") for note in found.certificate.notes)
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(solution_table(found))
+    said = console.export_text()
+    assert "interval of the reference, which is not exact" in said
+    assert "certified" not in said
