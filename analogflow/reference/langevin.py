@@ -29,6 +29,7 @@ from analogflow.reference.langevin_chains import sampled
 from analogflow.reference.langevin_elimination import MOST_OTHERS, eliminated
 from analogflow.reference.langevin_integrals import MOST_VARIABLES, Integrals, integrals
 from analogflow.reference.langevin_lattice import MOST_ON_A_LATTICE, lattice_integrals
+from analogflow.reference.langevin_mobility import refuse_mobility
 
 __all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_energy", "fokker_planck", "shares_between"]
 
@@ -39,9 +40,6 @@ _BENT = 1e-3
 
 _ENOUGH = 1e-8
 """Gap in widths of the law from which on no other way is tried."""
-
-_LOOKED_AT = 200
-"""Points of a Gaussian law at which its mobility is looked at."""
 
 _THIN = 2
 """Others at most that a variable's sum depends on where elimination is quicker than a lattice."""
@@ -118,25 +116,8 @@ def boltzmann_law(problem: Langevin) -> BoltzmannLaw:
     if problem.temperature == 0:
         raise BadInput("boltzmann_law: at temperature 0 there is no law, only minima.")
     law = _quadratic(problem) or _found(problem)
-    _refuse_mobility(problem, law)
+    refuse_mobility(problem, law.sample, law.mean, law.covariance)
     return law
-
-
-def _refuse_mobility(problem: Langevin, law: BoltzmannLaw) -> None:
-    """Refuse a mobility that is not positive where the law is, which a look about the start may not have met."""
-    if isinstance(problem.mobility, np.ndarray):
-        return
-    random = np.random.default_rng(0)
-    sample = law.sample if len(law.sample) else random.multivariate_normal(law.mean, law.covariance, size=_LOOKED_AT)
-    with np.errstate(all="ignore"):
-        mobility = np.einsum("...ii->...i", problem.mobility_at(sample))
-    bad = ~(np.isfinite(mobility) & (mobility > 0)).all(axis=-1)
-    if bad.any():
-        place = ", ".join(f"{name} = {x:.3g}" for name, x in zip(problem.variables, sample[bad][0], strict=True))
-        raise BadInput(
-            f"Langevin: mobility is not positive at {place}, where the law has weight; give one that is positive wherever "
-            "e^(-E/T) counts."
-        )
 
 
 def _found(problem: Langevin) -> BoltzmannLaw:

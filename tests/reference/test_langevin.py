@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -335,3 +336,27 @@ def test_an_energy_that_falls_without_end_in_a_bent_way_is_refused(text, names):
 def test_a_mobility_that_is_not_positive_where_the_law_is_is_refused(text):
     with pytest.raises(BadInput, match=r"mobility is not positive at x = .*, where the law has weight"):
         boltzmann_law(Langevin(text, ["x"], 1.0, mobility="1 - 0.1*x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "mobility", "place"),
+    [
+        ("x**2/2", "x", "(x - 0.3)**2", "x = 0.3,"),
+        ("x**2/2 + x**4/9", "x", "(x - 0.3)**2", "x = 0.3,"),
+        ("x**2/2", "x", "(x - 0.3)**4", "x = 0.3,"),
+        ("x**2/2", "x", "tanh(x - 0.3)**2", "x = 0.3,"),
+        ("x**2/2", "x", "1 + sin(5*x + 0.2)", r"x = -0\.354,|x = 0\.902,"),
+        ("x**2/2 + y**2", "xy", ["1 + y**2", "(x - 0.3)**2"], r"mobility of y falls to 0 at x = 0\.3, y = "),
+    ],
+)
+def test_a_mobility_that_touches_0_where_the_law_is_is_refused(text, names, mobility, place):
+    with pytest.raises(BadInput, match=r"falls to 0 at .*where the law has weight") as caught:
+        boltzmann_law(Langevin(text, list(names), 1.0, mobility=mobility))
+    assert re.search(place, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "mobility", ["(x - 0.3)**2 + 0.001", "exp(-x**2)", "(x - 9)**2", "1/(1 + x**2)", "1 + 0.999*sin(5*x)", "2 + tanh(x)"]
+)
+def test_a_mobility_that_is_small_or_touches_0_where_the_law_is_not_is_let_stand(mobility):
+    assert boltzmann_law(Langevin("x**2/2", ["x"], 1.0, mobility=mobility)).covariance[0, 0] == pytest.approx(1)
