@@ -207,14 +207,16 @@ def read_netlist(text, amplifier):
             nodes = dict(zip(ports[macro], rest, strict=False))
             parts[letter, name] = Part("amplifier" if macro == amplifier else macro, nodes, ())
         elif letter in TERMINALS:
-            nodes = dict(zip(TERMINALS[letter], rest, strict=False))
+            played = (letter == "B" and "time" in line) or (letter == "V" and name.startswith("waveform"))
+            nodes = dict(zip(TERMINALS["V" if played else letter], rest, strict=False))
             nodes.pop("0", None)
             model = rest[len(TERMINALS[letter])] if letter in "QS" else ""
             kind = {"R": "resistor", "C": "capacitor", "B": "limiter", "D": "diode", "S": "switch"}.get(letter)
             kind = kind or (models[model] if letter == "Q" else "step" if "pwl(" in line else "source")
+            kind = "source" if played else kind
             kind = "ammeter" if letter == "V" and name in read else kind
             numbers = {"R": rest[2:3], "V": rest[2:3], "C": [rest[2], rest[3][3:]] if letter == "C" else [], "Q": rest[4:5]}
-            numbers = numbers.get(letter, []) if kind != "step" else []
+            numbers = numbers.get(letter, []) if kind != "step" and not played else []
             parts[letter, name] = Part(kind, nodes, tuple(float(n.removeprefix("area=")) for n in numbers))
     return parts
 

@@ -67,7 +67,9 @@ class _Means:
 _COMPILED = _Means(((64, 0.2), (64, 0.5), (64, 1.0), (16, 1.0)), 300.0, 0.015, 1.2e9, 7e-9)
 _INTERPRETED = _Means(((32, 1.0),), 80.0, 0.1, 1.5e7, 9e-7)
 _APART = _Means(((4, 1.0),), 250.0, 0.1, 8e6, 4e-6)
-"""Chains together through the compiled march, some seconds, and through the other; and each in a simulator by itself."""
+_OF_PARTS = _Means(((4, 1.0),), 80.0, 0.2, 6e5, 1.4e-4)
+"""Chains together through the compiled march, some seconds, and through the other; and each in a simulator by itself, of
+blocks and of parts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +128,7 @@ def law_plan(
     assert averaging is not None, "a law is averaged"
     _check(chains, skip, step)
     field = VectorField(circuit.graph)
-    means, width = _means_of(engine, field), field.width
+    means, width = _means_of(engine, circuit, field), field.width
     budget = means.work / width
     slowest, knots = averaging.slowest, circuit.noise.step
     if step is not None and step > _COARSEST * averaging.noise_step:
@@ -165,9 +167,9 @@ def law_plan(
     return LawPlan(count, end, distance, longest, skip, aim, seconds, doubt)
 
 
-def _means_of(engine: str, field: VectorField) -> _Means:
+def _means_of(engine: str, circuit: Circuit, field: VectorField) -> _Means:
     if ENGINES[named_engine(engine)].abreast is None:
-        return _APART
+        return _APART if circuit.parts is None else _OF_PARTS
     return _INTERPRETED if compiled_program(field) is None else _COMPILED
 
 

@@ -34,7 +34,7 @@ def test_no_run_costs_more_than_its_march_affords(engine, problem, monkeypatch):
     for compiled in (True, False):
         if not compiled:
             monkeypatch.setattr(averaging, "compiled_program", lambda field: None)
-        means = averaging._means_of(engine, VectorField(circuit.graph))
+        means = averaging._means_of(engine, circuit, VectorField(circuit.graph))
         plan = law_plan(circuit, engine)
         assert plan.end <= plan.longest
         assert work(plan, circuit) <= means.work * (1 + 1e-9)
