@@ -128,7 +128,11 @@ def noise_table(circuit: Circuit, time_constants: float) -> tuple[list[str], dic
 def _table(circuit: Circuit, sources: Sequence[NoiseVoltage], time_constants: float) -> NDArray[np.float64]:
     noise = circuit.noise
     (knots,) = noise.knots([circuit.sample], [source.stream for source in sources], time_constants)
-    return np.column_stack([circuit.release + noise.knot_times(time_constants) * circuit.units.time_constant, knots])
+    table = np.column_stack([circuit.release + noise.knot_times(time_constants) * circuit.units.time_constant, knots])
+    if circuit.release > 0:
+        # Before its first row ngspice 39 reads what lies before the table, and crashes where that is another's memory.
+        table = np.concatenate([np.concatenate([[0.0], table[0, 1:]])[None], table])
+    return table
 
 
 def table_text(table: NDArray[np.float64]) -> str:

@@ -115,3 +115,16 @@ def test_the_header_of_a_netlist_says_what_a_bench_needs():
     quiet = af.compile(af.flows.hopfield(dataclasses.replace(LAW, temperature=0.0)), technology="opamp")
     assert not [line for line in af.netlist(quiet).header if "noise" in line]
     assert not [line for line in af.netlist(af.compile(af.flows.hopfield(LAW))).header if "bench" in line]
+
+
+def test_a_table_begins_with_the_run_where_the_circuit_is_held_first():
+    """Before its first row ngspice reads memory before the table, which may be nobody's."""
+    circuit = af.degrade(
+        af.compile(af.flows.langevin(af.Langevin("x**2/2", ["x"], 0.5)), technology="opamp"),
+        noise=af.Noise(0.0, 1, step=0.1),
+    )
+    assert circuit.release > 0
+    (table,) = noise_table(circuit, 20.0)[1].values()
+    assert (table[0, 0], table[1, 0]) == (0.0, pytest.approx(circuit.release))
+    assert (table[0, 1:] == table[1, 1:]).all()
+    assert (np.diff(table[:, 0]) > 0).all()
