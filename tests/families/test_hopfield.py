@@ -263,11 +263,11 @@ def test_what_multiplies_the_noise_leaves_every_range_by_one_in_its_square():
     assert 0.01 < beyond[1] < 1
 
 
-@pytest.mark.parametrize("temperature", [10.0, 100.0])
+@pytest.mark.parametrize("temperature", [10.0, 40.0])
 def test_a_hot_saturating_network_keeps_its_law(temperature):
     """Noise takes a state through its range in 1/(2TG), and its knots must be closer than that."""
     network = Hopfield([[0.3]], [0.5], activation="tanh", temperature=temperature)
-    found = solve(network, engine="block", time_constants=8.0, chains=32)
+    found = solve(network, engine="block", time_constants=8.0, chains=24)
     assert found.passed
     widths = np.sqrt(np.diag(found.certificate.reference["covariance"]))
     apart = np.array(found.certificate.answer["covariance"]) - np.array(found.certificate.reference["covariance"])
