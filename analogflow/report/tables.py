@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow.circuit import Circuit
-from analogflow.families import judging_family, problem_of, reference_of
-from analogflow.families.ends import FAILED, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED, is_exact
+from analogflow.families import judging_family, problem_of
+from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED
 from analogflow.report.bits import beside_nats, said_in_nats
 from analogflow.solution import SETTLING_BAND, Solution
 
@@ -57,7 +57,7 @@ def solution_table(solution: Solution) -> Table:
                 table.add_row(f"{name}, {where}", rounded + more, "")
     kind = next((name for name in certificate.answer if name.endswith("nats")), "")
     gap = certificate.reference_gap
-    exact = is_exact(reference_of(problem_of(solution.flow)))
+    exact = NOT_EXACT not in certificate.notes
     label = "certified gap of the reference" if exact else "interval of the reference, which is not exact"
     table.add_row(label, f"{gap:.2e}", _unit(kind, gap, ".1e"))
     for name, value in certificate.errors.items():
