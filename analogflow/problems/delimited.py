@@ -23,7 +23,7 @@ _THOUSANDS = {mark: re.compile(rf"[+-]?[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}") 
 _ANNOUNCED = re.compile(r"sep=.")
 _COMMA = re.compile(r"(?<=\d),(?=\d)|(?<![\d.]),(?=\d)")
 _SHARE = re.compile(r"(?<=\d)[ \t]+%")
-_UNCOMMENTED = re.compile(r'(?:"[^"]*"|[^"#]|(?<=[^\s,;])#)*+')
+_UNCOMMENTED = re.compile(r'(?:"[^"]*"|[^"#]|(?<=[^\s,;])#)*')
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
