@@ -3,7 +3,7 @@
 from analogflow.block_engine.compiled import compiled_program
 from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.integration import RUNAWAY, ErrorLimits, March, integrate, march
-from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, method_for
+from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
 from analogflow.block_engine.native import EVALUATOR, evaluator
 from analogflow.block_engine.vector_field import VectorField, complete
 
@@ -15,6 +15,7 @@ __all__ = [
     "Drive",
     "ErrorLimits",
     "March",
+    "Method",
     "VectorField",
     "compiled_program",
     "complete",

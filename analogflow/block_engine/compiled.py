@@ -133,6 +133,23 @@ class Operations:
             for rate in [self.at[origin]]
         ]
 
+    @functools.cached_property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the kernel reads of it; none is empty, so that each has an address."""
+        slots, offset = [], 0
+        for first, value in self.constants:
+            each = value.shape[-1] if value.ndim > 1 and len(value) > 1 else 0
+            slots.append((first, value.shape[-1], offset, each))
+            offset += value.size
+        return {
+            "program": _records(self.ops, _OP),
+            "integrators": np.array(self.parts, dtype=_PART),
+            "weights": np.concatenate([*self.weights, np.zeros(1)]),
+            "tables": np.array([*self.tables, 0], dtype=np.int64),
+            "constant_slot": np.array([*slots, (0, 0, 0, 0)], dtype=np.int64),
+            "constant_value": np.concatenate([*(np.ravel(value) for _, value in self.constants), np.zeros(1)]),
+        }
+
     def constant(self, values: Array, size: int = 0) -> _Place:
         """Slots of values of shape (..., size), which they are repeated to."""
         values = np.atleast_1d(np.asarray(values, dtype=float))
@@ -370,26 +387,15 @@ def marched(
     if not samples:
         return out
     steps = np.zeros(1, dtype=np.int64)
-    slots, values = [], []
-    offset = 0
-    for first, value in program.constants:
+    for _, value in program.constants:
         if value.shape[:-1] not in ((), (1,), (samples,)):
             raise ValueError(f"a block holds values of {value.shape[:-1]} samples, and there are {samples}")
-        each = value.shape[-1] if value.ndim > 1 and len(value) > 1 else 0
-        slots.append((first, value.shape[-1], offset, each))
-        values.append(np.ravel(value))
-        offset += value.size
     watched = [
         slot for node in resting for slot in range(program.at[node].first, sum(dataclasses.astuple(program.at[node])))
     ]
     arrays: dict[str, NDArray[Any]] = {
-        "program": _records(program.ops, _OP),
-        "integrators": np.array(program.parts, dtype=_PART),
-        "weights": np.concatenate([*program.weights, np.zeros(1)]),
-        "tables": np.array([*program.tables, 0], dtype=np.int64),
+        **program.arrays,
         "watched": np.array([*watched, 0], dtype=np.int64),
-        "constant_slot": np.array([*slots, (0, 0, 0, 0)], dtype=np.int64),
-        "constant_value": np.concatenate([*values, np.zeros(1)]),
         "numbers": np.array(drive.numbers if drive else [0] * samples, dtype=np.int64),
         "streams": np.array(drive.streams if drive else [0] * sources, dtype=np.int64),
         "density": np.array(drive.scale if drive else [0.0] * sources, dtype=float),
@@ -403,8 +409,8 @@ def marched(
     task = _Task(
         samples=samples, lanes=_lanes(program, samples, implicit=implicit), size=size, slots=program.slots,
         ops=len(program.ops), parts=len(program.parts), sources=sources, saves=saves, watches=len(watched),
-        constants=len(slots), last_segment=drive.last_segment if drive else 0, implicit=implicit, order=method.order,
-        sharpens=limits.sharpens, breaks=len(program.breaks),
+        constants=len(program.constants), last_segment=drive.last_segment if drive else 0, implicit=implicit,
+        order=method.order, sharpens=limits.sharpens, breaks=len(program.breaks),
         end=end, noise_step=drive.step if drive else 1.0, relative=limits.relative, absolute=limits.absolute,
         settled=limits.settled, fixed_size=limits.size or 0.0, runaway=limits.runaway, unit=limits.unit,
         seed=drive.seed if drive else 0, gamma=_RODAS.gamma, clamp=CLAMP, **rules,

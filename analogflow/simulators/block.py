@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -18,6 +19,7 @@ from analogflow.block_engine import (
     Drive,
     ErrorLimits,
     March,
+    Method,
     VectorField,
     compiled_program,
     integrate,
@@ -280,12 +282,15 @@ def chunks(
     _check(circuit, times, only, time_constants=end, memory=memory, **accuracy)
     check_resting_speed(resting_speed)
     starts = _starts(circuit, start, len(numbers))
-    probe = VectorField(graph_under(circuit, imperfections, noise, numbers[:1], only))
+    probe, methods = _probe(circuit, imperfections, noise, numbers[:1], only)
     step_accuracy = step_accuracy_of(probe) if step_accuracy is None else step_accuracy
     if resting_speed and len(probe.streams):
         raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     longest = noise.step if len(probe.streams) else np.inf
-    method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), longest)
+    method = None if starts else methods.get(longest)
+    if method is None:
+        method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), longest)
+        methods |= {} if starts else {longest: method}
     size = _samples_in(memory, probe, noise, end, len(times), stiff=method is IMPLICIT)
     asked: EnsembleOptions = {
         "time_constants": end, "imperfections": imperfections, "noise": noise, "resting_speed": resting_speed,
@@ -308,6 +313,26 @@ def chunks(
             tolerances=_tolerances_of(circuit, step_accuracy, resting_speed), on_progress=progress,
         )  # fmt: skip
         yield _result(circuit, field, drive, walked, np.array(some), times, asked=asked, record=record)
+
+
+_LAST: weakref.WeakKeyDictionary[Circuit, tuple[object, VectorField, dict[float, Method]]] = weakref.WeakKeyDictionary()
+
+
+def _probe(
+    circuit: Circuit, imperfections: Imperfections, noise: Noise, first: Sequence[int], only: Collection[str] | None
+) -> tuple[VectorField, dict[float, Method]]:
+    """Field of the first sample, and the methods found for its own start, by the longest step.
+
+    Of blocks that do not deviate it is every sample's, and kept for the circuit's next run.
+    """
+    asked = imperfections, noise.sigma, noise.shares, None if only is None else frozenset(only)
+    kept, *found = _LAST.get(circuit, (None, None, {}))
+    if kept == asked:
+        return found[0], found[1]
+    field = VectorField(graph_under(circuit, imperfections, noise, first, only))
+    if not imperfections.deviates:
+        _LAST[circuit] = asked, field, {}
+    return field, {}
 
 
 def _numbers(samples: int | Sequence[int]) -> Sequence[int]:

@@ -165,6 +165,24 @@ def test_an_ensemble_member_is_the_single_circuit(time):
     np.testing.assert_allclose(alone.final["z"], run.final["z"][2], atol=1e-6)
 
 
+def test_a_circuit_that_ran_under_other_conditions_before_runs_as_a_fresh_one():
+    used, moved = compile(capacity(PAPER)), {"u": np.array([0.1, -0.2, 0.3])}
+    for noise, flaws, start, only in (
+        (Noise(0.01), Imperfections(), None, None),
+        (Noise(0.02), Imperfections(), None, None),
+        (Noise(0.02, seed=3), Imperfections(), moved, None),
+        (Noise(0.02, step=0.05), Imperfections(), None, None),
+        (Noise(0.02, shares=(("u", 0.5),)), Imperfections(), None, None),
+        (Noise(0.02), Imperfections(bandwidth=500.0), None, None),
+        (Noise(0.02), Imperfections(bandwidth=500.0), None, ["softmax0"]),
+        (Noise(0.02), Imperfections(mismatch=0.01), None, None),
+    ):
+        asked = {"noise": noise, "imperfections": flaws, "start": start, "only": only, "time_constants": 2.0}
+        again, fresh = ensemble(used, 3, **asked), ensemble(compile(capacity(PAPER)), 3, **asked)
+        for name in fresh.final:
+            np.testing.assert_array_equal(again.final[name], fresh.final[name])
+
+
 def test_samples_that_blow_up_are_counted_and_the_others_end():
     run = ensemble(compile(capacity(PAPER, form="printed")), 12, noise=Noise(1e-3, seed=7), time_constants=60.0)
     kinds = {outcome.name for outcome in run.outcomes}
