@@ -23,7 +23,7 @@ from unittest import mock
 import numpy as np
 from peers import ANSWERS, CIRCUITS, ENSEMBLES, LINES, NO_ANSWER, chart, installed, measured, missing
 from ratios import Ratio, by_turns, compared, number, read, shown, write
-from scipy.integrate import quad, solve_ivp
+from scipy.integrate import dblquad, quad, solve_ivp
 from tables import machine, store
 from turns import cpu_seconds
 
@@ -177,6 +177,27 @@ def langevin_law() -> Ratio:
     return turns(ours, peer, lambda a, b: abs(a - b).max() < boltzmann_law(problem).gap + 1e-13, clock=time.process_time)
 
 
+def langevin_law_of_two() -> Ratio:
+    """Likewise of (x² + y²)/2 + cos 3x + xy/4, beside six double quadratures to 1e-10, which are told where the law is."""
+    problem, T = af.Langevin("(x**2 + y**2)/2 + cos(3*x) + x*y/4", ["x", "y"], 0.5), 0.5
+
+    def weight(y: float, x: float, i: int, j: int) -> float:
+        return x**i * y**j * math.exp(-((x * x + y * y) / 2 + math.cos(3 * x) + x * y / 4) / T)
+
+    def peer() -> np.ndarray:
+        powers = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
+        Z, *rest = (dblquad(weight, -8, 8, -8, 8, args=each, epsabs=1e-10, epsrel=1e-10)[0] for each in powers)
+        x, y, xx, xy, yy = (each / Z for each in rest)
+        return np.array([x, y, xx - x * x, xy - x * y, yy - y * y, -T * math.log(Z)])
+
+    def ours() -> np.ndarray:
+        boltzmann_law.cache_clear()
+        law = boltzmann_law(problem)
+        return np.array([*law.mean, *law.covariance[np.triu_indices(2)], law.free_energy])
+
+    return turns(ours, peer, lambda a, b: abs(a - b).max() < boltzmann_law(problem).gap + 1e-9, clock=time.process_time)
+
+
 def two_workers() -> Ratio:
     """A study of 60 samples in ngspice: two workers beside one, their start included."""
     study = af.Study(CHANNEL, noise=(1e-2,), samples=60, engine="ngspice", verify=False)
@@ -208,6 +229,7 @@ SUITE: dict[str, Callable[[], Ratio]] = {
     "Sinkhorn, POT": pot,
     "Blahut-Arimoto, a loop in NumPy": numpy_blahut,
     "Langevin law, three quadratures": langevin_law,
+    "Langevin law of two variables, six double quadratures": langevin_law_of_two,
     "study with two workers, with one": two_workers,
     "VACASK, ngspice": vacask,
 }

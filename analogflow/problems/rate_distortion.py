@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 
 import numpy as np
@@ -78,7 +79,7 @@ class RateDistortion:
         """Number m of reproduction symbols."""
         return self.distortion.shape[1]
 
-    @property
+    @functools.cached_property
     def least(self) -> Array:
         """Smallest distortion of each source symbol, shape (n,)."""
         return self.distortion.min(axis=1)
