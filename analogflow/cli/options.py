@@ -49,8 +49,8 @@ __all__ = [
     "time_counter",
 ]
 
-PROBLEM = "a table (text, .npy), or a JSON or TOML file"
-"""Files that a problem can be in."""
+PROBLEM = "a table (text, .npy), a JSON or TOML file, or a channel by name, such as bsc:0.11 or awgn:A=2.5,n=65"
+"""What a problem can be given as."""
 
 _TABLE = tuple(TableOptions.__annotations__)
 

@@ -18,6 +18,7 @@ from analogflow.problems import Channel
 from analogflow.reference.capacity import CapacityReference, capacity_reference
 from analogflow.reference.capacity_counts import LEAST_COUNTS, LEAST_COVERAGE, CapacityInterval, capacity_interval
 from analogflow.reference.capacity_theory import capacity_convergence, input_types
+from analogflow.reference.ready_channels import ReadyInterval, ready_interval
 from analogflow.run import Run
 
 __all__ = ["CAPACITY"]
@@ -107,11 +108,18 @@ def _answer(channel: Channel, reference: CapacityReference, run: Run) -> dict[st
     intervals = (
         {"capacity_interval_nats": [found.low, found.high], "input_intervals": found.inputs.tolist()} if found else {}
     )
+    itself = _itself(channel)
     return {
         "capacity_nats": float(run.final["capacity_nats"][0]),
         "input_distribution": _all_inputs(channel, run.final["z"]).tolist(),
         **intervals,
+        **({"before_discretisation_nats": list(itself)} if itself else {}),
     }
+
+
+def _itself(channel: Channel) -> ReadyInterval | None:
+    """Interval of what the channel stands for, where it is the discretisation of one."""
+    return None if channel.model is None or channel.unavailable else ready_interval(channel.model)
 
 
 def _counted(channel: Channel) -> CapacityInterval | None:
@@ -121,7 +129,13 @@ def _counted(channel: Channel) -> CapacityInterval | None:
 
 
 def _notes(channel: Channel, reference: CapacityReference) -> list[str]:
-    """What counts tell of the answer."""
+    """What counts tell of the answer, and what points and intervals cost."""
+    if (itself := _itself(channel)) is not None:
+        low, high = (max(end - reference.capacity_nats, 0.0) for end in itself)
+        return [
+            f"Before it is made discrete, {channel.model} has a capacity of {itself.low:.7g} to {itself.high:.7g} nat, "
+            f"{itself.low / math.log(2):.7g} to {itself.high / math.log(2):.7g} bit; that costs {low:.2g} to {high:.2g} nat."
+        ]
     if channel.counts is None:
         return []
     if (found := _counted(channel)) is None:
@@ -188,7 +202,7 @@ CAPACITY = Family(
     name="capacity",
     problem=Channel,
     noun="a channel",
-    keys=("transition", "initial", "unavailable", "cost", "cost_limit", "counts"),
+    keys=("transition", "initial", "unavailable", "cost", "cost_limit", "counts", "model"),
     needed={"transition": "the matrix of p(output|input)"},
     bare_matrix=True,
     flow=capacity,

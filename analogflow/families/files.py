@@ -26,6 +26,8 @@ __all__ = ["keys_of", "problem_of_keys", "read_problem"]
 def read_problem(flow: str, path: str | Path | None = None, **table: Unpack[TableOptions]) -> Any:
     """Read the problem of the flow named `flow` from `path` (JSON, TOML: its keys, or a matrix; anything else: a matrix).
 
+    A matrix that has a name, such as ``"bsc:0.11"``, may be given by that, as a text.
+
     Where `flow` is itself the path of a JSON or TOML file, it holds equations; `path` may then be left out, and gives
     constants and initial values by name.
 
@@ -53,12 +55,12 @@ def read_problem(flow: str, path: str | Path | None = None, **table: Unpack[Tabl
     family = FAMILIES[flow]
     if path is None:
         raise BadInput(f"the flow {flow!r} needs a file with {family.noun}.")
-    path = Path(path)
-    where, make = repr(str(path)), family.problem
+    given, path = path, Path(path)
+    where, make = repr(str(given)), family.problem
     if path.suffix.lower() not in (".json", ".toml"):
         if not family.bare_matrix:
             raise BadInput(f"{where}: a file with {family.noun} must end in .json or .toml.")
-        return _made(family, lambda: make.from_file(path, **table), where, "the matrix is")
+        return _made(family, lambda: make.from_file(given, **table), where, "the matrix is")
     if not family.bare_matrix:
         _refuse_options(table, family, flow)
         return _from_keys(family, read_keys(path), where)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from analogflow.checks import is_finite, is_whole, real_array
 from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems.arrays import ProbabilityTable, table_of, turned
+from analogflow.problems.ready_channels import ready_table, stands_for_channel
 from analogflow.problems.shares import (
     ROW_SUM_TOLERANCE,
     counted_table,
@@ -57,6 +58,8 @@ class Channel:
         What people call the inputs and outputs; shown to people, and nowhere else.
     counts : array, shape (n, m), optional
         Observations of each output when each input was sent, of which `transition` is the shares: `from_counts` gives both.
+    model : str, optional
+        Name of the ready channel that this is, such as ``"bsc:p=0.11"``; `from_name` gives all that belongs to it.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Channel:
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     counts: NDArray[np.float64] | None = None
+    model: str | None = None
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class Channel:
         input_names: Sequence[str] = (),
         output_names: Sequence[str] = (),
         counts: Any = None,
+        model: str | None = None,
     ) -> None:
         table = table_of(transition, "Channel.transition")
         matrix = table.values
@@ -107,6 +112,36 @@ class Channel:
         object.__setattr__(self, "cost", costs)
         object.__setattr__(self, "cost_limit", limit)
         object.__setattr__(self, "counts", counted)
+        object.__setattr__(self, "model", None if model is None else self._named(model))
+
+    def _named(self, model: str) -> str:
+        """The name of a ready channel as it writes itself; raises `BadInput` where it stands for another matrix."""
+        name, table = ready_table(model)
+        same = self.transition.shape == table.transition.shape and self.cost_limit == table.cost_limit
+        if not same or abs(self.transition - table.transition).max() > ROW_SUM_TOLERANCE or (
+            table.cost is not None and not np.array_equal(table.cost, self.cost)
+        ):  # fmt: skip
+            raise BadInput(f"Channel.model: {name} has other probabilities or costs than these; leave model out.")
+        return name
+
+    @classmethod
+    def from_name(cls, name: str) -> Channel:
+        """Make a ready channel of its name and parameters, such as ``"bsc:0.11"`` or ``"awgn:A=2.5,n=65"``.
+
+        Raises
+        ------
+        BadInput
+            No channel is called so, or a parameter is missing, not known or out of its range; with what is allowed.
+        """
+        model, table = ready_table(name)
+        return cls(
+            table.transition,
+            cost=table.cost,
+            cost_limit=table.cost_limit,
+            input_names=table.inputs,
+            output_names=table.outputs,
+            model=model,
+        )
 
     @classmethod
     def from_file(cls, path: str | Path, *, key: str | None = None, **keywords: Any) -> Channel:
@@ -116,7 +151,8 @@ class Channel:
         ----------
         path : path
             Text with numbers separated by commas, semicolons, tabs or spaces; or a file of NumPy (.npy, .npz), MATLAB
-            (.mat), Excel (.xlsx) or Parquet.
+            (.mat), Excel (.xlsx) or Parquet; or, as a text, the name of a ready channel
+            that no file has, as `from_name` takes it.
         key : str, optional
             Which array, variable or sheet it is, in a file that holds several.
         keywords
@@ -132,6 +168,10 @@ class Channel:
         AssumptionWarning
             With how the file was understood, where it is not plain numbers with points, separated by commas.
         """
+        if isinstance(path, str) and stands_for_channel(path, Path(path)):
+            if given := [name for name, value in {"key": key, **keywords}.items() if value]:
+                raise BadInput(f"{path!r} is a ready channel; leave {given[0]} out, which is of a table in a file.")
+            return cls.from_name(path)
         return cls.from_table(
             read_table(path, key=key, transpose=keywords.pop("transpose", False)), where=repr(str(path)), **keywords
         )
@@ -232,7 +272,10 @@ class Channel:
     @property
     def summary(self) -> str:
         """Size and names for a person, and what could be taken wrongly."""
-        parts = [" × ".join(f"{n} {kind}{'s' * (n != 1)}" for n, kind in ((self.inputs, "input"), (self.outputs, "output")))]
+        parts = [] if self.model is None else [self.model]
+        parts += [
+            " × ".join(f"{n} {kind}{'s' * (n != 1)}" for n, kind in ((self.inputs, "input"), (self.outputs, "output")))
+        ]
         for kind, names in (("inputs", self.input_names), ("outputs", self.output_names)):
             if names:
                 parts.append(f"{kind} {', '.join(names[:_SHOWN])}" + (", …" if len(names) > _SHOWN else ""))

@@ -1,7 +1,8 @@
 """Experiment files: a study as one TOML file that can be read, committed and run again.
 
     flow = "capacity"
-    problems = ["paper_channel.csv"]        # beside this file; or a table of names, each a file or the problem's own keys
+    problems = ["paper_channel.csv"]        # beside this file, or a channel such as "bsc:0.11"; or a table of names, each
+                                            # a file, such a channel, or the problem's own keys
     forms = ["logdomain", "replicator"]
     noise = [0.001, 0.01, "40dB"]
     samples = 10000
@@ -22,6 +23,7 @@ from analogflow.checks import proposal
 from analogflow.contents import read_keys, write_text
 from analogflow.errors import BadInput
 from analogflow.families.files import problem_of_keys, read_problem
+from analogflow.problems.ready_channels import stands_for_channel
 from analogflow.studies.design import LISTS, Study, field_of
 
 __all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_experiment"]
@@ -118,7 +120,7 @@ def _problems(keys: Mapping[str, Any], folder: Path, where: str) -> dict[str, An
         named = dict(given)
     else:
         paths = list(given) if isinstance(given, list | tuple) else [given]
-        named = {Path(str(path)).stem: path for path in paths}
+        named = {str(path) if _is_channel(path, folder) else Path(str(path)).stem: path for path in paths}
         if len(named) < len(paths):
             raise BadInput("two problems have one name; give a table of names, each with its file.")
     return {name: _problem(flow, problem, folder, f"{where}, problem {name!r}") for name, problem in named.items()}
@@ -129,7 +131,11 @@ def _problem(flow: str, given: Any, folder: Path, where: str) -> Any:
         return problem_of_keys(flow, given, where)
     if not isinstance(given, str | Path):
         raise BadInput(f"{where}: {given!r} is neither a file nor a table of the problem's keys.")
-    return read_problem(flow, folder / given)
+    return read_problem(flow, given if _is_channel(given, folder) else folder / given)
+
+
+def _is_channel(given: Any, folder: Path) -> bool:
+    return isinstance(given, str) and stands_for_channel(given, folder / given)
 
 
 def _key(key: str) -> str:
