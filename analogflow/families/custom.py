@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from analogflow.families.family import Family
 from analogflow.families.path import PathEnd
 from analogflow.flows import Flow
 from analogflow.flows.custom import FORMS, custom
 from analogflow.problems import Equations
-from analogflow.reference.equations import equations_reference, path_end
+from analogflow.reference.equations import equations_reference, path_to
 
 __all__ = ["CUSTOM", "FUNCTION"]
 
@@ -16,12 +19,15 @@ _KNOWN = "the reference's two integrations agree"
 
 def _equations(problem: Equations, time: float) -> PathEnd:
     found = equations_reference(problem, time)
-    return PathEnd(found.values, found.gap, _KNOWN)
+    return PathEnd(found.values, found.gap, _KNOWN, found.path)
 
 
 def _function(flow: Flow, time: float) -> PathEnd:
-    states, gap = path_end(lambda values: flow.rates(**values), flow.states, time)
-    return PathEnd({**states, **{name: flow.observe(name, **states) for name in flow.observables}}, gap, _KNOWN)
+    def read(states: Mapping[str, Any], t: float) -> dict[str, Any]:
+        return {name: flow.observe(name, **states) for name in flow.observables}
+
+    path = path_to(lambda values: flow.rates(**values), flow.states, time, read=read)
+    return PathEnd({**path.end, **read(path.end, time)}, path.gap, _KNOWN, path)
 
 
 CUSTOM = Family(

@@ -60,7 +60,8 @@ class Check:
     passed : bool
     detail : str
     verdict : {"passed", "failed", "too few samples to tell", "not certified", "not mixed"}
-        The first two as `passed` says, if not given.
+        The first two as `passed` says, if not given. Of a chaotic path that was followed for as long as can be: "passed
+        until t = 12.3, then chaos", with the time in τ.
     """
 
     name: str
@@ -97,6 +98,10 @@ class Held:
     unit : str, or array of str, shape (samples,)
     words : callable, optional
         The sentence that says an error, where its number and its limit do not.
+    until : array, shape (samples,), optional
+        Of chaotic paths: time, in τ, from which on nothing is asked; NaN where all is asked to the end.
+    told : array of str, shape (samples,), optional
+        What a person should know beyond the error.
     """
 
     name: str
@@ -104,6 +109,8 @@ class Held:
     limit: float
     unit: str | NDArray[np.str_] = ""
     words: Callable[[float], str] | None = None
+    until: Array | None = None
+    told: NDArray[np.str_] | None = None
 
     @property
     def passed(self) -> NDArray[np.bool_]:
@@ -116,7 +123,12 @@ class Held:
         error, unit = float(self.errors[sample]), self.unit if isinstance(self.unit, str) else str(self.unit[sample])
         if self.words is not None:
             return Check(self.name, bool(self.passed[sample]), self.words(error))
-        return Check.at_most(self.name, error, self.limit, unit)
+        check = Check.at_most(self.name, error, self.limit, unit)
+        if self.told is not None and self.told[sample]:
+            check = dataclasses.replace(check, detail=f"{check.detail}; {self.told[sample]}")
+        if check.passed and self.until is not None and np.isfinite(self.until[sample]):
+            check = dataclasses.replace(check, verdict=f"{PASSED} until t = {self.until[sample]:.3g}, then chaos")
+        return check
 
 
 def asked(errors: Mapping[str, Array], limit: float, *what: tuple[Any, ...]) -> list[Held]:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from analogflow.checks import is_number, real_array
 from analogflow.errors import BadInput
+from analogflow.families.chaos import followed_while_told
 from analogflow.families.ends import Held, RunEnds, asked, gap_of, largest
 from analogflow.flows import Flow, comparable, differences
 from analogflow.run import Run
 
 if TYPE_CHECKING:
     from analogflow.families.family import Family
+    from analogflow.reference.motion import Path
 
 __all__ = [
     "PathEnd",
@@ -48,11 +50,14 @@ class PathEnd(NamedTuple):
         How far any of them may be off, flow units: the difference of two integrations, the bound of a proof, or 0.
     known : str
         What a gap that is small enough shows; the name of a check.
+    path : Path, optional
+        The way there, where the reference integrated it: what a path that may be chaotic is judged by.
     """
 
     values: Mapping[str, Array]
     gap: float
     known: str = "the reference is certain enough"
+    path: Path | None = None
 
 
 def checked_end(family: Family, problem: Any, found: Any) -> PathEnd:
@@ -116,18 +121,22 @@ def path_held(
     family: Family, problem: Any, reference: PathEnd, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
     """What is asked of a path's end; of one with noise of its own only that its noiseless path is known."""
-    scale = np.max(list(_full_scales(family.flow(problem), reference.values, ends.paths).values()), axis=0)
-    held = [Held(reference.known, gap_of(reference, errors) / scale, _CERTAIN)]
-    if family.flow(problem).noisy:
+    flow = family.flow(problem)
+    scales = _full_scales(flow, reference.values, ends.paths)
+    held = [Held(reference.known, gap_of(reference, errors) / np.max(list(scales.values()), axis=0), _CERTAIN)]
+    if flow.noisy:
         return held  # a path with noise of its own is held against the noiseless one for information only
     conserved = sorted(family.conserves(problem))
     names = np.array([name for name in reference.values if name not in conserved])
     each = np.array([errors[name] for name in names])
     worst = np.argmax(np.nan_to_num(each, nan=np.inf), axis=0)
     unit = np.char.add("of full scale in ", names[worst])
+    held.append(Held("states agree with the reference", each.max(axis=0), limit, unit))
+    if reference.path is not None and not all(part.passed.all() for part in held):
+        followed = {name: scale for name, scale in scales.items() if name not in conserved}
+        held = followed_while_told(flow, reference.path, followed, ends, held)
     return [
         *held,
-        Held("states agree with the reference", each.max(axis=0), limit, unit),
         *asked(errors, limit, *((name, f"{name} is conserved", "") for name in conserved)),
     ]
 

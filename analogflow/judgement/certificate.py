@@ -14,7 +14,7 @@ from analogflow.checks import is_positive
 from analogflow.circuit import Circuit
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import judging_family, problem_of, reference_for, reference_of
-from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, UNCERTIFIED, UNDECIDED, Check, is_exact
+from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED, Check, is_exact
 from analogflow.families.stationary import ACCURACY, Law
 from analogflow.families.wells import WellHeld
 from analogflow.flows import Flow
@@ -84,7 +84,8 @@ class Certificate:
             for verdict in (FAILED, NOT_MIXED, UNDECIDED, UNCERTIFIED)
             if (names := [check.name for check in self.checks if check.verdict == verdict])
         ]
-        return "; ".join(said) or "all checks passed"
+        until = dict.fromkeys(check.verdict for check in self.checks if check.passed and check.verdict != PASSED)
+        return "; ".join(said) or "; ".join(until) or "all checks passed"
 
 
 def certify(problem: Any, run: Run, *, limit: float = IDEAL_ACCURACY, accuracy: float | None = None) -> Certificate:

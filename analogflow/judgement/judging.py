@@ -97,8 +97,18 @@ class Judgement:
 
 def _together(rows: NDArray[np.intp], each: tuple[Held, ...]) -> Held:
     """What is asked of all runs, from the same asked of some after others."""
-    units = np.concatenate([np.broadcast_to(held.unit, held.errors.shape) for held in each])[rows]
-    return dataclasses.replace(each[0], errors=np.concatenate([held.errors for held in each])[rows], unit=units)
+
+    def joined(parts: list[Any]) -> Any:
+        wide = [np.broadcast_to(part, held.errors.shape) for part, held in zip(parts, each, strict=True)]
+        return np.concatenate(wide)[rows]
+
+    return dataclasses.replace(
+        each[0],
+        errors=joined([held.errors for held in each]),
+        unit=joined([held.unit for held in each]),
+        until=joined([np.nan if held.until is None else held.until for held in each]),
+        told=joined(["" if held.told is None else held.told for held in each]),
+    )
 
 
 _STANDS = 1e-8

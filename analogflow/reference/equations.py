@@ -1,4 +1,4 @@
-"""Where a system of equations is at a given time, by a Runge-Kutta method and by one that shares nothing with it."""
+"""The path of a system of equations to a given time, by a Runge-Kutta method and by one that shares nothing with it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from scipy.integrate import solve_ivp
 
 from analogflow.errors import SimulationFailed
 from analogflow.problems import Equations
+from analogflow.reference.motion import Path
 
-__all__ = ["EquationsReference", "equations_reference", "path_end"]
+__all__ = ["EquationsReference", "equations_reference", "path_end", "path_to"]
 
 Array = NDArray[np.float64]
 
@@ -63,11 +64,14 @@ class EquationsReference:
         Largest disagreement of the two methods over all states; twice that, where one is as exact as the other.
     time : float
         In τ.
+    path : Path
+        The states all the way.
     """
 
     values: Mapping[str, Array]
     gap: float
     time: float
+    path: Path
 
 
 def equations_reference(problem: Equations, time: float) -> EquationsReference:
@@ -83,13 +87,15 @@ def equations_reference(problem: Equations, time: float) -> EquationsReference:
         values = problem.quantities(at, t)
         return {name: expression.evaluate(values) for name, expression in problem.equations.items()}
 
-    states, gap = path_end(rates, problem.states, time, problem.knots)
-    quantities = problem.quantities(states, time)
-    read = {
-        name: np.asarray(expression.evaluate(quantities), dtype=float)
-        for name, expression in [*problem.observables.items(), *problem.conserved.items()]
-    }
-    return EquationsReference({**states, **read}, gap, time)
+    def read(at: Mapping[str, Array], t: float) -> dict[str, Array]:
+        quantities = problem.quantities(at, t)
+        return {
+            name: np.asarray(expression.evaluate(quantities), dtype=float)
+            for name, expression in [*problem.observables.items(), *problem.conserved.items()]
+        }
+
+    path = path_to(rates, problem.states, time, problem.knots, read)
+    return EquationsReference({**path.end, **read(path.end, time)}, path.gap, time, path)
 
 
 def path_end(
@@ -98,7 +104,19 @@ def path_end(
     time: float,
     knots: Sequence[float] | None = None,
 ) -> tuple[dict[str, Array], float]:
-    """States at `time` under `rates`, by DOP853 at a relative tolerance of 1e-12, and how far they may be off.
+    """States at `time` under `rates`, and how far they may be off, as `path_to` finds them."""
+    path = path_to(rates, states, time, knots)
+    return dict(path.end), path.gap
+
+
+def path_to(
+    rates: Callable[..., Mapping[str, Array]],
+    states: Mapping[str, Array],
+    time: float,
+    knots: Sequence[float] | None = None,
+    read: Callable[[Mapping[str, Array], float], Mapping[str, Array]] | None = None,
+) -> Path:
+    """Path until `time` under `rates`, by DOP853 at a relative tolerance of 1e-12, and how far its end may be off.
 
     A second method tells: LSODA, of several steps, at 1e-12; where it fails or disagrees, as it may where the rates are
     stiff, Radau at 1e-10, which is implicit and takes ten times as long. Absolute tolerances are a hundredth of these, times
@@ -107,6 +125,8 @@ def path_end(
     too, and all methods stop wherever these lead away from the path; where they still disagree, the implicit one stops where
     the explicit one took its steps, too. Where `knots` are given, the rates are those of time as
     well, ``rates(states, t)``, and no method takes a step over one of them: there the rates may have a corner.
+    Two methods part on a chaotic path, whatever their accuracy: it is told until when they agree, and no third is asked.
+    ``read(states, t)`` gives what else is to be read along the path.
 
     Raises
     ------
@@ -180,18 +200,23 @@ def path_end(
                 f"{time:g} τ."
             )
     path = max(float(abs(start).max()), float(abs(explicit).max()))
+    found = Path(unpacked(explicit), np.inf, time, tuple(pieces), lambda t, y: np.concatenate(
+        _in_order(led, unpacked(y), t), axis=None), places, tuple(corners), read)  # fmt: skip
     with contextlib.suppress(SimulationFailed), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what LSODA could not do
-        several, _ = followed("LSODA", 1e-12, stops)
+        several, others = followed("LSODA", 1e-12, stops)
         # Both may be off by as much as they are apart, where Radau at 1e-10 is off by far more than DOP853.
         if (gap := 2 * float(abs(explicit - several).max())) <= _AGREED * path:
-            return unpacked(explicit), gap
+            return dataclasses.replace(found, gap=gap)
+        if found.growth.chaotic:
+            known = found.agrees_until(others, 0.5 * _AGREED)
+            return dataclasses.replace(found, gap=gap, known=known, measured=found.growth)
     implicit, _ = followed("Radau", 1e-10, stops)
     if abs(explicit - implicit).max() > _PASSED_OVER * max(size, float(abs(explicit).max())):
         # The implicit method takes longer steps, and may be the one that passed over what the explicit one saw.
         taken = np.concatenate([piece.t[1:-1] for piece in pieces])
         implicit, _ = followed("Radau", 1e-10, sorted({*stops, *taken[:: len(taken) // _MOST_STOPS + 1].tolist()}))
-    return unpacked(explicit), float(abs(explicit - implicit).max())
+    return dataclasses.replace(found, gap=float(abs(explicit - implicit).max()))
 
 
 def _passed_over(

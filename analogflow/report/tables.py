@@ -82,8 +82,9 @@ def solution_table(solution: Solution) -> Table:
     table.add_row(f"points simulated{each}", str(len(run.time)), "")
     table.add_section()
     for check in certificate.checks:
-        told = not check.passed or (check is certificate.checks[0] and not run.outcome.ok)
-        table.add_row(check.name, Text(check.verdict, _COLOURS[check.verdict]), check.detail if told else "")
+        told = check.verdict != PASSED or (check is certificate.checks[0] and not run.outcome.ok)
+        colour = _COLOURS[PASSED if check.passed else check.verdict]
+        table.add_row(check.name, Text(check.verdict, colour), check.detail if told else "")
     if certificate.notes:
         table.caption, table.caption_justify = Text("\n".join(certificate.notes)), "left"
     return table
