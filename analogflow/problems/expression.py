@@ -328,6 +328,8 @@ def derivative(expression: Expression, variable: str, known: Collection[str]) ->
 
     symbols = {name: sympy.Symbol(name, real=True) for name in expression.names | {variable}}
     slope = sympy.diff(_symbolic(expression, _without(expression.tree, variable), symbols, sympy), symbols[variable])
+    if slope.has(sympy.zoo, sympy.nan, sympy.oo):
+        raise BadInput(f"{expression.where}, {expression.text!r}, is not finite: it divides by 0, or has log(0).")
     if slope.has(sympy.Abs, sympy.sign):
         raise BadInput(
             f"{expression.where}, {expression.text!r}, is not smooth in {variable}: it has a root of a square, "

@@ -213,7 +213,8 @@ def _not_confining(problem: Langevin) -> list[str]:
         return [
             f"energy does not confine: between {_RADII[0]:g} and {2 * _RADII[0]:g} from the start, and farther out, it "
             "rises by less than n T ln 2 in the direction "
-            f"{dict(zip(problem.variables, d.round(3).tolist(), strict=True))}, so that e^(-E/T) has no finite integral"
+            f"{dict(zip(problem.variables, d.round(3).tolist(), strict=True))}, so that e^(-E/T) has no finite integral, or "
+            f"at T = {problem.temperature:g} only far beyond {2 * _RADII[2]:.0e}: measure the variables in larger units then"
         ]
     return []
 
