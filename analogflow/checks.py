@@ -156,7 +156,14 @@ def _masked(values: object) -> bool:
 
 
 def numbers(
-    values: object, name: str, axes: tuple[int, ...], wanted: str, faults: list[str], *, largest: float = math.inf
+    values: object,
+    name: str,
+    axes: tuple[int, ...],
+    wanted: str,
+    faults: list[str],
+    *,
+    largest: float = math.inf,
+    infinite: bool = False,
 ) -> Array | None:
     """Array of finite numbers with one of the numbers of `axes`; None and a fault, "`name` … give `wanted`", if it is none.
 
@@ -170,6 +177,8 @@ def numbers(
         Is added to.
     largest : float
         Largest size of an entry.
+    infinite : bool
+        Whether entries may be +∞.
     """
     try:
         array = real_array(values, name, wanted)
@@ -179,12 +188,14 @@ def numbers(
     if array.ndim not in axes or array.size == 0:
         faults.append(f"{name} has shape {array.shape}; give {wanted}")
         return None
-    if not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0]
+    numbered = np.isfinite(array) | (infinite & (array == math.inf))
+    if not numbered.all():
+        place = np.argwhere(~numbered)[0]
         where = {0: "", 1: f" in entry {place[-1] + 1 if len(place) else 1}"}.get(
             array.ndim, " in " + ", ".join(f"{axis} {k + 1}" for axis, k in zip(("row", "column"), place, strict=False))
         )
-        faults.append(f"{name} has {array[tuple(place)]}{where}; give finite numbers")
+        allowed = "finite numbers, or inf" if infinite else "finite numbers"
+        faults.append(f"{name} has {array[tuple(place)]}{where}; give {allowed}")
         return None
     if abs(array).max() > largest:
         faults.append(f"{name} has {abs(array).max():g} as largest size; give numbers up to {largest:g}")

@@ -21,13 +21,22 @@ class Softmax(Block):
 
     An emitter-coupled array with tail current t_r and bases x − c delivers this with its sum fixed by Kirchhoff.
     ``tail`` has shape (..., rows), ``offsets`` c has shape (..., size), leading axes being samples; both default to what
-    leaves the plain softmax.
+    leaves the plain softmax. Where c is infinite there is no branch, and y is 0; every group has one at least.
     """
 
     ports: ClassVar = ("x",)
     rows: int = 1
     tail: Array | None = None
     offsets: Array | None = None
+
+    @property
+    def centred(self) -> Array:
+        """Offsets of each group, from the middle of those that are finite, shape (..., rows, size/rows)."""
+        offsets = np.zeros(self.size) if self.offsets is None else self.offsets
+        groups = offsets.reshape(*offsets.shape[:-1], self.rows, -1)
+        there = np.isfinite(groups)
+        middle = np.where(there, groups, 0.0).sum(axis=-1) / there.sum(axis=-1)
+        return groups - middle[..., None]
 
     def _grouped(self, x: Array) -> Array:
         shifted = x if self.offsets is None else x - self.offsets

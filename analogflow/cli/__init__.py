@@ -131,6 +131,7 @@ FLAGS = {
     "the doctor": "analogflow doctor",
     "key=NAME": "--key NAME",
     "Channel.from_table(…, normalise=True)": "--normalise",
+    "normalise=True": "--normalise",
     "Channel.from_table(…, transpose=True)": "--transpose",
     "Channel.from_counts": "--counts",
 }

@@ -165,7 +165,7 @@ def _judged(problem: Transport, plan: Array, g: Array, violation: float, sweeps:
     off = float(abs(plan.sum(axis=0) - problem.column).sum()) / problem.mass
     plan.setflags(write=False)
     g.setflags(write=False)
-    return TransportRun(problem, plan, g, float(np.vdot(plan, problem.cost)), off, sweeps, off <= violation)
+    return TransportRun(problem, plan, g, float(np.vdot(plan, problem.finite_cost)), off, sweeps, off <= violation)
 
 
 def _proven_gap(problem: Transport, plan: Array, g: Array) -> float:
@@ -175,7 +175,7 @@ def _proven_gap(problem: Transport, plan: Array, g: Array) -> float:
     lacking = a - mended.sum(axis=1)
     total = lacking.sum()
     mended = mended + np.outer(lacking, b - mended.sum(axis=0)) / total if total > 0 else mended
-    upper = (mended * problem.cost).sum() + epsilon * xlogy(mended, np.maximum(mended, _TINY)).sum()
+    upper = (mended * problem.finite_cost).sum() + epsilon * xlogy(mended, np.maximum(mended, _TINY)).sum()
     exponents = (g - problem.cost) / epsilon
     top = exponents.max(axis=1)
     lower = b @ g + epsilon * (a @ (np.log(a) - top - np.log(np.exp(exponents - top[:, None]).sum(axis=1))))

@@ -177,6 +177,12 @@ class Family:
     bare_matrix : bool
         Whether a matrix alone is a problem: ``problem(matrix)``, with the ``from_file`` and ``from_table`` of `Channel`; the
         matrix is then the first of `needed`.
+    options : sequence of str
+        Of those that say how a table is read: what `problem` takes as a keyword beside the keys of its file.
+    read : callable, optional
+        ``read(**keys)``: the problem in a file, where `problem` itself does not take what a file may hold.
+    also : sequence of str
+        Keys that `read` takes beside `keys`, and that no problem keeps.
     flow : callable
         ``flow(problem, form=...)``, without a form the most robust one.
     forms : sequence of str
@@ -259,6 +265,9 @@ class Family:
     forms: tuple[str, ...]
     needed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     bare_matrix: bool = False
+    options: tuple[str, ...] = ()
+    read: Callable[..., Any] | None = None
+    also: tuple[str, ...] = ()
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     reference: Callable[[Any, float], Any] | None = None
     follows: Callable[[Any], bool] = _unsaid

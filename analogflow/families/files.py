@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -62,8 +63,8 @@ def read_problem(flow: str, path: str | Path | None = None, **table: Unpack[Tabl
             raise BadInput(f"{where}: a file with {family.noun} must end in .json or .toml.")
         return _made(family, lambda: make.from_file(given, **table), where, "the matrix is")
     if not family.bare_matrix:
-        _refuse_options(table, family, flow)
-        return _from_keys(family, read_keys(path), where)
+        _refuse_options({name: value for name, value in table.items() if name not in family.options}, family, flow)
+        return _from_keys(family, read_keys(path), where, functools.partial(family.read or family.problem, **table))
     values = read_values(path)
     options = {name: value for name, value in table.items() if name != "key"}
     if (found := named_table(values, family.keys, table.get("key"), where)) is not None:
@@ -162,13 +163,14 @@ def _with_lines(said: str, text: str, tables: Sequence[str]) -> str:
 
 
 def _from_keys(family: Family, keys: dict[str, Any], where: str, make: Callable[..., Any] | None = None) -> Any:
-    unknown = [key for key in keys if key not in family.keys]
+    known = (*family.keys, *family.also)
+    unknown = [key for key in keys if key not in known]
     if unknown:
-        raise BadInput(f"{where}: unknown key {unknown[0]!r}; {family.noun} has the keys {', '.join(family.keys)}.")
+        raise BadInput(f"{where}: unknown key {unknown[0]!r}; {family.noun} has the keys {', '.join(known)}.")
     for key, meaning in family.needed.items():
         if key not in keys:
             raise BadInput(f"{where}: the key {key!r} is missing; it holds {meaning}.")
-    return _made(family, lambda: (make or family.problem)(**keys), where, "the keys are")
+    return _made(family, lambda: (make or family.read or family.problem)(**keys), where, "the keys are")
 
 
 def _made(family: Family, make: Callable[[], Any], where: str, given: str) -> Any:

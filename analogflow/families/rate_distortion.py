@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, Worth, asked, below_zero, distribution, largest
 from analogflow.families.family import Contest, Family
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
@@ -18,6 +19,7 @@ from analogflow.reference.rate_distortion import (
     rate_distortion_reference,
     rate_distortion_relaxation,
 )
+from analogflow.reference.rate_distortion_target import rate_distortion_at
 from analogflow.run import Run
 
 __all__ = ["RATE_DISTORTION"]
@@ -61,7 +63,7 @@ def _held(
     ends: RunEnds,
     limit: float,
 ) -> list[Held]:
-    unit = max(float(problem.distortion.max()), np.finfo(float).tiny)
+    unit = max(float(problem.finite_distortion.max()), np.finfo(float).tiny)
     return [
         *asked(
             errors,
@@ -126,6 +128,28 @@ def _smaller(problem: RateDistortion, count: int) -> tuple[RateDistortion, str]:
     return part, f"a source of {distortion.shape[0]} symbols and {distortion.shape[1]} reproductions"
 
 
+def _read(
+    source: Any,
+    distortion: Any,
+    beta: Any = None,
+    mean_distortion: Any = None,
+    rate_nats: Any = None,
+    normalise: bool = False,
+) -> RateDistortion:
+    """The problem in a file, which may say where on the curve it lies by D or by R instead of β."""
+    given = [value for value in (beta, mean_distortion, rate_nats) if value is not None]
+    if len(given) != 1:
+        raise BadInput(
+            "RateDistortion: give one of beta, nats per unit of distortion, of mean_distortion, at which R(D) is wanted, "
+            f"and of rate_nats, at which D is; not {len(given) or 'none'} of them."
+        )
+    if beta is not None:
+        return RateDistortion(source, distortion, beta, normalise=normalise)
+    return rate_distortion_at(
+        source, distortion, mean_distortion=mean_distortion, rate_nats=rate_nats, normalise=normalise
+    ).problem
+
+
 RATE_DISTORTION = Family(
     name="rate-distortion",
     problem=RateDistortion,
@@ -134,8 +158,10 @@ RATE_DISTORTION = Family(
     needed={
         "source": "the probabilities of the source symbols",
         "distortion": "the matrix of distortions, a row for each source symbol",
-        "beta": "minus the slope of the curve, nats per unit of distortion",
     },
+    options=("normalise",),
+    read=_read,
+    also=("mean_distortion", "rate_nats"),
     flow=rate_distortion,
     forms=FORMS,
     units={"error": "nats", "error_time_average": "nats"},

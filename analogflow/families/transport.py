@@ -60,7 +60,7 @@ def _errors(problem: Transport, reference: TransportReference, ends: RunEnds) ->
 
 def _cost_unit(problem: Transport) -> float:
     """What errors of a total cost are relative to: the mass, times the costs' range, or their size where they are alike."""
-    dearest = float(abs(problem.cost).max())
+    dearest = problem.dearest
     return max((problem.span if problem.span > _ALIKE * dearest else dearest) * problem.mass, np.finfo(float).tiny)
 
 
@@ -87,18 +87,20 @@ def _pushed(flow: Flow, name: str, end: Array, direction: Array, delta: float) -
     """Potentials start anew, at random on that side which is farther from their end, and what cools where it started."""
     if name not in ("g", "u"):
         return np.array(np.broadcast_to(flow.states[name].ravel(), end.shape))
-    scale = float(np.ptp(flow.constants["C"])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
+    costs = np.asarray(flow.constants["C"])
+    scale = float(np.ptp(costs[np.isfinite(costs)])) / (1.0 if name == "g" else float(flow.constants.get("epsilon", 1.0)))
     start, point = 0.5 * scale * (2 * scipy.special.ndtr(direction) - 1), comparable(flow.keeps, name)
     near, far = (abs(point(side) - point(end)).max(axis=1, keepdims=True) for side in (start, -start))
     return np.where(near < far, -start, start)
 
 
 def _answer(problem: Transport, reference: TransportReference, run: Run) -> dict[str, Any]:
-    return {"plan": run.final["plan"].reshape(problem.cost.shape).tolist(), "cost": float(run.final["cost"][0])}
+    plan = problem.whole(run.final["plan"].reshape(problem.cost.shape))
+    return {"plan": plan.tolist(), "cost": float(run.final["cost"][0])}
 
 
 def _exact(problem: Transport, reference: TransportReference) -> dict[str, Any]:
-    return {"plan": reference.plan.tolist(), "cost": reference.cost}
+    return {"plan": problem.whole(reference.plan).tolist(), "cost": reference.cost}
 
 
 def _slowest(problem: Transport, reference: TransportReference) -> float:
@@ -143,10 +145,9 @@ TRANSPORT = Family(
     keys=("cost", "row", "column", "epsilon", "schedule"),
     needed={
         "cost": "the matrix of costs, a row for each source",
-        "row": "the mass of each row",
-        "column": "the mass of each column",
         "epsilon": "the temperature in units of the cost",
     },
+    options=("normalise",),
     flow=transport,
     forms=FORMS,
     reference=lambda problem, _: transport_reference(problem),

@@ -123,4 +123,4 @@ def _phi(q: Any, A: np.ndarray, p: np.ndarray, offset: float) -> Any:
 
 
 def _distortion(q: Any, A: np.ndarray, p: np.ndarray, d: np.ndarray) -> Any:
-    return (p / (A @ q)) @ ((A * d) @ q)
+    return (p / (A @ q)) @ ((A * np.where(np.isfinite(d), d, 0.0)) @ q)

@@ -32,6 +32,16 @@ def _spread(columns: Any, C: np.ndarray) -> Any:
     return columns[np.broadcast_to(np.arange(C.shape[1]), C.shape)]
 
 
+def _finite(C: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(C), C, 0.0)
+
+
+def _plan(exponents: Any, C: np.ndarray, a: np.ndarray) -> Any:
+    """a_i softmax_j(s_ij), 0 where the cost is infinite."""
+    forbidden = np.isinf(C)
+    return softmax(exponents, tail=a, offsets=np.where(forbidden, np.inf, 0.0) if forbidden.any() else None)
+
+
 def _missing(P: Any, b: np.ndarray) -> Any:
     """1 − Σ_i P_ij/b_j: the share of a column's mass that is still missing."""
     return 1.0 - P.sum(axis=0) / b
@@ -44,9 +54,9 @@ def fixed(x: Any, C: np.ndarray, a: np.ndarray, b: np.ndarray, epsilon: float, c
 
 
 def _exponents(carry: str, x: Any, epsilon: Any, C: np.ndarray) -> Any:
-    """s_ij = (g_j − C_ij)/ε, or u_j − C_ij/ε."""
+    """s_ij = (g_j − C_ij)/ε, or u_j − C_ij/ε; as if C_ij were 0 where it is infinite, which `_plan` makes up for."""
     inverse = 1.0 / epsilon
-    return _spread(x * inverse if carry == "potential" else x, C) - C * inverse
+    return _spread(x * inverse if carry == "potential" else x, C) - _finite(C) * inverse
 
 
 def _exponent_rates(carry: str, x: Any, epsilon: Any, share: Any, cooling: Any, C: np.ndarray) -> Any:
@@ -54,7 +64,7 @@ def _exponent_rates(carry: str, x: Any, epsilon: Any, share: Any, cooling: Any, 
     inverse = 1.0 / epsilon
     if carry == "potential":
         return _spread(share, C) - _exponents(carry, x, epsilon, C) * (cooling * inverse)
-    return _spread(share, C) + C * (cooling * inverse * inverse)
+    return _spread(share, C) + _finite(C) * (cooling * inverse * inverse)
 
 
 def _cooling(epsilon: Any, end: float, rate: float, quadratic: bool) -> Any:
@@ -67,7 +77,7 @@ def cooled(
     x: Any, epsilon: Any, C: np.ndarray, a: np.ndarray, b: np.ndarray, end: float, rate: float, carry: str, quadratic: bool
 ) -> tuple[Any, Any]:
     """Rates of g or u, and of ε, on a schedule that looks at nothing."""
-    share = _missing(softmax(_exponents(carry, x, epsilon, C), tail=a), b)
+    share = _missing(_plan(_exponents(carry, x, epsilon, C), C, a), b)
     return epsilon * share if carry == "potential" else share, -_cooling(epsilon, end, rate, quadratic)
 
 
@@ -83,7 +93,7 @@ def braked(
     end: float, rate: float, carry: str, k_safe: float,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """Rates of g or u, of ε, and of the brake, which follows a comparator of ‖dP/dt‖_F with k_safe ε."""
-    P = softmax(_exponents(carry, x, epsilon, C), tail=a)
+    P = _plan(_exponents(carry, x, epsilon, C), C, a)
     share = _missing(P, b)
     cooling = -switch(_cooling(epsilon, end, rate, False), 1.0 - brake)
     # Measured in units of the limit from the start, so that no voltage on the way is far from 1.
@@ -196,7 +206,7 @@ def _fixed_scaled(x: Any, b: np.ndarray, epsilon: float, carry: str, **constants
 
 
 def _cooled_plan(x: Any, epsilon: Any, *brake: Any, C: np.ndarray, a: np.ndarray, carry: str, **constants: Any) -> Any:
-    return softmax(_exponents(carry, x, epsilon, C), tail=a)
+    return _plan(_exponents(carry, x, epsilon, C), C, a)
 
 
 def _cooled_scaled(x: Any, epsilon: Any, *brake: Any, b: np.ndarray, end: float, carry: str, **constants: Any) -> Any:
@@ -206,6 +216,6 @@ def _cooled_scaled(x: Any, epsilon: Any, *brake: Any, b: np.ndarray, end: float,
 
 def _cost_of(plan: Callable[..., Any]) -> Callable[..., Any]:
     def cost(*states: Any, C: np.ndarray, **constants: Any) -> Any:
-        return C.ravel() @ plan(*states, C=C, **constants).reshape(C.size)
+        return _finite(C).ravel() @ plan(*states, C=C, **constants).reshape(C.size)
 
     return cost

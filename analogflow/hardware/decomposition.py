@@ -252,9 +252,12 @@ class _Flat:
                 return [self._product(node, f, self._function("clip", node, g)) for f, g in zip(*x, strict=True)]
             case Softmax():
                 offsets = np.zeros(block.size) if block.offsets is None else block.offsets
-                shifted = [added([(1.0, f), (-float(c), {ONE: 1.0})]) for f, c in zip(x[0], offsets, strict=True)]
+                parts = [
+                    self._function("exp", node, added([(1.0, f), (-float(c), {ONE: 1.0})])) if np.isfinite(c) else {}
+                    for f, c in zip(x[0], offsets, strict=True)
+                ]
                 tail = np.ones(block.rows) if block.tail is None else block.tail
-                return self._shares(node, [self._function("exp", node, form) for form in shifted], block.rows, tail)
+                return self._shares(node, parts, block.rows, tail)
             case Normaliser():
                 positive = [self._function("positive_part", node, form) for form in x[0]]
                 return self._shares(node, positive, block.rows, np.ones(block.rows))
@@ -271,7 +274,7 @@ class _Flat:
         for r in range(rows):
             group = parts[r * width : (r + 1) * width]
             inverse = self._function("reciprocal", node, added([(1.0, form) for form in group]))
-            shares += [added([(float(tail[r]), self._product(node, form, inverse))]) for form in group]
+            shares += [added([(float(tail[r]), self._product(node, form, inverse))]) if form else {} for form in group]
         return shares
 
 

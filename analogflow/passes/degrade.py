@@ -424,7 +424,7 @@ def _(block: Block, deviates: Array, flaws: Imperfections) -> Varied:
 
 def _rounded(values: Array, flaws: Imperfections) -> Array:
     """Values on the grid of a converter of so many bits and a sign, whose full scale is the largest of them."""
-    largest = abs(values).max(initial=0.0)
+    largest = abs(values[np.isfinite(values)]).max(initial=0.0)  # a branch that is not there has an infinite offset
     if flaws.resolution == math.inf or not largest:
         return values
     steps = 2.0**flaws.resolution - 1

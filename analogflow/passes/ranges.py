@@ -230,8 +230,8 @@ def _exponents(graph: BlockGraph, values: Mapping[str, Array], count: int) -> di
         if isinstance(block, Softmax):
             given = values[graph.inputs(node)[0]]
             given = given[:count] if given.ndim > 1 else given[None]
-            offsets = (np.zeros(block.size) if block.offsets is None else block.offsets).reshape(block.rows, -1)
-            found[node] = float((given.reshape(-1, *offsets.shape) - (offsets - offsets.mean(axis=1, keepdims=True))).max())
+            offsets = block.centred
+            found[node] = float((given.reshape(-1, *offsets.shape) - offsets).max())
     return found
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import math
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analogflow.checks import numbers, positive, refusal
+from analogflow.errors import AssumptionWarning, BadInput
 
 __all__ = ["SUM_TOLERANCE", "RateDistortion"]
 
@@ -28,16 +31,23 @@ class RateDistortion:
     Parameters
     ----------
     source : array, shape (n,)
-        Probabilities p_x of the source symbols, positive, sum 1 within 1e-6.
+        Probabilities p_x of the source symbols, not negative, sum 1 within 1e-6. Symbols that do not occur are left out.
     distortion : array, shape (n, m)
-        d(x, y) of source symbol x and reproduction symbol y, finite and not negative.
+        d(x, y) of source symbol x and reproduction symbol y, not negative; infinite where y may never stand for x.
     beta : float
         Nats per unit of distortion, positive.
+    normalise : bool
+        Whether the source is divided by its sum.
 
     Raises
     ------
     BadInput
         With everything that is wrong, in one message.
+
+    Warns
+    -----
+    AssumptionWarning
+        Symbols are left out.
     """
 
     source: Array
@@ -45,15 +55,19 @@ class RateDistortion:
     beta: float
 
     @np.errstate(over="ignore")  # a sum may be infinite, which is not 1
-    def __init__(self, source: ArrayLike, distortion: ArrayLike, beta: float) -> None:
+    def __init__(self, source: ArrayLike, distortion: ArrayLike, beta: float, *, normalise: bool = False) -> None:
         faults: list[str] = []
+        summed = False
         p = numbers(source, "source", (1,), "one probability for each source symbol", faults)
-        d = numbers(distortion, "distortion", (2,), "a row for each source symbol, a column for each reproduction", faults)
+        wanted = "a row for each source symbol, a column for each reproduction"
+        d = numbers(distortion, "distortion", (2,), wanted, faults, infinite=True)
         if p is not None:
-            if (p <= 0).any():
-                faults.append("source: every probability must be positive; leave out symbols that do not occur")
+            p = p / p.sum() if normalise and 0 < p.sum() < math.inf and (p >= 0).all() else p
+            if (p < 0).any():
+                faults.append("source: no probability may be negative")
             elif abs(p.sum() - 1) > SUM_TOLERANCE:
-                faults.append(f"source sums to {p.sum():.9g}, not to 1")
+                summed = True
+                faults.append(f"source sums to {p.sum():.9g}, not to 1; divide it by its sum (normalise=True)")
             elif abs(p.sum() - 1) > 4 * np.finfo(float).eps:  # one that is right to rounding stays as it was written
                 p = p / p.sum()
         if d is not None and (d < 0).any():
@@ -61,9 +75,12 @@ class RateDistortion:
             faults.append(f"distortion is {d[i, j]:g} in row {i + 1}, column {j + 1}; it must not be negative")
         if p is not None and d is not None and len(p) != len(d):
             faults.append(f"distortion has {len(d)} rows and source has {len(p)} symbols; give one row for each")
+        elif p is not None and d is not None and not faults:
+            p, d = _occurring(p, d, faults)
         slope = positive(beta, f"beta is {beta!r}; give a positive number of nats per unit of distortion", faults)
         if faults or p is None or d is None:
-            raise refusal("RateDistortion", faults)
+            said = refusal("RateDistortion", faults)
+            raise BadInput(str(said), words=["normalise=True"]) if summed else said
         for name, value in (("source", p), ("distortion", d), ("beta", slope)):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -83,6 +100,11 @@ class RateDistortion:
     def least(self) -> Array:
         """Smallest distortion of each source symbol, shape (n,)."""
         return self.distortion.min(axis=1)
+
+    @functools.cached_property
+    def finite_distortion(self) -> Array:
+        """d(x, y), with 0 where it is infinite: what a pair costs that never occurs."""
+        return np.where(np.isfinite(self.distortion), self.distortion, 0.0)
 
     @property
     def gibbs(self) -> Array:
@@ -108,3 +130,19 @@ class RateDistortion:
             f"RateDistortion({self.symbols} symbols, {self.reproductions} reproductions, beta {self.beta:g}, "
             f"fingerprint {self.fingerprint})"
         )
+
+
+def _occurring(p: Array, d: Array, faults: list[str]) -> tuple[Array, Array]:
+    """Source and distortion without symbols that never occur."""
+    gone = np.flatnonzero(p == 0)
+    if len(gone):
+        which = ", ".join(str(x + 1) for x in gone)
+        several = f"symbols {which} have" if len(gone) > 1 else f"symbol {which} has"
+        are = "are" if len(gone) > 1 else "is"
+        warnings.warn(f"RateDistortion: {several} probability 0 and {are} left out.", AssumptionWarning, stacklevel=4)
+    hopeless = np.flatnonzero((p > 0) & np.isinf(d).all(axis=1))
+    if len(hopeless):
+        faults.append(
+            f"distortion is infinite in all of row {hopeless[0] + 1}; allow a reproduction for each symbol that occurs"
+        )
+    return p[p > 0], d[p > 0]

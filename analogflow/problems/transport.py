@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import math
 import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analogflow.checks import numbers, positive, refusal
+from analogflow.errors import AssumptionWarning, BadInput
 
 __all__ = ["MASS_TOLERANCE", "SCHEDULES", "Schedule", "Transport"]
 
@@ -27,7 +29,12 @@ MASS_TOLERANCE = 1e-9
 SCHEDULES = ("exponential", "quadratic", "adaptive")
 """Kinds of cooling."""
 
+_SHOWN = 5
+"""Rows or columns that a sentence names."""
+
 Array = NDArray[np.float64]
+
+Flags = NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,61 +76,80 @@ class Transport:
     Parameters
     ----------
     cost : array, shape (n, m)
-        C_ij: cost of moving a unit of mass from row i to column j.
-    row : array, shape (n,)
-        a_i: mass of each row, positive.
-    column : array, shape (m,)
-        b_j: mass each column takes, positive; the sums of both agree within 1e-9.
+        C_ij: cost of moving a unit of mass from row i to column j; infinite where that is forbidden.
+    row : array, shape (n,), optional
+        a_i: mass of each row, not negative; if not given, all have the same. Rows without mass are left out.
+    column : array, shape (m,), optional
+        b_j: mass each column takes, likewise; the sums of both agree within 1e-9.
     epsilon : float
         Temperature at which the plan is wanted, positive, in units of the cost.
     schedule : Schedule, mapping or str, optional
         How a circuit cools down to `epsilon`; a mapping has the keys of `Schedule`. Where only the kind is given, the start
         is the cost's range and the rate is 0.1 per τ there; k_safe is 0.5. If not given, the temperature is fixed.
+    normalise : bool
+        Whether both masses are divided by their sums.
 
     Raises
     ------
     BadInput
-        With everything that is wrong, in one message.
+        With everything that is wrong, in one message; or no plan avoids what is forbidden, or what is allowed falls into
+        parts that share no mass.
+
+    Warns
+    -----
+    AssumptionWarning
+        Rows or columns are left out, or pairs count as forbidden because no plan can use them.
+
+    Notes
+    -----
+    Attributes are those of the problem that is solved, without rows and columns that have no mass; `whole` gives a plan
+    the shape of what was given.
     """
 
     cost: Array
     row: Array
     column: Array
     epsilon: float
-    schedule: Schedule | None = None
+    schedule: Schedule | None
+    kept: tuple[Flags, Flags] = dataclasses.field(init=False, repr=False)
 
     @np.errstate(over="ignore", invalid="ignore")  # sums and spans may be infinite, which is refused
     def __init__(
         self,
         cost: ArrayLike,
-        row: ArrayLike,
-        column: ArrayLike,
-        epsilon: float,
+        row: ArrayLike | None = None,
+        column: ArrayLike | None = None,
+        epsilon: float | None = None,
         schedule: Schedule | Mapping[str, Any] | str | None = None,
+        *,
+        normalise: bool = False,
     ) -> None:
         faults: list[str] = []
         C = _cost(cost, faults)
         shape = (None, None) if C is None else C.shape
         a, b = _marginal(row, "row", shape[0], faults), _marginal(column, "column", shape[1], faults)
-        if a is not None and b is not None and not abs(a.sum() - b.sum()) <= MASS_TOLERANCE * a.sum() < math.inf:
+        a, b = _uniform(a, row, b, shape[0]), _uniform(b, column, a, shape[1])
+        balanced = a is None or b is None or abs(a.sum() - b.sum()) <= MASS_TOLERANCE * a.sum() < math.inf
+        if a is not None and b is not None and normalise and max(a.sum(), b.sum()) < math.inf:
+            a, b, balanced = a / a.sum(), b / b.sum(), True
+        if a is not None and b is not None and not balanced:
             faults.append(
                 f"row sums to {a.sum():.12g} and column to {b.sum():.12g}; both must carry the same mass within "
-                f"{MASS_TOLERANCE:g}: divide each by its sum"
+                f"{MASS_TOLERANCE:g}: scale column by {a.sum() / b.sum():.12g}, or divide both by theirs (normalise=True)"
             )
         temperature = positive(epsilon, f"epsilon is {epsilon!r}; {_WANTED}", faults)
-        span = math.nan if C is None else float(np.ptp(C))
-        if (
-            C is not None
-            and temperature > 0
-            and not max(abs(C).max(), span) <= min(LARGEST_EXPONENT * temperature, sys.float_info.max)
-        ):
+        if C is not None and a is not None and b is not None and not faults:
+            C, a, b = self._cut(C, a, b, faults)
+        span = math.nan if C is None else _span(C)
+        if C is not None and temperature > 0 and not _dearest(C) <= min(LARGEST_EXPONENT * temperature, sys.float_info.max):
             faults.append(
-                f"epsilon is {temperature:g} and the largest cost {abs(C).max():g}; "
+                f"epsilon is {temperature:g} and the largest cost {_dearest(C):g}; "
                 f"give costs up to {LARGEST_EXPONENT:g} epsilon"
             )
         cooling = _schedule(schedule, temperature, span, faults)
         if faults or C is None or a is None or b is None:
-            raise refusal("Transport", faults)
+            said = refusal("Transport", faults)
+            raise said if balanced else BadInput(str(said), words=["normalise=True"])
         b = b if abs(a.sum() - b.sum()) <= 4 * np.finfo(float).eps * a.sum() else b * (a.sum() / b.sum())
         for name, value in zip(
             ("cost", "row", "column", "epsilon", "schedule"), (C, a, b, temperature, cooling), strict=True
@@ -131,6 +157,71 @@ class Transport:
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
+
+    def _cut(self, C: Array, a: Array, b: Array, faults: list[str]) -> tuple[Array, Array, Array]:
+        """What is left without rows, columns and pairs that no plan uses."""
+        kept = a > 0, b > 0
+        object.__setattr__(self, "kept", kept)
+        gone = [f"{name} {_listed(~there)}" for name, there in zip(("row", "column"), kept, strict=True) if not there.all()]
+        if gone:
+            several = len(gone) > 1 or (~kept[0]).sum() + (~kept[1]).sum() > 1
+            have, are = ("have", "are") if several else ("has", "is")
+            _say(f"{' and '.join(gone)} {have} no mass and {are} left out; the plan is 0 there.")
+        C, a, b = C[np.ix_(*kept)], a[kept[0]], b[kept[1]]
+        if min(C.shape) < 2:
+            faults.append(f"only {C.shape[0]} x {C.shape[1]} points have mass, so that only one plan fits the marginals")
+        elif np.isinf(C).any():
+            return self._without_forbidden(C, a, b, faults), a, b
+        return C, a, b
+
+    def _without_forbidden(self, C: Array, a: Array, b: Array, faults: list[str]) -> Array:
+        from analogflow.problems.pairs import pairs_of
+
+        rows, columns = (np.flatnonzero(kept) for kept in self.kept)
+        found = pairs_of(np.isfinite(C), a, b)
+        if found.stuck is not None:
+            sources, targets = found.stuck
+            taken = f"{b[targets].sum():.6g} ({_named('column', columns[targets])})" if len(targets) else "nothing"
+            faults.append(
+                f"no plan avoids the infinite costs: the mass of {_named('row', rows[sources])} is {a[sources].sum():.6g}, "
+                f"and the columns it may go to take {taken}; allow more pairs, or move mass"
+            )
+            return C
+        if len(np.unique(found.parts)) > 1:
+            groups = [
+                f"{_named('row', rows[found.parts == part])} with {_named('column', columns[found.column_parts == part])}"
+                for part in dict.fromkeys(found.parts.tolist())
+            ]
+            faults.append(
+                f"the infinite costs leave {len(groups)} parts that share no mass: {'; '.join(groups)}; solve each by itself"
+            )
+        unused = np.isfinite(C) & ~found.usable
+        if unused.any() and not faults:
+            i, j = np.argwhere(unused)[0]
+            others = f" and {unused.sum() - 1} more" if unused.sum() > 1 else ""
+            _say(f"no plan can use row {rows[i] + 1}, column {columns[j] + 1}{others}, which counts as forbidden.")
+        return np.where(found.usable, C, np.inf)
+
+    @property
+    def allowed(self) -> Flags:
+        """Whether a pair may have mass, shape (n, m)."""
+        return np.isfinite(self.cost)
+
+    @property
+    def finite_cost(self) -> Array:
+        """The cost, with 0 where it is infinite: what mass costs that is not there."""
+        return np.where(self.allowed, self.cost, 0.0)
+
+    @property
+    def dearest(self) -> float:
+        """Largest size of a finite cost."""
+        return float(abs(self.finite_cost).max())
+
+    def whole(self, plan: Array) -> Array:
+        """A plan, shape (n, m), in the shape of the cost as it was given, 0 where there is no mass."""
+        full = np.zeros([len(kept) for kept in self.kept])
+        full[np.ix_(*self.kept)] = plan
+        return full
 
     @property
     def rows(self) -> int:
@@ -149,11 +240,11 @@ class Transport:
 
     @property
     def span(self) -> float:
-        """Largest minus smallest cost."""
-        return float(np.ptp(self.cost))
+        """Largest minus smallest finite cost."""
+        return _span(self.cost)
 
     def at(self, epsilon: float) -> Transport:
-        """Same problem at another, fixed temperature."""
+        """Same problem at another, fixed temperature, as if it had been given without what is left out."""
         return Transport(self.cost, self.row, self.column, epsilon)
 
     @property
@@ -169,8 +260,40 @@ class Transport:
         return f"Transport({self.rows} x {self.columns}, epsilon {self.epsilon:g}{cooling}, fingerprint {self.fingerprint})"
 
 
+def _say(sentence: str) -> None:
+    warnings.warn(f"Transport: {sentence}", AssumptionWarning, stacklevel=5)
+
+
+def _listed(places: Array | Flags) -> str:
+    numbers_of = [str(k + 1) for k in (np.flatnonzero(places) if places.dtype == bool else places)]
+    return ", ".join(numbers_of[:_SHOWN]) + (f" and {len(numbers_of) - _SHOWN} more" if len(numbers_of) > _SHOWN else "")
+
+
+def _named(what: str, places: Any) -> str:
+    return f"{what}{'s' if len(places) > 1 else ''} {_listed(places)}"
+
+
+def _span(C: Array) -> float:
+    finite = C[np.isfinite(C)]
+    return float(np.ptp(finite)) if finite.size else math.nan
+
+
+def _dearest(C: Array) -> float:
+    """Largest size of what an exponent holds: of a cost, or of a difference of two."""
+    finite = C[np.isfinite(C)]
+    return float(max(abs(finite).max(), np.ptp(finite))) if finite.size else 0.0
+
+
+def _uniform(masses: Array | None, given: Any, others: Array | None, length: int | None) -> Array | None:
+    """`masses`, or where none were given the same for each, as much as the `others` have, or 1."""
+    if given is not None or length is None:
+        return masses
+    return np.full(length, (1.0 if others is None else float(others.sum())) / length)
+
+
 def _cost(values: ArrayLike, faults: list[str]) -> Array | None:
-    cost = numbers(values, "cost", (2,), "a matrix with a row for each source and a column for each target", faults)
+    wanted = "a matrix with a row for each source and a column for each target"
+    cost = numbers(values, "cost", (2,), wanted, faults, infinite=True)
     if cost is not None and min(cost.shape) < 2:
         faults.append(
             f"cost has shape {cost.shape}, so that only one plan fits the marginals; give two rows and columns or more"
@@ -179,7 +302,9 @@ def _cost(values: ArrayLike, faults: list[str]) -> Array | None:
     return cost
 
 
-def _marginal(values: ArrayLike, name: str, length: int | None, faults: list[str]) -> Array | None:
+def _marginal(values: ArrayLike | None, name: str, length: int | None, faults: list[str]) -> Array | None:
+    if values is None:
+        return None
     known = "" if length is None else f" ({length})"
     masses = numbers(values, name, (1,), f"one mass for each {name} of the cost{known}", faults)
     if masses is None:
@@ -187,9 +312,11 @@ def _marginal(values: ArrayLike, name: str, length: int | None, faults: list[str
     if length is not None and len(masses) != length:
         faults.append(f"{name} has {len(masses)} masses; give one for each {name} of the cost ({length})")
         return None
-    for k in np.flatnonzero(masses <= 0)[:3]:
-        faults.append(f"{name}: mass {k + 1} is {masses[k]:g}; masses must be positive: leave out a {name} without mass")
-    return None if (masses <= 0).any() else masses
+    for k in np.flatnonzero(masses < 0)[:3]:
+        faults.append(f"{name}: mass {k + 1} is {masses[k]:g}; masses must not be negative")
+    if not masses.any():
+        faults.append(f"{name} has no mass at all; give positive masses, or leave the key out and all have the same")
+    return None if (masses < 0).any() or not masses.any() else masses
 
 
 def _schedule(given: Any, epsilon: float, span: float, faults: list[str]) -> Schedule | None:

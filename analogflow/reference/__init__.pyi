@@ -23,6 +23,7 @@ from analogflow.reference.rate_distortion import rate_distortion_certificate as 
 from analogflow.reference.rate_distortion import rate_distortion_curve as rate_distortion_curve
 from analogflow.reference.rate_distortion import rate_distortion_reference as rate_distortion_reference
 from analogflow.reference.rate_distortion import rate_distortion_relaxation as rate_distortion_relaxation
+from analogflow.reference.rate_distortion_target import rate_distortion_at as rate_distortion_at
 from analogflow.reference.ready_channels import ReadyInterval as ReadyInterval
 from analogflow.reference.ready_channels import ready_interval as ready_interval
 from analogflow.reference.transport import transport_certificate as transport_certificate

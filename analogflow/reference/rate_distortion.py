@@ -167,7 +167,7 @@ def rate_distortion_reference(problem: RateDistortion, *, gap: float = _AIM) -> 
     bounds = _bounds(problem, A, q)
     if not bounds.gap <= enough:
         raise SimulationFailed(f"the reference of {problem!r} stopped at a gap of {bounds.gap:.2g} nat.")
-    distortion = float((p / (A @ q)) @ ((A * problem.distortion) @ q))
+    distortion = float((p / (A @ q)) @ ((A * problem.finite_distortion) @ q))
     return RateDistortionReference(q, bounds.upper - problem.beta * distortion, distortion, bounds, steps, sweeps)
 
 

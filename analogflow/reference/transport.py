@@ -35,6 +35,9 @@ _TINY = float(np.finfo(float).tiny)
 _BLOCK = 32_768
 """Entries of a plan that are judged at a time: they stay in a cache."""
 
+_LOST, _MENDING_SWEEPS = 1e-300, 1000
+"""Least share of a pair that has mass in every plan of positive temperature, and sweeps after which mending is given up."""
+
 _UNDERFLOWN = 1e-280
 """Entries below this say nothing about the potentials: their logarithm is rounding."""
 
@@ -108,7 +111,7 @@ def transport_reference(problem: Transport, *, violation: float = 1e-12, gap: fl
             "ask for less, or take a larger epsilon."
         )
     # What rounding may take from either bound, beside the sizes of what they are sums of.
-    rounding = 8 * np.finfo(float).eps * problem.mass * (abs(problem.cost).max() + problem.epsilon + abs(g).max())
+    rounding = 8 * np.finfo(float).eps * problem.mass * (problem.dearest + problem.epsilon + abs(g).max())
     return _frozen(problem, plan, g, off, certified + float(rounding), (found.sweeps, found.newton_steps))
 
 
@@ -128,16 +131,19 @@ def transport_limit(problem: Transport) -> TransportReference:
     """
     n, m = problem.cost.shape
     # Sums of rows, then of columns; the plan is flattened row after row.
-    sums = vstack([kron(identity(n), np.ones((1, m))), kron(np.ones((1, n)), identity(m))]).tocsr()
+    used = problem.allowed.ravel()
+    sums = vstack([kron(identity(n), np.ones((1, m))), kron(np.ones((1, n)), identity(m))]).tocsr()[:, used]
     wanted = np.concatenate([problem.row, problem.column])
-    solved = linprog(problem.cost.ravel(), A_eq=sums, b_eq=wanted, bounds=(0, None), method="highs")
+    solved = linprog(problem.cost.ravel()[used], A_eq=sums, b_eq=wanted, bounds=(0, None), method="highs")
     if not solved.success:
         raise SimulationFailed(f"the linear programme of {problem!r} was not solved: {solved.message}")
-    plan = feasible(problem, solved.x.reshape(n, m))
+    plan = np.zeros(n * m)
+    plan[used] = solved.x
+    plan = feasible(problem, plan.reshape(n, m))
     g = np.asarray(solved.eqlin.marginals)[n:]
     g = g - problem.column @ g / problem.mass
     lower = problem.column @ g + problem.row @ (problem.cost - g).min(axis=1)
-    gap = max(float((plan * problem.cost).sum() - lower), 0.0)
+    gap = max(float((plan * problem.finite_cost).sum() - lower), 0.0)
     return _frozen(problem, plan, g, violation(problem, plan) / problem.mass, gap, (0, int(solved.nit)))
 
 
@@ -160,7 +166,7 @@ def _frozen(
     plan = np.ascontiguousarray(plan)
     for array in (plan, potential):
         array.setflags(write=False)
-    return TransportReference(plan, float(np.vdot(plan, problem.cost)), potential, off, gap, iterations)
+    return TransportReference(plan, float(np.vdot(plan, problem.finite_cost)), potential, off, gap, iterations)
 
 
 class TransportBounds(NamedTuple):
@@ -206,6 +212,8 @@ def transport_certificate(problem: Transport, plan: ArrayLike, potential: ArrayL
     Near-linear time approximation algorithms for optimal transport via Sinkhorn iteration, 2017, algorithm 2 (rounding).
     """
     P = real_array(plan, "plan")
+    if P.shape == problem.cost.shape:
+        P = np.where(problem.allowed, P, 0.0)
     if P.shape != problem.cost.shape:
         raise BadInput(f"plan has shape {P.shape}; give one entry for each of the {problem.cost.shape} costs.")
     if not (np.isfinite(P.min()) and 0 < P.max() < np.inf):
@@ -228,8 +236,11 @@ def violation(problem: Transport, plan: Array) -> float:
 
 def _values(problem: Transport, plan: Array, g: Array) -> tuple[float, float]:
     """F of the feasible plan near `plan` ≥ 0, and D(g), in units of cost times mass; some rows at a time."""
-    epsilon, a = problem.epsilon, problem.row
-    x, y, rows, columns = _mending(problem, plan)
+    epsilon, a, finite = problem.epsilon, problem.row, problem.finite_cost
+    whole = bool(problem.allowed.all())
+    if not whole:
+        plan = feasible(problem, plan)
+    x, y, rows, columns = _mending(problem, plan) if whole else _as_it_is(problem)
     upper, lower = 0.0, float(problem.column @ g)
     height = min(max(1, _BLOCK // problem.columns), problem.rows)
     rooms = np.empty((2, height, problem.columns))
@@ -243,7 +254,7 @@ def _values(problem: Transport, plan: Array, g: Array) -> tuple[float, float]:
         # 0 ln 0 = 0: the logarithm of the smallest number is finite, and zero times it is zero.
         np.log(np.maximum(P, _TINY, out=terms), out=terms)
         terms *= epsilon
-        terms += cost
+        terms += finite[part]
         upper += float(np.vdot(terms, P))
         exponents = np.subtract(g, cost, out=terms)
         exponents /= epsilon
@@ -257,8 +268,36 @@ def _values(problem: Transport, plan: Array, g: Array) -> tuple[float, float]:
 def feasible(problem: Transport, plan: Array) -> Array:
     """Plan with the problem's marginals near `plan`: rows and columns with too much are scaled down, the rest spread."""
     P = np.maximum(plan, 0)
+    if not problem.allowed.all():
+        return _feasible_among(problem, np.where(problem.allowed, P, 0.0))
     x, y, rows, columns = _mending(problem, P)
     return P * x[:, None] * y + np.outer(rows, columns)
+
+
+def _feasible_among(problem: Transport, P: Array) -> Array:
+    """Plan with the problem's marginals near P ≥ 0 that has no mass where P has none: P_ij (1 + α_i + β_j).
+
+    Both marginals are linear in α and β. Where an entry would fall below 0, a sweep of Sinkhorn's goes first. What is lost
+    where mass must go counts as nearly lost only, as it does where there are no forbidden pairs.
+    """
+    P = np.where(problem.allowed, np.maximum(P, _LOST * problem.mass), 0.0)
+    wanted = np.concatenate([problem.row, problem.column])
+    for _ in range(_MENDING_SWEEPS):
+        sums = np.concatenate([P.sum(axis=1), P.sum(axis=0)])
+        root = 1 / np.sqrt(sums)
+        normal = np.block([[np.diag(sums[: problem.rows]), P], [P.T, np.diag(sums[problem.rows :])]])
+        scaled = np.linalg.lstsq(root[:, None] * normal * root, root * (wanted - sums), rcond=None)[0] * root
+        factors = 1 + scaled[: problem.rows, None] + scaled[problem.rows :]
+        if factors[problem.allowed].min() >= 0:
+            return P * factors
+        P = P * (problem.row / P.sum(axis=1))[:, None]
+        P = P * (problem.column / P.sum(axis=0))
+    return np.full(P.shape, np.nan)  # which proves nothing
+
+
+def _as_it_is(problem: Transport) -> tuple[Array, Array, Array, Array]:
+    """The same four for a plan that needs no mending."""
+    return np.ones(problem.rows), np.ones(problem.columns), np.zeros(problem.rows), np.zeros(problem.columns)
 
 
 def _mending(problem: Transport, plan: Array) -> tuple[Array, Array, Array, Array]:
@@ -275,7 +314,7 @@ def _mending(problem: Transport, plan: Array) -> tuple[Array, Array, Array, Arra
 def _potential_of(problem: Transport, plan: Array) -> Array:
     """Column potentials of the plan: the additive model of ε ln P + C that fits best where P is not lost."""
     seen = (plan > _UNDERFLOWN).astype(float)
-    values = np.where(seen > 0, problem.epsilon * np.log(np.maximum(plan, _UNDERFLOWN)) + problem.cost, 0.0)
+    values = np.where(seen > 0, problem.epsilon * np.log(np.maximum(plan, _UNDERFLOWN)) + problem.finite_cost, 0.0)
     # The entropic optimum has every entry positive; where many are lost, their graph may fall into pieces.
     normal = np.block([[np.diag(seen.sum(axis=1)), seen], [seen.T, np.diag(seen.sum(axis=0))]])
     right = np.concatenate([values.sum(axis=1), values.sum(axis=0)])

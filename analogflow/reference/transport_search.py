@@ -69,6 +69,7 @@ def search(cost: Array, row: Array, column: Array, epsilon: float, aim: float) -
     Parameters
     ----------
     cost : array, shape (n, m)
+        Infinite where there is no pair.
     row, column : arrays, shapes (n,) and (m,)
     epsilon, aim : float
 
@@ -85,7 +86,7 @@ def search(cost: Array, row: Array, column: Array, epsilon: float, aim: float) -
     C. T. Kelley, Iterative Methods for Linear and Nonlinear Equations, SIAM (1995), section 6.1 (inexact Newton steps).
     """
     g, rough = np.zeros(len(column)), _ROUGH * float(column.min() / column.sum())
-    span = float(np.ptp(cost))
+    span = float(np.ptp(cost[np.isfinite(cost)]))
     large = len(column) >= _LARGE
     warm, direct = span / _HOT, span <= (_DIRECT_LARGE if large else _DIRECT) * epsilon
     sweeps, steps, iterative = 0, 0, large

@@ -236,6 +236,10 @@ def _(block: Softmax, site: Site) -> Iterator[Element]:
     width = block.size // block.rows
     for row in range(block.rows):
         members = range(row * width, (row + 1) * width)
+        for i in members:
+            if block.offsets is not None and np.isinf(block.offsets[i]):
+                yield _load(site.output(i))
+        members = [i for i in members if block.offsets is None or np.isfinite(block.offsets[i])]
         bases = [
             site.operand(0, i) + ("" if block.offsets is None else f"-({number(float(block.offsets[i]))})") for i in members
         ]

@@ -10,19 +10,19 @@ from analogflow.problems import RateDistortion
 GOOD = {"source": [0.5, 0.5], "distortion": [[0, 1, 2], [1, 0, 2]], "beta": 1.0}
 REFUSED = [
     ({"source": [0.5, 0.6]}, r"source sums to 1.1, not to 1"),
-    ({"source": [0.0, 1.0]}, r"source: every probability must be positive"),
+    ({"source": [-0.5, 1.5]}, r"source: no probability may be negative"),
     ({"source": [[0.5, 0.5]]}, r"source has shape \(1, 2\); give one probability for each source symbol"),
     ({"source": ["a", "b"]}, r"source does not consist of numbers"),
     ({"distortion": [[0, 1], [1]]}, r"distortion does not consist of numbers"),
     ({"distortion": [0, 1]}, r"distortion has shape \(2,\); give a row for each source symbol"),
     ({"distortion": [[0, 1]]}, r"distortion has 1 rows and source has 2 symbols"),
     ({"distortion": [[0, -1], [1, 0]]}, r"distortion is -1 in row 1, column 2; it must not be negative"),
-    ({"distortion": [[0, np.inf], [1, 0]]}, r"distortion has inf in row 1, column 2; give finite numbers"),
+    ({"distortion": [[0, -np.inf], [1, 0]]}, r"distortion has -inf in row 1, column 2; give finite numbers, or inf"),
     ({"beta": 0}, r"beta is 0; give a positive number of nats per unit of distortion"),
     ({"beta": -1.0}, r"beta is -1.0"),
     ({"beta": float("nan")}, r"beta is nan"),
     ({"beta": True}, r"beta is True"),
-    ({"source": [0.5, 0.6], "beta": 0}, r"source sums to 1.1, not to 1; beta is 0"),
+    ({"source": [0.5, 0.6], "beta": 0}, r"source sums to 1.1, not to 1; divide it by its sum \(normalise=True\); beta is 0"),
 ]
 
 

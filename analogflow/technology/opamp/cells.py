@@ -417,14 +417,16 @@ def _softmax(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     assert isinstance(inner, Softmax)
     width = inner.size // inner.rows
     tail = np.ones(inner.rows) if inner.tail is None else inner.tail
-    offsets = np.zeros(inner.size) if inner.offsets is None else inner.offsets
+    shifts = inner.centred.ravel()
     gain = bench.thermal_voltage / MACHINE_UNIT
     for row in range(inner.rows):
-        members = list(range(row * width, (row + 1) * width))
-        middle = float(offsets[members].mean())
+        for i in range(row * width, (row + 1) * width):
+            if np.isinf(shifts[i]):
+                yield VoltageSource(site.output(i), (site.output(i), "0"), 0.0)
+        members = [i for i in range(row * width, (row + 1) * width) if np.isfinite(shifts[i])]
         bases = []
         for i in members:
-            shift = float(offsets[i]) - middle
+            shift = float(shifts[i])
             terms = [bench.term(site, 0, i, gain / inputs[0]), *([bench.reference(-gain * shift)] if shift else [])]
             bases.append((site.inner("b", i), terms))
         full = MACHINE_UNIT * output * float(tail[row])

@@ -235,24 +235,28 @@ def array(
     *,
     metered: bool = False,
 ) -> Iterator[Element]:
-    """Transistors of one array; collector k is the node `collector` + k, through an ammeter `name` + k if `metered`."""
+    """Transistors of one array; collector k is the node `collector` + k, through an ammeter `name` + k if `metered`.
+
+    Where an area is 0 there is none, and the ammeter shows no current.
+    """
     for k, (base, area) in enumerate(zip(bases, areas, strict=True)):
         node = f"{collector}{k}"
         inner = f"{name}c{k}" if metered else node
-        yield BipolarTransistor(f"{name}{k}", (inner, base, emitter), parts.npn.name, float(area))
+        if area > 0:
+            yield BipolarTransistor(f"{name}{k}", (inner, base, emitter), parts.npn.name, float(area))
         if metered:
             yield VoltageSource(f"{name}{k}", (node, inner), 0.0)
 
 
 def check_areas(kernel: NDArray[np.float64], what: str, cause: str) -> None:
-    """Refuse a kernel, shape (arrays, transistors), with a row whose areas are in too large a ratio.
+    """Refuse a kernel, shape (arrays, transistors), with a row whose areas are in too large a ratio; one of 0 is none.
 
     Raises
     ------
     BadInput
         With the row and the ratio.
     """
-    ratios = kernel.max(axis=1) / np.maximum(kernel.min(axis=1), 1e-300)
+    ratios = kernel.max(axis=1) / np.maximum(np.where(kernel > 0, kernel, np.inf).min(axis=1), 1e-300)
     worst = int(ratios.argmax())
     if ratios[worst] > LARGEST_RATIO:
         raise BadInput(
