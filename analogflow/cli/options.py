@@ -23,6 +23,7 @@ from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES, B
 
 __all__ = [
     "PROBLEM",
+    "TABLE",
     "about_conditions",
     "about_flow",
     "about_json",
@@ -52,7 +53,8 @@ __all__ = [
 PROBLEM = "a table (text, .npy), a JSON or TOML file, or a channel by name, such as bsc:0.11 or awgn:A=2.5,n=65"
 """What a problem can be given as."""
 
-_TABLE = tuple(TableOptions.__annotations__)
+TABLE = tuple(TableOptions.__annotations__)
+"""Options that say how a table is read."""
 
 
 def about_problem(parser: argparse.ArgumentParser) -> None:
@@ -84,12 +86,12 @@ def given_problem(options: argparse.Namespace) -> Any:
     with warnings.catch_warnings():
         if getattr(options, "json", False):
             warnings.simplefilter("ignore", AssumptionWarning)
-        return read_problem(options.flow, options.problem, **{name: getattr(options, name) for name in _TABLE})
+        return read_problem(options.flow, options.problem, **{name: getattr(options, name) for name in TABLE})
 
 
 def table_words(options: argparse.Namespace) -> list[str]:
     """How a table is read, as it was said on the command line."""
-    given = [(f"--{name}", value) for name in _TABLE if (value := getattr(options, name))]
+    given = [(f"--{name}", value) for name in TABLE if (value := getattr(options, name))]
     return [word for flag, value in given for word in ([flag] if value is True else [flag, value])]
 
 

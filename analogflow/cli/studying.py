@@ -13,7 +13,19 @@ import numpy as np
 
 from analogflow import report, studies
 from analogflow.circuit.build import NOMINAL_CELSIUS
-from analogflow.cli.options import celsius, count, nonempty, number, positive, repeat_command, seed, show, study_bar
+from analogflow.cli.options import (
+    TABLE,
+    about_table,
+    celsius,
+    count,
+    nonempty,
+    number,
+    positive,
+    repeat_command,
+    seed,
+    show,
+    study_bar,
+)
 from analogflow.contents import read_keys
 from analogflow.errors import BadInput
 from analogflow.simulators import ENGINES, SPICE
@@ -44,6 +56,7 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     """Options of ``analogflow study``."""
     parser.add_argument("flow", metavar="FLOW", nargs="?", help="name of a flow, a file of equations, or an experiment file")
     parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="CSV, NPY, JSON or TOML file")
+    about_table(parser)
     parser.add_argument("-o", "--output", metavar="DIR", help="directory of the results")
     parser.add_argument("--form", type=_texts, metavar="F,…", help="forms of the flow")
     parser.add_argument("--technology", type=_texts, metavar="T,…", help="technologies (ideal)")
@@ -143,9 +156,11 @@ def _study_of(options: argparse.Namespace) -> Study:
     if options.flow is None:
         raise BadInput("study: there is no flow; give FLOW and PROBLEM, or an experiment file; see analogflow study --help.")
     given = {key: getattr(options, name) for name, key in _CONDITIONS.items() if getattr(options, name) is not None}
+    table = {name: getattr(options, name) for name in TABLE if getattr(options, name)}
     if options.problem is None and _is_experiment(options.flow):
-        if given:
-            option = next(name for name, key in _CONDITIONS.items() if key in given).replace("_", "-")
+        if given or table:
+            named = [name.replace("_", "-") for name, key in _CONDITIONS.items() if key in given]
+            option = [*named, *table][0]
             raise BadInput(
                 f"study: --{option} contradicts the experiment file {options.flow!r}; change the file, or leave it out."
             )
@@ -155,7 +170,7 @@ def _study_of(options: argparse.Namespace) -> Study:
     if "stop" in given:
         given["stop"] = _stop(options)
     problems = {} if options.problem is None else {"problems": [options.problem]}
-    return study_from({"flow": options.flow, **problems, **given}, folder=Path(), where="study")
+    return study_from({"flow": options.flow, **problems, **table, **given}, folder=Path(), where="study")
 
 
 def _stop(options: argparse.Namespace) -> dict[str, Any]:

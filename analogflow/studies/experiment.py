@@ -7,7 +7,8 @@
     noise = [0.001, 0.01, "40dB"]
     samples = 10000
 
-Further keys are `technologies`, `mismatch`, `temperature`, `[imperfections]`, `seed`, `engine`, `time_constants`, `parts`,
+Further keys are `key`, `transpose`, `normalise` and `counts`, which say how tables are read (of one problem: in a table with
+its `file`), `technologies`, `mismatch`, `temperature`, `[imperfections]`, `seed`, `engine`, `time_constants`, `parts`,
 `time_limit`, `verify` and `[stop]`, all with the meaning they have in `Study`.
 """
 
@@ -28,9 +29,12 @@ from analogflow.studies.design import LISTS, Study, field_of
 
 __all__ = ["KEYS", "experiment_text", "read_experiment", "study_from", "write_experiment"]
 
+_TABLE = {"key": str, "transpose": bool, "normalise": bool, "counts": bool}
+"""How a table is read in a file with a problem: what `read_problem` takes, and of which kind that is."""
+
 KEYS = (
-    "flow", "problems", "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "samples", "seed",
-    "engine", "time_constants", "parts", "time_limit", "verify", "stop",
+    "flow", "problems", *_TABLE, "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "samples",
+    "seed", "engine", "time_constants", "parts", "time_limit", "verify", "stop",
 )  # fmt: skip
 """Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
 
@@ -70,7 +74,7 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
             raise BadInput(f"{where}: unknown key {key!r}; {proposal(key, KEYS)}")
     if "samples" not in keys:
         raise BadInput(f"{where}: samples is missing; say how many samples each condition has.")
-    values = {key: value for key, value in keys.items() if key not in ("flow", "problems")}
+    values = {key: value for key, value in keys.items() if key not in ("flow", "problems", *_TABLE)}
     for key in LISTS:
         if key in values and not isinstance(values[key], list | tuple):
             values[key] = [values[key]]
@@ -114,8 +118,9 @@ def _problems(keys: Mapping[str, Any], folder: Path, where: str) -> dict[str, An
         flow = str(folder / flow)
     elif given is None:
         raise BadInput(f"{where}: the key 'problems' is missing; it names the files of the problems.")
+    table = _table(keys, where)
     if given is None:
-        return {Path(flow).stem: read_problem(flow)}
+        return {Path(flow).stem: read_problem(flow, **table)}  # type: ignore[arg-type]
     if isinstance(given, Mapping):
         named = dict(given)
     else:
@@ -123,15 +128,30 @@ def _problems(keys: Mapping[str, Any], folder: Path, where: str) -> dict[str, An
         named = {str(path) if _is_channel(path, folder) else Path(str(path)).stem: path for path in paths}
         if len(named) < len(paths):
             raise BadInput("two problems have one name; give a table of names, each with its file.")
-    return {name: _problem(flow, problem, folder, f"{where}, problem {name!r}") for name, problem in named.items()}
+    return {name: _problem(flow, problem, table, folder, f"{where}, problem {name!r}") for name, problem in named.items()}
 
 
-def _problem(flow: str, given: Any, folder: Path, where: str) -> Any:
+def _table(keys: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """How tables are read, out of `keys` that may hold more."""
+    table = {name: value for name, value in keys.items() if name in _TABLE}
+    for name, value in table.items():
+        if not isinstance(value, _TABLE[name]):
+            wanted = "a name" if _TABLE[name] is str else "true or false"
+            raise BadInput(f"{where}: {name} is {value!r}; give {wanted}.")
+    return table
+
+
+def _problem(flow: str, given: Any, table: Mapping[str, Any], folder: Path, where: str) -> Any:
+    if isinstance(given, Mapping) and "file" in given:
+        for name in given:
+            if name != "file" and name not in _TABLE:
+                raise BadInput(f"{where}: unknown key {name!r} beside 'file'; {proposal(name, _TABLE)}")
+        return _problem(flow, given["file"], {**table, **_table(given, where)}, folder, where)
     if isinstance(given, Mapping):
         return problem_of_keys(flow, given, where)
     if not isinstance(given, str | Path):
         raise BadInput(f"{where}: {given!r} is neither a file nor a table of the problem's keys.")
-    return read_problem(flow, given if _is_channel(given, folder) else folder / given)
+    return read_problem(flow, given if _is_channel(given, folder) else folder / given, **table)
 
 
 def _is_channel(given: Any, folder: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import analogflow as af
+from analogflow.cli import main
 from analogflow.families.files import read_problem
 from analogflow.studies import read_experiment, write_experiment
 
@@ -117,3 +119,45 @@ def test_what_is_needed_is_asked_for(text: str, sentence: str, tmp_path: Path) -
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(af.BadInput, match="none"):
         read_experiment(tmp_path / "none.toml")
+
+
+def test_tables_are_read_as_the_file_says(tmp_path: Path) -> None:
+    channel = np.array([[0.9, 0.1], [0.2, 0.8]])
+    np.savez(tmp_path / "two.npz", P=10 * channel.T, Q=np.eye(2))
+    every = 'flow = "capacity"\nproblems = "two.npz"\nkey = "P"\ntranspose = true\nnormalise = true\nsamples = 1'
+    alone = (
+        'flow = "capacity"\nsamples = 1\nkey = "Q"\nproblems.plain = "two.npz"\n'
+        'problems.turned = {file = "two.npz", key = "P", transpose = true, normalise = true}'
+    )
+    with pytest.warns(af.AssumptionWarning, match="divided"):
+        study = read_experiment(written(tmp_path, every))
+    np.testing.assert_allclose(study.problems["two"].transition, channel)
+    with pytest.warns(af.AssumptionWarning):
+        study = read_experiment(written(tmp_path, alone))
+    np.testing.assert_allclose(study.problems["turned"].transition, channel)
+    np.testing.assert_allclose(study.problems["plain"].transition, np.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('problems = "two.npz"\nkey = 1', "key is 1; give a name"),
+        ('problems = "two.npz"\ntranspose = "yes"', "transpose is 'yes'; give true or false"),
+        ('problems.a = {file = "two.npz", keys = "P"}', "unknown key 'keys' beside 'file'; did you mean key"),
+        ('problems = "two.npz"\nkey = "R"', "'R'"),
+        ("problems.a = {file = 3}", "3 is neither a file nor a table"),
+    ],
+)
+def test_how_a_table_is_read_is_checked(line: str, sentence: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", P=np.eye(2), Q=np.eye(2))
+    with pytest.raises(af.BadInput, match=sentence):
+        read_experiment(written(tmp_path, f'flow = "capacity"\nsamples = 1\n{line}'))
+
+
+def test_the_command_line_says_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "two.npz", P=np.array([[0.9, 0.2], [0.1, 0.8]]), Q=np.eye(2))
+    words = ["study", "capacity", str(tmp_path / "two.npz"), "--samples", "1", "--workers", "1", "-o", str(tmp_path / "out")]
+    assert main([*words, "--key", "P", "--transpose"]) == 0
+    experiment = written(tmp_path, 'flow = "capacity"\nsamples = 1\nproblems = "two.npz"\nkey = "P"')
+    assert main(["study", str(experiment), "--transpose", "-o", str(tmp_path / "other")]) == 2
+    assert "--transpose contradicts the experiment file" in capsys.readouterr().err
