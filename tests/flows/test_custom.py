@@ -136,7 +136,7 @@ APART = {
 """Flows whose errors grow: starts, rates, where DOP853 at a relative 1e-11 has them at t = 20, and their largest value."""
 
 
-@pytest.mark.parametrize("name", APART)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "chua" else ()) for name in APART])
 def test_paths_that_part_are_followed_to_their_end(name):
     states, equations, end, largest = APART[name]
     solution = solve(Equations(states, equations, time=20.0), engine="block")

@@ -180,9 +180,9 @@ def test_a_turning_motion_has_the_same_law_and_a_current_without_divergence():
 
 @pytest.mark.parametrize("problem", [WELL, WARM])
 def test_free_energy_falls_to_that_of_the_law(problem):
-    grid = fokker_planck(problem, 200)
+    grid = fokker_planck(problem, 100)
     p = np.zeros(grid.shape)
-    p[130] = 1.0
+    p[65] = 1.0
     energies = []
     for _ in range(12):
         p = grid.after(p, 0.5)
