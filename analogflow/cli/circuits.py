@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from analogflow import hardware, judgement, report
+from analogflow.circuit import Circuit
 from analogflow.cli.options import (
     about_conditions,
     about_flow,
@@ -28,6 +30,7 @@ from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import answer_notes, expected_answer, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
+from analogflow.judgement.averaging import law_plan
 from analogflow.netlister import Deck, expecting, netlist
 from analogflow.solution import plain
 from analogflow.technology import BuildOptions
@@ -118,11 +121,27 @@ def run_explain(options: argparse.Namespace) -> int:
     circuit = circuit_of(problem, form=options.form, **build_options(options))
     show(report.history_table(circuit))
     show(str(circuit.graph), markup=False, highlight=False, soft_wrap=True)
-    for note in answer_notes(problem):
+    for note in (*answer_notes(problem), *_time_of_a_law(circuit)):
         show(note, markup=False, highlight=False, soft_wrap=True)
     if circuit.parts is not None:
         show(report.parts_table(parts_list(circuit), title=f"parts, set {circuit.parts.name}"))
     return 0
+
+
+def _time_of_a_law(circuit: Circuit) -> Iterator[str]:
+    """How long the motions of a law take, and how long it is averaged for that, or why no length of a run will do."""
+    averaging = circuit.flow.averaging
+    if averaging is None:
+        return
+    yield (
+        f"The slowest motion, changes of wells included, takes about {averaging.slowest:.2g} τ; noise has knots "
+        f"{averaging.noise_step:.2g} τ apart, which suit the fastest."
+    )
+    for engine in ("block", "ngspice") if circuit.parts is None else ("ngspice",):
+        try:
+            yield f"On the engine {engine} it is averaged over {law_plan(circuit, engine)}; longer where that does not tell."
+        except BadInput as fault:
+            yield f"On the engine {engine}: {fault}"
 
 
 def about_map(parser: argparse.ArgumentParser) -> None:

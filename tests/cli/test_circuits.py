@@ -50,6 +50,19 @@ def test_explain_says_what_a_network_with_patterns_rests_in(tmp_path, capsys):
 
 
 @pytest.mark.ngspice
+def test_explain_says_how_long_a_law_takes_or_why_no_time_will_do(tmp_path, capsys):
+    """(x² − 1)²: Kramers' time of both crossings together is π/√32 e^(1/T)."""
+    file = tmp_path / "well.json"
+    for temperature, told in ((0.5, "chains of"), (0.025, "no length of a run will do")):
+        file.write_text(json.dumps({"energy": "(x**2 - 1)**2", "variables": ["x"], "temperature": temperature}))
+        assert main(["explain", "langevin", str(file)]) == 0
+        shown = capsys.readouterr().out
+        assert "On the engine ngspice" in shown
+        assert told in shown
+        slowest = float(re.search(r"changes of wells included, takes about (\S+) τ", shown)[1])
+        assert slowest == pytest.approx(np.pi / 32**0.5 * np.exp(1 / temperature), rel=0.2)
+
+
 def test_explain_shows_the_error_of_every_level(channel, capsys):
     assert main(["explain", "capacity", channel, "--levels"]) == 0
     shown = capsys.readouterr().out
