@@ -48,11 +48,24 @@ def _errors(channel: Channel, reference: CapacityReference, ends: RunEnds) -> di
     if "capacity_readout" in finals:
         found["capacity_readout_nats"] = abs(finals["capacity_readout"][:, 0] - reference.capacity_nats)
     found["input_distribution"] = largest(full - reference.input_distribution)
-    if channel.cost is not None and channel.cost_limit is not None:
-        found["cost"] = np.maximum(full @ channel.cost - channel.cost_limit, 0.0)
+    if channel.cost is not None:
+        found["cost"] = np.maximum(_excess(channel, full).max(axis=1), 0.0)
     found["certified_gap_nats"] = _worth(channel, reference, z).gap
     found["simplex"] = largest(ends.paths["z"].sum(axis=2) - 1)
     return found
+
+
+def _spans(channel: Channel) -> Array:
+    """Range of each cost over the available inputs, or its size where all cost the same; shape (k,)."""
+    costs = channel.costs[:, channel.available]
+    spans = np.ptp(costs, axis=1)
+    return np.where(spans > 0, spans, np.maximum(costs.max(axis=1, initial=0.0), _TINY))
+
+
+def _excess(channel: Channel, z: Array) -> Array:
+    """By how much mean costs exceed their limits, shape (samples, k): in units of an only cost, else of each range."""
+    over = z @ channel.costs.T - channel.cost_limits
+    return over if len(channel.costs) == 1 else over / _spans(channel)
 
 
 def _all_inputs(channel: Channel, z: Array) -> Array:
@@ -76,20 +89,19 @@ def _worth(channel: Channel, reference: CapacityReference | None, z: Array) -> W
     positive = np.maximum(z if z.shape[1] == len(rows) else z[:, rows], 0)
     shares = positive / positive.sum(axis=1, keepdims=True)
     information, pressure = _information(channel.transition[rows], shares)
-    if reference is None or channel.cost is None or channel.cost_limit is None:
+    if reference is None or channel.cost is None:
         pressure = pressure - information[:, None]
         return Worth(information, pressure, np.maximum(pressure.max(axis=1), 0), rows)
-    dear = reference.price * channel.cost[rows]
+    dear = reference.prices @ channel.costs[:, rows]
     value = information - shares @ dear
     pressure = pressure - dear - value[:, None]
-    return Worth(value, pressure, pressure.max(axis=1) + reference.price * channel.cost_limit - shares @ dear, rows)
+    return Worth(value, pressure, pressure.max(axis=1) + reference.prices @ channel.cost_limits - shares @ dear, rows)
 
 
 def _held(
     channel: Channel, reference: CapacityReference, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
-    costs = np.zeros(1) if channel.cost is None else channel.cost[channel.available]
-    spread = float(np.ptp(costs)) or max(float(costs.max()), _TINY)
+    keeps = "mean costs keep their limits" if len(channel.costs) > 1 else "the mean cost keeps its limit"
     return [
         *asked(
             errors,
@@ -97,7 +109,7 @@ def _held(
             ("capacity_nats", "capacity agrees with the reference", "nat"),
             ("certified_gap_nats", "the distribution certifies its own capacity", "nat"),
             ("simplex", "Σz stays 1", ""),
-            ("cost", "the mean cost keeps its limit", "of the costs' range", spread),
+            ("cost", keeps, "of a cost's range", _spans(channel)[0] if len(channel.costs) == 1 else 1.0),
         ),
         Held("no input has a weight below 0", below_zero(ends.finals["z"]), limit),
     ]
@@ -193,7 +205,7 @@ def _smaller(problem: Channel, count: int) -> tuple[Channel, str]:
     part = problem.transition[:count, : max(2, min(count, problem.transition.shape[1]))]
     # A part that lost all its weight gets some everywhere, for it is only counted.
     part = part + 1e-3
-    cost = None if problem.cost is None else problem.cost[:count]
+    cost = None if problem.cost is None else problem.cost[..., :count]
     name = f"a channel of {part.shape[0]} inputs and {part.shape[1]} outputs"
     return Channel(part / part.sum(axis=1, keepdims=True), cost=cost, cost_limit=problem.cost_limit), name
 

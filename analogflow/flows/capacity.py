@@ -61,6 +61,13 @@ def accelerated(u: Any, P: np.ndarray) -> Any:
     return speed * excess
 
 
+def logdomain_with_costs(u: Any, price: Any, P: np.ndarray, cost: np.ndarray, limit: np.ndarray) -> Any:
+    """The same with a price for each of several costs, one row each."""
+    z = softmax(u)
+    w = divergences(z, P) - cost.T @ np.maximum(price, 0)
+    return w - z @ w, cost @ z - limit + np.maximum(-price, 0)
+
+
 def logdomain_with_cost(u: Any, price: Any, P: np.ndarray, cost: np.ndarray, limit: float) -> Any:
     """The log-domain flow of w_i − s e_i, with a price s = max(r, 0), ṙ = Σ z e − E + max(−r, 0) (Blahut's constraint)."""
     z = softmax(u)
@@ -74,6 +81,8 @@ _REST, _FASTEST = 1e-9, 10.0
 _EQUATIONS = {
     "accelerated": "du_i/dt = s (w_i - sum_k z_k w_k), z = softmax(u), s = |dz/dt|^2/|dq/dt|^2 (Fisher), at most 10",
     "with cost": "du_i/dt = w_i - s e_i - sum_k z_k (w_k - s e_k), s = max(r, 0), dr/dt = sum_k z_k e_k - E + max(-r, 0)",
+    "with costs": "du_i/dt = w_i - c_i - sum_k z_k (w_k - c_k), c_i = sum_l s_l e_li, s_l = max(r_l, 0), "
+    "dr_l/dt = sum_k z_k e_lk - E_l + max(-r_l, 0)",
     "printed": "dz_i/dt = z_i (w_i - 1) - z_i sum_k z_k (w_k - 1)",
     "replicator": "dz_i/dt = z_i (w_i + a) - z_i sum_k z_k (w_k + a)",
     "normalised": "dz_i/dt = s_i w_i(s) - s_i sum_k s_k w_k(s), s = max(z, 0)/sum max(z, 0)",
@@ -103,7 +112,7 @@ def capacity(channel: Channel, *, form: str = "logdomain") -> Flow:
     Flow
         State "u" (nats) or "z", shape (n,), of all inputs in the forms "replicator" and "printed" and of the available ones
         in the others; observables "z" (input distribution) and "capacity_nats" (mutual information at z). For a channel with
-        a cost also the state "price", shape (1,), and the observable "mean_cost". Time in units of τ.
+        k costs also the state "price", shape (k,), and the observable "mean_cost". Time in units of τ.
 
     Raises
     ------
@@ -164,23 +173,26 @@ _LOGARITHMIC = {"logdomain": logdomain, "accelerated": accelerated}
 
 
 def _with_cost(channel: Channel, reduced: Channel) -> Flow:
+    several = reduced.costs.shape[0] > 1
     constants = {"P": reduced.transition, "cost": reduced.cost, "limit": reduced.cost_limit}
+    if not several:
+        constants |= {"cost": reduced.costs[0], "limit": float(reduced.cost_limits[0])}
     return Flow(
-        logdomain_with_cost,
-        {"u": CommonMode("u").project(np.log(reduced.start())), "price": np.zeros(1)},
+        logdomain_with_costs if several else logdomain_with_cost,
+        {"u": CommonMode("u").project(np.log(reduced.start())), "price": np.zeros(len(reduced.costs))},
         (CommonMode("u"),),
         constants,
         {
             "z": lambda u, price, **_: softmax(u),
             "capacity_nats": lambda u, price, P, **_: softmax(u) @ divergences(softmax(u), P),
-            "mean_cost": lambda u, price, P, cost, limit: softmax(u) @ cost,
+            "mean_cost": lambda u, price, P, cost, limit: cost @ softmax(u),
         },
         answer="z",
         size=1.0,
         scale=1.0,
         family="capacity",
         form="logdomain",
-        equations=f"{_EQUATIONS['with cost']};  {_DIVERGENCE_TEXT}",
+        equations=f"{_EQUATIONS['with costs' if several else 'with cost']};  {_DIVERGENCE_TEXT}",
         problem=channel,
     )
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analogflow.checks import is_finite, is_whole, real_array
+from analogflow.checks import is_whole, real_array
 from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems.arrays import ProbabilityTable, table_of, turned
+from analogflow.problems.costs import costs_of
 from analogflow.problems.ready_channels import ready_table, stands_for_channel
 from analogflow.problems.shares import (
     ROW_SUM_TOLERANCE,
@@ -50,10 +51,10 @@ class Channel:
         Input distribution a flow starts from; uniform over the available inputs if not given.
     unavailable : sequence of int, optional
         Inputs (counted from 0) that may not be used; their probability is held at 0.
-    cost : array, shape (n,), optional
-        Cost of sending each input, 0 or more, such as energy. Needs `cost_limit`.
-    cost_limit : float, optional
-        Largest mean cost Σ z_i cost_i; at least one available input must cost less.
+    cost : array, shape (n,) or (k, n), optional
+        Cost of sending each input, 0 or more, such as energy; or k of them, one row each. Needs `cost_limit`.
+    cost_limit : float or array, shape (k,), optional
+        Largest mean cost Σ z_i cost_i, of each row; some distribution of available inputs must cost less.
     input_names, output_names : sequence of str, optional
         What people call the inputs and outputs; shown to people, and nowhere else.
     counts : array, shape (n, m), optional
@@ -71,7 +72,7 @@ class Channel:
     initial: NDArray[np.float64] | None = None
     unavailable: tuple[int, ...] = ()
     cost: NDArray[np.float64] | None = None
-    cost_limit: float | None = None
+    cost_limit: float | NDArray[np.float64] | None = None
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     counts: NDArray[np.float64] | None = None
@@ -83,7 +84,7 @@ class Channel:
         initial: ArrayLike | None = None,
         unavailable: Sequence[int] = (),
         cost: ArrayLike | None = None,
-        cost_limit: float | None = None,
+        cost_limit: ArrayLike | None = None,
         input_names: Sequence[str] = (),
         output_names: Sequence[str] = (),
         counts: Any = None,
@@ -100,11 +101,11 @@ class Channel:
         matrix = np.where(abs(sums - 1) <= 4 * np.finfo(float).eps, matrix, matrix / sums)
         counted = None if counts is None else counts_of(counts, matrix)
         start = None if initial is None else _distribution(initial, len(matrix), closed)
-        costs, limit = _costs(cost, cost_limit, np.setdiff1d(np.arange(len(matrix)), closed), len(matrix))
+        costs, limit = costs_of(cost, cost_limit, np.setdiff1d(np.arange(len(matrix)), closed), len(matrix))
         for kind, names, size in (("input", input_names, len(matrix)), ("output", output_names, matrix.shape[1])):
             object.__setattr__(self, f"{kind}_names", _names(names, kind, size))
-        for array in (matrix, start, costs, counted):
-            if array is not None:
+        for array in (matrix, start, costs, limit, counted):
+            if isinstance(array, np.ndarray):
                 array.setflags(write=False)
         object.__setattr__(self, "transition", matrix)
         object.__setattr__(self, "initial", start)
@@ -117,10 +118,13 @@ class Channel:
     def _named(self, model: str) -> str:
         """The name of a ready channel as it writes itself; raises `BadInput` where it stands for another matrix."""
         name, table = ready_table(model)
-        same = self.transition.shape == table.transition.shape and self.cost_limit == table.cost_limit
-        if not same or abs(self.transition - table.transition).max() > ROW_SUM_TOLERANCE or (
-            table.cost is not None and not np.array_equal(table.cost, self.cost)
-        ):  # fmt: skip
+        limits, costs = ([], []) if table.cost is None else ([table.cost_limit], [table.cost])
+        if (
+            self.transition.shape != table.transition.shape
+            or abs(self.transition - table.transition).max() > ROW_SUM_TOLERANCE
+            or self.cost_limits.tolist() != limits
+            or self.costs.tolist() != [each.tolist() for each in costs]
+        ):
             raise BadInput(f"Channel.model: {name} has other probabilities or costs than these; leave model out.")
         return name
 
@@ -270,6 +274,16 @@ class Channel:
         return np.setdiff1d(inputs, self.unavailable) if self.unavailable else inputs
 
     @property
+    def costs(self) -> NDArray[np.float64]:
+        """All costs, shape (k, n); k is 0 where there is none."""
+        return np.zeros((0, self.inputs)) if self.cost is None else np.atleast_2d(self.cost)
+
+    @property
+    def cost_limits(self) -> NDArray[np.float64]:
+        """The limit of each cost, shape (k,)."""
+        return np.zeros(0) if self.cost_limit is None else np.atleast_1d(np.asarray(self.cost_limit, dtype=float))
+
+    @property
     def summary(self) -> str:
         """Size and names for a person, and what could be taken wrongly."""
         parts = [] if self.model is None else [self.model]
@@ -303,7 +317,7 @@ class Channel:
             return self
         rows = self.transition[self.available]
         initial = None if self.initial is None else self.initial[self.available]
-        cost = None if self.cost is None else self.cost[self.available]
+        cost = None if self.cost is None else self.cost[..., self.available]
         used = rows.sum(axis=0) > 0
         inputs = tuple(self.input_names[i] for i in self.available) if self.input_names else ()
         outputs = tuple(np.array(self.output_names, dtype=object)[used]) if self.output_names else ()
@@ -317,7 +331,7 @@ class Channel:
         digest.update(np.ascontiguousarray(self.transition, dtype="<f8").tobytes())
         digest.update(np.ascontiguousarray(self.start(), dtype="<f8").tobytes())
         if self.cost is not None:
-            digest.update(np.append(self.cost, self.cost_limit or 0.0).astype("<f8").tobytes())
+            digest.update(np.append(self.costs, self.cost_limits).astype("<f8").tobytes())
         return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
@@ -364,26 +378,3 @@ def _distribution(initial: ArrayLike, inputs: int, closed: tuple[int, ...]) -> N
     if any(start[i] != 0 for i in closed):
         raise BadInput("Channel.initial: an unavailable input has weight; its entry must be 0.")
     return start / start.sum()
-
-
-def _costs(
-    cost: ArrayLike | None, limit: float | None, available: NDArray[np.intp], inputs: int
-) -> tuple[NDArray[np.float64] | None, float | None]:
-    if (cost is None) != (limit is None):
-        raise BadInput("Channel: cost and cost_limit belong together; give both or neither.")
-    if cost is None or limit is None:
-        return None, None
-    costs = real_array(cost, "Channel.cost", "one cost for each input")
-    if not is_finite(limit):
-        raise BadInput(f"Channel.cost_limit: {limit!r} is not a finite number; give the largest mean cost.")
-    bound = float(limit)
-    if costs.shape != (inputs,):
-        raise BadInput(f"Channel.cost: has shape {costs.shape}, must have one entry for each of the {inputs} inputs.")
-    if not np.isfinite(costs).all() or (costs < 0).any():
-        raise BadInput("Channel.cost: costs must be finite and 0 or more.")
-    cheapest = costs[available].min()
-    if not cheapest < bound:
-        raise BadInput(
-            f"Channel.cost_limit: {limit!r} leaves no freedom; it must exceed the cost of the cheapest input, {cheapest:g}."
-        )
-    return costs, bound

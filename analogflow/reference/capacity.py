@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
 from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Channel
+from analogflow.reference.capacity_cost import on_support, priced_distribution
 from analogflow.reference.capacity_search import divergences, interior_point, negative_entropies, solve
 
 __all__ = [
@@ -66,14 +65,14 @@ class CapacityReference:
     input_distribution : array, shape (n,), read-only
         An optimal input distribution; exactly 0 on unavailable inputs and on those the optimum does not need.
     gap : float
-        max_i (D(p_i‖q) − s e_i) + s E − I(z) over the available inputs, nats, with its rounding, recomputed from
-        `input_distribution`; without a cost s is 0.
+        max_i (D(p_i‖q) − Σ_k s_k e_ki) + Σ_k s_k E_k − I(z) over the available inputs, nats, with its rounding, recomputed
+        from `input_distribution`; without a cost s is 0.
     iterations : int
         Newton iterations, and multiplicative steps where the method takes some; not counted with a cost, and 0.
     method : str
         What found the distribution; the gap does not depend on it.
-    price : float
-        Multiplier s of the limit on the mean cost, nats per unit of cost: dC/dE. 0 where there is none or it does not bind.
+    prices : array, shape (k,), read-only
+        Multiplier s of each limit on a mean cost, nats per unit of cost: dC/dE. 0 where it does not bind.
     """
 
     capacity_nats: float
@@ -81,7 +80,20 @@ class CapacityReference:
     gap: float
     iterations: int
     method: str
-    price: float = 0.0
+    prices: Array = dataclasses.field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def price(self) -> float:
+        """The price of the only limit; 0 where there is none.
+
+        Raises
+        ------
+        BadInput
+            There are several.
+        """
+        if len(self.prices) > 1:
+            raise BadInput(f"there are {len(self.prices)} costs, each with a price; take prices.")
+        return float(self.prices.sum())
 
 
 def capacity_reference(channel: Channel, *, gap: float | None = None) -> CapacityReference:
@@ -90,8 +102,8 @@ def capacity_reference(channel: Channel, *, gap: float | None = None) -> Capacit
     Parameters
     ----------
     channel : Channel, n inputs, m outputs
-        Inputs it declares unavailable keep probability 0, and the gap is over the others. With a cost, the capacity is that
-        of distributions whose mean cost keeps the limit.
+        Inputs it declares unavailable keep probability 0, and the gap is over the others. With costs, the capacity is that
+        of distributions whose mean costs keep their limits.
     gap : float, optional
         Largest certified gap to accept, nats; 1e-12 if not given, and 1e-10 with a cost.
 
@@ -133,12 +145,14 @@ def capacity_reference(channel: Channel, *, gap: float | None = None) -> Capacit
 
 
 def _with_cost(channel: Channel, gap: float) -> CapacityReference:
-    z, price = _priced_distribution(channel, 0.1 * gap)
-    lower, upper = cost_certificate(channel, z, price)
+    z, prices = _priced(channel, 0.1 * gap)
+    lower, upper = cost_certificate(channel, z, prices)
     _refuse_wide(channel, upper - lower, gap)
-    z.setflags(write=False)
-    rounding = _rounding(channel.transition) + _ROUNDING * price * float(channel.cost_limit or 0.0)
-    return CapacityReference(lower, z, max(upper - lower, 0.0) + rounding, 0, "price of the cost", price)
+    for array in (z, prices):
+        array.setflags(write=False)
+    over = float(prices @ np.maximum(channel.costs @ z - channel.cost_limits, 0.0))
+    rounding = _rounding(channel.transition) + _ROUNDING * float(prices @ channel.cost_limits) + over
+    return CapacityReference(lower, z, max(upper - lower, 0.0) + rounding, 0, "interior point with prices", prices)
 
 
 def _rounding(W: Array) -> float:
@@ -286,59 +300,42 @@ def _matrix_of(transition: ArrayLike, *, dimensions: int) -> Array:
     return matrix
 
 
-def _priced_distribution(channel: Channel, limit: float) -> tuple[Array, float]:
-    r"""Distribution that carries the most within the channel's limit, shape (n,), and the price s of the limit.
-
-    The price is found where the optimum of I(z) − s Σ z e spends just E; where that optimum jumps, two of them are mixed.
-    Weight is taken off unneeded inputs where that leaves a gap of at most `limit` nat.
-
-    References
-    ----------
-    R. Blahut, Computation of channel capacity and rate-distortion functions, IEEE Trans. Inf. Theory 18 (1972) 460,
-    section IV.
-    """
+def _priced(channel: Channel, aim: float) -> tuple[Array, Array]:
+    """Distribution that carries the most within the channel's limits, shape (n,), and their prices, shape (k,)."""
     problem = channel.reduced()
-    P, e, most = problem.transition, np.asarray(problem.cost), float(channel.cost_limit or 0.0)
-    h, uniform = negative_entropies(P), np.full((1, len(P)), 1 / len(P))
-
-    def shifted(price: float) -> Array:
-        # Bounds from information theory hold D ≥ 0; the same constant added to every input changes no optimum.
-        return (h - price * e + price * e.max())[None]
-
-    def optimum(price: float) -> Array:
-        return interior_point(P[None], shifted(price), uniform, aim=1e-15).distributions[0]
-
-    z, price = optimum(0.0), 0.0
-    if z @ e > most:
-        z, price = _priced(optimum, e, most)
-    return _whole(channel, _without_idle_inputs(P[None], shifted(price), z[None], limit)[0]), price
+    W, costs, limits = problem.transition, problem.costs, problem.cost_limits
+    with _single_thread(W.size):
+        h = negative_entropies(W)
+        z, prices = solve(W, h, aim=aim).distribution, np.zeros(len(limits))
+        if not (costs @ z > limits).any():
+            return _whole(channel, _without_idle_inputs(W[None], h[None], z[None], aim)[0]), prices
+        found = priced_distribution(W, h, costs, limits, aim=aim)
+        z, prices = on_support(W, h, costs, limits, found, aim=aim)
+    return _whole(channel, z), prices
 
 
-def cost_certificate(channel: Channel, z: Array, price: float) -> tuple[float, float]:
-    """I(z), and max_i (D(p_i‖q) − s e_i) + s E: an upper bound on the capacity for any price s ≥ 0; nats."""
-    P, e, limit = channel.transition[channel.available], channel.cost, channel.cost_limit
-    if e is None or limit is None:
+def cost_certificate(channel: Channel, z: Array, prices: ArrayLike) -> tuple[float, float]:
+    """I(z), and max_i (D(p_i‖q) − Σ_k s_k e_ki) + Σ_k s_k E_k, nats: above the capacity for any prices s ≥ 0.
+
+    Parameters
+    ----------
+    channel : Channel, n inputs, k costs
+    z : array, shape (n,)
+    prices : array, shape (k,), or a number where there is one cost
+
+    Raises
+    ------
+    BadInput
+        It has no cost.
+    """
+    P, e = channel.transition[channel.available], channel.costs[:, channel.available]
+    if not len(e):
         raise BadInput(f"{channel!r} has no cost.")
+    s = np.broadcast_to(np.asarray(prices, dtype=float), len(e))
     weights = np.maximum(z[channel.available], 0)
     weights = weights / weights.sum()
     D, _ = divergences(P, negative_entropies(P), weights)
-    return float(weights @ D), float((D - price * e[channel.available]).max() + price * limit)
-
-
-def _priced(optimum: Callable[[float], Array], e: Array, limit: float) -> tuple[Array, float]:
-    """Distribution that spends `limit`, and its price."""
-    dear = 1.0
-    while optimum(dear) @ e > limit and dear < 1e12:
-        dear *= 4
-    price = float(brentq(lambda s: optimum(s) @ e - limit, 0.0, dear, xtol=1e-15, rtol=1e-14))  # pyright: ignore[reportArgumentType]
-    z = optimum(price)
-    if abs(z @ e - limit) <= 1e-11 * max(1.0, limit):
-        return z, price
-    width = 1e-9 * max(price, 1e-3)
-    rich, poor = optimum(max(price - width, 0.0)), optimum(price + width)
-    spread = (rich - poor) @ e
-    share = float(np.clip((limit - poor @ e) / spread, 0, 1)) if spread > 0 else 0.0
-    return share * rich + (1 - share) * poor, price
+    return float(weights @ D), float((D - s @ e).max() + s @ channel.cost_limits)
 
 
 def _whole(channel: Channel, z: Array) -> Array:

@@ -73,12 +73,7 @@ def test_capacity_with_a_cost(number):
     cost = rng.random(n) * (rng.random(n) < 0.8)
     limit = float(cost.min() + rng.uniform(0.05, 1.0) * (np.ptp(cost) + 0.01))
     channel = Channel(distributions(rng, n, m), cost=cost, cost_limit=limit)
-    try:
-        found = capacity_reference(channel)
-    except SimulationFailed:
-        if number in (73, 154):  # refused, not wrong: certified to less than 1e-10
-            return
-        raise
+    found = capacity_reference(channel)
     lower, D = mp_information(channel.transition, found.input_distribution)
     upper = max(d - found.price * e for d, e in zip(D, map(float, cost), strict=True)) + found.price * limit
     held(float(max(abs(found.capacity_nats - lower), abs(upper - found.capacity_nats))), found.gap)
