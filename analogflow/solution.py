@@ -114,6 +114,7 @@ class Solution:
         """Plain numbers, lists and names, as ``analogflow solve --json`` prints them; what is not finite becomes None."""
         certificate = self.certificate
         wells = {"wells": [dataclasses.asdict(well) for well in certificate.wells]} if certificate.wells else {}
+        motion = {"motion": certificate.motion.to_dict()} if certificate.motion is not None else {}
         chains = {"chains": len(self.run.chains) + 1} if certificate.law is not None else {}
         return plain(
             {
@@ -137,6 +138,7 @@ class Solution:
                 "errors": certificate.errors,
                 **wells,
                 **chains,
+                **motion,
                 "checks": [dataclasses.asdict(check) for check in certificate.checks],
                 "notes": certificate.notes,
                 "state": {name: self.run.final[name].tolist() for name in self.flow.states},

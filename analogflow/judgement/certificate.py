@@ -15,6 +15,7 @@ from analogflow.circuit import Circuit
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import judging_family, problem_of, reference_for, reference_of
 from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED, Check, is_exact
+from analogflow.families.motion import Motion, motion_of
 from analogflow.families.stationary import ACCURACY, Law
 from analogflow.families.wells import WellHeld
 from analogflow.flows import Flow
@@ -55,6 +56,8 @@ class Certificate:
         Sentences on the answer that no check speaks of.
     wells : tuple of WellHeld
         What its chains tell of each well of the energy, where there are several.
+    motion : Motion, optional
+        Of a run that swings: how, and how the reference does.
     """
 
     answer: Mapping[str, Any]
@@ -66,6 +69,7 @@ class Certificate:
     law: Law | None = None
     notes: tuple[str, ...] = ()
     wells: tuple[WellHeld, ...] = ()
+    motion: Motion | None = None
 
     @property
     def passed(self) -> bool:
@@ -152,7 +156,13 @@ def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) ->
     """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
     flow = circuit.flow
     problem = problem_of(flow)
-    certificate = certify(problem, run, limit=allowed_error(circuit, accuracy), accuracy=accuracy)
+    limit = allowed_error(circuit, accuracy)
+    certificate = certify(problem, run, limit=limit, accuracy=accuracy)
+    if run.outcome.ok and flow.end_time is not None and not circuit.noisy:
+        motion = motion_of(flow, reference_for(problem, float(run.time[-1])), run, limit)
+        if motion is not None:
+            checks = (*certificate.checks, *motion.checks)
+            certificate = dataclasses.replace(certificate, motion=motion, checks=checks)
     if circuit.parts is not None and circuit.units.scales:
         met = run.outcome is Outcome.MET_RAIL
         rails = Check("no amplifier meets its rail", not met, run.detail if met else "")

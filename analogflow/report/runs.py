@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from analogflow.families import judging_family, problem_of
+from analogflow.families.oscillation import Oscillation, spectrum_of
 from analogflow.judgement.judging import judge_along
 from analogflow.problems import Langevin
 from analogflow.reference.langevin import boltzmann_law
@@ -33,6 +34,9 @@ _BINS = 60
 
 _LABEL = 28
 """Characters of a label that fit beside a panel."""
+
+_HIGHEST = 6.0
+"""Highest frequency of a spectrum that is drawn, in crossings of the section per time."""
 
 _LEAST = 1e-17
 """Error that is drawn where there is none."""
@@ -177,13 +181,15 @@ def plot_paths(solution: Solution) -> Figure:
     """One panel for each state and observable against time in τ; a dot where the reference ends.
 
     One more shows an error of a flow that comes to rest: the first of those that its family has words for, if it has any.
+    Of a motion that swings, two show the later half of the run: its cycle, with the points of its section, and its spectrum.
     """
     run, flow, certificate = solution.run, solution.flow, solution.certificate
     names = [*(name for name in flow.states if name != flow.clock), *flow.observables]
     rests = flow.end_time is None and flow.averaging is None
     labels = judging_family(problem_of(flow)).labels
     error = next((name for name in (*labels, *certificate.errors) if rests and name in certificate.errors), "")
-    panels = len(names) + bool(error)
+    motion = certificate.motion
+    panels = len(names) + bool(error) + 2 * (motion is not None)
     rows = -(-panels // _COLUMNS)
     end = _end(solution)
     with style():
@@ -204,12 +210,49 @@ def plot_paths(solution: Solution) -> Figure:
         if error:
             _plot_error(axes[len(names)], solution, error)
             axes[len(names)].set(xlabel="time (τ)", xlim=(0, end))
+        if motion is not None:
+            _plot_cycle(axes[panels - 2], solution, motion.found)
+            _plot_spectrum(axes[panels - 1], solution, motion.found)
         if dots:
             figure.legend(handles=dots, loc="outside lower right", fontsize=7.5)
         for axis in axes[panels:]:
             axis.set_visible(False)
         figure.suptitle(_title(solution, flow.form or "as given"), fontsize=9)
     return figure
+
+
+def _plot_cycle(axis: Axes, solution: Solution, found: Oscillation) -> None:
+    """The later half of a run in the plane of two states, and where it crosses its section."""
+    run, flow = solution.run, solution.flow
+    late = run.time >= 0.5 * run.time[-1]
+    others = [name for name in flow.states if name not in (found.signal, flow.clock)]
+    across = others[0] if others else found.signal
+    # One state of several elements is drawn by its first two.
+    column = 0 if others or run.values[across].shape[1] < 2 else 1
+    element = f"{across}[{column}]" if column else across
+    axis.plot(run.values[found.signal][late, 0], run.values[across][late, column], color=PALETTE[0], lw=0.9,
+              label=f"_{element}")  # fmt: skip
+    seen = found.times >= 0.5 * run.time[-1]
+    axis.plot(found.points[found.signal][seen, 0], found.points[across][seen, column], "o", color=PALETTE[1], ms=3,
+              label="section")  # fmt: skip
+    repeats = "does not repeat itself" if found.period is None else f"period {found.period:.5g} τ"
+    axis.set(xlabel=found.signal, ylabel=element)
+    axis.legend(fontsize=7)
+    axis.set_title(repeats, fontsize=8)
+
+
+def _plot_spectrum(axis: Axes, solution: Solution, found: Oscillation) -> None:
+    """Amplitudes of the harmonics of a period, or the spectrum of a motion without one."""
+    if found.period is not None:
+        frequencies = np.arange(1, len(found.harmonics) + 1) / found.period
+        axis.vlines(frequencies, 0.0, found.harmonics, color=PALETTE[0], lw=2)
+        axis.plot(frequencies, found.harmonics, "o", color=PALETTE[0], ms=3, label="_harmonics")
+        axis.set(xlim=(0, None), ylim=(0, None))
+    else:
+        frequencies, amplitudes = spectrum_of(solution.run.time, solution.run.values[found.signal][:, 0])
+        shown = frequencies <= _HIGHEST / found.between
+        axis.semilogy(frequencies[shown], np.maximum(amplitudes[shown], _LEAST), color=PALETTE[0], lw=0.9, label="_spectrum")
+    axis.set(xlabel="frequency (1/τ)", ylabel=f"amplitude in {found.signal}")
 
 
 def _plot_motion(solution: Solution) -> Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from analogflow.solution import SETTLING_BAND, Solution
 
 if TYPE_CHECKING:
     from analogflow.doctor import Finding
+    from analogflow.families.motion import Motion
     from analogflow.hardware import BoardFit
     from analogflow.hardware.parts_list import PartsList
     from analogflow.judgement import Agreement, Budget, Level
@@ -68,6 +69,9 @@ def solution_table(solution: Solution) -> Table:
         table.add_row(f"share of the time at {where}{exact}", f"{well.occupancy:.4f} ± {well.occupancy_error:.4f}", "")
         stay = f"{well.stay:.3g} ± {well.stay_error:.1g}" if well.left else "never left"
         table.add_row(f"mean stay there, left {well.left} times", stay, "τ")
+    if certificate.motion is not None:
+        for row in _motion_rows(certificate.motion, solution.engine):
+            table.add_row(*row)
     settling = solution.settling_time
     absent = "fluctuates" if solution.noisy else "not settled"
     if solution.flow.end_time is None:
@@ -88,6 +92,22 @@ def solution_table(solution: Solution) -> Table:
     if certificate.notes:
         table.caption, table.caption_justify = Text("\n".join(certificate.notes)), "left"
     return table
+
+
+def _motion_rows(motion: Motion, engine: str) -> Iterator[tuple[str, str, str]]:
+    """Name, value and unit of what a motion is told by, of the run and of the reference."""
+    found, exact = motion.found, motion.exact
+    if found.period is None:
+        yield f"time between crossings of {found.signal} = {found.level:.4g}, {engine}", f"{found.between:.6g}", "τ"
+    else:
+        yield f"period, {engine}", f"{found.period:.8g}", "τ"
+    if exact is not None:
+        yield "period, reference", f"{exact.period:.8g}", "τ"
+    for name, value in found.amplitude.items():
+        if value.size == 1:
+            yield f"amplitude of {name}, {engine}", f"{value[0]:.8g}", ""
+        if value.size == 1 and exact is not None and name in exact.amplitude:
+            yield f"amplitude of {name}, reference", f"{exact.amplitude[name][0]:.8g}", ""
 
 
 def agreement_table(agreement: Agreement) -> Table:

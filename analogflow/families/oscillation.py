@@ -1,0 +1,187 @@
+"""What a run that swings is told by: period, amplitudes, harmonics, and the points where it comes back to a section.
+
+A motion is periodic where its states, each time it crosses the section upwards, are those of some crossings before. The
+section is the middle of what one signal reaches in the later half of the run. All is read off a cubic spline.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+__all__ = ["Oscillation", "oscillation_in", "spectrum_of"]
+
+Array = NDArray[np.float64]
+
+_LATE = 0.5
+"""Share of a run after which is seen what its signals reach: until then it may still come near its cycle."""
+
+_FEWEST, _MOST_RETURNS = 8, 16
+"""Crossings of a motion that does not repeat itself, below which it is none, and those of one period at most."""
+
+_CLOSED = 1e-3
+"""Distance, over the amplitude, within which a state has come back, where states are known as closely."""
+
+_FADES = 0.9
+"""Ratio of the ranges in the last two quarters of a run below which it does not swing but settles."""
+
+_FLAT = 1e-9
+"""Amplitude, over the size of the signal, below which it does not swing."""
+
+_HARMONICS, _SAMPLES = 8, 4096
+"""Harmonics that are told, and points of a period they are computed from."""
+
+_SHOWN = 64
+"""Points of the section that are kept, the last ones."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Oscillation:
+    """A swinging motion.
+
+    Parameters
+    ----------
+    signal : str
+        Which crosses the section.
+    level : float
+        Where that is, flow units.
+    period : float, optional
+        In τ; None where the motion does not repeat itself.
+    returns : int
+        Crossings in a period; of a motion without one, 0.
+    between : float
+        Mean time between two crossings, in τ.
+    amplitude, mean : mapping of name to array
+        Half of the range of each signal, and its mean, over the last period, or of a motion without one over the later half.
+    times : array, shape (n,)
+        When the section was crossed upwards, in τ, the last ones.
+    points : mapping of name to array, shape (n, size)
+        Every signal there.
+    harmonics : array, shape (8,)
+        Amplitude of each of the first multiples of the frequency in `signal`, flow units; empty without a period.
+    """
+
+    signal: str
+    level: float
+    period: float | None
+    returns: int
+    between: float
+    amplitude: Mapping[str, Array]
+    mean: Mapping[str, Array]
+    times: Array
+    points: Mapping[str, Array]
+    harmonics: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, lists and names."""
+        return {
+            "signal": self.signal,
+            "periodic": self.period is not None,
+            "period": self.period,
+            "returns": self.returns,
+            "between": self.between,
+            "amplitude": {name: value.tolist() for name, value in self.amplitude.items()},
+            "mean": {name: value.tolist() for name, value in self.mean.items()},
+            "harmonics": self.harmonics.tolist(),
+            "section": {
+                "level": self.level,
+                "times": self.times.tolist(),
+                "points": {name: value.tolist() for name, value in self.points.items()},
+            },
+        }
+
+
+def oscillation_in(
+    times: Array, values: Mapping[str, Array], asked: Sequence[str], closed: float = 0.0
+) -> Oscillation | None:
+    """The oscillation of a path; None where it comes to rest, runs away, or does not come back to a section.
+
+    Parameters
+    ----------
+    times : array, shape (k,)
+        Ascending, in τ.
+    values : mapping of name to array, shape (k, size)
+    asked : sequence of str
+        Signals whose first element may cross the section; the first that swings does.
+    closed : float, optional
+        To which states are known, over their size.
+    """
+    end = float(times[-1])
+    distinct = np.concatenate([[True], np.diff(times) > 1e-12 * end])
+    at, values = times[distinct], {name: value[distinct] for name, value in values.items()}
+    if len(at) < 4 * _FEWEST or not all(np.isfinite(value).all() for value in values.values()):
+        return None
+    for signal in asked:
+        x = values[signal][at >= _LATE * end, 0]
+        if len(x) > 1 and np.ptp(x) > 2 * _FLAT * abs(x).max():
+            return _crossing(at, values, signal, max(closed, _CLOSED))
+    return None
+
+
+def _fades(at: Array, signal: Array) -> bool:
+    """Whether the range of a signal differs between the last two quarters of a run: it settles, or still grows."""
+    third, last = (np.ptp(signal[(at >= a * at[-1]) & (at <= b * at[-1])]) for a, b in ((0.5, 0.75), (0.75, 1.0)))
+    return bool(not _FADES * third <= last <= third / _FADES)
+
+
+def _crossing(at: Array, values: Mapping[str, Array], signal: str, closed: float) -> Oscillation | None:
+    curves = {name: CubicSpline(at, value) for name, value in values.items()}
+    single = CubicSpline(at, values[signal][:, 0])
+    level = 0.5 * float(sum(_reach(single, _LATE * at[-1], at[-1])))
+    roots = single.solve(level, extrapolate=False)
+    roots = roots[single(roots, 1) > 0]
+    if len(roots) < 2:
+        return None
+    points = {name: curve(roots) for name, curve in curves.items()}
+    slopes = single(roots, 1)[:, None]
+    packed = np.hstack([*points.values(), slopes])  # one state alone is at the level each time, and comes in at a slope
+    returns, period = 0, None
+    for m in range(1, max(min(_MOST_RETURNS, len(roots) // 2), 1) + 1):
+        last = (at >= roots[-1 - m]) & (at <= roots[-1])
+        half = np.hstack([0.5 * np.ptp(value[last], axis=0) for value in values.values()])
+        half = np.append(np.maximum(half, _CLOSED * half.max(initial=0.0)), abs(slopes[-m:]).max())
+        if last.sum() > 1 and (abs(packed[-m:] - packed[-2 * m : -m][-m:]) <= closed * half).all():
+            whole = (len(roots) - 1) // m  # periods; the later half of them is the nearest to the cycle
+            used = max(whole // 2, 1)
+            returns, period = m, float(roots[-1] - roots[-1 - used * m]) / used
+            break
+    if period is None and (len(roots) < _FEWEST or _fades(at, values[signal][:, 0])):
+        return None
+    begin = _LATE * at[-1] if period is None else roots[-1] - period
+    finish = at[-1] if period is None else roots[-1]
+    amplitude, mean = {}, {}
+    for name, value in values.items():
+        each = [CubicSpline(at, column) for column in value.T]
+        reach = np.array([_reach(curve, begin, finish) for curve in each])
+        amplitude[name] = 0.5 * (reach[:, 1] - reach[:, 0])
+        mean[name] = np.array([float(curve.integrate(begin, finish)) / (finish - begin) for curve in each])
+    harmonics = np.zeros(0)
+    if period is not None:
+        x = single(begin + period * np.arange(_SAMPLES) / _SAMPLES)
+        harmonics = 2 * abs(np.fft.rfft(x))[1 : _HARMONICS + 1] / _SAMPLES
+    between = float(roots[-1] - roots[0]) / (len(roots) - 1)
+    kept = {name: value[-_SHOWN:] for name, value in points.items()}
+    return Oscillation(signal, level, period, returns, between, amplitude, mean, roots[-_SHOWN:], kept, harmonics)
+
+
+def _reach(curve: CubicSpline, begin: float, end: float) -> tuple[float, float]:
+    """Least and greatest value of a curve on a stretch."""
+    turning = curve.derivative().roots(extrapolate=False)
+    turning = turning[(turning > begin) & (turning < end)]
+    found = curve(np.concatenate([[begin, end], turning, curve.x[(curve.x > begin) & (curve.x < end)]]))
+    return float(found.min()), float(found.max())
+
+
+def spectrum_of(times: Array, signal: Array) -> tuple[Array, Array]:
+    """Frequencies, per τ, and amplitudes, flow units, in the later half of a signal of shape (k,), by a Hann window."""
+    late = times >= _LATE * times[-1]
+    even = np.linspace(times[late][0], times[-1], _SAMPLES)
+    x = np.interp(even, times[late], signal[late])
+    window = np.hanning(_SAMPLES)
+    amplitude = 2 * abs(np.fft.rfft((x - x.mean()) * window)) / window.sum()
+    return np.fft.rfftfreq(_SAMPLES, float(even[1] - even[0])), amplitude
