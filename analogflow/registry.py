@@ -34,7 +34,10 @@ class Registry(Mapping[str, Entry]):
     """
 
     def __init__(
-        self, group: str, kind: type[Entry], own: Sequence[Entry] | Callable[[], Sequence[Entry]] | Mapping[str, str]
+        self,
+        group: str,
+        kind: type[Entry],
+        own: Sequence[Entry] | Callable[[], Sequence[Entry] | Mapping[str, str]] | Mapping[str, str],
     ) -> None:
         self._group, self._kind, self._own = group, kind, own
         self._packages: dict[str, str] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from pathlib import Path
 from typing import Any
 
 from analogflow.checks import refuse_unknown
@@ -63,18 +64,25 @@ _OURS = {
 
 _MODULES = {name: name.replace("-", "_") for name in _OURS}
 
-FAMILIES: Registry[Family] = Registry(
-    "analogflow.families",
-    Family,
-    {name: f"analogflow.families.{module}:{module.upper()}" for name, module in _MODULES.items()},
-)
+
+def _all_of_ours() -> dict[str, str]:
+    """Where each family's record is: those that the package knows, and one for each file of `plugins`."""
+    files = sorted(path.stem for path in (Path(__file__).parent / "plugins").glob("[a-z]*.py"))
+    plugins = {name.replace("_", "-"): f"analogflow.families.plugins.{name}:{name.upper()}" for name in files}
+    return {name: f"analogflow.families.{module}:{module.upper()}" for name, module in _MODULES.items()} | plugins
+
+
+FAMILIES: Registry[Family] = Registry("analogflow.families", Family, _all_of_ours)
 """Family by the name the command line knows it by; each is loaded when it is asked for."""
 
 
 def known_family(problem: Any) -> Family | None:
     """The family that solves problems of this kind, or judges flows that have no problem; None if there is none."""
     # That of such a name first: all others would be loaded for nothing.
-    names = sorted(FAMILIES, key=lambda name: _OURS.get(name) != type(problem).__name__)
+    module, likely = type(problem).__module__, type(problem).__name__
+    if module.startswith(f"{__name__}.plugins."):
+        likely = module.rpartition(".")[2].replace("_", "-")
+    names = sorted(FAMILIES, key=lambda name: likely not in (_OURS.get(name), name))
     found = next((FAMILIES[name] for name in names if FAMILIES[name].problem is type(problem)), None)
     return found or (_of_functions() if _of_functions().problem is type(problem) else None)
 

@@ -183,6 +183,8 @@ class Family:
         ``read(**keys)``: the problem in a file, where `problem` itself does not take what a file may hold.
     also : sequence of str
         Keys that `read` takes beside `keys`, and that no problem keeps.
+    example : mapping, optional
+        Keys of a small problem, which tests of every verb take.
     flow : callable
         ``flow(problem, form=...)``, without a form the most robust one.
     forms : sequence of str
@@ -268,6 +270,7 @@ class Family:
     options: tuple[str, ...] = ()
     read: Callable[..., Any] | None = None
     also: tuple[str, ...] = ()
+    example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     reference: Callable[[Any, float], Any] | None = None
     follows: Callable[[Any], bool] = _unsaid

@@ -9,13 +9,16 @@ from analogflow.cli import main
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FAMILY = {
     "attention_three_tokens.json": "attention",
+    "eigenvectors_two.json": "eigenvectors",
     "hopfield_law.json": "hopfield",
     "hopfield_patterns.json": "hopfield",
     "hopfield_rest.json": "hopfield",
     "hopfield_softmax.json": "hopfield",
     "langevin_coupled.json": "langevin",
     "langevin_double_well.json": "langevin",
+    "linear_system_least_squares.json": "linear-system",
     "paper_channel.csv": "capacity",
+    "quadratic_programme_bounds.json": "quadratic-programme",
     "rate_distortion_hamming.json": "rate-distortion",
     "transport_cooling.json": "transport",
     "transport_three.json": "transport",

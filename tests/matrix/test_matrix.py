@@ -72,7 +72,9 @@ PROBLEMS = {
         "one that runs away": {"states": {"x": 1.0}, "equations": {"x": "x*x"}},
     },
 }  # fmt: skip
-"""Smallest problems of each family, one for each kind of answer."""
+"""Smallest problems of each family, one for each kind of answer; of families of one file, the example that they bring."""
+
+PROBLEMS |= {name: {"example": dict(family.example)} for name, family in FAMILIES.items() if family.example}
 
 SHOWING = ("netlist", "explain", "draw", "map")
 RUNNING = ("solve", "verify", "budget", "compare", "study with noise", "study with mismatch", "report")

@@ -1,0 +1,206 @@
+"""Families of one file: their answers against foreign solvers, their bounds against planted errors, their bad inputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cvxpy
+import numpy as np
+import pytest
+import scipy
+
+import analogflow as af
+from analogflow import families
+from analogflow.cli import main
+from analogflow.families import FAMILIES, reference_of
+from analogflow.families.files import keys_of, problem_of_keys
+from analogflow.families.plugins import eigenvectors, linear_system, quadratic_programme
+from analogflow.families.plugins.eigenvectors import Eigenvectors
+from analogflow.families.plugins.linear_system import LinearSystem
+from analogflow.families.plugins.quadratic_programme import QuadraticProgramme
+from analogflow.judgement.judging import judge
+
+FILES = sorted(path.stem for path in (Path(families.__file__).parent / "plugins").glob("[a-z]*.py"))
+NAMES = [name.replace("_", "-") for name in FILES]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_else_of_the_package_names_it(name):
+    package = Path(af.__file__).parent
+    others = [path for path in package.rglob("*.py*") if path.suffix in (".py", ".pyi") and path.parent.name != "plugins"]
+    words = (name, name.replace("-", "_"), FAMILIES[name].problem.__name__)
+    assert [
+        path.name for path in others for word in words if f'"{word}"' in path.read_text() or f"{word}(" in path.read_text()
+    ] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_file_of_keys_gives_its_problem_back(name):
+    problem = problem_of_keys(name, FAMILIES[name].example, "here")
+    again = problem_of_keys(name, json.loads(json.dumps(keys_of(problem))), "here")
+    assert keys_of(again) == keys_of(problem)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", NAMES)
+def test_its_circuit_agrees_with_the_reference_in_ngspice(name):
+    family = FAMILIES[name]
+    problem = problem_of_keys(name, family.example, "here")
+    for form in family.forms:
+        solution = af.solve(problem, form=form, engine="ngspice")
+        assert solution.passed, solution.certificate
+        assert solution.certificate.errors[family.primary] <= 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_planted_error_fails_its_certificate(name):
+    family = FAMILIES[name]
+    problem = problem_of_keys(name, family.example, "here")
+    solution = af.solve(problem, engine="block")
+    ends = {signal: np.ravel(value)[None] for signal, value in solution.run.final.items()}
+    assert judge(problem, ends).passed.all()
+    for signal in reference_of(problem, 0.0).values:
+        size = max(float(abs(ends[signal]).max()), 1.0)
+        spoiled = {**ends, signal: ends[signal] + 1e-3 * size * np.linspace(0.5, 1.0, ends[signal].size)}
+        assert not judge(problem, spoiled).passed.any(), signal
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_own_proof_fails_where_the_state_is_off(name):
+    """Even if the reference were wrong in the same way: the bound is read off the run alone."""
+    family = FAMILIES[name]
+    problem = problem_of_keys(name, family.example, "here")
+    solution = af.solve(problem, engine="block")
+    ends = {signal: np.ravel(value)[None] for signal, value in solution.run.final.items()}
+    state = family.primary
+    spoiled = {**ends, state: ends[state] + 1e-3 * np.linspace(0.5, 1.0, ends[state].size) * abs(ends[state]).max()}
+    assert judge(problem, spoiled).errors["certified"][0] > 10 * judge(problem, ends).errors["certified"][0]
+    assert judge(problem, spoiled).errors["certified"][0] > 1e-5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_residual_bounds_the_error_of_any_x(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 6))
+    m = n + int(rng.integers(0, 3))
+    problem = LinearSystem(rng.standard_normal((m, n)), rng.standard_normal(m))
+    exact = scipy.linalg.lstsq(problem.A, problem.b, lapack_driver="gelsy")[0]
+    np.testing.assert_allclose(reference_of(problem, 0.0).values["x"], exact, atol=1e-9)
+    tried = exact + 10.0 ** rng.uniform(-8, 0, (50, 1)) * rng.standard_normal((50, n))
+    assert (abs(tried - exact).max(axis=1) <= linear_system.proven(problem, tried)).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_least_squares_and_equations_settle_at_numpy_s_answer(seed):
+    rng = np.random.default_rng(100 + seed)
+    A = rng.standard_normal((5, 3)) + 2 * np.eye(5, 3)
+    problem = LinearSystem(A, rng.standard_normal(5) * 10.0 ** rng.integers(-3, 4))
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    exact = np.linalg.pinv(A) @ problem.b
+    np.testing.assert_allclose(solution.certificate.answer["x"], exact, atol=2e-6 * abs(exact).max())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_residual_bounds_the_distance_of_any_eigenvector(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 6))
+    G = rng.standard_normal((n, n))
+    problem = Eigenvectors(G + G.T, int(rng.integers(1, n + 1)))
+    found, vectors = scipy.linalg.eigh(problem.matrix, driver="ev")
+    exact, rows = found[::-1], vectors.T[::-1][: problem.count]
+    for size in (1e-9, 1e-6, 1e-3, 1e-1, 1.0):
+        tried = rows + size * rng.standard_normal((30, *rows.shape))
+        signs = np.where((tried * rows).sum(axis=2, keepdims=True) < 0, -1, 1)
+        away = np.linalg.norm(signs * tried - rows, axis=2).max(axis=1)
+        assert (away <= eigenvectors.proven(problem, tried, exact) + 1e-12).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_eigenvectors_settle_at_those_of_lapack(count):
+    rng = np.random.default_rng(7)
+    Q, _ = np.linalg.qr(rng.standard_normal((4, 4)))
+    matrix = Q @ np.diag([-3.0, -1.0, 0.5, 2.0]) @ Q.T
+    solution = af.solve(Eigenvectors((matrix + matrix.T) / 2, count), engine="block")
+    assert solution.passed, solution.certificate
+    np.testing.assert_allclose(solution.certificate.answer["values"], [2.0, 0.5, -1.0, -3.0][:count], atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_quadratic_programmes_agree_with_an_interior_point_method(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 7))
+    G = rng.standard_normal((n, n))
+    Q, c = G @ G.T + 0.3 * np.eye(n), 2 * rng.standard_normal(n)
+    lower = np.where(rng.random(n) < 0.7, -rng.random(n), -np.inf)
+    upper = np.where(rng.random(n) < 0.7, rng.random(n), np.inf)
+    problem = QuadraticProgramme(Q, c, lower, upper)
+    x = cvxpy.Variable(n)
+    bounds = [x[k] >= lower[k] for k in range(n) if np.isfinite(lower[k])]
+    bounds += [x[k] <= upper[k] for k in range(n) if np.isfinite(upper[k])]
+    least = cvxpy.Problem(cvxpy.Minimize(0.5 * cvxpy.quad_form(x, cvxpy.psd_wrap(problem.Q)) + c @ x), bounds)
+    least.solve(solver="CLARABEL")
+    exact = reference_of(problem, 0.0)
+    np.testing.assert_allclose(exact.values["x"], np.ravel(x.value), atol=2e-5)
+    assert exact.values["objective"][0] <= least.value + 1e-7
+    assert exact.gap < 1e-9
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    tried = np.asarray(exact.values["x"]) + 10.0 ** rng.uniform(-8, 0, (50, 1)) * rng.standard_normal((50, n))
+    away = np.linalg.norm(tried - exact.values["x"], axis=1)
+    assert (away <= quadratic_programme.proven(problem, tried) + exact.gap).all()
+
+
+def test_least_squares_within_bounds_are_those_of_scipy():
+    rng = np.random.default_rng(3)
+    A, b = rng.standard_normal((8, 4)), rng.standard_normal(8)
+    problem = QuadraticProgramme(A.T @ A, -A.T @ b, 0.0, 0.5)
+    exact = scipy.optimize.lsq_linear(A, b, (0.0, 0.5), method="bvls", tol=1e-14).x
+    np.testing.assert_allclose(reference_of(problem, 0.0).values["x"], exact, atol=1e-9)
+
+
+BAD = {
+    "few equations": (LinearSystem, ([[1, 2]], [1]), r"A has 1 equations for 2 unknowns"),
+    "singular": (LinearSystem, ([[1, 2], [2, 4]], [1, 2]), r"A has singular values from 5 to .*x is not fixed by it"),
+    "length": (LinearSystem, ([[1, 2], [2, 1]], [1]), r"A has 2 rows and b has 1 entries"),
+    "text": (LinearSystem, ([["a", 2], [2, 1]], [1, 1]), r"A does not consist of numbers"),
+    "not symmetric": (Eigenvectors, ([[1, 2], [3, 4]],), r"matrix has 2 in row 1, column 2 and 3 in row 2, column 1"),
+    "not square": (Eigenvectors, ([[1, 2, 3], [3, 4, 5]],), r"matrix has shape \(2, 3\); give as many rows as columns"),
+    "double": (Eigenvectors, ([[1, 0], [0, 1]],), r"eigenvalues 1 and 2, 1 and 1, are too near.*tells them apart"),
+    "second double": (Eigenvectors, (np.diag([3, 1, 1.0]), 2), r"eigenvalues 2 and 3.*take a count of 1"),
+    "count": (Eigenvectors, ([[1, 0], [0, 2]], 3), r"count is 3; give a whole number from 1 to 2"),
+    "no number": (Eigenvectors, ([[1, np.nan], [0, 2]],), r"matrix has nan in row 1, column 2"),
+    "indefinite": (QuadraticProgramme, ([[1, 0], [0, -1]], [1, 1]), r"Q has eigenvalues from -1 to 1.*no or many answers"),
+    "skew": (QuadraticProgramme, ([[1, 1], [0, 1]], [1, 1]), r"Q is not symmetric; give \(Q \+ Q\.T\)/2"),
+    "crossed": (QuadraticProgramme, ([[1]], [1], [1], [0]), r"lower bound 1 is 1, and the upper one 0"),
+    "bounds": (QuadraticProgramme, ([[1]], [1], [1, 2]), r"lower has 2 entries; give one for each of 1 unknowns"),
+    "bound of text": (QuadraticProgramme, ([[1]], [1], "low"), r"lower does not consist of numbers"),
+    "linear part": (QuadraticProgramme, ([[1]], [1, 2]), r"c has 2 entries and Q 1 rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_what_is_no_problem_is_refused_in_a_sentence(reason):
+    make, given, message = BAD[reason]
+    with pytest.raises(af.BadInput, match=message):
+        make(*given)
+
+
+def test_a_form_that_does_not_fit_says_which_does():
+    with pytest.raises(af.BadInput, match="needs a symmetric positive definite A; take 'gradient'"):
+        af.solve(LinearSystem([[1, 2], [0, 1]], [1, 1]), form="direct")
+
+
+def test_the_command_line_knows_them(tmp_path, capsys):
+    path = tmp_path / "p.json"
+    for name in NAMES:
+        path.write_text(json.dumps(FAMILIES[name].example))
+        assert main(["solve", name, str(path), "--engine", "block", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["flow"] == name
+        assert all(check["passed"] for check in found["checks"])
+        path.write_text(json.dumps({**FAMILIES[name].example, "colour": "blue"}))
+        assert main(["solve", name, str(path)]) == 2
+        assert "colour" in capsys.readouterr().err
