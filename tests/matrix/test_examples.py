@@ -9,6 +9,7 @@ from analogflow.cli import main
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FAMILY = {
     "attention_three_tokens.json": "attention",
+    "compound_channel_two.json": "compound-channel",
     "eigenvectors_two.json": "eigenvectors",
     "hopfield_law.json": "hopfield",
     "hopfield_patterns.json": "hopfield",
