@@ -8,6 +8,8 @@ from analogflow.comparison import compare as compare
 from analogflow.compiler import compile as compile
 from analogflow.compiler import degrade as degrade
 from analogflow.compiler import rebuilt as rebuilt
+from analogflow.curves import TradeOffCurve as TradeOffCurve
+from analogflow.curves import curve as curve
 from analogflow.errors import AnalogflowError as AnalogflowError
 from analogflow.errors import AssumptionWarning as AssumptionWarning
 from analogflow.errors import BadInput as BadInput

@@ -37,6 +37,7 @@ VERBS = {
         "solve one problem by every circuit and every digital solver, and compare them at one accuracy",
     ),
     "netlist": ("circuits", "write the circuit as a SPICE netlist that runs by itself"),
+    "curve": ("curving", "capacity against a mean cost, or rate against distortion, point by point"),
     "study": (
         "studying",
         "run a grid of conditions with many samples each, in parallel, into a directory that can be resumed",

@@ -17,6 +17,7 @@ from analogflow.families.ends import Held, RunEnds, Worth
 from analogflow.families.family import Contest, Family
 from analogflow.families.path import PathEnd, checked_end
 from analogflow.families.stationary import known_to
+from analogflow.families.trade_off import TradeOff
 from analogflow.flows import Flow
 from analogflow.problems.arrays import holds_matrix
 from analogflow.registry import Registry
@@ -29,6 +30,7 @@ __all__ = [
     "Held",
     "PathEnd",
     "RunEnds",
+    "TradeOff",
     "Worth",
     "answer_notes",
     "as_problem",

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, Worth, asked, below_zero, distribution, largest
 from analogflow.families.family import Contest, Family
+from analogflow.families.trade_off import TradeOff
 from analogflow.flows.capacity import FORMS, capacity
 from analogflow.problems import Channel
 from analogflow.reference.capacity import CapacityReference, capacity_reference
 from analogflow.reference.capacity_counts import LEAST_COUNTS, LEAST_COVERAGE, CapacityInterval, capacity_interval
 from analogflow.reference.capacity_theory import capacity_convergence, input_types
+from analogflow.reference.curves import at_limit, capacity_cost_ends, capacity_cost_point
 from analogflow.reference.ready_channels import ReadyInterval, ready_interval
 from analogflow.run import Run
 
@@ -245,5 +247,15 @@ CAPACITY = Family(
     expected=_expected,
     size=lambda channel: channel.transition.shape[0],
     smaller=_smaller,
+    curve=TradeOff(
+        at="mean_cost",
+        value="capacity_nats",
+        says="mean cost",
+        value_says="capacity",
+        ends=capacity_cost_ends,
+        point=capacity_cost_point,
+        posed=at_limit,
+        read=lambda run, which: (run.final["mean_cost"][which], run.final["capacity_nats"][0]),
+    ),
 )
 """The family of the capacity flow."""

@@ -14,6 +14,7 @@ from analogflow.errors import BadInput, call_theirs
 from analogflow.families.ends import Held, RunEnds, Worth, largest, sizes_of
 from analogflow.families.path import path_answer, path_errors, path_exact, path_expected, path_followed, path_held
 from analogflow.families.stationary import LawHeld, known_to
+from analogflow.families.trade_off import TradeOff
 from analogflow.flows import Flow, differences
 from analogflow.run import Run
 
@@ -254,6 +255,8 @@ class Family:
         ``notes(problem, reference)``: sentences on an answer that no check speaks of, such as of what kind it is.
     expected : callable, optional
         ``expected(problem, reference)``: the reference's answer by the names of signals, for a netlist's header.
+    curve : TradeOff, optional
+        What a problem trades for what, point by point.
     size, smaller : callable
         ``smaller(problem, count)`` is the leading part of a problem, of size `count`, and its name; None where there is
         no such thing. ``size(problem)`` is the number that it reduces.
@@ -300,6 +303,7 @@ class Family:
     expected: Callable[[Any, Any], Mapping[str, Any]] | None = path_expected
     size: Callable[[Any], int] = _no_size
     smaller: Callable[[Any, int], tuple[Any, str] | None] = _no_part
+    curve: TradeOff | None = None
 
     def __post_init__(self) -> None:
         if not self.forms:

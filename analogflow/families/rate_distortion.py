@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, Worth, asked, below_zero, distribution, largest
 from analogflow.families.family import Contest, Family
+from analogflow.families.trade_off import TradeOff
 from analogflow.flows.rate_distortion import FORMS, rate_distortion
 from analogflow.problems import RateDistortion
+from analogflow.reference.curves import at_slope, rate_distortion_ends, rate_distortion_point
 from analogflow.reference.rate_distortion import (
     RateDistortionReference,
     rate_distortion_reference,
@@ -185,5 +187,15 @@ RATE_DISTORTION = Family(
     expected=_expected,
     size=lambda problem: max(problem.distortion.shape),
     smaller=_smaller,
+    curve=TradeOff(
+        at="distortion",
+        value="rate_nats",
+        says="distortion",
+        value_says="rate",
+        ends=rate_distortion_ends,
+        point=lambda problem, at, which: rate_distortion_point(problem, at),
+        posed=lambda problem, point, which: at_slope(problem, point.slope),
+        read=lambda run, which: (run.final["distortion"][0], run.final["rate_nats"][0]),
+    ),
 )
 """The family of the rate-distortion flow."""

@@ -11,6 +11,8 @@ from analogflow.reference.capacity_counts import capacity_interval as capacity_i
 from analogflow.reference.capacity_theory import Convergence as Convergence
 from analogflow.reference.capacity_theory import capacity_convergence as capacity_convergence
 from analogflow.reference.capacity_theory import input_types as input_types
+from analogflow.reference.curves import capacity_cost_point as capacity_cost_point
+from analogflow.reference.curves import rate_distortion_point as rate_distortion_point
 from analogflow.reference.equations import equations_reference as equations_reference
 from analogflow.reference.equations import path_end as path_end
 from analogflow.reference.hopfield import hopfield_reference as hopfield_reference

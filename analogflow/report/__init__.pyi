@@ -5,6 +5,9 @@ from analogflow.report.comparison import plot_comparison as plot_comparison
 from analogflow.report.comparison import plot_scaling as plot_scaling
 from analogflow.report.comparison import print_comparison as print_comparison
 from analogflow.report.comparison import print_scaling as print_scaling
+from analogflow.report.curve import curve_table as curve_table
+from analogflow.report.curve import plot_curve as plot_curve
+from analogflow.report.curve import print_curve as print_curve
 from analogflow.report.figure import alt_text as alt_text
 from analogflow.report.figure import check_writable as check_writable
 from analogflow.report.figure import save_figure as save_figure

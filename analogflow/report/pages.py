@@ -12,6 +12,7 @@ import numpy as np
 from analogflow.circuit import Circuit
 from analogflow.comparison import Comparison
 from analogflow.compiler import compile
+from analogflow.curves import TradeOffCurve
 from analogflow.errors import AnalogflowError
 from analogflow.families import flow_of
 from analogflow.families.files import keys_of
@@ -23,6 +24,7 @@ from analogflow.noise import Noise
 from analogflow.passes import choose_values
 from analogflow.report.block_diagram import draw_blocks
 from analogflow.report.comparison import comparison_tables
+from analogflow.report.curve import curve_table
 from analogflow.report.html import Grid, Listing, Page, Paragraph, Picture, Section, grid_html, grid_of, picture_of, rows_of
 from analogflow.report.runs import plot_paths
 from analogflow.report.schematic import draw_circuit
@@ -246,7 +248,7 @@ def _budget(study: Study) -> list[Section]:
 
 
 def shown_html(thing: Any) -> str | None:
-    """HTML of a solution, verification, comparison, study or flow; None for anything else."""
+    """HTML of a solution, verification, comparison, curve, study or flow; None for anything else."""
     grids = _grids(thing)
     return "".join(map(grid_html, grids)) if grids else None
 
@@ -269,6 +271,8 @@ def _grids(thing: Any) -> list[Grid]:
     if isinstance(thing, Verification):
         rows = (("verdict", str(thing.verdict)), ("distance of the two answers", f"{thing.verdict.distance:.2g}"))
         return [grid_of(solution_table(thing.solution)), Grid(("", ""), rows, "Perturbed and run again")]
+    if isinstance(thing, TradeOffCurve):
+        return [grid_of(curve_table(thing))]
     if isinstance(thing, Comparison):
         return [grid_of(table) for table in comparison_tables(thing)]
     if isinstance(thing, Study):

@@ -48,6 +48,8 @@ VERBS = {
     "explain": "explain lock toy.json",
     "draw": "draw lock toy.json -o toy.svg",
     "map": "map lock toy.json --board generic --json",
+    "curve": f"curve lock toy.json {RUN} --points 2 --json",
+    "curve shown": "curve lock toy.json --points 3 --csv toy.csv --figure toy_curve.svg",
     "study": f"study lock toy.json {RUN} -o study --samples 2 --noise 0,0.01 --workers 1 --figures",
     "report": "report study",
     "riddle": f"solve riddle toy.json {RUN} --json",
@@ -185,6 +187,15 @@ def test_it_is_certified_by_its_reference(said):
     assert names[-2:] == ["the reference is certain enough", "states agree with the reference"]
     assert json.loads(said[0]["family verify"][1])["restart"]["name"] == "confirmed"
     assert "0.5" in (said[1] / "toy.cir").read_text()
+
+
+def test_its_curve_is_drawn_and_its_circuits_lie_on_it(said):
+    points = json.loads(said[0]["family curve"][1])["points"]
+    assert [point["reach"] for point in points] == [0.25, 0.5]
+    for point in points:
+        assert point["circuit_worth_nats"] == pytest.approx(point["worth_nats"], abs=1e-6)
+        assert point["circuit_passed"]
+    assert (said[1] / "toy.csv").read_text().startswith("reach,worth_nats,worth_bits,slope_nats,gap_nats\n")
 
 
 def test_its_errors_are_called_as_it_says(said):

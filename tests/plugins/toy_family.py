@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 
 import analogflow as af
 from analogflow.checks import real_array
-from analogflow.families import Family, PathEnd
+from analogflow.families import Family, PathEnd, TradeOff
 
 __all__ = ["LOCK", "UNKNOWN"]
 
@@ -52,6 +53,17 @@ def reference(problem: Lock, time: float) -> PathEnd:
     return PathEnd({"phase": problem.targets}, 0.0)
 
 
+WORTH = TradeOff(
+    at="reach",
+    value="worth_nats",
+    says="reach",
+    value_says="worth",
+    ends=lambda problem, which: (0.0, float(abs(problem.targets).max())),
+    point=lambda problem, at, which: SimpleNamespace(at=at, lower=at**2, upper=at**2, slope=2 * at),
+    posed=lambda problem, point, which: Lock(problem.targets * point.at / abs(problem.targets).max()),
+    read=lambda run, which: (abs(run.final["phase"]).max(), abs(run.final["phase"]).max() ** 2),
+)
+
 LOCK = Family(
     name="lock",
     problem=Lock,
@@ -63,6 +75,7 @@ LOCK = Family(
     reference=reference,
     primary="phase",
     labels={"phase": "largest distance of a phase from its target"},
+    curve=WORTH,
 )
 
-UNKNOWN = dataclasses.replace(LOCK, name="riddle", problem=Riddle, noun="a riddle", reference=None)
+UNKNOWN = dataclasses.replace(LOCK, name="riddle", problem=Riddle, noun="a riddle", reference=None, curve=None)
