@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
-from scipy.optimize import fsolve
+from scipy.optimize import root
 from tables import Section, machine, report, table
 
 import analogflow as af
@@ -94,7 +94,7 @@ def shot(field: Field, start: Array, settle: float, level: float, *, conserves: 
             end = solve_ivp(field, (0, guess[1]), [level, guess[0]], **how).y[:, -1]
             return end - np.array([level, guess[0]])
 
-        other, period = fsolve(missed, [other, period], xtol=1e-12)
+        other, period = root(missed, [other, period], tol=1e-12).x.tolist()
 
     def turns_x(t: float, y: Array) -> float:
         return float(field(t, y)[0])
@@ -115,6 +115,7 @@ def _oscillators() -> Section:
             "op-amps": af.solve(problem, technology="opamp"),
         }
         motions = {engine: run.certificate.motion for engine, run in runs.items()}
+        assert motions["block"] is not None
         level = motions["block"].found.level
         period, amplitude = shot(field, start, float(problem.time or 0.0), level, conserves=name.startswith("Lotka"))
         cells = [name, f"{period:.6f}", f"{amplitude[0]:.6f}"]

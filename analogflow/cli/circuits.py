@@ -33,7 +33,7 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.judgement.averaging import law_plan
 from analogflow.netlister import Deck, expecting, netlist
 from analogflow.solution import plain
-from analogflow.technology import BuildOptions
+from analogflow.technology import BuildOptions, refuse_idle
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
 
@@ -105,11 +105,22 @@ def about_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--levels", action="store_true", help="the error that each level adds, from the equations to the parts"
     )
+    parser.add_argument("--modes", action="store_true", help="where the flow can rest, and its modes there, without any run")
 
 
 def run_explain(options: argparse.Namespace) -> int:
-    """Print what each pass did and the parts, or the error that each level adds."""
+    """Print what each pass did and the parts, or the error that each level adds, or the modes of the flow at its rests."""
+    if options.levels and options.modes:
+        raise BadInput("explain: --levels and --modes are two tables; ask for one of them.")
     problem = given_problem(options)
+    if options.modes:
+        refuse_idle(options.technology, {"parts": options.parts, "temperature_celsius": options.temperature},
+                    {"parts": "--parts", "temperature_celsius": "--temperature"})  # fmt: skip
+        flow = flow_for(problem, options.form)
+        found = judgement.modes_of(flow)
+        for table in report.modes_tables(found, title=repr(flow)):
+            show(table)
+        return 0
     if options.levels:
         flow, carried = flow_for(problem, options.form), carried_form(problem, "translinear")
         in_transistors = flow_of(problem, carried) if carried else None

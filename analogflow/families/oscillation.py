@@ -184,4 +184,4 @@ def spectrum_of(times: Array, signal: Array) -> tuple[Array, Array]:
     x = np.interp(even, times[late], signal[late])
     window = np.hanning(_SAMPLES)
     amplitude = 2 * abs(np.fft.rfft((x - x.mean()) * window)) / window.sum()
-    return np.fft.rfftfreq(_SAMPLES, float(even[1] - even[0])), amplitude
+    return np.asarray(np.fft.rfftfreq(_SAMPLES, float(even[1] - even[0])), dtype=float), amplitude

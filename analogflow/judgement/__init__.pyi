@@ -13,4 +13,6 @@ from analogflow.judgement.judging import Judgement as Judgement
 from analogflow.judgement.judging import judge as judge
 from analogflow.judgement.levels import Level as Level
 from analogflow.judgement.levels import verification_levels as verification_levels
+from analogflow.judgement.modes import Rest as Rest
+from analogflow.judgement.modes import modes_of as modes_of
 from analogflow.judgement.restart import restart_classes as restart_classes

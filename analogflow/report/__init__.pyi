@@ -38,6 +38,7 @@ from analogflow.report.tables import doctor_table as doctor_table
 from analogflow.report.tables import history_table as history_table
 from analogflow.report.tables import levels_table as levels_table
 from analogflow.report.tables import mapping_table as mapping_table
+from analogflow.report.tables import modes_tables as modes_tables
 from analogflow.report.tables import parts_table as parts_table
 from analogflow.report.tables import print_solution as print_solution
 from analogflow.report.tables import solution_table as solution_table

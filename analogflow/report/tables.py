@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from analogflow.families.motion import Motion
     from analogflow.hardware import BoardFit
     from analogflow.hardware.parts_list import PartsList
-    from analogflow.judgement import Agreement, Budget, Level
+    from analogflow.judgement import Agreement, Budget, Level, Rest
 
 __all__ = [
     "agreement_table",
@@ -30,6 +31,7 @@ __all__ = [
     "history_table",
     "levels_table",
     "mapping_table",
+    "modes_tables",
     "parts_table",
     "print_solution",
     "solution_table",
@@ -159,6 +161,9 @@ _COLOURS = {PASSED: "green", FAILED: "bold red"} | dict.fromkeys((NOT_MIXED, UND
 _LISTED = 6
 """Numbers of an answer that is a list which a table shows."""
 
+_MODES_SHOWN, _TURNING = 12, 1e-9
+"""Modes that a table shows, and the share of an imaginary part below which a mode does not swing."""
+
 _EXACT = 1e-12
 _MOST_BITS = 24.0
 
@@ -252,3 +257,42 @@ def levels_table(levels: Sequence[Level], *, answer: str) -> Table:
         added = "" if level.name == "exact flow" else f"{level.added:.1e}"
         table.add_row(level.name, f"{level.error:.1e}", added, level.culprit)
     return table
+
+
+def modes_tables(rests: Sequence[Rest], *, title: str) -> list[Table]:
+    """The modes at each rest of a flow: rate, time in which it decays, and period in which it swings."""
+    if not rests:
+        nothing = Table("no rest was found", title=Text(title))
+        nothing.add_row("Newton's method led nowhere from the path and about it.")
+        return [nothing]
+    tables = []
+    for rest in rests:
+        where = "; ".join(f"{name} = {_row(value)}" for name, value in rest.at.items())
+        table = Table(title=Text(f"{title}\nat {where}"), caption=_settling_words(rest), caption_justify="left")
+        for column in ("mode", "eigenvalue (1/τ)", "time constant (τ)", "period (τ)"):
+            table.add_column(column, justify="right")
+        for k, (value, lasting) in enumerate(zip(rest.eigenvalues, rest.time_constants, strict=True), 1):
+            if k > _MODES_SHOWN:
+                table.add_row("…", f"{len(rest.eigenvalues) - _MODES_SHOWN} more", "", "")
+                break
+            turning = abs(value.imag) > _TURNING * abs(value)
+            said = f"{value.real:.6g} {value.imag:+.6g}i" if turning else f"{value.real:.6g}"
+            grows = "" if lasting > 0 else ", grows"
+            tau = "does not decay" if np.isinf(lasting) else f"{abs(lasting):.6g}{grows}"
+            table.add_row(str(k), said, tau, f"{2 * np.pi / abs(value.imag):.6g}" if turning else "")
+        tables.append(table)
+    return tables
+
+
+def _settling_words(rest: Rest) -> str:
+    if rest.settling is not None:
+        return f"{rest.kind}; the path from the start is within 1e-6 of it from about t = {rest.settling:.3g} τ on"
+    if rest.reached:
+        return f"{rest.kind}; the path from the start comes to it"
+    return f"{rest.kind}; the path from the start does not come to it"
+
+
+def _row(value: NDArray[np.float64]) -> str:
+    shown = ", ".join(f"{number:.6g}" for number in value[:_LISTED])
+    more = f", … ({len(value)})" if len(value) > _LISTED else ""
+    return f"[{shown}{more}]" if len(value) > 1 else shown
