@@ -135,7 +135,8 @@ class Transport:
         if a is not None and b is not None and not balanced:
             faults.append(
                 f"row sums to {a.sum():.12g} and column to {b.sum():.12g}; both must carry the same mass within "
-                f"{MASS_TOLERANCE:g}: scale column by {a.sum() / b.sum():.12g}, or divide both by theirs (normalise=True)"
+                f"{MASS_TOLERANCE:g}: multiply column by {a.sum() / b.sum():.12g}, "
+                "or divide each by its sum (normalise=True)"
             )
         temperature = positive(epsilon, f"epsilon is {epsilon!r}; {_WANTED}", faults)
         if C is not None and a is not None and b is not None and not faults:

@@ -105,7 +105,7 @@ def test_masses_are_balanced_where_that_is_asked_for(tmp_path, capsys):
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"cost": [[0, 1], [1, 0]], "row": [120, 80], "column": [101, 100], "epsilon": 0.1}))
     assert main(["solve", "transport", str(path)]) == 2
-    assert "scale column by 0.995024875622, or divide both by theirs (--normalise)" in capsys.readouterr().err
+    assert "multiply column by 0.995024875622, or divide each by its sum (--normalise)" in capsys.readouterr().err
     assert main(["solve", "transport", str(path), "--normalise", "--engine", "block"]) == 0
     assert main(["solve", "transport", str(path), "--transpose"]) == 2
 
