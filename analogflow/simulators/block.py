@@ -326,9 +326,9 @@ def _probe(
     Of blocks that do not deviate it is every sample's, and kept for the circuit's next run.
     """
     asked = imperfections, noise.sigma, noise.shares, None if only is None else frozenset(only)
-    kept, *found = _LAST.get(circuit, (None, None, {}))
-    if kept == asked:
-        return found[0], found[1]
+    last = _LAST.get(circuit)
+    if last is not None and last[0] == asked:
+        return last[1], last[2]
     field = VectorField(graph_under(circuit, imperfections, noise, first, only))
     if not imperfections.deviates:
         _LAST[circuit] = asked, field, {}

@@ -9,6 +9,7 @@ from zoo import PAPER
 from analogflow.compiler import compile
 from analogflow.errors import BadInput
 from analogflow.families import FAMILIES
+from analogflow.families.files import problem_of_keys
 from analogflow.flows import Flow, capacity
 from analogflow.problems import Attention, Equations, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.report import draw_blocks, history_table, plot_capacity, plot_of, save_figure, solution_table
@@ -105,7 +106,16 @@ def drawn_errors(solution):
     return {e: lines[family.label(e)].get_ydata()[-1] for e in solution.certificate.errors if family.label(e) in lines}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+def test_families_of_one_file_draw_what_their_certificate_lists():
+    names = [name for name, family in FAMILIES.items() if family.example]
+    assert {*names, *DRAWN} == set(FAMILIES)
+    for name in names:
+        solution = solve(problem_of_keys(name, FAMILIES[name].example, "here"), engine="block", time_constants=3.0)
+        assert (drawn := drawn_errors(solution))
+        assert drawn == {error: solution.certificate.errors[error] for error in drawn}
+
+
+@pytest.mark.parametrize("family", DRAWN)
 def test_an_error_that_is_drawn_ends_in_that_of_the_certificate(family):
     problem, name = DRAWN[family]
     solution = solve(problem, engine="block", time_constants=3.0)

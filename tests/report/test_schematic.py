@@ -15,7 +15,9 @@ from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 
 import analogflow as af
+from analogflow.compiler import carried_form
 from analogflow.errors import BadInput
+from analogflow.families import FAMILIES, flow_of
 from analogflow.families.files import read_problem
 from analogflow.hardware.parts_list import parts_list
 from analogflow.noise import Noise
@@ -48,7 +50,6 @@ FORMS = [
     ("transport", "scaling"),
 ]
 EXAMPLES = sorted((*DATA.glob("data/*.*"), *DATA.glob("flows/*.toml")))
-FAMILY_OF_EXAMPLE: dict[str, str] = {"paper": "capacity", "rate": "rate_distortion"}
 
 
 @functools.cache
@@ -113,11 +114,10 @@ def test_a_drawing_of_any_form_read_back_is_the_netlist(family, form):
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_with_preferred_values_read_back_is_the_netlist(path, technology):
-    first = str(path.stem).split("_")[0]
-    family = "custom" if path.suffix == ".toml" else FAMILY_OF_EXAMPLE.get(first) or first
-    problem = read_problem(str(path)) if family == "custom" else read_problem(family.replace("_", "-"), path)
-    form = {"rate_distortion": "logarithmic", "transport": "scaling"}.get(family) if technology == "translinear" else None
-    flow = getattr(af.flows, family)(problem, **({"form": form} if form else {}))
+    named = (family for family in FAMILIES if path.stem.startswith(family.replace("-", "_")))
+    family = "custom" if path.suffix == ".toml" else next(named, "capacity")
+    problem = read_problem(str(path)) if family == "custom" else read_problem(family, path)
+    flow = flow_of(problem, carried_form(problem, technology))
     try:
         circuit = af.choose_values(af.compile(flow, technology=technology))
     except (BadInput, af.NoCell) as refusal:

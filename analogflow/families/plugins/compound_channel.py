@@ -222,7 +222,7 @@ def reference(problem: CompoundChannel, time: float) -> PathEnd:
             [weights.sum() - 1], [1 - z.sum()],
         ])  # fmt: skip
         try:
-            step = np.linalg.solve(matrix, right)
+            step = np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
         except np.linalg.LinAlgError:
             break
         dz, dl = step[:n], step[n : n + count]
