@@ -134,6 +134,9 @@ SHIPPED = {
     "custom, with an end": (str(EXAMPLES / "flows/lotka_volterra.toml"), None),
     "custom, to its rest": (str(EXAMPLES / "flows/water_filling.toml"), None),
 }
+SHIPPED |= {
+    name: (name, next(DATA.glob(f"{name.replace('-', '_')}_*"))) for name, family in FAMILIES.items() if family.example
+}
 HENON_HEILES = af.Equations(
     # Reduced Hénon–Heiles system, lucipy's example rhh.py: its orbit leaves the well, so that errors of a step grow.
     name="henon-heiles",

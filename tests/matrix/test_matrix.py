@@ -77,7 +77,7 @@ PROBLEMS = {
 PROBLEMS |= {name: {"example": dict(family.example)} for name, family in FAMILIES.items() if family.example}
 
 SHOWING = ("netlist", "explain", "draw", "map")
-RUNNING = ("solve", "verify", "budget", "compare", "study with noise", "study with mismatch", "report")
+RUNNING = ("solve", "verify", "budget", "compare", "curve", "study with noise", "study with mismatch", "report")
 VERBS_OF_PROBLEMS = (*SHOWING, *RUNNING)
 
 
@@ -99,7 +99,7 @@ def cells():
                             yield family, name, form, technology, engine, verb, form == own[0]
 
 
-COSTLY = ("budget", "compare", "report", "study with mismatch", "study with noise")
+COSTLY = ("budget", "compare", "curve", "report", "study with mismatch", "study with noise")
 LONG = {("hopfield", "law"), ("hopfield", "law of a saturating network")}
 """Problems whose runs are long; what only shows their circuits takes no run."""
 
@@ -143,6 +143,7 @@ def commands(family, path, form, technology, engine, verb):
         "verify": [["verify", *flow, *run, "--json", "--noise", "0.01", "--time", "5"]],
         "budget": [["solve", *flow, *run, "--json", "--budget", "--samples", "2", "--mismatch", "0.01", "--time", "5"]],
         "compare": [["compare", *flow, "--seconds", "0.02", "--accuracy", "0.05", "--json"]],
+        "curve": [["curve", *flow, *run, "--json", "--points", "2", "--time", "5"]],
         "netlist": [["netlist", *flow, *chosen, "-o", "a.cir", "--noise", "0.01", "--mismatch", "0.01"]],
         "explain": [["explain", *flow, *chosen]],
         "draw": [["draw", *flow, *chosen, "-o", "a.svg"]],
