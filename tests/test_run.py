@@ -187,7 +187,9 @@ def test_a_path_from_python_is_that_of_an_independent_integrator():
 
 
 def test_solve_and_a_netlist_that_runs_alone_differ_in_when_they_stop_only():
-    rests, ends = (af.compile(af.flows.custom(read_problem(*SHIPPED[name]))) for name in list(SHIPPED)[-1:-3:-1])
+    rests, ends = (
+        af.compile(af.flows.custom(read_problem(*SHIPPED[name]))) for name in ("custom, to its rest", "custom, with an end")
+    )
     assert run_plan(ends) == run_plan(ends, stops=False)
     alone, stopped = run_plan(rests, stops=False), run_plan(rests)
     assert alone.largest_step == stopped.largest_step
@@ -195,7 +197,9 @@ def test_solve_and_a_netlist_that_runs_alone_differ_in_when_they_stop_only():
 
 
 def test_a_run_may_end_early_where_it_settles_only():
-    rests, ends = (af.compile(af.flows.custom(read_problem(*SHIPPED[name]))) for name in list(SHIPPED)[-1:-3:-1])
+    rests, ends = (
+        af.compile(af.flows.custom(read_problem(*SHIPPED[name]))) for name in ("custom, to its rest", "custom, with an end")
+    )
     law = af.compile(af.flows.langevin(af.Langevin(energy="x**2/2", variables=["x"], temperature=0.5)))
     circuits = (rests, ends, law, af.degrade(rests, noise=af.Noise(1e-3)))
     plans = [run_plan(circuit) for circuit in circuits]
@@ -242,7 +246,7 @@ def test_paths_are_compared_to_the_end_of_the_flow_that_has_one(monkeypatch):
 
 
 def test_a_length_is_known_before_a_run_of_flows_with_one_of_their_own_only():
-    ends, rests = (flow_of(read_problem(*SHIPPED[name])) for name in list(SHIPPED)[-2:])
+    ends, rests = (flow_of(read_problem(*SHIPPED[name])) for name in ("custom, with an end", "custom, to its rest"))
     law = af.flows.langevin(af.Langevin(energy="x**2/2", variables=["x"], temperature=0.5))
     assert [own_time(flow) for flow in (ends, rests, law)] == [20.0, None, law.averaging.end]
     assert [own_time(flow, 3.0) for flow in (ends, rests, law)] == [3.0, None, 3.0]
