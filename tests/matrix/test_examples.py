@@ -23,6 +23,7 @@ FAMILY = {
     "rate_distortion_hamming.json": "rate-distortion",
     "transport_cooling.json": "transport",
     "transport_three.json": "transport",
+    "wyner_ziv_symmetric.json": "wyner-ziv",
 }
 FEW = {"langevin_double_well.json"}
 """Laws whose document says that a default run has too few samples to tell."""

@@ -1,0 +1,143 @@
+"""Codes of several terminals: closed forms, foreign solvers, bounds of any guess, bad inputs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import cvxpy
+import numpy as np
+import pytest
+import scipy
+
+import analogflow as af
+from analogflow.cli import main
+from analogflow.families import reference_of
+from analogflow.families.plugins import wyner_ziv
+from analogflow.families.plugins.wyner_ziv import WynerZiv
+
+HAMMING = [[0.0, 1.0], [1.0, 0.0]]
+
+
+def entropy(p):
+    return float(scipy.special.entr([p, 1 - p]).sum())
+
+
+def mixed(a, b):
+    """Crossover probability of two symmetric channels in a row."""
+    return a * (1 - b) + b * (1 - a)
+
+
+def symmetric(p):
+    return np.array([[1 - p, p], [p, 1 - p]])
+
+
+def worth(found, beta):
+    return found.values["rate_nats"][0] + beta * found.values["distortion"][0]
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.7, 2.0, 2.5, 4.0, 8.0])
+def test_a_symmetric_source_has_the_curve_of_wyner_and_ziv(beta):
+    """R(D) is the lower convex envelope of h(p∗D) − h(D) and the point (p, 0)."""
+    p = 0.25
+    problem = WynerZiv(symmetric(p) / 2, HAMMING, beta)
+    grid = np.linspace(0, p, 200_001)[1:]
+    values = scipy.special.entr(mixed(p, grid)) + scipy.special.entr(1 - mixed(p, grid))
+    values -= scipy.special.entr(grid) + scipy.special.entr(1 - grid)
+    exact = min((values + beta * grid).min(), beta * p)
+    assert worth(reference_of(problem), beta) == pytest.approx(exact, abs=1e-9)
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    answer = solution.certificate.answer
+    assert answer["rate_nats"] + beta * answer["distortion"] == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.5, 3.0])
+def test_a_decoder_that_sees_some_letters_needs_a_code_for_the_erased_ones(beta):
+    """Y = X with probability 1 − e: both ways of coding cost e times as much as without Y, at e times the distortion."""
+    e = 0.3
+    problem = WynerZiv([[0.5 * (1 - e), 0.5 * e, 0], [0, 0.5 * e, 0.5 * (1 - e)]], HAMMING, beta)
+    D = 1 / (1 + np.exp(beta))
+    exact = e * (np.log(2) - entropy(D) + beta * D)
+    assert worth(reference_of(problem), beta) == pytest.approx(exact, abs=1e-9)
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    assert solution.certificate.answer["rate_nats"] == pytest.approx(e * (np.log(2) - entropy(D)), abs=1e-5)
+
+
+def drawn(seed):
+    rng = np.random.default_rng(seed)
+    n, m, k = rng.integers(2, 4), rng.integers(1, 4), rng.integers(2, 4)
+    joint = rng.dirichlet(np.full(n * m, 0.8)).reshape(n, m)
+    return joint, rng.random((n, k)) * 2, float(rng.uniform(0.5, 6))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sources_with_side_information_agree_with_a_conic_solver(seed):
+    """It takes all strategies, and the relative entropies of the definition."""
+    joint, d, beta = drawn(seed)
+    problem = WynerZiv(joint, d, beta)
+    exact = reference_of(problem)
+    n, m = joint.shape
+    strategies = list(itertools.product(range(d.shape[1]), repeat=m))
+    q = cvxpy.Variable((n, len(strategies)), nonneg=True)
+    cost = np.array([[sum(joint[x, y] * d[x, t[y]] for y in range(m)) for t in strategies] for x in range(n)])
+    rate = 0
+    for y in range(m):
+        given = np.diag(joint[:, y]) @ q
+        r = np.outer(joint[:, y], joint[:, y] / joint[:, y].sum()) @ q
+        rate = rate + cvxpy.sum(cvxpy.rel_entr(given, r))
+    best = cvxpy.Problem(cvxpy.Minimize(rate + beta * cvxpy.sum(cvxpy.multiply(cost, q))), [cvxpy.sum(q, axis=1) == 1])
+    best.solve(solver="CLARABEL")
+    assert worth(exact, beta) == pytest.approx(best.value, abs=2e-6)
+    assert worth(exact, beta) <= best.value + 2e-7
+    assert exact.gap < 1e-11
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_test_channel_bounds_its_worth_from_both_sides(seed):
+    problem = WynerZiv(*drawn(seed))
+    exact, rng = reference_of(problem), np.random.default_rng(seed)
+    q = rng.dirichlet(np.full(len(problem.strategies), 0.5), (50, len(problem.joint)))
+    near = (1 - 1e-7) * exact.values["q"] + 1e-7 * q
+    for tried in (q, near):
+        low, high = wyner_ziv.interval(problem, tried)
+        assert (low <= worth(exact, problem.beta) + 1e-12).all()
+        assert (high >= worth(exact, problem.beta) - 1e-12).all()
+    low, high = wyner_ziv.interval(problem, near)
+    assert (high - low < 1e-5).all()
+
+
+def test_of_strategies_that_are_nowhere_better_one_is_left():
+    assert WynerZiv(symmetric(0.1) / 2, HAMMING, 1.0).strategies.tolist() == [[0, 0], [0, 1], [1, 1]]
+    assert WynerZiv([[0.3], [0.7]], [[0, 1, 1], [1, 0, 1]], 1.0).strategies.tolist() == [[0], [1]]
+
+
+BAD = {
+    "joint sum": (WynerZiv, (np.eye(2), HAMMING, 1), r"joint sums to 2, not to 1; divide it by its sum"),
+    "joint below 0": (WynerZiv, ([[1.5, -0.5], [0, 0]], HAMMING, 1), r"joint has -0\.5 in row 1, column 2"),
+    "empty column": (WynerZiv, ([[0.5, 0], [0.5, 0]], HAMMING, 1), r"joint has nothing in column 2; leave it out"),
+    "empty row": (WynerZiv, ([[0.5, 0.5], [0, 0]], HAMMING, 1), r"joint has nothing in row 2; leave it out"),
+    "one letter": (WynerZiv, ([[0.5, 0.5]], [[0, 1]], 1), r"a source of one letter"),
+    "distortion rows": (WynerZiv, (np.eye(2) / 2, [[0, 1]], 1), r"joint has 2 rows and distortion 1"),
+    "distortion below 0": (WynerZiv, (np.eye(2) / 2, [[0, 1], [-1, 0]], 1), r"distortion has -1 in row 2, column 1"),
+    "strategies": (WynerZiv, (np.ones((2, 9)) / 18, HAMMING, 1), r"2\^9 strategies of the decoder; at most 256"),
+    "beta": (WynerZiv, (np.eye(2) / 2, HAMMING, -1), r"beta is -1; give a positive number"),
+    "joint of text": (WynerZiv, ([["a"]], HAMMING, 1), r"joint does not consist of numbers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_what_is_no_problem_is_refused_in_a_sentence(reason):
+    make, given, message = BAD[reason]
+    with pytest.raises(af.BadInput, match=message):
+        make(*given)
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"joint": [[0.5, 0.4], [0.2, 0.1]], "distortion": HAMMING, "beta": 0}))
+    assert main(["solve", "wyner-ziv", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "joint sums to 1.2" in said
+    assert "beta is 0" in said
