@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
@@ -342,8 +343,10 @@ class _Fluctuations:
         late, early = late * spread, early * spread
         cross = decay @ late @ early.T
         try:
-            found = scipy.linalg.solve_discrete_lyapunov(decay, cross + cross.T + early @ early.T + late @ late.T)
-        except np.linalg.LinAlgError:  # along a neutral direction noise adds up for ever
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", scipy.linalg.LinAlgWarning)
+                found = scipy.linalg.solve_discrete_lyapunov(decay, cross + cross.T + early @ early.T + late @ late.T)
+        except (np.linalg.LinAlgError, scipy.linalg.LinAlgWarning):  # along a neutral direction noise adds up for ever
             found = np.full_like(decay, np.nan)
         covariance = np.asarray(found, dtype=np.float64)
         return cls(covariance, late, spread, _output_maps(field, y))
