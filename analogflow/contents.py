@@ -7,6 +7,7 @@ alone; it does not know what the keys and numbers mean. What is written is there
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
@@ -29,6 +30,7 @@ __all__ = [
     "line_of",
     "parse_keys",
     "parse_npy",
+    "plain",
     "read_bytes",
     "read_keys",
     "read_text",
@@ -199,6 +201,21 @@ def parse_npy(content: bytes, name: str, kinds: str = "fiu") -> NDArray[Any]:
         raise
     except Exception as fault:  # noqa: BLE001 - a forged header makes its parser fail in a dozen ways
         raise BadInput(f"{name!r} is not a NumPy array of numbers ({str(fault).splitlines()[0][:120]}).") from None
+
+
+def plain(value: Any) -> Any:
+    """The same in plain lists, names and numbers for JSON; what is not finite becomes None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain(dataclasses.asdict(value))
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    if isinstance(value, np.ndarray | np.integer):
+        return plain(value.tolist())
+    return value
 
 
 @contextlib.contextmanager

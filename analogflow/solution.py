@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from analogflow.circuit import Circuit
 from analogflow.compiler import CircuitOptions, circuit_of, split_options
+from analogflow.contents import plain
 from analogflow.errors import BadInput
 from analogflow.families import problem_of, require_reference
 from analogflow.families.stationary import ACCURACY
@@ -30,7 +31,6 @@ __all__ = [
     "Solution",
     "SolveOptions",
     "Verification",
-    "plain",
     "resting_times",
     "solve",
     "verify",
@@ -121,14 +121,7 @@ class Solution:
                 "flow": self.flow.family,
                 "form": self.flow.form,
                 "problem": getattr(self.flow.problem, "summary", "") or repr(self.flow.problem or self.flow),
-                "technology": self.circuit.technology,
-                "engine": self.engine,
-                "evaluator": self.run.record.get("evaluator"),  # which march of the block engine
-                "seed": self.seed,
-                "noise": self.circuit.noise.sigma,
-                "imperfections": {
-                    name: getattr(self.circuit.imperfections, name) for name in self.circuit.imperfections.effects
-                },
+                **self.made(),
                 "settled": self.run.outcome.ok,
                 "settling_time": self.settling_time,
                 "run_time": self.run_time,
@@ -142,9 +135,21 @@ class Solution:
                 "checks": [dataclasses.asdict(check) for check in certificate.checks],
                 "notes": certificate.notes,
                 "state": {name: self.run.final[name].tolist() for name in self.flow.states},
-                "versions": versions() | dict(self.run.record.get("versions", {})),
             }
         )
+
+    def made(self) -> dict[str, Any]:
+        """What the answer was made with: circuit, engine, seed, noise, imperfections, versions."""
+        imperfections = self.circuit.imperfections
+        return {
+            "technology": self.circuit.technology,
+            "engine": self.engine,
+            "evaluator": self.run.record.get("evaluator"),  # which march of the block engine
+            "seed": self.seed,
+            "noise": self.circuit.noise.sigma,
+            "imperfections": {name: getattr(imperfections, name) for name in imperfections.effects},
+            "versions": versions() | dict(self.run.record.get("versions", {})),
+        }
 
     def __repr__(self) -> str:
         return f"Solution({self.flow!r}, engine {self.engine}: {self.certificate})"
@@ -334,14 +339,3 @@ def versions() -> dict[str, str]:
     """Versions of what computed a result."""
     packages = {name: metadata.version(name) for name in ("analogflow", "numpy", "scipy", "PySpice")}
     return {**packages, "python": platform.python_version()}
-
-
-def plain(value: Any) -> Any:
-    """The same in plain lists, names and numbers for JSON; what is not finite becomes None."""
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value

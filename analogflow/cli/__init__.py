@@ -30,6 +30,7 @@ VERBS = {
     "doctor": ("solving", "say what is installed, what is missing and how to mend it"),
     "solve": ("solving", "simulate the flow's circuit and hold the answer against the exact reference"),
     "verify": ("solving", "solve, push the settled state away, run again, and say whether the answer stands"),
+    "check": ("checking", "compute all that a certificate's file states anew, without a simulator"),
     "reproduce": ("reproducing", "compute a figure of a source paper anew, and say what the paper says and what we find"),
     "report": ("studying", "write one HTML page of a study: results, figures, failures, circuit, and how to repeat it"),
     "compare": (
@@ -129,6 +130,7 @@ FLAGS = {
     "resume=True": "--resume",
     "dask_workers": "--dask",
     "run_study": "analogflow study",
+    "write_certificate of a solution": "analogflow solve --certificate",
     "the doctor": "analogflow doctor",
     "key=NAME": "--key NAME",
     "Channel.from_table(…, normalise=True)": "--normalise",

@@ -25,14 +25,13 @@ from analogflow.cli.options import (
     show,
 )
 from analogflow.compiler import carried_form, circuit_of, flow_for
-from analogflow.contents import refuse_existing, refuse_placeless, write_text
+from analogflow.contents import plain, refuse_existing, refuse_placeless, write_text
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import answer_notes, expected_answer, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.judgement.averaging import law_plan
 from analogflow.netlister import Deck, expecting, netlist
-from analogflow.solution import plain
 from analogflow.technology import BuildOptions, refuse_idle
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]

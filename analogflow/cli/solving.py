@@ -29,11 +29,12 @@ from analogflow.cli.options import (
     time_counter,
 )
 from analogflow.compiler import circuit_of, compile, flow_for, noise_of
+from analogflow.contents import plain
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.simulators import ENGINES, SPICE, engine_for
-from analogflow.solution import plain, solve, verify
+from analogflow.solution import solve, verify
 
 __all__ = ["about_doctor", "about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 
@@ -82,6 +83,9 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
         "--samples", type=count, metavar="N", help=f"circuits drawn for each line of the budget ({_SAMPLES})"
     )
     parser.add_argument("--report", metavar="FILE", help="write an HTML page of the run")
+    parser.add_argument(
+        "--certificate", type=nonempty, metavar="FILE", help="write what proves the answer as JSON, for analogflow check"
+    )
 
 
 def run_solve(options: argparse.Namespace) -> int:
@@ -92,6 +96,8 @@ def run_solve(options: argparse.Namespace) -> int:
     report.check_writable(options.figure, force=options.force)
     if options.report:
         report.check_page(Path(options.report), force=options.force)
+    if options.certificate:
+        judgement.refuse_certificate(problem, options.certificate, force=options.force)
     engine = engine_for(options.technology, options.engine)
     if options.engine is None and engine == "block":
         print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
@@ -108,6 +114,8 @@ def run_solve(options: argparse.Namespace) -> int:
             circuit, engine=engine, time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress,
             noise=options.noise, imperfections=imperfections, seed=options.seed, **law_options(options), on_note=tell,
         )  # fmt: skip
+    if options.certificate:
+        judgement.write_certificate(solution, options.certificate, force=options.force)
     if options.json:
         costs = {} if budget is None else {"budget": plain(budget.to_dict())}
         print(json.dumps({**solution.to_dict(), **costs}, allow_nan=False))

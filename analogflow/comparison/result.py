@@ -9,9 +9,10 @@ from typing import Any
 from analogflow.comparison.contender import FORMULAS, BreakEven, Contender, break_even
 from analogflow.comparison.energy import Prices
 from analogflow.comparison.trials import RESTING_DELAY, is_of_parts
+from analogflow.contents import plain
 from analogflow.errors import BadInput
 from analogflow.notebook import shown
-from analogflow.solution import plain, versions
+from analogflow.solution import versions
 
 __all__ = ["MEASURES", "Comparison"]
 

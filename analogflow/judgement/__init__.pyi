@@ -9,6 +9,10 @@ from analogflow.judgement.budget import error_budget as error_budget
 from analogflow.judgement.budget import predict as predict
 from analogflow.judgement.certificate import Certificate as Certificate
 from analogflow.judgement.certificate import certify as certify
+from analogflow.judgement.certificate_file import Recheck as Recheck
+from analogflow.judgement.certificate_file import check_certificate as check_certificate
+from analogflow.judgement.certificate_file import refuse_certificate as refuse_certificate
+from analogflow.judgement.certificate_file import write_certificate as write_certificate
 from analogflow.judgement.judging import Judgement as Judgement
 from analogflow.judgement.judging import judge as judge
 from analogflow.judgement.levels import Level as Level

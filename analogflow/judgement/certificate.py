@@ -23,12 +23,46 @@ from analogflow.judgement.judging import judge, judge_run
 from analogflow.run import IDEAL_ACCURACY, Outcome, Run
 from analogflow.simulators.ending import swings
 
-__all__ = ["Certificate", "Check", "all_end_well", "allowed_error", "certificate_of", "certify", "ends_well", "time_needed"]
+__all__ = [
+    "Certificate",
+    "Check",
+    "Terms",
+    "all_end_well",
+    "allowed_error",
+    "certificate_of",
+    "certified_on",
+    "certify",
+    "ends_well",
+    "terms_of",
+    "time_needed",
+]
 
 Array = NDArray[np.float64]
 
 _IMPERFECT_ACCURACY = 0.05
 """Largest error that checks of an imperfect or noisy circuit let pass where no accuracy is asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Terms:
+    """What a run of a circuit is held to.
+
+    Parameters
+    ----------
+    limit : float
+        Largest error that passes.
+    accuracy : float, optional
+        What was asked for; None where nothing was.
+    noisy : bool
+        Whether the answer fluctuates.
+    amplifiers : bool
+        Whether signals are voltages of amplifiers, which have rails.
+    """
+
+    limit: float
+    accuracy: float | None = None
+    noisy: bool = False
+    amplifiers: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,6 +92,8 @@ class Certificate:
         What its chains tell of each well of the energy, where there are several.
     motion : Motion, optional
         Of a run that swings: how, and how the reference does.
+    terms : Terms, optional
+        What the run was held to, of a circuit that is known.
     """
 
     answer: Mapping[str, Any]
@@ -70,6 +106,7 @@ class Certificate:
     notes: tuple[str, ...] = ()
     wells: tuple[WellHeld, ...] = ()
     motion: Motion | None = None
+    terms: Terms | None = None
 
     @property
     def passed(self) -> bool:
@@ -154,20 +191,29 @@ _MARGIN = 1.25
 
 def certificate_of(circuit: Circuit, run: Run, accuracy: float | None = None) -> Certificate:
     """Certificate of a run of `circuit`, held to an accuracy as `solve` takes it."""
-    flow = circuit.flow
+    return certified_on(terms_of(circuit, accuracy), circuit.flow, run)
+
+
+def terms_of(circuit: Circuit, accuracy: float | None = None) -> Terms:
+    """What runs of `circuit` are held to."""
+    amplifiers = circuit.parts is not None and bool(circuit.units.scales)
+    return Terms(allowed_error(circuit, accuracy), accuracy, circuit.noisy, amplifiers)
+
+
+def certified_on(terms: Terms, flow: Flow, run: Run) -> Certificate:
+    """Certificate of a run of some circuit of `flow`; nothing of the circuit is asked but its terms."""
     problem = problem_of(flow)
-    limit = allowed_error(circuit, accuracy)
-    certificate = certify(problem, run, limit=limit, accuracy=accuracy)
-    if run.outcome.ok and flow.end_time is not None and not circuit.noisy:
-        motion = motion_of(flow, reference_for(problem, float(run.time[-1])), run, limit)
+    certificate = certify(problem, run, limit=terms.limit, accuracy=terms.accuracy)
+    if run.outcome.ok and flow.end_time is not None and not terms.noisy:
+        motion = motion_of(flow, reference_for(problem, float(run.time[-1])), run, terms.limit)
         if motion is not None:
             checks = (*certificate.checks, *motion.checks)
             certificate = dataclasses.replace(certificate, motion=motion, checks=checks)
-    if circuit.parts is not None and circuit.units.scales:
+    if terms.amplifiers:
         met = run.outcome is Outcome.MET_RAIL
         rails = Check("no amplifier meets its rail", not met, run.detail if met else "")
         certificate = dataclasses.replace(certificate, checks=(*certificate.checks, rails))
-    return certificate
+    return dataclasses.replace(certificate, terms=terms)
 
 
 def check_accuracy(accuracy: float | None) -> None:

@@ -41,4 +41,5 @@ from analogflow.report.tables import mapping_table as mapping_table
 from analogflow.report.tables import modes_tables as modes_tables
 from analogflow.report.tables import parts_table as parts_table
 from analogflow.report.tables import print_solution as print_solution
+from analogflow.report.tables import recheck_table as recheck_table
 from analogflow.report.tables import solution_table as solution_table

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analogflow.families.motion import Motion
     from analogflow.hardware import BoardFit
     from analogflow.hardware.parts_list import PartsList
-    from analogflow.judgement import Agreement, Budget, Level, Rest
+    from analogflow.judgement import Agreement, Budget, Level, Recheck, Rest
 
 __all__ = [
     "agreement_table",
@@ -34,6 +34,7 @@ __all__ = [
     "modes_tables",
     "parts_table",
     "print_solution",
+    "recheck_table",
     "solution_table",
 ]
 
@@ -93,6 +94,34 @@ def solution_table(solution: Solution) -> Table:
         table.add_row(check.name, Text(check.verdict, colour), check.detail if told else "")
     if certificate.notes:
         table.caption, table.caption_justify = Text("\n".join(certificate.notes)), "left"
+    return table
+
+
+def recheck_table(found: Recheck) -> Table:
+    """What a certificate's file states, beside what comes out now."""
+    certificate, made = found.certificate, found.made
+    family = judging_family(found.problem)
+    by = ", ".join(f"{name} {value}" for name, value in made.items() if isinstance(value, str | int) and name != "seed")
+    title = "\n".join(filter(None, [f"certificate of {family.name}", getattr(found.problem, "summary", "")]))
+    table = Table(title=Text(title), caption=Text(f"stated to be made with: {by}"), caption_justify="left")
+    for column in ("quantity", "stated", "computed now"):
+        table.add_column(column, justify="left" if column == "quantity" else "right", overflow="fold")
+    stated = found.stated
+    rows = [
+        (name, stated["answer"], value, ".12f") for name, value in certificate.answer.items() if isinstance(value, float)
+    ]
+    rows += [(name, stated["errors"], value, ".2e") for name, value in certificate.errors.items()]
+    for name, before, value, form in rows:
+        said = before.get(name)
+        label = name if form == ".12f" else family.label(name)
+        table.add_row(label, format(said, form) if isinstance(said, float) else str(said)[:40], format(value, form))
+    if certificate.law is None:
+        table.add_row("largest error that passes", f"{found.terms.limit:g}", "")
+    table.add_section()
+    for check in certificate.checks:
+        before = next((one["verdict"] for one in stated["checks"] if one["name"] == check.name), "not stated")
+        colour = _COLOURS[PASSED if check.passed else check.verdict]
+        table.add_row(check.name, Text(before[:60]), Text(check.verdict, colour))
     return table
 
 

@@ -77,7 +77,7 @@ PROBLEMS = {
 PROBLEMS |= {name: {"example": dict(family.example)} for name, family in FAMILIES.items() if family.example}
 
 SHOWING = ("netlist", "explain", "draw", "map")
-RUNNING = ("solve", "verify", "budget", "compare", "curve", "study with noise", "study with mismatch", "report")
+RUNNING = ("solve", "check", "verify", "budget", "compare", "curve", "study with noise", "study with mismatch", "report")
 VERBS_OF_PROBLEMS = (*SHOWING, *RUNNING)
 
 
@@ -140,6 +140,7 @@ def commands(family, path, form, technology, engine, verb):
     study = ["study", *flow, *run, "-o", "study", "--samples", "2", "--time", "3"]
     return {
         "solve": [["solve", *flow, *run, "--json"]],
+        "check": [["solve", *flow, *run, "--certificate", "c.json"], ["check", "c.json", "--json"]],
         "verify": [["verify", *flow, *run, "--json", "--noise", "0.01", "--time", "5"]],
         "budget": [["solve", *flow, *run, "--json", "--budget", "--samples", "2", "--mismatch", "0.01", "--time", "5"]],
         "compare": [["compare", *flow, "--seconds", "0.02", "--accuracy", "0.05", "--json"]],
