@@ -13,7 +13,8 @@ import scipy
 import analogflow as af
 from analogflow.cli import main
 from analogflow.families import reference_of
-from analogflow.families.plugins import wyner_ziv
+from analogflow.families.plugins import information_bottleneck, wyner_ziv
+from analogflow.families.plugins.information_bottleneck import InformationBottleneck
 from analogflow.families.plugins.wyner_ziv import WynerZiv
 
 HAMMING = [[0.0, 1.0], [1.0, 0.0]]
@@ -113,7 +114,129 @@ def test_of_strategies_that_are_nowhere_better_one_is_left():
     assert WynerZiv([[0.3], [0.7]], [[0, 1, 1], [1, 0, 1]], 1.0).strategies.tolist() == [[0], [1]]
 
 
+def crossed(p, beta):
+    return InformationBottleneck(symmetric(p) / 2, beta)
+
+
+@pytest.mark.parametrize("beta", [0.5, 2.0, 2.9, 4.0, 20.0])
+def test_a_symmetric_pair_is_described_as_mrs_gerber_s_lemma_allows(beta):
+    """Least I(X;T) at each I(T;Y): ln 2 − h(δ) at ln 2 − h(p∗δ). Nothing is told until β = 1/(1 − 2p)²."""
+    p = 0.2
+
+    def told(delta):
+        return np.log(2) - entropy(delta) - beta * (np.log(2) - entropy(mixed(p, delta)))
+
+    grid = np.linspace(0, 0.5, 2001)
+    near = grid[np.argmin([told(delta) for delta in grid])]
+    ends = (max(near - 5e-4, 0), min(near + 5e-4, 0.5))
+    exact = scipy.optimize.minimize_scalar(told, bounds=ends, method="bounded", options={"xatol": 1e-12}).fun
+    problem = crossed(p, beta)
+    found = reference_of(problem)
+    assert information_bottleneck.worth(problem, found.values["q"][None])[0] == pytest.approx(exact, abs=1e-9)
+    assert found.gap < 2e-9
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    answer = solution.certificate.answer
+    assert answer["compression_nats"] - beta * answer["relevance_nats"] == pytest.approx(exact, abs=1e-6)
+    assert problem.critical == pytest.approx(1 / (1 - 2 * p) ** 2)
+    assert (answer["relevance_nats"] > 1e-6) == (beta > problem.critical)
+
+
+def test_what_is_seen_through_erasures_is_told_as_a_whole_or_not_at_all():
+    e = 0.4
+    joint = [[0.5 * (1 - e), 0.5 * e, 0], [0, 0.5 * e, 0.5 * (1 - e)]]
+    for beta, told in ((1.5, 0.0), (1.8, np.log(2))):
+        solution = af.solve(InformationBottleneck(joint, beta), engine="block")
+        assert solution.passed, solution.certificate
+        assert solution.certificate.answer["compression_nats"] == pytest.approx(told, abs=1e-5)
+
+
+def pairs(seed):
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(2, 4), rng.integers(2, 5)
+    return rng.dirichlet(np.full(n * m, 0.6)).reshape(n, m)
+
+
+def envelope_on_a_grid(joint, beta, points):
+    """Least mean of D(π‖p_X) − β D(π_Y‖p_Y) over mixtures of grid points π that average to p_X: a linear programme."""
+    n, p = len(joint), joint.sum(axis=1)
+    grid = np.array([c for c in itertools.product(range(points + 1), repeat=n) if sum(c) == points]) / points
+    out, py = grid @ (joint / p[:, None]), joint.sum(axis=0)
+    worth = scipy.special.rel_entr(grid, p).sum(axis=1) - beta * scipy.special.rel_entr(out, py).sum(axis=1)
+    return scipy.optimize.linprog(worth, A_eq=grid.T, b_eq=p, method="highs").fun
+
+
+@pytest.mark.parametrize("beta", [1.5, 4.0, 12.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_least_of_all_is_the_envelope_that_a_linear_programme_finds(seed, beta):
+    joint = pairs(seed)
+    problem = InformationBottleneck(joint, beta)
+    found = reference_of(problem)
+    least = information_bottleneck.worth(problem, found.values["q"][None])[0]
+    points = 2000 if len(joint) == 2 else 120
+    on_grid = envelope_on_a_grid(joint, beta, points)
+    assert found.gap < 1e-8
+    assert least <= on_grid + 1e-9
+    assert least >= on_grid - 0.02 * beta * (120 / points)
+    rng = np.random.default_rng(seed)
+    for _ in range(5):  # whatever clusters the bound is asked of
+        q = rng.dirichlet(np.ones(len(joint)), len(joint))
+        assert information_bottleneck.bound(problem, q) <= least + 1e-9
+
+
+def test_larger_alphabets_have_bounds_and_not_more_is_said():
+    joint = np.random.default_rng(5).dirichlet(np.full(18, 0.5)).reshape(6, 3)
+    problem = InformationBottleneck(joint, 3.0)
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    gap = solution.certificate.reference_gap
+    assert 1e-3 < gap < 3.0 * problem.all_nats
+    assert "lies between" in solution.certificate.notes[0]
+    # Against a general minimiser from many starts, which may be no lower than the bound.
+    rng, best = np.random.default_rng(0), np.inf
+
+    def value(v):
+        q = scipy.special.softmax(v.reshape(6, 6), axis=1)
+        return float(information_bottleneck.worth(problem, q[None])[0])
+
+    for _ in range(4):
+        best = min(best, scipy.optimize.minimize(value, rng.standard_normal(36) * 2, method="BFGS").fun)
+    least = information_bottleneck.worth(problem, reference_of(problem).values["q"][None])[0]
+    assert least <= best + 1e-7
+    assert best >= least - gap
+
+
+SKEWED = [[0.005, 0.06, 0.02], [0.03, 0.001, 0.004], [0.4, 0.3, 0.18]]
+
+
+def test_a_run_that_ends_where_a_better_point_is_known_fails_by_that_check_alone():
+    problem = InformationBottleneck(SKEWED, 10.0)
+    timid = InformationBottleneck(SKEWED, 10.0, start=np.full((3, 3), 1 / 3) + 0.01 * np.eye(3) - 0.01 / 3)
+    assert problem.critical > 10.0  # the answer that tells nothing attracts
+    better, worse = af.solve(problem, engine="block"), af.solve(timid, engine="block")
+    assert better.passed, better.certificate
+    failed = [check.name for check in worse.certificate.checks if not check.passed]
+    assert failed == ["no better stationary point is known"]
+    assert worse.certificate.answer["relevance_nats"] == pytest.approx(0, abs=1e-6)
+    assert better.certificate.answer["relevance_nats"] > 1e-3
+    assert "proven to" in better.certificate.notes[0]
+
+
+def test_a_point_that_is_not_stationary_leaves_a_residual():
+    problem = crossed(0.2, 4.0)
+    exact = reference_of(problem).values["q"]
+    assert information_bottleneck.residual(problem, exact[None])[0] < 1e-9
+    off = exact + np.array([[1e-3, -1e-3], [0, 0]])
+    assert information_bottleneck.residual(problem, off[None])[0] > 1e-4
+
+
 BAD = {
+    "clusters": (InformationBottleneck, (np.eye(2) / 2, 1, 3), r"clusters is 3; give a whole number from 2 to 2"),
+    "beta of the bottleneck": (InformationBottleneck, (np.eye(2) / 2, 0), r"beta is 0; give a positive number"),
+    "start shape": (InformationBottleneck, (np.eye(2) / 2, 1, None, [[1.0]]), r"start has shape \(1, 1\); give 2 rows"),
+    "start": (InformationBottleneck, (np.eye(2) / 2, 1, None, np.eye(2)), r"start has an entry that is not positive"),
+    "bottleneck sum": (InformationBottleneck, (np.eye(2), 1), r"joint sums to 2, not to 1"),
+    "bottleneck row": (InformationBottleneck, ([[0.5, 0.5]], 1), r"X has one letter and tells nothing"),
     "joint sum": (WynerZiv, (np.eye(2), HAMMING, 1), r"joint sums to 2, not to 1; divide it by its sum"),
     "joint below 0": (WynerZiv, ([[1.5, -0.5], [0, 0]], HAMMING, 1), r"joint has -0\.5 in row 1, column 2"),
     "empty column": (WynerZiv, ([[0.5, 0], [0.5, 0]], HAMMING, 1), r"joint has nothing in column 2; leave it out"),

@@ -15,6 +15,7 @@ FAMILY = {
     "hopfield_patterns.json": "hopfield",
     "hopfield_rest.json": "hopfield",
     "hopfield_softmax.json": "hopfield",
+    "information_bottleneck_three.json": "information-bottleneck",
     "langevin_coupled.json": "langevin",
     "langevin_double_well.json": "langevin",
     "linear_system_least_squares.json": "linear-system",
