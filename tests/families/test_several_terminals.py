@@ -160,7 +160,8 @@ def pairs(seed):
 def envelope_on_a_grid(joint, beta, points):
     """Least mean of D(π‖p_X) − β D(π_Y‖p_Y) over mixtures of grid points π that average to p_X: a linear programme."""
     n, p = len(joint), joint.sum(axis=1)
-    grid = np.array([c for c in itertools.product(range(points + 1), repeat=n) if sum(c) == points]) / points
+    grid = np.array([c for c in itertools.product(range(points + 1), repeat=n - 1) if sum(c) <= points]) / points
+    grid = np.column_stack([grid, 1 - grid.sum(axis=1)])
     out, py = grid @ (joint / p[:, None]), joint.sum(axis=0)
     worth = scipy.special.rel_entr(grid, p).sum(axis=1) - beta * scipy.special.rel_entr(out, py).sum(axis=1)
     return scipy.optimize.linprog(worth, A_eq=grid.T, b_eq=p, method="highs").fun

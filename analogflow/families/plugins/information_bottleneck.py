@@ -37,8 +37,8 @@ _SUM = 1e-6
 _TINY = 1e-300
 
 _SHARP = 4.0
-"""By how much, in nats, each x starts nearer to its own cluster than to another: with 2, one of twelve random problems ends at
-a worse stationary point, with 4 none of sixty does."""
+"""By how much, in nats, each x starts nearer to its own cluster than to another: with 2, one of twelve random problems ends
+at a worse stationary point, with 4 none of sixty does."""
 
 _STARTS, _SEED, _STEPS, _STILL = 24, 1, 4000, 1e-13
 """Starts that the reference draws, and their seed; steps it takes, and the change of a q(t|x) at which it stops."""
