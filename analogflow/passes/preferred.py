@@ -3,14 +3,20 @@
 What a summing amplifier computes are ratios of its resistors. Each of its two networks may be scaled as a whole, and of all
 scales the one is taken whose rounded values give the nearest gains. In a row of a transistor circuit's crossbar the ratios
 are chosen so that the errors cancel at the answer (`analogflow.circuit.rounding`).
+
+Preferred values lie on a geometric grid, and so do their ratios: no scale of a network makes every gain exact. An answer
+that is a path adds up what gains are off, so that there a resistor which would be off by more than its tolerance is two in
+parallel.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +26,7 @@ from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.rounding import round_jointly
 from analogflow.circuit.values import check_series, nearest, neighbours, rounding_error
+from analogflow.digits import SAME
 from analogflow.errors import BadInput
 from analogflow.graph import restarted
 from analogflow.passes.limits import limits_of
@@ -60,6 +67,9 @@ _TOO_SMALL = "set the problem's smallest coefficients (or probabilities) to 0, o
 
 _CAPACITORS = "E12"
 
+_TRIMMED = 1.5
+"""Resistance, over that wanted, of the larger share of two in parallel at most: the other one is then three times it."""
+
 
 def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     """The same circuit with resistors of a series of preferred values, and capacitors of E12.
@@ -70,6 +80,12 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
         Of a technology that has parts.
     series : str, optional
         "E12", "E24", "E96" or "E192"; that of the circuit's parts if not given. Empty: exact values, nothing is changed.
+
+    Returns
+    -------
+    Circuit
+        Where the answer is a path, with a further resistor in parallel to each that one value would leave off by more than
+        its tolerance.
 
     Raises
     ------
@@ -91,23 +107,44 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     for resistor in resistors.values():
         for node in dict.fromkeys(resistor.nodes):
             at[node].append(resistor)
+    tolerance = circuit.parts.tolerances.resistor
+    close: dict[str, float] = {}
     for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
-        chosen |= _amplifier(amplifier, at, series)
+        together, off = _amplifier(amplifier, at, series)
+        chosen |= together
+        close |= dict.fromkeys(together, off) if off <= tolerance else {}
     mirrors, left = _mirrored(resistors, series)
     chosen |= mirrors
     rows, shift = _jointly(circuit, resistors, series, chosen)
     chosen |= rows
-    moved = max((abs(np.log(chosen[name] / e.resistance)) for name, e in resistors.items()), default=0.0)
+    beside: dict[str, float] = {}
+    if circuit.flow.end_time is not None and not mirrors and circuit.joint_rows is None:
+        alone = {name: e.resistance for name, e in resistors.items() if name not in close}
+        chosen |= {name: float(nearest(value, series)) for name, value in alone.items()}
+        pairs = {n: _paired(value, series) for n, value in alone.items() if abs(chosen[n] / value - 1) > tolerance}
+        chosen |= {name: first for name, (first, _) in pairs.items()}
+        beside = {name: second for name, (_, second) in pairs.items()}
+        residues = (abs(_parallel(chosen[n], beside.get(n, math.inf)) / value - 1) for n, value in alone.items())
+        left = max(*close.values(), *residues, 0.0)
+    made = {name: _parallel(value, beside.get(name, math.inf)) for name, value in chosen.items()}
+    moved = max((abs(math.log(made[name] / e.resistance)) for name, e in resistors.items()), default=0.0)
 
-    def changed(element: Element) -> Element:
+    def changed(element: Element) -> tuple[Element, ...]:
         if isinstance(element, Resistor):
-            return dataclasses.replace(element, resistance=chosen[element.name])
+            first = dataclasses.replace(element, resistance=chosen[element.name])
+            if element.name not in beside:
+                return (first,)
+            return first, Resistor(f"{element.name}_t", element.nodes, beside[element.name])
         if isinstance(element, Capacitor):
-            return dataclasses.replace(element, capacitance=float(nearest(element.capacitance, _CAPACITORS)))
-        return element
+            return (dataclasses.replace(element, capacitance=float(nearest(element.capacitance, _CAPACITORS))),)
+        return (element,)
 
-    groups = tuple(dataclasses.replace(g, elements=tuple(map(changed, g.elements))) for g in circuit.groups)
+    groups = tuple(
+        dataclasses.replace(g, elements=tuple(each for element in g.elements for each in changed(element)))
+        for g in circuit.groups
+    )
     note = f"resistors of {series}, capacitors of {_CAPACITORS}; a value moved by {100 * moved:.2g}% at most"
+    note += f"; {len(beside)} resistors are two in parallel" if beside else ""
     accuracy = circuit.accuracy + (left if shift is None else shift)
     history = (*circuit.history, PassRecord("values", note, len(circuit.graph)))
     build = dataclasses.replace(circuit.build, values=functools.partial(choose_values, series=series))
@@ -136,19 +173,37 @@ def _all_nearest(resistors: dict[str, Resistor], series: str) -> dict[str, Array
     return dict(zip(resistors, values, strict=True))
 
 
-def _amplifier(amplifier: Instance, at: Mapping[str, list[Resistor]], series: str) -> dict[str, float]:
-    """Values of the resistors at the inputs of one amplifier, of those `at` each node."""
+def _parallel(first: Any, second: Any) -> Any:
+    """Resistance of two in parallel."""
+    return 1 / (1 / first + 1 / second)
+
+
+def _paired(resistance: float, series: str) -> tuple[float, float]:
+    """Two preferred values whose parallel connection is nearest to a resistance, the smaller one first."""
+    first = np.unique(nearest(resistance * np.linspace(1.0, _TRIMMED, _SCALES), series))
+    first = first[first > resistance * (1 + SAME)]
+    second = nearest(1 / (1 / resistance - 1 / first), series)
+    off = np.round(abs(_parallel(first, second) / resistance - 1), _DECIMALS)
+    best = int(off.argmin())
+    return float(first[best]), float(second[best])
+
+
+def _amplifier(amplifier: Instance, at: Mapping[str, list[Resistor]], series: str) -> tuple[dict[str, float], float]:
+    """Values of the resistors at the inputs of one amplifier, of those `at` each node, and how far its gains are then off.
+
+    The distance is infinite where only ratios of legs were looked at, or nothing was.
+    """
     plus, minus, output = amplifier.nodes
     if minus == output:  # a follower has no resistors of its own
-        return {}
+        return {}, math.inf
     legs = at[minus] if minus != "0" else []
     feedback = [e for e in legs if output in e.nodes]
     inverting = [e for e in legs if output not in e.nodes]
     other = at[plus] if plus != "0" else []
     if not feedback:
-        return _ratios(inverting, series) if plus == "0" else {}
+        return _ratios(inverting, series) if plus == "0" else {}, math.inf
     if len(feedback) > 1 or not (inverting or other):
-        return {}
+        return {}, math.inf
     first, second = [*feedback, *inverting], other
     below = np.array([e.resistance for e in first])
     above = np.array([e.resistance for e in second])
@@ -178,7 +233,7 @@ def _amplifier(amplifier: Instance, at: Mapping[str, list[Resistor]], series: st
         return float(error(values[: len(first)], values[len(first) :]))
 
     values = min((_refined(start, total, series) for start in best), key=total)
-    return dict(zip((e.name for e in (*first, *second)), values.tolist(), strict=True))
+    return dict(zip((e.name for e in (*first, *second)), values.tolist(), strict=True)), total(values)
 
 
 def _candidates(

@@ -149,10 +149,12 @@ def test_a_wrong_coefficient_is_seen_in_period_or_amplitude(constant, share):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("name", ["FitzHugh–Nagumo, I = 0.5", "Rayleigh, μ = 1", "Stuart–Landau, ω = 2"])
-def test_op_amps_keep_period_and_amplitudes_to_a_percent(oscillators, name):
-    motion = af.solve(oscillators.OSCILLATORS[name][0], technology="opamp").certificate.motion
-    assert max(motion.errors.values()) < 1e-2
+@pytest.mark.parametrize("name", NAMES)
+def test_op_amps_keep_period_and_amplitudes_to_half_a_percent(oscillators, name):
+    # Gains of the Brusselator nearly cancel: of ratios of E96 alone, 0.8 % off, its period came out 3 % long.
+    options = {"delay_fraction": oscillators.NEUTRAL[name]} if name in oscillators.NEUTRAL else {}
+    motion = af.solve(oscillators.OSCILLATORS[name][0], technology="opamp", **options).certificate.motion
+    assert max(motion.errors.values()) < 5e-3
 
 
 def test_the_command_line_tells_period_and_amplitude(tmp_path, capsys):

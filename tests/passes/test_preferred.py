@@ -93,3 +93,35 @@ def test_a_coefficient_too_small_for_parts_is_said_to_be(smallest, message):
     circuit = af.compile(af.flows.capacity(Channel([[0.6, 0.4], [smallest, 1.0 - smallest]])), technology="translinear")
     with pytest.raises(BadInput, match=message):
         af.choose_values(circuit)
+
+
+def parallel(circuit):
+    """Resistance of every resistor together with what lies across it, by the name of the first."""
+    across = {}
+    for element in circuit.elements:
+        if isinstance(element, Resistor):
+            across.setdefault(element.name.removesuffix("_t"), []).append(element.resistance)
+    return {name: 1 / sum(1 / value for value in values) for name, values in across.items()}
+
+
+BRUSSELATOR = af.Equations(
+    {"x": 1.0, "y": 1.0}, {"x": "1 + x ** 2 * y - 4 * x", "y": "3 * x - x ** 2 * y"}, time=50.0, name="Brusselator"
+)
+
+
+@pytest.mark.parametrize("series, within", [("E24", 5e-3), ("E96", 1e-3)])
+def test_where_the_answer_is_a_path_a_resistor_beyond_its_tolerance_is_two_of_the_series_in_parallel(series, within):
+    exact = af.compile(af.flows.custom(BRUSSELATOR), technology="opamp")
+    bought = af.choose_values(exact, series)
+    for element in bought.elements:
+        if isinstance(element, Resistor):
+            assert element.resistance == pytest.approx(float(nearest(element.resistance, series)), rel=1e-12)
+    added = {e.name for e in bought.elements} - {e.name for e in exact.elements}
+    assert added
+    assert all(name.endswith("_t") for name in added)
+    assert f"{len(added)} resistors are two in parallel" in bought.history[-1].note
+    wanted, got = parallel(exact), parallel(bought)
+    assert wanted.keys() == got.keys()
+    inputs = [name for name in wanted if name.endswith("_in")]  # of the integrators: each is a rate
+    assert max(abs(got[name] / wanted[name] - 1) for name in inputs) < within
+    assert max(abs(float(nearest(wanted[name], series)) / wanted[name] - 1) for name in inputs) > 5 * within
