@@ -74,27 +74,41 @@ def attention_steps(problem: Attention, step: float = 0.01, *, order: str = "sim
             x = _moved(problem, x, x, h)
         else:
             for i in range(len(x)):
-                x[i] = _moved(problem, x[i : i + 1], x, h)[0]
+                x[i] = _moved(problem, x[i : i + 1], x, h, i)[0]
     x.setflags(write=False)
     return AttentionRun(x, problem.time, steps, order)
 
 
-def attention_rate(problem: Attention, x: Array, seen: Array) -> Array:
-    """P_x V m of the tokens `x`, shape (k, d), that attend to the tokens `seen`, shape (n, d)."""
-    query = x @ problem.B
-    if math.isinf(problem.beta):
-        mean = query / np.linalg.norm(query, axis=1, keepdims=True)
-    else:
-        scores = problem.beta * (query @ seen.T)
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        mean = (weights @ seen) / weights.sum(axis=1, keepdims=True)
-    drive = mean @ problem.V.T
+def attention_rate(problem: Attention, x: Array, seen: Array, first: int = 0) -> Array:
+    """P_x V m of the tokens `x`, shape (k, d), that attend to the tokens `seen`, shape (n, d).
+
+    `first` is the place of the first of them among all, which a mask asks for.
+    """
+    drive: Array | None = None
+    for scored, values in problem.pairs:
+        part = _mean(problem, x, seen, first, scored) @ values.T
+        drive = part if drive is None else drive + part
+    assert drive is not None
+    if (mlp := problem.mlp) is not None:
+        hidden = x @ mlp.W1.T + mlp.b1
+        drive = drive + (np.tanh(hidden) if mlp.activation == "tanh" else hidden.clip(0)) @ mlp.W2.T + mlp.b2
     return drive - (x * drive).sum(axis=1, keepdims=True) * x
 
 
-def _moved(problem: Attention, x: Array, seen: Array, h: float) -> Array:
+def _mean(problem: Attention, x: Array, seen: Array, first: int, B: Array) -> Array:
+    query = x @ B
+    if math.isinf(problem.beta):
+        return query / np.linalg.norm(query, axis=1, keepdims=True)
+    scores = problem.beta * (query @ seen.T)
+    if problem.seen is not None:
+        scores = np.where(problem.seen[first : first + len(x)], scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return (weights @ seen) / weights.sum(axis=1, keepdims=True)
+
+
+def _moved(problem: Attention, x: Array, seen: Array, h: float, first: int = 0) -> Array:
     """The tokens `x` one step on, attending to `seen`."""
-    moved = x + h * attention_rate(problem, x, seen)
+    moved = x + h * attention_rate(problem, x, seen, first)
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
 

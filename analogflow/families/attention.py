@@ -15,6 +15,7 @@ from analogflow.flows import Flow
 from analogflow.flows.attention import FORMS, attention
 from analogflow.problems import Attention
 from analogflow.reference.attention import AttentionReference, attention_reference
+from analogflow.reference.attention_theory import facing
 from analogflow.run import Run
 
 __all__ = ["ATTENTION"]
@@ -37,6 +38,7 @@ def _errors(problem: Attention, reference: AttentionReference, ends: RunEnds) ->
 def _held(
     problem: Attention, reference: AttentionReference, errors: Mapping[str, Array], ends: RunEnds, limit: float
 ) -> list[Held]:
+    side = _side(problem, ends)
     return [
         Held("the reference's two integrations agree", gap_of(reference, errors), _AGREEMENT),
         *asked(
@@ -45,7 +47,18 @@ def _held(
             ("tokens", "tokens agree with the reference", ""),
             ("sphere", "every token stays on the sphere", ""),
         ),
+        *([] if side is None else [Held("no token turns from the side that all began on", side, limit)]),
     ]
+
+
+def _side(problem: Attention, ends: RunEnds) -> Array | None:
+    """How far the least component of any token along the direction that all face ever falls, shape (samples,)."""
+    direction = facing(problem)
+    if direction is None:
+        return None
+    path = ends.paths["x"].reshape(*ends.paths["x"].shape[:2], *problem.tokens.shape)
+    least = (path @ direction).min(axis=2)
+    return (np.maximum.accumulate(least, axis=1) - least).max(axis=1)
 
 
 _SAME_CLUSTER = 0.9
@@ -87,8 +100,11 @@ def _expected(problem: Attention, reference: AttentionReference) -> dict[str, An
     return {"x": reference.tokens.ravel().tolist()}
 
 
-def _smaller(problem: Attention, count: int) -> tuple[Attention, str]:
-    part = Attention(problem.tokens[:count], problem.B, problem.V, problem.beta, problem.time)
+def _smaller(problem: Attention, count: int) -> tuple[Attention, str] | None:
+    mask = problem.mask[:count, :count] if isinstance(problem.mask, np.ndarray) else problem.mask
+    if isinstance(mask, np.ndarray) and not mask.any(axis=1).all():
+        return None
+    part = dataclasses.replace(problem, tokens=problem.tokens[:count], mask=mask)
     return part, f"{count} tokens of {problem.dimension} dimensions"
 
 
@@ -96,11 +112,9 @@ ATTENTION = Family(
     name="attention",
     problem=Attention,
     noun="an attention problem",
-    keys=("tokens", "B", "V", "beta", "time"),
+    keys=("tokens", "B", "V", "beta", "time", "Q", "K", "heads", "output", "mask", "mlp"),
     needed={
         "tokens": "the tokens' starting positions, one row for each",
-        "B": "the matrix B of the scores",
-        "V": "the value matrix",
         "beta": "the inverse temperature",
         "time": "the end of the run in time constants",
     },

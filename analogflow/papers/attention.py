@@ -234,9 +234,9 @@ def figure_5() -> Reproduction:
     first = int(np.argmax(at_E[times < 6]))
     lines = (
         _eigenvalues("V₁B₁ᵀ", turning.attraction, "±i, −2", [1j, -1j, -2]),
-        _eigenvalues("V₁", turning.V, "±i, −2", [1j, -1j, -2]),
+        _eigenvalues("V₁", turning.values, "±i, −2", [1j, -1j, -2]),
         _eigenvalues("V₂B₂ᵀ", two.attraction, "1 ± √2, −2", [1 + root, 1 - root, -2]),
-        _eigenvalues("V₂", two.V, "±1, −2", [1, -1, -2]),
+        _eigenvalues("V₂", two.values, "±1, −2", [1, -1, -2]),
         Line("V₁, B₁: turns of the median token in the plane of ±i from t = 9 to 20", 0.5, float(np.median(turns)),
              relation="≥", says="trajectories rotate, C.2: half a turn at least"),
         Line("V₂, B₂: largest alignment with E before t = 6", 0.85, float(at_E[first]), relation="≥",
@@ -308,7 +308,7 @@ def digital_path(problem: Attention, times: Array, *, accuracy: float = 1e-6, si
 
 def _single_rate(problem: Attention) -> Callable[[Array], Array]:
     """P_x V m of all tokens, with weights in single precision and one buffer for them."""
-    query, value = np.float32(problem.beta) * problem.B.astype(np.float32), problem.V.T.astype(np.float32)
+    query, value = np.float32(problem.beta) * problem.scores.astype(np.float32), problem.values.T.astype(np.float32)
     weights = np.empty((problem.count, problem.count), np.float32)
 
     def rate(x: Array) -> Array:

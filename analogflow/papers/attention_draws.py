@@ -75,7 +75,7 @@ def _problem(seed: int, sign: int, definite: int, beta: float, tokens: int = _TO
 
 def _best(problem: Attention, sign: int, definite: int) -> float:
     """Logarithm of the best printed energy: one Dirac, or where B is negative and energy rises two opposite ones."""
-    values = np.linalg.eigvalsh(problem.B)
+    values = np.linalg.eigvalsh(problem.scores)
     if sign > 0:
         return float(values[-1]) if definite > 0 else math.log(math.cosh(values[0]))
     return float(values[0]) if definite < 0 else math.nan

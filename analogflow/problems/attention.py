@@ -7,15 +7,28 @@ so tokens are drawn from the stated distributions and individual runs are not th
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analogflow.checks import LARGEST, is_whole, numbers, positive, refusal
 from analogflow.errors import BadInput
+from analogflow.problems.heads import (
+    CAUSAL,
+    Head,
+    Perceptron,
+    frozen,
+    read_head,
+    read_heads,
+    read_mask,
+    read_output,
+    read_perceptron,
+)
 
 __all__ = [
     "NORM_TOLERANCE",
@@ -49,19 +62,33 @@ class Attention:
     .. math:: \dot x_i = P_{x_i} V m_i, \quad m_i = \sum_j \operatorname{softmax}_j(\beta\, x_i^\top B x_j)\, x_j,
               \quad P_x y = y - (x^\top y)\, x
 
+    With several heads the drive V m_i is their sum, or what a matrix makes of all; a mask leaves tokens out of the sum over
+    j, and a perceptron W2 σ(W1 x_i + b1) + b2 is added to the drive.
+
     Parameters
     ----------
     tokens : array, shape (n, d)
         Row i is where token i starts; each row has length 1 within 1e-6. d is 2 or more.
-    B : array, shape (d, d)
-        Product QᵀK of the query and key matrices.
-    V : array, shape (d, d)
-        Value matrix.
+    B : array, shape (d, d), optional
+        Product QᵀK of the query and key matrices; given unless they are, or `heads`.
+    V : array, shape (d, d), optional
+        Value matrix, (v, d) where `output` is a matrix; given unless `heads` are.
     beta : float
         Inverse temperature, positive; infinity stands for the zero-temperature equation m_i = Bᵀx_i/‖Bᵀx_i‖, which needs
-        an invertible B.
+        an invertible B and no mask.
     time : float
-        End of the run, positive, in units of τ; times the norm of V, or 1 if that is less, at most 3,000.
+        End of the run, positive, in units of τ; times the largest drive (the norm of V of one head alone), or 1 if that is
+        less, at most 3,000.
+    Q, K : array, shape (k, d), optional
+        Queries and keys, instead of B: the score of i and j is β (Qx_i)·(Kx_j), without a factor 1/√k.
+    heads : sequence of Head or mapping, optional
+        Matrices of each head by name, V with B or with Q and K, instead of all of these.
+    output : {"sum", "mean"} or array, shape (d, sum of the rows of every V), optional
+        What is made of the values of the heads, one after another; their sum if not given.
+    mask : "causal" or array of 0 and 1, shape (n, n), optional
+        1 where token i sees token j, one in each row at least; "causal" is j ≤ i. All see all if not given.
+    mlp : Perceptron or mapping, optional
+        W1, b1, W2, b2 and the activation "tanh" or "relu"; b1 and b2 are 0 and it is "tanh" if not given.
 
     Raises
     ------
@@ -71,36 +98,76 @@ class Attention:
     References
     ----------
     A. Alcalde, L. Bungert, K. Riedl and T. Roith, Quantifying Concentration Phenomena of Mean-Field Transformers in the
-    Low-Temperature Regime, arXiv:2605.10931 (2026): equations (1) and (3).
+    Low-Temperature Regime, arXiv:2605.10931 (2026): equations (1) and (3). N. Karagodin, Y. Polyanskiy and P. Rigollet,
+    Clustering in Causal Attention Masking, arXiv:2411.04990 (2024): the mask "causal".
     """
 
     tokens: Array
-    B: Array
-    V: Array
+    B: Array | None
+    V: Array | None
     beta: float
     time: float = 1.0
+    Q: Array | None = None
+    K: Array | None = None
+    heads: tuple[Head, ...] | None = None
+    output: str | Array | None = None
+    mask: str | Array | None = None
+    mlp: Perceptron | None = None
 
-    def __init__(self, tokens: ArrayLike, B: ArrayLike, V: ArrayLike, beta: float, time: float = 1.0) -> None:
+    def __init__(
+        self,
+        tokens: ArrayLike,
+        B: ArrayLike | None = None,
+        V: ArrayLike | None = None,
+        beta: float | None = None,
+        time: float = 1.0,
+        *,
+        Q: ArrayLike | None = None,
+        K: ArrayLike | None = None,
+        heads: Sequence[Head | Mapping[str, Any]] | None = None,
+        output: str | ArrayLike | None = None,
+        mask: str | ArrayLike | None = None,
+        mlp: Perceptron | Mapping[str, Any] | None = None,
+    ) -> None:
         faults: list[str] = []
         x = numbers(tokens, "tokens", (2,), "one row of coordinates for each token", faults, largest=LARGEST)
         if x is not None:
             x = _on_sphere(x, faults)
         dimension = None if x is None else x.shape[1]
-        matrices = [_square(value, name, dimension, faults) for value, name in ((B, "B"), (V, "V"))]
-        scalars = [
-            positive(beta, f"beta is {beta!r}; give a positive inverse temperature", faults, finite=False),
-            positive(time, f"time is {time!r}; give a positive, finite number of time constants", faults),
-        ]
-        if not faults and math.isinf(scalars[0]) and matrices[0] is not None and np.linalg.cond(matrices[0]) > 1e12:
-            faults.append("B is singular, so that the zero-temperature equation is not defined; give an invertible B")
-        if not faults and x is not None and matrices[0] is not None and matrices[1] is not None:
-            faults += _beyond(matrices[0], matrices[1], *scalars)
-        if faults or x is None:
+        square = output is None or isinstance(output, str)
+        found: dict[str, Any] = {}
+        every: tuple[Head | None, ...]
+        if heads is None:
+            own = read_head({"B": B, "Q": Q, "K": K, "V": V}, "", dimension, faults, square=square)
+            every = (own,)
+            found = {} if own is None else {"B": own.B, "V": own.V, "Q": own.Q, "K": own.K}
+        else:
+            both = [name for name, value in (("B", B), ("V", V), ("Q", Q), ("K", K)) if value is not None]
+            if both:
+                faults.append(f"heads and {both[0]} are given; put {both[0]} into a head")
+            found["heads"] = read_heads(heads, dimension, faults, square=square)
+            every = found["heads"] or (None,)
+        scalars = {
+            "beta": positive(beta, f"beta is {beta!r}; give a positive inverse temperature", faults, finite=False),
+            "time": positive(time, f"time is {time!r}; give a positive, finite number of time constants", faults),
+        }
+        if x is not None:
+            known = [head for head in every if head is not None]
+            if output is not None and len(known) == len(every):
+                found["output"] = read_output(output, known, x.shape[1], faults)
+            if mask is not None:
+                found["mask"] = read_mask(mask, len(x), faults)
+            if mlp is not None:
+                found["mlp"] = read_perceptron(mlp, x.shape[1], faults)
+        if x is None or faults:
             raise refusal("Attention", faults)
-        for name, value in zip(("tokens", "B", "V", "beta", "time"), (x, *matrices, *scalars), strict=True):
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
+        for field in dataclasses.fields(self)[5:]:
+            found.setdefault(field.name, None)
+        for name, value in {"tokens": frozen(x), "B": None, "V": None, **scalars, **found}.items():
             object.__setattr__(self, name, value)
+        faults += _impossible(self)
+        if faults:
+            raise refusal("Attention", faults)
 
     @property
     def count(self) -> int:
@@ -112,10 +179,68 @@ class Attention:
         """Number d of coordinates of a token."""
         return self.tokens.shape[1]
 
+    @functools.cached_property
+    def every_head(self) -> tuple[Head, ...]:
+        """All heads, the only one too."""
+        return self.heads or (Head(self.V, self.B, self.Q, self.K),)  # type: ignore[arg-type]
+
+    @functools.cached_property
+    def pairs(self) -> tuple[tuple[Array, Array], ...]:
+        """Of each head the matrix of its scores, and what takes its mean m to the drive, both of shape (d, d)."""
+        heads, output = self.every_head, self.output
+        if output is None or isinstance(output, str):
+            share = 1.0 / len(heads) if output == "mean" else 1.0
+            return tuple((head.scores, head.V if share == 1 else share * head.V) for head in heads)
+        ends = np.cumsum([head.V.shape[0] for head in heads])
+        return tuple(
+            (head.scores, output[:, end - len(head.V) : end] @ head.V) for head, end in zip(heads, ends, strict=True)
+        )
+
+    @functools.cached_property
+    def seen(self) -> NDArray[np.bool_] | None:
+        """Whether token i sees token j, shape (n, n); None where all see all."""
+        if self.mask is None:
+            return None
+        if isinstance(self.mask, str):
+            assert self.mask == CAUSAL
+            return np.tri(self.count, dtype=bool)
+        return self.mask != 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether one head is all there is, which all tokens see through: what theory speaks of."""
+        return len(self.every_head) == 1 and self.mask is None and self.mlp is None
+
+    def _only(self) -> tuple[Array, Array]:
+        if not self.alone:
+            more = [f"{len(self.every_head)} heads"] * (len(self.every_head) > 1)
+            more += ["a mask"] * (self.mask is not None) + ["a perceptron"] * (self.mlp is not None)
+            raise BadInput(
+                f"the theory is of one head without mask and perceptron, and this problem has {' and '.join(more)}; "
+                "what its flow does is known from its paths alone."
+            )
+        return self.pairs[0]
+
+    @property
+    def scores(self) -> Array:
+        """The matrix B, or QᵀK, of the only head, shape (d, d).
+
+        Raises
+        ------
+        BadInput
+            There are several heads, a mask or a perceptron; so it is with all that theory asks for.
+        """
+        return self._only()[0]
+
+    @property
+    def values(self) -> Array:
+        """What takes the mean m to the drive of the only head, shape (d, d)."""
+        return self._only()[1]
+
     @property
     def attraction(self) -> Array:
-        """The matrix VBᵀ, shape (d, d), on whose dominant eigenspace cold tokens gather."""
-        return self.V @ self.B.T
+        """The matrix VBᵀ of the only head, shape (d, d), on whose dominant eigenspace cold tokens gather."""
+        return self.values @ self.scores.T
 
     @property
     def symmetric(self) -> bool:
@@ -138,7 +263,12 @@ class Attention:
         """Hexadecimal digest of the problem: equal problems have equal fingerprints on every machine."""
         digest = hashlib.sha256(repr((self.tokens.shape, self.beta, self.time)).encode())
         for array in (self.tokens, self.B, self.V):
-            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+            if array is not None:
+                digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        more = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)[5:]}
+        more = {name: value for name, value in more.items() if value is not None}
+        if more:
+            digest.update(repr(_plain(more)).encode())
         return digest.hexdigest()[:16]
 
     def __repr__(self) -> str:
@@ -148,15 +278,38 @@ class Attention:
         )
 
 
-def _beyond(B: Array, V: Array, beta: float, time: float) -> list[str]:
-    """What no engine could follow: scores that are no numbers any more, and times far beyond V's own."""
-    faults = []
-    size = float(np.linalg.norm(V, 2))
-    if not math.isinf(beta) and beta > LARGEST**3 / max(abs(B).max(), 1.0):
-        faults.append(f"beta is {beta:g}: its products with B are no numbers any more; give inf for zero temperature")
-    if time * max(size, 1.0) > LONGEST:
+def _plain(value: Any) -> Any:
+    """What a record holds, in numbers and texts that print in full."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return _plain(vars(value)) if dataclasses.is_dataclass(value) else value
+
+
+def _impossible(problem: Attention) -> list[str]:
+    """What no equation says, and what no engine could follow: scores that are no numbers any more, far too long times."""
+    faults, beta, time = [], problem.beta, problem.time
+    for number, (scores, _) in enumerate(problem.pairs, start=1):
+        which = (
+            ("B" if problem.Q is None else "QᵀK") if problem.heads is None else f"the matrix of the scores of head {number}"
+        )
+        if math.isinf(beta) and not np.linalg.cond(scores) <= 1e12:
+            faults.append(f"{which} is singular, so that the zero-temperature equation is not defined; give an invertible B")
+        if not math.isinf(beta) and beta > LARGEST**3 / max(abs(scores).max(), 1.0):
+            faults.append(
+                f"beta is {beta:g}: its products with {which} are no numbers any more; give inf for zero temperature"
+            )
+    if math.isinf(beta) and problem.mask is not None:
+        faults.append("mask means nothing at zero temperature, where no token sees another; leave it out, or beta finite")
+    size = sum(float(np.linalg.norm(values, 2)) for _, values in problem.pairs)
+    size += 0.0 if problem.mlp is None else problem.mlp.largest
+    if not time * max(size, 1.0) <= LONGEST:
+        what = "V has the norm" if problem.heads is None and problem.mlp is None else "the drive may reach"
         faults.append(
-            f"time is {time:g} and V has the norm {size:.4g}: their product may be {LONGEST:g} at most, by which tokens "
+            f"time is {time:g} and {what} {size:.4g}: their product may be {LONGEST:g} at most, by which tokens "
             "have gathered or turn for ever; give a shorter time, or divide V by its norm"
         )
     return faults
@@ -176,14 +329,6 @@ def _on_sphere(tokens: Array, faults: list[str]) -> Array:
         return tokens
     # A row that is right to rounding stays as the user wrote it; others are brought to the sphere.
     return np.where(abs(lengths - 1) <= 4 * np.finfo(float).eps, tokens, tokens / lengths)
-
-
-def _square(values: ArrayLike, name: str, dimension: int | None, faults: list[str]) -> Array | None:
-    wanted = "one row and one column for each coordinate of a token" + ("" if dimension is None else f" ({dimension})")
-    matrix = numbers(values, name, (2,), wanted, faults, largest=LARGEST)
-    if matrix is not None and dimension is not None and matrix.shape != (dimension, dimension):
-        faults.append(f"{name} has shape {matrix.shape} where tokens have {dimension} coordinates; give {wanted}")
-    return matrix
 
 
 def uniform_tokens(count: int, dimension: int, *, seed: int) -> Array:

@@ -17,6 +17,7 @@ from scipy.integrate import solve_ivp
 from analogflow.checks import is_positive, real_array
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.problems import Attention
+from analogflow.problems.heads import Perceptron
 
 __all__ = [
     "AttentionReference",
@@ -49,6 +50,12 @@ _TOGETHER = 64
 
 _AIM = 3e-14
 """Error allowed in one extrapolated step, per coordinate, of the column before the last: what is kept is far better."""
+
+_LEAST_STEP = 1e-6
+"""Step, as part of the time, that is not shortened."""
+
+_KINKED_RTOL, _KINKED_ATOL, _KINKED_AIM, _KINKED_STEP = 3e-14, 3e-16, 1e-14, 1e-9
+"""The same where rectified units have kinks, at which errors are of second order and estimates of them too small."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -129,7 +136,11 @@ def velocity(problem: Attention, tokens: Array, *, mild: bool = False) -> Array:
 
     `mild` says that no score is large, so that exponentials need not be taken relative to the largest.
     """
-    drive = _mean(problem, tokens, mild) @ problem.V.T
+    drive = _driven(problem, tokens, mild, _mean)
+    if problem.mlp is not None:
+        mlp = problem.mlp
+        units = tokens @ mlp.W1.T + mlp.b1
+        drive = drive + (np.tanh(units) if mlp.activation == "tanh" else np.maximum(units, 0)) @ mlp.W2.T + mlp.b2
     return drive - np.vecdot(tokens, drive)[:, None] * tokens
 
 
@@ -140,7 +151,8 @@ def by_runge_kutta(problem: Attention, time: float) -> tuple[Array, int]:
     projected away. The solver measures errors by their root mean square, and one coordinate among many may be far off.
     """
     shape, mild = problem.tokens.shape, _mild(problem)
-    rtol = 1e-12 * min(1.0, math.sqrt(_MANY / problem.tokens.size))
+    many = min(1.0, math.sqrt(_MANY / problem.tokens.size))
+    rtol, atol = (max(_KINKED_RTOL * many, 2.3e-14), _KINKED_ATOL) if _kinked(problem) else (1e-12 * many, 1e-14 * many)
 
     def field(_: float, y: Array) -> Array:
         rate = velocity(problem, _normalised(y.reshape(shape)), mild=mild).ravel()
@@ -148,7 +160,7 @@ def by_runge_kutta(problem: Attention, time: float) -> tuple[Array, int]:
 
     x, evaluations, pieces = problem.tokens, 0, max(1, math.ceil(time / _PIECE))
     for _ in range(pieces):
-        run = solve_ivp(field, (0, time / pieces), x.ravel(), method="DOP853", rtol=rtol, atol=1e-2 * rtol)
+        run = solve_ivp(field, (0, time / pieces), x.ravel(), method="DOP853", rtol=rtol, atol=atol)
         if not run.success:
             raise SimulationFailed(f"the reference integration of {problem!r} stopped: {run.message.rstrip('.')}.")
         x = _normalised(run.y[:, -1].reshape(shape))
@@ -167,31 +179,36 @@ def by_extrapolation(problem: Attention, time: float) -> tuple[Array, int]:
     ----------
     E. Hairer, S. P. Nørsett and G. Wanner, Solving Ordinary Differential Equations I, 2nd ed. (1993), section II.9.
     """
-    mild = _mild(problem)
+    mild, kinked = _mild(problem), _kinked(problem)
+    aim, least = (_KINKED_AIM, _KINKED_STEP) if kinked else (_AIM, _LEAST_STEP)
 
     def field(y: Array) -> Array:
         if y.ndim == 3 and y.shape[1] > _TOGETHER:
             return np.stack([field(one) for one in y])
         lengths = np.sqrt(np.vecdot(y, y))[..., None]
-        return lengths * (_weighted_mean(problem, y / lengths, mild) @ problem.V.T)
+        x = y / lengths
+        drive = _driven(problem, x, mild, _weighted_mean)
+        return lengths * drive if problem.mlp is None else lengths * drive + _homogeneous(problem.mlp, y, lengths)
 
     x, reached, evaluations = problem.tokens, 0.0, 0
     step = min(time, 0.25)
     while reached < time:
         step = min(step, time - reached)
-        moved, error = _extrapolated(field, x, step)
+        moved, error = _extrapolated(field, x, step, 2 if kinked else 1)
         evaluations += _COLUMNS * (_COLUMNS + 1) + 1
         # The estimate is of the column before the last, whose order is 12; what is kept is better.
-        scale = (_AIM / max(error, 1e-18)) ** (1 / (2 * _COLUMNS - 1))
-        if error <= _AIM or step < 1e-6 * time:
+        scale = (aim / max(error, 1e-18)) ** (1 / (2 * _COLUMNS - 1))
+        if error <= aim or step < least * time:
             reached = reached + step if step < time - reached else time
             x = _normalised(moved)
         step *= min(2.0, max(0.2, 0.9 * scale))
     return x, evaluations
 
 
-def _extrapolated(field: Callable[[Array], Array], y: Array, step: float) -> tuple[Array, float]:
+def _extrapolated(field: Callable[[Array], Array], y: Array, step: float, asked: int) -> tuple[Array, float]:
     """One step of Gragg's method: midpoint sequences whose error is even in the step, extrapolated to step 0.
+
+    The error is the largest difference from the `asked` columns before the last: at a kink one alone may agree by chance.
 
     The sequences go on abreast, the longest first, so that `field` is asked for all of them at once.
     """
@@ -213,7 +230,7 @@ def _extrapolated(field: Callable[[Array], Array], y: Array, step: float) -> tup
             ratio = (column / (column - k)) ** 2
             row.append(row[-1] + (row[-1] - previous) / (ratio - 1))
         table = row
-    return y + table[-1], float(abs(table[-1] - table[-2]).max())
+    return y + table[-1], max(float(abs(table[-1] - before).max()) for before in table[-1 - asked : -1])
 
 
 def _normalised(x: Array) -> Array:
@@ -222,15 +239,42 @@ def _normalised(x: Array) -> Array:
 
 def _mild(problem: Attention) -> bool:
     """Whether no two tokens on the sphere have a score |β xᵀBy| that its exponential would suffer from."""
-    return problem.beta * float(np.linalg.norm(problem.B)) <= _MILD
+    return problem.beta * max(float(np.linalg.norm(scores)) for scores, _ in problem.pairs) <= _MILD
 
 
-def _mean(problem: Attention, x: Array, mild: bool) -> Array:
+def _kinked(problem: Attention) -> bool:
+    return problem.mlp is not None and problem.mlp.activation == "relu"
+
+
+def _driven(problem: Attention, x: Array, mild: bool, mean: Callable[..., Array]) -> Array:
+    """Sum over the heads of V m, shape (..., n, d)."""
+    (scores, values), *others = problem.pairs
+    drive = mean(problem, x, mild, scores) @ values.T
+    for scores, values in others:
+        drive = drive + mean(problem, x, mild, scores) @ values.T
+    return drive
+
+
+def _homogeneous(mlp: Perceptron, y: Array, lengths: Array) -> Array:
+    """‖y‖ (W2 σ(W1 x + b1) + b2) with x = y/‖y‖, of y itself where σ allows it."""
+    units = y @ mlp.W1.T + lengths * mlp.b1
+    if mlp.activation == "relu":
+        hidden = np.where(units > 0, units, 0.0)
+    else:
+        # tanh z = 1 − 2/(e^{2z} + 1), of the size alone, which is exact at both ends.
+        size = abs(units) / lengths
+        hidden = lengths * np.copysign(-np.expm1(-2 * size) / (1 + np.exp(-2 * size)), units)
+    return hidden @ mlp.W2.T + lengths * mlp.b2
+
+
+def _mean(problem: Attention, x: Array, mild: bool, B: Array) -> Array:
     """m_i of equation (1), by weights whose sum is 1; or of equation (3)."""
-    query = x @ problem.B
+    query = x @ B
     if math.isinf(problem.beta):
         return query / np.linalg.norm(query, axis=1, keepdims=True)
     scores = problem.beta * query @ x.T
+    if problem.seen is not None:
+        scores[~problem.seen] = -np.inf
     if not mild:
         scores -= scores.max(axis=1)[:, None]
     weights = np.exp(scores, out=scores)
@@ -238,14 +282,19 @@ def _mean(problem: Attention, x: Array, mild: bool) -> Array:
     return weights @ x
 
 
-def _weighted_mean(problem: Attention, x: Array, mild: bool) -> Array:
+def _weighted_mean(problem: Attention, x: Array, mild: bool, B: Array) -> Array:
     """The same mean, shape (..., n, d), from B xⱼ instead of Bᵀxᵢ, by weights that are not normalised."""
     if math.isinf(problem.beta):
         # Bᵀx/‖Bᵀx‖ with the length from the quadratic form xᵀ(BBᵀ)x.
-        return x @ problem.B / np.sqrt(np.vecdot(x @ (problem.B @ problem.B.T), x))[..., None]
-    keys = problem.beta * (x @ problem.B.T)
+        return x @ B / np.sqrt(np.vecdot(x @ (B @ B.T), x))[..., None]
+    keys = problem.beta * (x @ B.T)
     scores = x @ keys.swapaxes(-1, -2)
     if not mild:
-        scores -= scores.max(axis=-1, keepdims=True)
+        scores -= (scores if problem.seen is None else np.where(problem.seen, scores, -np.inf)).max(axis=-1, keepdims=True)
+    if problem.seen is not None:
+        # What is not seen may be far above the largest that is, where its exponential would be no number.
+        np.minimum(scores, _MILD, out=scores)
     weights = np.exp(scores, out=scores)
+    if problem.seen is not None:
+        weights *= problem.seen
     return (weights @ x) / weights.sum(axis=-1)[..., None]

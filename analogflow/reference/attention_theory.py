@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment, linprog
 
 from analogflow.checks import is_positive, real_array
 from analogflow.errors import AssumptionWarning, BadInput
@@ -23,11 +23,13 @@ __all__ = [
     "Eigenspace",
     "alignment",
     "attraction_space",
+    "causal_limit",
     "concentration_bound",
     "concentration_time",
     "distance_to_limit",
     "dominant_eigenspace",
     "energy_direction",
+    "facing",
     "limit_tokens",
     "log_energy",
     "log_energy_rate",
@@ -129,7 +131,7 @@ def value_space(problem: Attention, *, by: str = "value") -> Eigenspace:
     The paper conjectures that of generic tokens (C.4; its Conjecture 1 says only that there are such matrices). When they
     come there differs from problem to problem by far more than ln β.
     """
-    return dominant_eigenspace(problem.V, by=by)
+    return dominant_eigenspace(problem.values, by=by)
 
 
 def alignment(tokens: ArrayLike, space: Eigenspace) -> float:
@@ -238,7 +240,7 @@ def concentration_bound(problem: Attention, time: float, *, p: float = 1.0) -> f
     space = dominant_eigenspace(problem.attraction)
     if space.dimension == problem.dimension:
         return 0.0
-    rate = _exponent(p) * space.gap / float(np.linalg.norm(problem.B, 2))
+    rate = _exponent(p) * space.gap / float(np.linalg.norm(problem.scores, 2))
     return math.sqrt(2 * measure_spread(problem.tokens, space, p)) * math.exp(-rate * time)
 
 
@@ -255,7 +257,7 @@ def concentration_time(problem: Attention, distance: float, *, p: float = 1.0) -
     if start <= distance:
         return 0.0
     space = dominant_eigenspace(problem.attraction)
-    return float(np.linalg.norm(problem.B, 2)) / (_exponent(p) * space.gap) * math.log(start / distance)
+    return float(np.linalg.norm(problem.scores, 2)) / (_exponent(p) * space.gap) * math.log(start / distance)
 
 
 def _exponent(p: float) -> float:
@@ -286,7 +288,7 @@ def log_energy_rate(problem: Attention, tokens: ArrayLike) -> float:
     x = real_array(tokens, "tokens")
     scores = _scores(problem, x)
     weights = np.exp(scores - _log_sum(scores))
-    gradient = problem.beta * (weights @ x @ problem.B.T + weights.T @ x @ problem.B)
+    gradient = problem.beta * (weights @ x @ problem.scores.T + weights.T @ x @ problem.scores)
     return float((gradient * velocity(problem, x)).sum())
 
 
@@ -298,7 +300,14 @@ def energy_direction(problem: Attention) -> int:
     AssumptionWarning
         It is 0: no theorem holds the energy monotone.
     """
-    B, V = problem.B, problem.V
+    if not problem.alone:
+        warnings.warn(
+            "of several heads, a mask or a perceptron no energy is known, so nothing need be monotone.",
+            AssumptionWarning,
+            stacklevel=2,
+        )
+        return 0
+    B, V = problem.scores, problem.values
     scale = _EQUAL * max(abs(B).max(), abs(V).max())
     if abs(B - B.T).max() <= scale:
         for sign in (1, -1):
@@ -309,10 +318,56 @@ def energy_direction(problem: Attention) -> int:
     return 0
 
 
+def facing(problem: Attention) -> Array | None:
+    """Direction w, of length 1, whose least product w·x_i with any token can not fall along the flow; None if there is none.
+
+    It needs all tokens on one open half of the sphere, and values that are m itself, but for a factor of each head that is
+    not negative; masks and scores are free. Then w·ẋ_i = c (w·m_i − (x_i·m_i)(w·x_i)) with w·m_i ≥ w·x_i > 0 for the token
+    that is last, and x_i·m_i ≤ 1.
+    """
+    if math.isinf(problem.beta) or problem.mlp is not None:
+        return None
+    eye = np.eye(problem.dimension)
+    for _, values in problem.pairs:
+        factor = values[0, 0]
+        if factor < 0 or abs(values - factor * eye).max() > _EQUAL * factor:
+            return None
+    # The largest t with x_i·w ≥ t for all i, within a cube about 0.
+    rows = np.column_stack([-problem.tokens, np.ones(problem.count)])
+    best = linprog([0.0] * problem.dimension + [-1.0], rows, np.zeros(problem.count), bounds=[(-1, 1)] * len(rows[0]))
+    if not best.success or best.x[-1] <= _EQUAL:
+        return None
+    return best.x[:-1] / np.linalg.norm(best.x[:-1])
+
+
+def causal_limit(problem: Attention) -> Array:
+    """Where all tokens of almost every start come to rest, shape (d,): at the first, which sees none but itself.
+
+    Raises
+    ------
+    BadInput
+        It is not known: the mask is not that of j ≤ i, there is no single head, or what it passes on is not m times a
+        factor above 0.
+
+    References
+    ----------
+    N. Karagodin, Y. Polyanskiy and P. Rigollet, Clustering in Causal Attention Masking, arXiv:2411.04990 (2024): theorem
+    4.1, for whatever Q and K.
+    """
+    values, eye = problem.pairs[0][1], np.eye(problem.dimension)
+    whole = values[0, 0] > 0 and abs(values - values[0, 0] * eye).max() <= _EQUAL * values[0, 0]
+    causal = problem.seen is not None and (problem.seen == np.tri(problem.count, dtype=bool)).all()
+    if not (causal and whole and len(problem.pairs) == 1 and problem.mlp is None):
+        raise BadInput(
+            "where tokens gather is known for the mask 'causal', one head and a V that is 1 times a number above 0."
+        )
+    return problem.tokens[0]
+
+
 def _scores(problem: Attention, x: Array) -> Array:
     if math.isinf(problem.beta):
         raise BadInput("the energy of a problem with infinite beta is not defined; give a finite beta.")
-    return problem.beta * (x @ problem.B @ x.T)
+    return problem.beta * (x @ problem.scores @ x.T)
 
 
 def _log_sum(scores: Array) -> float:

@@ -8,6 +8,7 @@ from analogflow.cli import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FAMILY = {
+    "attention_heads.json": "attention",
     "attention_three_tokens.json": "attention",
     "compound_channel_two.json": "compound-channel",
     "eigenvectors_two.json": "eigenvectors",

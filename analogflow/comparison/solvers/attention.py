@@ -30,13 +30,14 @@ def _adaptive(problem: Attention, tolerance: float, seconds: float, seed: int) -
 
 def _work(problem: Attention, evaluations: int) -> Work:
     n, d = problem.tokens.shape
-    products = 2 * n * d * d + 2 * n * n * d + 4 * n * d
+    heads, m = len(problem.pairs), 0 if problem.mlp is None else len(problem.mlp.W1)
+    products = heads * (2 * n * d * d + 2 * n * n * d) + 4 * n * d + 2 * n * m * d
     return Work(
         evaluations,
         evaluations * products,
-        evaluations * (n * n + 3 * n),
-        evaluations * (2 * d * d + 2 * n * n + 4 * n * d),
-        2 * d * d + 2 * n * d + n * n,
+        evaluations * (heads * n * n + 3 * n + n * m),
+        evaluations * (heads * (2 * d * d + 2 * n * n) + 4 * n * d + 2 * m * d),
+        heads * (2 * d * d + n * n) + 2 * n * d + 2 * m * d,
     )
 
 
