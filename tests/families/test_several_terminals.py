@@ -13,8 +13,9 @@ import scipy
 import analogflow as af
 from analogflow.cli import main
 from analogflow.families import reference_of
-from analogflow.families.plugins import information_bottleneck, wyner_ziv
+from analogflow.families.plugins import information_bottleneck, multiple_access, wyner_ziv
 from analogflow.families.plugins.information_bottleneck import InformationBottleneck
+from analogflow.families.plugins.multiple_access import MultipleAccess
 from analogflow.families.plugins.wyner_ziv import WynerZiv
 
 HAMMING = [[0.0, 1.0], [1.0, 0.0]]
@@ -231,7 +232,120 @@ def test_a_point_that_is_not_stationary_leaves_a_residual():
     assert information_bottleneck.residual(problem, off[None])[0] > 1e-4
 
 
+def noisy(table, e, letters):
+    """A channel whose output is what a table of two bits says, and any other letter with probability e in all."""
+    clean = np.eye(letters)[np.array(table)]
+    return (1 - e) * clean + e / (letters - 1) * (1 - clean)
+
+
+CLOSED = {
+    "adder": (noisy([[0, 1], [1, 2]], 0.0, 3), None, 1.5 * np.log(2)),
+    "adder, weighted": (noisy([[0, 1], [1, 2]], 0.0, 3), [2, 1], 2.5 * np.log(2)),  # the corner (1, 1/2) bit
+    "noisy xor": (noisy([[0, 1], [1, 0]], 0.11, 2), None, np.log(2) - entropy(0.11)),
+    "noisy or": (noisy([[0, 1], [1, 1]], 0.11, 2), None, np.log(2) - entropy(0.11)),
+    "or, second first": (noisy([[0, 1], [1, 1]], 0.0, 2), [1, 3], 3 * np.log(2)),
+    "each its own": (noisy([[0, 1], [2, 3]], 0.0, 4), [1, 2], 3 * np.log(2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_channels_of_two_senders_have_their_closed_forms(name):
+    W, weights, exact = CLOSED[name]
+    problem = MultipleAccess(W, weights)
+    found = reference_of(problem)
+    assert found.values["rate_nats"][0] == pytest.approx(exact, abs=1e-8)
+    assert found.gap < 1e-7
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    assert solution.certificate.answer["rate_nats"] == pytest.approx(exact, abs=1e-6)
+
+
+def drawn_senders(seed, letters=(2, 2)):
+    return np.random.default_rng(seed).dirichlet(np.full(3, 0.5), letters)
+
+
+def weighted_rate(W, weights, p, r):
+    """By entropies, of two letters each: w2 I(X1X2;Y) + (w1 − w2) I(X1;Y|X2) for w1 ≥ w2, of arrays p and r."""
+    shares = [np.array([1 - one, one]) for one in (p, r)]
+    inner = np.einsum("i...,j...,ij->...", *shares, scipy.special.entr(W).sum(axis=2))
+    total = scipy.special.entr(np.einsum("i...,j...,ijy->y...", *shares, W)).sum(axis=0)
+    given = (shares[1] * scipy.special.entr(np.einsum("i...,ijy->yj...", shares[0], W)).sum(axis=0)).sum(axis=0)
+    return weights[1] * (total - inner) + (weights[0] - weights[1]) * (given - inner)
+
+
+@pytest.mark.parametrize("weights", [[1, 1], [2, 1]])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_point_of_a_grid_is_better(seed, weights):
+    W = drawn_senders(seed)
+    problem = MultipleAccess(W, weights)
+    grid = np.meshgrid(np.linspace(0, 1, 801), np.linspace(0, 1, 801))
+    best = weighted_rate(W, weights, *grid).max()
+    found = reference_of(problem)
+    exact = found.values["rate_nats"][0]
+    assert best <= exact + 1e-9
+    assert exact <= best + 2e-4
+    assert found.gap < 1e-6
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    p, r = solution.certificate.answer["first"][1], solution.certificate.answer["second"][1]
+    assert weighted_rate(W, weights, p, r) == pytest.approx(exact, abs=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_senders_who_act_together_are_bounded_as_a_conic_solver_says(seed):
+    W = drawn_senders(seed, (4, 4))
+    problem = MultipleAccess(W, [1, 2])
+    P = cvxpy.Variable((4, 4), nonneg=True)
+    inner = scipy.special.entr(W).sum(axis=2)
+    output = sum(P[i, j] * W[i, j] for i in range(4) for j in range(4))
+    total = cvxpy.sum(cvxpy.entr(output))
+    given = 0
+    for i in range(4):
+        given = given - cvxpy.sum(cvxpy.rel_entr(W[i].T @ P[i], cvxpy.sum(P[i]) * np.ones(3)))
+    best = cvxpy.Problem(cvxpy.Maximize(total + given - 2 * cvxpy.sum(cvxpy.multiply(inner, P))), [cvxpy.sum(P) == 1])
+    best.solve(solver="CLARABEL")
+    bound = multiple_access.bound(problem, 0.0)
+    assert bound >= best.value - 1e-7
+    assert bound == pytest.approx(best.value, abs=2e-4)
+    found = reference_of(problem)
+    assert found.values["rate_nats"][0] + found.gap == pytest.approx(bound, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_sender_gains_alone_is_no_more_than_the_bound(seed):
+    rng, W = np.random.default_rng(seed), drawn_senders(seed)
+    p, r = rng.random(2)
+    rate, gain = multiple_access.gains(MultipleAccess(W, [3, 1]), np.array([[1 - p, p]]), np.array([[1 - r, r]]))
+    assert rate[0] == pytest.approx(weighted_rate(W, [3, 1], p, r), abs=1e-12)
+    line = np.linspace(0, 1, 2001)
+    alone = max(weighted_rate(W, [3, 1], line, r + 0 * line).max(), weighted_rate(W, [3, 1], p + 0 * line, line).max())
+    assert rate[0] - 1e-12 <= alone <= rate[0] + gain[0] + 1e-12
+
+
+ROUGH = [
+    [[0.23, 0.09, 0.68], [0.2, 0.8, 0], [0, 0.4, 0.6]],
+    [[0.01, 0.16, 0.83], [0, 0.82, 0.18], [0.52, 0.48, 0]],
+    [[0, 0.02, 0.98], [0, 0.87, 0.13], [0.1, 0.9, 0]],
+]
+
+
+def test_inputs_that_neither_sender_betters_alone_fail_where_better_ones_are_known():
+    good = af.solve(MultipleAccess(ROUGH), engine="block")
+    stuck = af.solve(MultipleAccess(ROUGH, start=[[0.9, 0.05, 0.05], [0.9, 0.05, 0.05]]), engine="block")
+    assert good.passed, good.certificate
+    assert [check.name for check in stuck.certificate.checks if not check.passed] == ["no better inputs are known"]
+    assert stuck.certificate.answer["rate_nats"] < good.certificate.answer["rate_nats"] - 0.1
+    assert good.certificate.reference_gap < 1e-6
+
+
 BAD = {
+    "channel sum": (MultipleAccess, (np.ones((2, 2, 2)),), r"the row of letters 1 and 1 sums to 2, not to 1"),
+    "channel below 0": (MultipleAccess, ([[[1.5, -0.5]] * 2] * 2,), r"channel has -0\.5 at \(1, 1, 2\)"),
+    "a flat channel": (MultipleAccess, ([[0.5, 0.5]],), r"channel has .*p\(y\|x1, x2\)"),
+    "one letter sent": (MultipleAccess, ([[[0.5, 0.5], [0.5, 0.5]]],), r"a sender of one letter says nothing"),
+    "weights": (MultipleAccess, (np.full((2, 2, 2), 0.5), [1, 0]), r"weights are \[1\.0, 0\.0\]; give two positive"),
+    "starts": (MultipleAccess, (np.full((2, 2, 2), 0.5), None, 3), r"start is no list of two distributions"),
+    "a start": (MultipleAccess, (np.full((2, 2, 2), 0.5), None, [[1, 0], [0.5, 0.5]]), r"start 1 is .*2 positive prob"),
     "clusters": (InformationBottleneck, (np.eye(2) / 2, 1, 3), r"clusters is 3; give a whole number from 2 to 2"),
     "beta of the bottleneck": (InformationBottleneck, (np.eye(2) / 2, 0), r"beta is 0; give a positive number"),
     "start shape": (InformationBottleneck, (np.eye(2) / 2, 1, None, [[1.0]]), r"start has shape \(1, 1\); give 2 rows"),

@@ -20,6 +20,7 @@ FAMILY = {
     "langevin_coupled.json": "langevin",
     "langevin_double_well.json": "langevin",
     "linear_system_least_squares.json": "linear-system",
+    "multiple_access_adder.json": "multiple-access",
     "paper_channel.csv": "capacity",
     "quadratic_programme_bounds.json": "quadratic-programme",
     "rate_distortion_hamming.json": "rate-distortion",
