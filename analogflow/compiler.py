@@ -184,7 +184,24 @@ def compile(
         technology, stabilise=stabilise, parts=parts, temperature_celsius=temperature_celsius, scaled=scaled,
         delay_fraction=delay_fraction,
     )  # fmt: skip
+    _refuse_memory(flow, build)
     return _built(flow, build)
+
+
+def _refuse_memory(flow: Flow, build: Build) -> None:
+    """Refuse a flow that switches or jumps where what it is built of can not."""
+    if not (flow.latches or flow.jumps) or (TECHNOLOGIES[build.technology].remembers and not build.scaled):
+        return
+    where = "in machine units" if build.scaled else f"of the technology {build.technology!r}"
+    if flow.jumps:
+        raise BadInput(
+            f"no circuit {where} sets a state anew at an instant, as {flow.jumps[0].name!r} does: take the technology "
+            "'ideal' and the engine block, or write what does it within a time, such as a stiff spring for what bounces."
+        )
+    raise BadInput(
+        f"there is no comparator with hysteresis {where}: take the technology 'ideal'; or write it as a state of its "
+        "own, h = 0.0 with the rate 100 * (comparator(u, high - (high - low) * h) - h), which comes late by some 0.01 τ."
+    )
 
 
 def rebuilt(
@@ -218,6 +235,7 @@ def rebuilt(
         refuse_unknown(name, [field.name for field in dataclasses.fields(Build) if field.compare], "field", "a build")
     build, flow = dataclasses.replace(circuit.build, **changes), circuit.flow
     check_build(build)
+    _refuse_memory(flow, build)
     if starts is not None:
         _check_starts(flow, starts)
         build = dataclasses.replace(build, ranged_from=build.ranged_from or flow.states)
@@ -283,6 +301,11 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
     if values is not None and not callable(values):
         raise BadInput(f"values is {values!r}; give a function from a circuit to a circuit, such as choose_values.")
     check_conditions(circuit, conditions)
+    if circuit.flow.jumps and (conditions.imperfections.effects or conditions.noise.sigma):
+        raise BadInput(
+            "noise and imperfections are played by what can not set a state anew at an instant, as "
+            f"{circuit.flow.jumps[0].name!r} does: leave them out, or write what does it within a time."
+        )
     build, units = circuit.build, circuit.units
     if build.parts is not None:
         build = dataclasses.replace(build, values=build.values or values)

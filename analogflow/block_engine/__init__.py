@@ -5,6 +5,7 @@ from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.integration import RUNAWAY, ErrorLimits, March, integrate, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
 from analogflow.block_engine.native import EVALUATOR, evaluator
+from analogflow.block_engine.switching import Trigger, follow_events
 from analogflow.block_engine.vector_field import VectorField, complete
 
 __all__ = [
@@ -16,10 +17,12 @@ __all__ = [
     "ErrorLimits",
     "March",
     "Method",
+    "Trigger",
     "VectorField",
     "compiled_program",
     "complete",
     "evaluator",
+    "follow_events",
     "integrate",
     "march",
     "method_for",

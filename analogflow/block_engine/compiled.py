@@ -118,6 +118,8 @@ class Operations:
             self.at[node] = _Place(field.size + part.start, part.stop - part.start)
         for node, values in field.constants.items():
             self.at[node] = self.constant(values)
+        if field.latches:
+            raise _Unknown(field.latches[0][2].kind())
         for node, inputs in field.program:
             self.at[node] = self.lower(field.graph.block(node), [self.at[origin] for origin in inputs])
         self.parts = [

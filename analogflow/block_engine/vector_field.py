@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks import Clock, Constant, Integrator, NoiseSource, Scaled, Waveform
+from analogflow.blocks import Clock, Constant, Integrator, Latch, NoiseSource, Scaled, Waveform
 from analogflow.graph import BlockGraph
 
 if TYPE_CHECKING:
@@ -125,6 +125,11 @@ class VectorField:
         """State to node, without the states that are parts of cells."""
         return {label: node for label, node in self.graph.states.items() if not self.graph.integrator(node).hidden}
 
+    @property
+    def latches(self) -> list[tuple[slice, str, Latch]]:
+        """Place, driving node and block of each latch."""
+        return [(part, origin, block) for part, origin, block in self.integrators if isinstance(block, Latch)]
+
     def fastest_leak(self) -> float:
         """Largest rate, per τ, at which an integrator forgets by itself."""
         return max(float(abs(block.leak).max()) for _, _, block in self.integrators)
@@ -144,8 +149,8 @@ class VectorField:
         values = self.signals(y)
         seeds = {self.graph.states[label]: direction[part, None] for label, part in self.slices.items()}
         rates = self._rates_tangent(values, y, self._propagated(values, seeds), damped=False)[..., 0]
-        for part, _, block in self.integrators:
-            rates[part] -= block.damping(y[part]) * direction[part]
+        for part, origin, block in self.integrators:
+            rates[part] -= block.slopes(values[origin], y[part])[1] * direction[part]
         return rates
 
     def noise_jacobian(self, y: Array, noise: Array | None = None) -> Array:
@@ -189,11 +194,12 @@ class VectorField:
         columns = next((tangent.shape[-1] for tangent in tangents.values()), self.size)
         jacobian = np.zeros((*y.shape[:-1], self.size, columns))
         for part, origin, block in self.integrators:
+            gain, damping = block.slopes(values[origin], y[..., part])
             if origin in tangents:
-                jacobian[..., part, :] = block.gain[..., None] * tangents[origin]
+                jacobian[..., part, :] = gain[..., None] * tangents[origin]
             if damped:
                 index = np.arange(part.start, part.stop)
-                jacobian[..., index, index] -= block.damping(y[..., part])
+                jacobian[..., index, index] -= damping
         return jacobian
 
     def pack(self, states: Mapping[str, Array]) -> Array:

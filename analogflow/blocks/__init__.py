@@ -19,7 +19,7 @@ from analogflow.blocks.algebraic import (
     Wire,
 )
 from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, Scaled
-from analogflow.blocks.dynamic import Clock, Integrator, NoiseSource, Waveform
+from analogflow.blocks.dynamic import Clock, Integrator, Latch, NoiseSource, Waveform
 from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.vector import MatrixProduct, Normaliser, Softmax
 
@@ -40,6 +40,7 @@ __all__ = [
     "Gain",
     "Imperfections",
     "Integrator",
+    "Latch",
     "Log",
     "MatrixProduct",
     "Multiplier",
@@ -61,6 +62,7 @@ __all__ = [
 CATALOGUE: tuple[type[Block], ...] = (
     Constant,
     Integrator,
+    Latch,
     Clock,
     Waveform,
     Crossbar,

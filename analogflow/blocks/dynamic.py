@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analogflow.blocks.block import Array, Block, Derivative, Diagonal, frozen, shown
 
-__all__ = ["CLAMP", "NEAR_KNOT", "Clock", "Integrator", "NoiseSource", "Waveform"]
+__all__ = ["CLAMP", "NEAR_KNOT", "Clock", "Integrator", "Latch", "NoiseSource", "Waveform"]
 
 CLAMP = 20.0
 """Rate, per τ, at which a limited integrator is driven back once it passes its limit: the conductance of its clamp."""
@@ -58,9 +58,9 @@ class Integrator(Block):
             rate = rate - CLAMP * (y - np.clip(y, -self.limit, self.limit))
         return rate
 
-    def damping(self, y: Array) -> Array:
-        """−∂ẏ/∂y at fixed x, shape (..., size)."""
-        return np.where(abs(y) > self.limit, CLAMP, 0.0) + self.leak
+    def slopes(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """∂ẏ/∂x and −∂ẏ/∂y, shape () or (..., size)."""
+        return self.gain, np.where(abs(y) > self.limit, CLAMP, 0.0) + self.leak
 
     def relation(self, *inputs: Array) -> Array:
         """Not defined: the state comes from the engine."""
@@ -84,6 +84,54 @@ class Clock(Integrator):
     """
 
     symbol: ClassVar = "t"
+
+
+_LATCHING, _EDGE = 1e5, 1e-5
+"""Rate, per τ, at which a latch goes to its other value where it is followed as a state that moves, and the width of what it
+compares by, over the distance of its thresholds."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Latch(Integrator):
+    r"""y = 1 from when x rises above ``high`` until it falls below ``low``, and 0 from then on (Schmitt trigger).
+
+    Where nobody can switch it at once it is the state ẏ = k (½ (1 + tanh((x + D y − H)/w)) − y) with k = 10⁵ per τ,
+    w = 10⁻⁵ (high − low) and D, H such that the folds of its rests lie at the thresholds. It then comes late, by about
+    2.34 (w/(k² |ẋ|))^⅓, the time in which a fold that is passed at the speed ẋ is left (2 · 10⁻⁵ τ at high − low per τ).
+    """
+
+    symbol: ClassVar = "hyst"
+    low: float
+    high: float
+
+    def beyond(self, x: Array, y: Array) -> Array:
+        """How far x is beyond the threshold at which y switches; negative before it."""
+        return np.where(y < 0.5, x - self.high, self.low - x)
+
+    def switched(self, x: Array, y: Array) -> Array:
+        """Output, 0 or 1, as x has it."""
+        return np.where(x > self.high, 1.0, np.where(x < self.low, 0.0, np.where(y < 0.5, 0.0, 1.0)))
+
+    def rate(self, x: Array, y: Array) -> Array:
+        """ẏ per τ, shape (..., size), of the state that stands for it."""
+        distance, over, width = self._folds
+        return _LATCHING * (0.5 * (1 + np.tanh((x + distance * y - self.high - over) / width)) - y)
+
+    def slopes(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """∂ẏ/∂x and −∂ẏ/∂y of that state, shape (..., size)."""
+        distance, over, width = self._folds
+        compared = np.tanh((x + distance * y - self.high - over) / width)
+        steep = 0.5 * _LATCHING * (1 - compared**2) / width
+        return steep, _LATCHING - distance * steep
+
+    @functools.cached_property
+    def _folds(self) -> tuple[float, float, float]:
+        """D, H − high and w: a fold is where the slope in y is 1, at e^{2u/w} = w/2D."""
+        distance = self.high - self.low
+        width, over = _EDGE * distance, 0.0
+        for _ in range(8):
+            over = 0.5 * width * (np.log(2 * (distance + 2 * over) / width) + 1)
+        return distance + 2 * over, over, width
 
 
 NEAR_KNOT = 1e-10

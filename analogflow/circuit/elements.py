@@ -167,11 +167,16 @@ class Diode(Element):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Switch(Element):
-    """Switch between two nodes, closed while node `control` is above the threshold of its model."""
+    """Switch between two nodes, closed while node `control` is above the threshold of its model.
+
+    One that has two thresholds, further apart than anything that rings, remembers: between them it is as it was, and
+    `closed` at the start.
+    """
 
     letter: ClassVar[str] = "S"
     control: str
     model: str
+    closed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

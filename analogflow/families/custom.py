@@ -36,7 +36,7 @@ CUSTOM = Family(
     noun="a flow of one's own",
     keys=(
         "name", "time", "answer", "states", "constants", "inputs", "definitions", "equations", "observables", "conserved",
-        "manifolds", "noise",
+        "manifolds", "noise", "events",
     ),
     needed={"states": "the initial value of every state", "equations": "the rate of every state"},
     flow=custom,

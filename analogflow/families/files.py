@@ -18,6 +18,7 @@ from analogflow.families import FAMILIES, Family, named_families
 from analogflow.problems import Equations
 from analogflow.problems.expression import Expression
 from analogflow.problems.inputs import beside
+from analogflow.problems.memory import Event
 from analogflow.problems.orders import primed
 from analogflow.problems.tables import TableOptions, named_table
 
@@ -124,6 +125,8 @@ def keys_of(problem: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Expression):
         return value.text
+    if isinstance(value, Event):
+        return value.keys
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):

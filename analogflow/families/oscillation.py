@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, PPoly
 
 __all__ = ["Oscillation", "oscillation_in", "spectrum_of"]
 
@@ -32,6 +32,9 @@ _FADES = 0.9
 
 _FLAT = 1e-9
 """Amplitude, over the size of the signal, below which it does not swing."""
+
+_INSTANT = 1e-11
+"""Share of a run below which two points are those of one instant, at which a signal jumps."""
 
 _HARMONICS, _SAMPLES = 8, 4096
 """Harmonics that are told, and points of a period they are computed from."""
@@ -130,8 +133,8 @@ def _fades(at: Array, signal: Array) -> bool:
 
 
 def _crossing(at: Array, values: Mapping[str, Array], signal: str, closed: float) -> Oscillation | None:
-    curves = {name: CubicSpline(at, value) for name, value in values.items()}
-    single = CubicSpline(at, values[signal][:, 0])
+    curves = {name: _curve(at, value) for name, value in values.items()}
+    single = _curve(at, values[signal][:, 0])
     level = 0.5 * float(sum(_reach(single, _LATE * at[-1], at[-1])))
     roots = single.solve(level, extrapolate=False)
     roots = roots[single(roots, 1) > 0]
@@ -156,7 +159,7 @@ def _crossing(at: Array, values: Mapping[str, Array], signal: str, closed: float
     finish = at[-1] if period is None else roots[-1]
     amplitude, mean = {}, {}
     for name, value in values.items():
-        each = [CubicSpline(at, column) for column in value.T]
+        each = [_curve(at, column) for column in value.T]
         reach = np.array([_reach(curve, begin, finish) for curve in each])
         amplitude[name] = 0.5 * (reach[:, 1] - reach[:, 0])
         mean[name] = np.array([float(curve.integrate(begin, finish)) / (finish - begin) for curve in each])
@@ -169,7 +172,22 @@ def _crossing(at: Array, values: Mapping[str, Array], signal: str, closed: float
     return Oscillation(signal, level, period, returns, between, amplitude, mean, roots[-_SHOWN:], kept, harmonics)
 
 
-def _reach(curve: CubicSpline, begin: float, end: float) -> tuple[float, float]:
+def _curve(at: Array, values: Array) -> PPoly:
+    """Cubic spline through points; where the signal jumps it ends, and begins anew."""
+    jumps = np.flatnonzero(np.diff(at) < _INSTANT * at[-1])
+    if not len(jumps):
+        return CubicSpline(at, values)
+    pieces = []
+    for first, last in zip([0, *(jumps + 1)], [*jumps, len(at) - 1], strict=True):
+        if last > first:
+            pieces.append(CubicSpline(at[first : last + 1], values[first : last + 1]).c)
+        if last < len(at) - 1:
+            slope = (values[last + 1] - values[last]) / (at[last + 1] - at[last])
+            pieces.append(np.stack([0 * slope, 0 * slope, slope, values[last]])[:, None])
+    return PPoly(np.concatenate(pieces, axis=1), at)
+
+
+def _reach(curve: PPoly, begin: float, end: float) -> tuple[float, float]:
     """Least and greatest value of a curve on a stretch."""
     turning = curve.derivative().roots(extrapolate=False)
     turning = turning[(turning > begin) & (turning < end)]

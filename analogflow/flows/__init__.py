@@ -3,7 +3,7 @@
 from analogflow.flows.attention import attention
 from analogflow.flows.capacity import capacity
 from analogflow.flows.custom import custom
-from analogflow.flows.flow import Averaging, Flow
+from analogflow.flows.flow import Averaging, Flow, Jump
 from analogflow.flows.hopfield import hopfield
 from analogflow.flows.invariants import (
     CommonMode,
@@ -24,6 +24,7 @@ __all__ = [
     "CommonMode",
     "Flow",
     "Invariant",
+    "Jump",
     "Simplex",
     "Sphere",
     "WeightedMean",

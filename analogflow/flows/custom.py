@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analogflow.checks import refuse_unknown
-from analogflow.flows.flow import Flow
+from analogflow.flows.flow import Flow, Jump
 from analogflow.flows.invariants import Invariant, Simplex, Sphere, WeightedMean
 from analogflow.graph import (
     Signal,
@@ -26,6 +26,7 @@ from analogflow.graph import (
 from analogflow.problems.equations import TIME, Equations
 from analogflow.problems.expression import Expression
 from analogflow.problems.inputs import PiecewiseLinear
+from analogflow.problems.memory import DIRECTIONS
 
 __all__ = ["FORMS", "custom", "written"]
 
@@ -50,19 +51,26 @@ def custom(problem: Equations, form: str = "written") -> Flow:
         There is no such form.
     """
     refuse_unknown(form, FORMS, "form", "a custom flow", there="there is only")
-    names = [*problem.states, *([TIME] if problem.timed else [])]
+    names = [*problem.states, *problem.memory, *([TIME] if problem.timed else [])]
 
     def rates(*states: Any) -> tuple[Any, ...]:
         values = _quantities(problem, names, states)
-        return tuple(
-            _noisy(problem, name, written(problem.equations[name], values, f"d{name}/dt"), state)
-            for name, state in zip(problem.states, states, strict=False)
-        ) + ((1.0,) if problem.timed else ())
+        return (
+            *(
+                _noisy(problem, name, written(problem.equations[name], values, f"d{name}/dt"), state)
+                for name, state in zip(problem.states, states, strict=False)
+            ),
+            *(written(each.signal, values, name) for name, each in problem.memory.items()),
+            *((1.0,) if problem.timed else ()),
+        )
+
+    def read(expression: Expression) -> Callable[..., Any]:
+        return lambda *states: written(expression, _quantities(problem, names, states), expression.where)
 
     shown = {**{name: "observables" for name in problem.observables}, **{name: "conserved" for name in problem.conserved}}
     return Flow(
         rates,
-        {**problem.states, **({TIME: np.zeros(1)} if problem.timed else {})},
+        {**problem.states, **problem.outputs, **({TIME: np.zeros(1)} if problem.timed else {})},
         keeps=tuple(_manifold(problem, name) for name in problem.manifolds),
         observables={name: _observable(problem, kind, name, names) for name, kind in shown.items()},
         answer=problem.answer,
@@ -73,6 +81,11 @@ def custom(problem: Equations, form: str = "written") -> Flow:
         end_time=problem.time,
         path_matters=True,
         clock=TIME if problem.timed else "",
+        latches={name: (each.low, each.high) for name, each in problem.memory.items()},
+        jumps=tuple(
+            Jump(each.name, read(each.when), DIRECTIONS[each.direction], {k: read(e) for k, e in each.then.items()})
+            for each in problem.events
+        ),
     )
 
 

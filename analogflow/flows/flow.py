@@ -18,7 +18,7 @@ from analogflow.noise import Noise
 from analogflow.notebook import shown
 from analogflow.rest import rest_size, usual
 
-__all__ = ["USUAL_LENGTH", "Averaging", "Flow"]
+__all__ = ["USUAL_LENGTH", "Averaging", "Flow", "Jump"]
 
 
 USUAL_LENGTH = 480.0
@@ -78,6 +78,27 @@ class Averaging:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Jump:
+    """An event: states that are set anew where something crosses 0.
+
+    Parameters
+    ----------
+    name : str
+    when : callable
+        ``when(*states)``, one number.
+    signs : tuple of int
+        Of its rate at crossings that count: 1, -1 or both.
+    then : mapping of state to callable
+        ``then[state](*states)``: what it is afterwards, of what was before. States that it does not name stay.
+    """
+
+    name: str
+    when: Callable[..., Any]
+    signs: tuple[int, ...]
+    then: Mapping[str, Callable[..., Any]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Flow:
     """Continuous-time flow ẏ = f(y), with time in units of the time constant τ.
 
@@ -122,6 +143,11 @@ class Flow:
         State that is time, in τ, so that the equations may depend on it: its rate is 1 and its start 0. Empty if none is.
     averaging : Averaging, optional
         Given where the answer is no point, but the stationary law of a state that the flow's own noise moves.
+    latches : mapping of state to (float, float)
+        States that are outputs of comparators with hysteresis, and their low and high thresholds: in place of their rates
+        the function returns what they compare. Their starts are 0 or 1, and the flow needs an `end_time`.
+    jumps : sequence of Jump
+        Events; the flow needs an `end_time`.
 
     Raises
     ------
@@ -149,6 +175,8 @@ class Flow:
     size: float | None = None
     scale: float | None = None
     clock: str = ""
+    latches: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    jumps: tuple[Jump, ...] = ()
 
     def __post_init__(self) -> None:
         states = {name: real_array(value, f"Flow.states: {name!r}") for name, value in self.states.items()}
@@ -181,6 +209,18 @@ class Flow:
                 f"Flow.clock: {self.clock!r} must be a state of one element that starts at 0, and the flow needs an "
                 "end_time: one that depends on time is read at a time."
             )
+        if (self.latches or self.jumps) and self.end_time is None:
+            raise BadInput("Flow.end_time: a flow with latches or jumps is read at a time; give its end.")
+        for name, (low, high) in self.latches.items():
+            if name not in states or states[name].shape != (1,) or states[name][0] not in (0.0, 1.0) or not low < high:
+                raise BadInput(
+                    f"Flow.latches: {name!r} must be a state of one element that starts at 0 or 1, and its low threshold "
+                    f"must be below its high one, not {low!r} and {high!r}."
+                )
+        for jump in self.jumps:
+            for name in jump.then:
+                if name not in states or name in self.latches or name == self.clock:
+                    raise BadInput(f"Flow.jumps: {jump.name!r} sets {name!r}, which is no state that can be set.")
         for kept in self.keeps:
             if kept.state not in states:
                 raise BadInput(f"Flow.keeps: {kept!r} names no state of this flow; there are {', '.join(states)}.")
@@ -197,15 +237,18 @@ class Flow:
         adjustable = {self.gauge: constants.pop(self.gauge)} if self.gauge else {}
         return trace(
             self.function, self.states, constants=constants, adjustable=adjustable, observables=self.observables,
-            clock=self.clock,
+            clock=self.clock, latches=self.latches,
         )  # fmt: skip
 
     def rates(self, **states: np.ndarray) -> dict[str, np.ndarray]:
-        """Direct evaluation of the function at `states` (by name; the initial ones where not given)."""
+        """Direct evaluation of the function at `states` (by name; the initial ones where not given); 0 of a latch."""
         arguments = [np.asarray(states.get(name, value), dtype=float) for name, value in self.states.items()]
         rates = self.function(*arguments, **self.constants)
         rates = rates if isinstance(rates, tuple | list) else (rates,)
-        return {name: np.asarray(rate) for name, rate in zip(self.states, rates, strict=True)}
+        return {
+            name: np.asarray(rate) if name not in self.latches else np.zeros(1)
+            for name, rate in zip(self.states, rates, strict=True)
+        }
 
     def observe(self, name: str, **states: np.ndarray) -> np.ndarray:
         """Direct evaluation of observable `name` at `states` (by name; the initial ones where not given)."""

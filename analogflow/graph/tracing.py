@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.blocks import Block, Clock, Constant, Integrator, NoiseSource
+from analogflow.blocks import Block, Clock, Constant, Integrator, Latch, NoiseSource
 from analogflow.blocks.block import frozen
 from analogflow.checks import real_array
 from analogflow.errors import Untraceable, call_theirs
@@ -29,6 +29,7 @@ def trace(
     adjustable: Mapping[str, float] | None = None,
     observables: Mapping[str, Callable[..., Any]] | None = None,
     clock: str = "",
+    latches: Mapping[str, tuple[float, float]] | None = None,
 ) -> BlockGraph:
     """Call `function` on signals and return the graph of blocks it grew.
 
@@ -46,6 +47,9 @@ def trace(
         Signals a user reads; called as the function is.
     clock : str
         State that is time; empty if none is.
+    latches : mapping of state to (float, float), optional
+        States that are outputs of comparators with hysteresis, and their thresholds, low and high; the function returns what
+        each compares in place of its rate.
 
     Raises
     ------
@@ -55,10 +59,13 @@ def trace(
         It raised an exception of its own.
     """
     builder = GraphBuilder()
-    signals = [
-        builder.state(label, np.asarray(initial, dtype=float), Clock if label == clock else Integrator)
-        for label, initial in states.items()
-    ]
+    signals = []
+    for label, initial in states.items():
+        kind: type[Integrator] = Clock if label == clock else Integrator
+        thresholds: dict[str, float] = {}
+        if latches and label in latches:
+            kind, (thresholds["low"], thresholds["high"]) = Latch, latches[label]
+        signals.append(builder.state(label, np.asarray(initial, dtype=float), kind, **thresholds))
     keywords = dict(constants or {})
     keywords |= {label: builder.constant(value, label=label) for label, value in (adjustable or {}).items()}
     _check_arguments(function, states, keywords)

@@ -267,6 +267,9 @@ def _brief(flow: Flow, board: Board) -> Brief:
 def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     """What `map_flow` finds, without what would fit instead."""
     flow, graph = brief.flow, brief.graph
+    if flow.latches or flow.jumps:
+        told = "no board here sets states anew or has comparators with hysteresis; write a state that follows one"
+        return _misfit(board, {"integrators": graph.size}, [told], "what switches or jumps is not laid out")
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
         return _misfit(board, needs, _shortages(needs, board), "too large to be counted further")

@@ -165,10 +165,20 @@ def _difference(first: str, second: str, runs: dict[str, Run], circuit: Circuit)
         times = shared[shared <= end]
     names = [name for name in one.values if name in other.values]
     path = 0.0
+    still = _still([[_at(run, name, times) for name in circuit.flow.latches] for run in (one, other)], len(times))
     for name in names:
-        path = max(path, of_full_scale(_at(one, name, times), _at(other, name, times)))
+        path = max(path, of_full_scale(_at(one, name, times)[still], _at(other, name, times)[still]))
     answer = circuit.flow.answer
     return Difference(first, second, path, of_full_scale(one.final[answer], other.final[answer]), len(times))
+
+
+def _still(latches: Sequence[Sequence[np.ndarray]], points: int) -> np.ndarray:
+    """Points beside which no engine has a comparator switch: what jumps there is off in time, which shows after it."""
+    still = np.ones(points, dtype=bool)
+    for values in itertools.chain(*latches):
+        at = np.flatnonzero((abs(np.diff(values, axis=0)) > 0.5).any(axis=-1))
+        still[at] = still[at + 1] = False
+    return still
 
 
 def of_full_scale(one: np.ndarray, other: np.ndarray) -> float:
@@ -200,7 +210,8 @@ class Parity:
     Parameters
     ----------
     differences : mapping of name to float
-        Largest difference of each state and observable over all points of ngspice's path, relative to full scale.
+        Largest difference of each state and observable over all points of ngspice's path, relative to full scale; but for
+        those beside which a comparator switches.
     full_scale : mapping of name to float
         Largest magnitude of each signal on the path, and at least 1 flow unit.
     points : int
@@ -261,5 +272,9 @@ def parity(
     if not shared:
         raise SimulationFailed(f"the path runs away at t = {end + _GRACE:.3g} τ, before there is anything to compare.")
     full_scale = {name: max(1.0, float(abs(value[:shared]).max())) for name, value in block.values.items()}
-    differences = {name: of_full_scale(v[:shared], spice.values[name][:shared]) for name, v in block.values.items()}
+    latches = [[run.values[name][:shared] for name in circuit.flow.latches] for run in (spice, block)]
+    still = _still(latches, shared)
+    differences = {
+        name: of_full_scale(v[:shared][still], spice.values[name][:shared][still]) for name, v in block.values.items()
+    }
     return Parity(differences, full_scale, shared, (spice.outcome, block.outcome))

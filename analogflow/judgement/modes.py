@@ -95,12 +95,15 @@ def modes_of(flow: Flow) -> tuple[Rest, ...]:
     Raises
     ------
     BadInput
-        The equations depend on time.
+        The equations depend on time, switch or jump.
     """
     if flow.clock:
         raise BadInput(
             f"modes: the {flow.family} flow depends on time, so that it rests nowhere; take its inputs away, or hold them."
         )
+    if flow.latches or flow.jumps:
+        what = "jumps at events" if flow.jumps else "switches by a comparator with hysteresis"
+        raise BadInput(f"modes: the {flow.family} flow {what}, and is linear about no rest of its own; leave that out.")
     field = VectorField(flow.graph())
     path, times, ran = _path(field)
     size = max(float(abs(path).max()), 1e-300)

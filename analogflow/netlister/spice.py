@@ -92,6 +92,12 @@ def netlist(
     BadInput
         A time is not a positive number, or a name or value may not stand in a netlist.
     """
+    if circuit.flow.jumps:
+        raise BadInput(
+            f"no netlist can set a state anew at an instant, as {circuit.flow.jumps[0].name!r} does: take the engine block; "
+            "or write what does it within a time, such as a stiff spring, v' = ... - 1e4 * minimum(y, 0), where something "
+            "bounces, or a fast discharge, v' = ... - 300 * v * hysteresis(v, reset, threshold), where something is reset."
+        )
     deck = unwritten(circuit, time_constants=time_constants, largest_step=largest_step, noise=noise)
     return expecting(dataclasses.replace(deck, body=tuple(iter(deck.body)), script=tuple(iter(deck.script))), expected or {})
 
@@ -306,7 +312,7 @@ _RESTS: Mapping[type[Element], Callable[[Any], str]] = {
     PlayedVoltage: _played_text,
     BipolarTransistor: lambda element: f"{identifier(element.model)} area={number(element.area)}",
     Diode: lambda element: identifier(element.model),
-    Switch: lambda element: f"{node_text(element.control)} 0 {identifier(element.model)}",
+    Switch: lambda element: f"{node_text(element.control)} 0 {identifier(element.model)}{' on' if element.closed else ''}",
     Instance: _instance_text,
 }
 """What follows the nodes in an element's line, by its kind: looked up, since circuits have millions of elements."""

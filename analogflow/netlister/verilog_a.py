@@ -233,6 +233,11 @@ class _Writer:
                 yield f"{name} ({ends}) {identifier(element.model)} area={number(element.area)}"
             case Diode():
                 yield f"{name} ({ends}) {identifier(element.model)}"
+            case Switch(closed=True):
+                raise BadInput(
+                    "VACASK has no switch that remembers, which a comparator with hysteresis is: take the engine ngspice or "
+                    "block."
+                )
             case Switch():
                 yield f"{name} ({ends} {node_text(element.control)}) {identifier(element.model)}"
             case Instance():

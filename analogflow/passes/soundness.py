@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import scipy
@@ -73,12 +74,29 @@ def _carried(field: VectorField, y: NDArray[np.float64], length: float) -> NDArr
     """State after `length` τ; None if the flow does not get there in a reasonable number of steps."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        solver = scipy.integrate.RK45(field, 0.0, y, length, rtol=1e-6, atol=1e-9)
+        led = _holding(field) if field.latches else field
+        solver = scipy.integrate.RK45(led, 0.0, y, length, rtol=1e-6, atol=1e-9)
         for _ in range(_MOST_STEPS):
             if solver.status != "running":
                 break
             solver.step()
-    return solver.y if solver.status == "finished" and np.isfinite(solver.y).all() else None
+    if solver.status != "finished" or not np.isfinite(solver.y).all():
+        return None
+    for part, origin, block in field.latches:
+        solver.y[part] = block.switched(field.signals(solver.y)[origin], solver.y[part])
+    return solver.y
+
+
+def _holding(field: VectorField) -> Callable[[float, NDArray[np.float64]], NDArray[np.float64]]:
+    """Rates with latches held, which switch between the stretches of an orbit: that is near the exact one."""
+
+    def rates(time: float, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = field(time, y)
+        for part, _, _ in field.latches:
+            found[part] = 0.0
+        return found
+
+    return rates
 
 
 def _projected(field: VectorField, keeps: tuple[Invariant, ...], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from analogflow.checks import is_number, is_positive, real_array, refuse_faults
 from analogflow.errors import BadInput, printable
 from analogflow.problems.expression import FUNCTIONS, NAME, Expression, read_expression
 from analogflow.problems.inputs import PiecewiseLinear, read_points
+from analogflow.problems.memory import HYSTERESIS, Event, Hysteresis, Memories, read_events, started
 from analogflow.problems.orders import dotted, of_first_order, primed
 
 __all__ = ["MANIFOLDS", "TIME", "Equations", "name_faults"]
@@ -67,6 +69,9 @@ class Equations:
     time : float, optional
         When the answer is read, in τ; where it settles, if not given. Equations of time need one.
     name : str, optional
+    events : sequence of mapping, optional
+        Each with ``when``, an expression; ``direction``, in which it crosses 0: rising, falling or both, if not given;
+        ``then``, what states become there, expressions of what they were before; and perhaps a ``name``. They need a time.
 
     Raises
     ------
@@ -88,6 +93,11 @@ class Equations:
     answer: str
     time: float | None
     timed: bool
+    memory: Mapping[str, Hysteresis]
+    """Comparators with hysteresis by the name of the hidden state that is their output."""
+    outputs: Mapping[str, Array]
+    """Where these start, 0 or 1."""
+    events: tuple[Event, ...]
 
     def __init__(
         self,
@@ -103,6 +113,7 @@ class Equations:
         time: float | None = None,
         name: str = "custom",
         inputs: Mapping[str, Any] | None = None,
+        events: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         given = {
             "states": states, "equations": equations, "constants": constants, "inputs": inputs, "definitions": definitions,
@@ -131,6 +142,7 @@ class Equations:
         if tables["inputs"] and TIME in own:
             faults.append(f"{TIME!r} is time where there are inputs; take another name for a quantity of your own")
         known = [*starts, *fixed, *played, *([] if TIME in own else [TIME])]
+        memories = Memories(fixed, own)
         parsed: dict[str, dict[str, Expression]] = {}
         for kind in ("definitions", "equations", "observables", "conserved"):
             parsed[kind] = {}
@@ -138,15 +150,23 @@ class Equations:
                 if kind == "equations" and key not in starts:
                     continue  # which has been said, and makes names unknown that are none of the text's faults
                 try:
-                    parsed[kind][key] = read_expression(text, known, where=f"{kind}.{key}")
+                    parsed[kind][key] = memories.read(text, known, where=f"{kind}.{key}")
                 except BadInput as fault:
                     faults.append(str(fault).rstrip("."))
                 if kind == "definitions":
                     known.append(key)
-        timed = bool(tables["inputs"]) or (
-            TIME not in own and any(TIME in each.names for table in parsed.values() for each in table.values())
-        )
-        if timed and time is None:
+        happening = read_events(events, list(starts), functools.partial(memories.read, known=known), faults)
+        memory = {each.name: each for each in memories.found.values()}
+        every = [
+            *(each for table in parsed.values() for each in table.values()),
+            *(each.signal for each in memory.values()),
+            *(part for each in happening for part in (each.when, *each.then.values())),
+        ]
+        timed = bool(tables["inputs"]) or (TIME not in own and any(TIME in each.names for each in every))
+        if (memory or happening) and time is None:
+            what = "events" if happening else f"{HYSTERESIS}(...)"
+            faults.append(f"a flow with {what} needs an end: write time = 20.0, when the answer is read, in τ")
+        elif timed and time is None:
             faults.append("equations of time t need an end: write time = 20.0, when the answer is read, in τ")
         faults += _misfits(tables, starts, answer, time)
         densities = {
@@ -163,7 +183,8 @@ class Equations:
                 for key, value in played.items()
             },
             "manifolds": tables["manifolds"], "noise": densities, "answer": answer or next(iter(starts)),
-            "time": None if time is None else float(time), "timed": timed,
+            "time": None if time is None else float(time), "timed": timed, "memory": memory, "outputs": {},
+            "events": happening,
         }  # fmt: skip
         for key, value in values.items():
             object.__setattr__(self, key, MappingProxyType(dict(value)) if isinstance(value, Mapping) else value)
@@ -178,8 +199,11 @@ class Equations:
         return tuple(np.unique(np.concatenate([np.zeros(0), *points])).tolist()) if self.timed else None
 
     def quantities(self, states: Mapping[str, Any], t: Any = 0.0) -> dict[str, Any]:
-        """States, constants, inputs at time `t` in τ, and definitions by name, for arrays."""
-        values: dict[str, Any] = {**self.constants, **states}
+        """States, constants, inputs at time `t` in τ, and definitions by name, for arrays.
+
+        Outputs of comparators with hysteresis are those at the start where `states` does not give them.
+        """
+        values: dict[str, Any] = {**self.constants, **self.outputs, **states}
         if self.timed:
             values[TIME] = t
         for key, given in self.inputs.items():
@@ -214,6 +238,7 @@ class Equations:
             kind: {key: expression.text for key, expression in getattr(self, kind).items()}
             for kind in ("equations", "definitions", "observables", "conserved")
         }
+        events = [each.keys for each in self.events]
         inputs = {key: value.text if isinstance(value, Expression) else value for key, value in self.inputs.items()}
         return Equations(
             **changed,
@@ -224,6 +249,7 @@ class Equations:
             answer=self.answer,
             time=self.time,
             name=self.name,
+            events=events,
         )
 
     @property
@@ -232,6 +258,7 @@ class Equations:
         digest = hashlib.sha256(repr((self.name, self.answer, self.time, sorted(self.manifolds.items()))).encode())
         for table in (self.equations, self.definitions, self.observables, self.conserved):
             digest.update(repr([(key, expression.text) for key, expression in table.items()]).encode())
+        digest.update(repr([each.keys for each in self.events]).encode() if self.events else b"")
         points = {f"{key}.{what}": array for key, value in self.inputs.items() for what, array in _pair(value)}
         digest.update(repr(spoken).encode() if (spoken := _spoken(self.inputs)) else b"")
         for arrays in (self.states, self.constants, self.noise, points):
@@ -246,7 +273,17 @@ class Equations:
         """Evaluate everything once: shapes must fit, and what is called conserved must be."""
         faults: list[str] = []
         with np.errstate(all="ignore"):
+            if self.memory:
+                outputs = started(
+                    list(self.memory.values()), lambda known: self.quantities({**self.states, **known}), faults
+                )
+                object.__setattr__(self, "outputs", MappingProxyType(outputs))
             values = self.quantities(self.states)
+            for event in self.events:
+                for shape, expression in [((1,), event.when), *((self.states[k].shape, e) for k, e in event.then.items())]:
+                    value = np.asarray(expression.evaluate(values), dtype=float)
+                    if value.size != 1 and value.shape != shape:
+                        faults.append(f"{expression.where} has shape {value.shape}, not {shape}")
             for key, expression in self.equations.items():
                 rate = np.asarray(expression.evaluate(values), dtype=float)
                 shape = self.states[key].shape
@@ -332,7 +369,7 @@ def name_faults(tables: Mapping[str, Iterable[str]]) -> list[str]:
                 faults.append(
                     f"{kind}: {name[:40]!r} is no name; take a letter, then at most 30 letters, digits or underscores"
                 )
-            elif name in FUNCTIONS or keyword.iskeyword(name):
+            elif name in FUNCTIONS or name == HYSTERESIS or keyword.iskeyword(name):
                 faults.append(f"{kind}: {name!r} is the name of a function or a word of Python; take another")
             elif name.lower() in seen:
                 faults.append(f"{name!r} is named under {seen[name.lower()]} and under {kind} (circuits do not tell case)")

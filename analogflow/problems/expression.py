@@ -22,7 +22,7 @@ import scipy
 from analogflow.checks import is_finite, is_number, proposal
 from analogflow.errors import BadInput, Untraceable
 
-__all__ = ["FUNCTIONS", "NAME", "Expression", "derivative", "multiplied_out", "read_expression"]
+__all__ = ["FUNCTIONS", "NAME", "Expression", "derivative", "multiplied_out", "part_of", "read_expression"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 """What may be a name in an expression."""
@@ -68,6 +68,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
 
 _INSTEAD = {
     "arcsin": "arctan(x / sqrt(1 - x**2))", "atan": "arctan(x)", "cot": "cos(x) / sin(x)", "heaviside": "comparator(x, 0)",
+    "hysteresis": "it in equations, definitions or observables of a flow of your own, which can remember",
     "log10": "log(x) / 2.302585092994046", "log2": "log(x) / 0.6931471805599453", "max": "maximum(a, b)",
     "min": "minimum(a, b)", "pow": "a ** 1.5", "sech": "1 / cosh(x)", "sgn": "sign(x)", "sigmoid": "1 / (1 + exp(-x))",
     "square": "x ** 2", "step": "comparator(x, 0)", "tan": "sin(x) / cos(x)",
@@ -144,8 +145,27 @@ class Expression:
         return self.text
 
 
-def read_expression(text: Any, known: Collection[str], *, where: str) -> Expression:
-    """Expression in `text`, over the names in `known`.
+Kept = Callable[[ast.Call, Callable[[ast.expr], ast.expr]], ast.expr]
+"""What stands for a call: ``kept(call, inner)``, where ``inner`` does the same with its arguments."""
+
+
+class _Keeper(ast.NodeTransformer):
+    """Puts names in place of calls, and knows which."""
+
+    def __init__(self, kept: Mapping[str, Kept]) -> None:
+        self.kept = kept
+        self.names: set[str] = set()
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if not isinstance(node.func, ast.Name) or node.func.id not in self.kept:
+            return self.generic_visit(node)
+        made = self.kept[node.func.id](node, self.visit)
+        self.names |= {part.id for part in ast.walk(made) if isinstance(part, ast.Name)}
+        return made
+
+
+def read_expression(text: Any, known: Collection[str], *, where: str, kept: Mapping[str, Kept] | None = None) -> Expression:
+    """Expression in `text`, over the names in `known`; calls of the functions in `kept` become what these return.
 
     Raises
     ------
@@ -171,9 +191,29 @@ def read_expression(text: Any, known: Collection[str], *, where: str) -> Express
         raise BadInput(f"{where}: {_shown(line)} can not be read{place}; write it as Python would.") from None
     except (RecursionError, MemoryError):
         raise BadInput(f"{where}: {_shown(line)} is nested too deeply; split it by definitions.") from None
-    for fault in _faults(tree, known, 0):
+    keeper = _Keeper({name: each for name, each in (kept or {}).items() if name in line})
+    if keeper.kept:
+        try:
+            tree = keeper.visit(tree)
+        except RecursionError:
+            raise BadInput(f"{where}: {_shown(line)} is nested too deeply; split it by definitions.") from None
+    for fault in _faults(tree, {*known, *keeper.names} if keeper.names else known, 0):
         raise BadInput(f"{where}, {_shown(line)}: {fault}.")
     return Expression(line, where, tree)
+
+
+def part_of(node: ast.expr, known: Collection[str], *, where: str) -> Expression:
+    """Expression of a part of a tree, over the names in `known`.
+
+    Raises
+    ------
+    BadInput
+        As of `read_expression`.
+    """
+    text = ast.unparse(node)
+    for fault in _faults(node, known, 0):
+        raise BadInput(f"{where}, {_shown(text)}: {fault}.")
+    return Expression(text, where, node)
 
 
 def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:

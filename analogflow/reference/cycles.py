@@ -70,8 +70,10 @@ def _half_range(path: Path, k: int, begin: float, end: float) -> float:
         return np.array([path.field(t, y)[k] for t, y in zip(times.tolist(), path.states_at(times), strict=True)])
 
     turning = _roots(rate, begin, end, looks=_LOOKS // 16)
-    values = path.states_at(np.unique([begin, *turning, end]))[:, k]
-    return 0.5 * float(np.ptp(values))
+    values = [path.states_at(np.unique([begin, *turning, end]))[:, k]]
+    # A state that jumps has an extreme on either side of the jump.
+    values += [piece.y[k, at] for piece in path.pieces for at in (0, -1) if begin <= piece.t[at] <= end]
+    return 0.5 * float(np.ptp(np.hstack(values)))
 
 
 def _roots(f: Callable[[Array], Any], begin: float, end: float, *, rising: bool = False, looks: int = _LOOKS) -> list[float]:

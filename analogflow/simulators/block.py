@@ -20,8 +20,10 @@ from analogflow.block_engine import (
     ErrorLimits,
     March,
     Method,
+    Trigger,
     VectorField,
     compiled_program,
+    follow_events,
     integrate,
     march,
     method_for,
@@ -30,6 +32,7 @@ from analogflow.blocks import Imperfections
 from analogflow.checks import is_positive, is_whole, real_array
 from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, SimulationFailed
+from analogflow.flows import Jump
 from analogflow.netlister import Deck
 from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.passes import graph_under, limits_of, pole_label
@@ -74,6 +77,8 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
     circuit, on_progress = deck.circuit, _within(time_limit, on_progress)
     end = (deck.end_time - circuit.release) / circuit.units.time_constant
     field = VectorField(circuit.graph)
+    if _switches(circuit, field):
+        return _switched(circuit, field, end, None, on_progress)
     if not circuit.nominal or circuit.noisy or circuit.parts is not None or _very_stiff(field):
         # The march knows noise and stiffness, and shows all of the path, of which no peak may be missed where there are
         # rails; an ideal circuit alone is followed more sharply by a method of order 8.
@@ -93,6 +98,44 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
     tolerances = limits_of(circuit, sharp, 1e-3 * sharp, resting_speed)
     run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerances=tolerances, on_progress=on_progress)
     return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
+
+
+def _switches(circuit: Circuit, field: VectorField) -> bool:
+    """Whether states switch at once or jump; those of a circuit under conditions move as its blocks have them."""
+    return bool(field.latches or circuit.flow.jumps) and circuit.nominal and not circuit.noisy and circuit.parts is None
+
+
+def _switched(
+    circuit: Circuit, field: VectorField, end: float, save: Array | None, on_progress: Callable[[float], None] | None
+) -> Run:
+    run = follow_events(
+        field, _triggers(circuit, field), end, limits=limits_of(circuit, 1e-11, 1e-14), save=save, on_progress=on_progress
+    )
+    return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
+
+
+def _triggers(circuit: Circuit, field: VectorField) -> list[Trigger]:
+    """Events of a circuit's flow, of states in the units of its graph."""
+    flow, scales = circuit.flow, circuit.units.scales
+
+    def states(y: Array) -> list[Array]:
+        parts = field.unpack(y)
+        return [(parts[name] / scales.get(name, 1.0)).reshape(start.shape) for name, start in flow.states.items()]
+
+    def of(jump: Jump, sign: int) -> Trigger:
+        def beyond(y: Array) -> float:
+            return sign * float(np.asarray(jump.when(*states(y))).reshape(()))
+
+        def then(y: Array) -> Array:
+            before, after = states(y), field.unpack(y.copy())
+            for name, becomes in jump.then.items():
+                given = np.broadcast_to(np.asarray(becomes(*before), dtype=float), flow.states[name].shape)
+                after[name] = given.ravel() * scales.get(name, 1.0)
+            return field.pack(after)
+
+        return Trigger(jump.name, beyond, then)
+
+    return [of(jump, sign) for jump in flow.jumps for sign in jump.signs]
 
 
 def step_accuracy_of(field: VectorField) -> float:
@@ -150,6 +193,8 @@ def follow(
     """
     field = VectorField(circuit.graph)
     end = float(times[-1])
+    if _switches(circuit, field):
+        return _switched(circuit, field, end, times, on_progress)
     start = circuit.graph.initial()[None]
     drive = Drive(field, circuit.noise, [circuit.sample], end) if len(field.streams) else None
     longest = np.inf if drive is None else circuit.noise.step
@@ -353,6 +398,11 @@ def _numbers(samples: int | Sequence[int]) -> Sequence[int]:
 def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **positive: float) -> None:
     if not circuit.nominal:
         raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
+    if circuit.flow.jumps:
+        raise BadInput(
+            f"an ensemble is marched together, and none of it can be set anew, as {circuit.flow.jumps[0].name!r} does: run "
+            "one sample after another by simulate."
+        )
     for name, value in positive.items():
         if not is_positive(value):
             raise BadInput(f"{name}: {value!r} is not a positive number.")

@@ -18,6 +18,7 @@ from analogflow.blocks import (
     Crossbar,
     Gain,
     Integrator,
+    Latch,
     MatrixProduct,
     NoiseSource,
     Normaliser,
@@ -34,10 +35,13 @@ from analogflow.circuit.elements import (
     Capacitor,
     CurrentSource,
     Element,
+    Model,
     NoiseVoltage,
     Resistor,
     Row,
+    Switch,
     Transconductance,
+    VoltageSource,
 )
 from analogflow.circuit.made import Made
 from analogflow.digits import quiet
@@ -55,6 +59,10 @@ _FAN_IN = 8
 
 _PRODUCTS = 8
 """Products in one formula; longer sums are spread over several sources into the same node, which adds no unknown."""
+
+_SCHMITT = Model("schmitt", "sw", (("vt", 0.0), ("vh", 1e7), ("ron", 1e-9), ("roff", 1e12)), "switch that remembers")
+"""Of a latch. ngspice brings its steps to 0.05 V before a threshold, so that with a control of ten megavolts it switches
+within 3e-9 of the distance of the thresholds; but only that of a switch which is closed at the start, or has been."""
 
 Cells = Callable[[Block, Site], Iterable[Element | Made[Element]]]
 
@@ -85,11 +93,16 @@ def realise(brief: Brief, cells: Cells | None = None) -> Realisation:
         {
             node: values[node]
             for node in graph.order()
-            if node in built and not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
+            if node in built
+            and (
+                isinstance(graph.block(node), Latch)
+                or not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
+            )
         }
     )
     units = Units(scales=brief.scales, inputs=brief.input_units(1.0))
-    return Realisation(tuple(groups), readings, start, units, graph=graph, derived_from=brief.source)
+    models = (_SCHMITT,) if field.latches else ()
+    return Realisation(tuple(groups), readings, start, units, graph=graph, models=models, derived_from=brief.source)
 
 
 IDEAL = Technology(
@@ -97,6 +110,7 @@ IDEAL = Technology(
     realise=realise,
     passes=(TRACE, CHECK, STABILISE, FUSE, SCALE_BLOCKS, DEGRADE, REALISE),
     heeds=("scaled",),
+    remembers=True,
     summary="the flow by mathematics in the block engine; no parts, so neither seconds nor joules",
 )
 """Circuits of ideal elements."""
@@ -175,6 +189,25 @@ def _(block: Integrator, site: Site) -> Iterator[Element]:
             limit = number(block.limit)
             clamped = f"v({node})-min(max(v({node}),-{limit}),{limit})"
             yield Behavioural(node, (node, "0"), f"({number(CLAMP)})*({clamped})")
+
+
+@cell.register
+def _(block: Latch, site: Site) -> Iterator[Element]:
+    """1 V through a switch that is closed at 1 V, or 1 A past one that is closed at 0 V: closed at the start either way."""
+    node, drive, high = site.output(0), site.inner("drive", 0), bool(block.initial[0] > 0.5)
+    scale = (1.0 if high else -1.0) * 2 * dict(_SCHMITT.parameters)["vh"] / (block.high - block.low)
+    yield _load(drive)
+    yield _current(f"{drive}_x", drive, site, 0, 0, scale)
+    if middle := 0.5 * (block.high + block.low):
+        yield CurrentSource(f"{drive}_m", ("0", drive), -scale * middle)
+    yield _load(node)
+    if high:
+        rail = site.inner("rail", 0)
+        yield VoltageSource(rail, (rail, "0"), 1.0)
+        yield Switch(node, (rail, node), drive, _SCHMITT.name, closed=True)
+    else:
+        yield CurrentSource(node, ("0", node), 1.0)
+        yield Switch(node, (node, "0"), drive, _SCHMITT.name, closed=True)
 
 
 @cell.register

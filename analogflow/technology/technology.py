@@ -41,6 +41,8 @@ class Technology:
         Whether all its circuits are built in machine units.
     carries : mapping of family to form, optional
         Flows that it is made for; every flow if not given.
+    remembers : bool
+        Whether it has comparators with hysteresis, and leaves events to the engine.
     summary : str
         What its circuits are, in a phrase.
     """
@@ -52,6 +54,7 @@ class Technology:
     heeds: tuple[str, ...] = ()
     scaled: bool = False
     carries: Mapping[str, str] | None = None
+    remembers: bool = False
     summary: str = "circuits of a technology of another package"
 
     @property
