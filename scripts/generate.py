@@ -47,6 +47,8 @@ def decks() -> Iterator[tuple[str, Deck]]:
     for file in sorted((ROOT / "examples/flows").glob("*.toml")):
         problem = read_problem(str(file))
         circuit = compile(flows.custom(problem))
+        if circuit.flow.jumps:
+            continue  # no netlist sets a state anew
         deck = netlist(circuit, expected=expected_answer(problem))
         yield f"custom-{file.stem.replace('_', '-')}-ideal.cir", deck
     source = read_problem("rate-distortion", ROOT / "examples/data/rate_distortion_hamming.json")
