@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analogflow import hardware, judgement, report
+from analogflow.checks import refuse_unknown
 from analogflow.circuit import Circuit
 from analogflow.cli.options import (
     about_conditions,
@@ -21,6 +22,7 @@ from analogflow.cli.options import (
     condition_options,
     fraction_bar,
     given_problem,
+    nonempty,
     positive,
     show,
 )
@@ -31,7 +33,7 @@ from analogflow.families import answer_notes, expected_answer, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.judgement.averaging import law_plan
-from analogflow.netlister import Deck, expecting, netlist
+from analogflow.netlister import DIALECTS, Deck, expecting, netlist, plain_deck
 from analogflow.technology import BuildOptions, refuse_idle
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
@@ -50,18 +52,30 @@ def about_netlist(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("spice", "verilog-a"), default="spice", help="verilog-a: modules (.va) and a test bench (.sim)"
     )
+    parser.add_argument(
+        "--plain", action="store_true", help="without a control section, for other programs: .meas lines measure the answer"
+    )
+    parser.add_argument(
+        "--dialect", type=nonempty, metavar="NAME", help=f"plain, for one of: {', '.join(DIALECTS)} (ngspice)"
+    )
     parser.add_argument("--parts-list", metavar="FILE", help="write the parts of the circuit as a table too (.csv)")
     about_output(parser, "netlist to write (.cir, or .va)")
 
 
 def run_netlist(options: argparse.Namespace) -> int:
     """Write the netlist, its tables of noise and its parts list."""
+    if options.format == "verilog-a" and (options.plain or options.dialect):
+        raise BadInput("--plain and --dialect are of SPICE text; leave them out, or --format verilog-a.")
+    if options.dialect:
+        refuse_unknown(options.dialect, DIALECTS, "dialect")
     problem = given_problem(options)
     circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
     if options.parts_list and Path(options.parts_list).resolve() == Path(options.output).resolve():
         raise BadInput(f"--parts-list and --output are both {options.output!r}; give two files.")
     listed = parts_list(circuit).to_csv() if options.parts_list else ""
     deck = netlist(circuit, time_constants=options.time)
+    if options.plain or options.dialect:
+        deck = plain_deck(deck, options.dialect or "ngspice")
     refuse_existing(options.output, options.parts_list, force=options.force)
     refuse_placeless(options.output, options.parts_list)
     said = _written(deck, options, force=options.force)
@@ -84,7 +98,8 @@ def _written(deck: Deck, options: argparse.Namespace, *, force: bool) -> str:
         return f"{path}: modules; {beside}: test bench, {elements}; run it with: vacask {beside}"
     path = deck.write(options.output, force=force)
     tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
-    return f"{path}: {elements}{tables}; run it with: ngspice -b {path}"
+    run = f"run it with: ngspice -b {path}" if options.dialect in (None, "ngspice") else f"written for {options.dialect}"
+    return f"{path}: {elements}{tables}; {run}"
 
 
 def _expected(flow: Flow, options: argparse.Namespace) -> dict[str, Any]:

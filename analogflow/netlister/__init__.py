@@ -1,6 +1,7 @@
 """From a circuit to text: a SPICE deck that runs alone, or a PySpice subcircuit for the user's own design."""
 
 from analogflow.netlister.deck import Deck
+from analogflow.netlister.plain import DIALECTS, plain_deck
 from analogflow.netlister.spice import expecting, netlist, unwritten
 
-__all__ = ["Deck", "expecting", "netlist", "unwritten"]
+__all__ = ["DIALECTS", "Deck", "expecting", "netlist", "plain_deck", "unwritten"]

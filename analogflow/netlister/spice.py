@@ -45,7 +45,25 @@ from analogflow.netlister.deck import Deck, noise_table
 from analogflow.noise import Noise
 from analogflow.run import LARGEST_STEP, run_plan
 
-__all__ = ["EDGE", "current_of", "expecting", "netlist", "node_text", "unwritten", "vector_text"]
+__all__ = [
+    "EDGE",
+    "START",
+    "answers",
+    "averaged",
+    "card",
+    "current_of",
+    "expecting",
+    "formula_text",
+    "header_comment",
+    "labelled",
+    "model_card",
+    "netlist",
+    "node_text",
+    "options_text",
+    "row_cards",
+    "unwritten",
+    "vector_text",
+]
 
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
@@ -146,7 +164,7 @@ def unwritten(
 
 def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> Iterator[str]:
     """Lines of elements and of what a simulator is told; `playing` are those that play noise, times are in seconds."""
-    yield from map(_model_card, circuit.models)
+    yield from map(model_card, circuit.models)
     for macro in circuit.macros:
         yield from _macro_cards(macro)
     for group in circuit.groups:
@@ -154,15 +172,13 @@ def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> 
         for piece in group.pieces():
             if isinstance(piece, Element):
                 if not isinstance(piece, NoiseVoltage):
-                    yield _card(piece)
+                    yield card(piece)
             else:
-                yield from _row_cards(piece) if isinstance(piece, Row) else map(_card, piece)
+                yield from row_cards(piece) if isinstance(piece, Row) else map(card, piece)
     yield from playing
     started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
     yield from (f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8))
-    # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
-    scale = max(min(circuit.flow.state_scale, 1.0), 1e-3 * circuit.flow.state_scale)
-    yield _OPTIONS.format(1e-12 * scale, 1e-18 * scale) if circuit.options is None else circuit.options
+    yield options_text(circuit)
     if circuit.temperature_kelvin != NOMINAL_KELVIN:
         yield f".temp {number(celsius_of(circuit.temperature_kelvin))}"
     saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
@@ -170,10 +186,17 @@ def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> 
     yield f".tran {number(step)} {number(end)} 0 {number(step)} uic"
 
 
+def options_text(circuit: Circuit) -> str:
+    """Line of a simulator's options."""
+    # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
+    scale = max(min(circuit.flow.state_scale, 1.0), 1e-3 * circuit.flow.state_scale)
+    return _OPTIONS.format(1e-12 * scale, 1e-18 * scale) if circuit.options is None else circuit.options
+
+
 def expecting(deck: Deck, expected: Mapping[str, float | Sequence[float]]) -> Deck:
     """The deck with known answers by observable in its header."""
     *said, run = deck.header
-    known = (_comment(f"expected:  {name} = {_shown(value)}") for name, value in expected.items())
+    known = (header_comment(f"expected:  {name} = {_shown(value)}") for name, value in expected.items())
     return dataclasses.replace(deck, header=(*said, *known, run))
 
 
@@ -200,7 +223,7 @@ def _header(circuit: Circuit, time_constants: float) -> list[str]:
         *([f"parts:     {circuit.conditions}"] if circuit.imperfections.effects or circuit.noise.sigma else []),
         "run:       ngspice -b FILE prints the answer",
     ]
-    return [_comment(line) for line in lines]
+    return [header_comment(line) for line in lines]
 
 
 def _generators(circuit: Circuit) -> Iterator[str]:
@@ -217,7 +240,8 @@ def _generators(circuit: Circuit) -> Iterator[str]:
             yield f"           {making}"
 
 
-def _comment(line: str) -> str:
+def header_comment(line: str) -> str:
+    """Line of the header."""
     return f"* {comment(line, width=160)}"
 
 
@@ -231,22 +255,27 @@ def _shown(value: float | Sequence[float]) -> str:
     return ", ".join(f"{x:.10g}" for x in numbers[:8]) + (", ..." if len(numbers) > 8 else "")
 
 
-def _script(circuit: Circuit, end: float) -> list[str]:
-    """Control section that runs the deck and prints the last value of every observable and of the answer, or its law."""
+def answers(circuit: Circuit) -> Iterator[tuple[str, str]]:
+    """A name for each element of every observable and of the answer, and the element in flow units as a formula."""
     asked = dict.fromkeys([*circuit.flow.observables, circuit.flow.answer, *circuit.readings])
     inner = set(circuit.flow.states) - {circuit.flow.answer}
-    names = [name for name in asked if name in circuit.readings and name not in inner]
+    for name in asked:
+        if name in circuit.readings and name not in inner:
+            yield from labelled("answer_", name, circuit)
+
+
+def _script(circuit: Circuit, end: float) -> list[str]:
+    """Control section that runs the deck and prints the last value of every observable and of the answer, or its law."""
     lines = [".control", "set noaskquit", "set numdgt=12", "run", "let last_point = length(time) - 1"]
     lines += [
         f"if time[last_point] < {number(0.999999 * end)}",
         "echo the simulation stopped before its end, so what follows is no answer: a state ran away",
         "end",
     ]
-    for name in names:
-        for label, signal in _labelled("answer_", name, circuit):
-            plain = signal if _PLAIN.fullmatch(signal) else "signal"
-            lines += [f"let signal = {signal}"] if plain == "signal" else []
-            lines += [f"let {label} = {plain}[last_point]", f"print {label}"]
+    for label, signal in answers(circuit):
+        plain = signal if _PLAIN.fullmatch(signal) else "signal"
+        lines += [f"let signal = {signal}"] if plain == "signal" else []
+        lines += [f"let {label} = {plain}[last_point]", f"print {label}"]
     return [*lines, *_average_lines(circuit, end), "quit", ".endc"]
 
 
@@ -268,7 +297,7 @@ def current_of(vector: str) -> str | None:
     return identifier(current[1]) if current else None
 
 
-def _card(element: Element) -> str:
+def card(element: Element) -> str:
     """Line of one element."""
     rest = _RESTS.get(type(element))
     if rest is None:
@@ -276,7 +305,8 @@ def _card(element: Element) -> str:
     return f"{element.letter}{nodes_text((element.name, *element.nodes))} {rest(element)}"
 
 
-def _formula_text(element: Behavioural | TimedVoltage) -> str:
+def formula_text(element: Behavioural | TimedVoltage) -> str:
+    """What it is a formula for, ``i`` or ``v``, and the formula."""
     if not _FORMULA.fullmatch(element.expression):
         raise BadInput(f"the formula {element.expression!r} has a character that may not stand in a netlist.")
     return f"{'v' if isinstance(element, TimedVoltage) else 'i'}={element.expression}"
@@ -295,7 +325,7 @@ def _points(points: Iterable[tuple[float, float]]) -> Iterator[str]:
     return (f"{number(time, FINE)} {number(volts)}" for time, volts in points)
 
 
-def _instance_text(element: Instance) -> str:
+def instance_text(element: Instance) -> str:
     given = "".join(f" {identifier(name)}={number(value)}" for name, value in element.parameters)
     return f"{identifier(element.macro)}{given}"
 
@@ -303,23 +333,23 @@ def _instance_text(element: Instance) -> str:
 _RESTS: Mapping[type[Element], Callable[[Any], str]] = {
     Transconductance: lambda element: f"{node_text(element.control)} 0 {number(element.gain)}",
     Resistor: lambda element: number(element.resistance),
-    Behavioural: _formula_text,
+    Behavioural: formula_text,
     Capacitor: lambda element: f"{number(element.capacitance)} ic={number(element.initial)}",
     CurrentSource: lambda element: number(element.current),
     VoltageSource: lambda element: number(element.voltage),
     StepVoltage: _step_text,
-    TimedVoltage: _formula_text,
+    TimedVoltage: formula_text,
     PlayedVoltage: _played_text,
     BipolarTransistor: lambda element: f"{identifier(element.model)} area={number(element.area)}",
     Diode: lambda element: identifier(element.model),
     Switch: lambda element: f"{node_text(element.control)} 0 {identifier(element.model)}{' on' if element.closed else ''}",
-    Instance: _instance_text,
+    Instance: instance_text,
 }
 """What follows the nodes in an element's line, by its kind: looked up, since circuits have millions of elements."""
 
 
-def _row_cards(row: Row) -> Iterator[str]:
-    """Lines of a row, as `_card` writes those of its elements."""
+def row_cards(row: Row) -> Iterator[str]:
+    """Lines of a row, as `card` writes those of its elements."""
     node, controls = node_text(row.node), map(node_text, row.controls)
     node_text(f"{node}_{len(row.controls)}")  # no name of the row is longer
     for b, (control, gain) in enumerate(zip(controls, row.gains.tolist(), strict=True)):
@@ -327,7 +357,7 @@ def _row_cards(row: Row) -> Iterator[str]:
             yield f"G{node}_{b} 0 {node} {control} 0 {number(gain)}"
 
 
-def _model_card(model: Model) -> str:
+def model_card(model: Model) -> str:
     """Line of a device model."""
     values = " ".join(f"{_parameter(name)}={number(value)}" for name, value in model.parameters)
     return f".model {identifier(model.name)} {identifier(model.kind)}({values})"
@@ -346,7 +376,7 @@ def _macro_cards(macro: Macro) -> Iterator[str]:
     defaults = "".join(f" {identifier(name)}={number(value)}" for name, value in macro.parameters)
     head = f".subckt {identifier(macro.name)} {' '.join(map(node_text, macro.ports))}"
     yield f"{head} params:{defaults}" if defaults else head
-    yield from map(_card, macro.elements)
+    yield from map(card, macro.elements)
     yield ".ends"
 
 
@@ -360,13 +390,7 @@ def _average_lines(circuit: Circuit, end: float) -> Iterator[str]:
     end : float
         Seconds.
     """
-    averaging = circuit.flow.averaging
-    if averaging is None:
-        return
-    tau = circuit.units.time_constant
-    start = circuit.release + averaging.skipped_of((end - circuit.release) / tau) * tau
-    window = f"from={number(start)} to={number(end)}"
-    nodes = [pair for name in circuit.flow.states for pair in _labelled("", name, circuit)]
+    window, nodes = averaged(circuit, end)
     for label, signal in nodes:
         if "*" in signal:
             yield f"let signal = {signal}"
@@ -380,7 +404,18 @@ def _average_lines(circuit: Circuit, end: float) -> Iterator[str]:
             yield f"print {covariance}"
 
 
-def _labelled(kind: str, name: str, circuit: Circuit) -> list[tuple[str, str]]:
+def averaged(circuit: Circuit, end: float) -> tuple[str, list[tuple[str, str]]]:
+    """Window that a law is averaged over, and a name and a formula for each element of the states; none without a law."""
+    averaging = circuit.flow.averaging
+    if averaging is None:
+        return "", []
+    tau = circuit.units.time_constant
+    start = circuit.release + averaging.skipped_of((end - circuit.release) / tau) * tau
+    states = [pair for name in circuit.flow.states for pair in labelled("", name, circuit)]
+    return f"from={number(start)} to={number(end)}", states
+
+
+def labelled(kind: str, name: str, circuit: Circuit) -> list[tuple[str, str]]:
     """A name for each element of a signal that a script may use, and the element in flow units as a formula of vectors."""
     reading, label = circuit.readings[name], f"{kind}{re.sub('[^a-z0-9_]', '_', name.lower())[:40]}"
     single = reading.size == 1

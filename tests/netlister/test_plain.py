@@ -1,0 +1,200 @@
+"""Plain decks give the answers of the ordinary ones, and programs that are not ours read them."""
+
+import dataclasses
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raw_reader import read_raw
+from zoo import PAPER_ROWS
+
+import analogflow as af
+from analogflow.circuit import Capacitor
+from analogflow.netlister.deck import Deck
+from analogflow.netlister.plain import DIALECTS, plain_deck
+
+ROOT = Path(__file__).parents[2]
+NOISY = {"hopfield-law-ideal", "langevin-overdamped-ideal"}
+REMEMBERS = {"custom-triangle-generator-ideal"}  # switches that latch: lines S, which only ngspice runs as they are meant
+QUICK = ["attention-zero-temperature-ideal", "capacity-logdomain-ideal", "capacity-logdomain-opamp",
+         "capacity-logdomain-translinear", "custom-driven-resonator-ideal", "transport-adaptive-scaling-ideal"]  # fmt: skip
+NAMES = sorted(path.stem for path in (ROOT / "netlists").glob("*.cir"))
+FEW_THEN_ALL = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def decks() -> dict[str, Deck]:
+    """Every deck of netlists/, as scripts/generate.py makes it."""
+    return {name.removesuffix(".cir"): deck for name, deck in runpy.run_path(str(ROOT / "scripts/generate.py"))["decks"]()}
+
+
+def ngspice(path: Path, *options: str) -> str:
+    environment = {**os.environ, "NGSPICE_MEAS_PRECISION": "12"}
+    done = subprocess.run(
+        ["ngspice", "-b", *options, path.name], cwd=path.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+def printed(text: str) -> dict[str, float]:
+    """Answers, means and covariances that ngspice printed."""
+    return {name: float(value) for name, value in re.findall(r"^((?:answer|mean|covariance)_\w+)\s*=\s*(\S+)", text, re.M)}
+
+
+def ended(deck: Deck, folder: Path) -> dict[str, float]:
+    """Last values of the nodes of a plain deck's answers, with all their digits."""
+    path = deck.write(folder / "whole.cir", force=True)
+    ngspice(path, "-r", "whole.raw")
+    (plot,) = read_raw(folder / "whole.raw")
+    return {name[2:-1]: float(values[-1]) for name, values in plot.vectors.items() if name.startswith("v(answer_")}
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", [pytest.param(case.values[0], marks=case.marks) for case in FEW_THEN_ALL
+                                  if case.values[0] not in NOISY])  # fmt: skip
+def test_a_plain_deck_gives_the_answer_of_the_ordinary_one(decks, tmp_path, name):
+    deck = decks[name]
+    ordinary = printed(ngspice(deck.write(tmp_path / "ordinary.cir")))
+    found = ended(plain_deck(deck), tmp_path)
+    assert ordinary
+    assert found == pytest.approx(ordinary, rel=0, abs=1e-9 if deck.circuit.parts is None else 1e-6)
+    measured = printed(ngspice(tmp_path / "whole.cir"))
+    assert measured == pytest.approx(found, rel=1e-6, abs=1e-7)  # of which ngspice prints seven digits
+
+
+@pytest.mark.ngspice
+def test_a_law_is_the_same_with_noise_in_the_deck_as_from_a_file(tmp_path):
+    """The two take other steps between knots, so they agree to what their steps are worth, and meet as these get short."""
+    well = af.Langevin("(x**2 - 1)**2 + 0.3*x", variables=["x"], temperature=0.5)
+    circuit = af.degrade(af.compile(af.flows.langevin(well)), noise=af.Noise(0.0, seed=1, step=0.05))
+    apart = []
+    for step in (0.05, 0.0008):
+        deck = af.netlist(circuit, time_constants=20, largest_step=step)
+        ordinary = printed(ngspice(deck.write(tmp_path / "ordinary.cir", force=True)))
+        plain = printed(ngspice(plain_deck(deck).write(tmp_path / "plain.cir", force=True)))
+        assert set(ordinary) == set(plain) == {"answer_energy", "answer_x", "mean_x", "covariance_x_x"}
+        apart.append(max(abs(ordinary[name] - plain[name]) for name in ordinary))
+    assert apart[0] < 1e-3
+    assert apart[1] < 1e-5
+    assert not plain_deck(deck).tables
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", [case for case in FEW_THEN_ALL if case.values[0] not in REMEMBERS])
+def test_what_the_parser_of_pyspice_builds_gives_the_same_answer(decks, tmp_path, name):
+    deck = plain_deck(decks[name])
+    found = ended(deck, tmp_path)
+    program = Path(__file__).with_name("foreign.py")
+    done = subprocess.run([sys.executable, program, "whole.cir"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    lines = (line.split() for line in done.stdout.splitlines() if line.startswith("answer_"))
+    assert {name: float(value) for name, value in lines} == pytest.approx(found, rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize("dialect", ["ordinary", *DIALECTS])
+@pytest.mark.parametrize("name", NAMES)
+def test_spicelib_reads_every_deck_of_every_dialect_and_writes_it_as_it_was(decks, tmp_path, name, dialect):
+    spicelib = pytest.importorskip("spicelib")
+    if name in REMEMBERS and dialect in ("ltspice", "xyce"):
+        pytest.skip("it is refused, as another test holds")
+    if dialect == "ordinary" and name in NOISY:
+        pytest.skip("spicelib reads no element A but that of LTspice, which has eight nodes")
+    deck = decks[name] if dialect == "ordinary" else plain_deck(decks[name], dialect)
+    editor = spicelib.SpiceEditor(str(deck.write(tmp_path / "deck.cir")))
+    editor.save_netlist(str(tmp_path / "again.cir"))
+
+    def statements(file: str) -> list[str]:
+        lines = (tmp_path / file).read_text(encoding="ascii").splitlines()
+        return [line.strip() for line in lines if line.strip() and not line.startswith("*")]
+
+    assert statements("again.cir") == statements("deck.cir")
+    parts = {line.split()[0].upper() for line in deck.body[deck.body.index(first_group(deck)) :] if line[0].isalpha()}
+    assert parts <= set(editor.get_components())
+
+
+def first_group(deck: Deck) -> str:
+    """The comment above the first element outside subcircuits."""
+    block = deck.circuit.groups[0].block
+    return next(line for line in deck.body if line.startswith(f"* {block}"))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_line_is_of_a_kind_that_others_read(decks, dialect):
+    allowed = re.compile(r"[RCGBIVQDX]\w+ |\* |\.(model|subckt|ends|ic|options|save|print|temp|tran|meas) ?")
+    for name, deck in decks.items():
+        if name in REMEMBERS:
+            continue
+        plain = plain_deck(deck, dialect)
+        assert [line for line in (*plain.body, *plain.script) if not allowed.match(line)] == []
+        assert not any(line.startswith("C") and "ic=" in line for line in plain.body)
+
+
+def test_the_dialects_differ_in_what_their_manuals_say(decks):
+    texts = {name: plain_deck(decks["capacity-logdomain-opamp"], name).text for name in DIALECTS}
+    assert " qn area=1.0\n" in texts["ngspice"]
+    assert " qn 1.0\n" in texts["ltspice"]
+    assert "i={v(g)*0.02}\n" in texts["xyce"]
+    assert ".options timeint method=trap reltol=1e-5 abstol=1e-7\n" in texts["xyce"]
+    for name in ("ltspice", "xyce"):
+        assert "never run in it" in texts[name]
+        divided = plain_deck(decks["attention-zero-temperature-ideal"], name).text
+        assert re.search(r"/\(if\(v\(square_root0_0\)<0,min\(v\(square_root0_0\),-1e-12\),max\(", divided)
+
+
+def test_a_parameter_that_parts_set_stays_one_and_others_become_values():
+    circuit = af.compile(af.flows.capacity(af.Channel(PAPER_ROWS)), technology="translinear")
+    assert ".subckt opa2277 p n o\n" in plain_deck(af.netlist(circuit)).text
+    spread = af.degrade(circuit, af.Imperfections(mismatch=0.01))
+    text = plain_deck(af.netlist(spread), "xyce").text
+    assert ".subckt opa2277 p n o params: vos=0.0\n" in text
+    assert re.search(r"^Xv0_amp 0 s0 v0_drive opa2277 params: vos=\S+$", text, re.M)
+
+
+def test_capacitors_in_a_ring_whose_voltages_do_not_add_up_are_refused():
+    circuit = af.compile(af.flows.capacity(af.Channel(PAPER_ROWS)))
+    ring = tuple(Capacitor(f"ring{k}", pair, 1.0, 1.0) for k, pair in enumerate([("x1", "x2"), ("x2", "x3"), ("x3", "x1")]))
+    group = dataclasses.replace(circuit.groups[0], elements=ring)
+    with pytest.raises(af.BadInput, match=r"in a ring and start at voltages that do not add up"):
+        plain_deck(af.netlist(dataclasses.replace(circuit, groups=(*circuit.groups, group))))
+
+
+def test_a_switch_that_remembers_is_one_of_ngspice_and_refused_for_others(decks):
+    (name,) = REMEMBERS
+    assert "Slatch0_0 latch0_0 0 latch0_drive0 0 schmitt on" in plain_deck(decks[name]).body
+    with pytest.raises(af.BadInput, match=r"'latch0_0' remembers what it was switched to, which Xyce has no line for"):
+        plain_deck(decks[name], "xyce")
+
+
+def test_a_dialect_that_nobody_knows_and_a_deck_that_is_plain_already_are_refused(decks):
+    with pytest.raises(af.BadInput, match=r"dialect 'spectre' is not known; known are: ngspice, ltspice, xyce\."):
+        plain_deck(decks["capacity-logdomain-ideal"], "spectre")
+    with pytest.raises(af.BadInput, match=r"plain already"):
+        plain_deck(plain_deck(decks["capacity-logdomain-ideal"]))
+
+
+@pytest.mark.ngspice
+def test_the_command_line_writes_a_plain_deck_with_the_expected_answer(tmp_path, monkeypatch, capsys):
+    from analogflow.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("channel.csv", PAPER_ROWS, delimiter=",")
+    assert main(["netlist", "capacity", "channel.csv", "-o", "a.cir", "--plain"]) == 0
+    text = Path("a.cir").read_text(encoding="ascii")
+    assert ".control" not in text
+    assert "* expected:  capacity_nats = 0.2523436257\n" in text
+    assert "* run:       ngspice -b FILE measures the answer\n*" in text
+    assert printed(ngspice(tmp_path / "a.cir"))["answer_capacity_nats"] == pytest.approx(0.2523436257, abs=1e-6)
+    for arguments, said in (
+        (["-o", "a.cir", "--plain"], "exists already"),
+        (["-o", "b.cir", "--dialect", "spectre"], "known are: ngspice, ltspice, xyce"),
+        (["-o", "b.va", "--plain", "--format", "verilog-a"], "--plain and --dialect are of SPICE text"),
+    ):
+        assert main(["netlist", "capacity", "channel.csv", *arguments]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["netlist", "capacity", "channel.csv", "-o", "b.cir", "--dialect", "xyce"]) == 0
+    assert "written for xyce" in capsys.readouterr().out
