@@ -28,7 +28,7 @@ from analogflow.problems.expression import Expression
 from analogflow.problems.inputs import PiecewiseLinear
 from analogflow.problems.memory import DIRECTIONS
 
-__all__ = ["FORMS", "custom", "written"]
+__all__ = ["FORMS", "custom", "played", "written"]
 
 FORMS: tuple[str, ...] = ("written",)
 """Forms of the flow."""
@@ -112,7 +112,7 @@ def _quantities(problem: Equations, names: list[str], states: tuple[Any, ...]) -
     values = {**problem.constants, **dict(zip(names, states, strict=True))}
     for name, given in problem.inputs.items():
         if isinstance(given, PiecewiseLinear):
-            values[name] = _played(given, values[TIME], name)
+            values[name] = played(given, values[TIME], name)
         else:
             values[name] = written(given, {**problem.constants, TIME: values[TIME]}, name)
     for name in problem.definitions:
@@ -120,7 +120,7 @@ def _quantities(problem: Equations, names: list[str], states: tuple[Any, ...]) -
     return values
 
 
-def _played(given: PiecewiseLinear, time: Any, name: str) -> Any:
+def played(given: PiecewiseLinear, time: Any, name: str) -> Any:
     """Value of points at `time`; where that is a signal, the block is said to come from the input's name."""
     if not isinstance(time, Signal):
         return waveform(time, given.times, given.values, name)

@@ -11,6 +11,7 @@ FAMILY = {
     "attention_heads.json": "attention",
     "attention_three_tokens.json": "attention",
     "compound_channel_two.json": "compound-channel",
+    "drifting_channel_z.json": "drifting-channel",
     "eigenvectors_two.json": "eigenvectors",
     "hopfield_law.json": "hopfield",
     "hopfield_patterns.json": "hopfield",
