@@ -50,12 +50,13 @@ def examine() -> tuple[Finding, ...]:
         _march(),
         _reader("Excel workbooks (optional)", "openpyxl", "excel"),
         _reader("Parquet files (optional)", "pyarrow", "parquet"),
+        _reader("LUCIDAC's client (optional)", "pybrid-computing", "lucidac"),
         *_plugins(),
     )
 
 
 def _reader(name: str, package: str, extra: str) -> Finding:
-    """What reads tables of a kind, and is not there for everybody."""
+    """A package that reads or writes files of a kind, and is not there for everybody."""
     try:
         return Finding(name, True, f"{package} {metadata.version(package)}", needed=False)
     except metadata.PackageNotFoundError:

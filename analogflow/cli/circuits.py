@@ -183,22 +183,25 @@ def about_map(parser: argparse.ArgumentParser) -> None:
         help="largest distance from the flow, over its peak, that the board's coarse coefficients may cause (0.01)",
     )
     about_json(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the configuration of the board (.json)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write how the board is set (.json; .apb for a LUCIDAC)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
 def run_map(options: argparse.Namespace) -> int:
     """Lay the flow out on a board; 1 where it does not fit."""
     problem = given_problem(options)
-    refuse_existing(options.output, force=options.force)
-    mapping = hardware.map_flow(flow_for(problem, options.form), options.board, limit=options.limit)
+    board = hardware.load_board(options.board)
+    if options.output:
+        hardware.check_configuration_file(options.output, board, force=options.force)
+    mapping = hardware.map_flow(flow_for(problem, options.form), board, limit=options.limit)
     if options.json:
         print(json.dumps(plain(mapping.to_dict()), indent=2))
     else:
         show(report.mapping_table(mapping))
-    if options.output:
-        text = json.dumps(plain(mapping.configuration), indent=2) + "\n"
-        write_text(options.output, text, force=options.force, encoding="utf-8")
+    if options.output and mapping.configuration is not None:
+        hardware.write_configuration(mapping, options.output, force=options.force)
+    elif options.output:
+        print(f"{options.output!r} was not written: there is no configuration that the board has room for.", file=sys.stderr)
     return 0 if mapping.fits else 1
 
 

@@ -9,3 +9,5 @@ from analogflow.hardware.boards import Board as Board
 from analogflow.hardware.boards import Figure as Figure
 from analogflow.hardware.boards import board_of as board_of
 from analogflow.hardware.boards import load_board as load_board
+from analogflow.hardware.configuration_file import check_configuration_file as check_configuration_file
+from analogflow.hardware.configuration_file import write_configuration as write_configuration

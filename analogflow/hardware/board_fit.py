@@ -184,7 +184,8 @@ def read_back(board: Board, configuration: Mapping[str, Any], *, exact: bool = T
     bits = None if exact else int(board.coefficient_bits.value)
     match board.kind:
         case "crossbar":
-            return lucidac.machine(configuration, rate_per_second=board.rate_per_second.value, bits=bits)
+            rate, step = board.rate_per_second.value, board.range_step
+            return lucidac.machine(configuration, rate_per_second=rate, bits=bits, range_step=step)
         case "patch":
             return that.machine(configuration, bits=bits)
     return element_list.machine(configuration, bits=bits)
@@ -328,7 +329,8 @@ def _refined(
     """What was `found`, or one that is scaled for coarse coefficients and is closer or fits: of `trials`, until one fits."""
     if "rounded" not in found.followed or found.followed["rounded"].relative <= _FINE * limit or board.kind == "patch":
         return found
-    scalings = finer(taken.couplings, states, board.largest_coefficient.value, int(board.coefficient_bits.value))
+    most, bits = board.largest_coefficient.value, int(board.coefficient_bits.value)
+    scalings = finer(taken.couplings, states, most, bits, board.range_step)
     for scaled in scalings[:trials]:
         needs = _count_needs(scaled, board)
         if _shortages(needs, board):

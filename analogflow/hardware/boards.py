@@ -111,6 +111,14 @@ class Board:
         """Whether it holds comparators, which pass one of two signals."""
         return self.has.get("comparators", 0) > 0
 
+    @property
+    def range_step(self) -> float:
+        """Ratio of the ranges that a coefficient is set in: what an upscaled lane of a crossbar multiplies by, else 10.
+
+        A LUCIDAC's client of 2026 upscales eight times and that of 2025 ten times, and neither can set more than that.
+        """
+        return 8.0 if self.kind == "crossbar" and self.largest_coefficient.value <= 8 else 10.0
+
     def figures(self) -> dict[str, Figure]:
         """Every number by name."""
         return {**self.units, **{name: getattr(self, name) for name in _NUMBERS}}

@@ -37,6 +37,9 @@ _LANES, _ENDS, _INTEGRATORS, _MULTIPLIERS, _CONVERTERS = 32, 16, 8, 4, 8
 
 _IDENTITIES = 4
 
+_UPSCALED = 10.0
+"""What the JSON's client, lucipy, multiplies an upscaled element by."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Route:
@@ -133,7 +136,9 @@ def configuration(scaled: ScaledCouplings, board: Board) -> dict[str, Any]:
     return carrier
 
 
-def machine(carrier: Mapping[str, Any], *, rate_per_second: float = 10_000.0, bits: int | None = None) -> Machine:
+def machine(
+    carrier: Mapping[str, Any], *, rate_per_second: float = 10_000.0, bits: int | None = None, range_step: float = 8.0
+) -> Machine:
     """What a carrier's configuration computes, with coefficients and starts of so many bits; exact if None.
 
     Parameters
@@ -143,6 +148,9 @@ def machine(carrier: Mapping[str, Any], *, rate_per_second: float = 10_000.0, bi
     rate_per_second : float
         k0 that the machine's time is counted in; integrators with another k are so much faster or slower.
     bits : int, optional
+    range_step : float
+        What an upscaled lane multiplies by on the device, whose converter's grid is therefore so many times as coarse there;
+        in the JSON an upscaled element is a tenth of its weight whatever the device.
 
     Raises
     ------
@@ -166,7 +174,8 @@ def machine(carrier: Mapping[str, Any], *, rate_per_second: float = 10_000.0, bi
     level = float(cluster["/U"].get("constant") or 0.0)
     for sink, lanes in enumerate(sinks):
         for lane in lanes or ():
-            weight = rounded(float(elements[lane]), bits) * (10.0 if upscaling[lane] else 1.0)
+            full = range_step if upscaling[lane] else 1.0
+            weight = rounded(float(elements[lane]) * (_UPSCALED if upscaling[lane] else 1.0), bits, full)
             if level and sources[lane] == CONSTANT_OUTPUTS[lane >= _LANES // 2]:
                 constant[sink] += weight * level
             elif sources[lane] is not None:
@@ -207,7 +216,7 @@ def _output(source: int, lane: int, places: dict[int, int], products: dict[int, 
 
 
 def _element(lane: Route) -> float:
-    return lane.weight / 10 if abs(lane.weight) > 1 else lane.weight
+    return lane.weight / _UPSCALED if abs(lane.weight) > 1 else lane.weight
 
 
 def _per_lane(values: Mapping[int, Any], default: Any) -> list[Any]:

@@ -96,6 +96,6 @@ def rounded(value: float, bits: int | None, full_scale: float = 1.0) -> float:
     return round(value / step) * step
 
 
-def decade(coefficient: float) -> float:
-    """Full scale of the range a coefficient is set in: 1, 10, 100, ..."""
-    return 10.0 ** max(0, math.ceil(math.log10(max(abs(coefficient), 1.0))))
+def decade(coefficient: float, step: float = 10.0) -> float:
+    """Full scale of the range a coefficient is set in: 1, 10, 100, ..., or the powers of another `step` between ranges."""
+    return step ** max(0, math.ceil(math.log(max(abs(coefficient), 1.0), step) - 1e-12))

@@ -229,7 +229,9 @@ def polarity(scaled: ScaledCouplings) -> Polarity:
     return min((_with(scaled, dict(zip(held, signs, strict=True))) for signs in trials), key=lambda p: len(p.inverted))
 
 
-def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits: int) -> tuple[ScaledCouplings, ...]:
+def finer(
+    couplings: Couplings, states: Array, largest_coefficient: float, bits: int, step: float = 10.0
+) -> tuple[ScaledCouplings, ...]:
     """Scalings of `couplings` along nominal `states` whose rounded coefficients turn the rates least, of about 300 tried.
 
     The best is first; after it each that was the best until then, for what turns the rates least on the whole may still be
@@ -241,10 +243,10 @@ def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits:
     plain = scale(couplings, reached, largest_coefficient)
     fastest = max((abs(w) for k in couplings.of("integrator") for w in plain.weights[k][0].values()), default=1.0)
     speeds = [*np.geomspace(_SLOWEST, largest_coefficient, _SPEEDS), 1.0, largest_coefficient]
-    best, least, speed = [plain], turned(plain, seen, bits), 1.0
+    best, least, speed = [plain], turned(plain, seen, bits, step), 1.0
     for trial in (float(wanted) / fastest for wanted in speeds):
         scaled = scale(couplings, reached, largest_coefficient, speed=trial)
-        cost = turned(scaled, seen, bits)
+        cost = turned(scaled, seen, bits, step)
         if cost < least * (1 - _BETTER):
             least, speed = cost, trial
             best.insert(0, scaled)
@@ -254,15 +256,18 @@ def finer(couplings: Couplings, states: Array, largest_coefficient: float, bits:
         chosen = {k: float(random.uniform(1.0, _WIDEST)) if random.random() < 0.5 else v for k, v in stretch.items()}
         trial = speed * float(random.uniform(0.8, 1.25))
         scaled = scale(couplings, reached, largest_coefficient, stretch=chosen, speed=trial)
-        cost = turned(scaled, seen, bits)
+        cost = turned(scaled, seen, bits, step)
         if abs(scaled.coefficients()).max(initial=0.0) <= largest_coefficient * (1 + 1e-12) and cost < least * (1 - _BETTER):
             least, speed, stretch = cost, trial, chosen
             best.insert(0, scaled)
     return tuple(best)
 
 
-def turned(scaled: ScaledCouplings, states: Array, bits: int) -> float:
-    """By how much coefficients of so many bits turn the rates along `states`, to first order: r.m.s., per τ."""
+def turned(scaled: ScaledCouplings, states: Array, bits: int, step: float = 10.0) -> float:
+    """By how much coefficients of so many bits turn the rates along `states`, to first order: r.m.s., per τ.
+
+    They are set in ranges of ±1, ±`step` and so on.
+    """
     couplings = scaled.couplings
     values = [value / size for value, size in zip(couplings.values(states), scaled.scales, strict=True)]
     errors = [np.zeros_like(values[0]) for _ in values]
@@ -270,7 +275,7 @@ def turned(scaled: ScaledCouplings, states: Array, bits: int) -> float:
     def off(form: Form) -> Array:
         total = np.zeros_like(values[0])
         for source, weight in form.items():
-            total = total + (rounded(weight, bits, decade(weight)) - weight) * values[source] + weight * errors[source]
+            total = total + (rounded(weight, bits, decade(weight, step)) - weight) * values[source] + weight * errors[source]
         return total
 
     def received(form: Form) -> Array:

@@ -119,7 +119,7 @@ def written(equations, **start) -> Flow:
 
 
 def van_der_pol(x, y):
-    return y, 5 * (1 - x * x) * y - x
+    return y, 3 * (1 - x * x) * y - x
 
 
 def chua(x, y, z):

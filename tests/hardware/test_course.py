@@ -29,10 +29,13 @@ def right(name):
 
 
 def set_coarsely(configuration):
-    """What converters of 12 bits make of it: 2048 steps to either side of 0."""
+    """What converters of 12 bits make of it: 2048 steps to either side of 0, of an eighth of an upscaled weight."""
     coarse = copy.deepcopy(configuration)
     cluster = coarse["/0"]
-    cluster["/C"]["elements"] = [round(2048 * c) / 2048 for c in cluster["/C"]["elements"]]
+    fractions = [10 / 8 if up else 1 for up in cluster["/I"]["upscaling"]]
+    cluster["/C"]["elements"] = [
+        round(2048 * c * f) / 2048 / f for c, f in zip(cluster["/C"]["elements"], fractions, strict=True)
+    ]
     for setting in cluster["/M0"]["elements"]:
         setting["ic"] = round(2048 * setting["ic"]) / 2048
     return coarse

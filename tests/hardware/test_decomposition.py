@@ -183,7 +183,9 @@ def test_a_configuration_written_by_hand_is_read():
     assert np.allclose(lucidac.machine(carrier, rate_per_second=100.0).rates(np.eye(8)[1])[0], 10)
     carrier["/0"]["/M0"]["elements"][0]["k"] = 10000
     carrier["/0"]["/C"]["elements"][0] = -0.3
-    assert np.allclose(lucidac.machine(carrier, bits=4).rates(np.eye(8)[1])[0], 2.5)
+    # −3 lies on the grid of ±8 in steps of 1, and not on that of ±10 in steps of 1.25.
+    assert np.allclose(lucidac.machine(carrier, bits=4).rates(np.eye(8)[1])[0], 3)
+    assert np.allclose(lucidac.machine(carrier, bits=4, range_step=10.0).rates(np.eye(8)[1])[0], 2.5)
     with pytest.raises(BadInput, match=r"carrier: '/I' is missing"):
         lucidac.machine({"/0": {"/U": {"outputs": []}, "/C": {"elements": []}}})
     carrier["/0"]["/C"]["elements"] = [1.0]
