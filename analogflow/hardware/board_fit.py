@@ -33,22 +33,11 @@ from analogflow.hardware.course import (
 )
 from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
 from analogflow.hardware.machine import Machine, in_legs, path
-from analogflow.hardware.scaling import ScaledCouplings, finer, polarity, scale, unscaled
+from analogflow.hardware.needs import count_needs, shortages
+from analogflow.hardware.scaling import ScaledCouplings, finer, scale, unscaled
 from analogflow.passes import Brief, run_passes
 
 __all__ = ["RESOLUTION", "TOLERANCE", "BoardFit", "Readout", "map_flow", "read_back"]
-
-_SAME = 1e-9
-
-_WORDS = {
-    "lanes": "lanes, one for each coupling",
-    "fanouts": "fan-outs, one for each two further copies of a signal",
-    "tables": "tables or function generators",
-    "potentiometers": "potentiometers, in the best plan that was found",
-    "inputs_of_integrator": "inputs of one integrator",
-    "inputs_of_summer": "inputs of one summer",
-    "noise_sources": "noise sources",
-}
 
 TOLERANCE = 1e-4
 """Largest distance from the flow, over the peak of what is compared, at which exact coefficients count as the flow."""
@@ -214,52 +203,6 @@ class _Laid:
         return found
 
 
-def _count_needs(scaled: ScaledCouplings, board: Board) -> dict[str, int]:
-    """What `scaled` takes on a board of this kind, by the names of the board's units.
-
-    crossbar: integrators, multipliers and lanes, one for each coupling that is not 0. patch: what the patch plan takes.
-    chip: multipliers also for coefficients other than ±1, ⌈(f − 1)/2⌉ fan-outs for a source with f sinks, and a table for
-    each function. parts: a summer for each port of a multiplier or function that is no plain wire, and one for each
-    inverted output. With "noise_sources" and "tables" only where there are any.
-    """
-    couplings = scaled.couplings
-    counts = {"integrators": len(couplings.of("integrator")), "multipliers": len(couplings.of("multiplier"))}
-    match board.kind:
-        case "crossbar":
-            counts["lanes"] = couplings.count()
-        case "patch":
-            counts = dict(that.patch(scaled, inverters=board.has["inverters"]).needs)
-        case "chip":
-            counts["multipliers"] += sum(abs(abs(w) - 1) > _SAME for w in scaled.coefficients().tolist())
-            counts["fanouts"] = sum(-(-(sinks - 1) // 2) for source, sinks in couplings.sinks().items() if source)
-        case "parts":
-            chosen = polarity(scaled)
-            held = set(couplings.of("integrator"))
-            counts["summers"] = len(chosen.inverted) + sum(k not in held for k, _ in chosen.sums)
-            counts["summers"] += sum(abs(float(weight) - 1) > _SAME for _, weight in chosen.wires.values())
-    tables = len(couplings.functions)
-    if board.kind == "patch":
-        tables -= counts["comparators"]
-        counts |= {} if counts["comparators"] else {"comparators": 0}
-    if tables or board.functions:
-        counts["tables"] = tables
-    noises = len(couplings.of("noise"))
-    return counts | ({"noise_sources": noises} if noises else {})
-
-
-def _shortages(needs: Mapping[str, int], board: Board) -> list[str]:
-    """A sentence for each unit of which more is needed than the board has; free summers serve as inverters."""
-    has = board.has
-    short = []
-    for unit, needed in needs.items():
-        there = has.get(unit, 0)
-        if unit == "inverters":
-            there += max(0, has.get("summers", 0) - needs.get("summers", 0))
-        if needed > there:
-            short.append(f"{_WORDS.get(unit, unit)}: {needed} needed, {there} there")
-    return short
-
-
 def _brief(flow: Flow, board: Board) -> Brief:
     """What is to be laid out; boards that are tried instead share it, and the orbit that it is followed along."""
     return run_passes(COUNTED, Brief(flow, Build(board.name)))[0]
@@ -273,13 +216,13 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
         return _misfit(board, {"integrators": graph.size}, [told], "what switches or jumps is not laid out")
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
-        return _misfit(board, needs, _shortages(needs, board), "too large to be counted further")
+        return _misfit(board, needs, shortages(needs, board), "too large to be counted further")
     taken = take_apart(graph, flow.answer, board.functions, board.comparators)
-    needs = _count_needs(unscaled(taken.couplings), board)
+    needs = count_needs(unscaled(taken.couplings), board)
     # What scaling decides is counted after it.
     later = {"summers", "inverters", "potentiometers"} | ({"multipliers"} if board.kind == "chip" else set())
     settled = {unit: count for unit, count in needs.items() if unit not in later}
-    short = [*([taken.refusal] if taken.refusal else []), *_shortages(settled, board)]
+    short = [*([taken.refusal] if taken.refusal else []), *shortages(settled, board)]
     if short:
         return _misfit(board, needs, short, taken.note)
     try:
@@ -316,8 +259,8 @@ def _fitted(board: Board, taken: Taken, states: np.ndarray, course: Course, limi
         scaled = that.fewest_potentiometers(taken.couplings, states, most, enough=board.has["potentiometers"])
     else:
         scaled = scale(taken.couplings, states, most)
-    needs = _count_needs(scaled, board)
-    short = _shortages(needs, board)
+    needs = count_needs(scaled, board)
+    short = shortages(needs, board)
     if short:
         return _misfit(board, needs, short, taken.note)
     return _judged(_lay_out(board, taken, scaled), course, needs=needs, limit=limit)
@@ -332,8 +275,8 @@ def _refined(
     most, bits = board.largest_coefficient.value, int(board.coefficient_bits.value)
     scalings = finer(taken.couplings, states, most, bits, board.range_step)
     for scaled in scalings[:trials]:
-        needs = _count_needs(scaled, board)
-        if _shortages(needs, board):
+        needs = count_needs(scaled, board)
+        if shortages(needs, board):
             continue
         again = _judged(_lay_out(board, taken, scaled), course, needs=needs, limit=limit)
         if "rounded" not in again.followed or again.fits < found.fits:

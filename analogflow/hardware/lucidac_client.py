@@ -26,6 +26,7 @@ RATES = (100, 10_000)
 """k0 of an integrator, 1/s: pybrid-computing 0.12.10, redac/computations.py, ``Integration.k``."""
 
 INSTALL = "install it with: pip install 'analogflow[lucidac]'"
+"""The way out where pybrid-computing is missing."""
 
 _OF_JSON = 10.0
 
