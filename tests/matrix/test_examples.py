@@ -18,6 +18,7 @@ FAMILY = {
     "hopfield_rest.json": "hopfield",
     "hopfield_softmax.json": "hopfield",
     "information_bottleneck_three.json": "information-bottleneck",
+    "ising_programme_four.json": "ising-programme",
     "langevin_coupled.json": "langevin",
     "langevin_double_well.json": "langevin",
     "linear_system_least_squares.json": "linear-system",
