@@ -51,6 +51,7 @@ from analogflow.judgement import write_certificate as write_certificate
 from analogflow.netlister import Deck as Deck
 from analogflow.netlister import netlist as netlist
 from analogflow.netlister import plain_deck as plain_deck
+from analogflow.netlister import write_subcircuit as write_subcircuit
 from analogflow.netlister.pyspice import subcircuit as subcircuit
 from analogflow.noise import Noise as Noise
 from analogflow.passes import choose_values as choose_values

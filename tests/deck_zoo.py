@@ -1,6 +1,11 @@
-"""Small decks and requests that ngspice's process is tested with."""
+"""Small decks and requests that ngspice's process is tested with, and ngspice's own command line."""
 
 from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
 
 from analogflow.simulators.ngspice.protocol import Request
 
@@ -19,3 +24,16 @@ DECAY = ("c1 x 0 1 ic=1", "r1 x 0 1")
 EXPLOSION = ("c1 x 0 1 ic=1", "b1 0 x i=v(x)*v(x)")
 LOGARITHM = ("c1 x 0 1 ic=1", "b1 0 x i=-1-0*ln(v(x))")
 LONG = Request(deck(*DECAY, step=1e-6), ("x",), 10.0)
+
+
+def ngspice(path: Path, *options: str) -> str:
+    environment = {**os.environ, "NGSPICE_MEAS_PRECISION": "12"}
+    done = subprocess.run(
+        ["ngspice", "-b", *options, path.name], cwd=path.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+def printed(text: str) -> dict[str, float]:
+    """Answers, means and covariances that ngspice printed."""
+    return {name: float(value) for name, value in re.findall(r"^((?:answer|mean|covariance)_\w+)\s*=\s*(\S+)", text, re.M)}

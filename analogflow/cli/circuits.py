@@ -33,7 +33,8 @@ from analogflow.families import answer_notes, expected_answer, flow_of
 from analogflow.flows import Flow
 from analogflow.hardware.parts_list import parts_list
 from analogflow.judgement.averaging import law_plan
-from analogflow.netlister import DIALECTS, Deck, expecting, netlist, plain_deck
+from analogflow.names import identifier
+from analogflow.netlister import DIALECTS, Deck, expecting, netlist, plain_deck, write_subcircuit
 from analogflow.technology import BuildOptions, refuse_idle
 
 __all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
@@ -56,6 +57,13 @@ def about_netlist(parser: argparse.ArgumentParser) -> None:
         "--plain", action="store_true", help="without a control section, for other programs: .meas lines measure the answer"
     )
     parser.add_argument(
+        "--subckt",
+        nargs="?",
+        const="analogflow",
+        metavar="NAME",
+        help="a subcircuit NAME (analogflow) in NAME.lib, and a plain deck that places it",
+    )
+    parser.add_argument(
         "--dialect", type=nonempty, metavar="NAME", help=f"plain, for one of: {', '.join(DIALECTS)} (ngspice)"
     )
     parser.add_argument("--parts-list", metavar="FILE", help="write the parts of the circuit as a table too (.csv)")
@@ -64,17 +72,19 @@ def about_netlist(parser: argparse.ArgumentParser) -> None:
 
 def run_netlist(options: argparse.Namespace) -> int:
     """Write the netlist, its tables of noise and its parts list."""
-    if options.format == "verilog-a" and (options.plain or options.dialect):
-        raise BadInput("--plain and --dialect are of SPICE text; leave them out, or --format verilog-a.")
+    if options.format == "verilog-a" and (options.plain or options.dialect or options.subckt is not None):
+        raise BadInput("--plain, --dialect and --subckt are of SPICE text; leave them out, or --format verilog-a.")
     if options.dialect:
         refuse_unknown(options.dialect, DIALECTS, "dialect")
+    if options.subckt is not None:
+        identifier(options.subckt)
     problem = given_problem(options)
     circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
     if options.parts_list and Path(options.parts_list).resolve() == Path(options.output).resolve():
         raise BadInput(f"--parts-list and --output are both {options.output!r}; give two files.")
     listed = parts_list(circuit).to_csv() if options.parts_list else ""
     deck = netlist(circuit, time_constants=options.time)
-    if options.plain or options.dialect:
+    if (options.plain or options.dialect) and options.subckt is None:
         deck = plain_deck(deck, options.dialect or "ngspice")
     refuse_existing(options.output, options.parts_list, force=options.force)
     refuse_placeless(options.output, options.parts_list)
@@ -96,6 +106,10 @@ def _written(deck: Deck, options: argparse.Namespace, *, force: bool) -> str:
 
         path, beside = write_verilog_a(deck, options.output, force=force)
         return f"{path}: modules; {beside}: test bench, {elements}; run it with: vacask {beside}"
+    if options.subckt is not None:
+        dialect = options.dialect or "ngspice"
+        library, path = write_subcircuit(deck, options.output, name=options.subckt, dialect=dialect, force=force)
+        return f"{library}: subcircuit {options.subckt}, {elements}; {path}: a deck that places it"
     path = deck.write(options.output, force=force)
     tables = f", its noise in {', '.join(deck.tables)} beside it" if deck.tables else ""
     run = f"run it with: ngspice -b {path}" if options.dialect in (None, "ngspice") else f"written for {options.dialect}"

@@ -31,11 +31,23 @@ from analogflow.netlister import spice
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.spice import node_text
 
-__all__ = ["DIALECTS", "plain_deck"]
+__all__ = [
+    "DIALECTS",
+    "Dialect",
+    "analysis",
+    "answer_sources",
+    "definitions",
+    "dialect_of",
+    "measures",
+    "placed",
+    "plain_deck",
+    "played",
+    "writer",
+]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Dialect:
+class Dialect:
     """How a simulator writes what not all write alike.
 
     Parameters
@@ -60,15 +72,15 @@ class _Dialect:
 
 
 _UNTRIED = "written by the rules of its manual, never run in it"
-DIALECTS: Mapping[str, _Dialect] = {
-    "ngspice": _Dialect(
+DIALECTS: Mapping[str, Dialect] = {
+    "ngspice": Dialect(
         "ngspice", "ngspice -b FILE measures the answer", "{}", "{0}?{1}:{2}", "param='{}'", "area=", ""
     ),
-    "ltspice": _Dialect(
+    "ltspice": Dialect(
         "LTspice", f"in LTspice, which measures the answer into its log; {_UNTRIED}",
         "{}", "if({0},{1},{2})", "param {}", "", "",
     ),
-    "xyce": _Dialect(
+    "xyce": Dialect(
         "Xyce", f"Xyce FILE measures the answer into FILE.mt0; {_UNTRIED}",
         "{{{}}}", "if({0},{1},{2})", "eqn={{{}}}", "", "params: ",
     ),
@@ -95,39 +107,72 @@ def plain_deck(deck: Deck, dialect: str = "ngspice") -> Deck:
     BadInput
         `dialect` is none of these, it has no words for an element, or the deck is plain already.
     """
-    refuse_unknown(dialect, DIALECTS, "dialect")
-    if not any(line.startswith(".control") for line in deck.script):
-        raise BadInput("the deck has no control section, so it is plain already; give the one that netlist returns.")
-    written = DIALECTS[dialect]
+    written = dialect_of(deck, dialect)
     run = spice.header_comment(f"run:       {written.run}")
     return dataclasses.replace(
         deck,
         header=(*deck.header[:-1], run),
         body=tuple(_body(deck, written)),
-        script=tuple(_measures(deck, written)),
+        script=(*answer_sources(deck.circuit, written), *measures(deck, written)),
         tables={},
     )
 
 
-def _body(deck: Deck, dialect: _Dialect) -> Iterator[str]:
+def dialect_of(deck: Deck, name: str) -> Dialect:
+    """The dialect of a name, for a deck that is not plain.
+
+    Raises
+    ------
+    BadInput
+        It is not known, or the deck is plain already.
+    """
+    refuse_unknown(name, DIALECTS, "dialect")
+    if not any(line.startswith(".control") for line in deck.script):
+        raise BadInput("the deck has no control section, so it is plain already; give the one that netlist returns.")
+    return DIALECTS[name]
+
+
+def _body(deck: Deck, dialect: Dialect) -> Iterator[str]:
     circuit = deck.circuit
+    card = writer(circuit, dialect)
+    yield from definitions(circuit, card)
+    yield from placed(circuit, card)
+    yield from map(card, played(deck))
+    started = [f"v({node_text(node)})={volts}" for node, volts in _started(circuit).items()]
+    yield from (f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8))
+    yield from analysis(deck, dialect)
+
+
+def writer(circuit: Circuit, dialect: Dialect) -> Callable[[Element], str]:
+    """What writes the line of an element of a circuit in a dialect."""
+    return functools.partial(_card, dialect, {model.name: model for model in circuit.models})
+
+
+def definitions(circuit: Circuit, card: Callable[[Element], str]) -> Iterator[str]:
+    """Lines of the models and macro-models; `card` writes the elements of these."""
     # A switch without memory becomes a formula, so that its model is left out.
     remembers = {element.model for element in circuit.elements if isinstance(element, Switch) and element.closed}
     yield from (spice.model_card(model) for model in circuit.models if model.kind != "sw" or model.name in remembers)
-    models = {model.name: model for model in circuit.models}
-    card = functools.partial(_card, dialect, models)
     given = {name for element in circuit.elements if isinstance(element, Instance) for name, _ in element.parameters}
     for macro in circuit.macros:
-        yield from macro_cards(macro, card, kept=given)
+        yield from _macro_cards(macro, card, kept=given)
+
+
+def placed(circuit: Circuit, card: Callable[[Element], str], *, without: str = "") -> Iterator[str]:
+    """Lines of the elements, under the mathematics that placed them, but for the group named `without` and for noise."""
     for group in circuit.groups:
+        if group.block == without:
+            continue
         yield f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}"
         for piece in group.pieces():
             for element in (piece,) if isinstance(piece, Element) else piece:
                 if not isinstance(element, NoiseVoltage):
                     yield card(element)
-    yield from map(card, _played(deck))
-    started = [f"v({node_text(node)})={volts}" for node, volts in _started(circuit).items()]
-    yield from (f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8))
+
+
+def analysis(deck: Deck, dialect: Dialect) -> Iterator[str]:
+    """Lines of the options, of what is kept, and of the run."""
+    circuit = deck.circuit
     yield from _settings(circuit, dialect)
     vectors = sorted({spice.vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
     saved = [*vectors, *(f"v({label})" for label, _ in spice.answers(circuit))]
@@ -136,7 +181,7 @@ def _body(deck: Deck, dialect: _Dialect) -> Iterator[str]:
     yield f".tran {number(deck.largest_step)} {number(deck.end_time)} 0 {number(deck.largest_step)} uic"
 
 
-def _settings(circuit: Circuit, dialect: _Dialect) -> Iterator[str]:
+def _settings(circuit: Circuit, dialect: Dialect) -> Iterator[str]:
     line = spice.options_text(circuit)
     celsius = number(celsius_of(circuit.temperature_kelvin)) if circuit.temperature_kelvin != NOMINAL_KELVIN else ""
     if dialect.name != "Xyce":
@@ -152,12 +197,15 @@ def _settings(circuit: Circuit, dialect: _Dialect) -> Iterator[str]:
         yield f".options device {' '.join(device)}"
 
 
-def _measures(deck: Deck, dialect: _Dialect) -> Iterator[str]:
-    """Sources of the answers in flow units, and what measures them at the end, or averages them."""
+def answer_sources(circuit: Circuit, dialect: Dialect) -> Iterator[str]:
+    """Sources of the answers in flow units, each at the node of its name."""
+    return (_formula_source(label, text, dialect) for label, text in spice.answers(circuit))
+
+
+def measures(deck: Deck, dialect: Dialect) -> Iterator[str]:
+    """What measures the answers at the end, and averages a law."""
     circuit, end = deck.circuit, number(deck.end_time)
-    answers = list(spice.answers(circuit))
-    yield from (_formula_source(label, text, dialect) for label, text in answers)
-    yield from (f".meas tran {label} find v({label}) at={end}" for label, _ in answers)
+    yield from (f".meas tran {label} find v({label}) at={end}" for label, _ in spice.answers(circuit))
     window, states = spice.averaged(circuit, deck.end_time)
     for label, text in states:
         mean = identifier(f"mean_{label}")
@@ -172,11 +220,11 @@ def _measures(deck: Deck, dialect: _Dialect) -> Iterator[str]:
             yield f".meas tran {identifier(f'covariance_{first}_{second}')} {formula}"
 
 
-def _formula_source(name: str, text: str, dialect: _Dialect) -> str:
+def _formula_source(name: str, text: str, dialect: Dialect) -> str:
     return f"B{name} {name} 0 v={_formula(text, dialect)}"
 
 
-def macro_cards(macro: Macro, card: Callable[[Element], str], kept: set[str]) -> Iterator[str]:
+def _macro_cards(macro: Macro, card: Callable[[Element], str], kept: set[str]) -> Iterator[str]:
     """Lines of a macro-model; a parameter that no instance sets (`kept` are those set) is written as its value."""
     if macro.note:
         yield f"* {comment(macro.note)}"
@@ -196,7 +244,7 @@ def macro_cards(macro: Macro, card: Callable[[Element], str], kept: set[str]) ->
     yield ".ends"
 
 
-def _card(dialect: _Dialect, models: Mapping[str, Model], element: Element) -> str:
+def _card(dialect: Dialect, models: Mapping[str, Model], element: Element) -> str:
     """Line of one element."""
     head = f"{element.letter}{nodes_text((element.name, *element.nodes))}"
     match element:
@@ -223,7 +271,7 @@ def _card(dialect: _Dialect, models: Mapping[str, Model], element: Element) -> s
     return spice.card(element)
 
 
-def _switch(element: Switch, model: Mapping[str, float], dialect: _Dialect) -> str:
+def _switch(element: Switch, model: Mapping[str, float], dialect: Dialect) -> str:
     """A switch as a source of current: its conductance goes in a straight line between open and closed."""
     plus, minus = map(node_text, element.nodes)
     volts = f"v({plus})" if minus == "0" else f"(v({plus})-v({minus}))"
@@ -234,12 +282,12 @@ def _switch(element: Switch, model: Mapping[str, float], dialect: _Dialect) -> s
     return f"B{nodes_text((f'{element.name}_switch', *element.nodes))} i={_formula(text, dialect)}"
 
 
-def _formula(text: str, dialect: _Dialect) -> str:
+def _formula(text: str, dialect: Dialect) -> str:
     """A formula without blanks, whose choices are written as the dialect does."""
     return dialect.formula.format(_chosen(text.replace(" ", ""), dialect))
 
 
-def _chosen(text: str, dialect: _Dialect) -> str:
+def _chosen(text: str, dialect: Dialect) -> str:
     """A formula with each ``(a>=0?b:c)`` in the dialect's words and without the equals sign, which some parsers split at."""
     mark = text.find("?")
     if mark < 0:
@@ -263,7 +311,7 @@ def _bracket(text: str, position: int, step: int) -> int:
             return position
 
 
-def _played(deck: Deck) -> Iterator[PlayedVoltage]:
+def played(deck: Deck) -> Iterator[PlayedVoltage]:
     """A piecewise-linear source for each source of noise: what the table of the deck plays, in volts."""
     sources, tables = deck.circuit.noises(), iter(deck.tables.values())
     while sources:

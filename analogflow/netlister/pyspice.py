@@ -10,6 +10,7 @@ from analogflow.circuit import (
     Capacitor,
     Circuit,
     CurrentSource,
+    NoiseVoltage,
     Resistor,
     Transconductance,
     VoltageSource,
@@ -17,6 +18,8 @@ from analogflow.circuit import (
 from analogflow.digits import significant
 from analogflow.errors import BadInput
 from analogflow.names import identifier
+from analogflow.netlister.plain import DIALECTS, definitions, writer
+from analogflow.netlister.spice import current_of
 
 with warnings.catch_warnings():
     # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.
@@ -31,15 +34,17 @@ def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
 
     Place it with ``design.subcircuit(sub)`` and ``design.X("1", sub.name, *nodes)``; its pins, in order, are
     ``sub.external_nodes``. Run the design with initial conditions in force (``use_initial_condition=True``), since an
-    integrator has no operating point of its own.
+    integrator has no operating point of its own. Parts, their models and what plays an input are lines of ``sub.raw_spice``,
+    as a plain deck writes them.
 
     Raises
     ------
     BadInput
-        `name` may not stand in a netlist, or an element is of a kind PySpice is not given here.
+        `name` may not stand in a netlist, or an element plays noise.
     """
-    pins = dict.fromkeys(node for nodes in circuit.signals.values() for node in nodes)
+    pins = dict.fromkeys(node for nodes in circuit.signals.values() for node in nodes if current_of(node) is None)
     sub = SubCircuit(identifier(name), *pins)
+    write, lines = writer(circuit, DIALECTS["ngspice"]), list[str]()
     for element in circuit.elements:
         part, (plus, minus) = element.name, (*element.nodes, "0")[:2]
         match element:
@@ -55,9 +60,12 @@ def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
                 sub.V(part, plus, minus, significant(element.voltage))
             case Behavioural():
                 sub.B(part, plus, minus, current_expression=re.sub(" ", "", element.expression))
-            case _:
+            case NoiseVoltage():
                 raise BadInput(
                     f"element {element.name!r} plays noise from a file, which a PySpice subcircuit can not carry; "
                     "hand over the circuit without noise."
                 )
+            case _:
+                lines.append(write(element))
+    sub.raw_spice = "\n".join([*definitions(circuit, write), *lines])
     return sub

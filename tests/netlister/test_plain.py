@@ -1,7 +1,6 @@
 """Plain decks give the answers of the ordinary ones, and programs that are not ours read them."""
 
 import dataclasses
-import os
 import re
 import runpy
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deck_zoo import ngspice, printed
 from raw_reader import read_raw
 from zoo import PAPER_ROWS
 
@@ -31,19 +31,6 @@ FEW_THEN_ALL = [pytest.param(name, marks=() if name in QUICK else pytest.mark.sl
 def decks() -> dict[str, Deck]:
     """Every deck of netlists/, as scripts/generate.py makes it."""
     return {name.removesuffix(".cir"): deck for name, deck in runpy.run_path(str(ROOT / "scripts/generate.py"))["decks"]()}
-
-
-def ngspice(path: Path, *options: str) -> str:
-    environment = {**os.environ, "NGSPICE_MEAS_PRECISION": "12"}
-    done = subprocess.run(
-        ["ngspice", "-b", *options, path.name], cwd=path.parent, env=environment, capture_output=True, text=True, check=False
-    )
-    return done.stdout
-
-
-def printed(text: str) -> dict[str, float]:
-    """Answers, means and covariances that ngspice printed."""
-    return {name: float(value) for name, value in re.findall(r"^((?:answer|mean|covariance)_\w+)\s*=\s*(\S+)", text, re.M)}
 
 
 def ended(deck: Deck, folder: Path) -> dict[str, float]:
@@ -192,7 +179,7 @@ def test_the_command_line_writes_a_plain_deck_with_the_expected_answer(tmp_path,
     for arguments, said in (
         (["-o", "a.cir", "--plain"], "exists already"),
         (["-o", "b.cir", "--dialect", "spectre"], "known are: ngspice, ltspice, xyce"),
-        (["-o", "b.va", "--plain", "--format", "verilog-a"], "--plain and --dialect are of SPICE text"),
+        (["-o", "b.va", "--plain", "--format", "verilog-a"], "--plain, --dialect and --subckt are of SPICE text"),
     ):
         assert main(["netlist", "capacity", "channel.csv", *arguments]) == 2
         assert said in capsys.readouterr().err

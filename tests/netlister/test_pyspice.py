@@ -4,6 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from deck_zoo import ngspice, printed
+from zoo import PAPER_ROWS
+
+import analogflow as af
 
 PROGRAM = """
 import warnings; warnings.simplefilter("ignore")
@@ -35,8 +39,36 @@ def test_subcircuit_computes_the_capacity_in_a_users_design():
 
 
 def test_a_circuit_with_noise_is_not_handed_over():
-    import analogflow as af
-
     circuit = af.compile(af.flows.capacity(af.Channel([[0.9, 0.1], [0.2, 0.8]])))
     with pytest.raises(af.BadInput, match=r"plays noise from a file, which a PySpice subcircuit can not carry"):
         af.subcircuit(af.degrade(circuit, noise=af.Noise(0.1)))
+
+
+PARTS = """
+from analogflow.netlister import netlist
+simulator = design.simulator()
+words = dict(word.split("=") for line in netlist(circuit).body if line.startswith(".options") for word in line.split()[1:])
+simulator.options(**words)
+deck = netlist(circuit, time_constants=100)
+run = simulator.transient(
+    step_time=deck.largest_step, end_time=deck.end_time, max_time=deck.largest_step, use_initial_condition=True
+)
+name = list(circuit.flow.observables)[-1] if TECHNOLOGY == "opamp" else "capacity_readout"
+reading = circuit.readings[name]
+import numpy as np
+print(reading.apply(np.array([float(run[node][-1]) for node in reading.vectors]))[0])
+"""
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology", ["opamp", "translinear"])
+def test_a_subcircuit_of_parts_computes_as_its_netlist_does(tmp_path, technology):
+    circuit = af.compile(af.flows.capacity(af.Channel(PAPER_ROWS)), technology=technology)
+    alone = printed(ngspice(af.netlist(circuit, time_constants=100).write(tmp_path / "alone.cir")))
+    head = PROGRAM.replace("[.25, .25, .5]])))", f'[.25, .25, .5]])), technology="{technology}")')
+    head = head.replace("assert len(list(sub.elements)) == len(circuit.elements)\n", f"TECHNOLOGY = {technology!r}\n")
+    head = head[: head.index('design.R("probe"')]
+    done = subprocess.run([sys.executable, "-c", head + PARTS], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    wanted = alone["answer_capacity_nats" if technology == "opamp" else "answer_capacity_readout"]
+    assert float(done.stdout.splitlines()[-1]) == pytest.approx(wanted, abs=1e-6)
