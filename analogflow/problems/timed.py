@@ -15,12 +15,15 @@ from analogflow.problems.equations import TIME
 from analogflow.problems.expression import NAME, Expression, read_expression
 from analogflow.problems.inputs import PiecewiseLinear, read_points
 
-__all__ = ["TimedMatrix", "read_entries", "read_inputs", "read_sequence"]
+__all__ = ["TimedMatrix", "instants_of", "read_timed"]
 
 Array = NDArray[np.float64]
 
 _STEP = 1e-5
 """Step in τ of the differences that rates are taken by."""
+
+_LOOKED_AT = 513
+"""Instants at which a matrix is looked at, beside its corners."""
 
 Function = Expression | PiecewiseLinear
 
@@ -69,7 +72,37 @@ def _value(function: Function, values: Mapping[str, Any], time: float) -> float:
     return float(np.ravel(function.evaluate(values))[0])
 
 
-def read_inputs(given: object, faults: list[str]) -> dict[str, Function]:
+def instants_of(matrix: TimedMatrix, time: float) -> list[float]:
+    """Instants from 0 to `time`, in τ, at which `matrix` is looked at."""
+    corners = [t for t in matrix.corners if 0 <= t <= time]
+    return np.union1d(np.linspace(0, time, _LOOKED_AT), corners).tolist()
+
+
+def read_timed(
+    one: object, inputs: object, several: object, times: object, names: tuple[str, str], faults: list[str]
+) -> tuple[TimedMatrix, dict[str, Any]] | None:
+    """Matrix of the entries `one` and of `inputs`, or of `several` at `times`; and what was read, by the names of the keys.
+
+    `names` are those of `one` and of `several`. None and faults where it is none.
+    """
+    name, plural = names
+    kept: dict[str, Any] = dict.fromkeys((name, "inputs", plural, "times"))
+    if (one is None) == (several is None):
+        faults.append(f"give {name}, with entries that are functions of t, or {plural} and their times")
+        return None
+    if several is not None:
+        if inputs is not None:
+            faults.append(f"inputs are named by entries of {name}; leave them out where there are {plural}")
+        found = _read_sequence(several, times, names, faults)
+        return None if found is None else (found[0], {**kept, plural: found[1], "times": found[2]})
+    if times is not None:
+        faults.append(f"times are of {plural}; leave them out")
+    functions = {} if inputs is None else _read_inputs(inputs, faults)
+    entries = None if faults else _read_entries(one, functions, name, faults)
+    return None if entries is None else (entries[0], {**kept, name: entries[1], "inputs": functions or None})
+
+
+def _read_inputs(given: object, faults: list[str]) -> dict[str, Function]:
     """Functions of time by name: an expression of t, or points."""
     if not isinstance(given, Mapping):
         faults.append(f"inputs is {given!r}; give functions of t by name")
@@ -89,7 +122,7 @@ def read_inputs(given: object, faults: list[str]) -> dict[str, Function]:
     return found
 
 
-def read_entries(
+def _read_entries(
     given: object, inputs: Mapping[str, Function], name: str, faults: list[str]
 ) -> tuple[TimedMatrix, tuple[tuple[float | Expression, ...], ...]] | None:
     """Matrix of rows of numbers and expressions, and its entries as they were read; None and faults if it is none."""
@@ -123,19 +156,20 @@ def read_entries(
     return TimedMatrix(base, parts, dict(inputs)), tuple(map(tuple, entries))
 
 
-def read_sequence(
-    given: object, times: object, name: str, faults: list[str]
+def _read_sequence(
+    given: object, times: object, names: tuple[str, str], faults: list[str]
 ) -> tuple[TimedMatrix, tuple[Array, ...], Array] | None:
     """Matrix that is each of a list at its time, and on straight lines between."""
+    name, plural = names
     matrices = list(given) if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) else []
     found = [numbers(one, f"{name} {k + 1}", (2,), "a matrix", faults) for k, one in enumerate(matrices)]
     if len(found) < 2 or any(one is None for one in found):
         if len(found) < 2:
-            faults.append(f"{name}s is no list of two matrices or more, one for each of times")
+            faults.append(f"{plural} is no list of two matrices or more, one for each of times")
         return None
     each = [one for one in found if one is not None]
     if len({one.shape for one in each}) > 1:
-        faults.append(f"{name}s differ in shape: {', '.join(str(one.shape) for one in each)}; give all one shape")
+        faults.append(f"{plural} differ in shape: {', '.join(str(one.shape) for one in each)}; give all one shape")
         return None
     when = numbers([] if times is None else times, "times", (1,), "a time in τ for each matrix", faults)
     if when is None:
@@ -146,7 +180,7 @@ def read_sequence(
         faults.append(str(fault).rstrip("."))
         return None
     if len(when) != len(each):
-        faults.append(f"there are {len(each)} {name}s and {len(when)} times; give a time for each")
+        faults.append(f"there are {len(each)} {plural} and {len(when)} times; give a time for each")
         return None
     # Shares of all but the first, whose own is what they leave of 1.
     parts = tuple((hat, one - each[0]) for hat, one in zip(hats[1:], each[1:], strict=True))

@@ -155,8 +155,8 @@ def test_two_optima_have_no_lag():
 
 
 BAD = {
-    "nothing": ({}, r"give the channel, with entries that are functions of t, or channels and their times"),
-    "both": (dict(channel=BSC, channels=[[[1, 0], [0, 1]]] * 2, times=[0, 1]), r"give the channel, .* or channels and"),
+    "nothing": ({}, r"give channel, with entries that are functions of t, or channels and their times"),
+    "both": (dict(channel=BSC, channels=[[[1, 0], [0, 1]]] * 2, times=[0, 1]), r"give channel, .* or channels and"),
     "no time": (dict(channel=Z, inputs={"p": 0.2}, time=0), r"time is 0; give the end of the run"),
     "time nan": (dict(channel=Z, inputs={"p": 0.2}, time=math.nan), r"time is nan; give the end of the run"),
     "unknown name": (dict(channel=BSC), r"channel, row 1, column 1, .*: unknown name 'p'"),

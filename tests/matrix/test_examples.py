@@ -12,6 +12,7 @@ FAMILY = {
     "attention_three_tokens.json": "attention",
     "compound_channel_two.json": "compound-channel",
     "drifting_channel_z.json": "drifting-channel",
+    "drifting_transport_two.json": "drifting-transport",
     "eigenvectors_two.json": "eigenvectors",
     "hopfield_law.json": "hopfield",
     "hopfield_patterns.json": "hopfield",

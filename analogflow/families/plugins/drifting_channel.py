@@ -31,7 +31,7 @@ from analogflow.flows.invariants import CommonMode
 from analogflow.flows.timed import timed
 from analogflow.graph import log, softmax
 from analogflow.problems import Channel
-from analogflow.problems.timed import TimedMatrix, read_entries, read_inputs, read_sequence
+from analogflow.problems.timed import TimedMatrix, instants_of, read_timed
 from analogflow.reference.capacity import capacity_reference
 from analogflow.reference.equations import path_to
 from analogflow.run import Run
@@ -45,16 +45,11 @@ FORMS = ("logdomain",)
 _SUM = 1e-9
 """Departure of a row's sum from 1, at any instant, that counts as rounding."""
 
-_LOOKED_AT = 513
-"""Instants at which a channel is looked at, beside those of its corners."""
-
 _USED = 1e-7
 """Weight from which an optimum uses an input."""
 
 _SHARPEST = 1e10
 """Condition of the equations of the lag beyond which the optimum is not the only one."""
-
-_LONGEST = 1e4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,27 +101,12 @@ class DriftingChannel:
         faults: list[str] = []
         if not is_positive(time):
             faults.append(f"time is {time!r}; give the end of the run, a positive number of time constants")
-        if (channel is None) == (channels is None):
-            faults.append("give the channel, with entries that are functions of t, or channels and their times")
         refuse_faults("DriftingChannel", faults)
-        kept: dict[str, Any] = dict.fromkeys(("channel", "inputs", "channels", "times", "start"))
-        kept |= {"time": float(time), "saved": read_saved(saved, float(time), faults)}
-        if channel is not None:
-            if times is not None:
-                faults.append("times are of channels; leave them out")
-            functions = {} if inputs is None else read_inputs(inputs, faults)
-            found = None if faults else read_entries(channel, functions, "channel", faults)
-            if found is not None:
-                kept |= {"channel": found[1], "inputs": functions or None}
-        else:
-            if inputs is not None:
-                faults.append("inputs are named by entries of a channel; leave them out where there are channels")
-            found = read_sequence(channels, times, "channel", faults)
-            if found is not None:
-                kept |= {"channels": found[1], "times": found[2]}
+        kept: dict[str, Any] = {"time": float(time), "start": None, "saved": read_saved(saved, float(time), faults)}
+        found = read_timed(channel, inputs, channels, times, ("channel", "channels"), faults)
         refuse_faults("DriftingChannel", faults)
         assert found is not None
-        matrix: TimedMatrix = found[0]
+        matrix, read = found
         faults += _no_channel(matrix, kept["time"])
         count = len(matrix.base)
         if start is not None:
@@ -137,7 +117,7 @@ class DriftingChannel:
                 kept["start"] = z / z.sum()
                 kept["start"].setflags(write=False)
         refuse_faults("DriftingChannel", faults)
-        for name, value in {**kept, "matrix": matrix}.items():
+        for name, value in {**kept, **read, "matrix": matrix}.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -154,8 +134,7 @@ def _no_channel(matrix: TimedMatrix, time: float) -> list[str]:
     """The first instant at which it is none."""
     if len(matrix.base) < 2:
         return ["the channel has one input, which tells nothing; give two rows or more"]
-    instants = np.union1d(np.linspace(0, time, _LOOKED_AT), [t for t in matrix.corners if 0 <= t <= time])
-    for t in instants.tolist():
+    for t in instants_of(matrix, time):
         with np.errstate(all="ignore"):
             P = matrix.at(t)
         if not np.isfinite(P).all():
