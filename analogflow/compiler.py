@@ -20,7 +20,7 @@ from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import as_problem, family_of, flow_of
 from analogflow.flows import Flow
 from analogflow.noise import Noise, check_sample
-from analogflow.passes import Brief, choose_values, run_passes
+from analogflow.passes import Brief, bend_of, choose_values, run_passes
 from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, BuildOptions, build_of, check_build, known_technology
 
 __all__ = [
@@ -346,6 +346,7 @@ def _run(brief: Brief) -> Circuit:
         raise AnalogflowError(f"no pass of the technology {technology.name!r} makes a circuit; name REALISE among them.")
     again = {step.name for step in steps}
     history = (*(step for step in before if step.name not in again), *steps)
-    return dataclasses.replace(
+    circuit = dataclasses.replace(
         brief.circuit, build=brief.build, conditions=brief.conditions, history=history, orbit=brief.known_orbit
     )
+    return dataclasses.replace(circuit, bend=bend_of(circuit))

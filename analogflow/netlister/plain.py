@@ -173,7 +173,7 @@ def placed(circuit: Circuit, card: Callable[[Element], str], *, without: str = "
 def analysis(deck: Deck, dialect: Dialect) -> Iterator[str]:
     """Lines of the options, of what is kept, and of the run."""
     circuit = deck.circuit
-    yield from _settings(circuit, dialect)
+    yield from _settings(circuit, deck.largest_step, dialect)
     vectors = sorted({spice.vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
     saved = [*vectors, *(f"v({label})" for label, _ in spice.answers(circuit))]
     keep = ".print tran" if dialect.name == "Xyce" else ".save"
@@ -181,8 +181,8 @@ def analysis(deck: Deck, dialect: Dialect) -> Iterator[str]:
     yield f".tran {number(deck.largest_step)} {number(deck.end_time)} 0 {number(deck.largest_step)} uic"
 
 
-def _settings(circuit: Circuit, dialect: Dialect) -> Iterator[str]:
-    line = spice.options_text(circuit)
+def _settings(circuit: Circuit, step: float, dialect: Dialect) -> Iterator[str]:
+    line = spice.options_text(circuit, step)
     celsius = number(celsius_of(circuit.temperature_kelvin)) if circuit.temperature_kelvin != NOMINAL_KELVIN else ""
     if dialect.name != "Xyce":
         yield line

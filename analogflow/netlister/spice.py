@@ -68,8 +68,11 @@ __all__ = [
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
 
-_OPTIONS = ".options method=trap reltol=1e-6 vntol={0!r} abstol={0!r} chgtol={1!r} itl4=100"
+_OPTIONS = ".options method=trap reltol={2} vntol={0!r} abstol={0!r} chgtol={1!r} itl4=100"
 """Of ideal elements, whose voltages and currents are as small as the flow's states."""
+
+_SHORT, _TOLERANCES = 5e-4, ("1e-6", "1e-7")
+"""τ: trapezoids shorter than this err by less, along a path, than Newton's steps do at the first of these tolerances."""
 
 _TERMS = r"[a-z0-9_ .+\-*/(),<>=?:]*"
 _FORMULA = re.compile(rf"{_TERMS}(?:(?<=\()\{{[a-z][a-z0-9_]*\}}(?=\)){_TERMS})*")
@@ -178,7 +181,7 @@ def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> 
     yield from playing
     started = [f"v({identifier(node)})={number(volts, START)}" for node, volts in circuit.start.items()]
     yield from (f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8))
-    yield options_text(circuit)
+    yield options_text(circuit, step)
     if circuit.temperature_kelvin != NOMINAL_KELVIN:
         yield f".temp {number(celsius_of(circuit.temperature_kelvin))}"
     saved = sorted({vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
@@ -186,11 +189,12 @@ def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> 
     yield f".tran {number(step)} {number(end)} 0 {number(step)} uic"
 
 
-def options_text(circuit: Circuit) -> str:
-    """Line of a simulator's options."""
+def options_text(circuit: Circuit, step: float) -> str:
+    """Line of a simulator's options, where its steps are `step` seconds at most."""
     # Differences of large states are known to their rounding only: asked for more, the simulator finds no step short enough.
     scale = max(min(circuit.flow.state_scale, 1.0), 1e-3 * circuit.flow.state_scale)
-    return _OPTIONS.format(1e-12 * scale, 1e-18 * scale) if circuit.options is None else circuit.options
+    reltol = _TOLERANCES[bool(circuit.bend) and step < _SHORT * circuit.units.time_constant]
+    return _OPTIONS.format(1e-12 * scale, 1e-18 * scale, reltol) if circuit.options is None else circuit.options
 
 
 def expecting(deck: Deck, expected: Mapping[str, float | Sequence[float]]) -> Deck:

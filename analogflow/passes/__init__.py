@@ -6,7 +6,7 @@
 from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, graph_under, pole_label, require_blocks
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
-from analogflow.passes.limits import farthest, limits_of, resting_size, runaway_of
+from analogflow.passes.limits import bend_of, farthest, limits_of, resting_size, runaway_of
 from analogflow.passes.manifold import STABILISE, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, REALISE, TRACE, Brief, Pass, Passed, run_passes
 from analogflow.passes.preferred import CHOOSE, choose_values
@@ -29,6 +29,7 @@ __all__ = [
     "Brief",
     "Pass",
     "Passed",
+    "bend_of",
     "check",
     "choose_values",
     "degrade_graph",

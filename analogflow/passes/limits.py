@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
-from analogflow.block_engine import RUNAWAY, ErrorLimits
+import numpy as np
+
+from analogflow.block_engine import RUNAWAY, ErrorLimits, VectorField
 from analogflow.circuit import Circuit
 from analogflow.flows import Flow
 
-__all__ = ["farthest", "limits_of", "resting_size", "runaway_of"]
+__all__ = ["bend_of", "farthest", "limits_of", "resting_size", "runaway_of"]
+
+
+_SMALL_BESIDE = 1e-3
+"""Part of the largest full scale that every other one is at least."""
+
+_AHEAD = 1e-4
+"""How far along the path second derivatives are taken, over its size."""
+
+
+def bend_of(circuit: Circuit) -> float:
+    """`Circuit.bend` of one of perfect ideal blocks whose flow is followed to an end, along its orbit; 0 of any other.
+
+    On a path y″ is the derivative of the rates along themselves, and y‴ its difference from place to place.
+    """
+    flow, orbit = circuit.flow, circuit.orbit
+    followed = flow.path_matters and flow.end_time is not None and circuit.nominal and not circuit.noisy
+    if not followed or orbit is None or circuit.parts is not None or circuit.units.scales:
+        return 0.0
+    field = VectorField(circuit.graph)
+    moving = np.array([label != flow.clock for label, part in field.slices.items() for _ in range(part.stop - part.start)])
+    scale = abs(orbit).max(axis=0)
+    scale = np.maximum(scale, _SMALL_BESIDE * scale[moving].max(initial=0.0))
+    bends = []
+    with np.errstate(all="ignore"):
+        for y in orbit:
+            rate = field(0.0, y)
+            step = _AHEAD * float(abs(y).max()) / max(float(abs(rate).max()), 1e-300)
+            corner = flow.clock and (abs(field.breaks - y[field.slices[flow.clock]]) <= 2 * step).any()
+            if corner or not 0 < step < 1:
+                continue
+            ahead, behind = (field.directional(at, field(0.0, at)) for at in (y + step * rate, y - step * rate))
+            bends.append(abs(ahead - behind) / (2 * step * scale))
+        found = float(np.max(np.mean(bends, axis=0)[moving], initial=0.0)) if bends and moving.any() else 0.0
+    return found if np.isfinite(found) else 0.0
 
 
 def resting_size(circuit: Circuit) -> float | None:
