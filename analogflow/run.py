@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -382,10 +381,6 @@ _NOISY_TIME, _PATH_TIME = 60.0, 200.0
 _PATH_STEP, _PATH_POINTS = 5e-4, 20_000
 """Largest step in τ, and points at most, where the answer is a point on the way: tokens come to 4e-7 at t = 1."""
 
-_TRAPEZOIDS, _MOST_STEPS, _MOST_VALUES = 6e-7, 1_500_000, 8_000_000
-"""Error of a path by trapezoids, over full scale, for which a fast flow takes shorter steps, and how many steps, and values
-of states at them, are worth it."""
-
 _FOLLOWING_STEP = 1e-3
 """Largest step in τ where the answer is where a path ends that must be followed: an isospectral one comes to 1e-6."""
 
@@ -440,28 +435,14 @@ def run_plan(circuit: Circuit, time_constants: float | None = None, *, stops: bo
     if circuit.noisy:
         step = None
     elif flow.end_time is not None:
-        step = _path_step(circuit, time_constants or flow.end_time)
+        end = time_constants or flow.end_time
+        step = min(max(_PATH_STEP, end / _PATH_POINTS), circuit.bent_step(end))
     elif flow.path_matters:
         step = _FOLLOWING_STEP
     else:
         step = _SETTLING_STEP if time_constants is None and stops else LARGEST_STEP
     speed = 0.0 if flow.end_time else resting_speed(circuit)
     return RunPlan(longest if given is None else given, step, speed, comes_to_rest(circuit))
-
-
-def _path_step(circuit: Circuit, end: float) -> float:
-    """Largest step, in τ, along a path to `end`: trapezoids of length h err by h²/12 of the third derivative, per τ.
-
-    A flow that would need more steps than they are worth has the usual ones, and so has one that is slow.
-    """
-    usual = max(_PATH_STEP, end / _PATH_POINTS)
-    if not circuit.bend:
-        return usual
-    short = math.sqrt(12 * _TRAPEZOIDS / (circuit.bend * end))
-    digit = math.floor(math.log10(short)) - 1
-    short = float(f"{math.floor(short / 10.0**digit)}e{digit}")  # of two digits, the same on every machine
-    worth = min(_MOST_STEPS, _MOST_VALUES / circuit.graph.size)
-    return short if end / worth <= short < usual else usual
 
 
 def longest_run(flow: Flow, *, noisy: bool = False, parts: bool = False) -> float:

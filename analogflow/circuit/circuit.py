@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections import Counter
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ from analogflow.notebook import shown
 from analogflow.run import IDEAL_ACCURACY
 
 __all__ = ["Circuit", "Group", "JointRows", "NodeVoltages", "PassRecord", "Reading", "Realisation", "direct"]
+
+
+_TRAPEZOIDS, _MOST_STEPS, _MOST_VALUES = 6e-7, 1_500_000, 8_000_000
+"""Error of a path by trapezoids, over full scale, that steps are short enough for; most steps, and values, worth it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -260,6 +265,19 @@ class Circuit:
     joint_rows: JointRows | None = None
     orbit: NDArray[np.float64] | None = None
     bend: float = 0.0
+
+    def bent_step(self, end: float) -> float:
+        """Step, in τ, with which trapezoids follow the path to `end`; infinite where it bends nowhere, or asks for too many.
+
+        One of length h errs by h²/12 of the third derivative, per τ.
+        """
+        if not self.bend:
+            return np.inf
+        step = math.sqrt(12 * _TRAPEZOIDS / (self.bend * end))
+        digit = math.floor(math.log10(step)) - 1
+        worth = min(_MOST_STEPS, _MOST_VALUES / self.graph.size)
+        # Of two digits, so that it is the same on every machine.
+        return float(f"{math.floor(step / 10.0**digit)}e{digit}") if end / worth <= step else np.inf
 
     @property
     def technology(self) -> str:
