@@ -170,12 +170,12 @@ def curve(
     on_progress: Callable[[float], None] | None = None,
     **options: Unpack[CurveOptions],
 ) -> TradeOffCurve:
-    """Capacity against the limit of a mean cost, or rate against distortion, exactly, and perhaps by circuits.
+    """Capacity or information against mean cost, or rate against distortion, exactly, and perhaps by circuits.
 
     Parameters
     ----------
-    problem : Channel with a cost, RateDistortion
-        Its own limit, or its own slope β, does not matter; limits of other costs stay as they are.
+    problem : Channel with a cost, RateDistortion, Transport
+        Its own limit, or its own slope β or temperature ε, does not matter; limits of other costs stay as they are.
     points : int or sequence of float
         How many, in even steps to where the curve stops to change; or where.
     which : int

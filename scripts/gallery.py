@@ -118,6 +118,12 @@ PICTURES = {
     ),
     "Studies and comparisons": (
         Picture(
+            "curve.svg",
+            "Rate of a source against its distortion: exact points and those of circuits",
+            "analogflow curve rate-distortion examples/data/rate_distortion_hamming.json --engine block"
+            " --figure docs/images/curve.svg --force",
+        ),
+        Picture(
             "study-forms-interior.svg",
             "Error of three forms against noise, optimum inside the simplex",
             "python benchmarks/ready_studies.py --write",

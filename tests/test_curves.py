@@ -182,7 +182,7 @@ def test_the_command_writes_table_json_csv_and_figure(tmp_path, capsys, monkeypa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["capacity", "bsc:0.1"], "has no cost 1; give cost and cost_limit, of ready channels mean= or power="),
+        (["capacity", "bsc:0.1"], "has no cost; give cost and cost_limit, of ready channels mean= or power="),
         (["capacity", "poisson:peak=3,mean=1", "--cost", "2"], "has no cost 2; it has 1, counted from 1"),
         (["capacity", "poisson:peak=3,mean=1", "--at", "0"], "0.0 is no mean cost of this curve; give numbers above 0"),
         (["capacity", "poisson:peak=3,mean=1", "--at", "x"], "argument --at"),
@@ -193,8 +193,8 @@ def test_the_command_writes_table_json_csv_and_figure(tmp_path, capsys, monkeypa
         (["capacity", "poisson:peak=3,mean=1", "--technology", "opamp"], "--technology is of circuits, and none runs"),
         (["capacity", "poisson:peak=3,mean=1", "--engine", "none"], "none"),
         (
-            ["transport", "examples/data/transport_three.json"],
-            "transport have no curve; there is one of: capacity",
+            ["attention", "examples/data/attention_three_tokens.json"],
+            "attention have no curve; there is one of: capacity",
         ),
         (["rate-distortion", "examples/data/rate_distortion_hamming.json", "--at", "-1"], "-1.0 is no distortion"),
         (["rate-distortion", "examples/data/rate_distortion_hamming.json", "--cost", "2"], "has one distortion"),
@@ -230,3 +230,62 @@ def test_a_curve_draws_itself_in_a_notebook() -> None:
     found = af.curve(binary_source(0.3), points=2)
     assert "distortion" in found._repr_html_()
     assert repr(found) == "TradeOffCurve(rate against distortion, 2 points from 0.15 to 0.3)"
+
+
+def alike(cost: list[list[float]], **more) -> af.Transport:
+    return af.Transport(cost, epsilon=1.0, **more)
+
+
+def test_a_plan_of_two_alike_has_its_closed_form_of_any_mass() -> None:
+    """I(c) = ln 2 − h(c), whose slope is −1/ε = −ln((1 − c)/c), as of a binary source."""
+    for mass in (1.0, 3.0):
+        found = af.curve(
+            alike([[0, 1], [1, 0]], row=[mass / 2] * 2, column=[mass / 2] * 2), points=[0.01, 0.2, 0.4, 0.5, 0.7]
+        )
+        for point in found.points[:3]:
+            exact = math.log(2) - entropy(point.at)
+            assert point.lower - 1e-12 <= exact <= point.upper + 1e-12
+            assert point.gap < 1e-9
+            assert point.slope == pytest.approx(-math.log((1 - point.at) / point.at), rel=1e-9)
+        assert [(point.lower, point.upper, point.slope) for point in found.points[3:]] == [(0.0, 0.0, 0.0)] * 2
+
+
+def test_no_plan_of_a_conic_solver_has_less_information() -> None:
+    import cvxpy
+
+    rng = np.random.default_rng(1)
+    C, a, b = rng.random((3, 4)), rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(4))
+    problem = af.Transport(C, a, b, epsilon=1.0)
+    for point in af.curve(problem, points=4).points[:-1]:
+        P = cvxpy.Variable((3, 4), nonneg=True)
+        kept = [cvxpy.sum(P, axis=1) == a, cvxpy.sum(P, axis=0) == b, cvxpy.sum(cvxpy.multiply(C, P)) <= point.at]
+        least = cvxpy.Problem(cvxpy.Minimize(cvxpy.sum(cvxpy.rel_entr(P, np.outer(a, b)))), kept).solve(solver="CLARABEL")
+        assert point.lower - 1e-6 <= least <= point.upper + 1e-6
+        assert point.gap < 1e-9
+
+
+@pytest.mark.parametrize("form", ["potential", "scaling"])
+def test_circuits_of_transport_lie_on_their_curve(form: str) -> None:
+    rng = np.random.default_rng(2)
+    problem = af.Transport(rng.random((2, 3)), [1.0, 2.0], [0.5, 1.5, 1.0], epsilon=1.0)
+    found = af.curve(problem, points=3, engine="block", form=form)
+    assert found.passed
+    assert found.points[-1].circuit is None
+    for point in found.points[:-1]:
+        assert point.circuit.at == pytest.approx(point.at, abs=1e-5)
+        off = point.circuit.value - point.lower - point.slope * (point.circuit.at - point.at)
+        assert abs(off) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore::analogflow.errors.AssumptionWarning")
+def test_what_has_no_point_of_transport_is_said() -> None:
+    with pytest.raises(BadInput, match=r"has infinite costs, which the plan without information can not avoid; it has no"):
+        af.curve(alike([[0, 1, 2], [1, math.inf, 0]]))
+    with pytest.raises(BadInput, match=r"has one cost, and no cost 2; leave it out"):
+        af.curve(alike([[0, 1], [1, 0]]), which=1)
+    with pytest.raises(BadInput, match=r"is too close to the least possible one, 1; give a larger one"):
+        af.curve(alike([[0, 1], [1, 2 - 1e-9]]), points=[1 - 4e-10])
+    with pytest.raises(BadInput, match=r"0\.0 is no mean cost of this curve; give numbers above 0"):
+        af.curve(alike([[0, 1], [1, 0]]), points=[0.0])
+    with pytest.raises(BadInput, match=r"nothing to trade"):
+        af.curve(alike([[1, 1], [1, 1]]))

@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 
 from analogflow.families.ends import Held, RunEnds, asked, largest
 from analogflow.families.family import Contest, Family
+from analogflow.families.trade_off import TradeOff
 from analogflow.flows import Flow, comparable
 from analogflow.flows.transport import FORMS, transport
 from analogflow.problems import Transport
 from analogflow.reference.transport import TransportReference, transport_certificate, transport_reference
+from analogflow.reference.transport_curve import (
+    at_temperature,
+    information,
+    transport_curve_ends,
+    transport_curve_point,
+)
 from analogflow.reference.transport_theory import sinkhorn_spectrum
 from analogflow.run import Run
 
@@ -138,6 +145,13 @@ def _smaller(problem: Transport, count: int) -> tuple[Transport, str]:
     return part, f"a transport of {cost.shape[0]} rows and {cost.shape[1]} columns"
 
 
+def _on_curve(run: Run, which: int) -> tuple[float, float]:
+    """Mean cost of a circuit's plan and its information, by its own marginals."""
+    columns = next(run.final[name].size for name in ("g", "u") if name in run.final)
+    plan = run.final["plan"].reshape(-1, columns)
+    return float(run.final["cost"][0] / plan.sum()), information(plan)
+
+
 TRANSPORT = Family(
     name="transport",
     problem=Transport,
@@ -173,5 +187,15 @@ TRANSPORT = Family(
     expected=_expected,
     size=lambda problem: max(problem.cost.shape),
     smaller=_smaller,
+    curve=TradeOff(
+        at="cost",
+        value="information_nats",
+        says="mean cost",
+        value_says="information",
+        ends=transport_curve_ends,
+        point=transport_curve_point,
+        posed=lambda problem, point, which: at_temperature(problem, point.slope),
+        read=_on_curve,
+    ),
 )
 """The family of the transport flow."""

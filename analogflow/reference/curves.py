@@ -76,8 +76,10 @@ def capacity_cost_ends(channel: Channel, cost: int = 0) -> tuple[float, float]:
     """
     if not 0 <= cost < len(channel.costs):
         count = len(channel.costs)
-        known = f"it has {count}, counted from 1" if count else "give cost and cost_limit, of ready channels mean= or power="
-        raise BadInput(f"{channel!r} has no cost {cost + 1}; {known}.")
+        known = f" {cost + 1}; it has {count}, counted from 1"
+        raise BadInput(
+            f"{channel!r} has no cost{known if count else '; give cost and cost_limit, of ready channels mean= or power='}."
+        )
     problem = channel.reduced()
     others = np.delete(np.arange(len(problem.costs)), cost)
     row = problem.costs[cost]
