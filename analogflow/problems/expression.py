@@ -68,6 +68,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
 
 _INSTEAD = {
     "arcsin": "arctan(x / sqrt(1 - x**2))", "atan": "arctan(x)", "cot": "cos(x) / sin(x)", "heaviside": "comparator(x, 0)",
+    "delay": "u - T * z' with a state z'' = 12 / T**2 * (u - z) - 6 / T * z', which delays u by T (Padé), for a delay",
     "hysteresis": "it in equations, definitions or observables of a flow of your own, which can remember",
     "log10": "log(x) / 2.302585092994046", "log2": "log(x) / 0.6931471805599453", "max": "maximum(a, b)",
     "min": "minimum(a, b)", "pow": "a ** 1.5", "sech": "1 / cosh(x)", "sgn": "sign(x)", "sigmoid": "1 / (1 + exp(-x))",
