@@ -198,6 +198,16 @@ def about_map(parser: argparse.ArgumentParser) -> None:
     )
     about_json(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write how the board is set (.json; .apb for a LUCIDAC)")
+    parser.add_argument(
+        "--run",
+        nargs="?",
+        const="",
+        metavar="DEVICE",
+        help="run it on a LUCIDAC: tcp://HOST[:PORT], LUCIDAC_ENDPOINT if not given, or mock, the vendor's mock device",
+    )
+    parser.add_argument(
+        "--time-limit", type=positive, metavar="SECONDS", help="after which a device that keeps silent is given up (60)"
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
@@ -207,16 +217,26 @@ def run_map(options: argparse.Namespace) -> int:
     board = hardware.load_board(options.board)
     if options.output:
         hardware.check_configuration_file(options.output, board, force=options.force)
+    if options.time_limit is not None and options.run is None:
+        raise BadInput("--time-limit is that of a device, and none was asked for; give --run too, or leave it out.")
+    device = None if options.run is None else hardware.check_device(options.run, board)
     mapping = hardware.map_flow(flow_for(problem, options.form), board, limit=options.limit)
-    if options.json:
-        print(json.dumps(plain(mapping.to_dict()), indent=2))
-    else:
-        show(report.mapping_table(mapping))
     if options.output and mapping.configuration is not None:
         hardware.write_configuration(mapping, options.output, force=options.force)
     elif options.output:
         print(f"{options.output!r} was not written: there is no configuration that the board has room for.", file=sys.stderr)
-    return 0 if mapping.fits else 1
+    if not options.json:
+        show(report.mapping_table(mapping))
+    run = None
+    if device is not None and mapping.fits:
+        run = hardware.run_on_device(mapping, device, time_limit=options.time_limit or hardware.PATIENCE)
+    elif device is not None:
+        print(f"{device.text} was not run, for the flow does not fit.", file=sys.stderr)
+    if options.json:
+        print(json.dumps(plain(mapping.to_dict() | ({"run": run.to_dict()} if run else {})), indent=2))
+    elif run is not None:
+        show(report.device_table(run))
+    return 0 if mapping.fits and (run is None or run.ok) else 1
 
 
 def about_draw(parser: argparse.ArgumentParser) -> None:

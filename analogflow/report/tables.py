@@ -20,13 +20,14 @@ from analogflow.solution import SETTLING_BAND, Solution
 if TYPE_CHECKING:
     from analogflow.doctor import Finding
     from analogflow.families.motion import Motion
-    from analogflow.hardware import BoardFit
+    from analogflow.hardware import BoardFit, DeviceRun
     from analogflow.hardware.parts_list import PartsList
     from analogflow.judgement import Agreement, Budget, Level, Recheck, Rest
 
 __all__ = [
     "agreement_table",
     "budget_tables",
+    "device_table",
     "doctor_table",
     "history_table",
     "levels_table",
@@ -263,6 +264,21 @@ def mapping_table(mapping: BoardFit) -> Table:
         found = mapping.followed[name]
         shown = f"{error:.1e}, {100 * found.relative:.2g}% of a peak" if np.isfinite(error) else "left the machine"
         table.add_row(f"distance from the flow until {found.until:.3g} τ, {name} coefficients", shown, "")
+    return table
+
+
+def device_table(run: DeviceRun) -> Table:
+    """What a device measured, and how far it is from the flow; of the mock device, that it answered."""
+    table = Table(title=f"run on {run.endpoint.text}", caption=run.note)
+    table.add_column("what")
+    table.add_column("measured", justify="right", overflow="fold")
+    table.add_row("carrier", run.address)
+    table.add_row("samples", f"{len(run.time)} until {run.time[-1]:.3g} τ")
+    table.add_row("overloaded", ", ".join(run.overloaded) or "nothing")
+    for state, distance in run.distances.items():
+        table.add_row(
+            f"distance of {state}", Text(f"{100 * distance:.2g}% of its peak", "" if distance <= run.limit else "bold red")
+        )
     return table
 
 
