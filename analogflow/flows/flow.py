@@ -139,6 +139,8 @@ class Flow:
     scale : float, optional
         Size of the states, from which absolute errors and a runaway are measured; that of their start, or of what they move
         in the first τ, where that is far from 1, if not given.
+    sensitivity : float
+        By how much an error of the rates, in flow units per τ, is larger in where the flow rests, at most: not less than 1.
     clock : str
         State that is time, in τ, so that the equations may depend on it: its rate is 1 and its start 0. Empty if none is.
     averaging : Averaging, optional
@@ -174,6 +176,7 @@ class Flow:
     averaging: Averaging | None = None
     size: float | None = None
     scale: float | None = None
+    sensitivity: float = 1.0
     clock: str = ""
     latches: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     jumps: tuple[Jump, ...] = ()
@@ -202,6 +205,8 @@ class Flow:
             for name in names:
                 if name not in states and name not in self.observables:
                     raise BadInput(f"Flow.{field}: {name!r} is neither a state nor an observable of this flow.")
+        if not (is_positive(self.sensitivity) and self.sensitivity >= 1):
+            raise BadInput(f"Flow.sensitivity: {self.sensitivity!r} is not a number from 1 on.")
         if self.end_time is not None and not is_positive(self.end_time):
             raise BadInput(f"Flow.end_time: {self.end_time!r} is not a positive number of time constants.")
         if self.clock and (self.clock not in states or states[self.clock].tolist() != [0.0] or self.end_time is None):

@@ -42,6 +42,9 @@ Array = NDArray[np.float64]
 _IMPERFECT_ACCURACY = 0.05
 """Largest error that checks of an imperfect or noisy circuit let pass where no accuracy is asked for."""
 
+_COARSEST = 0.1
+"""Largest error that checks of a circuit of parts let pass because its flow is sensitive to them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Terms:
@@ -229,7 +232,12 @@ def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
         return circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
     if accuracy is not None:
         return accuracy
-    return circuit.accuracy if circuit.nominal else _IMPERFECT_ACCURACY
+    if not circuit.nominal:
+        return _IMPERFECT_ACCURACY
+    if circuit.parts is None:
+        return circuit.accuracy
+    # Parts err in the rates; where that shifts the answer by more than a tenth of it, a circuit is no answer, and fails.
+    return max(circuit.accuracy, min(circuit.accuracy * circuit.flow.sensitivity, _COARSEST))
 
 
 def _ending(problem: Any, run: Run, ended: Check, others: Sequence[Check], limit: float, needed: float | None) -> Check:

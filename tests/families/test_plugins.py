@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,14 +14,16 @@ import scipy
 import analogflow as af
 from analogflow import families
 from analogflow.cli import main
-from analogflow.families import FAMILIES, reference_of
+from analogflow.families import FAMILIES, flow_of, reference_of
 from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.families.plugins import eigenvectors, linear_system, quadratic_programme
 from analogflow.families.plugins.compound_channel import CompoundChannel, interval
 from analogflow.families.plugins.eigenvectors import Eigenvectors
 from analogflow.families.plugins.linear_system import LinearSystem
 from analogflow.families.plugins.quadratic_programme import QuadraticProgramme
+from analogflow.judgement.certificate import allowed_error
 from analogflow.judgement.judging import judge
+from analogflow.run import IDEAL_ACCURACY
 
 FILES = sorted(path.stem for path in (Path(families.__file__).parent / "plugins").glob("[a-z]*.py"))
 NAMES = [name.replace("_", "-") for name in FILES]
@@ -161,6 +164,48 @@ def test_least_squares_within_bounds_are_those_of_scipy():
     problem = QuadraticProgramme(A.T @ A, -A.T @ b, 0.0, 0.5)
     exact = scipy.optimize.lsq_linear(A, b, (0.0, 0.5), method="bvls", tol=1e-14).x
     np.testing.assert_allclose(reference_of(problem, 0.0).values["x"], exact, atol=1e-9)
+
+
+SENSITIVE = QuadraticProgramme([[2, -1], [-1, 1.3]], [-0.6, 0.1], -1, 1)
+"""Programme of s/μ = 5.1."""
+
+
+@pytest.mark.ngspice
+def test_a_programme_in_parts_errs_by_no_more_than_its_condition_says():
+    """What op-amps leave in a rate, s/μ times: more than that alone, and a larger error fails still."""
+    solution = af.solve(SENSITIVE, technology="opamp", engine="ngspice")
+    assert solution.passed, solution.certificate
+    alone = solution.circuit.accuracy
+    assert alone < solution.certificate.errors["x"] < alone * SENSITIVE.bound / np.linalg.eigvalsh(SENSITIVE.Q)[0]
+    limit = allowed_error(solution.circuit)
+    ends = {signal: np.ravel(value)[None] for signal, value in solution.run.final.items()}
+    spoiled = {**ends, "x": reference_of(SENSITIVE).values["x"][None] * (1 + 1.05 * limit)}
+    assert not judge(SENSITIVE, spoiled, limit=limit).passed.any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_errors_of_the_rates_move_the_fixed_point_by_s_over_mu_at_most(seed):
+    rng = np.random.default_rng(seed)
+    G = rng.standard_normal((3, 3))
+    problem = QuadraticProgramme(G @ G.T + 0.4 * np.eye(3), 2 * rng.standard_normal(3), -0.5, 0.5)
+    flow, exact = flow_of(problem), reference_of(problem).values["x"]
+    for d in 1e-3 * rng.standard_normal((5, 3)):
+        x = exact
+        for _ in range(20_000):
+            x = x + flow.rates(x=x)["x"] + d
+        assert np.linalg.norm(x - exact) <= flow.sensitivity * np.linalg.norm(d) * (1 + 1e-9)
+
+
+def test_ideal_blocks_are_held_to_what_they_were_and_no_parts_to_more_than_a_tenth():
+    steep = QuadraticProgramme([[1, 0], [0, 1e-3]], [-1, 0.0005], -1, 1)
+    ideal, parts = af.compile(flow_of(steep)), af.compile(flow_of(steep), technology="opamp")
+    assert allowed_error(ideal) == IDEAL_ACCURACY
+    assert flow_of(steep).sensitivity == pytest.approx(1000)
+    assert allowed_error(parts) == 0.1
+    assert allowed_error(parts, 0.003) == 0.003
+    for wrong in (0.5, np.nan):
+        with pytest.raises(af.BadInput, match=r"Flow\.sensitivity: .* is not a number from 1 on"):
+            dataclasses.replace(flow_of(steep), sensitivity=wrong)
 
 
 def drawn_channels(seed):

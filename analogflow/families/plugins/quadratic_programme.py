@@ -177,6 +177,8 @@ def flow(problem: QuadraticProgramme, form: str = "projected") -> Flow:
         observables={"objective": objective},
         size=size or None,
         scale=size or None,
+        # x -> P(x - (Q x + c)/s) shrinks distances by 1 - mu/s, so that an error d of it moves its fixed point by d s/mu.
+        sensitivity=max(1.0, problem.bound / float(np.linalg.eigvalsh(problem.Q)[0])),
         equations="dx/dt = P(x - (Q x + c)/s) - x, P holds each x_k between its bounds",
         problem=problem,
     )
