@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _GROWTH = 1.5
+_PRICES, _SHARP = 200, 1e-14
+"""Steps of the search for a price, and how closely it is met."""
 _SMALLEST = float(np.finfo(float).tiny)
 
 Array = NDArray[np.float64]
@@ -66,13 +68,63 @@ class CapacityRun:
 def blahut_arimoto(channel: Channel, *, gap: float = 1e-9, most: int = 100_000, seconds: float = math.inf) -> CapacityRun:
     """The algorithm of Blahut and Arimoto: multiplicative weights with τ = 1, from the channel's starting distribution.
 
-    Parameters and exceptions are those of `multiplicative_weights`.
+    Where the channel has a cost, each step takes the price at which the next distribution spends the limit, or 0 where it
+    spends less: information never falls then either. Parameters and exceptions are those of `multiplicative_weights`; a
+    channel with several costs is refused.
 
     References
     ----------
     S. Arimoto, IEEE Trans. Inf. Theory 18 (1972) 14; R. Blahut, the same volume, 460.
     """
-    return multiplicative_weights(channel, 1.0, gap=gap, most=most, seconds=seconds)
+    if channel.cost is None:
+        return multiplicative_weights(channel, 1.0, gap=gap, most=most, seconds=seconds)
+    refuse_not_positive(gap=gap, most=most, seconds=seconds)
+    if len(channel.costs) > 1:
+        raise BadInput(f"Blahut and Arimoto's algorithm here knows one cost, and {channel!r} has {len(channel.costs)}.")
+    problem = channel.reduced()
+    P, e, E = problem.transition, problem.costs[0], float(problem.cost_limits[0])
+    h = xlogy(P, P).sum(axis=1)
+    z, price = _spending(np.log(np.maximum(problem.start(), _SMALLEST)), e, E)
+    deadline = time.perf_counter() + seconds
+    iterations = 0
+    while True:
+        D = _divergences(P, h, z)
+        # The price of the last step and that of the next one both prove a gap; the better one counts.
+        following, its_price = _spending(np.log(np.maximum(z, _SMALLEST)) + D, e, E)
+        width = min(float((D - s * e).max() + s * E - z @ D) for s in (price, its_price))
+        if width <= gap or iterations >= most or time.perf_counter() > deadline:
+            found = _run(channel, z, D, gap, iterations)
+            return dataclasses.replace(found, gap=max(width, 0.0), converged=width <= gap)
+        z, price = following, its_price
+        iterations += 1
+
+
+def _spending(logs: Array, e: Array, E: float) -> tuple[Array, float]:
+    """Distribution in proportion to exp(logs − s e) and the least price s ≥ 0 at which it spends E at most."""
+
+    def at(s: float) -> Array:
+        grown = np.exp(logs - s * e - (logs - s * e).max())
+        return grown / grown.sum()
+
+    z = at(0.0)
+    if z @ e <= E:
+        return z, 0.0
+    low, high = 0.0, 1.0 / float(np.ptp(e))
+    while at(high) @ e > E:
+        low, high = high, 2 * high
+    s = high
+    for _ in range(_PRICES):
+        z, tried = at(s), s
+        over = float(z @ e) - E
+        low, high = (s, high) if over > 0 else (low, s)
+        # Newton's step of the convex log-sum: its second derivative is the variance of the cost.
+        step = s + over / max(float(z @ e**2) - float(z @ e) ** 2, _SMALLEST)
+        s = step if low < step < high else 0.5 * (low + high)
+        if abs(over) <= _SHARP * float(np.ptp(e)):
+            return z, tried
+        if high - low <= _SHARP * high:
+            break
+    return at(high), high
 
 
 def multiplicative_weights(

@@ -10,7 +10,6 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from analogflow.errors import BadInput
 from analogflow.families.ends import Held, RunEnds, Worth, asked, below_zero, distribution, largest
 from analogflow.families.family import Contest, Family
 from analogflow.families.trade_off import TradeOff
@@ -187,15 +186,15 @@ def _why_slow(channel: Channel, slowest: float) -> str:
 
 
 def _contest(channel: Channel, reference: Any) -> Contest:
-    """Of z, shape (n,), which proves by itself how good it is."""
-    if channel.cost is not None:
-        raise BadInput("compare: a channel with a cost has no digital contenders yet; leave the cost out.")
+    """Of z, shape (n,), which proves by itself how good it is; with costs at the optimum's prices, and within the limits."""
+    costs = {} if channel.cost is None else {"cost": float(_spans(channel)[0]) if len(channel.costs) == 1 else 1.0}
+    measure = "certified gap of the input distribution"
     return Contest(
-        measure="certified gap of the input distribution",
-        unit="nat",
+        measure=f"{measure}, or what it spends beyond a limit over the cost's range" if costs else measure,
+        unit="" if costs else "nat",
         full_scale=math.log(max(2, min(channel.transition.shape))),
         signals=("z",),
-        errors={"certified_gap_nats": 1.0},
+        errors={"certified_gap_nats": 1.0, **costs},
     )
 
 

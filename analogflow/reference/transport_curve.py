@@ -95,7 +95,7 @@ def transport_curve_point(problem: Transport, cost: float, which: int = 0) -> Tr
             raise BadInput(f"the cost {cost:g} is too close to the least possible one, {least:g}; give a larger one.")
     while away(warm) <= 0:
         warm += math.log(4)
-    brentq(away, cold, warm, xtol=1e-13, rtol=1e-14)
+    brentq(away, cold, warm, xtol=1e-13)
     assert cheap is not None
     share = (dear[1] - cost) / (dear[1] - cheap[1])
     mixed = share * cheap[2] + (1 - share) * dear[2]

@@ -26,8 +26,8 @@ from analogflow.comparison.scaling import KINDS, ScalingPoint
 from analogflow.comparison.solvers import solvers_of
 from analogflow.errors import BadInput
 from analogflow.judgement.judging import judge
-from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
-from analogflow.reference import hopfield_reference
+from analogflow.problems import Attention, Channel, Hopfield, Langevin, RateDistortion, Transport
+from analogflow.reference import capacity_reference, hopfield_reference
 from analogflow.report import alt_text, plot_comparison
 from analogflow.technology import TECHNOLOGIES
 
@@ -390,3 +390,18 @@ def test_the_quadrature_of_a_boltzmann_law_takes_part_where_the_reference_integr
     many = [f"x{k}" for k in range(7)]
     all_of_all = Langevin(f"({' + '.join(many)})**4 + " + " + ".join(f"{x}**4" for x in many), many, 0.5)
     assert "chains alone" in quadrature.applies(all_of_all)
+
+
+def test_digital_contenders_of_a_channel_with_a_cost_keep_its_limit_or_say_that_they_know_none():
+    channel = Channel([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]], cost=[0, 1, 2], cost_limit=0.3)
+    judge = judge_of(channel)
+    best = capacity_reference(channel).input_distribution
+    free = capacity_reference(Channel(channel.transition)).input_distribution
+    assert judge.errors({"z": best[None]})[0] < 1e-9
+    # More information is no merit where it is paid for with too much.
+    assert judge.errors({"z": free[None]})[0] >= (free @ channel.costs[0] - 0.3) / 2
+    found = af.compare(channel, accuracy=1e-4, only=["blahut-arimoto", "interior-point", "euler"])
+    by_name = {one.name: one for one in found.contenders}
+    assert by_name["blahut-arimoto"].delivered <= 1e-4
+    assert by_name["interior-point"].delivered <= 1e-4
+    assert "it knows no cost" in by_name["euler"].note

@@ -144,3 +144,46 @@ def test_unavailable_inputs_stay_unused():
 def test_bad_arguments_are_refused(fields, message):
     with pytest.raises(BadInput, match=message):
         discretised_flow(PAPER, **fields)
+
+
+COSTLY = {
+    "three inputs": Channel([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]], cost=[0, 1, 2], cost_limit=0.3),
+    "far from binding": Channel([[0.9, 0.1], [0.2, 0.8]], cost=[0, 1], cost_limit=0.9),
+    "all alike": Channel([[0.9, 0.1], [0.2, 0.8]], cost=[1, 1], cost_limit=1.5),
+    "one unavailable": Channel(
+        [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.1, 0.1, 0.8]], unavailable=[1], cost=[3, 0, 1], cost_limit=1.5
+    ),
+    "random": Channel(np.random.default_rng(3).dirichlet(np.ones(5), 6), cost=[0, 1, 2, 3, 4, 5], cost_limit=1.2),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_capacities_under_a_cost_are_those_of_the_reference(name):
+    channel = COSTLY[name]
+    run = blahut_arimoto(channel, gap=1e-9)
+    reference = capacity_reference(channel)
+    assert run.converged
+    assert 0 <= run.gap <= 1e-9
+    assert run.capacity_nats <= reference.capacity_nats + reference.gap + 1e-14
+    assert run.capacity_nats >= reference.capacity_nats - run.gap - 1e-13
+    assert run.input_distribution @ channel.costs[0] <= channel.cost_limits[0] + 1e-12
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**9))
+def test_information_under_a_cost_never_falls_and_every_gap_is_one(seed):
+    rng = np.random.default_rng(seed)
+    cost = rng.random(5)
+    channel = Channel(rng.dirichlet(np.ones(4), 5), cost=cost, cost_limit=float(cost.min() + 0.3 * np.ptp(cost)))
+    runs = [blahut_arimoto(channel, gap=1e-300, most=most) for most in range(1, 12)]
+    assert (np.diff([run.capacity_nats for run in runs]) >= -1e-14).all()
+    optimum = capacity_reference(channel).capacity_nats
+    assert all(run.capacity_nats + run.gap >= optimum - 1e-13 for run in runs)
+
+
+def test_several_costs_and_costs_that_a_rule_does_not_know_are_refused():
+    several = Channel([[0.9, 0.1], [0.2, 0.8]], cost=[[0, 1], [1, 0]], cost_limit=[0.6, 0.6])
+    with pytest.raises(BadInput, match=r"knows one cost, and .* has 2"):
+        blahut_arimoto(several)
+    with pytest.raises(BadInput, match=r"does not know the cost of inputs"):
+        over_relaxed_blahut_arimoto(COSTLY["three inputs"])

@@ -85,6 +85,8 @@ def _movements(problem: Channel, finest: float) -> Sequence[float]:
 
 def _interior(channel: Channel, gap: float, seconds: float, seed: int) -> Delivered:
     found = capacity_reference(channel, gap=gap)
+    if channel.cost is not None:  # its iterations are not counted
+        return Delivered(found.input_distribution)
     return Delivered(found.input_distribution, lambda: _newton(channel, found.input_distribution, found.iterations))
 
 
@@ -102,8 +104,18 @@ def _batch(channel: Channel, gap: float, seconds: float, seed: int) -> Delivered
     return Delivered(z, work)
 
 
+def _without_cost(channel: Channel) -> str:
+    return "" if channel.cost is None else "it knows no cost"
+
+
+def _one_cost(channel: Channel) -> str:
+    return "" if len(channel.costs) < 2 else "it knows one cost, not several"
+
+
 def _small(channel: Channel) -> str:
     n, m = _matrix(channel)
+    if channel.cost is not None:
+        return _without_cost(channel)
     return "" if n * m <= 1024 else f"{_BATCH} channels of {n}×{m} at once take more memory than they save time"
 
 
@@ -113,6 +125,7 @@ SOLVERS: tuple[Solver, ...] = (
         "Blahut-Arimoto: the flow in steps of τ = 1 (Arimoto; Blahut 1972)",
         decades,
         _multiplicative(blahut_arimoto),
+        applies=_one_cost,
         grows=True,
     ),
     Solver(
@@ -120,19 +133,28 @@ SOLVERS: tuple[Solver, ...] = (
         f"multiplicative weights with τ = {_SMALL_STEP:g}, which follows the flow (Beretta and Pelillo 2025)",
         decades,
         _multiplicative(lambda channel, **limits: multiplicative_weights(channel, _SMALL_STEP, **limits)),
+        applies=_without_cost,
     ),
-    Solver("euler", f"the flow stepped by Euler's rule, τ = {_STEP_OF_FLOW:g}", _movements, _stepped("euler", 1)),
+    Solver(
+        "euler",
+        f"the flow stepped by Euler's rule, τ = {_STEP_OF_FLOW:g}",
+        _movements,
+        _stepped("euler", 1),
+        applies=_without_cost,
+    ),
     Solver(
         "runge-kutta",
         f"the flow stepped by the classical rule of order 4, τ = {_STEP_OF_FLOW:g}",
         _movements,
         _stepped("rk4", 4),
+        applies=_without_cost,
     ),
     Solver(
         "over-relaxed",
         "Blahut-Arimoto with longer steps and a safeguard that keeps it monotone (Matz and Duhamel 2004)",
         decades,
         _multiplicative(over_relaxed_blahut_arimoto),
+        applies=_without_cost,
         grows=True,
     ),
     Solver(
