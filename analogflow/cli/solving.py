@@ -29,7 +29,7 @@ from analogflow.cli.options import (
     time_counter,
 )
 from analogflow.compiler import circuit_of, compile, flow_for, noise_of
-from analogflow.contents import plain
+from analogflow.contents import plain, refuse_existing, refuse_placeless
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.judgement.restart import DELTA, DISTANCE
@@ -83,6 +83,7 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
         "--samples", type=count, metavar="N", help=f"circuits drawn for each line of the budget ({_SAMPLES})"
     )
     parser.add_argument("--report", metavar="FILE", help="write an HTML page of the run")
+    parser.add_argument("--raw", type=nonempty, metavar="FILE", help="write the run as a binary raw file of ngspice (.raw)")
     parser.add_argument(
         "--certificate", type=nonempty, metavar="FILE", help="write what proves the answer as JSON, for analogflow check"
     )
@@ -96,6 +97,8 @@ def run_solve(options: argparse.Namespace) -> int:
     report.check_writable(options.figure, force=options.force)
     if options.report:
         report.check_page(Path(options.report), force=options.force)
+    refuse_existing(options.raw, force=options.force)
+    refuse_placeless(options.raw)
     if options.certificate:
         judgement.refuse_certificate(problem, options.certificate, force=options.force)
     engine = engine_for(options.technology, options.engine)
@@ -114,6 +117,8 @@ def run_solve(options: argparse.Namespace) -> int:
             circuit, engine=engine, time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress,
             noise=options.noise, imperfections=imperfections, seed=options.seed, **law_options(options), on_note=tell,
         )  # fmt: skip
+    if options.raw:
+        report.write_raw(solution, options.raw, force=options.force)
     if options.certificate:
         judgement.write_certificate(solution, options.certificate, force=options.force)
     if options.json:

@@ -15,6 +15,7 @@ from analogflow.report.html import check_page as check_page
 from analogflow.report.html import write_page as write_page
 from analogflow.report.pages import run_page as run_page
 from analogflow.report.pages import study_page as study_page
+from analogflow.report.raw_file import write_raw as write_raw
 from analogflow.report.runs import PLOTS as PLOTS
 from analogflow.report.runs import plot_attention as plot_attention
 from analogflow.report.runs import plot_capacity as plot_capacity
