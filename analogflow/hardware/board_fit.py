@@ -32,6 +32,7 @@ from analogflow.hardware.course import (
     overload,
 )
 from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
+from analogflow.hardware.generators import generators_needed, held_at_peaks
 from analogflow.hardware.machine import Machine, in_legs, path
 from analogflow.hardware.needs import count_needs, shortages
 from analogflow.hardware.scaling import ScaledCouplings, finer, scale, unscaled
@@ -217,12 +218,17 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
         return _misfit(board, needs, shortages(needs, board), "too large to be counted further")
-    taken = take_apart(graph, flow.answer, board.functions, board.comparators)
+    played = generators_needed(graph, board)
+    whole = held_at_peaks(graph) if played else graph
+    taken = take_apart(whole, flow.answer, board.functions, board.comparators)
     needs = count_needs(unscaled(taken.couplings), board)
     # What scaling decides is counted after it.
     later = {"summers", "inverters", "potentiometers"} | ({"multipliers"} if board.kind == "chip" else set())
     settled = {unit: count for unit, count in needs.items() if unit not in later}
     short = [*([taken.refusal] if taken.refusal else []), *shortages(settled, board)]
+    if played:
+        told = "the rest of it is counted with a constant in a generator's place, and not laid out"
+        return _misfit(board, needs, [*played, *short], "; ".join(filter(None, (taken.note, told))))
     if short:
         return _misfit(board, needs, short, taken.note)
     try:
