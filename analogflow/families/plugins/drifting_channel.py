@@ -28,7 +28,7 @@ from analogflow.families.tracking import (
 )
 from analogflow.flows import Flow
 from analogflow.flows.invariants import CommonMode
-from analogflow.flows.timed import timed
+from analogflow.flows.timed import applied, timed
 from analogflow.graph import log, softmax
 from analogflow.problems import Channel
 from analogflow.problems.timed import TimedMatrix, instants_of, read_timed
@@ -157,8 +157,18 @@ def rates(u: Any, t: Any, problem: DriftingChannel) -> tuple[Any, Any]:
 
 
 def _parts(u: Any, t: Any, problem: DriftingChannel) -> tuple[Any, Any]:
-    P, z = timed(problem.matrix, t, "p"), softmax(u)
-    return z, (P * (log(P) - log(z @ P))).sum(axis=1)
+    matrix, z = problem.matrix, softmax(u)
+    # Entries that stand have no logarithm in the circuit.
+    moving = np.flatnonzero(np.any([part != 0 for _, part in matrix.parts], axis=0)) if matrix.parts else np.zeros(0, int)
+    standing = matrix.base.copy()
+    standing.flat[moving] = 0.0
+    entropies: Any = xlogy(standing, standing).sum(axis=1)
+    if len(moving):
+        rows = np.zeros((len(standing), len(moving)))
+        rows[moving // standing.shape[1], np.arange(len(moving))] = 1.0
+        p = timed(matrix, t, "p", moving)
+        entropies = rows @ (p * log(p)) + entropies
+    return z, entropies - applied(matrix, t, log(applied(matrix, t, z, "p", turned=True)), "p")
 
 
 def _worth(u: Any, t: Any, problem: DriftingChannel) -> Any:
