@@ -90,7 +90,7 @@ def test_a_residual_bounds_the_error_of_any_x(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 6))
     m = n + int(rng.integers(0, 3))
-    problem = LinearSystem(rng.standard_normal((m, n)), rng.standard_normal(m))
+    problem = LinearSystem(rng.standard_normal((m, n)) * 10.0 ** rng.uniform(-1, 1, n), rng.standard_normal(m))
     exact = scipy.linalg.lstsq(problem.A, problem.b, lapack_driver="gelsy")[0]
     np.testing.assert_allclose(reference_of(problem, 0.0).values["x"], exact, atol=1e-9)
     tried = exact + 10.0 ** rng.uniform(-8, 0, (50, 1)) * rng.standard_normal((50, n))
@@ -106,6 +106,40 @@ def test_least_squares_and_equations_settle_at_numpy_s_answer(seed):
     assert solution.passed, solution.certificate
     exact = np.linalg.pinv(A) @ problem.b
     np.testing.assert_allclose(solution.certificate.answer["x"], exact, atol=2e-6 * abs(exact).max())
+
+
+NORRIS = """
+0.1 0.2 338.8 337.4 118.1 118.2 888.0 884.6 9.2 10.1 228.1 226.5 668.5 666.3 998.5 996.3 449.1 448.6 778.9 777.0
+559.2 558.2 0.3 0.4 0.1 0.6 778.1 775.5 668.8 666.9 339.3 338.0 448.9 447.5 10.8 11.6 557.7 556.0 228.3 228.1
+998.0 995.8 888.8 887.6 119.6 120.2 0.3 0.3 0.6 0.3 557.6 556.8 339.3 339.1 888.0 887.2 998.5 999.0 778.9 779.0
+10.2 11.1 117.6 118.3 228.9 229.2 668.4 669.1 449.2 448.9 0.2 0.5
+"""
+"""y and x of NIST's Statistical Reference Dataset Norris, by turns; a straight line."""
+
+CERTIFIED = -0.262323073774029, 1.00211681802045
+
+
+def test_the_straight_line_of_nist_settles_at_its_certified_values_soon():
+    y, x = np.array(NORRIS.split(), dtype=float).reshape(-1, 2).T
+    problem = LinearSystem(np.column_stack([np.ones(len(x)), x]), y)
+    assert np.linalg.cond(problem.A) > 800
+    assert problem.singular_values[0] / problem.singular_values[-1] < 3
+    solution = af.solve(problem, engine="block")
+    assert solution.passed, solution.certificate
+    assert solution.run.time[-1] < 500
+    np.testing.assert_allclose(solution.certificate.answer["x"], CERTIFIED, atol=1e-7)
+    assert solution.certificate.errors["certified"] < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_units_of_unknowns_change_neither_time_nor_answer(seed):
+    rng = np.random.default_rng(seed)
+    A, b = rng.standard_normal((5, 3)), rng.standard_normal(5)
+    units = 10.0 ** rng.uniform(-2, 2, 3)
+    flows = [flow_of(LinearSystem(A, b)), flow_of(LinearSystem(A * units, b))]
+    for x in rng.standard_normal((5, 3)):
+        one, other = flows[0].rates(x=x)["x"], flows[1].rates(x=x / units)["x"]
+        np.testing.assert_allclose(other * units, one, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -264,7 +298,7 @@ BAD = {
     "sum": (CompoundChannel, ([np.eye(2), [[1, 0], [0.5, 0.6]]],), r"channel 2: row 2 sums to 1\.1, not to 1"),
     "negative": (CompoundChannel, ([[[1.5, -0.5], [0, 1]]],), r"channel 1 has -0\.5 in row 1, column 2"),
     "few equations": (LinearSystem, ([[1, 2]], [1]), r"A has 1 equations for 2 unknowns"),
-    "singular": (LinearSystem, ([[1, 2], [2, 4]], [1, 2]), r"A has singular values from 5 to .*x is not fixed by it"),
+    "singular": (LinearSystem, ([[1, 2], [2, 4]], [1, 2]), r"A has singular values from 1\.41 to .*x is not fixed by it"),
     "length": (LinearSystem, ([[1, 2], [2, 1]], [1]), r"A has 2 rows and b has 1 entries"),
     "text": (LinearSystem, ([["a", 2], [2, 1]], [1, 1]), r"A does not consist of numbers"),
     "not symmetric": (Eigenvectors, ([[1, 2], [3, 4]],), r"matrix has 2 in row 1, column 2 and 3 in row 2, column 1"),

@@ -1,6 +1,8 @@
-r"""Linear equations and least squares: A x = b, by a flow down the gradient of ‖A x − b‖².
+r"""Linear equations and least squares: A x = b, by a flow down the gradient of ‖A x − b‖², each unknown in its own unit.
 
-.. math:: \dot x = A^T (b - A x)/s^2, \qquad s \ge \sigma_{max}
+.. math:: \dot x = N^{-2} A^T (b - A x)/s^2, \qquad s \ge \sigma_{max}(A N^{-1})
+
+N has the lengths of the columns of A, so that the rates are those of columns of length 1.
 
 What is asked, the flow, the exact answer by LAPACK, and the bound that an answer's own residual proves.
 """
@@ -36,7 +38,7 @@ class LinearSystem:
     Parameters
     ----------
     A : array, shape (m, n)
-        m ≥ n, of full rank: a condition number below 1e8.
+        m ≥ n, of full rank: a condition number below 1e8 once its columns are of one length.
     b : array, shape (m,)
 
     Raises
@@ -59,11 +61,13 @@ class LinearSystem:
                 f"A has {matrix.shape[0]} equations for {matrix.shape[1]} unknowns, so that many x solve it; add some"
             )
         elif matrix is not None:
-            singular = np.linalg.svd(matrix, compute_uv=False)
+            lengths = np.linalg.norm(matrix, axis=0)
+            singular = np.linalg.svd(matrix / np.where(lengths > 0, lengths, 1.0), compute_uv=False)
             if not singular[-1] * _WORST > singular[0]:
                 faults.append(
-                    f"A has singular values from {singular[0]:.3g} to {singular[-1]:.3g}, so that x is not fixed by it; "
-                    f"leave out unknowns that others make up for, or rescale (a ratio below {_WORST:g} is needed)"
+                    f"A has singular values from {singular[0]:.3g} to {singular[-1]:.3g} when its columns are brought to "
+                    "length 1, so that x is not fixed by it; leave out unknowns that others make up for (a ratio below "
+                    f"{_WORST:g} is needed)"
                 )
         refuse_faults("LinearSystem", faults)
         for name, value in (("A", matrix), ("b", right)):
@@ -72,9 +76,22 @@ class LinearSystem:
             object.__setattr__(self, name, value)
 
     @property
+    def lengths(self) -> Array:
+        """Of the columns of A, shape (n,)."""
+        return np.asarray(np.linalg.norm(self.A, axis=0), dtype=np.float64)
+
+    @property
+    def even(self) -> Array:
+        """A with columns of length 1, whose condition is at most √n times the least that factors of columns can bring about.
+
+        A. van der Sluis, Condition numbers and equilibration of matrices, Numer. Math. 14 (1969) 14.
+        """
+        return self.A / self.lengths
+
+    @property
     def singular_values(self) -> Array:
-        """Of A, descending, shape (n,)."""
-        return np.asarray(np.linalg.svd(self.A, compute_uv=False), dtype=np.float64)
+        """Of A with columns of length 1, descending, shape (n,)."""
+        return np.asarray(np.linalg.svd(self.even, compute_uv=False), dtype=np.float64)
 
     @property
     def definite(self) -> bool:
@@ -93,8 +110,8 @@ def _bound(A: Array) -> float:
 
 
 def gradient(x: Array, A: Array, b: Array, s: float) -> Array:
-    """ẋ = Aᵀ(b − A x)/s²: rates (σ_k/s)²."""
-    return (A.T / s) @ ((b - A @ x) / s)
+    """ẋ = N⁻²Aᵀ(b − A x)/s²: rates (σ_k/s)² of A N⁻¹."""
+    return ((A / (A * A).sum(axis=0)).T / s) @ ((b - A @ x) / s)
 
 
 def direct(x: Array, A: Array, b: Array, s: float) -> Array:
@@ -113,15 +130,17 @@ def flow(problem: LinearSystem, form: str = "gradient") -> Flow:
     refuse_unknown(form, FORMS, "form", "the linear-system flow")
     if form == "direct" and not problem.definite:
         refuse_faults("linear-system", ["the form 'direct' needs a symmetric positive definite A; take 'gradient'"])
-    size = float(np.sqrt((problem.b**2).sum()) / problem.singular_values[0])
+    size = float(np.sqrt((problem.b**2).sum()) / np.linalg.svd(problem.A, compute_uv=False)[0])
     return Flow(
         gradient if form == "gradient" else direct,
         states={"x": np.zeros(problem.A.shape[1])},
-        constants={"A": problem.A, "b": problem.b, "s": _bound(problem.A)},
+        constants={"A": problem.A, "b": problem.b, "s": _bound(problem.even if form == "gradient" else problem.A)},
         observables={"residual": lambda x, A, b, s: b - A @ x},
         size=size or None,
         scale=size or None,
-        equations="dx/dt = A^T (b - A x)/s^2" if form == "gradient" else "dx/dt = (b - A x)/s",
+        equations="dx/dt = N^-2 A^T (b - A x)/s^2, N the lengths of columns of A"
+        if form == "gradient"
+        else "dx/dt = (b - A x)/s",
         problem=problem,
     )
 
@@ -129,14 +148,15 @@ def flow(problem: LinearSystem, form: str = "gradient") -> Flow:
 def proven(problem: LinearSystem, x: Array) -> Array:
     """Largest error of an element of each x, shape (samples, n), that its residual proves; with rounding.
 
-    x − x* = (AᵀA)⁻¹ Aᵀ(A x − b), of a square A also A⁻¹(A x − b): the norm of the right side over σ², or σ, is a bound.
+    With y = N x and B = A N⁻¹: y − y* = (BᵀB)⁻¹ Bᵀ(A x − b), of a square A also B⁻¹(A x − b). The norm of the right side
+    over σ², or σ, of B bounds the error of y, and that over the shortest column the error of x.
     """
-    A, b, sigma = problem.A, problem.b, problem.singular_values
+    A, b, sigma, lengths = problem.A, problem.b, problem.singular_values, problem.lengths
     left = x @ A.T - b
-    rounding = 4 * len(b) * np.finfo(float).eps * (sigma[0] * np.linalg.norm(x, axis=1) + np.linalg.norm(b))
+    rounding = 4 * len(b) * np.finfo(float).eps * (sigma[0] * np.linalg.norm(x * lengths, axis=1) + np.linalg.norm(b))
     if A.shape[0] == A.shape[1]:
-        return (np.linalg.norm(left, axis=1) + rounding) / sigma[-1]
-    return (np.linalg.norm(left @ A, axis=1) + sigma[0] * rounding) / sigma[-1] ** 2
+        return (np.linalg.norm(left, axis=1) + rounding) / sigma[-1] / lengths.min()
+    return (np.linalg.norm(left @ problem.even, axis=1) + sigma[0] * rounding) / sigma[-1] ** 2 / lengths.min()
 
 
 def reference(problem: LinearSystem, time: float) -> PathEnd:
@@ -160,9 +180,10 @@ def _errors(problem: LinearSystem, found: PathEnd, ends: RunEnds) -> dict[str, A
 
 
 def _held(problem: LinearSystem, found: PathEnd, errors: Mapping[str, Array], ends: RunEnds, limit: float) -> list[Held]:
-    # An answer that is right to the limit in each unknown leaves a residual that proves so much more.
+    # An answer that is right to the limit in each unknown leaves that times the lengths as a residual, which proves more.
     sigma, (m, n) = problem.singular_values, problem.A.shape
-    looseness = float(np.sqrt(n) * (sigma[0] / sigma[-1]) ** (1 if m == n else 2))
+    longest = np.linalg.norm(problem.lengths) / problem.lengths.min()
+    looseness = float(longest * (sigma[0] / sigma[-1]) ** (1 if m == n else 2))
     return [
         *path_held(LINEAR_SYSTEM, problem, found, errors, ends, limit),
         *asked(errors, limit * looseness, ("certified", "the residual proves the answer", "of full scale")),
@@ -184,7 +205,7 @@ LINEAR_SYSTEM = Family(
     primary="x",
     labels={"x": "largest error of an unknown, of full scale", "certified": "largest error that the residual proves"},
     ended="settled",
-    slowest=lambda problem, _: float((problem.singular_values[-1] / _bound(problem.A)) ** 2),
+    slowest=lambda problem, _: float((problem.singular_values[-1] / _bound(problem.even)) ** 2),
     listed=("x",),
 )
 """The family of linear equations."""
