@@ -74,7 +74,7 @@ class Dialect:
 _UNTRIED = "written by the rules of its manual, never run in it"
 DIALECTS: Mapping[str, Dialect] = {
     "ngspice": Dialect(
-        "ngspice", "ngspice -b FILE measures the answer", "{}", "{0}?{1}:{2}", "param='{}'", "area=", ""
+        "ngspice", "ngspice -b FILE measures the answer", "{}", "ternary_fcn({0},{1},{2})", "param='{}'", "area=", ""
     ),
     "ltspice": Dialect(
         "LTspice", f"in LTspice, which measures the answer into its log; {_UNTRIED}",
@@ -175,7 +175,11 @@ def analysis(deck: Deck, dialect: Dialect) -> Iterator[str]:
     circuit = deck.circuit
     yield from _settings(circuit, deck.largest_step, dialect)
     vectors = sorted({spice.vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
-    saved = [*vectors, *(f"v({label})" for label, _ in spice.answers(circuit))]
+    _, states = spice.averaged(circuit, deck.end_time)
+    labels = [label for label, _ in states]
+    products = (f"product_{first}_{second}" for i, first in enumerate(labels) for second in labels[i:])
+    measured = [*(label for label, _ in spice.answers(circuit)), *(f"state_{label}" for label in labels), *products]
+    saved = [*vectors, *(f"v({node})" for node in measured)]
     keep = ".print tran" if dialect.name == "Xyce" else ".save"
     yield from (f"{keep} {' '.join(saved[k : k + 8])}" for k in range(0, len(saved), 8))
     yield f".tran {number(deck.largest_step)} {number(deck.end_time)} 0 {number(deck.largest_step)} uic"

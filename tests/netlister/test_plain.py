@@ -83,6 +83,16 @@ def test_what_the_parser_of_pyspice_builds_gives_the_same_answer(decks, tmp_path
     assert {name: float(value) for name, value in lines} == pytest.approx(found, rel=0, abs=1e-6)
 
 
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", [case for case in FEW_THEN_ALL if case.values[0] not in NOISY | REMEMBERS])
+def test_a_simulator_that_is_not_ngspice_finds_the_same_answer(decks, tmp_path, name):
+    neospice = pytest.importorskip("neospice")
+    deck = plain_deck(decks[name])
+    found = ended(deck, tmp_path)
+    run = neospice.run(str(tmp_path / "whole.cir")).transient
+    assert {answer: float(run.voltage(answer)[-1]) for answer in found} == pytest.approx(found, rel=0, abs=1e-6)
+
+
 @pytest.mark.parametrize("dialect", ["ordinary", *DIALECTS])
 @pytest.mark.parametrize("name", NAMES)
 def test_spicelib_reads_every_deck_of_every_dialect_and_writes_it_as_it_was(decks, tmp_path, name, dialect):
@@ -112,12 +122,15 @@ def first_group(deck: Deck) -> str:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_line_is_of_a_kind_that_others_read(decks, dialect):
+    saved = re.compile(r"\.(?:save|print tran) (.*)")
     allowed = re.compile(r"[RCGBIVQDX]\w+ |\* |\.(model|subckt|ends|ic|options|save|print|temp|tran|meas) ?")
     for name, deck in decks.items():
         if name in REMEMBERS:
             continue
         plain = plain_deck(deck, dialect)
         assert [line for line in (*plain.body, *plain.script) if not allowed.match(line)] == []
+        kept = " ".join(match[1] for line in plain.body if (match := saved.match(line))).split()
+        assert {node for line in plain.script for node in re.findall(r"(?:find|avg) (\S+)", line)} <= set(kept)
         assert not any(line.startswith("C") and "ic=" in line for line in plain.body)
 
 
