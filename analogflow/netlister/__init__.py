@@ -1,4 +1,4 @@
-"""From a circuit to text: a SPICE deck that runs alone, or a PySpice subcircuit for the user's own design."""
+"""From a circuit to text: a SPICE deck that runs alone, a plain one for other programs, or a subcircuit."""
 
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.plain import DIALECTS, plain_deck

@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deck_zoo import ngspice, printed
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from raw_reader import read_raw
 from zoo import PAPER_ROWS
 
 import analogflow as af
 from analogflow.circuit import Capacitor
+from analogflow.flows import Flow
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.plain import DIALECTS, plain_deck
 
@@ -132,6 +135,18 @@ def test_every_line_is_of_a_kind_that_others_read(decks, dialect):
         kept = " ".join(match[1] for line in plain.body if (match := saved.match(line))).split()
         assert {node for line in plain.script for node in re.findall(r"(?:find|avg) (\S+)", line)} <= set(kept)
         assert not any(line.startswith("C") and "ic=" in line for line in plain.body)
+
+
+@settings(max_examples=20)
+@given(st.text(max_size=60))
+def test_nothing_a_user_writes_becomes_a_line_of_a_plain_deck(text):
+    def statements(flow: Flow, dialect: str) -> list[str]:
+        lines = plain_deck(af.netlist(af.compile(flow)), dialect).text.splitlines()
+        return [line for line in lines if not line.startswith("*")]
+
+    flow = Flow(lambda x: -x, {"x": np.ones(2)}, family=text, form=text, equations=text)
+    for dialect in DIALECTS:
+        assert statements(flow, dialect) == statements(Flow(lambda x: -x, {"x": np.ones(2)}), dialect)
 
 
 def test_the_dialects_differ_in_what_their_manuals_say(decks):
