@@ -226,7 +226,8 @@ def run_map(options: argparse.Namespace) -> int:
     elif options.output:
         print(f"{options.output!r} was not written: there is no configuration that the board has room for.", file=sys.stderr)
     if not options.json:
-        show(report.mapping_table(mapping))
+        for table in (report.mapping_table(mapping), *report.scaled_tables(mapping)):
+            show(table)
     run = None
     if device is not None and mapping.fits:
         run = hardware.run_on_device(mapping, device, time_limit=options.time_limit or hardware.PATIENCE)

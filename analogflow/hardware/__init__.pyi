@@ -11,6 +11,9 @@ from analogflow.hardware.boards import board_of as board_of
 from analogflow.hardware.boards import load_board as load_board
 from analogflow.hardware.configuration_file import check_configuration_file as check_configuration_file
 from analogflow.hardware.configuration_file import write_configuration as write_configuration
+from analogflow.hardware.equations import ScaledEquation as ScaledEquation
+from analogflow.hardware.equations import SetCoefficient as SetCoefficient
+from analogflow.hardware.equations import set_coefficients as set_coefficients
 from analogflow.hardware.lucidac_run import PATIENCE as PATIENCE
 from analogflow.hardware.lucidac_run import DeviceRun as DeviceRun
 from analogflow.hardware.lucidac_run import Endpoint as Endpoint

@@ -32,6 +32,7 @@ from analogflow.hardware.course import (
     overload,
 )
 from analogflow.hardware.decomposition import Readout, Taken, take_apart, value_at
+from analogflow.hardware.equations import ScaledEquation, scaled_equations
 from analogflow.hardware.generators import generators_needed, held_at_peaks
 from analogflow.hardware.machine import Machine, in_legs, path
 from analogflow.hardware.needs import count_needs, shortages
@@ -86,6 +87,8 @@ class BoardFit:
         until when was compared: to the end, or as far as the paths of a chaotic flow can be.
     limit : float
         Largest relative distance of the rounded coefficients at which it fits.
+    equations : tuple of ScaledEquation
+        What each element of the board computes, in machine units.
     note : str
         What was lifted, and whether the flow is chaotic.
     """
@@ -102,6 +105,7 @@ class BoardFit:
     errors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     followed: Mapping[str, Followed] = dataclasses.field(default_factory=dict)
     limit: float = RESOLUTION
+    equations: tuple[ScaledEquation, ...] = ()
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,6 +125,7 @@ class BoardFit:
             "limit": self.limit,
             "seconds_per_time_constant": self.seconds_per_time_constant,
             "readout": [dataclasses.asdict(entry) for entry in self.readout],
+            "equations": [dataclasses.asdict(equation) for equation in self.equations],
             "configuration": self.configuration,
             "note": self.note,
         }
@@ -384,6 +389,7 @@ def _judged(laid: _Laid, course: Course, *, needs: dict[str, int], limit: float)
         errors={name: found.error for name, found in followed.items()},
         followed=followed,
         limit=limit,
+        equations=scaled_equations(laid.scaled),
         note="; ".join(notes),
     )
 

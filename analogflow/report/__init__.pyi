@@ -44,4 +44,5 @@ from analogflow.report.tables import modes_tables as modes_tables
 from analogflow.report.tables import parts_table as parts_table
 from analogflow.report.tables import print_solution as print_solution
 from analogflow.report.tables import recheck_table as recheck_table
+from analogflow.report.tables import scaled_tables as scaled_tables
 from analogflow.report.tables import solution_table as solution_table

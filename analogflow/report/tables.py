@@ -36,6 +36,7 @@ __all__ = [
     "parts_table",
     "print_solution",
     "recheck_table",
+    "scaled_tables",
     "solution_table",
 ]
 
@@ -265,6 +266,29 @@ def mapping_table(mapping: BoardFit) -> Table:
         shown = f"{error:.1e}, {100 * found.relative:.2g}% of a peak" if np.isfinite(error) else "left the machine"
         table.add_row(f"distance from the flow until {found.until:.3g} τ, {name} coefficients", shown, "")
     return table
+
+
+def scaled_tables(mapping: BoardFit) -> Iterator[Table]:
+    """The scaled equations of a flow on a board, and the coefficients that a person sets for them."""
+    from analogflow.hardware.equations import set_coefficients
+
+    if not mapping.equations or mapping.configuration is None:
+        return
+    rate = mapping.board.rate_per_second.value
+    table = Table(title="scaled equations", caption=f"in machine units; rates, marked by ', are per 1/{rate:g} s")
+    for column in ("signal", "unit", "start", "equation"):
+        table.add_column(column, justify="right" if column in ("unit", "start") else "left", overflow="fold")
+    for one in mapping.equations:
+        start = "" if one.start is None else f"{one.start:.5g}"
+        table.add_row(Text(one.signal), f"{one.unit:.5g}", start, Text(one.equation))
+    yield table
+    if rows := set_coefficients(mapping.board, mapping.configuration):
+        table = Table(title="coefficients")
+        for column in ("place", "from", "to", "coefficient", "times"):
+            table.add_column(column, justify="right" if column in ("coefficient", "times") else "left", overflow="fold")
+        for row in rows:
+            table.add_row(row.place, row.source, row.target, f"{row.value:.4f}", row.gain)
+        yield table
 
 
 def device_table(run: DeviceRun) -> Table:
