@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,23 @@ def test_a_simulator_that_is_not_ngspice_finds_the_same_answer(decks, tmp_path, 
     found = ended(deck, tmp_path)
     run = neospice.run(str(tmp_path / "whole.cir")).transient
     assert {answer: float(run.voltage(answer)[-1]) for answer in found} == pytest.approx(found, rel=0, abs=1e-6)
+
+
+ANALYSES = {"InitialCondition", "Options", "Save", "Transient", "Measure", "Temperature"}
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - REMEMBERS))
+def test_inspice_reads_every_line_and_builds_every_element(decks, tmp_path, name):
+    pytest.importorskip("InSpice")
+    from InSpice.Spice.Parser import SpiceFile  # pyright: ignore[reportMissingImports]
+    from InSpice.Spice.Parser.Translator import Builder  # pyright: ignore[reportMissingImports]
+
+    source = SpiceFile(path=str(plain_deck(decks[name]).write(tmp_path / "deck.cir")))
+    lines = list(source.obj_lines)
+    builds = types.SimpleNamespace(title="", obj_lines=[line for line in lines if type(line).__name__ not in ANALYSES])
+    assert {"Element", "InitialCondition", "Transient", "Measure"} <= {type(line).__name__ for line in lines}
+    elements = {line.split()[0] for line in plain_deck(decks[name]).body if re.match("[RCGIVQ]", line)}
+    assert elements <= {line.split()[0] for line in str(Builder().translate(builds)).splitlines() if line}
 
 
 @pytest.mark.parametrize("dialect", ["ordinary", *DIALECTS])

@@ -12,7 +12,7 @@ from zoo import PAPER_ROWS
 import analogflow as af
 from analogflow.cli import main
 from analogflow.families.files import read_problem
-from analogflow.netlister import write_subcircuit
+from analogflow.netlister import DIALECTS, write_subcircuit
 
 RESONATOR = Path(__file__).parents[2] / "examples/flows/driven_resonator.toml"
 
@@ -90,6 +90,28 @@ def test_one_file_holds_the_circuit_and_the_other_what_drives_it(tmp_path):
     assert "\nVhold hold 0 pwl(" in outside
     assert f"\nX1 {' '.join(ports(library))} channel\n" in outside
     assert not any("i(vz0)" in line for line in outside.splitlines() if not line.startswith("*"))
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology", ["ideal", "translinear"])
+def test_a_simulator_that_is_not_ngspice_runs_the_bench(tmp_path, technology):
+    neospice = pytest.importorskip("neospice")
+    circuit = af.compile(af.flows.capacity(af.Channel(PAPER_ROWS)), technology=technology)
+    _, bench = write_subcircuit(af.netlist(circuit, time_constants=60), tmp_path / "bench.cir", name="channel")
+    alone, run = printed(ngspice(bench)), neospice.run(str(bench)).transient
+    for name, value in alone.items():
+        assert float(run.voltage(name)[-1]) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("technology", ["ideal", "opamp", "translinear"])
+def test_spicelib_finds_every_element_inside(tmp_path, technology, dialect):
+    spicelib = pytest.importorskip("spicelib")
+    circuit = af.compile(af.flows.capacity(af.Channel(PAPER_ROWS)), technology=technology)
+    library, bench = write_subcircuit(af.netlist(circuit), tmp_path / "bench.cir", name="channel", dialect=dialect)
+    inside = spicelib.SpiceEditor(str(bench)).get_subcircuit("X1").get_components()
+    text = re.sub(r"^\.subckt (?!channel).*?^\.ends\n", "", library.read_text(encoding="ascii"), flags=re.M | re.S)
+    assert set(inside) == {name.upper() for name in re.findall(r"^([A-Z]\w+) ", text, re.M)}
 
 
 def test_noise_comes_from_outside(tmp_path):
