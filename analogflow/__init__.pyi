@@ -38,11 +38,13 @@ from analogflow.hardware.parts_list import PartsList as PartsList
 from analogflow.hardware.parts_list import parts_list as parts_list
 from analogflow.judgement import Budget as Budget
 from analogflow.judgement import Certificate as Certificate
+from analogflow.judgement import DeckCheck as DeckCheck
 from analogflow.judgement import Level as Level
 from analogflow.judgement import Parity as Parity
 from analogflow.judgement import Recheck as Recheck
 from analogflow.judgement import certify as certify
 from analogflow.judgement import check_certificate as check_certificate
+from analogflow.judgement import check_deck as check_deck
 from analogflow.judgement import error_budget as error_budget
 from analogflow.judgement import parity as parity
 from analogflow.judgement import restart_classes as restart_classes

@@ -30,7 +30,7 @@ VERBS = {
     "doctor": ("solving", "say what is installed, what is missing and how to mend it"),
     "solve": ("solving", "simulate the flow's circuit and hold the answer against the exact reference"),
     "verify": ("solving", "solve, push the settled state away, run again, and say whether the answer stands"),
-    "check": ("checking", "compute all that a certificate's file states anew, without a simulator"),
+    "check": ("checking", "is what others wrote right: compute a certificate anew, or test whether a netlist is a flow"),
     "reproduce": ("reproducing", "compute a figure of a source paper anew, and say what the paper says and what we find"),
     "report": ("studying", "write one HTML page of a study: results, figures, failures, circuit, and how to repeat it"),
     "compare": (

@@ -13,6 +13,8 @@ from analogflow.judgement.certificate_file import Recheck as Recheck
 from analogflow.judgement.certificate_file import check_certificate as check_certificate
 from analogflow.judgement.certificate_file import refuse_certificate as refuse_certificate
 from analogflow.judgement.certificate_file import write_certificate as write_certificate
+from analogflow.judgement.deck_check import DeckCheck as DeckCheck
+from analogflow.judgement.deck_check import check_deck as check_deck
 from analogflow.judgement.judging import Judgement as Judgement
 from analogflow.judgement.judging import judge as judge
 from analogflow.judgement.levels import Level as Level

@@ -35,6 +35,7 @@ from analogflow.report.studies.samples import plot_yields as plot_yields
 from analogflow.report.study_tables import print_study as print_study
 from analogflow.report.study_tables import study_table as study_table
 from analogflow.report.tables import agreement_table as agreement_table
+from analogflow.report.tables import deck_table as deck_table
 from analogflow.report.tables import device_table as device_table
 from analogflow.report.tables import doctor_table as doctor_table
 from analogflow.report.tables import history_table as history_table

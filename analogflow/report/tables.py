@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from analogflow.families.motion import Motion
     from analogflow.hardware import BoardFit, DeviceRun
     from analogflow.hardware.parts_list import PartsList
-    from analogflow.judgement import Agreement, Budget, Level, Recheck, Rest
+    from analogflow.judgement import Agreement, Budget, DeckCheck, Level, Recheck, Rest
 
 __all__ = [
     "agreement_table",
     "budget_tables",
+    "deck_table",
     "device_table",
     "doctor_table",
     "history_table",
@@ -127,6 +128,25 @@ def recheck_table(found: Recheck) -> Table:
     return table
 
 
+def deck_table(found: DeckCheck) -> Table:
+    """How each row of a netlist moves beside its equation."""
+    flow = found.flow
+    notes = Text(". ".join(f"{note[:1].upper()}{note[1:]}" for note in found.notes))
+    table = Table(title=Text(f"{flow.family}, form {flow.form}"), caption=notes, caption_justify="left")
+    for column in ("state, and what holds it", "1/τ, per second", "left of its rates"):
+        table.add_column(column, justify="left" if column[0] == "s" else "right", overflow="fold")
+    for row in found.rows[:_ROWS_SHOWN]:
+        left = Text(f"{row.left:.1e}", "green" if row.left <= found.limit else "bold red")
+        table.add_row(Text(row.name), f"{row.rate:.6g}" if np.isfinite(row.rate) else "does not move", left)
+    if len(found.rows) > _ROWS_SHOWN:
+        table.add_row(f"… ({len(found.rows)})", "", "")
+    table.add_section()
+    for name, volts in found.units.items():
+        table.add_row(Text(f"1 flow unit of {name}"), f"{volts:.5g} V", "")
+    table.add_row("at most", "", f"{found.limit:g}")
+    return table
+
+
 def _motion_rows(motion: Motion, engine: str) -> Iterator[tuple[str, str, str]]:
     """Name, value and unit of what a motion is told by, of the run and of the reference."""
     found, exact = motion.found, motion.exact
@@ -188,6 +208,8 @@ def _unit(name: str, value: float, form: str) -> str:
 
 
 _COLOURS = {PASSED: "green", FAILED: "bold red"} | dict.fromkeys((NOT_MIXED, UNDECIDED, UNCERTIFIED), "bold yellow")
+
+_ROWS_SHOWN = 24
 
 _LISTED = 6
 """Numbers of an answer that is a list which a table shows."""

@@ -1,0 +1,223 @@
+"""Netlists held against flows by their rates at sampled states: sound ones pass, spoiled ones are caught and named."""
+
+import re
+
+import numpy as np
+import pytest
+
+import analogflow as af
+from analogflow.cli import main
+from analogflow.families.files import read_problem
+from analogflow.netlister.reading import read_deck, spice_number
+
+pytestmark = pytest.mark.ngspice
+
+PROBLEMS = {
+    "attention": ("attention", "examples/data/attention_three_tokens.json"),
+    "capacity": ("capacity", "examples/data/paper_channel.csv"),
+    "rate-distortion": ("rate-distortion", "examples/data/rate_distortion_hamming.json"),
+    "transport-adaptive": ("transport", "examples/data/transport_cooling.json"),
+    "transport": ("transport", "examples/data/transport_three.json"),
+    "hopfield-rest": ("hopfield", "examples/data/hopfield_rest.json"),
+    "hopfield-law": ("hopfield", "examples/data/hopfield_law.json"),
+    "langevin": ("langevin", "examples/data/langevin_double_well.json"),
+    "custom-double-bracket": ("examples/flows/double_bracket.toml",),
+    "custom-kuramoto-ring": ("examples/flows/kuramoto_ring.toml",),
+    "custom-lotka-volterra": ("examples/flows/lotka_volterra.toml",),
+    "custom-water-filling": ("examples/flows/water_filling.toml",),
+}
+
+
+def committed(root):
+    """Name, text, problem and form of every committed netlist of a flow that does not depend on time."""
+    for path in sorted((root / "netlists").glob("*.cir")):
+        begins = next((name for name in PROBLEMS if path.name.startswith(name)), None)
+        if begins is None:
+            continue
+        flow, *file = PROBLEMS[begins]
+        words = (str(root / flow),) if not file else (flow, str(root / file[0]))
+        found = re.search(r"\* analogflow: \S+ (\S+), technology", text := path.read_text())
+        yield path.name, text, read_problem(*words), found[1] if file else None
+
+
+def spoiled(text, kind, rng):
+    """Node and text of a deck of which one leg is exchanged with another of its node, has the other sign, or is missing."""
+    lines = text.splitlines()
+    inside, rows = False, {}
+    for i, line in enumerate(lines[: next(i for i, line in enumerate(lines) if line.startswith(".options"))]):
+        inside = (inside or line.startswith(".subckt")) and not line.startswith(".ends")
+        words = line.split()
+        if inside or not words or words[0][0] not in "RG":
+            continue
+        node = words[2] if words[0][0] == "G" else next((node for node in words[1:3] if "sum" in node), None)
+        if "noise_source" in line:
+            continue  # noise is held at 0, so that nothing tells how strong it is
+        if node is not None and not (words[0][0] == "R" and words[2] == "0" and len(words[0]) == len(node) + 1):
+            rows.setdefault(node, []).append(i)
+    for _ in range(500):
+        node = list(rows)[rng.integers(len(rows))]
+        legs = [lines[i].split() for i in rows[node]]
+        if kind == "exchanged" and len(legs) > 1:
+            i, j = rng.choice(len(legs), 2, replace=False)
+            a, b = float(legs[i][-1]), float(legs[j][-1])
+            alike = legs[i][0][0] == "R" and set(legs[i][1:3]) == set(legs[j][1:3])
+            if not alike and legs[i][0][0] == legs[j][0][0] and max(abs(a), abs(b)) > 1.3 * min(abs(a), abs(b)):
+                lines[rows[node][i]] = " ".join([*legs[i][:-1], legs[j][-1]])
+                lines[rows[node][j]] = " ".join([*legs[j][:-1], legs[i][-1]])
+                return node, "\n".join(lines)
+        i = rng.integers(len(legs))
+        if kind == "sign" and legs[i][0][0] == "G":
+            lines[rows[node][i]] = " ".join([*legs[i][:-1], repr(-float(legs[i][-1]))])
+            return node, "\n".join(lines)
+        if kind == "missing":
+            lines[rows[node][i]] = "* left out"
+            return node, "\n".join(lines)
+    return None
+
+
+def names_of(node):
+    """What a verdict may call a row: the node itself, its block's element, or the capacitor that it charges."""
+    element = re.sub(r"_(p|n|c|sum\d*)$", "", node)
+    return {node, element, re.sub(r"_sum(\d)$", r"_\1", node), re.sub(r"^u(\d)_sum$", r"Cu\1_c", node)}
+
+
+def test_every_committed_netlist_is_its_flow(request):
+    for name, text, problem, form in committed(request.config.rootpath):
+        found = af.check_deck(text, problem, form=form, where=name)
+        assert found.passed, f"{name}: {found.verdict}"
+        if name.endswith("ideal.cir"):
+            assert found.time_constant == pytest.approx(1.0, rel=1e-7)
+            assert max(row.left for row in found.rows) < 1e-7
+    assert len(list(committed(request.config.rootpath))) >= 22
+
+
+def test_the_time_constant_and_the_unit_of_parts_are_found(request):
+    text = (request.config.rootpath / "netlists/capacity-logdomain-opamp.cir").read_text()
+    said = float(re.search(r"1 time constant is (\S+) s", text)[1])
+    unit = float(re.search(r"u is .*1 flow unit is (\S+) V", text)[1])
+    without = "\n".join(line for line in text.splitlines() if not line.startswith("* s"))  # nothing is said
+    channel = read_problem("capacity", str(request.config.rootpath / "examples/data/paper_channel.csv"))
+    found = af.check_deck(without, channel)
+    assert found.passed
+    assert found.time_constant == pytest.approx(said, rel=0.02)
+    assert abs(found.units["u"]) == pytest.approx(unit, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("flow", "other"), [("capacity-logdomain-ideal", "replicator"), ("capacity-replicator-ideal", "logdomain")]
+)
+def test_a_netlist_of_another_form_is_not_that_flow(flow, other, request):
+    text = (request.config.rootpath / f"netlists/{flow}.cir").read_text()
+    channel = read_problem("capacity", str(request.config.rootpath / "examples/data/paper_channel.csv"))
+    assert not af.check_deck(text, channel, form=other).passed
+
+
+def test_a_netlist_of_another_problem_is_not_that_flow(request):
+    text = (request.config.rootpath / "netlists/capacity-logdomain-translinear.cir").read_text()
+    assert not af.check_deck(text, af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.2, 0.5]])).passed
+
+
+@pytest.mark.slow
+def test_spoiled_netlists_are_caught_and_named(request):
+    """60 and more: of every committed netlist one with two legs exchanged, one with another sign, one with a leg missing."""
+    tried = named = 0
+    for name, text, problem, form in committed(request.config.rootpath):
+        rng = np.random.default_rng(7)
+        for kind in ("exchanged", "sign", "missing"):
+            if (found := spoiled(text, kind, rng)) is None:
+                continue
+            node, wrong = found
+            check = af.check_deck(wrong, problem, form=form, where=name)
+            assert not check.passed, f"{name}, {kind} at {node}"
+            tried += 1
+            named += any(known in check.culprit for known in names_of(node))
+    assert tried >= 60
+    assert named >= 0.9 * tried
+
+
+def test_a_circuit_that_is_not_ours_is_read(tmp_path):
+    """A harmonic oscillator of two capacitors and two transconductors, in a stranger's words: x' = v, v' = -x - 0.2 v."""
+    text = """a tank
+* nothing of ours
+.param_free
+C2 nv gnd0 10n ic=0
+C1 nx 0 10n ic=0.5
+Rshort gnd0 0 1m
+G1 0 nx nv 0 1u
+G2 0 nv nx 0
++ -1u ; goes on
+R1 nv 0 5Meg
+.tran 1u 10m uic
+.end
+""".replace(".param_free\n", "")
+    tank = af.Equations({"x": 0.5, "v": 0.0}, {"x": "v", "v": "-x - 0.2 * v"})
+    found = af.check_deck(text, tank, states=["C1", "C2"], accuracy=1e-3)
+    assert found.passed, found.verdict
+    assert found.time_constant == pytest.approx(0.01, rel=1e-6)
+    assert not af.check_deck(text.replace("5Meg", "4Meg"), tank, states=["C1", "C2"], accuracy=1e-3).passed
+
+
+BAD = {
+    ".include /etc/passwd": "line 3",
+    ".lib 'x.lib' tt": "line 3",
+    "A1 [a b] d_process": "code model",
+    "B1 a 0 v=table(file='x')": "another file",
+    "B1 a 0 v=sin(time)": "depends on time",
+    "V1 a 0 sin(0 1 1k)": "driven by time",
+    "I1 a 0 pwl(0 0 1 1 2 2 3 3 4 4 5 5 6 6 7 7 8 8 9 9)": "driven by time",
+    ".control\nshell rm -rf /\n.endc": "line 4",
+    ".control\nalter R1 5\n.endc": "line 4",
+    ".param x={system('x')}": "line 3",
+    "C9 a 0 none": "no number",
+    "C9 a 0 -1n": "not positive",
+    "@1 a b": "no element begins so",
+    "R1 a b 1k\N{OHM SIGN}": "printable ASCII",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_what_could_reach_the_system_is_refused_with_its_line(line, tmp_path, capsys):
+    path = tmp_path / "bad.cir"
+    path.write_text(f"* title\nC1 x 0 1n ic=1\n{line}\n.end\n")
+    assert main(["check", str(path), "--flow", "capacity", "bsc:0.1"]) == 2
+    said = capsys.readouterr().err
+    assert BAD[line] in said
+    assert said.count("\n") == 1
+
+
+def test_commands_that_only_run_and_print_are_left_out():
+    deck = read_deck("t\nC1 a 0 2u ic=1m\n.control\nset noaskquit\nrun\nprint v(a)\nquit\n.endc\n.end", "deck")
+    assert deck.lines == ("C1 a 0 2u ic=1m",)
+    assert deck.capacitors[0].farads == 2e-6
+    assert deck.capacitors[0].volts == 1e-3
+
+
+@pytest.mark.parametrize(("text", "value"), [("10n", 1e-8), ("2.2Meg", 2.2e6), ("1e-3", 1e-3), ("5kohm", 5e3), ("1m", 1e-3)])
+def test_numbers_have_the_suffixes_of_spice(text, value):
+    assert spice_number(text, "") == pytest.approx(value, rel=1e-15)
+
+
+def test_it_is_said_where_states_can_not_be_told(request):
+    channel = af.Channel([[0.9, 0.1], [0.2, 0.8]])
+    with pytest.raises(af.BadInput, match="not clear which"):
+        af.check_deck("t\nC1 a 0 1n\nC2 b 0 1n\nC3 c 0 1n\nR1 a 0 1\n.end", channel)
+    with pytest.raises(af.BadInput, match="no capacitor 'C7'"):
+        af.check_deck("t\nC1 a 0 1n\nC2 b 0 1n\n.end", channel, states=["C1", "C7"])
+    with pytest.raises(af.BadInput, match="no state"):
+        af.check_deck("t\nR1 a 0 1\n.end", channel)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--flow", "capacity"], "needs a file"),
+        (["--flow", "capacity", "bsc:0.1", "more"], "not 3 words"),
+        (["--form", "logdomain"], "give --flow"),
+        (["--flow", "capacity", "bsc:0.1", "--accuracy", "-1"], "accuracy"),
+    ],
+)
+def test_bad_options_are_told(words, said, tmp_path, capsys):
+    path = tmp_path / "a.cir"
+    path.write_text("* t\nC1 a 0 1n\nC2 b 0 1n\n.end\n")
+    assert main(["check", str(path), *words]) == 2
+    assert said in capsys.readouterr().err
