@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -116,9 +117,15 @@ class VectorField:
 
     def observables(self, y: Array, noise: Array | None = None) -> dict[str, Array]:
         """States and observables by name, each of shape (..., its size); parts of cells are left out."""
-        values = self.signals(y, noise)
         named: Mapping[str, str] = {**self.visible_states, **self.graph.observables}
+        states = {self.graph.states[label]: y[..., part] for label, part in self.slices.items()}
+        values = states if self.shows_states_alone else self.signals(y, noise)
         return {name: np.broadcast_to(values[node], (*y.shape[:-1], values[node].shape[-1])) for name, node in named.items()}
+
+    @functools.cached_property
+    def shows_states_alone(self) -> bool:
+        """Whether every observable is a state, so that to read one takes no block."""
+        return set(self.graph.observables.values()) <= set(self.graph.states.values())
 
     @property
     def visible_states(self) -> dict[str, str]:

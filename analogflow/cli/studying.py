@@ -45,7 +45,8 @@ __all__ = ["about_report", "about_study", "run_report", "run_study"]
 
 _CONDITIONS = {
     "form": "forms", "technology": "technologies", "noise": "noise", "mismatch": "mismatch", "temperature": "temperature",
-    "imperfect": "imperfections", "samples": "samples", "seed": "seed", "engine": "engine", "time": "time_constants",
+    "imperfect": "imperfections", "sweep": "sweep", "certify": "certify",
+    "samples": "samples", "seed": "seed", "engine": "engine", "time": "time_constants",
     "parts": "parts", "time_limit": "time_limit", "no_verify": "verify", "stop_width": "stop", "stop_ratio": "stop",
 }  # fmt: skip
 _RUNNING = ("output", "workers", "dask", "resume", "export", "limit", "figures")
@@ -65,6 +66,13 @@ def about_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mismatch", type=_numbers, metavar="S,…", help="relative σ of every coefficient")
     parser.add_argument("--temperature", type=_temperatures, metavar="C,…", help=f"°C ({NOMINAL_CELSIUS:g})")
     parser.add_argument("--imperfect", action="append", metavar="NAME=V,…", help="a further imperfection and its values")
+    parser.add_argument(
+        "--sweep",
+        action="append",
+        metavar="NAME=FIRST:LAST:COUNT",
+        help="a constant of equations and its values; or =V,…",
+    )
+    parser.add_argument("--certify", type=count, metavar="N", help="points of a sweep held against the reference (all)")
     parser.add_argument("--samples", type=count, metavar="N", help="samples of each condition")
     parser.add_argument("--seed", type=seed, help="decides noise and deviations (0)")
     engines = ", ".join((*ENGINES, SPICE))
@@ -134,7 +142,12 @@ def run_study(options: argparse.Namespace) -> int:
     report.print_study(dataset, limit=options.limit)
     if options.figures:
         print(f"figures: {', '.join(str(path) for path in _draw(dataset, options))}")
-    return _failures(dataset, options.output)
+    failed = report.sweep_counts(dataset).get("failed", 0) if study.sweep else 0
+    if failed:
+        print(
+            f"analogflow: {failed} points of the sweep differ from the reference; the dataset says which.", file=sys.stderr
+        )
+    return max(_failures(dataset, options.output), int(failed > 0))
 
 
 def _executor(address: str | None, engine: str) -> contextlib.AbstractContextManager[Any]:
@@ -167,6 +180,8 @@ def _study_of(options: argparse.Namespace) -> Study:
         return read_experiment(options.flow)
     if "imperfections" in given:
         given["imperfections"] = _imperfections(given["imperfections"])
+    if "sweep" in given:
+        given["sweep"] = _sweep(given["sweep"])
     if "stop" in given:
         given["stop"] = _stop(options)
     problems = {} if options.problem is None else {"problems": [options.problem]}
@@ -269,6 +284,18 @@ def _imperfections(texts: list[str]) -> dict[str, list[float]]:
         if name in values:
             raise BadInput(f"imperfection {text!r}: {name} is given twice; give its values at once.")
         values[name] = parsed
+    return values
+
+
+def _sweep(texts: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, given = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise BadInput(f"sweep {text!r}: give NAME=FIRST:LAST:COUNT, such as c=2:6:400, or NAME=VALUE,….")
+        if name in values:
+            raise BadInput(f"sweep {text!r}: {name} is given twice; give its values at once.")
+        values[name] = given
     return values
 
 

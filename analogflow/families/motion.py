@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analogflow.families.oscillation import Oscillation
     from analogflow.reference.cycles import Cycle
 
-__all__ = ["Motion", "motion_of"]
+__all__ = ["Motion", "motion_of", "swing_of"]
 
 _READ = 1e-4
 """To which period and amplitudes are read off the points of a run, relative to themselves."""
@@ -90,19 +90,25 @@ def motion_of(flow: Flow, reference: Any, run: Run, limit: float) -> Motion | No
     path = getattr(reference, "path", None)
     if path is None:
         return None
-    from analogflow.families.oscillation import oscillation_in
     from analogflow.reference.cycles import cycle_of
 
-    states = [name for name, _, _ in path.places if name in run.values and name != flow.clock]
-    asked = sorted(states, key=lambda name: name != flow.answer)
-    moving = {name: value for name, value in run.values.items() if name not in _kept(flow)}
-    found = oscillation_in(run.time, moving, asked, limit)
+    found = swing_of(flow, run, limit)
     if found is None:
         return None
+    states = [name for name, _, _ in path.places if name in run.values and name != flow.clock]
     exact = None if found.period is None else cycle_of(path, found.signal, found.level, found.returns)
     if exact is not None:
         exact = exact._replace(amplitude={name: value for name, value in exact.amplitude.items() if name in states})
     return Motion(found, exact, max(limit, _READ))
+
+
+def swing_of(flow: Flow, run: Run, limit: float) -> Oscillation | None:
+    """How a run swings that ended at its time; None where it does not."""
+    from analogflow.families.oscillation import oscillation_in
+
+    asked = sorted((n for n in flow.states if n in run.values and n != flow.clock), key=lambda name: name != flow.answer)
+    moving = {name: value for name, value in run.values.items() if name not in _kept(flow)}
+    return oscillation_in(run.time, moving, asked, limit)
 
 
 def _kept(flow: Flow) -> set[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, PPoly
 
-__all__ = ["Oscillation", "oscillation_in", "spectrum_of"]
+__all__ = ["Oscillation", "extremes_in", "oscillation_in", "repeats", "spectrum_of"]
 
 Array = NDArray[np.float64]
 
@@ -41,6 +41,15 @@ _HARMONICS, _SAMPLES = 8, 4096
 
 _SHOWN = 64
 """Points of the section that are kept, the last ones."""
+
+_WIGGLE = 1e-4
+"""Difference of two extremes, over the range of the signal, below which they are none."""
+
+_SEEN = 4
+"""Points between two extremes below which a signal is not seen well enough to tell them."""
+
+_TURNS, _MORE = 4, 8
+"""Periods over which a sequence repeats itself, and further members of it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -203,3 +212,63 @@ def spectrum_of(times: Array, signal: Array) -> tuple[Array, Array]:
     window = np.hanning(_SAMPLES)
     amplitude = 2 * abs(np.fft.rfft((x - x.mean()) * window)) / window.sum()
     return np.asarray(np.fft.rfftfreq(_SAMPLES, float(even[1] - even[0])), dtype=float), amplitude
+
+
+def extremes_in(times: Array, signal: Array) -> tuple[Array, Array] | None:
+    """Local maxima and minima of a signal in the later half of a run, in the order they came.
+
+    Parameters
+    ----------
+    times : array, shape (k,)
+        Ascending, in τ.
+    signal : array, shape (k,)
+
+    Returns
+    -------
+    tuple of two arrays, or None
+        None where the points lie too far apart to tell.
+    """
+    distinct = np.concatenate([[True], np.diff(times) > 1e-12 * times[-1]])
+    curve = CubicSpline(times[distinct], signal[distinct])
+    begin = _LATE * float(times[-1])
+    turning = curve.derivative().roots(extrapolate=False)
+    at = turning[np.isfinite(turning) & (turning > begin) & (turning < times[-1])]
+    values = curve(at)
+    late = signal[times >= begin]
+    kept = _without_wiggles(values, _WIGGLE * float(np.ptp(late)))
+    if len(kept) < 2:
+        up = curve(at[kept], 2) < 0
+        return values[kept][up], values[kept][~up]
+    points = np.searchsorted(times, at[kept])
+    if np.diff(points).min() < _SEEN:
+        return None
+    first = int(values[kept[0]] < values[kept[1]])
+    return values[kept][first::2], values[kept][1 - first :: 2]
+
+
+def _without_wiggles(values: Array, least: float) -> NDArray[np.intp]:
+    """Places of alternating extremes, of which neighbours differ by more than `least`."""
+    kept = np.arange(len(values))
+    while len(kept) > 1:
+        steps = abs(np.diff(values[kept]))
+        k = int(steps.argmin())
+        if steps[k] > least:
+            break
+        kept = np.delete(kept, [k, k + 1] if 0 < k < len(steps) - 1 else [0] if k == 0 else [len(kept) - 1])
+    return kept
+
+
+def repeats(sequence: Array, closed: float) -> int:
+    """After how many members a sequence is what it was, over several periods at its end; 0 where after none of 1 to 16.
+
+    Parameters
+    ----------
+    sequence : array, shape (k,)
+    closed : float
+        Distance that counts as none.
+    """
+    for m in range(1, _MOST_RETURNS + 1):
+        width = min(_TURNS * m + _MORE, len(sequence) - m)
+        if width >= m and (abs(sequence[-width:] - sequence[-width - m : -m]) <= closed).all():
+            return m
+    return 0

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from analogflow.reference.motion import Path
 
-__all__ = ["Cycle", "cycle_of"]
+__all__ = ["Cycle", "Turns", "cycle_of", "turns_of"]
 
 Array = NDArray[np.float64]
 
@@ -20,6 +20,35 @@ _LOOKS = 16_384
 
 _CLOSED = 1e-3
 """Distance of two returns, over the amplitude, beyond which a path does not repeat itself."""
+
+
+_RIPPLE = 1e-4
+"""Height of a turn, over the range, below which it is none; and of the range over the largest value, where a path rests."""
+
+_MOST_TURNS, _SEEN_AGAIN = 16, 8
+"""Turns of one period at most, and how many of them, besides four periods, must have come before."""
+
+
+class Turns(NamedTuple):
+    """Where a path turns in its later half.
+
+    Parameters
+    ----------
+    maxima, minima : array
+        Of the signal, in the order they came; both are its last value where it rests.
+    size : float
+        The largest magnitude of any state on the path, or of the signal there.
+    last : float
+        Where it ends.
+    repeats : bool
+        Whether maxima come again, or it rests: what it does not do, two integrations need not agree on.
+    """
+
+    maxima: Array
+    minima: Array
+    size: float
+    last: float
+    repeats: bool
 
 
 class Cycle(NamedTuple):
@@ -61,6 +90,47 @@ def cycle_of(path: Path, state: str, level: float, returns: int) -> Cycle | None
     if not abs(points[-1] - points[-1 - returns]).max() <= 2 * _CLOSED:
         return None
     return Cycle(float(period), {name: amplitudes[where] for name, where, _ in path.places})
+
+
+def turns_of(path: Path, signal: str) -> Turns:
+    """Extremes of the first element of a signal in the later half of a path, by bounded minimisation of its interpolant."""
+
+    def value(times: Array) -> Array:
+        return np.asarray(path.signals(path.states_at(times), times)[signal][:, 0], dtype=float)
+
+    begin, end = 0.5 * path.time, path.time
+    times = np.linspace(begin, end, _LOOKS)
+    seen = value(times)
+    size, last = max(float(abs(seen).max()), float(path.peaks.max())), seen[-1:]
+    if np.ptp(seen[len(seen) // 2 :]) <= _RIPPLE * size:
+        return Turns(last, last, size, float(seen[-1]), True)
+    slopes = np.sign(np.diff(seen))
+    places = 1 + np.flatnonzero(slopes[1:] * slopes[:-1] < 0)
+    marked: list[int] = []
+    for place in places.tolist():  # a turn counts once the path has left it by more than a ripple
+        marked.append(place)
+        while len(marked) > 2 and abs(seen[marked[-1]] - seen[marked[-2]]) <= _RIPPLE * np.ptp(seen):
+            del marked[-2:]
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for place in marked:
+        up = bool(slopes[place - 1] > 0)
+        sign = -1.0 if up else 1.0
+        turn: Any = minimize_scalar(
+            lambda t, sign=sign: sign * float(value(np.array([t]))[0]), bounds=(times[place - 1], times[place + 1]),
+            method="bounded", options={"xatol": 1e-9},
+        )  # fmt: skip
+        found[up].append(sign * float(turn.fun))
+    maxima, minima = np.array(found[True]), np.array(found[False])
+    return Turns(maxima, minima, size, float(seen[-1]), _come_again(maxima, _CLOSED * float(np.ptp(seen))))
+
+
+def _come_again(maxima: Array, near: float) -> bool:
+    """Whether the last maxima are those of one to sixteen before, four periods and eight maxima long."""
+    for period in range(1, _MOST_TURNS + 1):
+        count = min(4 * period + _SEEN_AGAIN, len(maxima) - period)
+        if count >= period and abs(maxima[-count:] - maxima[-count - period : -period]).max() <= near:
+            return True
+    return False
 
 
 def _half_range(path: Path, k: int, begin: float, end: float) -> float:

@@ -26,6 +26,7 @@ from analogflow.report.runs import plot_transport as plot_transport
 from analogflow.report.schematic import draw_circuit as draw_circuit
 from analogflow.report.studies import folder_figures as folder_figures
 from analogflow.report.studies import study_figures as study_figures
+from analogflow.report.studies.bifurcation import plot_bifurcation as plot_bifurcation
 from analogflow.report.studies.levels import plot_phases as plot_phases
 from analogflow.report.studies.levels import plot_quantiles as plot_quantiles
 from analogflow.report.studies.samples import plot_histogram as plot_histogram
@@ -34,6 +35,7 @@ from analogflow.report.studies.samples import plot_tolerance as plot_tolerance
 from analogflow.report.studies.samples import plot_yields as plot_yields
 from analogflow.report.study_tables import print_study as print_study
 from analogflow.report.study_tables import study_table as study_table
+from analogflow.report.study_tables import sweep_counts as sweep_counts
 from analogflow.report.tables import agreement_table as agreement_table
 from analogflow.report.tables import deck_table as deck_table
 from analogflow.report.tables import device_table as device_table

@@ -29,7 +29,7 @@ from analogflow.report.html import Grid, Listing, Page, Paragraph, Picture, Sect
 from analogflow.report.runs import plot_paths
 from analogflow.report.schematic import draw_circuit
 from analogflow.report.studies import folder_figures
-from analogflow.report.study_tables import study_table
+from analogflow.report.study_tables import study_table, sweep_counts
 from analogflow.report.tables import budget_tables, history_table, parts_table, solution_table
 from analogflow.solution import Solution, Verification, solve, versions
 from analogflow.studies import Study, failed_samples, open_study
@@ -172,6 +172,9 @@ def study_page(
     run, failed = int((outcomes != "").sum()), np.flatnonzero(failed_samples(dataset))
     ended = "" if dataset.attrs["complete"] else "The study is not finished. "
     verdict = f"{ended}{run} samples were run, of which {len(failed)} did not end as they were asked to."
+    wrong = sweep_counts(dataset).get("failed", 0) if study.sweep else 0
+    if wrong:
+        verdict += f" {wrong} differ from the reference."
     sections = [
         Section("Summary", "summary", (grid_of(study_table(dataset, limit=limit)),)),
         Section("Figures", "figures", tuple(_figures(folder, dataset, limit))),
@@ -193,7 +196,7 @@ def study_page(
     experiment = Listing(experiment_text(study), "experiment.toml: the whole study as one file.", folded=True)
     sections.append(Section(record.title, record.anchor, (experiment, *record.items)))
     title = f"Study of {study.flow}: {len(study.conditions)} conditions × {study.samples} samples"
-    return Page(title, verdict, not len(failed) and not ended, tuple(sections))
+    return Page(title, verdict, not len(failed) and not ended and not wrong, tuple(sections))
 
 
 def _figures(folder: str | Path, dataset: Any, limit: float | None) -> list[Any]:
@@ -219,9 +222,9 @@ def _failures(dataset: Any, failed: np.ndarray, folder: str | Path, repeating: R
 
 
 def _nominal(study: Study) -> Solution | str:
-    """The first problem without noise or deviations, or why there is no such run."""
+    """The problem of the first condition without noise or deviations, or why there is no such run."""
     technology = study.technologies[0]
-    problem = next(iter(study.problems.values()))
+    problem = study.problem_of(study.conditions[0])
     try:
         return solve(
             problem, form=study.forms[0], engine=study.engine, time_constants=study.time_constants, technology=technology,
@@ -236,8 +239,8 @@ def _budget(study: Study) -> list[Section]:
     condition = study.conditions[-1]
     if TECHNOLOGIES[condition.technology].parts:
         return []
-    circuit = compile(flow_of(study.problems[condition.problem], condition.form))
     try:
+        circuit = compile(flow_of(study.problem_of(condition), condition.form))
         budget = error_budget(
             circuit, condition.imperfections, noise=Noise(condition.noise, study.seed), samples=_BUDGET_SAMPLES
         )

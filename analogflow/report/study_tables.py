@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +15,21 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow.report.bits import said_in_nats
+from analogflow.studies.observed import CERTIFICATES
 from analogflow.studies.statistics import VERDICTS, conditions, summarise
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["held", "print_study", "study_table"]
+__all__ = ["held", "observed_signal", "print_study", "study_table", "sweep_counts", "swept_names"]
 
 _WIDEST = 1000
+
+_TOGETHER, _DIGITS = 1e-2, 1e-3
+"""Distance of maxima that are shown as one: over their range, and over their size."""
+
+_MOST_LINES = 40
+"""Lines of a sweep's table, beyond which the rest is counted."""
 
 
 def study_table(
@@ -35,6 +44,9 @@ def study_table(
 
     Beside the median of an error that may itself be off, as that of a law, stands by how much, and after it the error of the
     covariance. A note says how laws were found, and which errors could not be told from those of sampling.
+
+    Of a sweep there is a line for each stretch of a constant over which runs do the same, and a note says how many points
+    were held against the reference; no argument changes that.
 
     Parameters
     ----------
@@ -52,6 +64,8 @@ def study_table(
     BadInput
         There is no such variable, nothing was run, or an argument is out of its range.
     """
+    if swept_names(dataset):
+        return _sweep_table(dataset)
     summary = summarise(dataset, limit=limit, quantiles=(0.5, 0.95), variable=variable, confidence=confidence)
     names = conditions(dataset)
     varied = [name for name in names if dataset.sizes[name] > 1]
@@ -160,6 +174,114 @@ def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any
         unit = str(dataset[name].attrs.get("units", ""))
         parts.append(f"{name} {_level(value)}{f' {unit}' if unit else ''}")
     return ", ".join(parts)
+
+
+def swept_names(dataset: xarray.Dataset) -> list[str]:
+    """Constants and starts that a study sweeps; none of another study."""
+    return list(json.loads(dataset.attrs.get("parameters", "{}")).get("sweep", {}))
+
+
+def sweep_counts(dataset: xarray.Dataset) -> dict[str, int]:
+    """How many points were found to be what against the reference, by `CERTIFICATES`, those that failed to run left out."""
+    found = dataset["certificate"].values.astype(str).ravel()
+    return {name: int((found == name).sum()) for name in CERTIFICATES if (found == name).any()}
+
+
+def observed_signal(dataset: xarray.Dataset) -> str:
+    """Name of the answer, whose turns a sweep looks at."""
+    label = next(str(name) for name in dataset.data_vars if _is_answer(dataset, str(name)))
+    return label.removeprefix("answer_")
+
+
+def _is_answer(dataset: xarray.Dataset, name: str) -> bool:
+    last = str(dataset[name].dims[-1])
+    return last == f"{name}_component" and name not in ("maxima", "minima")
+
+
+def _sweep_table(dataset: xarray.Dataset) -> Table:
+    """A line for each stretch of the last swept constant over which runs do the same: period and maxima at its ends.
+
+    A note says how many points were held against the reference, and what they were found to be.
+    """
+    names, swept = conditions(dataset), swept_names(dataset)
+    axis = swept[-1]
+    varied = [name for name in names if dataset.sizes[name] > 1 and name != axis]
+    counts = sweep_counts(dataset)
+    of = int((dataset["outcome"].values.astype(str) != "").sum())
+    notes = [f"of {of} points, against the reference: {', '.join(f'{n} {name}' for name, n in counts.items()) or 'none'}"]
+    if "irregular" in counts:
+        notes.append("irregular: chaos, of which no two integrations agree to the end, so that none can be a witness")
+    fixed = held(dataset, [*varied, axis], {})
+    title = f"sweep: {fixed}" if fixed else "sweep"
+    table = Table(title=title, caption="; ".join(notes), box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = (
+        axis,
+        "points",
+        "motion",
+        "returns",
+        "period (τ)",
+        "amplitude",
+        f"maxima of {observed_signal(dataset)}",
+        "error",
+    )
+    for name in (*varied, *columns):
+        table.add_column(name, justify="left" if name == "motion" else "right", no_wrap=True)
+    lines = 0
+    outer = [name for name in names if name != axis]
+    for place in np.ndindex(tuple(dataset.sizes[name] for name in outer)):
+        part = dataset.isel({**dict(zip(outer, place, strict=True)), "sample": 0}).sortby(axis)
+        levels, said = part[axis].values, [_level(part[name].values.item()) for name in varied]
+        kinds = [
+            (str(motion) or "failed", None if np.isnan(returns) else int(returns))
+            for motion, returns in zip(part["motion"].values, part["returns"].values, strict=True)
+        ]
+        for kind, group in itertools.groupby(range(len(levels)), key=kinds.__getitem__):
+            lines += 1
+            if lines > _MOST_LINES:
+                continue
+            where = list(group)
+            table.add_row(*said, _ends(levels[where]), str(len(where)), *_row(part.isel({axis: where}), *kind))
+    if lines > _MOST_LINES:
+        table.caption = f"{table.caption}; {lines - _MOST_LINES} further stretches are in the dataset"
+    return table
+
+
+def _row(part: xarray.Dataset, motion: str, returns: int | None) -> list[Any]:
+    maxima, errors = part["maxima"].values, part["error_extremes"].values
+    first, last = (_apart(row[np.isfinite(row)]) for row in (maxima[0], maxima[-1]))
+    shown = "" if not len(first) or motion == "failed" else _values(first) if np.array_equal(first, last) else (
+        f"{_values(first)} → {_values(last)}"
+    )  # fmt: skip
+    failed = (part["certificate"].values.astype(str) == "failed").any()
+    worst = "" if np.isnan(errors).all() else f"{np.nanmax(errors):.1g}"
+    return [
+        Text(motion, "bold red") if motion == "failed" else motion,
+        "" if returns is None else str(returns),
+        _ends(part["period"].values),
+        _ends(part["amplitude"].values),
+        shown,
+        Text(f"{worst} failed", "bold red") if failed else worst,
+    ]
+
+
+def _apart(values: np.ndarray) -> np.ndarray:
+    """Means of values that lie together, to a hundredth of all their range or to what four digits show."""
+    ordered = np.sort(values)
+    near = max(_TOGETHER * float(np.ptp(ordered)), _DIGITS * float(abs(ordered).max())) if len(ordered) else 0.0
+    groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > near) + 1)
+    return np.array([group.mean() for group in groups if len(group)])
+
+
+def _values(values: np.ndarray) -> str:
+    return ", ".join(f"{value:.4g}" for value in values) if len(values) <= 4 else f"{len(values)} values"
+
+
+def _ends(values: np.ndarray) -> str:
+    kept = values[np.isfinite(values)]
+    if not len(kept):
+        return ""
+    first, last = f"{kept[0]:.4g}", f"{kept[-1]:.4g}"
+    return first if first == last else f"{first} to {last}"
 
 
 def print_study(dataset: xarray.Dataset, *, limit: float | None = None) -> None:

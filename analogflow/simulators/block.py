@@ -468,9 +468,13 @@ def _result(
     asked: EnsembleOptions,
     record: Mapping[str, Any],
 ) -> Run:
-    rows = [field.observables(walked.states[:, k], _noise_at(walked, drive, k, times)) for k in range(len(times))]
     final = in_flow_units(circuit, field.observables(walked.final, walked.final_noise))
-    values = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]} if rows else {}
+    values: dict[str, Array] = {}
+    if len(times) and field.shows_states_alone:
+        values = {name: np.array(value) for name, value in field.observables(walked.states).items()}
+    elif len(times):
+        rows = [field.observables(walked.states[:, k], _noise_at(walked, drive, k, times)) for k in range(len(times))]
+        values = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
     values = in_flow_units(circuit, values) if values else {}
     outcomes = _outcomes_of(walked, stops=bool(asked.get("resting_speed")))
     record = {**record, "evaluator": walked.evaluator}

@@ -32,6 +32,7 @@ _UNITS = {
     "temperature": "°C",
     "end": "τ",
     "settling_time": "τ",
+    "period": "τ",
 }
 _MEANING = {
     "noise": "standard deviation of white noise at every integrator's input, flow units per root of a time constant",
@@ -45,6 +46,13 @@ _MEANING = {
     "method": "how the law of the circuit was found: solved for, or averaged beside the circuit without flaws",
     "sampling_error": "bound on what the error may be off by for how it was found; of chains, its standard error",
     "sampling_error_covariance": "the same of the error of the covariance",
+    "motion": "of a point of a sweep: what the run does at its end",
+    "certificate": "of a point of a sweep: what it was found to be against its reference, or that nobody asked",
+    "returns": "crossings of a section in one period",
+    "amplitude": "half of the range of the answer's first element in the later half of the run, flow units",
+    "maxima": "local maxima of the answer's first element in the later half of the run, the last ones, flow units",
+    "minima": "local minima of the answer's first element in the later half of the run, the last ones, flow units",
+    "error_extremes": "largest distance of extremes from those of the reference, over the largest magnitude",
     "condition": "number of the condition, by which a sample is repeated",
 }
 _TEXTS = ("outcome", "reason", "verdict")
@@ -80,8 +88,8 @@ def open_study(folder: str | Path) -> xarray.Dataset:
             where = (number, slice(first, last))
             if values.dtype.kind == "U":
                 texts.setdefault(name, np.full((len(conditions), study.samples), "", dtype=object))[where] = values
-            elif name == "answer":
-                signal = _signal(study, conditions[number])
+            elif values.ndim == 2:
+                signal = _signal(study, conditions[number]) if name == "answer" else name
                 _room(answers, signal, (len(conditions), study.samples, values.shape[1]))
                 answers[signal][(*where, slice(0, values.shape[1]))] = values
             else:

@@ -25,6 +25,7 @@ from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
 from analogflow.simulators import ENGINES, SPICE, TIME_LIMIT, engine_for
 from analogflow.studies.stop import Stop, stop_of
+from analogflow.studies.sweep import check_points, swept, values_of
 from analogflow.technology import DEFAULT_PARTS, DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
 
 __all__ = ["GRID", "LISTS", "Chunk", "Condition", "Study", "field_of", "missing_chunks", "study_of"]
@@ -36,6 +37,12 @@ LISTS = ("forms", "technologies", "noise", "mismatch", "temperature")
 """Keys of a study's file that hold lists."""
 
 _FURTHER = tuple(name for name in EFFECTS if name not in ("mismatch", "temperature_kelvin"))
+
+_TAKEN = (
+    *GRID, *_FURTHER, "sample", "condition", "outcome", "reason", "verdict", "error", "end", "settling_time", "method",
+    "motion", "certificate", "period", "returns", "amplitude", "maxima", "minima",
+)  # fmt: skip
+"""Names in results that nothing swept may have."""
 
 _LAYOUT = 2
 """Number of the layout of results; part of the fingerprint, so that files of another layout are not mixed in."""
@@ -66,6 +73,8 @@ class Condition:
     temperature_celsius : float
     further : mapping of name to float
         Further imperfections, in the units of `Imperfections`.
+    sweep : mapping of name to float
+        Constants and starts of the problem.
     """
 
     number: int
@@ -76,6 +85,7 @@ class Condition:
     mismatch: float
     temperature_celsius: float
     further: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    sweep: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def imperfections(self) -> Imperfections:
@@ -87,13 +97,13 @@ class Condition:
 
     def shown(self, dimensions: Collection[str]) -> str:
         """The condition in words, as far as `dimensions` say."""
-        numbers = {"noise": self.noise, "mismatch": self.mismatch, **self.further}
+        numbers = {"noise": self.noise, "mismatch": self.mismatch, **self.further, **self.sweep}
         words = [getattr(self, name) for name in GRID[:3] if name in dimensions]
         words += [f"{name} {value:g}" for name, value in numbers.items() if name in dimensions]
         return ", ".join(words + ([f"{self.temperature_celsius:g} °C"] if "temperature" in dimensions else []))
 
     def __str__(self) -> str:
-        return self.shown((*GRID, *self.further))
+        return self.shown((*GRID, *self.further, *self.sweep))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +118,7 @@ class Chunk:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
-    """Problems × forms × technologies × noise × mismatch × temperature × further imperfections, and samples of each.
+    """Problems × forms × technologies × noise × mismatch × temperature × further imperfections × constants, and samples.
 
     A sample draws its noise and its deviations from a stream of its own, numbered alike in every condition: conditions are
     compared at the same noise, and any sample can be repeated alone.
@@ -128,6 +138,11 @@ class Study:
         Of the junctions, or of the parts where the technology has parts.
     imperfections : mapping of name to sequence of float
         Further effects by the names of `Imperfections`: each is a dimension of the grid.
+    sweep : mapping of name to sequence of float, or to a text such as "2:6:400"
+        Constants and starts of problems that are equations, each a dimension of the grid; first:last:count are evenly spaced
+        values.
+    certify : int, optional
+        How many points of a sweep, evenly spread, are held against the reference; all if not given.
     samples : int
         Samples of each condition, numbered from 0; at most so many where `stop` is given.
     seed : int
@@ -163,6 +178,8 @@ class Study:
     mismatch: tuple[float, ...] = (0.0,)
     temperature_celsius: tuple[float, ...] = (NOMINAL_CELSIUS,)
     imperfections: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    sweep: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    certify: int | None = None
     samples: int = 1
     seed: int = 0
     engine: str = cast("str", None)  # a name as soon as the study is made
@@ -191,6 +208,8 @@ class Study:
             kelvin_of(degrees)
         further = self.imperfections.items()
         _set(self, "imperfections", MappingProxyType({_effect(name): _numbers(value, name) for name, value in further}))
+        _set(self, "sweep", MappingProxyType({str(name): values_of(name, value) for name, value in self.sweep.items()}))
+        check_points(problems, self.sweep, _TAKEN)
         self._check_scalars()
         if self.stop is not None and not isinstance(self.stop, Stop):
             _set(self, "stop", stop_of(self.stop))
@@ -206,7 +225,8 @@ class Study:
             Condition(
                 number,
                 **dict(zip(map(field_of, GRID), point, strict=False)),
-                further=dict(zip(self.imperfections, point[len(GRID) :], strict=True)),
+                further=dict(zip(self.imperfections, point[len(GRID) :], strict=False)),
+                sweep=dict(zip(self.sweep, point[len(GRID) + len(self.imperfections) :], strict=True)),
             )
             for number, point in enumerate(itertools.product(*self.dimensions.values()))
         )
@@ -215,7 +235,19 @@ class Study:
     def dimensions(self) -> dict[str, tuple[Any, ...]]:
         """Values along each dimension of the grid, in order: names, or numbers in the units of `Condition`."""
         grid = (tuple(self.problems), self.forms, self.technologies, self.noise, self.mismatch, self.temperature_celsius)
-        return {**dict(zip(GRID, grid, strict=True)), **self.imperfections}
+        return {**dict(zip(GRID, grid, strict=True)), **self.imperfections, **self.sweep}
+
+    def problem_of(self, condition: Condition) -> Any:
+        """The problem of a condition, with the constants and starts that it sweeps."""
+        return swept(self.problems[condition.problem], condition.sweep)
+
+    def holds(self, condition: Condition) -> bool:
+        """Whether a condition is held against the reference."""
+        if self.certify is None:
+            return True
+        count = math.prod(len(values) for values in self.dimensions.values())
+        asked = min(self.certify, count)
+        return condition.number in {round(k * (count - 1) / max(asked - 1, 1)) for k in range(asked)}
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -243,6 +275,8 @@ class Study:
             "problems": {name: keys_of(problem) for name, problem in self.problems.items()},
             **{key: list(getattr(self, field_of(key))) for key in LISTS},
             "imperfections": {name: list(values) for name, values in self.imperfections.items()},
+            **({"sweep": {name: list(values) for name, values in self.sweep.items()}} if self.sweep else {}),
+            **({} if self.certify is None else {"certify": self.certify}),
             **{name: getattr(self, name) for name in ("samples", "seed", "engine", "parts", "time_limit", "verify")},
             **({} if self.time_constants is None else {"time_constants": self.time_constants}),
             **({} if self.stop is None else {"stop": dataclasses.asdict(self.stop)}),
@@ -283,6 +317,8 @@ class Study:
             return _OF_PARTS
         if ENGINES[self.engine].together is None:
             return _ONE_BY_ONE
+        if self.samples == 1:
+            return 1
         flow = flow_of(self.problems[condition.problem], condition.form)
         if flow.averaging is not None:
             return _ONE_BY_ONE
@@ -299,6 +335,12 @@ class Study:
             value = getattr(self, name)
             if value is not None and not is_positive(value):
                 raise BadInput(f"study: {name} is {value!r}; give a positive number.")
+        if self.certify is not None and not (isinstance(self.certify, int) and is_whole(self.certify, 1)):
+            raise BadInput(f"study: certify is {self.certify!r}; give a whole number from 1, or leave it out to hold all.")
+        if self.certify is not None and not self.sweep:
+            raise BadInput(
+                "study: certify has no effect without a sweep, where all is held against the reference; leave it out."
+            )
         if not isinstance(self.verify, bool):
             raise BadInput(f"study: verify is {self.verify!r}; give true or false.")
         if self.parts not in tuple(PART_SETS):

@@ -8,8 +8,8 @@
     samples = 10000
 
 Further keys are `key`, `transpose`, `normalise` and `counts`, which say how tables are read (of one problem: in a table with
-its `file`), `technologies`, `mismatch`, `temperature`, `[imperfections]`, `seed`, `engine`, `time_constants`, `parts`,
-`time_limit`, `verify` and `[stop]`, all with the meaning they have in `Study`.
+its `file`), `technologies`, `mismatch`, `temperature`, `[imperfections]`, `[sweep]`, `certify`, `seed`, `engine`,
+`time_constants`, `parts`, `time_limit`, `verify` and `[stop]`, all with the meaning they have in `Study`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _TABLE = {"key": str, "transpose": bool, "normalise": bool, "counts": bool}
 """How a table is read in a file with a problem: what `read_problem` takes, and of which kind that is."""
 
 KEYS = (
-    "flow", "problems", *_TABLE, "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "samples",
-    "seed", "engine", "time_constants", "parts", "time_limit", "verify", "stop",
+    "flow", "problems", *_TABLE, "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "sweep",
+    "certify", "samples", "seed", "engine", "time_constants", "parts", "time_limit", "verify", "stop",
 )  # fmt: skip
 """Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
 
@@ -72,7 +72,7 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
     for key in keys:
         if key not in KEYS:
             raise BadInput(f"{where}: unknown key {key!r}; {proposal(key, KEYS)}")
-    if "samples" not in keys:
+    if "samples" not in keys and "sweep" not in keys:
         raise BadInput(f"{where}: samples is missing; say how many samples each condition has.")
     values = {key: value for key, value in keys.items() if key not in ("flow", "problems", *_TABLE)}
     for key in LISTS:
@@ -82,6 +82,8 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
     if not isinstance(further, Mapping):
         raise BadInput(f"{where}: imperfections is {further!r}; give a table of names, each with its values.")
     values["imperfections"] = {name: given if isinstance(given, list) else [given] for name, given in further.items()}
+    if not isinstance(values.get("sweep", {}), Mapping):
+        raise BadInput(f"{where}: sweep is {values['sweep']!r}; give a table of constants, each with its values.")
     try:
         study = Study(_problems(keys, folder, where), **{field_of(key): value for key, value in values.items()})
         if "parts" in values and "parts" in study.without_effect:  # the set that is taken without being named, too
@@ -94,10 +96,10 @@ def study_from(keys: Mapping[str, Any], *, folder: Path, where: str) -> Study:
 def experiment_text(study: Study) -> str:
     """The experiment file of `study`, with its problems inside; `read_experiment` gives an equal study."""
     keys = {key: value for key, value in study.to_dict().items() if key in KEYS}
-    tables = {key: keys.pop(key, {}) for key in ("imperfections", "stop", "problems")}
+    tables = {key: keys.pop(key, {}) for key in ("imperfections", "sweep", "stop", "problems")}
     keys = {key: value for key, value in keys.items() if key not in study.without_effect}
     lines = [f"{key} = {_toml(value)}" for key, value in keys.items()]
-    for name in ("imperfections", "stop"):
+    for name in ("imperfections", "sweep", "stop"):
         given = {key: value for key, value in tables[name].items() if value is not None}
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in given.items())] if given else []
     for name, problem in tables["problems"].items():

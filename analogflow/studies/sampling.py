@@ -6,6 +6,7 @@ their restarts. Others, and all where there are parts, run one after another; on
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
 from analogflow.compiler import circuit_of
-from analogflow.errors import BadInput, SimulationFailed
+from analogflow.errors import AnalogflowError, BadInput, SimulationFailed
 from analogflow.families import flow_of, judging_family, problem_of, require_reference
 from analogflow.families.ends import NOT_MIXED
 from analogflow.families.stationary import ACCURACY
@@ -33,6 +34,8 @@ from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, simulate
 from analogflow.solution import resting_times
 from analogflow.studies.design import Chunk, Condition, Study, study_of
+from analogflow.studies.observed import nothing_observed, observed, times_observed
+from analogflow.studies.sweep import swept
 from analogflow.technology import heeded
 
 __all__ = [
@@ -62,12 +65,16 @@ _BROKEN = (Outcome.BLEW_UP, Outcome.STUCK, Outcome.FAILED)
 def prepare(study: Study) -> None:
     """Compile a circuit for every form, technology and temperature, so that what can not be built is refused early.
 
-    So is every problem that has no reference.
+    So is every problem that has no reference. Of a sweep the ends are compiled, and what can not be built elsewhere, or has
+    no reference, is data.
     """
-    first = next(iter(study.problems))
+    first, ends = next(iter(study.problems)), [{n: v[k] for n, v in study.sweep.items()} for k in (0, -1)]
     for condition in study.conditions:
-        if condition.problem == first:
-            _imperfect(study, condition, 0)
+        if condition.problem == first and condition.sweep in ends:
+            with contextlib.suppress(*([AnalogflowError] if study.sweep else [])):
+                _imperfect(study, condition, 0)
+    if study.sweep:
+        return
     for name, form in dict.fromkeys((each.problem, each.form) for each in study.conditions):
         flow = flow_of(study.problems[name], form)
         try:  # of the problem that the form solves, which is what its samples are judged by
@@ -94,18 +101,35 @@ def compute(text: str, chunk: Chunk) -> Rows:
     condition = study.conditions[chunk.condition]
     numbers = range(chunk.first, chunk.last)
     with threadpool_limits(1):
+        if study.sweep:
+            return _swept(study, condition, numbers)
         if _is_random(study, condition):
             return _compute(study, condition, numbers)
         return {name: np.repeat(values, len(numbers), axis=0) for name, values in _compute(study, condition, [0]).items()}
 
 
+def _swept(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool = False) -> Rows:
+    """Rows of a point of a sweep; one at which no circuit can be built, as where the flow runs away, is one that failed."""
+    try:
+        random = _is_random(study, condition)
+        rows = _compute(study, condition, numbers if random else [numbers[0]], certified=certified)
+    except (BadInput, SimulationFailed) as fault:
+        nothing = {name: np.array([value]) for name, value in nothing_observed().items()}
+        rows = {**_blank_rows([Outcome.FAILED], [str(fault)]), **nothing, "answer": np.full((1, 1), np.nan)}
+    return {
+        name: values if len(values) == len(numbers) else np.repeat(values, len(numbers), 0) for name, values in rows.items()
+    }
+
+
 def sample_alone(study: Study, condition: Condition, sample: int, *, certified: bool = False) -> Rows:
     """Results of one sample, computed alone; they agree with those of its chunk to rounding.
 
-    If `certified`, ``passed`` says besides whether it ended well and passes the checks of `solve`; a run that broke down
-    without values has none.
+    If `certified`, ``passed`` says besides whether it ended well and passes the checks of `solve`, or of a sweep whether
+    what is seen passes against the reference; a run that broke down without values has none.
     """
     with threadpool_limits(1):
+        if study.sweep:
+            return _swept(study, condition, [sample], certified=certified)
         return _compute(study, condition, [sample], certified=certified)
 
 
@@ -137,15 +161,18 @@ def _study(text: str) -> Study:
 
 
 @functools.lru_cache(maxsize=64)
-def _circuit(study: Study, problem: str, form: str, technology: str, options: tuple[tuple[str, Any], ...]) -> Circuit:
+def _circuit(
+    study: Study, problem: str, form: str, technology: str, options: tuple[tuple[str, Any], ...],
+    sweep: tuple[tuple[str, float], ...],
+) -> Circuit:  # fmt: skip
     """The circuit that all samples are drawn from: its values are chosen once."""
-    return circuit_of(study.problems[problem], form=form, technology=technology, **dict(options))
+    return circuit_of(swept(study.problems[problem], dict(sweep)), form=form, technology=technology, **dict(options))
 
 
 def _circuit_of(study: Study, condition: Condition) -> Circuit:
     given = {"parts": study.parts, "temperature_celsius": condition.temperature_celsius}
-    options = tuple(heeded(condition.technology, given).items())
-    return _circuit(study, condition.problem, condition.form, condition.technology, options)
+    options, sweep = tuple(heeded(condition.technology, given).items()), tuple(condition.sweep.items())
+    return _circuit(study, condition.problem, condition.form, condition.technology, options, sweep)
 
 
 def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
@@ -275,14 +302,19 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int], *, cert
     circuit, degraded = _circuit_of(study, condition), _degraded(study, condition.number)
     flow, plan = circuit.flow, run_plan(degraded, study.time_constants)
     end = plan.end
-    times = _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
+    seen = bool(study.sweep) and flow.end_time is not None
+    times = times_observed(end) if seen else _saved(flow, end, noisy=degraded.noisy, step=degraded.noise.step)
     found = []
     for part in ensemble_chunks(
         circuit, numbers, engine=study.engine, time_constants=end, imperfections=condition.imperfections,
         noise=degraded.noise, save=times, resting_speed=plan.stopping_speed,
     ):  # fmt: skip
         outcomes = part.outcomes
-        rows = _rows_of(degraded, part, end, ["" if outcome.ok else outcome.value for outcome in outcomes], certified)
+        reasons = ["" if outcome.ok else outcome.value for outcome in outcomes]
+        held = certified or study.holds(condition)
+        rows = _rows_of(degraded, part, end, reasons, certified and not study.sweep, held=held)
+        if study.sweep:
+            rows |= _seen(degraded, [part.sample(k) for k in range(len(outcomes))], held=held, certified=certified)
         if study.verify and silence(flow):
             rows["verdict"] = np.full(len(outcomes), "not applicable")
         elif study.verify:
@@ -313,8 +345,20 @@ def _alone(study: Study, condition: Condition, number: int, *, certified: bool) 
     verdict = fault = ""
     if study.verify:
         verdict, fault = ("not applicable", "") if silence(flow) else _restarted(study, circuit, run)
-    rows = _rows_of(circuit, batched(run), end, [reason], certified)
+    held = certified or study.holds(condition)
+    rows = _rows_of(circuit, batched(run), end, [reason], certified and not study.sweep, held=held)
+    if study.sweep:
+        rows |= _seen(circuit, [run], held=held, certified=certified)
     return {**rows, "reason": np.array([str(rows["reason"][0]) or fault]), "verdict": np.array([verdict])}
+
+
+def _seen(circuit: Circuit, runs: Sequence[Run], *, held: bool, certified: bool) -> Rows:
+    """What is observed of runs at a point of a sweep; if `certified`, also whether each passed there."""
+    each = [
+        nothing_observed() if run.outcome in _BROKEN or not run.values else observed(circuit, run, held=held) for run in runs
+    ]
+    rows = {name: np.array([row[name] for row in each]) for name in each[0]}
+    return {**rows, "passed": rows["certificate"] == "passed"} if certified else rows
 
 
 def _restarted(study: Study, circuit: Circuit, run: Run) -> tuple[str, str]:
@@ -370,7 +414,7 @@ def _blank_rows(outcomes: Sequence[Outcome], reasons: Sequence[str]) -> Rows:
     }
 
 
-def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str], certified: bool) -> Rows:
+def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str], certified: bool, *, held: bool = True) -> Rows:
     """Rows of some samples that ran.
 
     Parameters
@@ -385,6 +429,8 @@ def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str], ce
         Why a sample did not end as it was asked to; one whose answer still creeps and is good enough loses its reason.
     certified : bool
         Whether each is also held against all checks of a certificate.
+    held : bool
+        Whether errors are asked for: they are NaN otherwise, as where every run broke down.
     """
     flow, outcomes, finals, paths, times = circuit.flow, runs.outcomes, runs.final, runs.values, runs.time
     # Where the answer fluctuates, its mean over the last quarter says more than its last value.
@@ -392,6 +438,10 @@ def _rows_of(circuit: Circuit, runs: Run, end: float, reasons: Sequence[str], ce
     broken = np.array([o in _BROKEN for o in outcomes])
     reached = end if flow.end_time or noisy else np.where(broken, runs.end.max(), runs.end)
     problem = problem_of(flow)
+    if not held or broken.all():
+        answer = np.array(finals[flow.shows])
+        answer[broken] = np.nan
+        return {**_blank_rows(outcomes, reasons), "answer": answer, "end": runs.end}
     judged = judge(problem, finals, limit=limit, paths=paths, times=times, end=reached)
     if any(outcome.creeps for outcome in outcomes):
         well = all_end_well(flow, runs, judged.passed, limit)

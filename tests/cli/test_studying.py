@@ -210,3 +210,93 @@ def test_bad_input_is_one_sentence(name: str, folder: Path, capsys: pytest.Captu
     assert said.out == ""
     assert sentence in said.err
     assert said.err.count("\n") == 1
+
+
+HOPF = """
+time = 60.0
+[states]
+x = 0.3
+y = 0.0
+[constants]
+mu = 0.5
+[equations]
+x = "mu * x - y - x * (x ** 2 + y ** 2)"
+y = "x + mu * y - y * (x ** 2 + y ** 2)"
+"""
+
+
+def test_a_constant_is_swept_and_its_diagram_drawn(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "hopf.toml").write_text(HOPF)
+    command = ["study", "hopf.toml", "-o", "out", "--sweep", "mu=-0.5:1:4", "--certify", "2", "--workers", "1"]
+    assert main([*command, "--figures", "--export", "out.csv"]) == 0
+    said = capsys.readouterr()
+    assert "against the reference: 2 passed, 2 not asked" in said.out
+    assert "figures: out/figures/bifurcation-mu.svg" in said.out
+    lines = [line for line in said.out.splitlines() if "periodic" in line]
+    assert len(lines) == 1
+    assert "0.5 to 1" in lines[0]
+    assert "6.283" in lines[0]
+    drawn = (folder / "out/figures/bifurcation-mu.svg").read_text(encoding="utf-8")
+    assert "Bifurcation diagram: maxima of x against mu from -0.5 to 1, 4 runs: 1 rest, 1 transient, 2 periodic" in drawn
+    with (folder / "out.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["mu"]) for row in rows] == [-0.5, 0.0, 0.5, 1.0]
+    assert float(rows[2]["maxima_0"]) == pytest.approx(0.5**0.5, abs=1e-5)
+    assert main(["report", "out"]) == 0
+    page = (folder / "out/report.html").read_text(encoding="utf-8")
+    assert "2 passed, 2 not asked" in page
+    assert "Bifurcation diagram" in page
+    capsys.readouterr()
+    assert main(["study", "--repeat", "out", "3", "0"]) == 0
+    assert "periodic" in capsys.readouterr().out
+
+
+def test_a_sweep_that_is_wrong_somewhere_ends_with_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "hopf.toml").write_text(HOPF)
+    command = ["study", "hopf.toml", "-o", "out", "--sweep", "mu=0.5,1", "--mismatch", "0.2", "--workers", "1"]
+    assert main(command) == 1
+    said = capsys.readouterr()
+    assert "2 failed" in said.out
+    assert "2 points of the sweep differ from the reference" in said.err
+    assert main(["report", "out"]) == 0
+    assert "2 differ from the reference" in (folder / "out/report.html").read_text(encoding="utf-8")
+
+
+def test_a_sweep_over_values_where_the_flow_blows_up_says_which(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "away.toml").write_text(
+        'time = 5.0\n[states]\nx = 1.0\n[constants]\na = 0.5\n[equations]\nx = "a * x ** 2 - 1"\n'
+    )
+    assert main(["study", "away.toml", "-o", "out", "--sweep", "a=0.5,2", "--workers", "1", "--figures"]) == 1
+    said = capsys.readouterr()
+    assert "condition 1, sample 0: A state ran away" in said.err
+    assert "1 passed" in said.out
+    assert "failed" in said.out
+
+
+def test_a_swept_flow_that_swings_without_a_time_has_not_settled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "hopf.toml").write_text(HOPF.replace("time = 60.0", ""))
+    assert main(["study", "hopf.toml", "-o", "out", "--sweep", "mu=-0.5,0.5", "--workers", "1", "--no-verify"]) == 1
+    said = capsys.readouterr()
+    assert "condition 1, sample 0: The state still moves at the end of the run: give it more time" in said.err
+    assert "condition 0" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sweep", "q=0:1:3"], "'q' is neither a constant nor a state; there are mu, x, y"),
+        (["--sweep", "mu=1:1:5"], "the range '1:1:5' is empty; give two different ends"),
+        (["--sweep", "mu=0:1:0"], "the range '0:1:0' is empty"),
+        (["--sweep", "mu"], "sweep 'mu': give NAME=FIRST:LAST:COUNT"),
+        (["--sweep", "mu=a:b:c"], "'a:b:c' is no range"),
+        (["--sweep", "mu=1,2", "--sweep", "mu=3"], "mu is given twice"),
+        (["--certify", "3", "--samples", "1"], "certify has no effect without a sweep"),
+    ],
+)
+def test_what_can_not_be_swept_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    (folder / "hopf.toml").write_text(HOPF)
+    assert main(["study", "hopf.toml", "-o", "out", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "out").exists()

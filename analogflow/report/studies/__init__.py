@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analogflow.errors import BadInput
+from analogflow.report.studies.bifurcation import plot_bifurcation
 from analogflow.report.studies.levels import plot_phases, plot_quantiles
 from analogflow.report.studies.samples import plot_histogram, plot_sample_paths, plot_tolerance, plot_yields
+from analogflow.report.study_tables import swept_names
 from analogflow.studies import sample_paths
 from analogflow.studies.statistics import conditions, summarise
 
@@ -50,7 +52,8 @@ def study_figures(dataset: xarray.Dataset, *, limit: float | None = None) -> dic
     Returns
     -------
     dict
-        A dimension that a figure does not show is held at its middle value, and the figure says so.
+        A dimension that a figure does not show is held at its middle value, and the figure says so. Of a sweep there is a
+        bifurcation diagram along each constant, in place of all of these.
 
     Raises
     ------
@@ -73,6 +76,10 @@ def study_figures(dataset: xarray.Dataset, *, limit: float | None = None) -> dic
         with contextlib.suppress(BadInput):  # such as where every sample of the held condition failed
             figures[name] = plot(dataset, *arguments, **shown)
 
+    if swept := swept_names(dataset):
+        for along in (name for name in swept if dataset.sizes[name] > 1):
+            draw(f"bifurcation-{_file_name(along)}", plot_bifurcation, along=along, **others(along))
+        return figures
     if levels:
         draw("quantiles", plot_quantiles, along=levels[0], by=series, **others(levels[0], series))
     draw("yields", plot_yields, by=series, mark=limit, **others(series))
