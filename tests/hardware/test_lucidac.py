@@ -12,6 +12,8 @@ import pytest
 from board_zoo import mapped, written
 from scipy.integrate import solve_ivp
 
+from analogflow.families.files import read_problem
+from analogflow.flows import custom
 from analogflow.hardware import lucidac, map_flow
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
@@ -80,6 +82,29 @@ def test_the_vendors_simulator_follows_the_right_path(name, capsys):
     run = simulation.solve_ivp(machine_times[-1], t_eval=machine_times, **EXACT)
     assert run.success
     assert farthest(states_of(flow, readout, run.y), states) <= limit
+
+
+@pytest.mark.parametrize(
+    "equations, states, until, exact",
+    [
+        ({"y": "0.01 * r", "r": "0.0 * r"}, {"y": 0.0, "r": 1.0}, 100.0, lambda t: 0.01 * t),
+        # ẋ = −x + sin 2t from 0: x = (sin 2t − 2 cos 2t + 2 e⁻ᵗ)/5.
+        ({"x": "-x + sin(2 * t)"}, {"x": 0.0}, 20.0, lambda t: (np.sin(2 * t) - 2 * np.cos(2 * t) + 2 * np.exp(-t)) / 5),
+    ],
+    ids=["ramp", "forced"],
+)
+def test_the_vendors_simulator_follows_what_has_a_formula(equations, states, until, exact, tmp_path):
+    lines = [f"time = {until}", "[states]", *(f"{name} = {value}" for name, value in states.items())]
+    lines += ["[equations]", *(f'{name} = "{text}"' for name, text in equations.items())]
+    (tmp_path / "flow.toml").write_text("\n".join(lines) + "\n")
+    mapping: Any = map_flow(custom(read_problem(str(tmp_path / "flow.toml"))), "lucidac")
+    assert mapping.fits
+    (entry,) = [entry for entry in mapping.readout if entry.state == next(iter(states))]
+    times = np.linspace(0, until, 201)
+    seconds = times * mapping.seconds_per_time_constant
+    run = lucipy.Simulation(circuit_of(mapping.configuration), realtime=True).solve_ivp(seconds[-1], t_eval=seconds, **EXACT)
+    right = exact(times)
+    assert abs(run.y[entry.integrator] * entry.unit - right).max() <= 1e-6 * abs(right).max()
 
 
 def test_a_start_of_the_wrong_sign_is_seen():
