@@ -38,9 +38,10 @@ breadboard = toy_board:BREADBOARD
 
 RUN = "--engine block"
 VERBS = {
-    "solve": f"solve lock toy.json {RUN} --json --figure run.svg --report run.html",
+    "solve": f"solve lock toy.json {RUN} --json --figure run.svg --report run.html --certificate toy_c.json",
     "solve with a budget": f"solve lock toy.json {RUN} --json --budget --samples 2 --mismatch 0.01",
     "table": f"solve lock toy.json {RUN}",
+    "check": "check toy_c.json --json",
     "verify": f"verify lock toy.json {RUN} --json",
     "compare": "compare lock toy.json --seconds 0.02 --only ideal:tanh --json",
     "list": "compare lock toy.json --list --json",
