@@ -256,10 +256,11 @@ def _run(given: Mapping[str, Any], where: str) -> Run:
     names = [field.name for field in dataclasses.fields(Creep)]
     if creep is not None:
         _refuse_other_keys(creep, dict.fromkeys(names, object), f"{where}: run.creep")
-        creep = Creep(**{name: math.inf if value is None else value for name, value in creep.items()})
-    first, *others = [_path(chain, where) for chain in given["chains"]] or [None]
-    if first is None:
+        known: dict[str, Any] = {name: math.inf if value is None else value for name, value in creep.items()}
+        creep = Creep(**known)
+    if not given["chains"]:
         raise BadInput(f"{where}: run.chains is empty; it holds the path of the run.")
+    first, *others = [_path(chain, where) for chain in given["chains"]]
     outcome = Outcome[given["outcome"]]
     chains = tuple(Run(time, values, outcome, record=record) for time, values in others)
     return Run(*first, outcome, given["detail"], record, creep, chains=chains)

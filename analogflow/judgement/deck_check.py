@@ -114,6 +114,8 @@ class DeckCheck:
     def verdict(self) -> str:
         """What was found, in a sentence."""
         tested = f"{len(self.rows)} rates at {self.states} states"
+        if not self.rows:
+            return f"The netlist could not be tested: {self.culprit}."
         if self.culprit:
             return f"This netlist is not that flow: {self.culprit} (tested: {tested})."
         return f"Tested, not proved: {tested} are those of the flow, with τ = {self.time_constant:.4g} s."
@@ -176,17 +178,18 @@ def check_deck(
     holding = holding_states(deck, field.size, states, where)
     limit = accuracy or (_BUILT if deck.built else _IDEAL)
     notes, guess = deck.notes, said_gains(text, holding, flow)
+
+    def tested(aside: float) -> tuple[FittedRates, tuple[RowRate, ...], int | None]:
+        fit = fitted_rates(deck, holding, flow, field, seed, guess, aside)
+        told = zip(_names(flow), holding, fit.rates, fit.left, strict=True)
+        rows = tuple(RowRate(f"{name} at {each.name}", float(rate), float(left)) for name, each, rate, left in told)
+        return fit, rows, _wrong_row(rows, limit, deck.built)
+
     try:
-        for aside in ASIDE if deck.built else ASIDE[:1]:
-            fit = fitted_rates(deck, holding, flow, field, seed, guess, aside)
-            rows = tuple(
-                RowRate(f"{name} at {capacitor.name}", float(rate), float(left))
-                for name, capacitor, rate, left in zip(_names(flow), holding, fit.rates, fit.left, strict=True)
-            )
-            worst = _wrong_row(rows, limit, deck.built)
-            if worst is None:
-                notes = notes if aside == ASIDE[0] else (*notes, _NEAR)
-                break
+        fit, rows, worst = tested(ASIDE[0])
+        if worst is not None and deck.built:
+            fit, rows, worst = tested(ASIDE[1])
+            notes = (*notes, _NEAR) if worst is None else notes
         units = fit.units if guess is None else guess  # gains that are fitted to what is wrong are wrong themselves
         node = _wrong_node(deck, holding, flow, fit, units, limit, worst is not None or not deck.built)
     except SimulationFailed as fault:

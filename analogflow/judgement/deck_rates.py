@@ -139,12 +139,15 @@ def fitted_rates(
     far = _tried(flow, field, _STATES, _SHARES, seed + 1, aside)
     units = _gains(deck, holding, flow, field, start, volts, free, seed) if said is None else said
     every = np.ones(field.size, dtype=bool)
-    for _ in range(_ROUNDS):
-        moved = widened(units, field) * (far - start)
-        rates, _ = measured_rates(deck, holding, volts + moved)
+    moved = widened(units, field) * (far - start)
+    rates, _ = measured_rates(deck, holding, volts + moved)
+    for _ in range(_ROUNDS - 1):
         before, units = units, refined_gains(units, moved, rates, field, start, free, deck.built, every)
         if abs(units / before - 1).max() < _SAME:
             break
+        moved = widened(units, field) * (far - start)
+        rates, _ = measured_rates(deck, holding, volts + moved)
+    units = refined_gains(units, moved, rates, field, start, free, deck.built, every)
     states = start + moved / widened(units, field)
     found, rest = row_rates(states, widened(units, field), field, rates, free, deck.built, every)
     left = np.sqrt((rest**2).mean(axis=0))
