@@ -124,6 +124,11 @@ PICTURES = {
             " --figure docs/images/curve.svg --force",
         ),
         Picture(
+            "bifurcation-roessler.svg",
+            "Rössler's band against its constant: a cycle that doubles, and chaos with windows",
+            "python benchmarks/bifurcations.py --write",
+        ),
+        Picture(
             "study-forms-interior.svg",
             "Error of three forms against noise, optimum inside the simplex",
             "python benchmarks/ready_studies.py --write",

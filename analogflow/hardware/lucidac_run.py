@@ -268,8 +268,8 @@ def _judged(mapping: BoardFit, place: Endpoint, found: Mapping[str, Any], sample
             expected = entry.unit * right[:, entry.integrator]
             off = float(abs(values[entry.state][:, entry.index] - expected).max()) / (float(abs(expected).max()) or 1.0)
             distances[entry.state] = max(distances.get(entry.state, 0.0), off)
-        ideal = mapping.followed["ideal"].relative
-        note = f"held against the path of exact coefficients, which is {ideal:.1g} of a peak from the flow's"
+        exact = next(iter(mapping.followed.values())).relative
+        note = f"held against the path of exact coefficients, which is {exact:.1g} of a peak from the flow's"
     return DeviceRun(
         place, found["address"], times / seconds, values, tuple(found["overloaded"]), distances, mapping.limit, note
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from analogflow.block_engine import VectorField
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.flows import CommonMode, Flow, WeightedMean
+from analogflow.flows import Flow
 from analogflow.judgement.restart import perturbed
 from analogflow.netlister.reading import Capacitance, ForeignDeck, spice_number
 from analogflow.run import COMPARED
@@ -259,7 +259,7 @@ def _neutral(flow: Flow, field: VectorField) -> Array:
     """Directions, shape (size, k), in which a circuit may move as it likes: common modes, which change nothing."""
     found = []
     for kept in flow.keeps:
-        if isinstance(kept, CommonMode | WeightedMean):
+        if not kept.binding:
             found.append(np.zeros(field.size))
             found[-1][field.slices[kept.state]] = 1.0
     return np.array(found).T if found else np.zeros((field.size, 0))

@@ -83,7 +83,7 @@ def test_compiling_makes_one_element_of_each_block(name, no_elements):
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_block_engine_solves_without_elements_and_lines(name, no_elements, monkeypatch):
     flow = FLOWS[name](6)
-    monkeypatch.setattr(netlister, "_card", lambda element: pytest.fail(f"a line was written: {element}"))
+    monkeypatch.setattr(netlister, "card", lambda element: pytest.fail(f"a line was written: {element}"))
     solution = af.solve(flow, engine="block")
     assert solution.passed
     assert len(no_elements) <= len(solution.circuit.graph)
@@ -173,7 +173,7 @@ def test_a_row_is_written_as_its_elements_are():
     """Also where a weight is 0, an exponent, a whole number or negative."""
     row = Row("crossbar1_0", ("a_0", "a_1", "a_2", "a_3", "a_4"), np.array([0.5, 0.0, -1e-7, 2.0, -0.25]))
     assert len(row) == len(tuple(row)) == 4
-    assert list(netlister._row_cards(row)) == [netlister._card(element) for element in row]
+    assert list(netlister.row_cards(row)) == [netlister.card(element) for element in row]
     assert [element.name for element in row] == ["crossbar1_0_0", "crossbar1_0_2", "crossbar1_0_3", "crossbar1_0_4"]
 
 

@@ -12,7 +12,7 @@ from zoo import CHANNELS
 
 import analogflow as af
 from analogflow.cli import main
-from analogflow.digital import blahut_arimoto, discretised_flow, over_relaxed_blahut_arimoto
+from analogflow.digital import discretised_flow, over_relaxed_blahut_arimoto
 from analogflow.errors import BadInput
 from analogflow.problems import Channel
 from analogflow.reference import capacity_convergence, capacity_reference, cost_certificate
@@ -223,7 +223,7 @@ def test_bad_costs_are_refused(fields, message):
         Channel(ROWS, **fields)
 
 
-@pytest.mark.parametrize("solver", [blahut_arimoto, over_relaxed_blahut_arimoto, discretised_flow, capacity_convergence])
+@pytest.mark.parametrize("solver", [over_relaxed_blahut_arimoto, discretised_flow, capacity_convergence])
 def test_what_knows_no_cost_refuses_one(solver):
     with pytest.raises(BadInput, match=r"does not know the cost of inputs"):
         solver(Channel(ROWS, cost=[0, 1, 3], cost_limit=0.6))
