@@ -36,7 +36,7 @@ def read(equations):
     return {one.signal: one for one in equations if one.start is not None}, lambda y: np.array(function(*y), dtype=float)
 
 
-@pytest.mark.parametrize("board", ["lucidac", "that", "hcdcv2"])
+@pytest.mark.parametrize("board", ["lucidac", *(pytest.param(name, marks=pytest.mark.slow) for name in ("that", "hcdcv2"))])
 @pytest.mark.parametrize("name, until", [("massspring", 10), ("pend", 20), ("vdp", 20), ("mathieu", 20), ("lorenz", 2)])
 def test_they_compute_the_flow(name, until, board):
     mapping = mapped(f"ode/{name}", board)

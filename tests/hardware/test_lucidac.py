@@ -69,9 +69,11 @@ def farthest(found, states):
     return float((abs(found - states).max(axis=1) / abs(states).max(axis=1)).max())
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("jerk", "henon_heiles") else n for n in FLOWS]
-)
+LONG = ("jerk", "henon_heiles", "lorenz")
+SOME = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in FLOWS]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_the_vendors_simulator_follows_the_right_path(name, capsys):
     until, limit = FLOWS[name]
     flow, configuration, seconds, readout = laid_out(name)
@@ -119,7 +121,7 @@ def test_a_start_of_the_wrong_sign_is_seen():
     assert farthest(states_of(flow, readout, run.y), states) > 0.5
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", SOME)
 def test_the_emulated_device_measures_the_same(name, capsys, monkeypatch):
     # It integrates at SciPy's default tolerance of 1e-3 unless it is told otherwise.
     monkeypatch.setattr(lucipy.Simulation, "solve_ivp", functools.partialmethod(lucipy.Simulation.solve_ivp, **EXACT))

@@ -90,6 +90,7 @@ def test_where_a_flow_blows_up_the_rest_of_the_diagram_is_there(tmp_path):
     assert np.isfinite(found["answer_x" if "answer_x" in found else "x"].values[1])
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_sweep_of_circuits_of_parts_is_held_to_their_accuracy(bench, tmp_path):
     problem = af.Equations({"x": 1.0}, {"x": "a * x ** 2 - 1"}, constants={"a": 0.5}, time=5.0)
