@@ -196,10 +196,12 @@ def reference(problem: CompoundChannel, time: float) -> PathEnd:
     S. J. Wright, Primal-Dual Interior-Point Methods, SIAM (1997).
     """
     n, count = problem.inputs, len(problem.channels)
-    z, weights, s = np.full(n, 1 / n), np.full(count, 1 / count), np.full(n, 0.1)
+    z: Array = np.full(n, 1 / n)
+    weights: Array = np.full(count, 1 / count)
+    s: Array = np.full(n, 0.1)
     values, _, _ = _derivatives(problem, z)
     t, nu = float(values.min()) - 0.1, 0.0
-    r = values - t
+    r: Array = values - t
     best: tuple[float, Array, Array, float] = (np.inf, z, weights, 0.0)
     for _ in range(_STEPS):
         values, gradients, hessians = _derivatives(problem, z)
@@ -208,26 +210,16 @@ def reference(problem: CompoundChannel, time: float) -> PathEnd:
             best = float(high[0] - low[0]), z / z.sum(), weights / weights.sum(), float((low[0] + high[0]) / 2)
         if best[0] <= _AIM:
             break
-        mu = max(_CENTRING * float(weights @ r + s @ z) / (n + count), _LEAST)
-        curvature = sum(weight * H for weight, H in zip(weights, hessians, strict=True)) - np.diag(s / z)
-        one, zero = np.ones((n, 1)), np.zeros
-        matrix = np.block([
-            [curvature, gradients.T, zero((n, 1)), -one],
-            [gradients, np.diag(r / weights), -np.ones((count, 1)), zero((count, 1))],
-            [zero((1, n)), -np.ones((1, count)), zero((1, 2))],
-            [one.T, zero((1, count + 2))],
-        ])  # fmt: skip
-        right = np.concatenate([
-            -(weights @ gradients + s - nu) - (mu / z - s), -(values - t - r) + (mu / weights - r),
-            [weights.sum() - 1], [1 - z.sum()],
-        ])  # fmt: skip
+        mu: float = max(_CENTRING * float(weights @ r + s @ z) / (n + count), _LEAST)
         try:
-            step = np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
+            step = _newton_step(gradients, hessians, z, weights, s, r, mu, nu, values - t)
         except np.linalg.LinAlgError:
             break
-        dz, dl = step[:n], step[n : n + count]
-        ds, dr = (mu - s * z - s * dz) / z, (mu - weights * r - r * dl) / weights
-        along = min(
+        dz: Array = step[:n]
+        dl: Array = step[n : n + count]
+        ds: Array = (mu - s * z - s * dz) / z
+        dr: Array = (mu - weights * r - r * dl) / weights
+        along: float = min(
             1.0, *(0.995 / max(float((-d / v).max()), 1e-300) for v, d in ((z, dz), (weights, dl), (s, ds), (r, dr)))
         )
         z, weights, s, r = z + along * dz, weights + along * dl, s + along * ds, r + along * dr
@@ -239,6 +231,23 @@ def reference(problem: CompoundChannel, time: float) -> PathEnd:
         )
     known = {"z": z, "mix": weights, "capacity_nats": np.array([value])}
     return PathEnd(known, max(width, 0.0) + 8 * float(np.finfo(float).eps))
+
+
+def _newton_step(
+    gradients: Array, hessians: list[Array], z: Array, weights: Array, s: Array, r: Array, mu: float, nu: float, above: Array
+) -> Array:
+    """Steps of z, the weights, t and ν; raises LinAlgError where there is none."""
+    n, count = len(z), len(weights)
+    curvature = np.asarray(np.tensordot(weights, np.array(hessians), 1) - np.diag(s / z), dtype=np.float64)
+    matrix = np.zeros((n + count + 2, n + count + 2))
+    matrix[:n, :n], matrix[:n, n : n + count], matrix[:n, -1] = curvature, gradients.T, -1
+    matrix[n : n + count, :n], matrix[n : n + count, n : n + count] = gradients, np.diag(r / weights)
+    matrix[n : n + count, -2], matrix[-2, n : n + count], matrix[-1, :n] = -1, -1, 1
+    right = np.zeros(n + count + 2)
+    right[:n] = -(weights @ gradients + s - nu) - (mu / z - s)
+    right[n : n + count] = -(above - r) + (mu / weights - r)
+    right[-2:] = weights.sum() - 1, 1 - z.sum()
+    return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
 
 
 def _derivatives(problem: CompoundChannel, z: Array) -> tuple[Array, Array, list[Array]]:
