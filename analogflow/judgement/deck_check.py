@@ -20,6 +20,7 @@ from analogflow.block_engine import VectorField
 from analogflow.blocks import Clock, Constant, Integrator, NoiseSource
 from analogflow.checks import is_positive
 from analogflow.compiler import compile
+from analogflow.contents import plain
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.families import flow_of
 from analogflow.flows import Flow
@@ -108,7 +109,8 @@ class DeckCheck:
     @property
     def time_constant(self) -> float:
         """τ in seconds: that of the median row."""
-        return float(1 / np.nanmedian([row.rate for row in self.rows])) if self.rows else float("nan")
+        rates = [row.rate for row in self.rows if np.isfinite(row.rate)]
+        return 1 / float(np.median(rates)) if rates and np.median(rates) else float("nan")
 
     @property
     def verdict(self) -> str:
@@ -122,11 +124,10 @@ class DeckCheck:
 
     def to_dict(self) -> dict[str, Any]:
         """The same in plain lists, names and numbers."""
-        rows = [{**dataclasses.asdict(row), "rate": row.rate if np.isfinite(row.rate) else None} for row in self.rows]
-        return {
-            "passed": self.passed, "verdict": self.verdict, "rows": rows, "limit": self.limit, "units": dict(self.units),
-            "time_constant": self.time_constant if self.rows else None, "culprit": self.culprit, "notes": list(self.notes),
-        }  # fmt: skip
+        return plain({
+            "passed": self.passed, "verdict": self.verdict, "rows": self.rows, "limit": self.limit, "units": self.units,
+            "time_constant": self.time_constant, "culprit": self.culprit, "notes": self.notes,
+        })  # fmt: skip
 
     def __repr__(self) -> str:
         return f"DeckCheck({self.verdict})"
@@ -210,10 +211,11 @@ def _names(flow: Flow) -> list[str]:
 
 def _wrong_row(rows: Sequence[RowRate], limit: float, built: bool) -> int | None:
     """The row that is farthest from its equation; None where none is too far."""
-    middle = float(np.nanmedian([row.rate for row in rows]))
+    known = [row.rate for row in rows if np.isfinite(row.rate)]
+    middle = float(np.median(known)) if known else 1.0
     off = np.array([row.left / limit for row in rows])
     if built:
-        off = np.fmax(off, [abs(row.rate / middle - 1) / _ROWS_APART for row in rows])
+        off = np.fmax(off, [abs(row.rate / (middle or 1e-300) - 1) / _ROWS_APART for row in rows])
     worst = int(np.argmax(off))
     return worst if off[worst] > 1 or not middle > 0 else None
 

@@ -170,7 +170,8 @@ def refined_gains(
         tried = widened(units * np.exp(logs), field)
         found, rest = row_rates(start + moved / tried, tried, field, rates, free, built, counted)
         # Where a row is linear its rate and a gain may stand for each other: rows that are alike are likelier.
-        apart = np.log(np.clip(found[counted] / np.nanmedian(found[counted]), 1e-3, 1e3))
+        with np.errstate(all="ignore"):  # of what does not move at all
+            apart = np.log(np.clip(found[counted] / np.nanmedian(found[counted]), 1e-3, 1e3))
         return np.r_[rest[:, counted].ravel(), _LIKELY * np.nan_to_num(apart)]
 
     return units * np.exp(
