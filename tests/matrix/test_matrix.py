@@ -124,7 +124,7 @@ def cell(family, name, form, technology, engine, verb, first):
     }
     if idle or not met[engine] or (verb == "compare" and not first):
         return None
-    marks = [] if quick else [pytest.mark.slow] if near else [pytest.mark.slow, pytest.mark.sweep]
+    marks = [] if quick else [pytest.mark.slow] if near and not own else [pytest.mark.slow, pytest.mark.sweep]
     marks += [getattr(pytest.mark, engine)] if engine in ("ngspice", "vacask") else []
     return pytest.param(
         family, name, form, technology, engine, verb, marks=marks, id=f"{family}-{name}-{form}-{technology}-{engine}-{verb}"
