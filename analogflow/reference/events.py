@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 _CHUNKS, _LOOKS = 64, 24
 """Pieces of a path at least, and looks at what is watched in each."""
 
+_NEAREST = 1e-9
+"""Share of a path's time below which what runs away is not followed more closely."""
+
 _MOST, _ZENO = 10_000, 1e-6
 """Events of a path beyond which it is given up; share of a path in which no event happens four times."""
 
@@ -134,7 +137,13 @@ class _Walk:
         while t < self.end:
             until = min([t + chunk, self.end, *(knot for knot in knots if knot > t)])
             until = self.end if self.end - until < 1e-12 * self.end else until
-            led = self._led(t, self.y, until)
+            try:
+                led = self._led(t, self.y, until)
+            except SimulationFailed:
+                if until - t <= _NEAREST * self.end:
+                    raise
+                chunk = 0.5 * (until - t)  # it may run away behind an event that comes first, as a neuron's spike does
+                continue
             for low, high in itertools.pairwise(np.linspace(t, until, _LOOKS + 1).tolist()):
                 after = self.beyond(high, led.sol(high) if high < until else led.y[:, -1])
                 crossed = [k for k in range(len(after)) if before[k] < 0 <= after[k]]

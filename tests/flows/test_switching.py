@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from analogflow import Equations, Noise, certify, compile, degrade, ensemble, netlist, parity, simulate, solve
 from analogflow.cli import main
@@ -310,3 +311,31 @@ def test_command_line_solves_the_examples(capsys):
     problem = read_problem("examples/flows/integrate_and_fire.toml")
     assert [event.name for event in problem.events] == ["spike"]
     assert main(["solve", "examples/flows/integrate_and_fire.toml", "--engine", "block"]) == 0
+
+
+def test_a_neuron_that_would_run_away_spikes_first():
+    """Izhikevich 2003: v' grows like v² to infinity, but for the event at 30 mV; SciPy stops at each."""
+    neuron = Equations(
+        {"v": -65.0, "u": -13.0},
+        {"v": "0.04*v**2 + 5*v + 150 - u", "u": "0.02*(0.2*v - u)"},
+        events=[{"when": "v - 30", "direction": "rising", "then": {"v": "-65", "u": "u + 8"}}],
+        time=20.0,
+    )
+
+    def rates(_, y):
+        return [0.04 * y[0] ** 2 + 5 * y[0] + 150 - y[1], 0.02 * (0.2 * y[0] - y[1])]
+
+    def spike(_, y):
+        return y[0] - 30
+
+    spike.terminal, spike.direction = True, 1
+    t, y, spikes = 0.0, np.array([-65.0, -13.0]), 0
+    while t < 20.0:
+        run = solve_ivp(rates, (t, 20.0), y, events=spike, rtol=1e-11, atol=1e-11, method="DOP853")
+        t, y = run.t[-1], run.y[:, -1]
+        if run.status == 1:
+            y, spikes = np.array([-65.0, y[1] + 8]), spikes + 1
+    solution = solve(neuron, engine="block")
+    assert spikes >= 1
+    assert solution.passed
+    assert [solution.run.final[name][0] for name in ("v", "u")] == pytest.approx(y, rel=1e-7)
