@@ -26,6 +26,7 @@ __all__ = [
     "LARGEST_STEP",
     "LONGEST",
     "RESTING_SPEED",
+    "SETTLING_BAND",
     "Creep",
     "Outcome",
     "Run",
@@ -359,6 +360,9 @@ def settling_times(times: Array, distances: Array, band: float | Array) -> Array
 
 RESTING_SPEED = 1e-9
 """A run has settled when nothing that must rest moves by more than this per τ, in flow units."""
+
+SETTLING_BAND = 1e-6
+"""The settling time is when all that must rest has come this near to its end for good, over its size."""
 
 IDEAL_ACCURACY = 1e-6
 """Largest error of an answer that passes where nothing is wrong with a circuit: in nats, in probability, in coordinates."""

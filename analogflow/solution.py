@@ -23,7 +23,7 @@ from analogflow.judgement.certificate import Certificate, certificate_of, check_
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.netlister import Deck
 from analogflow.notebook import shown
-from analogflow.run import Run, comes_to_rest, from_end, own_time, run_plan, settling_times
+from analogflow.run import SETTLING_BAND, Run, comes_to_rest, from_end, own_time, run_plan, settling_times
 from analogflow.simulators import deck_for, engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY
 
@@ -55,10 +55,6 @@ class SolveOptions(LawOptions, total=False):
     time_constants: float | None
     accuracy: float | None
     on_progress: Callable[[float], None] | None
-
-
-SETTLING_BAND = 1e-6
-"""The settling time is when all that must rest has come this near to its end for good, over its size."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from analogflow.contents import parse_keys, plain, read_text, refuse_existing, r
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
+from analogflow.flows import Flow
 from analogflow.judgement.certificate import Certificate, Terms, certified_on
 from analogflow.run import Creep, Outcome, Run
 
@@ -49,6 +50,7 @@ checks let pass."""
 
 
 _WRITE = "make one by write_certificate of a solution."
+_HOLD = "hold a netlist against its flow by check_deck"
 
 _DIFFERENT = "is not as it was written: its digest does not fit; ask for it anew where it came from."
 
@@ -108,7 +110,7 @@ class Recheck:
         return f"Recheck({self.verdict})"
 
 
-def certificate_text(certificate: Certificate, flow: Any, run: Run, made: Mapping[str, Any]) -> str:
+def certificate_text(certificate: Certificate, flow: Flow, run: Run, made: Mapping[str, Any]) -> str:
     """Content of the file of a certificate of `run`, a run of some circuit of `flow`.
 
     Raises
@@ -117,6 +119,7 @@ def certificate_text(certificate: Certificate, flow: Any, run: Run, made: Mappin
         The problem is none that a file can hold, or the path is longer than a file may be.
     """
     record = {name: float(run.record[name]) for name in _RECORD if name in run.record}
+    needed = _needed(flow)
     body = {
         _FORMAT: _LAYOUT,
         "flow": family_of(flow.problem).name,
@@ -128,7 +131,7 @@ def certificate_text(certificate: Certificate, flow: Any, run: Run, made: Mappin
             "detail": run.detail,
             "creep": None if run.creep is None else dataclasses.asdict(run.creep),
             "record": record,
-            "chains": [_packed(chain) for chain in (run, *run.chains)],
+            "chains": [_packed(run), *(_packed(chain, run.time, needed) for chain in run.chains)],
         },
         "found": _found(certificate),
         "made": dict(made),
@@ -182,6 +185,8 @@ def check_certificate(path: str | Path) -> Recheck:
     """
     where = repr(str(path))
     text = read_text(path, what="a certificate")
+    if not text.lstrip().startswith("{"):
+        raise BadInput(f"{where} is neither a certificate, which is JSON, nor said to be a netlist; {_HOLD}.", words=[_HOLD])
     keys = parse_keys(text, str(path), json_text=True)
     if keys.get(_FORMAT) != _LAYOUT:
         raise BadInput(f"{where} is no certificate of layout {_LAYOUT}; {_WRITE}", words=["write_certificate of a solution"])
@@ -189,21 +194,22 @@ def check_certificate(path: str | Path) -> Recheck:
     _refuse_other_keys(keys["found"], _FOUND, f"{where}: found")
     for check in keys["found"]["checks"]:
         _refuse_other_keys(check if isinstance(check, dict) else {}, _CHECK, f"{where}: found.checks")
-    if text != _written({name: value for name, value in keys.items() if name != "digest"}):
+    body = text.removesuffix(f',\n "digest": "{keys["digest"]}"{_END}\n') + _END
+    if keys["digest"] != _digest(body):
         raise BadInput(f"{where} {_DIFFERENT}")
     for given in keys["problem"].values():
         if isinstance(given, dict) and any(isinstance(each, dict) and "file" in each for each in given.values()):
             raise BadInput(f"{where}: its problem asks for another file, and a certificate has to hold all of it.")
     problem = problem_of_keys(keys["flow"], keys["problem"], where)
     flow, terms, run = flow_of(problem, keys["form"]), _terms(keys["terms"], where), _run(keys["run"], where)
-    needed = {*flow.states, *flow.rests, flow.shows}
-    if missing := sorted(needed.difference(run.values)):
-        raise BadInput(f"{where}: its path lacks {missing[0]!r}, a signal of the flow.")
-    for name, state in flow.states.items():
-        if run.values[name].shape[1] != state.size:
-            raise BadInput(
-                f"{where}: its path has {run.values[name].shape[1]} of {name!r}, of which there are {state.size}."
-            )
+    for chain in (run, *run.chains):
+        if missing := sorted(_needed(flow).difference(chain.values)):
+            raise BadInput(f"{where}: its path lacks {missing[0]!r}, a signal of the flow.")
+        for name, state in flow.states.items():
+            if chain.values[name].shape[1] != state.size:
+                raise BadInput(
+                    f"{where}: its path has {chain.values[name].shape[1]} of {name!r}, of which there are {state.size}."
+                )
     certificate = certified_on(terms, flow, run)
     stated = keys["found"]
     differences = tuple(_differences(stated, plain(_found(certificate)), terms))
@@ -213,7 +219,16 @@ def check_certificate(path: str | Path) -> Recheck:
 def _written(body: Mapping[str, Any]) -> str:
     """The one text of a certificate, its digest included."""
     text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False)
-    return f'{text.removesuffix(_END)},\n "digest": "{hashlib.sha256(text.encode()).hexdigest()}"{_END}\n'
+    return f'{text.removesuffix(_END)},\n "digest": "{_digest(text)}"{_END}\n'
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _needed(flow: Flow) -> set[str]:
+    """Signals without which nothing is judged."""
+    return {*flow.states, *flow.rests, flow.shows}
 
 
 def _found(certificate: Certificate) -> dict[str, Any]:
@@ -228,8 +243,11 @@ def _found(certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def _packed(run: Run) -> dict[str, Any]:
-    return {"time": _base64(run.time), "values": {name: _base64(value) for name, value in run.values.items()}}
+def _packed(run: Run, time: Array | None = None, needed: Collection[str] = ()) -> dict[str, Any]:
+    """A path: the first one whole, and of other chains what is judged, with their times where these are others."""
+    values = {name: _base64(value) for name, value in run.values.items() if not needed or name in needed}
+    same = time is not None and np.array_equal(run.time, time)
+    return {"values": values} if same else {"time": _base64(run.time), "values": values}
 
 
 def _base64(array: Array) -> str:
@@ -260,17 +278,20 @@ def _run(given: Mapping[str, Any], where: str) -> Run:
         creep = Creep(**known)
     if not given["chains"]:
         raise BadInput(f"{where}: run.chains is empty; it holds the path of the run.")
-    first, *others = [_path(chain, where) for chain in given["chains"]]
+    first = _path(given["chains"][0], where)
+    others = [_path(chain, where, first[0]) for chain in given["chains"][1:]]
     outcome = Outcome[given["outcome"]]
     chains = tuple(Run(time, values, outcome, record=record) for time, values in others)
     return Run(*first, outcome, given["detail"], record, creep, chains=chains)
 
 
-def _path(given: Any, where: str) -> tuple[Array, dict[str, Array]]:
-    """Times and signals of a path."""
-    if not isinstance(given, dict) or set(given) != {"time", "values"} or not isinstance(given["values"], dict):
+def _path(given: Any, where: str, time: Array | None = None) -> tuple[Array, dict[str, Array]]:
+    """Times and signals of a path, which may leave out times that are the first one's, `time`."""
+    keys = set(given) | ({"time"} if time is not None else set()) if isinstance(given, dict) else set()
+    if keys != {"time", "values"} or not isinstance(given["values"], dict):
         raise BadInput(f"{where}: each of run.chains holds time and values, and nothing else.")
-    time = _numbers(given["time"], where, "time")
+    if time is None or "time" in given:
+        time = _numbers(given["time"], where, "time")
     if not time.size or time[0] != 0 or not np.all(np.diff(time) > 0):
         raise BadInput(f"{where}: the times of its path do not ascend from 0.")
     values = {}

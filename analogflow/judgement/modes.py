@@ -19,7 +19,7 @@ from analogflow.block_engine import RUNAWAY, VectorField
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.rest import size_of
-from analogflow.run import settling_times
+from analogflow.run import SETTLING_BAND, settling_times
 
 __all__ = ["Rest", "modes_of"]
 
@@ -39,9 +39,6 @@ _SAME, _STILL = 1e-6, 1e-9
 
 _NEUTRAL = 1e-7
 """Real part, over the fastest rate, below which a mode neither grows nor decays."""
-
-_BAND = 1e-6
-"""Distance over the size of the states within which a path has settled, as `solution.SETTLING_BAND`."""
 
 _NEAR = 1e-3
 """Distance, over the size of the states, of a path's end from the rest that it came to."""
@@ -207,17 +204,18 @@ def _rest(field: VectorField, at: Array, path: Array, times: Array, size: float,
     eigenvalues = np.asarray(unsorted[order], dtype=np.complex128)
     rest = Rest({}, eigenvalues, _kind(eigenvalues), False, None)
     # Where modes stand still, Newton's method leads a little along a line of rests; the path stays where it came to rest.
-    goal = path[-1] if abs(path[-1] - at).max() <= _NEAR * size and abs(field(0.0, path[-1])).max() <= _BAND * size else at
+    resting = abs(path[-1] - at).max() <= _NEAR * size and abs(field(0.0, path[-1])).max() <= SETTLING_BAND * size
+    goal = path[-1] if resting else at
     away = abs(path - goal).max(axis=1) / size
     decaying = -eigenvalues.real[~_neutral(eigenvalues) & (eigenvalues.real < 0)]
     slowest = float(decaying.min(initial=math.inf))
-    reached, settling = bool(ran and away[-1] <= _BAND), None
+    reached, settling = bool(ran and away[-1] <= SETTLING_BAND), None
     if ran and rest.stable:
         near = float(away[-1])
         if reached:
-            settling = float(settling_times(times, away, _BAND))
+            settling = float(settling_times(times, away, SETTLING_BAND))
         elif near <= 0.5 * float(away.max()) and near < 0.1 and (np.diff(away[-8:]) <= 0).all():
             # What it still has to go, its slowest mode takes.
-            reached, settling = True, float(times[-1]) + math.log(near / _BAND) / slowest
+            reached, settling = True, float(times[-1]) + math.log(near / SETTLING_BAND) / slowest
     at_states = {label: at[part] for label, part in field.slices.items() if label in field.visible_states}
     return dataclasses.replace(rest, at=at_states, reached=reached, settling=settling)

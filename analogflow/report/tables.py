@@ -15,7 +15,7 @@ from analogflow.circuit import Circuit
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED
 from analogflow.report.bits import beside_nats, said_in_nats
-from analogflow.solution import SETTLING_BAND, Solution
+from analogflow.run import SETTLING_BAND
 
 if TYPE_CHECKING:
     from analogflow.doctor import Finding
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analogflow.hardware import BoardFit, DeviceRun
     from analogflow.hardware.parts_list import PartsList
     from analogflow.judgement import Agreement, Budget, DeckCheck, Level, Recheck, Rest
+    from analogflow.solution import Solution
 
 __all__ = [
     "agreement_table",

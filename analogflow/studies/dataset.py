@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analogflow.contents import whole_file
 from analogflow.errors import BadInput, MissingProgram, StudyStopped
 from analogflow.families import FAMILIES, flow_of
-from analogflow.solution import SETTLING_BAND
+from analogflow.run import SETTLING_BAND
 from analogflow.studies.design import Chunk, Condition, Study, missing_chunks
 from analogflow.studies.sampling import ended_badly
 from analogflow.studies.store import RESUME, Corrupt, Store, read_manifest

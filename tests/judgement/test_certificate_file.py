@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,6 +67,67 @@ def test_noise_and_parts_are_held_to_what_they_were_held_to(options, tmp_path):
     assert not found.differences
     assert found.passed == solution.passed
     assert found.terms.limit == solution.certificate.terms.limit > 1e-6
+
+
+@pytest.fixture(scope="module")
+def law(tmp_path_factory):
+    """File of the certificate of a law of many chains."""
+    path = tmp_path_factory.mktemp("law") / "law.json"
+    return af.write_certificate(af.solve(problem_of_keys("langevin", EXAMPLES["langevin"], ""), engine="block"), path)
+
+
+def test_a_law_takes_little_more_than_its_states(law):
+    first, *others = json.loads(law.read_text())["run"]["chains"]
+    assert set(first["values"]) > {"x"}
+    assert len(others) > 20
+    assert all(set(chain) == {"values"} and set(chain["values"]) == {"x"} for chain in others)
+    assert law.stat().st_size < 12 * 8192 * (len(others) + 3)
+
+
+def test_chains_that_have_other_times_or_other_signals_are_noticed(law, tmp_path):
+    path = tmp_path / "c.json"
+    for change, said in (
+        (lambda chain: chain.update(time="AAAAAAAAAAA="), "its path has 8193 of .x., of which there are 1"),
+        (lambda chain: chain.update(values={}), "lacks 'x'"),
+        (lambda chain: chain.pop("values"), "holds time and values"),
+    ):
+        keys = json.loads(law.read_text())
+        change(keys["run"]["chains"][1])
+        path.write_text(redigested(keys))
+        with pytest.raises(af.BadInput, match=said):
+            af.check_certificate(path)
+    keys = json.loads(law.read_text())
+    x = np.frombuffer(base64.b64decode(keys["run"]["chains"][5]["values"]["x"]))
+    keys["run"]["chains"][5]["values"]["x"] = base64.b64encode((x + 0.01).tobytes()).decode()
+    path.write_text(redigested(keys))
+    assert not af.check_certificate(path).passed
+
+
+def test_a_reader_that_is_not_ours_finds_the_same_law(law):
+    """Mean and variance over the chains, and those of exp(-E/T) by a sum over a grid."""
+    keys = json.loads(law.read_text())
+    time = np.frombuffer(base64.b64decode(keys["run"]["chains"][0]["time"]))
+    used = time >= keys["run"]["record"]["skipped"]
+    paths = [np.frombuffer(base64.b64decode(chain["values"]["x"]))[used] for chain in keys["run"]["chains"]]
+    found, errors = keys["found"]["answer"], keys["found"]["errors"]
+    assert np.mean(paths) == pytest.approx(np.ravel(found["mean"])[0], abs=1e-3 * errors["mean_standard_error"])
+    assert np.var(paths) == pytest.approx(np.ravel(found["covariance"])[0], rel=1e-3)
+    x = np.linspace(-8, 8, 200_001)
+    weights = np.exp(-(x**2 / 2 + x**4 / 8) / 0.5)
+    exact = (weights * x**2).sum() / weights.sum()
+    assert np.ravel(keys["found"]["reference"]["covariance"])[0] == pytest.approx(exact, rel=1e-8)
+    assert abs(np.var(paths) - exact) < 5 * errors["covariance_standard_error"]
+
+
+def test_checking_loads_no_engine_and_no_way_to_solve(law):
+    code = f"""if True:
+        import sys
+        from analogflow.cli import main
+        assert main(["check", {str(law)!r}]) == 0
+        print([name for name in sys.modules if name.startswith("analogflow.") and name.split(".")[1] in
+               ("solution", "netlister", "comparison", "studies") or "ngspice" in name or "vacask" in name])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_failed_answer_is_found_to_fail(tmp_path, capsys):
@@ -197,6 +260,15 @@ def test_what_is_no_certificate_is_said_to_be_none(tmp_path, text, capsys):
     path.write_text(text)
     assert main(["check", str(path)]) == 2
     assert capsys.readouterr().err.startswith("analogflow: ")
+
+
+@pytest.mark.parametrize("text", ["0.9,0.1\n0.2,0.8\n", "* a netlist\nC1 a 0 1n\n.end\n", "", "[1]"])
+def test_a_netlist_and_a_table_are_said_to_be_no_certificate(tmp_path, text, capsys):
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    assert main(["check", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "neither a certificate, which is JSON, nor said to be a netlist; if it is one give --flow FLOW PROBLEM." in said
 
 
 def test_nothing_is_run_that_could_not_be_written(tmp_path, monkeypatch, capsys):

@@ -14,9 +14,8 @@ import analogflow as af
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.report.study_tables import study_table
-from analogflow.run import settling_times
+from analogflow.run import SETTLING_BAND, settling_times
 from analogflow.simulators import engines
-from analogflow.solution import SETTLING_BAND
 from analogflow.studies import sampling
 from analogflow.studies.design import Chunk
 from analogflow.studies.sampling import compute, ended_badly, sample_alone
