@@ -131,7 +131,7 @@ FLAGS = {
     "dask_workers": "--dask",
     "run_study": "analogflow study",
     "write_certificate of a solution": "analogflow solve --certificate",
-    "hold a netlist against its flow by check_deck": "if it is one give --flow FLOW PROBLEM",
+    "hold one against its flow by check_deck": "if it is one give --flow FLOW PROBLEM",
     "the doctor": "analogflow doctor",
     "key=NAME": "--key NAME",
     "Channel.from_table(…, normalise=True)": "--normalise",

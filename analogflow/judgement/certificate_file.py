@@ -50,7 +50,6 @@ checks let pass."""
 
 
 _WRITE = "make one by write_certificate of a solution."
-_HOLD = "hold a netlist against its flow by check_deck"
 
 _DIFFERENT = "is not as it was written: its digest does not fit; ask for it anew where it came from."
 
@@ -186,7 +185,11 @@ def check_certificate(path: str | Path) -> Recheck:
     where = repr(str(path))
     text = read_text(path, what="a certificate")
     if not text.lstrip().startswith("{"):
-        raise BadInput(f"{where} is neither a certificate, which is JSON, nor said to be a netlist; {_HOLD}.", words=[_HOLD])
+        raise BadInput(
+            f"{where} is neither a certificate, which is JSON, nor said to be a netlist; "
+            "hold one against its flow by check_deck.",
+            words=["hold one against its flow by check_deck"],
+        )
     keys = parse_keys(text, str(path), json_text=True)
     if keys.get(_FORMAT) != _LAYOUT:
         raise BadInput(f"{where} is no certificate of layout {_LAYOUT}; {_WRITE}", words=["write_certificate of a solution"])
