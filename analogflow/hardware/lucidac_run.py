@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.parse
@@ -89,12 +90,12 @@ class DeviceRun:
     time : array, shape (k,)
         τ.
     values : mapping of state to array, shape (k, size)
-        Flow units; a component that no channel shows is NaN. Of the mock device they are sines, which mean nothing.
+        Flow units; a component that no channel shows is NaN. Of a mock device they are sines, which mean nothing.
     overloaded : tuple of str
         Elements whose overload was seen.
     distances : mapping of state to float
         Largest distance from what the configuration computes with exact coefficients, relative to the peak of each state;
-        empty for the mock device, whose samples say nothing of the flow.
+        empty for a mock device, whose samples say nothing of the flow.
     limit : float
         Largest distance at which the run counts as the flow's.
     note : str
@@ -111,8 +112,13 @@ class DeviceRun:
     note: str
 
     @property
+    def mock(self) -> bool:
+        """Whether a mock device answered: the one that was asked for, or one that an address led to."""
+        return self.endpoint.host is None or not _of_a_device(self.address)
+
+    @property
     def ok(self) -> bool:
-        """Whether nothing was overloaded and no state is further off than `limit`; the mock device needs only to answer."""
+        """Whether nothing was overloaded and no state is further off than `limit`; a mock device needs only to answer."""
         return not self.overloaded and all(distance <= self.limit for distance in self.distances.values())
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,7 +126,7 @@ class DeviceRun:
         return {
             "endpoint": self.endpoint.text,
             "address": self.address,
-            "mock": self.endpoint.host is None,
+            "mock": self.mock,
             "ok": self.ok,
             "samples": len(self.time),
             "end": float(self.time[-1]),
@@ -261,7 +267,9 @@ def _judged(mapping: BoardFit, place: Endpoint, found: Mapping[str, Any], sample
         values[entry.state][:, entry.index] = entry.unit * samples[:, channel[entry.integrator]]
     distances: dict[str, float] = {}
     note = "the mock device answers sines whatever it is set to: the protocol was kept, and nothing is known of the flow"
-    if place.host is not None:
+    if place.host is not None and not _of_a_device(found["address"]):
+        note = f"no device is made with the address {found['address']}, so that this is a mock device: {note}"
+    elif place.host is not None:
         machine = read_back(mapping.board, configuration)
         right = path(machine.rates, machine.initial, times * mapping.board.rate_per_second.value)
         for entry in mapping.readout:
@@ -273,6 +281,16 @@ def _judged(mapping: BoardFit, place: Endpoint, found: Mapping[str, Any], sample
     return DeviceRun(
         place, found["address"], times / seconds, values, tuple(found["overloaded"]), distances, mapping.limit, note
     )
+
+
+def _of_a_device(address: str) -> bool:
+    """Whether a network address is one that a maker gives: not 0, of one device, and not set by hand.
+
+    Those of pybrid-computing's mock device are 0, or have one of the two bits of the first octet that say otherwise
+    (IEEE 802-2014, 8.2.2), whatever it is set to.
+    """
+    octets = [int(octet, 16) for octet in re.findall(r"\b[0-9a-fA-F]{2}\b", address)]
+    return len(octets) < 6 or (any(octets) and not octets[0] & 0b11)
 
 
 def _sample_rate(seconds: float, channels: int) -> int:

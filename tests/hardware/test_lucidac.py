@@ -26,7 +26,7 @@ FLOWS = {
     "heat1d": (60.0, 1e-6),
     "henon_heiles": (100.0, 1e-6),
     "jerk": (20.0, 1e-6),
-    "lorenz": (8.0, 1e-3),
+    "lorenz": (8.0, 1e-6),
     "massspring": (10.0, 1e-6),
     "mathieu": (20.0, 1e-6),
     "pend": (20.0, 1e-6),

@@ -26,13 +26,20 @@ FITTING = ["epor", "heat1d", "lorenz", "massspring", "mathieu", "pend", "pid", "
 
 
 @contextlib.contextmanager
-def mock_device(*, samples: Any = None, lucidac=True, **config):
-    """The vendor's mock device in a thread, at a port of its own; `samples(module, channels, times)` replaces its sines."""
+def mock_device(*, samples: Any = None, lucidac=True, address="04-E9-E5-00-00-01", **config):
+    """The vendor's mock device in a thread, at a port of its own; `samples(module, channels, times)` replaces its sines.
+
+    Its `address` is one that devices have, so that it is judged as one; its own if None.
+    """
     mock = client_module("pybrid.mock")
     started, found = threading.Event(), {}
 
+    class Device(mock.DummyDAC):
+        def _generate_carrier_macs(self):
+            return [address] if address and lucidac else super()._generate_carrier_macs()
+
     async def serve():
-        async with mock.DummyDAC("127.0.0.1", 0, mock.DummyDACConfig(lucidac_mode=lucidac, **config)) as device:
+        async with Device("127.0.0.1", 0, mock.DummyDACConfig(lucidac_mode=lucidac, **config)) as device:
             if samples is not None:
                 (handler,) = [h for h in device._handlers.values() if hasattr(h, "_generate_samples")]
                 handler._generate_samples = lambda channels, count, rate: np.float32(
@@ -114,8 +121,23 @@ def test_samples_that_are_not_the_flows_are_noticed():
     with mock_device() as (endpoint, device):
         run = run_on_device(mapped("ode/massspring", "lucidac"), endpoint)
     assert not run.ok
+    assert not run.mock
     assert max(run.distances.values()) > 0.1
     assert device._calibrated
+
+
+@needs_client
+@pytest.mark.parametrize("mode", ["VIRTUAL", "PHYSICAL"])
+def test_a_mock_device_at_an_address_of_the_network_is_told_from_a_device(mode):
+    modes = client_module("pybrid.mock.config").DummyDACMacMode
+    with mock_device(address=None, mac_mode=modes[mode]) as (endpoint, _):
+        run = run_on_device(mapped("ode/massspring", "lucidac"), endpoint)
+    assert run.mock
+    assert run.to_dict()["mock"] is True
+    assert run.ok
+    assert run.distances == {}
+    assert "no device is made with the address" in run.note
+    assert "nothing is known of the flow" in run.note
 
 
 @needs_client
