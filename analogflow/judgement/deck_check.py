@@ -28,15 +28,15 @@ from analogflow.judgement.deck_rates import (
     ASIDE,
     FLOOR,
     FittedRates,
+    Pairing,
     fitted_rates,
     holding_states,
     measured_rates,
     refined_gains,
     row_rates,
     said_gains,
-    widened,
 )
-from analogflow.netlister.reading import Capacitance, ForeignDeck, read_deck
+from analogflow.netlister.reading import read_deck
 
 __all__ = ["DeckCheck", "check_deck"]
 
@@ -120,7 +120,8 @@ class DeckCheck:
             return f"The netlist could not be tested: {self.culprit}."
         if self.culprit:
             return f"This netlist is not that flow: {self.culprit} (tested: {tested})."
-        return f"Tested, not proved: {tested} are those of the flow, with τ = {self.time_constant:.4g} s."
+        told = "none of them moves" if np.isnan(self.time_constant) else f"with τ = {self.time_constant:.4g} s"
+        return f"Tested, not proved: {tested} are those of the flow, {told}."
 
     def to_dict(self) -> dict[str, Any]:
         """The same in plain lists, names and numbers."""
@@ -175,13 +176,18 @@ def check_deck(
     field = VectorField(flow.graph())
     if flow.clock or any(isinstance(field.graph.block(node), Clock) for node in field.graph):
         raise BadInput(f"{where}: the flow depends on time, and only circuits of flows that do not are compared.")
+    if flow.latches or flow.jumps:
+        raise BadInput(
+            f"{where}: the flow remembers, by comparators with hysteresis or by events, so that its state does not tell its "
+            "rates; only circuits of flows that do not remember are compared."
+        )
     deck = read_deck(text, where)
-    holding = holding_states(deck, field.size, states, where)
     limit = accuracy or (_BUILT if deck.built else _IDEAL)
-    notes, guess = deck.notes, said_gains(text, holding, flow)
+    holding = holding_states(deck, field.size, states, limit, where)
+    notes, guess, pair = deck.notes, said_gains(text, holding, flow), Pairing(deck, holding, flow, field, seed)
 
     def tested(aside: float) -> tuple[FittedRates, tuple[RowRate, ...], int | None]:
-        fit = fitted_rates(deck, holding, flow, field, seed, guess, aside)
+        fit = fitted_rates(pair, guess, aside)
         told = zip(_names(flow), holding, fit.rates, fit.left, strict=True)
         rows = tuple(RowRate(f"{name} at {each.name}", float(rate), float(left)) for name, each, rate, left in told)
         return fit, rows, _wrong_row(rows, limit, deck.built)
@@ -192,12 +198,12 @@ def check_deck(
             fit, rows, worst = tested(ASIDE[1])
             notes = (*notes, _NEAR) if worst is None else notes
         units = fit.units if guess is None else guess  # gains that are fitted to what is wrong are wrong themselves
-        node = _wrong_node(deck, holding, flow, fit, units, limit, worst is not None or not deck.built)
+        node = _wrong_node(pair, fit, units, limit, worst is not None or not deck.built)
     except SimulationFailed as fault:
         return DeckCheck(flow, (), limit, {}, 0, str(fault).rstrip("."), notes)
     culprit = node
     if worst is not None:
-        row = _likeliest(fit, guess, rows, field, limit, deck.built, worst)
+        row = _likeliest(pair, fit, guess, rows, limit, worst)
         moves = f"{row.name} moves otherwise, by {100 * row.left:.2g} % of its rates"
         culprit = f"{node}, and {moves}" if node else moves
     return DeckCheck(
@@ -221,44 +227,38 @@ def _wrong_row(rows: Sequence[RowRate], limit: float, built: bool) -> int | None
 
 
 def _likeliest(
-    fit: FittedRates, guess: Array | None, rows: Sequence[RowRate], field: VectorField, limit: float, built: bool, worst: int
+    pair: Pairing, fit: FittedRates, guess: Array | None, rows: Sequence[RowRate], limit: float, worst: int
 ) -> RowRate:
     """The row that is likeliest to be wrong; the `worst` one where nothing more can be told.
 
     What is wrong with one row spreads over all where the gains are fitted to it, and where a common mode is free. It is the
     one that is worst with the gains that the header tells, or the one without which all others agree best.
     """
-    size = field.size
-    if guess is not None and not fit.free.size:
-        units = widened(guess, field)
-        every = np.ones(size, dtype=bool)
-        rates, rest = row_rates(fit.start + fit.moved / units, units, field, fit.measured, fit.free, built, every)
+    size = pair.field.size
+    if guess is not None and not pair.free.size:
+        rates, rest = row_rates(pair, guess, fit.moved, fit.measured, np.ones(size, dtype=bool))
         left = np.sqrt((rest**2).mean(axis=0))
         told = [dataclasses.replace(row, rate=float(r), left=float(e)) for row, r, e in zip(rows, rates, left, strict=True)]
-        if (found := _wrong_row(told, limit, built)) is not None:
+        if (found := _wrong_row(told, limit, pair.deck.built)) is not None:
             return told[found]
     if not 3 <= size <= _FEW_ROWS:
         return rows[worst]
     costs = np.empty(size)
     for k in range(size):
         others = np.arange(size) != k
-        again = refined_gains(fit.units, fit.moved, fit.measured, field, fit.start, fit.free, built, others)
-        units = widened(again if guess is None else guess, field)
-        rest = row_rates(fit.start + fit.moved / units, units, field, fit.measured, fit.free, built, others)[1]
+        units = refined_gains(pair, fit.units, fit.moved, fit.measured, others) if guess is None else guess
+        rest = row_rates(pair, units, fit.moved, fit.measured, others)[1]
         costs[k] = np.sqrt((rest[:, others] ** 2).mean())
     best, second = np.argsort(costs)[:2]
     return rows[int(best) if costs[best] < 0.5 * costs[second] else worst]
 
 
-def _wrong_node(
-    deck: ForeignDeck, holding: Sequence[Capacitance], flow: Flow, fit: FittedRates, units: Array, limit: float, every: bool
-) -> str:
+def _wrong_node(pair: Pairing, fit: FittedRates, units: Array, limit: float, every: bool) -> str:
     """Of a netlist with the names that ours have: the first node that does not show what its block computes, as a clause.
 
     Of parts a node has a scale of its own, which all of a block share; without `every` only what the flow shows is read.
     """
-    circuit = compile(flow)
-    field = VectorField(circuit.graph)
+    deck, field = pair.deck, VectorField(compile(pair.flow).graph)
     there = {word.lower() for line in deck.lines if line[0] != "." for word in line.split()[1:]}
     shown = set(field.graph.observables.values())
     known = [
@@ -270,8 +270,8 @@ def _wrong_node(
     ]
     if not known or len(known) > _FEW_SIGNALS or field.size != fit.states.shape[1]:
         return ""
-    volts = np.array([each.volts for each in holding]) + widened(units, field) * (fit.states - fit.start)
-    _, found = measured_rates(deck, holding, volts, [name for name, _, _ in known])
+    volts = pair.volts + pair.widened(units) * (fit.states - pair.start)
+    _, found = measured_rates(pair, volts, [name for name, _, _ in known])
     exact = field.signals(fit.states)
     expected = [np.broadcast_to(exact[node], (len(volts), field.graph.block(node).size))[:, k] for _, node, k in known]
     scales = np.array([v @ x / max(x @ x, 1e-300) for v, x in zip(found.T, expected, strict=True)])

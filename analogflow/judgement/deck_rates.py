@@ -7,6 +7,8 @@ state: nothing is integrated.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import re
 from collections.abc import Sequence
 
@@ -15,12 +17,14 @@ import scipy
 from numpy.typing import NDArray
 
 from analogflow.block_engine import VectorField
+from analogflow.blocks import Comparator, Imperfections
 from analogflow.compiler import compile
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.flows import Flow
 from analogflow.judgement.restart import perturbed
 from analogflow.netlister.reading import Capacitance, ForeignDeck, spice_number
-from analogflow.run import COMPARED
+from analogflow.passes.degrade import degrade_graph
+from analogflow.run import COMPARED, Run
 from analogflow.simulators import deck_for, simulate
 from analogflow.simulators.ngspice.protocol import Request
 from analogflow.simulators.ngspice.session import default_session
@@ -29,13 +33,13 @@ __all__ = [
     "ASIDE",
     "FLOOR",
     "FittedRates",
+    "Pairing",
     "fitted_rates",
     "holding_states",
     "measured_rates",
     "refined_gains",
     "row_rates",
     "said_gains",
-    "widened",
 ]
 
 Array = NDArray[np.float64]
@@ -52,8 +56,8 @@ _ALIKE = 0.1
 FLOOR = 0.05
 """Size that a row's rates count as having at least, over those of the largest row."""
 
-_STILL = 1e-9
-"""Share of the largest rate below which a row does not move."""
+_STILL = (1e-9, 1e-3)
+"""Share of what a deviation of 1 would make of a row, of ideal elements and of parts, up to which it is said not to move."""
 
 _LIKELY = 1e-2
 """What a row of parts counts that is e times as fast as the others, in its rates' size."""
@@ -62,11 +66,87 @@ ASIDE = (0.3, 0.03)
 """Shares of the way to where a restart would begin that states are tried at: parts are scaled for their own path, and some
 leave their range soon beside it."""
 
+_MOST_VOLTS, _TOLD = 1e3, 2.0
+"""Volts that no parts bear; how far a gain may be from what the header tells, which of what is wrong has no bound."""
+
 _SMALL, _ROUNDS, _SAME = 1e-3, 6, 1e-8
 """Volts of the first steps; times that the states are chosen anew, and the relative change of a gain at which they stay."""
 
 
-@dataclasses.dataclass(frozen=True)
+_DECIDED, _FEWEST = 0.1, 6
+"""Distance from its threshold, over the largest that is tried, within which a comparator of parts may be thrown either way,
+for it has a hysteresis and an offset; states at which none is that must be there."""
+
+_MISMATCH, _OFFSET, _DRAWS, _PARTS = 1e-2, 0.1, 8, (1e-6, 0.2)
+"""Deviation of the draws that tell what parts make of a row's rates, their offsets over it, and how many there are; and how
+much of what a deviation of 1 would make counts as their size, of ideal elements for their rounding and of parts. A row whose
+terms cancel moves less than its parts err."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pairing:
+    """A deck beside the flow that it should be.
+
+    Parameters
+    ----------
+    deck : ForeignDeck
+    holding : sequence of Capacitance
+        What holds the states, in the order of the flow's.
+    flow : Flow
+    field : VectorField
+        Its rates.
+    seed : int
+        Of the states that are tried.
+    """
+
+    deck: ForeignDeck
+    holding: Sequence[Capacitance]
+    flow: Flow
+    field: VectorField
+    seed: int
+
+    @functools.cached_property
+    def start(self) -> Array:
+        """Flow units, shape (size,)."""
+        return self.field.pack({name: np.ravel(value) for name, value in self.flow.states.items()})
+
+    @functools.cached_property
+    def volts(self) -> Array:
+        """Across the capacitors at the start, shape (size,)."""
+        return np.array([each.volts for each in self.holding])
+
+    @functools.cached_property
+    def free(self) -> Array:
+        """Directions, shape (size, k), in which a circuit may move as it likes: common modes, which change nothing."""
+        found = []
+        for kept in self.flow.keeps:
+            if not kept.binding:
+                found.append(np.zeros(self.field.size))
+                found[-1][self.field.slices[kept.state]] = 1.0
+        return np.array(found).T if found else np.zeros((self.field.size, 0))
+
+    @functools.cached_property
+    def path(self) -> Run:
+        """The flow's own path."""
+        end = self.flow.end_time or COMPARED
+        return simulate(deck_for(compile(self.flow), "block", time_constants=end), engine="block")
+
+    @functools.cached_property
+    def spread(self) -> Array:
+        """What the blocks' deviations make of the rates along the path, per deviation, shape (size,): rms, flow units."""
+        path = self.field.pack({name: self.path.values[name] for name in self.flow.states})
+        flaws, scale = Imperfections(mismatch=_MISMATCH, offset=_OFFSET * _MISMATCH), float(abs(path).max())
+        drawn = degrade_graph(self.field.graph, flaws, seed=self.seed, samples=range(_DRAWS), full_scale=scale)
+        states = path[:: len(path) // 100 + 1]
+        rates = VectorField(drawn)(0.0, np.repeat(states[:, None], _DRAWS, axis=1)) - self.field(0.0, states)[:, None]
+        return np.sqrt((rates**2).mean(axis=(0, 1))) / _MISMATCH
+
+    def widened(self, units: Array) -> Array:
+        """One number for each state as one for each of its elements."""
+        return np.repeat(units, [part.stop - part.start for part in self.field.slices.values()])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class FittedRates:
     """States that were tried, shape (samples, size), and what was fitted to their rates."""
 
@@ -76,12 +156,22 @@ class FittedRates:
     rates: Array
     left: Array
     units: Array
-    start: Array
-    free: Array
 
 
-def holding_states(deck: ForeignDeck, size: int, states: Sequence[str], where: str) -> list[Capacitance]:
-    """Capacitors that hold the states, in the order of the flow's."""
+def holding_states(deck: ForeignDeck, size: int, states: Sequence[str], limit: float, where: str) -> list[Capacitance]:
+    """Capacitors that hold the states, in the order of the flow's; others next to them may have `limit` of theirs."""
+    found = _chosen(deck, size, states, where)
+    held, least = {node.lower() for each in found for node in each.nodes} | {"0", "gnd"}, min(each.farads for each in found)
+    for other in deck.capacitors:
+        if other not in found and held.issuperset(map(str.lower, other.nodes)) and other.farads > limit * least:
+            raise BadInput(
+                f"{where}: {other.name} is between nodes of the capacitors that hold the states, and changes their rates; "
+                "put them together to one for each state."
+            )
+    return found
+
+
+def _chosen(deck: ForeignDeck, size: int, states: Sequence[str], where: str) -> list[Capacitance]:
     if states:
         known = {each.name.lower(): each for each in deck.capacitors}
         if missing := [name for name in states if name.lower() not in known]:
@@ -99,10 +189,9 @@ def holding_states(deck: ForeignDeck, size: int, states: Sequence[str], where: s
     return sorted(found, key=lambda each: each.line)
 
 
-def measured_rates(
-    deck: ForeignDeck, holding: Sequence[Capacitance], volts: Array, nodes: Sequence[str] = ()
-) -> tuple[Array, Array]:
+def measured_rates(pair: Pairing, volts: Array, nodes: Sequence[str] = ()) -> tuple[Array, Array]:
     """Rates in V/s of the states at `volts`, shape (samples, size), and voltages of `nodes`, shape (samples, nodes)."""
+    deck, holding = pair.deck, pair.holding
     step = max((deck.end_time or 0.0) / 100, deck.thrown / (_SETTLE - 1)) or 1.0
     ends = (np.arange(len(volts)) + _SETTLE + 1) * step
     lines = list(deck.lines)
@@ -123,56 +212,49 @@ def measured_rates(
     return found[:, : len(holding)] / [each.farads for each in holding], found[:, len(holding) :]
 
 
-def fitted_rates(
-    deck: ForeignDeck,
-    holding: Sequence[Capacitance],
-    flow: Flow,
-    field: VectorField,
-    seed: int,
-    said: Array | None,
-    aside: float,
-) -> FittedRates:
-    """Gains as the header has `said` them, or from small steps on the flow's manifold; then from states that these reach."""
-    start = field.pack({name: np.ravel(value) for name, value in flow.states.items()})
-    volts = np.array([each.volts for each in holding])
-    free = _neutral(flow, field)
-    far = _tried(flow, field, _STATES, _SHARES, seed + 1, aside)
-    units = _gains(deck, holding, flow, field, start, volts, free, seed) if said is None else said
-    every = np.ones(field.size, dtype=bool)
-    moved = widened(units, field) * (far - start)
-    rates, _ = measured_rates(deck, holding, volts + moved)
-    for _ in range(_ROUNDS - 1):
-        before, units = units, refined_gains(units, moved, rates, field, start, free, deck.built, every)
+def fitted_rates(pair: Pairing, said: Array | None, aside: float) -> FittedRates:
+    """Gains as the header has `said` them, or from small steps on the flow's manifold; then from states that these reach.
+
+    Raises
+    ------
+    SimulationFailed
+        ngspice finds no rates, or the flow stays where a comparator of parts may be thrown either way.
+    """
+    far = _tried(pair, _STATES, _SHARES, aside, pair.seed + 1)
+    units = _gains(pair) if said is None else said
+    every = np.ones(pair.field.size, dtype=bool)
+    moved, rates = _led(pair, units, far)
+    for _ in range(_ROUNDS):
+        before, units = units, refined_gains(pair, units, moved, rates, every)
+        if said is not None:
+            units = said * np.clip(units / said, 1 / _TOLD, _TOLD)
         if abs(units / before - 1).max() < _SAME:
             break
-        moved = widened(units, field) * (far - start)
-        rates, _ = measured_rates(deck, holding, volts + moved)
-    units = refined_gains(units, moved, rates, field, start, free, deck.built, every)
-    states = start + moved / widened(units, field)
-    found, rest = row_rates(states, widened(units, field), field, rates, free, deck.built, every)
-    left = np.sqrt((rest**2).mean(axis=0))
-    return FittedRates(states, moved, rates, found, left, units, start, free)
+        moved, rates = _led(pair, units, far)
+    states = pair.start + moved / pair.widened(units)
+    found, rest = row_rates(pair, units, moved, rates, every)
+    return FittedRates(states, moved, rates, found, np.sqrt((rest**2).mean(axis=0)), units)
 
 
-def refined_gains(
-    units: Array,
-    moved: Array,
-    rates: Array,
-    field: VectorField,
-    start: Array,
-    free: Array,
-    built: bool,
-    counted: NDArray[np.bool_],
-) -> Array:
+def _led(pair: Pairing, units: Array, far: Array) -> tuple[Array, Array]:
+    """Volts from the start to states `far` from it, and the rates there."""
+    moved = pair.widened(units) * (far - pair.start)
+    if pair.deck.built and (most := abs(pair.volts + moved).max()) > _MOST_VOLTS:
+        raise SimulationFailed(f"states beside the flow's own path would take {most:.1g} V, which no parts bear.")
+    return moved, measured_rates(pair, pair.volts + moved)[0]
+
+
+def refined_gains(pair: Pairing, units: Array, moved: Array, rates: Array, counted: NDArray[np.bool_]) -> Array:
     """Gains with which the equations of the rows that are `counted` leave least."""
 
     def left(logs: Array) -> Array:
-        tried = widened(units * np.exp(logs), field)
-        found, rest = row_rates(start + moved / tried, tried, field, rates, free, built, counted)
+        found, rest = row_rates(pair, units * np.exp(logs), moved, rates, counted)
         # Where a row is linear its rate and a gain may stand for each other: rows that are alike are likelier.
-        with np.errstate(all="ignore"):  # of what does not move at all
-            apart = np.log(np.clip(found[counted] / np.nanmedian(found[counted]), 1e-3, 1e3))
-        return np.r_[rest[:, counted].ravel(), _LIKELY * np.nan_to_num(apart)]
+        told = found[counted & np.isfinite(found)]
+        with np.errstate(all="ignore"):
+            # 0 where nothing moves that should.
+            apart = np.log(np.clip(told / np.median(told) if told.size else told, 1e-3, 1e3))
+        return np.r_[rest[:, counted].ravel(), _LIKELY * np.pad(np.nan_to_num(apart), (0, counted.sum() - told.size))]
 
     return units * np.exp(
         scipy.optimize.least_squares(left, np.zeros(len(units)), x_scale=0.1, bounds=(-3, 3), max_nfev=60).x
@@ -192,21 +274,13 @@ def said_gains(text: str, holding: Sequence[Capacitance], flow: Flow) -> Array |
     return np.array(found)
 
 
-def _gains(
-    deck: ForeignDeck,
-    holding: Sequence[Capacitance],
-    flow: Flow,
-    field: VectorField,
-    start: Array,
-    volts: Array,
-    free: Array,
-    seed: int,
-) -> Array:
+def _gains(pair: Pairing) -> Array:
     """The same from the rates at the start, and how these change with small steps along the flow's manifold."""
-    near = _tried(flow, field, 2 * field.size + 2, _STEPS, seed, ASIDE[0]) - start
+    field, start, free = pair.field, pair.start, pair.free
+    near = _tried(pair, 2 * field.size + 2, _STEPS, ASIDE[0], pair.seed) - start
     # Volts of thermal size leave every kind of part in its range, whatever its gain.
     small = _SMALL * near / max(abs(near).max(), 1e-12)
-    rates, _ = measured_rates(deck, holding, np.concatenate([volts[None], volts + small, volts - small]))
+    rates, _ = measured_rates(pair, np.concatenate([pair.volts[None], pair.volts + small, pair.volts - small]))
     across = np.eye(field.size) - free @ np.linalg.pinv(free)
     rates = rates @ across
     steps = (rates[1 : 1 + len(small)] - rates[1 + len(small) :]) / 2
@@ -237,42 +311,40 @@ def _gains(
     return np.where(gains == 0, 1.0, gains)
 
 
-def row_rates(
-    states: Array, units: Array, field: VectorField, rates: Array, free: Array, each: bool, counted: NDArray[np.bool_]
-) -> tuple[Array, Array]:
-    """ρ of every row, and what the equations leave of the measured rates, over the size of those; of uncounted rows too."""
-    samples, size = rates.shape
+def row_rates(pair: Pairing, units: Array, moved: Array, rates: Array, counted: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """ρ of every row, and what the equations leave of the measured rates, over the size of those; of uncounted rows too.
+
+    The states are where `moved` volts lead with `units` volts each. NaN where a row moves too little to tell its ρ.
+    """
+    (samples, size), wide, built = rates.shape, pair.widened(units), pair.deck.built
     with np.errstate(all="ignore"):
-        exact = np.clip(np.nan_to_num(field(0.0, states) * units), -1e30, 1e30)
-    common = np.kron(np.eye(samples), free)
-    columns = (exact[:, :, None] * np.eye(size)).reshape(-1, size) if each else exact.reshape(-1, 1)
-    known, used = np.hstack([columns, common]), np.tile(counted, samples)
-    found, *_ = np.linalg.lstsq(known[used], rates.ravel()[used], rcond=None)
+        exact = np.clip(np.nan_to_num(pair.field(0.0, pair.start + moved / wide) * wide), -1e30, 1e30)
+    still = _STILL[built] * pair.spread * abs(wide)
+    common, used = np.kron(np.eye(samples), pair.free), np.tile(counted, samples)
+    known, held = exact.reshape(-1, 1), np.zeros((0, 1))
+    if built:
+        # One ρ of all, and what each row has beside it: alike where a common mode that is free, or rest, leaves it open.
+        known = np.hstack([known, (exact[:, :, None] * np.eye(size)).reshape(-1, size)])
+        sizes = np.linalg.norm(exact, axis=0) + math.sqrt(samples) * still
+        held = np.hstack([np.zeros((size, 1)), _LIKELY * np.diag(sizes)])
+    held = np.pad(held, ((0, 0), (0, common.shape[1])))
+    fitted = np.vstack([np.hstack([known, common])[used], held])
+    found, *_ = np.linalg.lstsq(fitted, np.pad(rates.ravel()[used], (0, len(held))), rcond=None)
+    rest = rates - (np.hstack([known, common]) @ found).reshape(rates.shape)
+    found = found[0] + (found[1 : 1 + size] if built else np.zeros(size))
     sizes = np.sqrt((rates**2).mean(axis=0))
     sizes = np.maximum(sizes, max(FLOOR * sizes.max(), 1e-300))
-    rest = rates - (known @ found).reshape(rates.shape)
-    found = np.broadcast_to(found[: columns.shape[1]], size)
-    # Of a row that should not move, and does not, no rate can be told.
-    return np.where(abs(exact).max(axis=0) > _STILL * abs(exact).max(), found, np.nan), rest / sizes
+    sizes = np.hypot(sizes, _PARTS[built] * pair.spread * abs(found * wide))
+    return np.where(np.sqrt((exact**2).mean(axis=0)) > still, found, np.nan), rest / sizes
 
 
-def _neutral(flow: Flow, field: VectorField) -> Array:
-    """Directions, shape (size, k), in which a circuit may move as it likes: common modes, which change nothing."""
-    found = []
-    for kept in flow.keeps:
-        if not kept.binding:
-            found.append(np.zeros(field.size))
-            found[-1][field.slices[kept.state]] = 1.0
-    return np.array(found).T if found else np.zeros((field.size, 0))
-
-
-def _tried(flow: Flow, field: VectorField, count: int, shares: Sequence[float], seed: int, aside: float) -> Array:
+def _tried(pair: Pairing, count: int, shares: Sequence[float], aside: float, seed: int) -> Array:
     """States on the flow's manifold, shape (count, size): near its own path, pushed aside by these shares in turn."""
-    circuit = compile(flow)
-    end = flow.end_time or COMPARED
-    run = simulate(deck_for(circuit, "block", time_constants=end), engine="block")
+    flow, field, run = pair.flow, pair.field, pair.path
+    thrown = [node for node in field.graph if isinstance(field.graph.block(node), Comparator)] if pair.deck.built else []
+    many = 4 * count if thrown and len(shares) != len(_STEPS) else count
     # Most of them early, where the state moves: at rest, parts show their errors alone.
-    times = float(run.time[-1]) * np.linspace(0, 1, count) ** 3
+    times = float(run.time[-1]) * np.linspace(0, 1, many) ** 3
     points = np.searchsorted(run.time, times).clip(0, len(run.time) - 1)
     if len(shares) == len(_STEPS):
         points[:] = 0
@@ -285,10 +357,17 @@ def _tried(flow: Flow, field: VectorField, count: int, shares: Sequence[float], 
         beside = {name: np.ravel(at[name] + aside * (moved[name] - at[name])) for name in flow.states}
         states = field.pack({name: kept[name].onto(value) if name in kept else value for name, value in beside.items()})
         # What nothing may depend on is moved too, or else a leg that keeps it could be missing.
-        found.append(states + aside * (k % 3 - 1) * _neutral(flow, field).sum(axis=1) * np.ptp(states))
-    return np.array(found)
-
-
-def widened(units: Array, field: VectorField) -> Array:
-    """One number for each state as one for each of its elements."""
-    return np.repeat(units, [part.stop - part.start for part in field.slices.values()])
+        found.append(states + aside * (k % 3 - 1) * pair.free.sum(axis=1) * np.ptp(states))
+    states = np.array(found)
+    if many == count:
+        return states
+    signals = field.signals(states)
+    decided = np.ones(many, dtype=bool)
+    for node in thrown:
+        first, second = (signals[origin] for origin in field.graph.inputs(node))
+        away = abs(np.broadcast_to(first - second, (many, field.graph.block(node).size)))
+        decided &= (away >= _DECIDED * away.max(axis=0)).all(axis=1)
+    if decided.sum() < _FEWEST:
+        raise SimulationFailed("the flow stays where a comparator of parts may be thrown either way.")
+    chosen = np.flatnonzero(decided)
+    return states[chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)]]

@@ -27,6 +27,7 @@ _LEFT_OUT = frozenset(
         ".dc",
         ".op",
         ".noise",
+        ".backanno",
     }
 )
 _HARMLESS = frozenset(
@@ -35,13 +36,28 @@ _HARMLESS = frozenset(
 )  # fmt: skip
 """Commands of a control section that change no circuit: none of them is run, and others are refused."""
 
+_ESCAPE = re.compile(r"[`;]|^(echo|print)\b.*>", re.IGNORECASE)
+"""Of a command that is harmless by its name: one that holds another, or writes a file."""
+
+_OPTIONS = frozenset(
+    {"abstol", "chgtol", "gmin", "itl1", "itl2", "itl3", "itl4", "itl5", "itl6", "maxord", "method", "pivrel", "pivtol",
+     "reltol", "temp", "tnom", "trtol", "vntol"}
+)  # fmt: skip
+"""Options of a circuit. Others may last longer than it, such as interp, or be of how a run is shown."""
+_OF_SHOWING = frozenset({"acct", "list", "measdgt", "noacct", "nomod", "nopage", "numdgt", "opts", "plotwinsize"})
+
 _ELEMENTS = frozenset("bcdefghijklmqrstvwx")
-_SUFFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "meg": 1e6, "g": 1e9, "t": 1e12, "": 1.0}
-_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(meg|[fpnumkgt])?[a-z]*", re.IGNORECASE)
-_DRIVEN = re.compile(r"\b(sin|pulse|exp|sffm|am|trnoise|trrandom|pwl)\s*\(", re.IGNORECASE)
-_TIME = re.compile(r"\btime\b", re.IGNORECASE)
+_SUFFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "meg": 1e6, "g": 1e9, "t": 1e12,
+             "mil": 25.4e-6, "": 1.0}  # fmt: skip
+_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(meg|mil|[fpnumkgt])?[a-z]*", re.IGNORECASE)
+_DRIVEN = re.compile(r"\b(sin|pulse|exp|sffm|am|trnoise|trrandom|pwl)\s*\(|\bexternal\b", re.IGNORECASE)
+_TIME = re.compile(r"\b(time|hertz)\b|\b(ddt|sdt|idt\w*|delay|absdelay|a?gauss|a?unif|rand(om)?|white)\s*\(", re.IGNORECASE)
+_COMMENT, _MICRO = re.compile(r"(^|\s)\$(?=\s).*"), str.maketrans({"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"})
 _FILES = re.compile(r"""file\s*=|include|["'`$\\]""", re.IGNORECASE)
 _START = re.compile(r"v\(\s*([\w.]+)\s*\)\s*=\s*([-+\w.]+)", re.IGNORECASE)
+
+_PROBE = "vprobe"
+"""How sources are called that hold the states."""
 
 _MOST_LINES, _LONGEST_LINE = 200_000, 100_000
 _FEW_POINTS = 8
@@ -111,12 +127,14 @@ def read_deck(text: str, where: str) -> ForeignDeck:
     capacitors: list[Capacitance] = []
     starts: dict[str, float] = {}
     notes: list[str] = []
+    names: set[str] = set()
     end_time, thrown, inside, built = None, 0.0, 0, False
     for number, line in _statements(text, where):
         said = f"{where}: line {number}, {line[:60]!r}"
         word = line.split(maxsplit=1)[0].lower()
         if word == ".tran":
-            end_time = spice_number([*line.split(), "", "", ""][2], said)
+            words = [each for each in line.split()[1:3] if _NUMBER.fullmatch(each)] or ["none"]
+            end_time = spice_number(words[-1], said)
         if word in _LEFT_OUT:
             continue
         if word[0] == ".":
@@ -126,6 +144,10 @@ def read_deck(text: str, where: str) -> ForeignDeck:
                 )
             if word == ".model" and "filesource" in line.lower():
                 continue  # it belongs to a player, which is held at 0
+            if word in (".ic", ".nodeset") and _START.sub("", line[len(word) :]).strip():
+                raise BadInput(f"{said}, is refused: a start is v(NODE)=NUMBER.")
+            if word in (".option", ".options"):
+                line = _circuit_options(line, said)
             inside += (word == ".subckt") - (word == ".ends")
             built |= word in (".subckt", ".model")
             starts |= (
@@ -142,12 +164,20 @@ def read_deck(text: str, where: str) -> ForeignDeck:
             raise BadInput(f"{said}, is refused: no element begins so.")
         if _FILES.search(line):
             raise BadInput(f"{said}, is refused: it may read another file or run a command.")
-        if word[0] in "biefgh" and _TIME.search(line):
-            raise BadInput(f"{said}, is refused: it depends on time, and only circuits that do not are compared.")
+        if (word[0] in "befgh" or re.search("[={]", line)) and _TIME.search(line):
+            raise BadInput(
+                f"{said}, is refused: it depends on time or on chance, and only circuits that do not are compared."
+            )
         if word[0] in "vi" and (driven := _DRIVEN.search(line)):
-            line, until = _held(line, driven[1].lower(), said)
+            line, until = _held(line, (driven[1] or "").lower(), said)
             thrown = max(thrown, until)
             notes += [f"line {number} is noise, which is held at 0"] if line.endswith(" 0") else []
+        if not inside and word[0] != ".":
+            if word[0] == "l":
+                raise BadInput(f"{said}, is refused: its current is a state, and only states of capacitors are compared.")
+            if word in names or word.startswith(_PROBE):
+                raise BadInput(f"{said}, is refused: {word[:40]!r} names another element already; give each its own name.")
+            names.add(word)
         if word[0] == "c" and not inside:
             capacitors.append(_capacitor(line, len(kept), said))
         kept.append(line)
@@ -177,12 +207,12 @@ def _statements(text: str, where: str) -> Iterator[tuple[int, str]]:
         raise BadInput(f"{where} is longer than {_MOST_LINES} lines, or has one of over {_LONGEST_LINE} characters.")
     begun, statement, control = 0, "", False
     for number, line in enumerate(lines[1:], start=2):
-        line = line.strip()
+        line = _COMMENT.sub("", line.replace("\t", " ").translate(_MICRO)).strip()
         word = line.split(maxsplit=1)[0].lower() if line else ""
         if word == ".control" or word == ".endc":
             control = word == ".control"
         elif control:
-            if word and word[0] != "*" and word not in _HARMLESS:
+            if word and word[0] != "*" and (word not in _HARMLESS or _ESCAPE.search(line)):
                 raise BadInput(
                     f"{where}: line {number}, {line[:60]!r}, is refused: a command that could change the circuit or reach "
                     "the system; leave the control section out."
@@ -197,6 +227,17 @@ def _statements(text: str, where: str) -> Iterator[tuple[int, str]]:
             begun, statement = number, line.partition(";")[0].strip()
     if statement:
         yield begun, statement
+
+
+def _circuit_options(line: str, said: str) -> str:
+    """A line of options without those of how a run is shown."""
+    kept = []
+    for option in re.sub(r"\s*=\s*", "=", line).split()[1:]:
+        name = option.partition("=")[0].lower()
+        if name not in _OPTIONS | _OF_SHOWING:
+            raise BadInput(f"{said}, is refused: of options only {', '.join(sorted(_OPTIONS))} are read.")
+        kept += [option] if name in _OPTIONS else []
+    return " ".join([".options", *kept])
 
 
 def _held(line: str, kind: str, said: str) -> tuple[str, float]:

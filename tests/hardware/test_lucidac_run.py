@@ -26,7 +26,7 @@ FITTING = ["epor", "heat1d", "lorenz", "massspring", "mathieu", "pend", "pid", "
 
 
 @contextlib.contextmanager
-def mock_device(*, samples: Any = None, lucidac=True, address="04-E9-E5-00-00-01", **config):
+def mock_device(*, samples: Any = None, lucidac=True, address: str | None = "04-E9-E5-00-00-01", **config):
     """The vendor's mock device in a thread, at a port of its own; `samples(module, channels, times)` replaces its sines.
 
     Its `address` is one that devices have, so that it is judged as one; its own if None.
