@@ -10,7 +10,8 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LONG = ("studies", "transport_tracking")  # minutes; tested in small elsewhere
-SCRIPTS = sorted(path for path in EXAMPLES.glob("**/*.py") if not {path.stem, path.parent.name} & set(LONG))
+ELSEWHERE = ("plugin",)  # no script: tests/plugins installs it
+SCRIPTS = sorted(path for path in EXAMPLES.glob("**/*.py") if not {path.stem, path.parent.name} & {*LONG, *ELSEWHERE})
 
 
 @pytest.mark.parametrize(
