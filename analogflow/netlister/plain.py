@@ -20,6 +20,7 @@ from analogflow.circuit import (
     Model,
     NoiseVoltage,
     PlayedVoltage,
+    StepVoltage,
     Switch,
     TimedVoltage,
     Transconductance,
@@ -27,7 +28,7 @@ from analogflow.circuit import (
 from analogflow.circuit.build import celsius_of
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, nodes_text, number
-from analogflow.netlister import spice
+from analogflow.netlister import spectre, spice
 from analogflow.netlister.deck import Deck
 from analogflow.netlister.spice import node_text
 
@@ -38,6 +39,7 @@ __all__ = [
     "answer_sources",
     "definitions",
     "dialect_of",
+    "law_sources",
     "measures",
     "placed",
     "plain_deck",
@@ -56,33 +58,43 @@ class Dialect:
         Of the simulator.
     run : str
         How it is run, for the header.
-    formula, condition, measured : str
-        Templates: of a formula, of a choice between two formulas, and of a measure that is a formula of others.
+    formula, condition, parameter, measured : str
+        Templates: of a formula, of a choice between two formulas, of a parameter in a formula, and of a measure that is a
+        formula of others.
     area, parameters : str
         What stands before the area of a transistor, and before the parameters of an instance.
+    measure : str
+        First word of a measure.
     """
 
     name: str
     run: str
     formula: str
     condition: str
+    parameter: str
     measured: str
     area: str
     parameters: str
+    measure: str = ".meas"
 
 
-_UNTRIED = "written by the rules of its manual, never run in it"
 DIALECTS: Mapping[str, Dialect] = {
     "ngspice": Dialect(
-        "ngspice", "ngspice -b FILE measures the answer", "{}", "ternary_fcn({0},{1},{2})", "param='{}'", "area=", ""
+        "ngspice", "ngspice -b FILE measures the answer",
+        "{}", "ternary_fcn({0},{1},{2})", "{{{}}}", "param='{}'", "area=", "",
     ),
     "ltspice": Dialect(
-        "LTspice", f"in LTspice, which measures the answer into its log; {_UNTRIED}",
-        "{}", "if({0},{1},{2})", "param {}", "", "",
+        "LTspice",
+        "in LTspice, which measures the answer into its log; by Analog Devices' LTspice reference (24+), never run in it",
+        "{}", "if({0},{1},{2})", "{{{}}}", "param {}", "", "",
     ),
     "xyce": Dialect(
-        "Xyce", f"Xyce FILE measures the answer into FILE.mt0; {_UNTRIED}",
-        "{{{}}}", "if({0},{1},{2})", "eqn={{{}}}", "", "params: ",
+        "Xyce", "Xyce FILE measures the answer into FILE.mt0; by the Xyce Reference Guide (7.10), never run in it",
+        "{{{}}}", "if({0},{1},{2})", "{}", "eqn={{{}}}", "", "params: ",
+    ),
+    "spectre": Dialect(
+        "Spectre", "spectre FILE measures the answer; by the Spectre Circuit Simulator Reference (23.1), never run in it",
+        "{}", "{0} ? {1} : {2}", "{}", "param='{}'", "", "", ".measure",
     ),
 }  # fmt: skip
 """Simulators that a plain deck can be written for, by the name that a user gives."""
@@ -100,7 +112,7 @@ def plain_deck(deck: Deck, dialect: str = "ngspice") -> Deck:
     deck : Deck
         What `netlist` returns.
     dialect : str
-        ``ngspice``, ``ltspice`` or ``xyce``.
+        ``ngspice``, ``ltspice``, ``xyce`` or ``spectre``.
 
     Raises
     ------
@@ -113,7 +125,7 @@ def plain_deck(deck: Deck, dialect: str = "ngspice") -> Deck:
         deck,
         header=(*deck.header[:-1], run),
         body=tuple(_body(deck, written)),
-        script=(*answer_sources(deck.circuit, written), *measures(deck, written)),
+        script=(*answer_sources(deck.circuit, written), *law_sources(deck, written), *measures(deck, written)),
         tables={},
     )
 
@@ -135,11 +147,17 @@ def dialect_of(deck: Deck, name: str) -> Dialect:
 def _body(deck: Deck, dialect: Dialect) -> Iterator[str]:
     circuit = deck.circuit
     card = writer(circuit, dialect)
-    yield from definitions(circuit, card)
+    if dialect.name == "Spectre":
+        yield spectre.FIRST
+    yield from definitions(circuit, dialect)
     yield from placed(circuit, card)
     yield from map(card, played(deck))
-    started = [f"v({node_text(node)})={volts}" for node, volts in _started(circuit).items()]
-    yield from (f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8))
+    volts = _started(circuit)
+    if dialect.name == "Spectre":
+        yield from spectre.starts(volts)
+    else:
+        started = [f"v({node_text(node)})={value}" for node, value in volts.items()]
+        yield from (f".ic {' '.join(started[k : k + 8])}" for k in range(0, len(started), 8))
     yield from analysis(deck, dialect)
 
 
@@ -148,14 +166,16 @@ def writer(circuit: Circuit, dialect: Dialect) -> Callable[[Element], str]:
     return functools.partial(_card, dialect, {model.name: model for model in circuit.models})
 
 
-def definitions(circuit: Circuit, card: Callable[[Element], str]) -> Iterator[str]:
-    """Lines of the models and macro-models; `card` writes the elements of these."""
+def definitions(circuit: Circuit, dialect: Dialect) -> Iterator[str]:
+    """Lines of the models and macro-models."""
     # A switch without memory becomes a formula, so that its model is left out.
     remembers = {element.model for element in circuit.elements if isinstance(element, Switch) and element.closed}
-    yield from (spice.model_card(model) for model in circuit.models if model.kind != "sw" or model.name in remembers)
+    remembers = remembers if dialect.name == "ngspice" else set()  # of which the others refuse the line
+    written = spectre.model_card if dialect.name == "Spectre" else spice.model_card
+    yield from (written(model) for model in circuit.models if model.kind != "sw" or model.name in remembers)
     given = {name for element in circuit.elements if isinstance(element, Instance) for name, _ in element.parameters}
     for macro in circuit.macros:
-        yield from _macro_cards(macro, card, kept=given)
+        yield from _macro_cards(macro, dialect, writer(circuit, dialect), kept=given)
 
 
 def placed(circuit: Circuit, card: Callable[[Element], str], *, without: str = "") -> Iterator[str]:
@@ -173,27 +193,29 @@ def placed(circuit: Circuit, card: Callable[[Element], str], *, without: str = "
 def analysis(deck: Deck, dialect: Dialect) -> Iterator[str]:
     """Lines of the options, of what is kept, and of the run."""
     circuit = deck.circuit
-    yield from _settings(circuit, deck.largest_step, dialect)
     vectors = sorted({spice.vector_text(vector) for vectors in circuit.signals.values() for vector in vectors})
     _, states = spice.averaged(circuit, deck.end_time)
     labels = [label for label, _ in states]
     products = (f"product_{first}_{second}" for i, first in enumerate(labels) for second in labels[i:])
     measured = [*(label for label, _ in spice.answers(circuit)), *(f"state_{label}" for label in labels), *products]
     saved = [*vectors, *(f"v({node})" for node in measured)]
+    if dialect.name == "Spectre":
+        options, celsius = _options(circuit, deck.largest_step)
+        yield from spectre.analysis(options, celsius, saved, number(deck.largest_step), number(deck.end_time))
+        return
+    yield from _settings(circuit, deck.largest_step, dialect)
     keep = ".print tran" if dialect.name == "Xyce" else ".save"
     yield from (f"{keep} {' '.join(saved[k : k + 8])}" for k in range(0, len(saved), 8))
     yield f".tran {number(deck.largest_step)} {number(deck.end_time)} 0 {number(deck.largest_step)} uic"
 
 
 def _settings(circuit: Circuit, step: float, dialect: Dialect) -> Iterator[str]:
-    line = spice.options_text(circuit, step)
-    celsius = number(celsius_of(circuit.temperature_kelvin)) if circuit.temperature_kelvin != NOMINAL_KELVIN else ""
+    options, celsius = _options(circuit, step)
     if dialect.name != "Xyce":
-        yield line
+        yield spice.options_text(circuit, step)
         if celsius:
             yield f".temp {celsius}"
         return
-    options = dict(re.findall(r"(\w+)=(\S+)", line))
     yield f".options timeint method={options['method']} reltol={options['reltol']} abstol={options['vntol']}"
     device = [f"gmin={options['gmin']}"] if "gmin" in options else []
     device += [f"temp={celsius}"] if celsius else []
@@ -201,55 +223,88 @@ def _settings(circuit: Circuit, step: float, dialect: Dialect) -> Iterator[str]:
         yield f".options device {' '.join(device)}"
 
 
+def _options(circuit: Circuit, step: float) -> tuple[dict[str, str], str]:
+    """A simulator's options by SPICE's names, and the temperature in °C, empty where it is the nominal one."""
+    celsius = number(celsius_of(circuit.temperature_kelvin)) if circuit.temperature_kelvin != NOMINAL_KELVIN else ""
+    return dict(re.findall(r"(\w+)=(\S+)", spice.options_text(circuit, step))), celsius
+
+
 def answer_sources(circuit: Circuit, dialect: Dialect) -> Iterator[str]:
     """Sources of the answers in flow units, each at the node of its name."""
     return (_formula_source(label, text, dialect) for label, text in spice.answers(circuit))
 
 
-def measures(deck: Deck, dialect: Dialect) -> Iterator[str]:
-    """What measures the answers at the end, and averages a law."""
-    circuit, end = deck.circuit, number(deck.end_time)
-    yield from (f".meas tran {label} find v({label}) at={end}" for label, _ in spice.answers(circuit))
-    window, states = spice.averaged(circuit, deck.end_time)
-    for label, text in states:
-        mean = identifier(f"mean_{label}")
-        yield _formula_source(identifier(f"state_{label}"), text, dialect)
-        yield f".meas tran {mean} avg v(state_{label}) {window}"
-    for i, (first, _) in enumerate(states):
+def law_sources(deck: Deck, dialect: Dialect) -> Iterator[str]:
+    """Sources of the states in flow units and of their products, which a law averages; none without a law."""
+    _, states = spice.averaged(deck.circuit, deck.end_time)
+    for i, (first, text) in enumerate(states):
+        yield _formula_source(identifier(f"state_{first}"), text, dialect)
         for second, _ in states[i:]:
             product = identifier(f"product_{first}_{second}")
             yield _formula_source(product, f"v(state_{first})*v(state_{second})", dialect)
-            yield f".meas tran average_{product} avg v({product}) {window}"
+
+
+def measures(deck: Deck, dialect: Dialect) -> Iterator[str]:
+    """What measures the answers at the end, and averages a law."""
+    circuit, end = deck.circuit, number(deck.end_time)
+    if dialect.name == "Spectre":
+        yield spectre.MEASURING
+    measure = f"{dialect.measure} tran"
+    yield from (f"{measure} {label} find v({label}) at={end}" for label, _ in spice.answers(circuit))
+    window, states = spice.averaged(circuit, deck.end_time)
+    if dialect.name == "LTspice":
+        window = window.replace("=", " ")
+    yield from (f"{measure} {identifier(f'mean_{label}')} avg v(state_{label}) {window}" for label, _ in states)
+    for i, (first, _) in enumerate(states):
+        for second, _ in states[i:]:
+            product = identifier(f"product_{first}_{second}")
+            yield f"{measure} average_{product} avg v({product}) {window}"
             formula = dialect.measured.format(f"average_{product}-mean_{first}*mean_{second}")
-            yield f".meas tran {identifier(f'covariance_{first}_{second}')} {formula}"
+            yield f"{measure} {identifier(f'covariance_{first}_{second}')} {formula}"
 
 
 def _formula_source(name: str, text: str, dialect: Dialect) -> str:
+    if dialect.name == "Spectre":
+        return f"B{name} ({name} 0) bsource v={_formula(text, dialect)}"
     return f"B{name} {name} 0 v={_formula(text, dialect)}"
 
 
-def _macro_cards(macro: Macro, card: Callable[[Element], str], kept: set[str]) -> Iterator[str]:
+def _macro_cards(macro: Macro, dialect: Dialect, card: Callable[[Element], str], kept: set[str]) -> Iterator[str]:
     """Lines of a macro-model; a parameter that no instance sets (`kept` are those set) is written as its value."""
     if macro.note:
         yield f"* {comment(macro.note)}"
-    head = f".subckt {identifier(macro.name)} {nodes_text(macro.ports)}"
     given = [(name, value) for name, value in macro.parameters if name in kept]
     fixed = {name: number(value) for name, value in macro.parameters if name not in kept}
-    yield f"{head} params:{''.join(f' {identifier(name)}={number(value)}' for name, value in given)}" if given else head
+    if dialect.name == "Spectre":
+        yield from spectre.head(macro, given)
+    else:
+        head = f".subckt {identifier(macro.name)} {nodes_text(macro.ports)}"
+        parameters = "".join(f" {identifier(name)}={number(value)}" for name, value in given)
+        yield f"{head} params:{parameters}" if given else head
     for element in macro.elements:
         if isinstance(element, Capacitor) and element.initial:
             raise BadInput(
                 f"the macro-model {macro.name!r} starts charged, which no line .ic outside says; take the ordinary netlist."
             )
-        line = card(element)
-        for name, value in fixed.items():
-            line = line.replace(f"{{{name}}}", value)
-        yield line
-    yield ".ends"
+        if isinstance(element, Behavioural):
+            text = re.sub(r"\{(\w+)\}", lambda name: fixed.get(name[1], name[0]), element.expression)
+            element = dataclasses.replace(element, expression=text)
+        yield card(element)
+    yield spectre.ends(macro) if dialect.name == "Spectre" else ".ends"
 
 
 def _card(dialect: Dialect, models: Mapping[str, Model], element: Element) -> str:
     """Line of one element."""
+    match element:
+        case Switch(closed=True) if dialect.name != "ngspice":
+            raise BadInput(
+                f"the switch {element.name!r} remembers what it was switched to, which {dialect.name} has no line for that "
+                "was tried; take the dialect ngspice."
+            )
+        case Switch(closed=False):
+            element = _switch(element, dict(models[element.model].parameters))
+    if dialect.name == "Spectre":
+        return spectre.card(element, lambda text: _formula(text, dialect))
     head = f"{element.letter}{nodes_text((element.name, *element.nodes))}"
     match element:
         case Capacitor():
@@ -265,17 +320,12 @@ def _card(dialect: Dialect, models: Mapping[str, Model], element: Element) -> st
         case Instance() if element.parameters:
             given = " ".join(f"{identifier(name)}={number(value)}" for name, value in element.parameters)
             return f"{head} {identifier(element.macro)} {dialect.parameters}{given}"
-        case Switch(closed=True) if dialect.name != "ngspice":
-            raise BadInput(
-                f"the switch {element.name!r} remembers what it was switched to, which {dialect.name} has no line for that "
-                "was tried; take the dialect ngspice."
-            )
-        case Switch(closed=False):
-            return _switch(element, dict(models[element.model].parameters), dialect)
+        case StepVoltage() | PlayedVoltage() if dialect.name == "Xyce":
+            return spice.card(element).replace("pwl(", "pwl ").removesuffix(")")
     return spice.card(element)
 
 
-def _switch(element: Switch, model: Mapping[str, float], dialect: Dialect) -> str:
+def _switch(element: Switch, model: Mapping[str, float]) -> Behavioural:
     """A switch as a source of current: its conductance goes in a straight line between open and closed."""
     plus, minus = map(node_text, element.nodes)
     volts = f"v({plus})" if minus == "0" else f"(v({plus})-v({minus}))"
@@ -283,12 +333,14 @@ def _switch(element: Switch, model: Mapping[str, float], dialect: Dialect) -> st
     closed = f"min(max(({control})*({number(1 / (2 * model['vh']))}),0),1)"
     opened, added = 1 / model["roff"], 1 / model["ron"] - 1 / model["roff"]
     text = f"{volts}*({number(opened)}+({number(added)})*{closed})"
-    return f"B{nodes_text((f'{element.name}_switch', *element.nodes))} i={_formula(text, dialect)}"
+    return Behavioural(f"{element.name}_switch", element.nodes, text)
 
 
 def _formula(text: str, dialect: Dialect) -> str:
     """A formula without blanks, whose choices are written as the dialect does."""
-    return dialect.formula.format(_chosen(text.replace(" ", ""), dialect))
+    chosen = _chosen(text.replace(" ", ""), dialect)
+    named = re.sub(r"\{(\w+)\}", lambda name: dialect.parameter.format(name[1]), chosen)
+    return dialect.formula.format(spectre.formula(named) if dialect.name == "Spectre" else named)
 
 
 def _chosen(text: str, dialect: Dialect) -> str:

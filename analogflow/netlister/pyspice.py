@@ -67,5 +67,5 @@ def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
                 )
             case _:
                 lines.append(write(element))
-    sub.raw_spice = "\n".join([*definitions(circuit, write), *lines])
+    sub.raw_spice = "\n".join([*definitions(circuit, DIALECTS["ngspice"]), *lines])
     return sub

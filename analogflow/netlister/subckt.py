@@ -18,6 +18,7 @@ from analogflow.netlister.plain import (
     answer_sources,
     definitions,
     dialect_of,
+    law_sources,
     measures,
     placed,
     played,
@@ -49,7 +50,7 @@ def write_subcircuit(
     name : str
         Of the subcircuit.
     dialect : str
-        As for `plain_deck`.
+        As for `plain_deck`, but no ``spectre``.
 
     Returns
     -------
@@ -64,6 +65,11 @@ def write_subcircuit(
     """
     path = Path(path)
     written, library = dialect_of(deck, dialect), path.with_name(f"{identifier(name)}.lib")
+    if written.name == "Spectre":
+        raise BadInput(
+            "the dialect spectre has no subcircuit: where its states start would be parameters of capacitors, which Spectre "
+            "does not heed when it starts without an operating point; take a plain deck, or another dialect."
+        )
     if library == path:
         raise BadInput(f"{path.name!r} is the file of the subcircuit; give the bench another name.")
     refuse_existing(path, library, force=force)
@@ -89,13 +95,13 @@ def _subcircuit(deck: Deck, name: str, dialect: Dialect) -> Iterator[str]:
     given = "".join(f" start_{node}={number(volts)}" for node, volts in starts.items())
     head = f".subckt {identifier(name)} {nodes_text(_ports(deck))}"
     yield f"{head} params:{given}" if given else head
-    yield from definitions(circuit, write)
+    yield from definitions(circuit, dialect)
     yield from elements
     yield from answer_sources(circuit, dialect)
     if dialect.name == "ngspice":  # of the others no manual says that a line of a subcircuit may be one of these
         guessed = [f"v({spice.node_text(node)})={number(volts, spice.START)}" for node, volts in circuit.start.items()]
         yield from (f".ic {' '.join(guessed[k : k + 8])}" for k in range(0, len(guessed), 8))
-    yield f".ends {name}"
+    yield ".ends" if dialect.name == "Xyce" else f".ends {name}"
 
 
 def _note(dialect: Dialect) -> str:
@@ -144,5 +150,6 @@ def _bench(deck: Deck, name: str, library: str, dialect: Dialect) -> Iterator[st
         words = [word for word in line.split(" ") if not (line.startswith((".save", ".print")) and word.startswith("i(v"))]
         if words not in ([".save"], [".print", "tran"]):
             yield " ".join(words)
+    yield from law_sources(deck, dialect)
     yield from measures(deck, dialect)
     yield ".end"

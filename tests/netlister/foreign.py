@@ -22,8 +22,12 @@ from PySpice.Spice.Parser import SpiceParser  # noqa: E402
 def main(path: str) -> None:
     with open(path, encoding="ascii") as file:
         text = file.read()
-    parser = SpiceParser(source=text)
+    # PySpice 1.5 has a switch, but its parser fails at one (IndexError), so these are placed through its interface.
+    switches = re.findall(r"^S(\w+) (\w+) (\w+) (\w+) (\w+) (\w+) (on|off)\n", text, re.M)
+    parser = SpiceParser(source=re.sub(r"^S\w+ .*\n", "", text, flags=re.M))
     circuit = parser.build_circuit()
+    for name, *nodes, model, state in switches:
+        circuit.VCS(name, *nodes, model=model, initial_state=state)
     for statement in parser.subcircuits:  # PySpice 1.5 reads them and leaves them out of what it builds
         circuit.subcircuit(statement.build())
     simulator = circuit.simulator()
