@@ -155,18 +155,20 @@ def test_a_sign_or_a_channel_that_is_wrong_is_noticed():
         ("AT_CONFIGURE", r"setting it failed: .*broken on purpose"),
         ("AT_START_RUN", r"running it failed: .*broken on purpose"),
         ("DURING_RUN", r"running it failed: RunError: Error on entity"),
-        ("DROP_TAKEOFF_STATE", r"running it failed: no answer in time"),
-        ("DROP_DONE_STATE", r"running it failed: no answer in time"),
+        pytest.param("DROP_TAKEOFF_STATE", r"running it failed: no answer in time", marks=pytest.mark.slow),
+        pytest.param("DROP_DONE_STATE", r"running it failed: no answer in time", marks=pytest.mark.slow),
         ("FEWER_SAMPLES", r"412 samples of 2 channels were asked for, and 206 samples of 2 channels came"),
     ],
 )
 def test_a_device_that_breaks_down_is_one_sentence(stage, said):
     stages = client_module("pybrid.mock.config").DummyDACErrorStage
+    # A fifth of the limit is left to the process that talks to the device: enough to start on a busy machine.
+    limit = 50 if stage.startswith("DROP") else 8
     with (
         mock_device(error_stage=stages[stage], error_message="broken on purpose") as (endpoint, _),
         pytest.raises(SimulationFailed, match=said),
     ):
-        run_on_device(mapped("ode/massspring", "lucidac"), endpoint, time_limit=8)
+        run_on_device(mapped("ode/massspring", "lucidac"), endpoint, time_limit=limit)
 
 
 @needs_client
