@@ -47,7 +47,7 @@ class _Followed(NamedTuple):
     astray : float
         Largest error at the end of a stretch, over full scale; the first that is beyond the limit.
     signal : str
-        In which.
+        In which; empty where too few points were saved to tell.
     told : float
         Time in τ by which errors of that size have grown to the limit.
     explained : bool
@@ -102,6 +102,8 @@ def followed_while_told(
             told[s] = (
                 f"{rate}, but that does not explain it: {stretch}, the equations are followed to {each.astray:.3g} of full "
                 f"scale in {each.signal} only"
+                if each.signal
+                else f"{rate}, and too few points of the run were saved to tell whether that explains it"
             )
             continue
         errors[s], until[s] = each.astray, each.until
@@ -128,7 +130,7 @@ def _followed(
     count = math.ceil(rate * times[-1])
     edges = np.unique(np.searchsorted(times, np.linspace(0.0, times[-1], count + 1)).clip(0, len(times) - 1))
     if np.diff(times[edges]).max() * rate > _LONGEST:
-        return _Followed(until, math.nan, "which too few points were saved of", 0.0, False)
+        return _Followed(until, math.nan, "", 0.0, False)
     error, where = 0.0, ""
     for a, b in itertools.pairwise(edges):
         start = path.packed({name: value[a : a + 1] for name, value in values.items()})[0]

@@ -57,6 +57,9 @@ _FOLLOWING, _FLUCTUATING = 1e-7, 1e-5
 _MANY_BREAKS = 64
 """Knots of waveforms beyond which the march, which goes on where the method of order 8 begins anew, is the faster one."""
 
+_WITHIN = 3
+"""Points of a path that is the answer which are kept inside each step: period and amplitude are read off a spline."""
+
 _SHORT_STEP = 1e-4
 """τ: a circuit that asks for shorter steps is very stiff."""
 
@@ -85,7 +88,8 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
         return follow(circuit, np.linspace(0.0, end, points + 1), resting_speed=resting_speed, on_progress=on_progress)
     # A point of a path is known as sharply as a chaotic flow lets it be, for its errors grow.
-    sharp = 1e-11 if circuit.flow.path_matters and circuit.flow.end_time is not None else 1e-9
+    followed = circuit.flow.path_matters and circuit.flow.end_time is not None
+    sharp = 1e-11 if followed else 1e-9
     if len(field.breaks) > _MANY_BREAKS:
         points = min(int(np.ceil(end * circuit.units.time_constant / deck.largest_step)), _MOST_POINTS)
         return follow(
@@ -96,7 +100,14 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
             on_progress=on_progress,
         )
     tolerances = limits_of(circuit, sharp, 1e-3 * sharp, resting_speed)
-    run = integrate(circuit.graph, end, rests=circuit.flow.rests, tolerances=tolerances, on_progress=on_progress)
+    run = integrate(
+        circuit.graph,
+        end,
+        rests=circuit.flow.rests,
+        tolerances=tolerances,
+        within=_WITHIN if followed else 0,
+        on_progress=on_progress,
+    )
     return dataclasses.replace(run, values=in_flow_units(circuit, run.values), record=_record())
 
 

@@ -66,6 +66,17 @@ def test_rayleigh_and_van_der_pol_have_one_period(oscillators):
     assert periods[0] == pytest.approx(periods[1], rel=1e-6)
 
 
+@pytest.mark.parametrize("frequency", [0.5, 2.0, 9.0])
+def test_amplitude_of_a_driven_resistor_and_capacitor_is_the_formula_s(frequency):
+    """Of what is so smooth that the steps between which it is read are long."""
+    driven = af.Equations({"x": 0.0}, {"x": f"-x + sin({frequency} * t)"}, time=60.0)
+    certificate = af.solve(driven, engine="block").certificate
+    assert certificate.passed
+    assert certificate.motion.found.period == pytest.approx(2 * np.pi / frequency, rel=1e-7)
+    assert certificate.motion.found.amplitude["x"][0] == pytest.approx(1 / np.hypot(1.0, frequency), rel=1e-6)
+    assert max(certificate.motion.errors.values()) < 1e-6
+
+
 def test_the_period_of_a_hardening_spring_is_an_elliptic_integral():
     """ẍ = −x − x³ from (A, 0): T = 4 K(m)/√(1 + A²), m = A²/(2 (1 + A²))."""
     amplitude = 1.5
