@@ -110,8 +110,8 @@ def _refuse_dividing(table: ProbabilityTable) -> None:
     values = table.values
     faults = [f"row {i + 1} sums to 0, and can not be divided by that" for i in np.flatnonzero(values.sum(axis=1) == 0)[:3]]
     if not faults and not (faults := _orientation(values) or _sums_among(values)):
-        alone, hint = _names_among(values)
-        faults = [hint] if alone or (hint and not table.rows and not table.columns) else []
+        _, hint = _names_among(values, rows=bool(table.rows), columns=bool(table.columns))
+        faults = [hint] if hint else []
     if faults:
         raise BadInput(f"Channel.transition: {'; '.join(faults)}.", words=["Channel.from_table(…, transpose=True)"])
 
@@ -175,16 +175,17 @@ def _faults_of_matrix(matrix: NDArray[np.float64], tolerance: float) -> list[str
     return faults
 
 
-def _names_among(matrix: NDArray[np.float64]) -> tuple[bool, str]:
+def _names_among(matrix: NDArray[np.float64], *, rows: bool = False, columns: bool = False) -> tuple[bool, str]:
     """Whether all else sums to 1 without what stands first and may be names; and a sentence for a person, or none.
 
-    Divided by its sum, a row with its name in it would be a channel, and a wrong one.
+    Divided by its sum, a row with its name in it would be a channel, and a wrong one. Where rows or columns have names of
+    their own, numbers that only count are none.
     """
-    counted = ""
-    for where, line, others in (
-        ("first column", matrix[:, 0], matrix[:, 1:]),
-        ("first row", matrix[0], matrix[1:]),
-        ("first row and the first column", matrix[0], matrix[1:, 1:]),
+    counted = "" if rows else _listed(matrix)
+    for where, line, others, known in (
+        ("first column", matrix[:, 0], matrix[:, 1:], rows),
+        ("first row", matrix[0], matrix[1:], columns),
+        ("first row and the first column", matrix[0], matrix[1:, 1:], rows or columns),
     ):
         if len(others) < 2 or others.shape[1] < 2:
             continue
@@ -194,9 +195,30 @@ def _names_among(matrix: NDArray[np.float64]) -> tuple[bool, str]:
         named = (line > 1).any() or np.array_equal(line, np.round(line)) or (np.diff(line) > 0).all()
         if named and (abs(others.sum(axis=1) - 1) <= _ROUNDED).all():
             return True, f"{said}, since all else sums to 1 in each row: delete names, or give them as words"
-        if not counted and any(np.array_equal(line, np.arange(len(line)) + first) for first in (0, 1)):
-            counted = f"{said}, since it counts: delete names first"
+        if not counted and not known and _counting(line):
+            other = "rows" if where == "first column" else "columns"
+            counted = f"{said}, since it counts: delete names first, and if there are none give the {other} words for names"
     return False, counted
+
+
+def _listed(matrix: NDArray[np.float64]) -> str:
+    """What to say of rows that may be pairs of an input and an output, each with its number; nothing of others."""
+    pairs = matrix[:, :2]
+    if matrix.shape[1] != 3 or len(np.unique(pairs, axis=0)) < len(pairs):
+        return ""
+    if not all(_counting(np.unique(column)) and 2 <= len(np.unique(column)) < len(column) for column in pairs.T):
+        return ""
+    shown = ", ".join(f"({i:g}, {j:g})" for i, j in pairs[:3])
+    return (
+        f"the first two columns may name pairs of an input and an output, {shown}, …: make a table of such a list, a row "
+        "for each input and a column for each output, as the pivot of pandas does; if it is a table, give the rows words "
+        "for names"
+    )
+
+
+def _counting(values: NDArray[np.float64]) -> bool:
+    """Whether these are 0, 1, 2 … or 1, 2, 3 …."""
+    return any(np.array_equal(values, np.arange(len(values)) + first) for first in (0, 1))
 
 
 def _totals(lines: NDArray[np.float64]) -> list[int]:

@@ -177,6 +177,11 @@ def _take_words(grid: _Grid) -> None:
 
 def _numbers(grid: _Grid) -> NDArray[np.float64]:
     shift = bool(grid.rows)
+    if shift and all(len(row) == 2 and row[0] and not is_number(row[0]) for row in grid.cells) and len(grid.cells) > 1:
+        raise BadInput(
+            f"{grid.name}: the first two columns are words, as in a list of pairs of an input and an output, each with its "
+            "number; make a table of it, a row for each input and a column for each output, as the pivot of pandas does."
+        )
     rows: list[NDArray[np.float64]] = []
     for line, cells in zip(grid.lines, grid.cells, strict=True):
         numbers = (_cell(cell, grid.name, line, column + shift) for column, cell in enumerate(cells, start=1))

@@ -115,9 +115,45 @@ def test_nobody_is_told_to_divide_rows_with_names_in_them(where, tmp_path):
 @pytest.mark.parametrize(("text", "where"), [("0,45,5\n1,10,40\n", "column (0, 1)"), ("0,1\n45,5\n10,40\n", "row (0, 1)")])
 def test_what_counts_above_or_beside_counts_is_named_before_dividing(text, where, tmp_path):
     (tmp_path / "channel.csv").write_text(text)
-    with pytest.raises(BadInput, match=r"may hold names, since it counts: delete names first; row \d sums to") as refusal:
+    with pytest.raises(BadInput, match=r"may hold names, since it counts: delete names first, .*; row \d sums") as refusal:
         Channel.from_csv(tmp_path / "channel.csv")
     assert f"the first {where} may" in str(refusal.value)
+
+
+def test_a_header_does_not_make_counts_of_names_below_it(tmp_path):
+    path = tmp_path / "counts.csv"
+    path.write_text("id,a,b\n0,45,5\n1,10,40\n")
+    with pytest.raises(BadInput, match=r"the first column \(0, 1\) .* if there are none give the rows words for names"):
+        Channel.from_file(path, counts=True)
+    path.write_text("in,id,a,b\nx,0,45,5\ny,1,10,40\n")
+    with pytest.warns(AssumptionWarning, match="counts of 101 observations"):
+        assert Channel.from_file(path, counts=True).output_names == ("id", "a", "b")
+
+
+PAIRS = {
+    "counts": "0,0,45\n0,1,5\n1,0,10\n1,1,40\n",
+    "with a header": "x,y,count\n0,0,45\n0,1,5\n1,0,10\n1,1,40\n",
+    "none of a pair": "1,1,45\n1,2,5\n2,2,40\n",
+    "probabilities": "0,0,0.9\n0,1,0.1\n1,0,0.2\n1,1,0.8\n",
+    "words": "sent,received,count\na,a,45\na,b,5\nb,a,10\nb,b,40\n",
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+@pytest.mark.parametrize("option", [{}, {"normalise": True}, {"counts": True}])
+def test_a_list_of_pairs_is_no_table(case, option, tmp_path):
+    (tmp_path / "list.csv").write_text(PAIRS[case])
+    said = r"the first two columns .* pairs of an input and an output.* as the pivot of pandas does"
+    if option.get("counts") and case == "probabilities":
+        said = "row 1, column 3 is 0.9, and counts are whole numbers"
+    with pytest.raises(BadInput, match=said):
+        Channel.from_file(tmp_path / "list.csv", **option)
+
+
+def test_three_outputs_that_look_like_a_list_are_read_where_rows_have_words_for_names(tmp_path):
+    (tmp_path / "counts.csv").write_text("a,0,0,45\nb,0,1,5\nc,1,0,10\nd,1,1,40\n")
+    with pytest.warns(AssumptionWarning, match="counts of"):
+        assert Channel.from_file(tmp_path / "counts.csv", counts=True).inputs == 4
 
 
 @pytest.mark.parametrize("text", ["1,0\n0.2,0.8\n", "0,1\n0.2,0.8\n", "1,0,0\n0.1,0.9,0\n0,0,1\n", "0,1,0\n1,0,0\n0,0,1\n"])
