@@ -52,6 +52,12 @@ _DEEPEST = 100
 _QUOTED = r"\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'"
 # No possessive quantifier, as Python before 3.11.5 matches groups under one wrongly; no two branches begin alike.
 # The standard library's reader takes a time that grows with the square of a key's parts: a minute for 60 kB of them.
+_LINE = re.compile(r"at line (\d+)")
+"""Where a fault of TOML is."""
+
+_RATE, _PRIMED = re.compile(r"\s*d(\w+)\s*/\s*dt\b"), re.compile(r"\s*(\w+'+)\s*=")
+"""Keys as people write them: a derivative, and a name with primes."""
+
 _KEY = re.compile(rf"(?<![^\s.,=\[\]{{}}])(?:(?:{_QUOTED}|[^\s.,=\[\]{{}}#\"']+)[ \t]*\.[ \t]*)+")
 
 
@@ -129,6 +135,16 @@ def parse_keys(text: str, name: str, *, json_text: bool) -> dict[str, Any]:
     return _keys_alone(_parsed(text, name, json_text=json_text), name)
 
 
+def _quoting(text: str, fault: str) -> str:
+    """What to write for a key that people write as on paper, in the line of TOML that a fault names."""
+    at, lines = _LINE.search(fault), text.splitlines()
+    line = lines[int(at[1]) - 1] if at and int(at[1]) <= len(lines) else ""
+    if rate := _RATE.match(line):
+        return f'; write {rate[1]} = "…", whose right side is the rate of {rate[1]}'
+    primed = _PRIMED.match(line)
+    return f'; write the key between quotation marks, as in "{primed[1]}" = …' if primed else ""
+
+
 def _keys_alone(values: dict[str, Any] | list[Any], name: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise BadInput(f"{name!r} must hold named keys, not a bare {type(values).__name__}.")
@@ -148,7 +164,8 @@ def _parsed(text: str, name: str, *, json_text: bool) -> dict[str, Any] | list[A
     except RecursionError:
         raise BadInput(f"{name!r} is nested too deeply.") from None
     except ValueError as fault:
-        raise BadInput(f"{name!r} can not be parsed: {str(fault)[:200].rstrip('.')}.") from None
+        hint = "" if json_text else _quoting(text, str(fault))
+        raise BadInput(f"{name!r} can not be parsed: {str(fault)[:200].rstrip('.')}{hint}.") from None
     if not isinstance(keys, dict | list):
         raise BadInput(f"{name!r} must hold named keys, not a bare {type(keys).__name__}.")
     for fault in _strange(keys):

@@ -68,13 +68,20 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
 
 _INSTEAD = {
     "arcsin": "arctan(x / sqrt(1 - x**2))", "atan": "arctan(x)", "cot": "cos(x) / sin(x)", "heaviside": "comparator(x, 0)",
-    "delay": "u - T * z' with a state z'' = 12 / T**2 * (u - z) - 6 / T * z', which delays u by T (Padé), for a delay",
+    "delay": "u - T * z' with a state z'' = 12 / T**2 * (u - z) - 6 / T * z', which delays u by T (Padé)",
     "hysteresis": "it in equations, definitions or observables of a flow of your own, which can remember",
     "log10": "log(x) / 2.302585092994046", "log2": "log(x) / 0.6931471805599453", "max": "maximum(a, b)",
     "min": "minimum(a, b)", "pow": "a ** 1.5", "sech": "1 / cosh(x)", "sgn": "sign(x)", "sigmoid": "1 / (1 + exp(-x))",
     "square": "x ** 2", "step": "comparator(x, 0)", "tan": "sin(x) / cos(x)",
 }  # fmt: skip
 """What people call a function that has another name here, or is made of others."""
+
+_NUMBERS = {
+    "pi": "3.141592653589793, or pi = 3.141592653589793 under constants",
+    "e": "2.718281828459045, or exp(x) for a power of it",
+    "time": "t",
+}
+"""Names of what has none here."""
 
 _WRITE: dict[type[ast.AST], str] = {
     ast.IfExp: "write where(a > b, x, y) for x where a > b and y elsewhere",
@@ -229,7 +236,8 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
                 yield f"the number {place} is too large"
         case ast.Name(id=name):
             if name not in known:
-                yield f"unknown name {name[:31]!r} {place}; {proposal(name, sorted(known)).rstrip('.')}"
+                known_as = f"write {_NUMBERS[name]}" if name in _NUMBERS else proposal(name, sorted(known)).rstrip(".")
+                yield f"unknown name {name[:31]!r} {place}; {known_as}"
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=inner):
             yield from _faults(inner, known, depth + 1)
         case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
@@ -249,7 +257,12 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
             yield from _faults(a, known, depth + 1)
             yield from _faults(b, known, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-            if name not in FUNCTIONS:
+            if name in known and name not in FUNCTIONS:
+                yield (
+                    f"{name[:31]!r} {place} is a quantity and no function; write {name} for its value at t, {name} * (…) "
+                    f"for a product, and for its past value {_INSTEAD['delay']}"
+                )
+            elif name not in FUNCTIONS:
                 known_as = f"write {_INSTEAD[name]}" if name in _INSTEAD else proposal(name, sorted(FUNCTIONS)).rstrip(".")
                 yield f"unknown function {name[:31]!r} {place}; {known_as}"
             elif len(arguments) != FUNCTIONS[name][0]:

@@ -139,6 +139,13 @@ def _of_table(path: Path, column: Any, where: str) -> tuple[Array, Array]:
     if isinstance(column, str):
         refuse_unknown(column, names, f"{where}: the column")
         return values[:, 0], values[:, names.index(column)]
+    if column is None and values.shape[1] > 2:
+        other = repr(names[2]) if len(names) == values.shape[1] else "3"
+        warnings.warn(
+            f"{where}: of {values.shape[1] - 1} columns of values the first is taken; column = {other} names another.",
+            AssumptionWarning,
+            stacklevel=2,
+        )
     return values[:, 0], values[:, _number(column, 2, values.shape[1], "column", where) - 1]
 
 

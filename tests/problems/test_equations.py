@@ -100,6 +100,8 @@ def test_a_file_of_equations_takes_values_from_another(tmp_path):
         ("[states]\nx = 1.0\n[equation]\nx = '-x'\n", r"unknown key 'equation'"),
         ("states = 3\n[equations]\nx = '-x'\n", r"states: a table of names and values is needed"),
         ("[states\n", r"can not be parsed"),
+        ("[equations]\nx' = '-x'\n", r"at line 2, column 2\); write the key between quotation marks, as in \"x'\" = …"),
+        ("[equations]\ndx/dt = '-x'\n", r"at line 2, column 3\); write x = \"…\", whose right side is the rate of x"),
     ],
 )
 def test_a_file_that_holds_no_equations_is_refused(tmp_path, text, message):

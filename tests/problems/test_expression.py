@@ -32,6 +32,8 @@ MEANINGS = {
     "switch(x, comparator(x, 0.5))": lambda x, y, A: x * (x > 0.5),
 }
 REFUSED = {
+    "x * pi": r"unknown name 'pi' at column 5; write 3.141592653589793, or pi = 3.141592653589793 under constants",
+    "-x(y - 1)": r"'x' at column 2 is a quantity and no function; write x for its value at t, x \* \(…\) for a product",
     "z + 1": r"unknown name 'z' at column 1; known are: A, x, y",
     "x + yy": r"unknown name 'yy' at column 5; did you mean y",
     "__import__('os')": r"unknown function '__import__'",

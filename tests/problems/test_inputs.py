@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from analogflow.errors import BadInput
+from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.families.files import keys_of, problem_of_keys, read_problem
 from analogflow.problems import Equations
 from analogflow.problems.inputs import read_points
@@ -44,9 +44,10 @@ def test_a_table_without_times_and_values_is_refused(tmp_path, text):
 
 def test_a_column_is_chosen_by_name_or_number(tmp_path):
     (tmp_path / "two.csv").write_text("t,left,right\n0,1,5\n1,2,6\n")
-    for column, values in (("right", [5, 6]), ("left", [1, 2]), (3, [5, 6]), (None, [1, 2])):
-        given = {"file": str(tmp_path / "two.csv")} | ({} if column is None else {"column": column})
-        assert read_points(given, "here").values.tolist() == values
+    for column, values in (("right", [5, 6]), ("left", [1, 2]), (3, [5, 6])):
+        assert read_points({"file": str(tmp_path / "two.csv"), "column": column}, "here").values.tolist() == values
+    with pytest.warns(AssumptionWarning, match="of 2 columns of values the first is taken; column = 'right' names another"):
+        assert read_points({"file": str(tmp_path / "two.csv")}, "here").values.tolist() == [1, 2]
     with pytest.raises(BadInput, match=r"the column 'wrong' is not known"):
         read_points({"file": str(tmp_path / "two.csv"), "column": "wrong"}, "here")
     with pytest.raises(BadInput, match=r"column is 4; there are columns 1 to 3"):
