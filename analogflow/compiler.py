@@ -340,7 +340,7 @@ def check_conditions(circuit: Circuit, conditions: Conditions) -> None:
 def _run(brief: Brief) -> Circuit:
     """The circuit that the passes of its technology make of a brief."""
     technology = TECHNOLOGIES[brief.build.technology]
-    before = brief.circuit.history if brief.circuit else ()
+    given, before = brief.circuit, brief.circuit.history if brief.circuit else ()
     brief, steps = run_passes(technology.passes, dataclasses.replace(brief, realise=technology.realise))
     if brief.circuit is None:
         raise AnalogflowError(f"no pass of the technology {technology.name!r} makes a circuit; name REALISE among them.")
@@ -349,4 +349,6 @@ def _run(brief: Brief) -> Circuit:
     circuit = dataclasses.replace(
         brief.circuit, build=brief.build, conditions=brief.conditions, history=history, orbit=brief.known_orbit
     )
+    if given and circuit.graph is given.graph and circuit.nominal and not (circuit.noisy or given.noisy):
+        return dataclasses.replace(circuit, bend=given.bend)  # it takes its flow's path as before
     return dataclasses.replace(circuit, bend=bend_of(circuit))
