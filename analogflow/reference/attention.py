@@ -54,12 +54,8 @@ _AIM = 3e-14
 _LEAST_STEP = 1e-6
 """Step, as part of the time, that is not shortened."""
 
-_KINKED_AIM, _KINKED_STEP = 1e-14, 1e-9
+_KINKED_RTOL, _KINKED_ATOL, _KINKED_AIM, _KINKED_STEP = 3e-14, 3e-16, 1e-14, 1e-9
 """The same where rectified units have kinks, at which errors are of second order and estimates of them too small."""
-
-_FINE_RTOL, _FINE_ATOL = 3e-14, 3e-16
-"""Tolerances of the Runge-Kutta run at such kinks, and of large scores: tokens at β = 100 carried an error of 1e-12 to one
-of 9e-11."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,8 +152,7 @@ def by_runge_kutta(problem: Attention, time: float) -> tuple[Array, int]:
     """
     shape, mild = problem.tokens.shape, _mild(problem)
     many = min(1.0, math.sqrt(_MANY / problem.tokens.size))
-    fine = _kinked(problem) or not mild
-    rtol, atol = (max(_FINE_RTOL * many, 2.3e-14), _FINE_ATOL) if fine else (1e-12 * many, 1e-14 * many)
+    rtol, atol = (max(_KINKED_RTOL * many, 2.3e-14), _KINKED_ATOL) if _kinked(problem) else (1e-12 * many, 1e-14 * many)
 
     def field(_: float, y: Array) -> Array:
         rate = velocity(problem, _normalised(y.reshape(shape)), mild=mild).ravel()

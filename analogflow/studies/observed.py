@@ -16,7 +16,7 @@ from analogflow.judgement.certificate import allowed_error
 from analogflow.judgement.judging import batched
 from analogflow.run import Run
 
-__all__ = ["CERTIFICATES", "KEPT", "MOTIONS", "nothing_observed", "observed", "times_observed"]
+__all__ = ["CERTIFICATES", "KEPT", "MOTIONS", "in_turns", "nothing_observed", "observed", "times_observed"]
 
 Array = NDArray[np.float64]
 
@@ -35,6 +35,13 @@ _READ, _CLOSED = 1e-4, 1e-3
 
 _LASTS = 0.95
 """Ratio of how far maxima of one period lie apart, later and earlier, below which they have not come to stay."""
+
+_TOLD, _ALIKE, _RECENT = 1e-5, 0.1, 8
+"""Distance of points one period apart, over the amplitudes, from which a pattern in it is seen; part of it that points two
+periods apart differ by at most where they come again in turns; and how many, twice, are looked at."""
+
+_STEADY = 0.02
+"""Relative change of that distance from which it still shrinks or grows: to what, nobody can tell."""
 
 _STEP, _FEWEST, _MOST = 0.05, 2001, 20_001
 """Distance in τ of the points that are kept in the later half of a run, and their number."""
@@ -91,7 +98,13 @@ def observed(circuit: Circuit, run: Run, *, held: bool) -> dict[str, Any]:
         again = repeats(extremes[0], max(_CLOSED, limit) * float(np.ptp(late))) if found.period is not None else 0
         row["motion"] = "transient" if _draws_near(extremes[0], again) else "periodic" if again else "irregular"
         if row["motion"] == "periodic":
-            row |= {"period": found.period, "returns": float(found.returns)}
+            largest = max(float(value.max()) for value in found.amplitude.values())
+            sizes = {name: np.maximum(value, _CLOSED * largest) for name, value in found.amplitude.items()}
+            points = np.hstack([value / sizes[name] for name, value in found.points.items()])
+            turns = in_turns(points, found.returns, max(_TOLD, limit))
+            row["motion"] = "periodic" if turns else "transient"
+            if turns:
+                row |= {"period": turns * found.period, "returns": float(turns * found.returns)}
     row["amplitude"] = 0.0 if row["motion"] == "rest" else 0.5 * float(np.ptp(late))
     for name, values in zip(("maxima", "minima"), extremes or (), strict=False):
         row[name][: min(len(values), KEPT)] = values[-KEPT:]
@@ -100,6 +113,37 @@ def observed(circuit: Circuit, run: Run, *, held: bool) -> dict[str, Any]:
     if circuit.noisy or extremes is None:
         return {**row, "certificate": "undecided"}
     return row | _held(circuit, run, extremes, max(limit, _READ))
+
+
+def in_turns(points: Array, returns: int, seen: float) -> int:
+    """How many of what seem to be periods, taken in turns, are one, as just beyond a doubling: 1, 2, 4, ….
+
+    Parameters
+    ----------
+    points : array, shape (k, size)
+        Where it crossed its section, over the amplitudes.
+    returns : int
+        Crossings of what seems to be a period.
+    seen : float
+        Distance below which nothing is told.
+
+    Returns
+    -------
+    int
+        0 where it takes turns that grow or shrink, so that it may be either in the end.
+    """
+    times, width = 1, 2 * _RECENT * returns
+    while len(points) >= width + 2 * times * returns:
+        step = times * returns
+        once = abs(points[step:] - points[:-step]).max(axis=1)[-width:]
+        twice = abs(points[2 * step :] - points[: -2 * step]).max(axis=1)[-width:]
+        if once.max() <= seen or not twice.max() <= _ALIKE * once.min():
+            break
+        early, late = once[: width // 2].mean(), once[width // 2 :].mean()
+        if abs(late - early) > _STEADY * late:
+            return 0
+        times *= 2
+    return times
 
 
 def _draws_near(maxima: Array, period: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.checks import is_finite
+from analogflow.checks import is_finite, is_number
 from analogflow.errors import BadInput
 
 __all__ = ["MOST_POINTS", "check_points", "swept", "values_of"]
@@ -26,12 +26,18 @@ def values_of(name: str, given: Any) -> tuple[float, ...]:
     Raises
     ------
     BadInput
-        There is none, one is no number or is there twice, or the text is neither a range nor a list.
+        There is none, or one alone that is in no list, one is no number or is there twice, or the text is neither a range
+        nor a list.
     """
     where = f"study: sweep of {name}"
+    if is_number(given) or (isinstance(given, str) and "," not in given and _is_number(given)):
+        raise BadInput(
+            f"{where}: {given} is one value, and may be a count or an end; give first:last:count, such as 2:6:400, or more "
+            "values. A constant that stays is no axis: write it into the equations, or into a file of values."
+        )
     if isinstance(given, str):
         given = _range(given, where) if ":" in given else given.split(",")
-    items = [given] if isinstance(given, int | float) else list(np.ravel(given) if isinstance(given, np.ndarray) else given)
+    items = list(np.ravel(given) if isinstance(given, np.ndarray) else given)
     try:
         values = tuple(float(item) for item in items)
     except (TypeError, ValueError):
@@ -46,6 +52,14 @@ def values_of(name: str, given: Any) -> tuple[float, ...]:
         twice = next(value for value in values if values.count(value) > 1)
         raise BadInput(f"{where}: {twice:g} is there twice; give each value once.")
     return values
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _range(text: str, where: str) -> list[float]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
@@ -21,7 +21,6 @@ from analogflow.run import Outcome, Run
 @pytest.mark.parametrize("beta", [0.5, 10.0, 100.0, math.inf])
 @settings(max_examples=6)
 @given(st.integers(0, 10**6))
-@example(5474)  # Of β = 100: a gap of 9e-11 until tolerances fell with steep scores.
 def test_two_integrations_agree_within_1e_11(beta, seed):
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(1, 9)), int(rng.integers(2, 5))

@@ -13,6 +13,7 @@ from analogflow.families.oscillation import extremes_in, repeats
 from analogflow.reference.cycles import turns_of
 from analogflow.reference.equations import equations_reference
 from analogflow.studies import read_experiment, write_experiment
+from analogflow.studies.observed import in_turns
 from analogflow.studies.store import read_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +135,11 @@ def test_a_study_without_a_sweep_is_the_study_it_was(bench):
         ({"sweep": {"r": "0:1"}}, r"'0:1' is no range; give first:last:count"),
         ({"sweep": {"r": ""}}, r"sweep of r: .* no finite number"),
         ({"sweep": {"r": []}}, r"sweep of r: it has no value"),
+        (
+            {"sweep": {"r": "2"}},
+            r"sweep of r: 2 is one value, and may be a count or an end; give first:last:count",
+        ),
+        ({"sweep": {"r": 0.5}}, r"sweep of r: 0.5 is one value, .* A constant that stays is no axis: write it into"),
         ({"sweep": {"r": [1.0, 1.0]}}, r"1 is there twice"),
         ({"sweep": {"r": [np.inf]}}, r"no finite number"),
         ({"sweep": {"r": "0:1:5000"}}, r"5000 points, more than 4096"),
@@ -166,6 +172,26 @@ def test_extremes_are_those_of_a_known_signal_and_ripples_are_none():
     assert extremes_in(np.linspace(0.0, 40.0, 60), np.sin(5 * np.linspace(0.0, 40.0, 60))) is None
     assert repeats(np.tile([1.0, 2.0, 1.5], 8), 1e-3) == 3
     assert repeats(np.linspace(0.0, 1.0, 24), 1e-3) == 0
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "gap", "periods"),
+    [
+        (-1.0, 0.0, 2),  # a pair that is closer than what is called closed
+        (-0.99, 0.0, 0),  # still comes nearer to one, or to a pair
+        (-1.01, 0.0, 0),  # still leaves one
+        (0.99, 0.0, 1),
+        (-0.2, 0.0, 1),
+        (-1.0, 0.3, 2),  # four, of which two and two are close
+    ],
+)
+def test_just_beyond_a_doubling_two_periods_in_turns_are_one(multiplier, gap, periods):
+    turns = np.arange(64)
+    returns = 2 if gap else 1
+    small = 1e-4 * multiplier ** (turns // returns - 32.0)
+    points = 1 + gap * (turns % returns) + np.where(abs(small) < 1.0, small, 0.0)
+    blurred = points + 1e-6 * np.random.default_rng(7).standard_normal(64)
+    assert in_turns(np.column_stack([blurred, np.ones(64)]), returns, 1e-5) == periods
 
 
 def test_turns_of_a_reference_are_those_of_the_closed_form():
