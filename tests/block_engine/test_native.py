@@ -1,5 +1,7 @@
 """What is built for a machine: kept once, whole or not at all, and done without where it can not be."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -39,6 +41,21 @@ def ran(**environment: str) -> list:
     return json.loads(done.stdout)
 
 
+def ran_here(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list:
+    """The same in this process, which is as new to `native` as another once it has forgotten what it found."""
+    printed = io.StringIO()
+    with monkeypatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.delenv(native.EVALUATOR, raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        native._found.cache_clear()
+        try:
+            exec(RUN, {})
+        finally:
+            native._found.cache_clear()
+    return json.loads(printed.getvalue())
+
+
 def script(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
@@ -46,10 +63,16 @@ def script(path: Path, text: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def usual(tmp_path_factory):
+def brief(tmp_path_factory):
+    """A compiler that optimises little: what the ordinary flags make is run by the tests beside this file."""
+    return str(script(tmp_path_factory.mktemp("compiler") / "cc", f'exec {native._compiler()} "$@" -O1'))
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory, brief):
     """What runs with a cache of its own, and that cache."""
     cache = tmp_path_factory.mktemp("cache")
-    return ran(XDG_CACHE_HOME=str(cache)), cache
+    return ran(XDG_CACHE_HOME=str(cache), CC=brief), cache
 
 
 def only_file(cache: Path) -> Path:
@@ -58,11 +81,11 @@ def only_file(cache: Path) -> Path:
 
 
 @needs_compiler
-def test_it_is_built_once(usual):
+def test_it_is_built_once(usual, brief):
     found, cache = usual
     assert found[:3] == ["compiled", "", "compiled"]
     before = only_file(cache).stat()
-    assert ran(XDG_CACHE_HOME=str(cache)) == found
+    assert ran(XDG_CACHE_HOME=str(cache), CC=brief) == found
     assert only_file(cache).stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -75,31 +98,31 @@ def test_it_is_built_once(usual):
         pytest.param(lambda content: b"", marks=pytest.mark.slow),
     ],
 )
-def test_what_is_not_whole_is_built_anew(usual, spoil):
+def test_what_is_not_whole_is_built_anew(usual, brief, spoil):
     found, cache = usual
     kept = only_file(cache)
     kept.write_bytes(spoil(kept.read_bytes()))
-    assert ran(XDG_CACHE_HOME=str(cache)) == found
+    assert ran(XDG_CACHE_HOME=str(cache), CC=brief) == found
     assert native._is_whole(kept)
 
 
 @needs_compiler
-def test_what_a_killed_build_left_is_removed_once_it_is_old(tmp_path):
+def test_what_a_killed_build_left_is_removed_once_it_is_old(tmp_path, monkeypatch, brief):
     folder = tmp_path / "analogflow"
     old, young = folder / f"{native._BUILDING}old", folder / f"{native._BUILDING}young"
     for left in (old, young):
         left.mkdir(parents=True)
         (left / "march.so").touch()
     os.utime(old, (0, 0))
-    assert ran(XDG_CACHE_HOME=str(tmp_path))[0] == "compiled"
+    assert ran_here(monkeypatch, XDG_CACHE_HOME=str(tmp_path), CC=brief)[0] == "compiled"
     assert not old.exists()
     assert young.exists()  # another process may be building there
 
 
 @needs_compiler
-def test_processes_that_build_at_once_all_get_it(tmp_path):
+def test_processes_that_build_at_once_all_get_it(tmp_path, brief):
     command = [sys.executable, "-c", RUN]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "CC": brief}
     running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     found = [json.loads(each.communicate(timeout=300)[0]) for each in running]
     assert [each[0] for each in found] == ["compiled"] * 3
@@ -107,7 +130,7 @@ def test_processes_that_build_at_once_all_get_it(tmp_path):
     assert native._is_whole(only_file(tmp_path))
 
 
-def test_numpy_does_what_it_does(usual, tmp_path):
+def test_numpy_does_what_it_does(usual, tmp_path, monkeypatch):
     """With the variable set, without a compiler, with one that fails or hangs, and without a place to keep what it makes."""
     found, _ = usual
     file = tmp_path / "file"
@@ -121,7 +144,7 @@ def test_numpy_does_what_it_does(usual, tmp_path):
         "could not be kept or loaded": {"CC": str(failing), "XDG_CACHE_HOME": str(file)},
     }
     for reason, environment in ways.items():
-        evaluator, why, recorded, answers = ran(**environment)
+        evaluator, why, recorded, answers = ran_here(monkeypatch, **environment)
         assert (evaluator, recorded) == ("numpy", "numpy")
         assert reason in why
         for answer, theirs in zip(answers, found[3], strict=True):
@@ -133,8 +156,8 @@ def test_numpy_does_what_it_does(usual, tmp_path):
 @pytest.mark.parametrize(
     ("compiler", "reason"),
     [
-        (r'exec gcc -fvisibility=hidden "$@"', "undefined symbol"),
-        (r'exec gcc -c "$@"', "could not be kept or loaded"),
+        (r'exec gcc -fvisibility=hidden "$@" -O1', "undefined symbol"),
+        (r'exec gcc -c "$@" -O1', "could not be kept or loaded"),
         (
             r'[ "$1" = -v ] || { while [ "$1" != -o ]; do shift; done; printf "\177ELF\002\001\001" > "$2"; }',
             "could not be kept",
@@ -142,8 +165,9 @@ def test_numpy_does_what_it_does(usual, tmp_path):
     ],
     ids=["hides its functions", "links nothing", "another processor"],
 )
-def test_a_library_that_can_not_be_used_is_done_without(usual, tmp_path, compiler, reason):
-    evaluator, why, recorded, answers = ran(CC=str(script(tmp_path / "cc", compiler)), XDG_CACHE_HOME=str(tmp_path))
+def test_a_library_that_can_not_be_used_is_done_without(usual, tmp_path, monkeypatch, compiler, reason):
+    environment = {"CC": str(script(tmp_path / "cc", compiler)), "XDG_CACHE_HOME": str(tmp_path)}
+    evaluator, why, recorded, answers = ran_here(monkeypatch, **environment)
     assert (evaluator, recorded) == ("numpy", "numpy")
     assert reason in why
     for answer, theirs in zip(answers, usual[0][3], strict=True):

@@ -169,7 +169,7 @@ def envelope_on_a_grid(joint, beta, points):
 
 
 @pytest.mark.parametrize("beta", [1.5, 4.0, 12.0])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
 def test_the_least_of_all_is_the_envelope_that_a_linear_programme_finds(seed, beta):
     joint = pairs(seed)
     problem = InformationBottleneck(joint, beta)
@@ -274,7 +274,7 @@ def weighted_rate(W, weights, p, r):
 
 
 @pytest.mark.parametrize("weights", [[1, 1], [2, 1]])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 def test_no_point_of_a_grid_is_better(seed, weights):
     W = drawn_senders(seed)
     problem = MultipleAccess(W, weights)

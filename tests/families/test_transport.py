@@ -43,9 +43,27 @@ PROBLEMS = {
 }
 
 
-@engines
-@pytest.mark.parametrize("form", ["potential", "scaling"])
-@pytest.mark.parametrize("name", PROBLEMS)
+SHOWN = ("3 x 3", "adaptive")
+"""One at rest and one that pauses: every form and engine runs them without ``--slow``, and the block engine runs all."""
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "engine"),
+    [
+        pytest.param(
+            name,
+            form,
+            engine,
+            marks=[
+                *([pytest.mark.ngspice] if engine == "ngspice" else []),
+                *([] if name in SHOWN or (form, engine) == ("potential", "block") else [pytest.mark.slow]),
+            ],
+        )
+        for name in PROBLEMS
+        for form in ("potential", "scaling")
+        for engine in ENGINES
+    ],
+)
 def test_plan_and_cost_are_those_of_the_reference(engine, form, name):
     solution = solve(PROBLEMS[name], form=form, engine=engine)
     errors = solution.certificate.errors

@@ -32,7 +32,9 @@ def test_every_flow_of_the_examples_is_certified_by_the_block_engine(path):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [WRITTEN[0], *(pytest.param(path, marks=pytest.mark.slow) for path in WRITTEN[1:])], ids=lambda path: path.stem
+)
 def test_every_flow_of_the_examples_is_certified_by_ngspice(path):
     solution = solve(read_problem(str(path), None), engine="ngspice")
     assert solution.passed, solution

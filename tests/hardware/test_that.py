@@ -73,7 +73,7 @@ def farthest(flow, mapping: Any, times, states):
     "name, until, limit",
     [
         ("heat1d", 60, 1e-6),
-        ("lorenz", 8, 1e-3),
+        pytest.param("lorenz", 8, 1e-3, marks=pytest.mark.slow),
         ("massspring", 10, 1e-6),
         ("pend", 20, 1e-6),
         ("bouncing", 6, 1e-6),

@@ -62,7 +62,10 @@ def test_a_chain_with_a_narrow_well_in_one_or_two_variables_has_its_mean_by_inte
     assert (abs(law.mean - mean) <= law.mean_gap + 1e-9).all()
 
 
-@pytest.mark.parametrize(("depth", "narrowness", "place"), [(40, 20, 4), (20, 4, 2.5), (60, 20, 4)])
+@pytest.mark.parametrize(
+    ("depth", "narrowness", "place"),
+    [(20, 4, 2.5), pytest.param(40, 20, 4, marks=pytest.mark.slow), pytest.param(60, 20, 4, marks=pytest.mark.slow)],
+)
 def test_what_is_said_of_four_variables_with_a_narrow_well_holds_the_mean_by_integration(depth, narrowness, place):
     problem = Langevin(f"{ROUND} - {depth}*exp(-{narrowness}*({around(place)}))", FOUR, 1.0)
     mean = mean_of_four(depth, narrowness, place)
