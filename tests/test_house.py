@@ -75,7 +75,6 @@ UNLOADED = {
     "solve": (SOLVE, {*SHOWING, *ELSEWHERE, "analogflow.reference.equations"}),
     "solve, shown": (SOLVE[:-1], {*SHOWING, *ELSEWHERE} - {"rich", "analogflow.report.tables"}),
     "netlist": (["netlist", "p.toml", "-o", "p.cir"], {*SHOWING, *ELSEWHERE, "analogflow.reference.capacity"}),
-    **{f"{verb} --help": ([verb, "--help"], SCIPY | {"analogflow.digital.capacity"}) for verb in VERBS},
 }
 """Arguments of the command, or none where the package is imported, and what must not be loaded when it is done."""
 
@@ -96,9 +95,35 @@ def test_what_is_not_needed_is_not_loaded(what: str, tmp_path: Path) -> None:
     assert sorted(unloaded & loaded) == []
 
 
+OF_HELP = SCIPY | {"analogflow.digital.capacity"}
+EVERY_HELP = """
+import contextlib, sys
+from analogflow.__main__ import main
+for verb in sys.argv[1:]:
+    before, sys.argv = set(sys.modules), ["analogflow", verb, "--help"]
+    with contextlib.suppress(SystemExit):
+        main()
+    print(verb, *sorted(set(sys.modules) - before), file=sys.stderr)
+"""
+"""One process for all verbs: what none of them loads, each alone does not."""
+
+
+def test_no_help_loads_what_computes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY_HELP, *VERBS], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    loaded = {verb: set(names) for verb, *names in map(str.split, done.stderr.splitlines())}
+    assert set(loaded) == set(VERBS)
+    assert "analogflow.cli" in set().union(*loaded.values())
+    assert done.stdout.count("usage: analogflow ") == len(VERBS)
+    assert {verb: sorted(OF_HELP & names) for verb, names in loaded.items() if OF_HELP & names} == {}
+
+
 def test_what_must_not_be_loaded_is_there_to_be_loaded() -> None:
     """A module that was moved would never be loaded under its old name."""
-    named = {name for _, unloaded in UNLOADED.values() for name in unloaded if name.startswith("analogflow.")}
+    listed = [OF_HELP, *(unloaded for _, unloaded in UNLOADED.values())]
+    named = {name for unloaded in listed for name in unloaded if name.startswith("analogflow.")}
     assert [name for name in sorted(named) if importlib.util.find_spec(name) is None] == []
 
 
