@@ -97,7 +97,7 @@ def observed(circuit: Circuit, run: Run, *, held: bool) -> dict[str, Any]:
     else:
         again = repeats(extremes[0], max(_CLOSED, limit) * float(np.ptp(late))) if found.period is not None else 0
         row["motion"] = "transient" if _draws_near(extremes[0], again) else "periodic" if again else "irregular"
-        if row["motion"] == "periodic":
+        if row["motion"] == "periodic" and found.period is not None:
             largest = max(float(value.max()) for value in found.amplitude.values())
             sizes = {name: np.maximum(value, _CLOSED * largest) for name, value in found.amplitude.items()}
             points = np.hstack([value / sizes[name] for name, value in found.points.items()])
