@@ -70,6 +70,7 @@ from analogflow.report import draw_blocks as draw_blocks
 from analogflow.report import draw_circuit as draw_circuit
 from analogflow.report import plot_capacity as plot_capacity
 from analogflow.report import save_figure as save_figure
+from analogflow.report import write_board as write_board
 from analogflow.report import write_raw as write_raw
 from analogflow.run import Outcome as Outcome
 from analogflow.run import Run as Run

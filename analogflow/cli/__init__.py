@@ -46,6 +46,7 @@ VERBS = {
     "explain": ("circuits", "show what each pass of the compiler does, and the parts of the circuit"),
     "map": ("circuits", "does the flow fit an analog computer: what it needs, what binds, and how the board is set"),
     "draw": ("circuits", "draw the block diagram, or the schematic of a technology of parts"),
+    "board": ("circuits", "write a circuit of parts as a KiCad project, with a list of what is to be ordered"),
 }
 """Module of every verb, with its functions ``about_VERB``, which adds its options, and ``run_VERB``; and what it does."""
 

@@ -1,4 +1,4 @@
-"""The verbs that make or show a circuit without running it: netlist, explain, map and draw."""
+"""The verbs that make or show a circuit without running it: netlist, explain, map, draw and board."""
 
 from __future__ import annotations
 
@@ -37,7 +37,18 @@ from analogflow.names import identifier
 from analogflow.netlister import DIALECTS, Deck, expecting, netlist, plain_deck, write_subcircuit
 from analogflow.technology import BuildOptions, refuse_idle
 
-__all__ = ["about_draw", "about_explain", "about_map", "about_netlist", "run_draw", "run_explain", "run_map", "run_netlist"]
+__all__ = [
+    "about_board",
+    "about_draw",
+    "about_explain",
+    "about_map",
+    "about_netlist",
+    "run_board",
+    "run_draw",
+    "run_explain",
+    "run_map",
+    "run_netlist",
+]
 
 
 def about_netlist(parser: argparse.ArgumentParser) -> None:
@@ -256,4 +267,33 @@ def run_draw(options: argparse.Namespace) -> int:
     else:
         figure = report.draw_circuit(circuit)
     print(report.save_figure(figure, options.output, force=options.force))
+    return 0
+
+
+def about_board(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analogflow board``."""
+    about_flow(parser)
+    parser.add_argument(
+        "--time",
+        type=positive,
+        metavar="T",
+        help="length of the run that the project simulates, in time constants (the problem's own, or 60)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=nonempty, required=True, metavar="FOLDER", help="folder of the project to write"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the project's files that the folder holds")
+
+
+def run_board(options: argparse.Namespace) -> int:
+    """Write the project, and print what is to be ordered for it."""
+    problem = given_problem(options)
+    circuit = circuit_of(problem, form=options.form, **build_options(options))
+    board = report.write_board(circuit, options.output, time_constants=options.time, force=options.force)
+    for sentence in board.seats.odd:
+        print(f"analogflow: {sentence}", file=sys.stderr)
+    show(report.orders_table(board.orders))
+    count = sum(len(order.designators) for order in board.orders)
+    project = Path(options.output) / f"{board.name}.kicad_pro"
+    print(f"{project}: {count} parts on {len(board.sheets)} sheets; open it with KiCad 8 or later")
     return 0

@@ -29,7 +29,7 @@ from analogflow.circuit.noise_generator import noise_generator, noises_of_the_fl
 from analogflow.digits import PREFIXES, engineering
 from analogflow.errors import BadInput
 
-__all__ = ["PartsLine", "PartsList", "parts_list"]
+__all__ = ["PartsLine", "PartsList", "parts_list", "tolerance_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +145,7 @@ def parts_list(circuit: Circuit) -> PartsList:
                 pass
     entries = tuple(
         PartsLine(
-            part, value, count, _tolerance(part, parts), count * currents.get((part, value), _supply_current(part, parts))
+            part, value, count, tolerance_of(part, parts), count * currents.get((part, value), _supply_current(part, parts))
         )
         for (part, value), count in sorted(counts.items(), key=_order)
     )
@@ -162,7 +162,8 @@ def _order(item: tuple[tuple[str, str], int]) -> tuple[int, str, float, str]:
     return passive, part, number or (float(digits) if passive else 0.0), value
 
 
-def _tolerance(part: str, parts: PartSet) -> str:
+def tolerance_of(part: str, parts: PartSet) -> str:
+    """Deviation of a part from its fellows, one σ, in words; empty where the set does not say it."""
     limits = parts.tolerances
     if part == "resistor":
         return f"{100 * limits.resistor:g}%"

@@ -56,6 +56,7 @@ __all__ = [
     "formula_text",
     "header_comment",
     "labelled",
+    "macro_cards",
     "model_card",
     "netlist",
     "node_text",
@@ -169,7 +170,7 @@ def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> 
     """Lines of elements and of what a simulator is told; `playing` are those that play noise, times are in seconds."""
     yield from map(model_card, circuit.models)
     for macro in circuit.macros:
-        yield from _macro_cards(macro)
+        yield from macro_cards(macro)
     for group in circuit.groups:
         yield f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}"
         for piece in group.pieces():
@@ -373,7 +374,7 @@ def _parameter(name: str) -> str:
     return name
 
 
-def _macro_cards(macro: Macro) -> Iterator[str]:
+def macro_cards(macro: Macro) -> Iterator[str]:
     """Lines of a subcircuit."""
     if macro.note:
         yield f"* {comment(macro.note)}"

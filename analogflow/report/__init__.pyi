@@ -13,6 +13,7 @@ from analogflow.report.figure import check_writable as check_writable
 from analogflow.report.figure import save_figure as save_figure
 from analogflow.report.html import check_page as check_page
 from analogflow.report.html import write_page as write_page
+from analogflow.report.kicad import write_board as write_board
 from analogflow.report.pages import run_page as run_page
 from analogflow.report.pages import study_page as study_page
 from analogflow.report.raw_file import write_raw as write_raw
@@ -44,6 +45,7 @@ from analogflow.report.tables import history_table as history_table
 from analogflow.report.tables import levels_table as levels_table
 from analogflow.report.tables import mapping_table as mapping_table
 from analogflow.report.tables import modes_tables as modes_tables
+from analogflow.report.tables import orders_table as orders_table
 from analogflow.report.tables import parts_table as parts_table
 from analogflow.report.tables import print_solution as print_solution
 from analogflow.report.tables import recheck_table as recheck_table

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analogflow.hardware import BoardFit, DeviceRun
     from analogflow.hardware.parts_list import PartsList
     from analogflow.judgement import Agreement, Budget, DeckCheck, Level, Recheck, Rest
+    from analogflow.report.kicad.orders import Order
     from analogflow.solution import Solution
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "levels_table",
     "mapping_table",
     "modes_tables",
+    "orders_table",
     "parts_table",
     "print_solution",
     "recheck_table",
@@ -337,6 +339,20 @@ def parts_table(parts: PartsList, *, title: str = "parts") -> Table:
     for entry in parts.entries:
         current = f"{1e3 * entry.current:.3g} mA" if entry.current else ""
         table.add_row(entry.part, entry.value, str(entry.count), entry.tolerance, current)
+    return table
+
+
+def orders_table(orders: Sequence[Order], *, title: str = "to be ordered") -> Table:
+    """What a board needs, with designators and spares."""
+    table = Table(title=title)
+    for column in ("designators", "number", "and spares", "value", "part number", "package", "note"):
+        table.add_column(column, justify="right" if column in ("number", "and spares") else "left", overflow="fold")
+    for order in orders:
+        first, *_, last = (*order.designators, order.designators[-1])
+        shown = " ".join(order.designators) if len(order.designators) < 5 else f"{first} … {last}"
+        count, value = str(len(order.designators)), " ".join(filter(None, (order.value, order.tolerance)))
+        number = " ".join(filter(None, (order.number or order.about, f"({order.maker})" if order.maker else "")))
+        table.add_row(shown, count, str(order.spares), value, number, order.package, order.note)
     return table
 
 

@@ -21,7 +21,7 @@ from analogflow.families.files import problem_of_keys
 from analogflow.simulators import ENGINES
 from analogflow.technology import TECHNOLOGIES
 
-SHOWING = ("netlist", "explain", "draw", "map")
+SHOWING = ("netlist", "explain", "draw", "board", "map")
 RUNNING = ("solve", "check", "verify", "budget", "compare", "curve", "study with noise", "study with mismatch", "report")
 VERBS_OF_PROBLEMS = (*SHOWING, *RUNNING)
 
@@ -45,7 +45,7 @@ LONG = {("hopfield", "law"), ("hopfield", "law of a saturating network")}
 def cell(family, name, form, technology, engine, verb, first):
     single = name == next(iter(PROBLEMS[family]))
     ideal = technology == "ideal" and (first or verb in SHOWING or verb == "solve") and (single or verb not in COSTLY)
-    near = engine == "block" and (ideal or (first and single and verb == "draw"))
+    near = engine == "block" and (ideal or (first and single and verb in ("draw", "board")))
     brief = (family, name) not in LONG or verb in SHOWING
     # Families of one file add no verb's code: each is solved, and its certificate checked; all else of them waits.
     own = bool(FAMILIES[family].example) and (verb not in ("solve", "check", "netlist") or technology != "ideal")
@@ -88,6 +88,7 @@ def commands(family, path, form, technology, engine, verb):
         "netlist": [["netlist", *flow, *chosen, "-o", "a.cir", "--noise", "0.01", "--mismatch", "0.01"]],
         "explain": [["explain", *flow, *chosen]],
         "draw": [["draw", *flow, *chosen, "-o", "a.svg"]],
+        "board": [["board", *flow, *chosen, "-o", "board"]],
         "map": [["map", *flow, "--form", form, "--json"]],
         "study with noise": [[*study, "--noise", "0,0.01"]],
         "study with mismatch": [[*study, "--mismatch", "0.01"]],

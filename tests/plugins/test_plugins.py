@@ -48,6 +48,7 @@ VERBS = {
     "netlist": "netlist lock toy.json -o toy.cir",
     "explain": "explain lock toy.json",
     "draw": "draw lock toy.json -o toy.svg",
+    "board": "board lock toy.json --technology opamp -o toy_board",
     "map": "map lock toy.json --board generic --json",
     "curve": f"curve lock toy.json {RUN} --points 2 --json",
     "curve shown": "curve lock toy.json --points 3 --csv toy.csv --figure toy_curve.svg",
@@ -95,6 +96,7 @@ OF_ENGINE = {
 OF_BOARD = {"map": "map lock toy.json --board breadboard --json", "full": "map lock toy.json --board that --json"}
 REFUSED = {
     "an engine without parts": "solve lock toy.json --technology opamp --engine lsoda",
+    "a board of ideal elements": f"board {MILLER} -o miller_board",
     "a technology without parts": "solve lock toy.json --technology quotients --parts fast",
     "parts without a simulator": f"solve {MILLER} {RUN}",
     "a budget of parts": f"solve {MILLER} --budget --samples 2 --mismatch 0.01",
@@ -317,3 +319,6 @@ def test_what_does_not_go_together_is_refused(said):
     code, _, err = said[0]["refused a budget of parts"]
     assert code == 2
     assert "this circuit is of parts (miller)" in err
+    code, _, err = said[0]["refused a board of ideal elements"]
+    assert code == 2
+    assert "a board can not hold B" in err

@@ -1,0 +1,300 @@
+"""Which symbol, section and designator every element of a circuit has on a board, and what a board has beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from analogflow.circuit import (
+    Behavioural,
+    BipolarTransistor,
+    Capacitor,
+    Circuit,
+    Diode,
+    Element,
+    Instance,
+    Resistor,
+    StepVoltage,
+    Switch,
+    VoltageSource,
+)
+from analogflow.circuit.build import PartSet
+from analogflow.circuit.circuit import Group
+from analogflow.digits import engineering
+from analogflow.errors import BadInput
+from analogflow.hardware.packages import Package, packages
+from analogflow.names import number
+from analogflow.netlister.spice import card, node_text
+from analogflow.report.kicad.symbols import Symbol, fixed, packaged
+
+__all__ = ["MATCHED", "Part", "Seat", "Seats", "seats_of"]
+
+MATCHED = 2.5e-4
+"""Volts: a smaller σ between junctions than this is that of pairs which are sold as matched for instruments."""
+
+_POLES = {"plus": "1", "minus": "2"}
+_ENDS = {"1": "1", "2": "2"}
+
+
+@dataclasses.dataclass
+class Part:
+    """One thing with a designator.
+
+    Parameters
+    ----------
+    reference : str
+    symbol : Symbol
+    value : str
+        Beside the symbol: ohms, farads, or the number of a package.
+    sheet : str
+        Block on whose sheet its first section, its supplies and its spare sections stand.
+    package : Package, optional
+    footprint : str
+    bought : bool
+        Whether it is on the board and in the list of parts; what only simulates is not.
+    simulation : mapping
+        Fields that KiCad's simulator reads; empty for what it leaves out.
+    values : tuple
+        What decides the order number of a resistor or capacitor: its kind and value.
+    used : dict of section to Element
+    """
+
+    reference: str
+    symbol: Symbol
+    value: str
+    sheet: str
+    package: Package | None = None
+    footprint: str = ""
+    bought: bool = True
+    simulation: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    values: tuple[str, float] = ("", 0.0)
+    used: dict[int, Element] = dataclasses.field(default_factory=dict)
+
+    @property
+    def spare(self) -> list[int]:
+        """Sections, counted from 1, in which no element sits."""
+        return [k for k in range(1, len(self.package.units) + 1) if k not in self.used] if self.package else []
+
+
+@dataclasses.dataclass(frozen=True)
+class Seat:
+    """A section of a part, and the number of the pin at which each terminal of the element in it is."""
+
+    part: Part
+    unit: int
+    pins: Mapping[str, str]
+
+
+@dataclasses.dataclass
+class Seats:
+    """Where the elements of a circuit sit.
+
+    Parameters
+    ----------
+    of : mapping of element to tuple of Seat
+        Several where transistors in parallel make its area.
+    parts : list of Part
+        In the order of their sheets.
+    models : str
+        Library of models, SPICE text.
+    odd : list of str
+        Sentences about what nobody sells.
+    """
+
+    of: dict[Element, tuple[Seat, ...]]
+    parts: list[Part]
+    models: str
+    odd: list[str]
+
+    def on(self, sheet: str) -> list[Part]:
+        """Parts of a sheet."""
+        return [part for part in self.parts if part.sheet == sheet]
+
+
+class _Filling:
+    """Fills packages, and counts designators."""
+
+    def __init__(self, circuit: Circuit, parts: PartSet) -> None:
+        self.circuit, self.set = circuit, parts
+        self.counts: Counter[str] = Counter()
+        self.of: dict[Element, tuple[Seat, ...]] = {}
+        self.parts: list[Part] = []
+        self.lines: dict[str, str] = {}
+        self.areas: Counter[str] = Counter()
+        self.fixed = fixed()
+
+    def add(self, symbol: Symbol, value: str, sheet: str, **fields: object) -> Part:
+        self.counts[symbol.prefix] += 1
+        part = Part(f"{symbol.prefix}{self.counts[symbol.prefix]}", symbol, value, sheet, **fields)  # type: ignore[arg-type]
+        self.parts.append(part)
+        return part
+
+    def alone(self, element: Element, name: str, value: str, sheet: str, pins: Mapping[str, str], **fields: object) -> None:
+        part = self.add(self.fixed[name], value, sheet, **fields)
+        part.used[1] = element
+        self.of[element] = (Seat(part, 1, pins),)
+
+    def section(
+        self, element: Element, package: Package, model: str, sheet: str, open_: dict[str, Part], inner: str
+    ) -> Seat:
+        """Seat in a package that has room, or in a new one; `inner` is a card of one section."""
+        key = f"{model}_x{len(package.units)}"
+        part = open_.get(key)
+        if part is None:
+            wrapped = self.wrapped(package, key, inner)
+            part = open_[key] = self.add(packaged(package), package.number, sheet, package=package,
+                                         footprint=package.footprint, simulation=wrapped)  # fmt: skip
+        unit = part.spare[0]
+        part.used[unit] = element
+        if not part.spare:
+            del open_[key]
+        return Seat(part, unit, package.units[unit - 1])
+
+    def wrapped(self, package: Package, key: str, inner: str) -> dict[str, str]:
+        """Fields of a package whose model is that of a section, as often as it has sections."""
+        terminals = list(package.units[0])
+        ports = [f"{_port(t)}{k}" for k in range(1, len(package.units) + 1) for t in terminals]
+        body = "".join(inner.format(k=k) + "\n" for k in range(1, len(package.units) + 1))
+        self.lines[key] = f".subckt {key} {' '.join(ports)}\n{body}.ends\n"
+        pins = [f"{unit[t]}={_port(t)}{k}" for k, unit in enumerate(package.units, 1) for t in terminals]
+        return _subcircuit(key, pins)
+
+    def place(self, element: Element, sheet: str, open_: dict[str, Part]) -> None:
+        """Seat of one element."""
+        tolerances = self.set.tolerances
+        match element:
+            case Resistor():
+                fields = {"Sim.Device": "R", "Sim.Pins": "1=+ 2=-", "Sim.Params": f"r={number(element.resistance)}"}
+                self.alone(element, "R", engineering(element.resistance).replace("µ", "u"), sheet, _ENDS, simulation=fields,
+                           footprint="Resistor_SMD:R_0805_2012Metric", values=("resistor", element.resistance))  # fmt: skip
+            case Capacitor():
+                self.capacitor(element, sheet)
+            case BipolarTransistor():
+                self.transistor(element, sheet, open_, matched=tolerances.junction < MATCHED)
+            case Instance():
+                package = packages().get(element.macro.replace("_own", ""))
+                if package is None:
+                    raise BadInput(
+                        f"a board can not hold {element.macro!r}: no package is known for it"
+                        + ("; take the parts 'precision' or 'fast'." if "_" in element.macro else ".")
+                    )
+                ports = next(macro.ports for macro in self.circuit.macros if macro.name == element.macro)
+                inner = f"X{{k}} {' '.join(f'{_port(p)}{{k}}' for p in ports)} {node_text(element.macro)}"
+                seat = self.section(element, package, element.macro, sheet, open_, inner)
+                self.of[element] = (seat,)
+            case Switch():
+                state = " on" if element.closed else ""
+                inner = f"S{{k}} t1{{k}} t2{{k}} control{{k}} 0 {node_text(element.model)}{state}"
+                model = f"switch_{element.model}{'_on' if element.closed else ''}"
+                self.of[element] = (self.section(element, packages()["switch"], model, sheet, open_, inner),)
+            case Diode():
+                package = packages()["diode"]
+                self.lines["diode_x1"] = f".subckt diode_x1 a k\nD1 a k {node_text(element.model)}\n.ends\n"
+                self.alone(element, "D", package.number, sheet, package.units[0], package=package,
+                           footprint=package.footprint, simulation=_subcircuit("diode_x1", ["2=a", "1=k"]))  # fmt: skip
+            case VoltageSource():
+                self.source(element, sheet)
+            case StepVoltage():
+                text = card(dataclasses.replace(element, name="step", nodes=("a", "b")))
+                self.lines["step"] = f".subckt step a b\n{text}\n.ends\n"
+                value = f"{element.before:g} V, {element.after:g} V after {engineering(element.time).replace('µ', 'u')}s"
+                self.alone(element, "SOURCE", value, sheet, _POLES, bought=False,
+                           simulation=_subcircuit("step", ["1=a", "2=b"]))  # fmt: skip
+            case Behavioural() if not element.remote:
+                self.limiter(element, sheet)
+            case _:
+                raise BadInput(
+                    f"a board can not hold {element.letter}{element.name}, a {_kind(element)}: no part that is sold does "
+                    "what it stands for. Boards are written of flows without inputs and without noise."
+                )
+
+    def capacitor(self, element: Capacitor, sheet: str) -> None:
+        value, farads = f"{engineering(element.capacitance).replace('µ', 'u')}F", element.capacitance
+        fields = {"Sim.Device": "C", "Sim.Pins": "1=+ 2=-", "Sim.Params": f"c={number(farads)}"}
+        if element.initial:
+            self.lines["charged"] = ".subckt charged a b params: c=1e-9 v0=0\nC1 a b {c} ic={v0}\n.ends\n"
+            fields = {
+                **_subcircuit("charged", ["1=a", "2=b"]),
+                "Sim.Params": f"c={number(farads)} v0={number(element.initial)}",
+            }
+        size = "0805_2012" if farads <= 10e-9 else "1206_3216" if farads <= 100e-9 else "1210_3225"
+        self.alone(element, "C", value, sheet, _ENDS, simulation=fields, values=("capacitor", farads),
+                   footprint=f"Capacitor_SMD:C_{size}Metric")  # fmt: skip
+
+    def transistor(self, element: BipolarTransistor, sheet: str, open_: dict[str, Part], *, matched: bool) -> None:
+        kind = "npn" if element.model == self.set.npn.name else "pnp"
+        package = packages()[f"{kind}_matched" if matched else kind]
+        count, model = round(element.area), node_text(element.model)
+        if count >= 1 and abs(element.area - count) < 1e-9:
+            inner = f"Q{{k}} collector{{k}} base{{k}} emitter{{k}} {model}"
+            seats = [self.section(element, package, f"{element.model}_pair", sheet, open_, inner) for _ in range(count)]
+            self.of[element] = tuple(seats)
+            return
+        self.areas[f"{element.area:.4g}"] += 1
+        inner = f"Q1 collector base emitter {model} area={{area}}"
+        self.lines[f"{model}_area"] = f".subckt {model}_area collector base emitter params: area=1\n{inner}\n.ends\n"
+        fields = _subcircuit(f"{model}_area", ["1=collector", "2=base", "3=emitter"])
+        self.alone(element, f"{kind.upper()}_AREA", f"area {element.area:.4g}", sheet,
+                   {"collector": "1", "base": "2", "emitter": "3"},
+                   simulation={**fields, "Sim.Params": f"area={number(element.area)}"})  # fmt: skip
+
+    def source(self, element: VoltageSource, sheet: str) -> None:
+        volts = f"{round(element.voltage, 9) + 0.0:.4g} V"
+        fields = {"Sim.Device": "V", "Sim.Type": "DC", "Sim.Pins": "1=+ 2=-", "Sim.Params": f"dc={number(element.voltage)}"}
+        if element.nodes[1] == "0":
+            self.alone(element, "SOURCE", volts, sheet, _POLES, bought=False, simulation=fields)
+            return
+        says = "meter" if element.name in self.circuit.ammeters else volts if element.voltage else "jumper"
+        self.alone(element, "METER", says, sheet, _POLES, simulation=fields,
+                   footprint="Connector_PinHeader_2.54mm:PinHeader_1x02_P2.54mm_Vertical")  # fmt: skip
+
+    def limiter(self, element: Behavioural, sheet: str) -> None:
+        inside = dict(zip(element.nodes, ("a", "b"), strict=True))
+        law = re.sub(r"v\((\w+)\)", lambda found: f"v({inside[found[1]]})", element.expression)
+        text = card(dataclasses.replace(element, name="limit", nodes=("a", "b"), expression=law))
+        known = {body: key for key, body in self.lines.items()}
+        key = next((known[b] for b in known if b.endswith(f"\n{text}\n.ends\n")), f"limiter_{len(self.lines)}")
+        self.lines[key] = f".subckt {key} a b\n{text}\n.ends\n"
+        bound = re.search(r"\),(-?[\d.e-]+)\)$|,(-?[\d.e-]+)\)\)$", law)
+        value = f"{float(bound[1] or bound[2]):.3g} V" if bound else "limiter"
+        self.alone(element, "LIMITER", value, sheet, _ENDS, simulation=_subcircuit(key, ["1=a", "2=b"]),
+                   footprint="Diode_SMD:D_SMA")  # fmt: skip
+
+
+def _port(terminal: str) -> str:
+    return f"t{terminal}" if terminal.isdecimal() else terminal
+
+
+def _kind(element: Element) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(element).__name__).lower()
+
+
+def _subcircuit(name: str, pins: list[str]) -> dict[str, str]:
+    return {"Sim.Device": "SUBCKT", "Sim.Library": "models.lib", "Sim.NetLabel": name, "Sim.Pins": " ".join(pins)}
+
+
+def seats_of(circuit: Circuit, groups: Mapping[str, Group], models: Iterator[str]) -> Seats:
+    """Seat every element, sheet by sheet; `models` are the lines of device models and macro-models.
+
+    Raises
+    ------
+    BadInput
+        An element stands for something that no board can hold.
+    """
+    assert circuit.parts is not None
+    filling = _Filling(circuit, circuit.parts)
+    open_: dict[str, Part] = {}
+    for sheet, group in groups.items():
+        for element in group.elements:
+            filling.place(element, sheet, open_)
+    text = "\n".join(models) + "\n" + "".join(filling.lines.values())
+    odd = []
+    if filling.areas:
+        total = sum(filling.areas.values())
+        odd.append(
+            f"{total} transistor{'s have areas' if total > 1 else ' has an area'} that no array is sold with "
+            f"({', '.join(filling.areas)}): they are drawn without a footprint."
+        )
+    return Seats(filling.of, filling.parts, text, odd)
