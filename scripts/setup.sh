@@ -1,11 +1,12 @@
 #!/bin/sh
 # Makes this checkout ready to run, and does nothing quickly when it already is.
 #
-#   scripts/setup.sh run        .venv with what `make demo` needs, and ngspice
+#   scripts/setup.sh run        .venv with what `make demo` needs, and ngspice; without root a simulator from a wheel
 #   scripts/setup.sh dev        the same with what `make test` needs; in CI a browser, too
 #   scripts/setup.sh policy     prints how tests treat ngspice on this machine: required or if-available
 #
-# Every failure is one sentence. A missing ngspice is not a failure: the block engine works without it.
+# Every failure is one sentence. A missing ngspice is not a failure: VACASK, which comes as a wheel, runs circuits too, and where
+# there is no such wheel the block engine does.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -72,20 +73,42 @@ apt_install() {
     return 1
 }
 
-need_ngspice() {
+need_simulator() {
     missing=$(missing_ngspice) && return 0
     if [ -n "${NGSPICE:-}${NGSPICE_LIBRARY_PATH:-}" ]; then
         say "$missing"
         return 0
     fi
     apt_install ngspice libngspice0 && missing_ngspice >/dev/null && return 0
+    if missing_vacask >/dev/null; then
+        instead="until then the simulator VACASK is used."
+    elif [ "$(uname -sm)" = "Linux x86_64" ]; then
+        say "Installing VACASK, a simulator that needs no root, into $venv ..."
+        (pip_install 'analogflow[vacask]') || true
+        instead=$(missing_vacask) && instead="until then the simulator VACASK is used." ||
+            instead="until then the block engine is used, because VACASK does not run here ($instead)"
+    else
+        instead="until then the block engine is used."
+    fi
     if command -v apt-get >/dev/null 2>&1; then
         say "ngspice is missing and could not be installed from here: run 'apt-get install ngspice libngspice0' as root" \
-            "(other ways: ngspice_setup.md); until then the block engine is used."
+            "(other ways: ngspice_setup.md); $instead"
     else
-        say "ngspice is missing: install the program and its library as ngspice_setup.md says for this system;" \
-            "until then the block engine is used."
+        say "ngspice is missing: install the program and its library as ngspice_setup.md says for this system; $instead"
     fi
+}
+
+# Says in a sentence what is missing of the simulator that comes as a wheel.
+missing_vacask() {
+    "$python" -c '
+import sys
+from analogflow.errors import MissingProgram
+from analogflow.simulators.vacask.program import find_programs
+try:
+    find_programs()
+except MissingProgram as missing:
+    sys.exit(str(missing))
+' 2>&1
 }
 
 # A browser opens the reports in one test, which is skipped where there is none. Nobody who only wants to try the tests
@@ -98,10 +121,11 @@ need_browser() {
     apt_install chromium || say "Chromium could not be installed: reports are not opened in a browser."
 }
 
-# OpenVAF, which comes with the packages for tests, links what it compiles. Without a linker its tests are skipped.
+# OpenVAF, which comes with the packages for tests, links what it compiles. analogflow has TinyCC do it where there is no linker;
+# tests that run the programs alone are skipped then.
 need_linker() {
     command -v ld >/dev/null 2>&1 && return 0
-    apt_install binutils || say "There is no linker: run 'apt-get install binutils' as root; until then VACASK is not tried."
+    apt_install binutils || say "There is no linker: run 'apt-get install binutils' as root; until then VACASK is not tested."
 }
 
 # --- Python ------------------------------------------------------------------------------------------------------------
@@ -190,7 +214,7 @@ need_venv() {
 case "${1:-}" in
 run | dev)
     need_venv "$1"
-    need_ngspice
+    need_simulator
     if [ "$1" = dev ]; then
         need_linker
         need_browser

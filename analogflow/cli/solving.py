@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,9 @@ def run_doctor(options: argparse.Namespace) -> int:
 def _about_run(parser: argparse.ArgumentParser) -> None:
     """What decides a run, and what is shown of it."""
     about_flow(parser)
-    parser.add_argument("--engine", type=nonempty, help=f"one of: {', '.join((*ENGINES, SPICE))}; ngspice if installed")
+    parser.add_argument(
+        "--engine", type=nonempty, help=f"one of: {', '.join((*ENGINES, SPICE))}; ngspice, or where it is missing vacask"
+    )
     about_conditions(parser)
     parser.add_argument("--accuracy", type=positive, metavar="E", help="largest error that the checks let pass")
     parser.add_argument(
@@ -101,9 +102,7 @@ def run_solve(options: argparse.Namespace) -> int:
     refuse_placeless(options.raw)
     if options.certificate:
         judgement.refuse_certificate(problem, options.certificate, force=options.force)
-    engine = engine_for(options.technology, options.engine)
-    if options.engine is None and engine == "block":
-        print("analogflow: ngspice is not installed, so the block engine is used; see analogflow doctor.", file=sys.stderr)
+    engine_for(options.technology, options.engine)  # refuses before anything is compiled
     imperfections, budget = imperfections_of(options), None
     circuit = compile(flow_for(problem, options.form, options.technology), **build)
     if options.budget:
@@ -114,7 +113,7 @@ def run_solve(options: argparse.Namespace) -> int:
             )
     with time_counter(options.json) as on_progress:
         solution = solve(
-            circuit, engine=engine, time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress,
+            circuit, engine=options.engine, time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress,
             noise=options.noise, imperfections=imperfections, seed=options.seed, **law_options(options), on_note=tell,
         )  # fmt: skip
     if options.raw:
@@ -156,10 +155,10 @@ def run_verify(options: argparse.Namespace) -> int:
         return _compare_engines(options, problem)
     build = build_options(options)
     report.check_writable(options.figure, force=options.force)
-    engine = engine_for(options.technology, options.engine)
+    engine_for(options.technology, options.engine)  # refuses before anything is compiled
     with time_counter(options.json) as on_progress:
         found = verify(
-            problem, delta=options.delta, distance=options.tolerance, form=options.form, engine=engine,
+            problem, delta=options.delta, distance=options.tolerance, form=options.form, engine=options.engine,
             time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress, **build,
             **condition_options(options), **law_options(options), on_note=tell,
         )  # fmt: skip

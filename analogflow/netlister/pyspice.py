@@ -1,10 +1,11 @@
-"""Hands a circuit over as a PySpice subcircuit, to be placed in the user's own PySpice design."""
+"""Hands a circuit over as a PySpice subcircuit, or InSpice's, to be placed in the user's own design."""
 
 from __future__ import annotations
 
 import re
-import warnings
+from typing import TYPE_CHECKING
 
+from analogflow.bridge import bridge
 from analogflow.circuit import (
     Behavioural,
     Capacitor,
@@ -21,9 +22,7 @@ from analogflow.names import identifier
 from analogflow.netlister.plain import DIALECTS, definitions, writer
 from analogflow.netlister.spice import current_of
 
-with warnings.catch_warnings():
-    # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.
-    warnings.simplefilter("ignore")
+if TYPE_CHECKING:
     from PySpice.Spice.Netlist import SubCircuit
 
 __all__ = ["subcircuit"]
@@ -43,7 +42,8 @@ def subcircuit(circuit: Circuit, *, name: str = "analogflow") -> SubCircuit:
         `name` may not stand in a netlist, or an element plays noise.
     """
     pins = dict.fromkeys(node for nodes in circuit.signals.values() for node in nodes if current_of(node) is None)
-    sub = SubCircuit(identifier(name), *pins)
+    netlists, _ = bridge("Spice.Netlist")
+    sub = netlists.SubCircuit(identifier(name), *pins)
     write, lines = writer(circuit, DIALECTS["ngspice"]), list[str]()
     for element in circuit.elements:
         part, (plus, minus) = element.name, (*element.nodes, "0")[:2]

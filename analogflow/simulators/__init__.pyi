@@ -4,6 +4,7 @@ from analogflow.simulators.engines import ENGINES as ENGINES
 from analogflow.simulators.engines import SPICE as SPICE
 from analogflow.simulators.engines import Engine as Engine
 from analogflow.simulators.engines import deck_for as deck_for
+from analogflow.simulators.engines import engine_choice as engine_choice
 from analogflow.simulators.engines import engine_for as engine_for
 from analogflow.simulators.engines import engine_versions as engine_versions
 from analogflow.simulators.engines import ensemble as ensemble

@@ -30,9 +30,12 @@ from analogflow.technology import known_technology
 __all__ = [
     "ENGINES",
     "SPICE",
+    "Choice",
     "Engine",
     "deck_for",
+    "default_choice",
     "default_engine",
+    "engine_choice",
     "engine_for",
     "engine_versions",
     "ensemble",
@@ -64,6 +67,8 @@ class Engine:
         ``abreast(circuit, starts, chains, times, time_limit=..., on_progress=...)``: runs of chains of one circuit, with
         its noise of those numbers, from starts of shape (chains, size) of each state, at the times given. Each chain is
         run by itself if not given.
+    refusal : callable, optional
+        ``refusal(circuit)``: the sentence with which it would refuse a circuit, empty where it takes it.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Engine:
     netlists: bool = True
     together: Callable[..., Iterable[Run]] | None = None
     abreast: Callable[..., Iterable[Run]] | None = None
+    refusal: Callable[[Circuit], str] = lambda circuit: ""
 
     def __repr__(self) -> str:
         return f"Engine({self.name})"
@@ -89,7 +95,12 @@ ENGINES: Registry[Engine] = Registry(
     Engine,
     (
         Engine("ngspice", lambda deck, **said: ngspice.run(deck, **said), _of_ngspice),
-        Engine("vacask", lambda deck, **said: vacask.run(deck, **said), lambda: find_programs().versions),
+        Engine(
+            "vacask",
+            lambda deck, **said: vacask.run(deck, **said),
+            lambda: find_programs().versions,
+            refusal=lambda circuit: vacask.refusal(circuit),
+        ),
         Engine(
             "block",
             block.run,
@@ -109,13 +120,50 @@ _WHOLE = (Outcome.SETTLED, Outcome.STATIONARY, Outcome.COMPLETED, Outcome.NOT_SE
 """Outcomes of runs that did not break off."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """An engine, and `why`: a sentence where it is one in place of ngspice that nobody asked for, else empty."""
+
+    engine: str
+    why: str = ""
+
+
+def default_choice(circuit: Circuit | None = None) -> Choice:
+    """The engine ngspice where its library is found, else VACASK where it takes `circuit`, else the block engine.
+
+    Raises
+    ------
+    MissingProgram
+        What ``NGSPICE_LIBRARY_PATH`` names is not an ngspice library.
+    """
+    if find_library() is not None:
+        return Choice("ngspice")
+    try:
+        find_programs()
+    except MissingProgram as missing:
+        return Choice("block", f"ngspice was not found, so the block engine is used. {missing}")
+    refused = "" if circuit is None else ENGINES["vacask"].refusal(circuit)
+    if refused:
+        return Choice(
+            "block", f"ngspice was not found, and VACASK refuses the circuit, so the block engine runs it: {refused}"
+        )
+    return Choice("vacask", "ngspice was not found, so VACASK, a circuit simulator too, is used; see analogflow doctor.")
+
+
 def default_engine() -> str:
-    """Name of the engine that is used where none is asked for: ngspice where its library is found, else block."""
-    return "ngspice" if find_library() is not None else "block"
+    """Name of the engine that is used where none is asked for, of a circuit that it takes."""
+    return default_choice().engine
 
 
-def engine_for(technology: str, engine: str | None = None, *, nominal: bool = False, prefer: str | None = None) -> str:
-    """Name of the engine that runs circuits of `technology`: the one asked for, or the default.
+def engine_choice(
+    technology: str,
+    engine: str | None = None,
+    *,
+    nominal: bool = False,
+    prefer: str | None = None,
+    circuit: Circuit | None = None,
+) -> Choice:
+    """The engine that runs circuits of `technology`: the one asked for, or the default, which is that of `circuit` if given.
 
     Whatever runs a circuit as it is asked to, asks here: solve, verify, studies, comparisons, pages. Budgets and levels do
     not: what they measure is what certain engines show.
@@ -133,15 +181,29 @@ def engine_for(technology: str, engine: str | None = None, *, nominal: bool = Fa
         There are parts, no engine is asked for, and no circuit simulator is installed.
     """
     has_parts = bool(known_technology(technology).parts)
+    if engine is None and has_parts:
+        return Choice(named_engine(SPICE), default_choice().why)
     if engine is None:
-        return named_engine(SPICE) if has_parts else prefer or default_engine()
+        return Choice(prefer) if prefer else default_choice(circuit)
     found = named_engine(engine)
     if has_parts and not nominal and not ENGINES[found].netlists:
         raise BadInput(
             f"the {found} engine integrates equations and knows no parts, so it would ignore what {technology!r} is built "
             "of; take the engine ngspice or vacask, or the technology 'ideal'."
         )
-    return found
+    return Choice(found)
+
+
+def engine_for(
+    technology: str,
+    engine: str | None = None,
+    *,
+    nominal: bool = False,
+    prefer: str | None = None,
+    circuit: Circuit | None = None,
+) -> str:
+    """Name of the engine of `engine_choice`."""
+    return engine_choice(technology, engine, nominal=nominal, prefer=prefer, circuit=circuit).engine
 
 
 def deck_for(
@@ -152,7 +214,7 @@ def deck_for(
     largest_step: float | None = None,
 ) -> Deck:
     """Deck as `netlist` makes it, for an engine as `simulate` takes it: unwritten where the engine reads no netlist."""
-    found = engine_for(circuit.technology, engine, nominal=not circuit.deviates)
+    found = engine_for(circuit.technology, engine, nominal=not circuit.deviates, circuit=circuit)
     write = netlist if ENGINES[found].netlists else unwritten
     return write(circuit, time_constants=time_constants, largest_step=largest_step)
 
@@ -168,13 +230,10 @@ def named_engine(engine: str) -> str:
         It is ``spice``, and neither is there.
     """
     if engine == SPICE:
-        if find_library() is not None:
-            return "ngspice"
-        try:
-            find_programs()
-        except MissingProgram:
-            require_library()  # says how to install ngspice, which is the first choice
-        return "vacask"
+        found = default_engine()
+        if found == "block":
+            require_library()  # says how to install one of the two
+        return found
     if engine not in ENGINES:
         refuse_unknown(engine, (*ENGINES, SPICE), "engine")
     return engine
@@ -231,7 +290,7 @@ def simulate(
     """
     check_resting_speed(resting_speed)
     circuit = deck if isinstance(deck, Circuit) else deck.circuit
-    engine = engine_for(circuit.technology, engine, nominal=not circuit.deviates)
+    engine = engine_for(circuit.technology, engine, nominal=not circuit.deviates, circuit=circuit)
     deck = deck_for(deck, engine) if isinstance(deck, Circuit) else deck
     rest = 0.0 if deck.circuit.noisy else resting_speed
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)

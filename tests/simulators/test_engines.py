@@ -1,15 +1,18 @@
 """One contract for all engines: paths, outcomes and records do not depend on which made the run; which engine runs."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from zoo import PAPER
 
+import analogflow as af
 from analogflow.blocks import Imperfections
 from analogflow.compiler import compile, degrade
-from analogflow.errors import BadInput, SimulationFailed
+from analogflow.errors import BadInput, MissingProgram, SimulationFailed
+from analogflow.families.files import read_problem
 from analogflow.flows import Flow, Simplex, capacity
 from analogflow.judgement import cross_check
 from analogflow.judgement.certificate import allowed_error
@@ -19,7 +22,10 @@ from analogflow.passes import limits_of, sample_parts
 from analogflow.problems import Channel
 from analogflow.run import Outcome
 from analogflow.simulators import ENGINES, ending, engines, ensemble, simulate
+from analogflow.simulators.ngspice import library
 from analogflow.simulators.readout import settle_of
+
+ROOT = Path(__file__).parents[2]
 
 
 def outcome_of(function, time_constants=60.0):
@@ -102,10 +108,43 @@ def test_simulate_picks_the_engine_that_solve_picks(monkeypatch, library, asked)
 
     noting = {name: dataclasses.replace(engine, run=noted(name)) for name, engine in engines.ENGINES.items()}
     monkeypatch.setattr(engines, "ENGINES", noting)
-    monkeypatch.setattr(engines, "find_programs", lambda: None)  # what "spice" is where ngspice is missing
+    monkeypatch.setattr(engines, "find_programs", lambda: None)  # what stands in where ngspice is missing
     simulate(circuit, engine=asked)
-    found = {None: "block" if library is None else "ngspice", "spice": "vacask" if library is None else "ngspice"}
+    simulator = "vacask" if library is None else "ngspice"
+    found = {None: simulator, "spice": simulator}
     assert ran == [engines.engine_for("ideal", asked)] == [found.get(asked, asked)]
+
+
+def _nothing():
+    raise MissingProgram("VACASK is missing.")
+
+
+def test_without_any_simulator_the_block_engine_is_used_and_the_message_names_what_needs_no_root(monkeypatch):
+    monkeypatch.setattr(engines, "find_library", lambda: None)
+    monkeypatch.setattr(library, "find_library", lambda: None)
+    monkeypatch.setattr(engines, "find_programs", _nothing)
+    assert engines.default_choice() == engines.Choice(
+        "block", "ngspice was not found, so the block engine is used. VACASK is missing."
+    )
+    for asked in ("spice", None):
+        with pytest.raises(MissingProgram, match=r"libngspice0.*pip install 'analogflow\[vacask\]'"):
+            engines.engine_for("opamp", asked)
+
+
+@pytest.mark.parametrize(
+    ("file", "word"),
+    [
+        ("triangle_generator", "VACASK has no switch that remembers"),
+        ("integrate_and_fire", "no netlist can set a state anew"),
+    ],
+)
+def test_a_flow_that_vacask_refuses_is_run_by_the_block_engine_with_a_word(monkeypatch, file, word):
+    monkeypatch.setattr(engines, "find_library", lambda: None)
+    monkeypatch.setattr(engines, "find_programs", lambda: None)
+    problem, told = read_problem(str(ROOT / f"examples/flows/{file}.toml"), None), []
+    solution = af.solve(problem, on_note=told.append)
+    assert (solution.engine, solution.passed) == ("block", True)
+    assert told[0].startswith(f"ngspice was not found, and VACASK refuses the circuit, so the block engine runs it: {word}")
 
 
 def test_only_the_equations_of_a_nominal_circuit_may_stand_for_its_parts():

@@ -49,7 +49,8 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
             on_progress(seconds / circuit.units.time_constant)
 
     reply = default_session().run(request, time_limit=time_limit, on_progress=progress)
-    record = {"engine": "ngspice", "versions": {"ngspice": reply.versions.get("ngspice", "unknown")}}
+    used = {name: reply.versions[name] for name in ("ngspice", "PySpice", "InSpice") if name in reply.versions}
+    record = {"engine": "ngspice", "versions": used}
     try:
         return run_of(deck, reply, record, asked=bool(resting_speed))
     except SimulationFailed:

@@ -22,6 +22,7 @@ _INSTALL = (
     "Install the packages ngspice and libngspice0 (Debian, Ubuntu: apt-get install ngspice libngspice0) "
     "or set NGSPICE_LIBRARY_PATH to the library's file; see ngspice_setup.md."
 )
+_INSTEAD = "Without root, pip install 'analogflow[vacask]' brings another circuit simulator, VACASK, for Linux on x86-64."
 _TRIAL_SECONDS = 30
 
 # Run in another process, because a file that is no ngspice may do anything when it is loaded.
@@ -80,7 +81,7 @@ def require_library() -> Library:
     """
     library = find_library()
     if library is None:
-        raise MissingProgram(f"The ngspice shared library was not found. {_INSTALL}")
+        raise MissingProgram(f"The ngspice shared library was not found. {_INSTALL} {_INSTEAD}")
     return library
 
 

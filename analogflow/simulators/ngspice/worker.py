@@ -1,7 +1,7 @@
 """The process that owns ngspice: ``python -m …ngspice.worker MEMORY_LIMIT PARENT`` serves its standard input.
 
-It runs one transient at a time through PySpice's shared library and checks what came out. It does not know flows or
-circuits, and it is started, limited and replaced by `analogflow.simulators.ngspice.session`.
+It runs one transient at a time through the bridge of PySpice, or of InSpice, and checks what came out. It does
+not know flows or circuits, and it is started, limited and replaced by `analogflow.simulators.ngspice.session`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import shutil
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.bridge import bridge
 from analogflow.errors import BadInput
 from analogflow.simulators.ngspice.protocol import (
     FrameError,
@@ -33,11 +33,8 @@ from analogflow.simulators.ngspice.protocol import (
     write_frame,
 )
 
-with warnings.catch_warnings():
-    # PySpice 1.5 has invalid escape sequences in string literals, which newer Pythons warn about.
-    warnings.simplefilter("ignore")
-    import PySpice
-    from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
+_shared, _BRIDGE = bridge("Spice.NgSpice.Shared")
+ffi = _shared.ffi
 
 __all__ = ["Rejected", "Simulator", "main"]
 
@@ -67,14 +64,26 @@ class Rejected(Exception):
     """ngspice did not take the deck, so there is no run to report on."""
 
 
-class Simulator(NgSpiceShared):
-    """ngspice in this process, with every line it says kept and none taken for success or failure by itself."""
+class Simulator(_shared.NgSpiceShared):
+    """ngspice in this process, with every line it says kept and none taken for success or failure by itself.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    path : str
+        The shared library, as the loader takes it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
         self.messages: list[str] = []
         self.exiting = False
         super().__init__()
         self._functions = cast(Any, self._ngspice_shared)
+
+    @property
+    def library_path(self) -> str:
+        """The library; PySpice would format the path, and InSpice look for another of that name."""
+        return self._path
 
     @staticmethod
     def _send_char(message_c: Any, ngspice_id: int, user_data: Any) -> int:
@@ -215,7 +224,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
         return
     versions = {
         "ngspice": str(simulator.ngspice_version),
-        "PySpice": PySpice.__version__,
+        **_BRIDGE,
         "numpy": np.__version__,
         "library": os.environ.get("NGSPICE_LIBRARY_PATH", ""),
     }
@@ -251,11 +260,10 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 def _load() -> Simulator | str:
     """ngspice, or the reason why it can not be loaded."""
-    logging.getLogger("PySpice").setLevel(logging.CRITICAL + 1)  # it calls every version newer than 34 unsupported
-    path = os.environ.get("NGSPICE_LIBRARY_PATH", "libngspice.so.0")
-    NgSpiceShared.LIBRARY_PATH = path.replace("{", "{{").replace("}", "}}")  # PySpice formats it
+    for name in _BRIDGE:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # PySpice calls every version newer than 34 unsupported
     try:
-        return Simulator()
+        return Simulator(os.environ.get("NGSPICE_LIBRARY_PATH", "libngspice.so.0"))
     except (OSError, AttributeError, NameError) as fault:
         return str(fault)
 

@@ -13,15 +13,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.errors import SimulationFailed
-from analogflow.netlister import Deck
+from analogflow.circuit import Circuit
+from analogflow.errors import BadInput, SimulationFailed
+from analogflow.netlister import Deck, netlist
 from analogflow.netlister.verilog_a import ANALYSIS, VerilogBench, write_bench
 from analogflow.run import Run
 from analogflow.simulators.ngspice.protocol import Reply, Settle, first_wild
 from analogflow.simulators.readout import limit_of, run_of, settle_of, states_of, vectors_of, window_of
 from analogflow.simulators.vacask.program import Ended, compiled, find_programs, run_child
 
-__all__ = ["Rows", "run"]
+__all__ = ["Rows", "refusal", "run"]
 
 _LONGEST_HEADER = 2**26
 
@@ -53,6 +54,15 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
         ended = run_child([*command, "bench.sim"], folder, time_limit=time_limit, what="VACASK", enough=watch.enough)
         reply = watch.judged(ended)
     return run_of(deck, reply, {"engine": "vacask", "versions": programs.versions}, asked=bool(resting_speed))
+
+
+def refusal(circuit: Circuit) -> str:
+    """Why no test bench can be written of a circuit: a sentence, empty where one can."""
+    try:
+        write_bench(netlist(circuit))
+    except BadInput as fault:
+        return str(fault)
+    return ""
 
 
 class _Watch:

