@@ -1,5 +1,6 @@
 """A circuit as a subcircuit computes in decks that are not ours, each copy from a start of its own."""
 
+import dataclasses
 import re
 import runpy
 from collections.abc import Collection
@@ -99,6 +100,8 @@ def decks() -> dict[str, Deck]:
 def test_two_copies_of_every_committed_circuit_answer_as_it_does(decks, tmp_path, name):
     """In a deck that is not ours, whose only lines of ours are what drives both copies, and how long and finely it runs."""
     deck = decks[name]
+    if name in NOISY:  # whose path two copies follow by other steps than one, to what these are worth
+        deck = dataclasses.replace(deck, largest_step=deck.largest_step / 20)
     library, bench = write_subcircuit(deck, tmp_path / "bench.cir", name="circuit")
     benched = bench.read_text(encoding="ascii").splitlines()
     driven = [line for line in benched if line.startswith("V")]
