@@ -27,7 +27,7 @@ from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.flows import Flow
 from analogflow.judgement.certificate import Certificate, Terms, certified_on
-from analogflow.run import Creep, Outcome, Run
+from analogflow.run import IDEAL_ACCURACY, Creep, Outcome, Run
 
 __all__ = ["Recheck", "certificate_text", "check_certificate", "refuse_certificate", "write_certificate"]
 
@@ -45,8 +45,8 @@ _RECORD = ("skipped", "noise_step")
 """What is read of a run's record where it is judged."""
 
 _SAME, _SHARE = 1e-9, 1e-3
-"""Numbers agree within this of their size, as libraries of other machines round otherwise, or within this share of what the
-checks let pass."""
+"""Numbers agree within this of their size, as libraries of other machines round otherwise, or within this share of what
+checks of ideal circuits let pass."""
 
 
 _WRITE = "make one by write_certificate of a solution."
@@ -54,6 +54,8 @@ _WRITE = "make one by write_certificate of a solution."
 _DIFFERENT = "is not as it was written: its digest does not fit; ask for it anew where it came from."
 
 _END = "\n}"
+
+_MOST_MADE, _LINES = 64, str.maketrans("", "", "\n\t")
 
 _MOST = 64 * 2**20
 """Characters of a file, as large as any that is read."""
@@ -194,6 +196,11 @@ def check_certificate(path: str | Path) -> Recheck:
     if keys.get(_FORMAT) != _LAYOUT:
         raise BadInput(f"{where} is no certificate of layout {_LAYOUT}; {_WRITE}", words=["write_certificate of a solution"])
     _refuse_other_keys(keys, _PARTS, where)
+    if len(keys["made"]) > _MOST_MADE or not all(map(str.isprintable, _words(keys))):
+        raise BadInput(
+            f"{where}: it holds what no terminal should show, or over {_MOST_MADE} names in made; {_WRITE}",
+            words=["write_certificate of a solution"],
+        )
     _refuse_other_keys(keys["found"], _FOUND, f"{where}: found")
     for check in keys["found"]["checks"]:
         _refuse_other_keys(check if isinstance(check, dict) else {}, _CHECK, f"{where}: found.checks")
@@ -217,6 +224,15 @@ def check_certificate(path: str | Path) -> Recheck:
     stated = keys["found"]
     differences = tuple(_differences(stated, plain(_found(certificate)), terms))
     return Recheck(certificate, terms, stated, problem, keys["made"], differences)
+
+
+def _words(value: Any) -> Iterator[str]:
+    """All names and texts in nested keys, expressions of several lines without their ends."""
+    if isinstance(value, str):
+        yield value.translate(_LINES)
+    elif isinstance(value, dict | list):
+        for inner in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from _words(inner)
 
 
 def _written(body: Mapping[str, Any]) -> str:
@@ -295,7 +311,7 @@ def _path(given: Any, where: str, time: Array | None = None) -> tuple[Array, dic
         raise BadInput(f"{where}: each of run.chains holds time and values, and nothing else.")
     if time is None or "time" in given:
         time = _numbers(given["time"], where, "time")
-    if not time.size or time[0] != 0 or not np.all(np.diff(time) > 0):
+    if not time.size or time[0] != 0 or not np.all(np.diff(time) > 0) or not np.isfinite(time[-1]):
         raise BadInput(f"{where}: the times of its path do not ascend from 0.")
     values = {}
     for name, text in given["values"].items():
@@ -335,7 +351,8 @@ def _differences(stated: Mapping[str, Any], found: Mapping[str, Any], terms: Ter
             if len(given) != len(here):
                 yield f"{len(given)} checks are stated, and {len(here)} found"
         else:
-            yield from _apart(name, stated[name], found[name], _SHARE * terms.limit)
+            # Not of what a file calls its limit: any number would come out again beside a large one.
+            yield from _apart(name, stated[name], found[name], _SHARE * min(terms.limit, IDEAL_ACCURACY))
 
 
 def _apart(name: str, stated: Any, found: Any, near: float) -> Iterator[str]:
@@ -349,8 +366,10 @@ def _apart(name: str, stated: Any, found: Any, near: float) -> Iterator[str]:
             yield f"{name} is {str(stated)[:60]}, and {str(found)[:60]} is found"
         return
     try:
+        if any(isinstance(number, bool | str | dict) for number in np.ravel(np.array(stated, dtype=object))):
+            raise TypeError
         given, here = np.asarray(stated, dtype=float), np.asarray(found, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         given, here = np.empty(0), np.empty(1)
     if given.shape != here.shape:
         yield f"{name} has another shape than what is found"

@@ -107,7 +107,9 @@ def recheck_table(found: Recheck) -> Table:
     """What a certificate's file states, beside what comes out now."""
     certificate, made = found.certificate, found.made
     family = judging_family(found.problem)
-    by = ", ".join(f"{name} {value}" for name, value in made.items() if isinstance(value, str | int) and name != "seed")
+    by = ", ".join(
+        f"{name} {str(value)[:60]}" for name, value in made.items() if isinstance(value, str | int) and name != "seed"
+    )
     title = "\n".join(filter(None, [f"certificate of {family.name}", getattr(found.problem, "summary", "")]))
     table = Table(title=Text(title), caption=Text(f"stated to be made with: {by}"), caption_justify="left")
     for column in ("quantity", "stated", "computed now"):

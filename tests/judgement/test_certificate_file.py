@@ -216,6 +216,18 @@ def test_what_a_forger_states_otherwise_is_told(written, tmp_path, change, said)
     assert said in found.verdict
 
 
+@pytest.mark.parametrize("stated", [10**400, "0.2", True, None, [0.2], {"a": 1}, 5.0, -1e300])
+def test_a_limit_of_a_forger_makes_no_other_number_come_out(written, tmp_path, stated):
+    keys = json.loads(written)
+    keys["terms"]["limit"] = 1e300
+    keys["found"]["answer"]["capacity_nats"] = stated
+    path = tmp_path / "c.json"
+    path.write_text(redigested(keys))
+    found = af.check_certificate(path)
+    assert not found.passed
+    assert "answer.capacity_nats" in found.verdict
+
+
 def with_time(keys, time):
     keys["run"]["chains"][0]["time"] = base64.b64encode(np.asarray(time, "<f8").tobytes()).decode()
 
@@ -239,6 +251,10 @@ def with_time(keys, time):
         (lambda keys: keys["run"]["chains"][0]["values"].update(z=7), "base64"),
         (lambda keys: with_time(keys, [0, 2, 1]), "do not ascend"),
         (lambda keys: with_time(keys, [0, math.nan]), "do not ascend"),
+        (lambda keys: with_time(keys, [0, math.inf]), "do not ascend"),
+        (lambda keys: keys["made"].update(engine="\x1b[2J"), "no terminal"),
+        (lambda keys: keys["found"]["checks"][0].update(verdict="\u202epassed"), "no terminal"),
+        (lambda keys: keys["made"].update({f"k{k}": k for k in range(100)}), "over 64 names"),
         (lambda keys: with_time(keys, [0, 1, 2.5, 3, 4, 5, 6]), "numbers at 7 times"),
         (lambda keys: keys["found"].update(answer=[]), "'answer' holds list"),
         (lambda keys: keys["found"].update(checks=[3]), "'name' is missing"),
