@@ -12,7 +12,7 @@ from typing import Any, Unpack, cast
 
 import numpy as np
 
-from analogflow.blocks import Imperfections
+from analogflow.blocks import PADE, Imperfections
 from analogflow.checks import real_array, refuse_unknown
 from analogflow.circuit import Build, Circuit, ConditionOptions, Conditions
 from analogflow.circuit.build import PartSet
@@ -189,15 +189,17 @@ def compile(
 
 
 def _refuse_memory(flow: Flow, build: Build) -> None:
-    """Refuse a flow that switches or jumps where what it is built of can not."""
-    if not (flow.latches or flow.jumps) or (TECHNOLOGIES[build.technology].remembers and not build.scaled):
+    """Refuse a flow that switches, jumps or is delayed where what it is built of can not."""
+    if not (flow.latches or flow.jumps or flow.delays) or (TECHNOLOGIES[build.technology].remembers and not build.scaled):
         return
-    where = "in machine units" if build.scaled else f"of the technology {build.technology!r}"
+    where = "in machine units" if TECHNOLOGIES[build.technology].remembers else f"of the technology {build.technology!r}"
     if flow.jumps:
         raise BadInput(
             f"no circuit {where} sets a state anew at an instant, as {flow.jumps[0].name!r} does: take the technology "
             "'ideal' and the engine block, or write what does it within a time, such as a stiff spring for what bounces."
         )
+    if flow.delays:
+        raise BadInput(f"nothing {where} delays a signal: take the technology 'ideal', or write {PADE}.")
     raise BadInput(
         f"there is no comparator with hysteresis {where}: take the technology 'ideal'; or write it as a state of its "
         "own, h = 0.0 with the rate 100 * (comparator(u, high - (high - low) * h) - h), which comes late by some 0.01 τ."
@@ -306,6 +308,8 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
             "noise and imperfections are played by what can not set a state anew at an instant, as "
             f"{circuit.flow.jumps[0].name!r} does: leave them out, or write what does it within a time."
         )
+    if circuit.flow.delays and (conditions.noise.sigma or conditions.imperfections.noise_density):
+        raise BadInput(f"no engine here plays noise to a flow with a delay: leave it out, or write {PADE}.")
     build, units = circuit.build, circuit.units
     if build.parts is not None:
         build = dataclasses.replace(build, values=build.values or values)

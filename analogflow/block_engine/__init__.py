@@ -5,7 +5,7 @@ from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.integration import RUNAWAY, ErrorLimits, March, integrate, march
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT, Method, method_for
 from analogflow.block_engine.native import EVALUATOR, evaluator
-from analogflow.block_engine.switching import Trigger, follow_events
+from analogflow.block_engine.switching import Trigger, follow_events, march_alone
 from analogflow.block_engine.vector_field import VectorField, complete
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "follow_events",
     "integrate",
     "march",
+    "march_alone",
     "method_for",
 ]

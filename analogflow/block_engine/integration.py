@@ -18,7 +18,9 @@ from analogflow.block_engine.compiled import compiled_program, marched
 from analogflow.block_engine.drive import Drive
 from analogflow.block_engine.methods import Method, Rows, Step, few_threads
 from analogflow.block_engine.vector_field import VectorField
+from analogflow.blocks import PADE
 from analogflow.checks import refuse_no_length
+from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.rest import ORDINARY, rest_size, rested
 from analogflow.run import Outcome, Run
@@ -159,6 +161,7 @@ def march(
     on_progress : callable, optional
         Called with the least time reached, in τ.
     """
+    _refuse_delays(field)
     named = {**field.graph.states, **field.graph.observables}
     resting = [named[name] for name in rests or [next(iter(named))]]
     if (program := compiled_program(field)) is not None:
@@ -398,6 +401,7 @@ def integrate(
     """
     refuse_no_length(time_constants=time_constants)
     field = VectorField(graph)
+    _refuse_delays(field)
     rests = rests or [next(iter(graph.states))]
     settled = tolerances.settled
     outcome, detail = (Outcome.NOT_SETTLED if settled else Outcome.COMPLETED), ""
@@ -442,6 +446,14 @@ def integrate(
                 solver = begun(field, solver.t, solver.y, stops.pop(0), rtol=solver.rtol, atol=solver.atol)
         values = field.observables(np.array(states))
     return Run(np.array(times), {name: np.array(value) for name, value in values.items()}, outcome, detail)
+
+
+def _refuse_delays(field: VectorField) -> None:
+    if field.delays:
+        raise BadInput(
+            f"what is delayed, as {field.delays[0][2].label!r}, can not be marched with others, by noise or to its rest: "
+            f"only one run alone, to its end, knows its past. Write {PADE}."
+        )
 
 
 def _joint(field: VectorField, y: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks import Clock, Constant, Integrator, Latch, NoiseSource, Scaled, Waveform
+from analogflow.blocks import Clock, Constant, Delay, Integrator, Latch, NoiseSource, Scaled, Waveform
 from analogflow.graph import BlockGraph
 
 if TYPE_CHECKING:
@@ -136,6 +136,11 @@ class VectorField:
     def latches(self) -> list[tuple[slice, str, Latch]]:
         """Place, driving node and block of each latch."""
         return [(part, origin, block) for part, origin, block in self.integrators if isinstance(block, Latch)]
+
+    @property
+    def delays(self) -> list[tuple[slice, str, Delay]]:
+        """Place, driving node and block of each delay."""
+        return [(part, origin, block) for part, origin, block in self.integrators if isinstance(block, Delay)]
 
     def fastest_leak(self) -> float:
         """Largest rate, per τ, at which an integrator forgets by itself."""

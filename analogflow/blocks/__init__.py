@@ -19,12 +19,13 @@ from analogflow.blocks.algebraic import (
     Wire,
 )
 from analogflow.blocks.block import Array, Block, Dense, Derivative, Diagonal, Scaled
-from analogflow.blocks.dynamic import Clock, Integrator, Latch, NoiseSource, Waveform
+from analogflow.blocks.dynamic import PADE, Clock, Delay, Integrator, Latch, NoiseSource, Waveform
 from analogflow.blocks.imperfections import Imperfections, OutputStage
 from analogflow.blocks.vector import MatrixProduct, Normaliser, Softmax
 
 __all__ = [
     "CATALOGUE",
+    "PADE",
     "Arctan",
     "Array",
     "Block",
@@ -32,6 +33,7 @@ __all__ = [
     "Comparator",
     "Constant",
     "Crossbar",
+    "Delay",
     "Dense",
     "Derivative",
     "Diagonal",
@@ -63,6 +65,7 @@ CATALOGUE: tuple[type[Block], ...] = (
     Constant,
     Integrator,
     Latch,
+    Delay,
     Clock,
     Waveform,
     Crossbar,

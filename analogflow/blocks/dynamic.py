@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analogflow.blocks.block import Array, Block, Derivative, Diagonal, frozen, shown
 
-__all__ = ["CLAMP", "NEAR_KNOT", "Clock", "Integrator", "Latch", "NoiseSource", "Waveform"]
+__all__ = ["CLAMP", "NEAR_KNOT", "PADE", "Clock", "Delay", "Integrator", "Latch", "NoiseSource", "Waveform"]
 
 CLAMP = 20.0
 """Rate, per τ, at which a limited integrator is driven back once it passes its limit: the conductance of its clamp."""
@@ -132,6 +132,39 @@ class Latch(Integrator):
         for _ in range(8):
             over = 0.5 * width * (np.log(2 * (distance + 2 * over) / width) + 1)
         return distance + 2 * over, over, width
+
+
+PADE = "a state z'' = 12 / T**2 * (u - z) - 6 / T * z' and u - T * z' in place of delay(u, T) (Padé)"
+"""What delays signals that are slower than T, where there is no memory of them."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Delay(Integrator):
+    r"""y(t) = x(t − T), and ``initial`` until T has passed.
+
+    Engines know the past of x or refuse it. Where graphs are compared, or an orbit near their own is enough, it is the lag
+    ẏ = (x − y)/T.
+
+    Parameters
+    ----------
+    delay : float
+        T, in τ.
+    """
+
+    symbol: ClassVar = "e^−sT"
+    delay: float
+
+    def rate(self, x: Array, y: Array) -> Array:
+        """ẏ per τ, shape (..., size), of the lag."""
+        return (x - y) / self.delay
+
+    def slopes(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """∂ẏ/∂x and −∂ẏ/∂y of the lag, shape ()."""
+        return frozen(1 / self.delay), frozen(1 / self.delay)
+
+    def parameters(self) -> str:
+        """Name and delay."""
+        return f"{self.label} {self.delay:g} τ"
 
 
 NEAR_KNOT = 1e-10

@@ -20,6 +20,7 @@ __all__ = [
     "BipolarTransistor",
     "Capacitor",
     "CurrentSource",
+    "DelayLine",
     "Diode",
     "Element",
     "Instance",
@@ -177,6 +178,18 @@ class Switch(Element):
     control: str
     model: str
     closed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DelayLine(Element):
+    """Lossless line of 1 ohm and `delay` seconds between two ports, nodes 0 and 2 against nodes 1 and 3.
+
+    Both ends are to have 1 ohm, so that nothing comes back. Before t = 0 the first port was at `initial` volts.
+    """
+
+    letter: ClassVar[str] = "T"
+    delay: float
+    initial: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

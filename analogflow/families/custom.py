@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from analogflow.errors import BadInput
 from analogflow.families.family import Family
 from analogflow.families.path import PathEnd
 from analogflow.flows import Flow
@@ -23,6 +24,12 @@ def _equations(problem: Equations, time: float) -> PathEnd:
 
 
 def _function(flow: Flow, time: float) -> PathEnd:
+    if flow.latches or flow.jumps or flow.delays:
+        raise BadInput(
+            "the reference can not follow what switches, jumps or is delayed in a function: write the flow as Equations, or "
+            "run it by simulate, which holds it against nothing."
+        )
+
     def read(states: Mapping[str, Any], t: float) -> dict[str, Any]:
         return {name: flow.observe(name, **states) for name in flow.observables}
 

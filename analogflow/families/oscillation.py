@@ -147,6 +147,7 @@ def _crossing(at: Array, values: Mapping[str, Array], signal: str, closed: float
     level = 0.5 * float(sum(_reach(single, _LATE * at[-1], at[-1])))
     roots = single.solve(level, extrapolate=False)
     roots = roots[single(roots, 1) > 0]
+    roots = roots[np.diff(roots, prepend=-np.inf) > _INSTANT * at[-1]]  # at a knot the two pieces have one each
     if len(roots) < 2:
         return None
     points = {name: curve(roots) for name, curve in curves.items()}

@@ -81,7 +81,8 @@ def custom(problem: Equations, form: str = "written") -> Flow:
         end_time=problem.time,
         path_matters=True,
         clock=TIME if problem.timed else "",
-        latches={name: (each.low, each.high) for name, each in problem.memory.items()},
+        latches={name: (each.low, each.high) for name, each in problem.comparators.items()},
+        delays={name: each.delay for name, each in problem.delays.items()},
         jumps=tuple(
             Jump(each.name, read(each.when), DIRECTIONS[each.direction], {k: read(e) for k, e in each.then.items()})
             for each in problem.events

@@ -150,6 +150,9 @@ class Flow:
         the function returns what they compare. Their starts are 0 or 1, and the flow needs an `end_time`.
     jumps : sequence of Jump
         Events; the flow needs an `end_time`.
+    delays : mapping of state to float
+        States that are what a signal was a while ago, and how long ago, in τ: in place of their rates the function returns
+        the signal. Each starts at what it is until the delay has passed, and the flow needs an `end_time`.
 
     Raises
     ------
@@ -180,6 +183,7 @@ class Flow:
     clock: str = ""
     latches: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     jumps: tuple[Jump, ...] = ()
+    delays: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         states = {name: real_array(value, f"Flow.states: {name!r}") for name, value in self.states.items()}
@@ -214,8 +218,14 @@ class Flow:
                 f"Flow.clock: {self.clock!r} must be a state of one element that starts at 0, and the flow needs an "
                 "end_time: one that depends on time is read at a time."
             )
-        if (self.latches or self.jumps) and self.end_time is None:
-            raise BadInput("Flow.end_time: a flow with latches or jumps is read at a time; give its end.")
+        if (self.latches or self.jumps or self.delays) and self.end_time is None:
+            raise BadInput("Flow.end_time: a flow with latches, jumps or delays is read at a time; give its end.")
+        for name, delay in self.delays.items():
+            if name not in states or name in self.latches or name == self.clock or not is_positive(delay):
+                raise BadInput(
+                    f"Flow.delays: {name!r} must be a state that is no latch and no clock, and its delay a positive number "
+                    f"of τ, not {delay!r}."
+                )
         for name, (low, high) in self.latches.items():
             if name not in states or states[name].shape != (1,) or states[name][0] not in (0.0, 1.0) or not low < high:
                 raise BadInput(
@@ -224,7 +234,7 @@ class Flow:
                 )
         for jump in self.jumps:
             for name in jump.then:
-                if name not in states or name in self.latches or name == self.clock:
+                if name not in states or name in self.latches or name in self.delays or name == self.clock:
                     raise BadInput(f"Flow.jumps: {jump.name!r} sets {name!r}, which is no state that can be set.")
         for kept in self.keeps:
             if kept.state not in states:
@@ -242,16 +252,16 @@ class Flow:
         adjustable = {self.gauge: constants.pop(self.gauge)} if self.gauge else {}
         return trace(
             self.function, self.states, constants=constants, adjustable=adjustable, observables=self.observables,
-            clock=self.clock, latches=self.latches,
+            clock=self.clock, latches=self.latches, delays=self.delays,
         )  # fmt: skip
 
     def rates(self, **states: np.ndarray) -> dict[str, np.ndarray]:
-        """Direct evaluation of the function at `states` (by name; the initial ones where not given); 0 of a latch."""
+        """Direct evaluation of the function at `states` (by name; the initial ones where not given); 0 of what remembers."""
         arguments = [np.asarray(states.get(name, value), dtype=float) for name, value in self.states.items()]
         rates = self.function(*arguments, **self.constants)
         rates = rates if isinstance(rates, tuple | list) else (rates,)
         return {
-            name: np.asarray(rate) if name not in self.latches else np.zeros(1)
+            name: np.zeros_like(self.states[name]) if name in self.latches or name in self.delays else np.asarray(rate)
             for name, rate in zip(self.states, rates, strict=True)
         }
 

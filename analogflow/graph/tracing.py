@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.blocks import Block, Clock, Constant, Integrator, Latch, NoiseSource
+from analogflow.blocks import Block, Clock, Constant, Delay, Integrator, Latch, NoiseSource
 from analogflow.blocks.block import frozen
 from analogflow.checks import real_array
 from analogflow.errors import Untraceable, call_theirs
@@ -30,6 +30,7 @@ def trace(
     observables: Mapping[str, Callable[..., Any]] | None = None,
     clock: str = "",
     latches: Mapping[str, tuple[float, float]] | None = None,
+    delays: Mapping[str, float] | None = None,
 ) -> BlockGraph:
     """Call `function` on signals and return the graph of blocks it grew.
 
@@ -50,6 +51,8 @@ def trace(
     latches : mapping of state to (float, float), optional
         States that are outputs of comparators with hysteresis, and their thresholds, low and high; the function returns what
         each compares in place of its rate.
+    delays : mapping of state to float, optional
+        States that are signals of a while ago, and how long, in τ; the function returns the signal in place of the rate.
 
     Raises
     ------
@@ -62,10 +65,12 @@ def trace(
     signals = []
     for label, initial in states.items():
         kind: type[Integrator] = Clock if label == clock else Integrator
-        thresholds: dict[str, float] = {}
+        kept: dict[str, float] = {}
         if latches and label in latches:
-            kind, (thresholds["low"], thresholds["high"]) = Latch, latches[label]
-        signals.append(builder.state(label, np.asarray(initial, dtype=float), kind, **thresholds))
+            kind, (kept["low"], kept["high"]) = Latch, latches[label]
+        elif delays and label in delays:
+            kind, kept["delay"] = Delay, delays[label]
+        signals.append(builder.state(label, np.asarray(initial, dtype=float), kind, **kept))
     keywords = dict(constants or {})
     keywords |= {label: builder.constant(value, label=label) for label, value in (adjustable or {}).items()}
     _check_arguments(function, states, keywords)

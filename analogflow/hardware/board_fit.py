@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from analogflow.blocks import PADE
 from analogflow.checks import is_positive
 from analogflow.circuit import Build
 from analogflow.digits import quiet
@@ -220,6 +221,9 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     if flow.latches or flow.jumps:
         told = "no board here sets states anew or has comparators with hysteresis; write a state that follows one"
         return _misfit(board, {"integrators": graph.size}, [told], "what switches or jumps is not laid out")
+    if flow.delays:
+        told = f"no board here delays a signal; write {PADE}"
+        return _misfit(board, {"integrators": graph.size}, [told], "what is delayed is not laid out")
     if _hopeless(graph, board):
         needs = {"integrators": graph.size}
         return _misfit(board, needs, shortages(needs, board), "too large to be counted further")

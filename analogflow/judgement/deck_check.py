@@ -176,10 +176,10 @@ def check_deck(
     field = VectorField(flow.graph())
     if flow.clock or any(isinstance(field.graph.block(node), Clock) for node in field.graph):
         raise BadInput(f"{where}: the flow depends on time, and only circuits of flows that do not are compared.")
-    if flow.latches or flow.jumps:
+    if flow.latches or flow.jumps or flow.delays:
         raise BadInput(
-            f"{where}: the flow remembers, by comparators with hysteresis or by events, so that its state does not tell its "
-            "rates; only circuits of flows that do not remember are compared."
+            f"{where}: the flow remembers, by comparators with hysteresis, delays or events, so that its state does not "
+            "tell its rates; only circuits of flows that do not remember are compared."
         )
     deck = read_deck(text, where)
     limit = accuracy or (_BUILT if deck.built else _IDEAL)

@@ -16,6 +16,7 @@ import scipy
 from numpy.typing import NDArray
 
 from analogflow.block_engine import RUNAWAY, VectorField
+from analogflow.blocks import PADE
 from analogflow.errors import BadInput
 from analogflow.flows import Flow
 from analogflow.rest import size_of
@@ -92,11 +93,16 @@ def modes_of(flow: Flow) -> tuple[Rest, ...]:
     Raises
     ------
     BadInput
-        The equations depend on time, switch or jump.
+        The equations depend on time, switch, jump or are delayed.
     """
     if flow.clock:
         raise BadInput(
             f"modes: the {flow.family} flow depends on time, so that it rests nowhere; take its inputs away, or hold them."
+        )
+    if flow.delays:
+        raise BadInput(
+            f"modes: the {flow.family} flow is delayed, and has infinitely many about a rest; write {PADE}, whose modes are "
+            "near the slowest of them."
         )
     if flow.latches or flow.jumps:
         what = "jumps at events" if flow.jumps else "switches by a comparator with hysteresis"

@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from analogflow.blocks import PADE
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import refuse_unknown
 from analogflow.circuit import (
@@ -14,6 +15,7 @@ from analogflow.circuit import (
     BipolarTransistor,
     Capacitor,
     Circuit,
+    DelayLine,
     Element,
     Instance,
     Macro,
@@ -300,6 +302,11 @@ def _card(dialect: Dialect, models: Mapping[str, Model], element: Element) -> st
             raise BadInput(
                 f"the switch {element.name!r} remembers what it was switched to, which {dialect.name} has no line for that "
                 "was tried; take the dialect ngspice."
+            )
+        case DelayLine() if dialect.name != "ngspice":
+            raise BadInput(
+                f"the line {element.name!r} delays from the first instant on, which {dialect.name} has no line for that was "
+                f"tried; take the dialect ngspice, or write {PADE}."
             )
         case Switch(closed=False):
             element = _switch(element, dict(models[element.model].parameters))

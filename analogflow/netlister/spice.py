@@ -19,6 +19,7 @@ from analogflow.circuit import (
     Capacitor,
     Circuit,
     CurrentSource,
+    DelayLine,
     Diode,
     Element,
     Instance,
@@ -349,6 +350,12 @@ _RESTS: Mapping[type[Element], Callable[[Any], str]] = {
     Diode: lambda element: identifier(element.model),
     Switch: lambda element: f"{node_text(element.control)} 0 {identifier(element.model)}{' on' if element.closed else ''}",
     Instance: instance_text,
+    # A line begins with waves: forwards volts plus amperes, and nothing backwards. No jump comes to the other end at a point
+    # of time of its own unless it is told to look for changes of slope, which it does where `rel` is less than 1.
+    DelayLine: lambda element: (
+        f"z0=1 td={number(element.delay)} rel=0.5 "
+        f"ic={','.join(map(number, [element.initial] * 3))},{number(-element.initial)}"
+    ),
 }
 """What follows the nodes in an element's line, by its kind: looked up, since circuits have millions of elements."""
 

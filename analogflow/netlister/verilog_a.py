@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analogflow.blocks import PADE
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit import (
     Behavioural,
@@ -17,6 +18,7 @@ from analogflow.circuit import (
     Capacitor,
     Circuit,
     CurrentSource,
+    DelayLine,
     Diode,
     Element,
     Instance,
@@ -238,6 +240,8 @@ class _Writer:
                     "VACASK has no switch that remembers, which a comparator with hysteresis is: take the engine ngspice or "
                     "block."
                 )
+            case DelayLine():
+                raise BadInput(f"VACASK has no line that delays here: take the engine ngspice or block, or write {PADE}.")
             case Switch():
                 yield f"{name} ({ends} {node_text(element.control)}) {identifier(element.model)}"
             case Instance():

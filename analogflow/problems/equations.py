@@ -6,9 +6,9 @@ import dataclasses
 import functools
 import hashlib
 import keyword
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,10 @@ from analogflow.checks import is_number, is_positive, real_array, refuse_faults
 from analogflow.errors import BadInput, printable
 from analogflow.problems.expression import FUNCTIONS, NAME, Expression, read_expression
 from analogflow.problems.inputs import PiecewiseLinear, read_points
-from analogflow.problems.memory import HYSTERESIS, Event, Hysteresis, Memories, read_events, started
+from analogflow.problems.memory import DELAY, HYSTERESIS, Delayed, Event, Hysteresis, Memories, read_events
 from analogflow.problems.orders import dotted, of_first_order, primed
 
-__all__ = ["MANIFOLDS", "TIME", "Equations", "name_faults"]
+__all__ = ["MANIFOLDS", "TIME", "Equations", "Quantities", "name_faults"]
 
 MANIFOLDS = ("simplex", "sphere", "mean")
 """Manifolds a state may be said to stay on: Σx = 1; every row of length 1; a mean that nothing depends on."""
@@ -93,10 +93,10 @@ class Equations:
     answer: str
     time: float | None
     timed: bool
-    memory: Mapping[str, Hysteresis]
-    """Comparators with hysteresis by the name of the hidden state that is their output."""
+    memory: Mapping[str, Hysteresis | Delayed]
+    """Comparators with hysteresis and delays by the name of the hidden state that each is; none needs a later one."""
     outputs: Mapping[str, Array]
-    """Where these start, 0 or 1."""
+    """Where these start."""
     events: tuple[Event, ...]
 
     def __init__(
@@ -164,7 +164,7 @@ class Equations:
         ]
         timed = bool(tables["inputs"]) or (TIME not in own and any(TIME in each.names for each in every))
         if (memory or happening) and time is None:
-            what = "events" if happening else f"{HYSTERESIS}(...)"
+            what = "events" if happening else f"{HYSTERESIS if _kind(memory, Hysteresis) else DELAY}(...)"
             faults.append(f"a flow with {what} needs an end: write time = 20.0, when the answer is read, in τ")
         elif timed and time is None:
             faults.append("equations of time t need an end: write time = 20.0, when the answer is read, in τ")
@@ -174,6 +174,8 @@ class Equations:
             for key, value in tables["noise"].items()
             if key in starts and _fits(value, starts[key].shape, f"noise.{key}", faults)
         }
+        if _kind(memory, Delayed) and any(density.any() for density in densities.values()):
+            faults.append(f"noise: no engine here plays it to a flow with {DELAY}(...); leave one of the two out")
         faults += [f"noise.{key} must not be negative" for key, value in densities.items() if (value < 0).any()]
         refuse_faults(_titled(name), faults)
         values = {
@@ -201,7 +203,7 @@ class Equations:
     def quantities(self, states: Mapping[str, Any], t: Any = 0.0) -> dict[str, Any]:
         """States, constants, inputs at time `t` in τ, and definitions by name, for arrays.
 
-        Outputs of comparators with hysteresis are those at the start where `states` does not give them.
+        Outputs of comparators with hysteresis and delays are those at the start where `states` does not give them.
         """
         values: dict[str, Any] = {**self.constants, **self.outputs, **states}
         if self.timed:
@@ -211,6 +213,16 @@ class Equations:
         for key, expression in self.definitions.items():
             values[key] = expression.evaluate(values)
         return values
+
+    @property
+    def comparators(self) -> dict[str, Hysteresis]:
+        """Comparators with hysteresis by the name of the hidden state that is their output."""
+        return _kind(self.memory, Hysteresis)
+
+    @property
+    def delays(self) -> dict[str, Delayed]:
+        """Delays by the name of the hidden state that is their output."""
+        return _kind(self.memory, Delayed)
 
     def rates(self, states: Mapping[str, Array], t: float = 0.0) -> dict[str, Array]:
         """Rate of every state at `states` and time `t`, without noise."""
@@ -274,10 +286,9 @@ class Equations:
         faults: list[str] = []
         with np.errstate(all="ignore"):
             if self.memory:
-                outputs = started(
-                    list(self.memory.values()), lambda known: self.quantities({**self.states, **known}), faults
-                )
-                object.__setattr__(self, "outputs", MappingProxyType(outputs))
+                asked = Quantities(self, self.states, 0.0, lambda each: each.begins(each.signal.evaluate(asked), faults))
+                object.__setattr__(self, "outputs", MappingProxyType({name: asked[name] for name in self.memory}))
+                refuse_faults(_titled(self.name), faults)
             values = self.quantities(self.states)
             for event in self.events:
                 for shape, expression in [((1,), event.when), *((self.states[k].shape, e) for k, e in event.then.items())]:
@@ -326,6 +337,52 @@ class Equations:
         return self.rates({name: at[name] + 0.5 * step * rates[name] for name in at}, t + 0.5 * step)
 
 
+class Quantities(dict[str, Any]):
+    """Quantities by name at one time, as `Equations.quantities` has them, of which each is computed when it is asked for.
+
+    Parameters
+    ----------
+    problem : Equations
+    given : mapping of name to array
+        States, and outputs of what remembers that are known.
+    t : float
+        In τ.
+    remembered : callable
+        ``remembered(each)``: output of a comparator with hysteresis or a delay that is not given.
+    """
+
+    def __init__(
+        self,
+        problem: Equations,
+        given: Mapping[str, Any],
+        t: float,
+        remembered: Callable[[Any], Any],
+    ) -> None:
+        super().__init__({**problem.constants, **given})
+        self._problem, self._t, self._remembered = problem, t, remembered
+        if problem.timed:
+            self[TIME] = t
+
+    def __missing__(self, name: str) -> Any:
+        problem = self._problem
+        if name in problem.memory:
+            value = self._remembered(problem.memory[name])
+        elif name in problem.inputs:
+            given = problem.inputs[name]
+            value = given.at(self._t) if isinstance(given, PiecewiseLinear) else given.evaluate(self)
+        else:
+            value = problem.definitions[name].evaluate(self)
+        self[name] = value
+        return value
+
+
+_Kind = TypeVar("_Kind")
+
+
+def _kind(memory: Mapping[str, Any], kind: type[_Kind]) -> dict[str, _Kind]:
+    return {name: each for name, each in memory.items() if isinstance(each, kind)}
+
+
 def _read_inputs(given: Mapping[str, Any], fixed: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
     """Expressions of time and constants, and points; what is none leaves a fault."""
     found: dict[str, Any] = {}
@@ -369,7 +426,7 @@ def name_faults(tables: Mapping[str, Iterable[str]]) -> list[str]:
                 faults.append(
                     f"{kind}: {name[:40]!r} is no name; take a letter, then at most 30 letters, digits or underscores"
                 )
-            elif name in FUNCTIONS or name == HYSTERESIS or keyword.iskeyword(name):
+            elif name in FUNCTIONS or name in (HYSTERESIS, DELAY) or keyword.iskeyword(name):
                 faults.append(f"{kind}: {name!r} is the name of a function or a word of Python; take another")
             elif name.lower() in seen:
                 faults.append(f"{name!r} is named under {seen[name.lower()]} and under {kind} (circuits do not tell case)")

@@ -22,7 +22,7 @@ import scipy
 from analogflow.checks import is_finite, is_number, proposal
 from analogflow.errors import BadInput, Untraceable
 
-__all__ = ["FUNCTIONS", "NAME", "Expression", "derivative", "multiplied_out", "part_of", "read_expression"]
+__all__ = ["FUNCTIONS", "NAME", "Expression", "Kept", "derivative", "multiplied_out", "part_of", "read_expression"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 """What may be a name in an expression."""
@@ -68,7 +68,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
 
 _INSTEAD = {
     "arcsin": "arctan(x / sqrt(1 - x**2))", "atan": "arctan(x)", "cot": "cos(x) / sin(x)", "heaviside": "comparator(x, 0)",
-    "delay": "u - T * z' with a state z'' = 12 / T**2 * (u - z) - 6 / T * z', which delays u by T (Padé)",
+    "delay": "it in equations, definitions or observables of a flow of your own, which can remember",
     "hysteresis": "it in equations, definitions or observables of a flow of your own, which can remember",
     "log10": "log(x) / 2.302585092994046", "log2": "log(x) / 0.6931471805599453", "max": "maximum(a, b)",
     "min": "minimum(a, b)", "pow": "a ** 1.5", "sech": "1 / cosh(x)", "sgn": "sign(x)", "sigmoid": "1 / (1 + exp(-x))",

@@ -1,4 +1,4 @@
-"""What equations remember: comparators with hysteresis, and events that set states anew; read from text as equations are."""
+"""What equations remember: comparators with hysteresis, delays, and events that set states anew; all read from text."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from numpy.typing import NDArray
 
 from analogflow.checks import is_number, proposal
 from analogflow.errors import BadInput
-from analogflow.problems.expression import Expression, part_of, read_expression
+from analogflow.problems.expression import Expression, Kept, part_of, read_expression
 from analogflow.problems.orders import dotted
 
-__all__ = ["DIRECTIONS", "HYSTERESIS", "Event", "Hysteresis", "Memories", "read_events", "started"]
+__all__ = ["DELAY", "DIRECTIONS", "HYSTERESIS", "Delayed", "Event", "Hysteresis", "Memories", "read_events"]
 
 Array = NDArray[np.float64]
 
-HYSTERESIS = "hysteresis"
-"""Name of the function."""
+HYSTERESIS, DELAY = "hysteresis", "delay"
+"""Names of the functions."""
 
 DIRECTIONS: Mapping[str, tuple[int, ...]] = {"rising": (1,), "falling": (-1,), "both": (1, -1)}
 """How what is watched may cross 0, and the signs of the rate at which it then does."""
+
+_USED = {HYSTERESIS: f"{HYSTERESIS}(u, low, high)", DELAY: f"{DELAY}(u, T)"}
 
 _EVENT_KEYS = ("when", "direction", "then", "name")
 _MOST_EVENTS = 32
@@ -51,10 +53,52 @@ class Hysteresis:
     high: float
     start: float
 
-    def outputs(self, signal: Any, before: Any) -> Array:
-        """Output, 0 or 1, where it was `before`."""
+    def begins(self, signal: Any, faults: list[str]) -> Array:
+        """Output at the start, 0 or 1, shape (1,), where its signal is `signal` then."""
         signal = np.asarray(signal, dtype=float)
-        return np.where(signal > self.high, 1.0, np.where(signal < self.low, 0.0, before))
+        if signal.size != 1:
+            faults.append(
+                f"{self.signal.where}, {self.signal.text!r} has shape {signal.shape}; a comparator with hysteresis compares "
+                "one number, so write one for each element, such as x[0]"
+            )
+            return np.full(1, self.start)
+        return np.where(signal > self.high, 1.0, np.where(signal < self.low, 0.0, self.start)).reshape(1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Delayed:
+    """What a signal was a while ago.
+
+    Parameters
+    ----------
+    name : str
+        Of the hidden state that it is.
+    signal : Expression
+    delay : float
+        How long ago, in τ.
+    start : array, optional
+        What the signal was before t = 0; what it is at t = 0 if not given.
+    """
+
+    name: str
+    signal: Expression
+    delay: float
+    start: Array | None
+
+    def begins(self, signal: Any, faults: list[str]) -> Array:
+        """Value until the delay has passed, in the shape of `signal`, its signal at the start, but of one axis at least."""
+        signal = np.atleast_1d(np.asarray(signal, dtype=float))
+        if self.start is None:
+            if not np.isfinite(signal).all():
+                faults.append(f"{self.signal.where}, {self.signal.text!r} is not finite at the initial state")
+            return signal
+        if self.start.size != 1 and self.start.shape != signal.shape:
+            faults.append(
+                f"{self.signal.where}: what it was before t = 0 has shape {self.start.shape}, and {self.signal.text!r} has "
+                f"{signal.shape}; give one number, or as many"
+            )
+            return signal
+        return np.array(np.broadcast_to(self.start, signal.shape))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,12 +128,12 @@ class Event:
 
 
 class Memories:
-    """Comparators with hysteresis, as they are found in one text after another.
+    """Comparators with hysteresis and delays, as they are found in one text after another.
 
     Parameters
     ----------
     constants : mapping of name to number or array
-        Which thresholds may be made of.
+        Which thresholds and delays may be made of.
     taken : collection of str
         Names that no hidden state may have.
     """
@@ -97,84 +141,90 @@ class Memories:
     def __init__(self, constants: Mapping[str, Any], taken: Collection[str]) -> None:
         self.constants = constants
         self.taken = {name.lower() for name in taken}
-        self.found: dict[str, Hysteresis] = {}
+        self.found: dict[str, Hysteresis | Delayed] = {}
 
     def read(self, text: Any, known: Collection[str], *, where: str) -> Expression:
-        """Expression in `text` over the names in `known`, in which each comparator with hysteresis is a hidden state.
+        """Expression in `text` over the names in `known`, in which each comparator and each delay is a hidden state.
 
         Raises
         ------
         BadInput
-            As of `read_expression`, or the arguments of a comparator are none.
+            As of `read_expression`, or the arguments of one are none.
         """
 
-        def kept(call: ast.Call, inner: Callable[[ast.expr], ast.expr]) -> ast.expr:
-            return self._kept(call, inner, known, where)
+        def keeping(made: Callable[..., Hysteresis | Delayed], function: str) -> Kept:
+            def kept(call: ast.Call, inner: Callable[[ast.expr], ast.expr]) -> ast.expr:
+                label, place = ast.unparse(call), f"{where}: {function} at column {call.col_offset + 1}"
+                if label not in self.found:
+                    if call.keywords or not call.args:
+                        raise BadInput(f"{place} takes its arguments by their places alone, such as {_USED[function]}.")
+                    given = inner(call.args[0])
+                    hidden = [each.name for each in self.found.values()]
+                    signal = part_of(given, {*known, *hidden}, where=f"{where}, {function}")
+                    each = made(call.args[1:], signal, place)
+                    self.found[label] = dataclasses.replace(each, name=self._name(function))
+                return ast.copy_location(ast.Name(self.found[label].name, ast.Load()), call)
 
-        return read_expression(text, known, where=where, kept={HYSTERESIS: kept})
+            return kept
 
-    def _kept(self, call: ast.Call, inner: Callable[[ast.expr], ast.expr], known: Collection[str], where: str) -> ast.expr:
-        place = f"{where}: {HYSTERESIS} at column {call.col_offset + 1}"
-        if len(call.args) not in (3, 4) or call.keywords:
+        kept = {HYSTERESIS: keeping(self._hysteresis, HYSTERESIS), DELAY: keeping(self._delay, DELAY)}
+        return read_expression(text, known, where=where, kept=kept)
+
+    def _hysteresis(self, arguments: Sequence[ast.expr], signal: Expression, place: str) -> Hysteresis:
+        if len(arguments) not in (2, 3):
             raise BadInput(
-                f"{place} takes 3 or 4 arguments, not {len(call.args) + len(call.keywords)}: {HYSTERESIS}(u, low, high), "
+                f"{place} takes 3 or 4 arguments, not {len(arguments) + 1}: {_USED[HYSTERESIS]}, "
                 "and after them 0 or 1, its output where u starts between the two."
             )
-        label = ast.unparse(call)
-        if label not in self.found:
-            compared = inner(call.args[0])
-            hidden = [each.name for each in self.found.values()]
-            signal = part_of(compared, {*known, *hidden}, where=f"{where}, {HYSTERESIS}")
-            low, high, start = (
-                self._number(argument, f"{place}: its {what}")
-                for argument, what in zip(
-                    [*call.args[1:], ast.Constant(0)][:3], ("low threshold", "high threshold", "start"), strict=True
-                )
+        low, high, start = (
+            self._number(argument, f"{place}: its {what}")
+            for argument, what in zip(
+                [*arguments, ast.Constant(0)][:3], ("low threshold", "high threshold", "start"), strict=True
             )
-            if not low < high:
-                raise BadInput(
-                    f"{place}: its low threshold {low:g} is not below its high one, {high:g}; write "
-                    f"{HYSTERESIS}(u, low, high), or comparator(u, threshold) where there is one."
-                )
-            if start not in (0.0, 1.0):
-                raise BadInput(f"{place}: its start is {start:g}; its output is 0 or 1.")
-            self.found[label] = Hysteresis(self._name(), signal, low, high, start)
-        return ast.copy_location(ast.Name(self.found[label].name, ast.Load()), call)
+        )
+        if not low < high:
+            raise BadInput(
+                f"{place}: its low threshold {low:g} is not below its high one, {high:g}; write {_USED[HYSTERESIS]}, or "
+                "comparator(u, threshold) where there is one."
+            )
+        if start not in (0.0, 1.0):
+            raise BadInput(f"{place}: its start is {start:g}; its output is 0 or 1.")
+        return Hysteresis("", signal, low, high, start)
 
-    def _number(self, node: ast.expr, what: str) -> float:
+    def _delay(self, arguments: Sequence[ast.expr], signal: Expression, place: str) -> Delayed:
+        if len(arguments) not in (1, 2):
+            raise BadInput(
+                f"{place} takes 2 or 3 arguments, not {len(arguments) + 1}: {_USED[DELAY]} with T in τ, and after them what "
+                "u was before t = 0, where that is not what it is at t = 0."
+            )
+        delay = self._number(arguments[0], f"{place}: its T")
+        if not delay > 0:
+            ahead = "is u itself, so write that" if delay == 0 else "would be of the future"
+            raise BadInput(f"{place}: its T is {delay:g}, and must be positive; a delay of {delay:g} {ahead}.")
+        start = None if len(arguments) == 1 else self._array(arguments[1], f"{place}: what it was before t = 0")
+        return Delayed("", signal, delay, start)
+
+    def _array(self, node: ast.expr, what: str) -> Array:
         try:
             found = np.asarray(part_of(node, self.constants, where=what).evaluate(self.constants), dtype=float)
         except BadInput as fault:
             raise BadInput(f"{str(fault).rstrip('.')}; it is made of numbers and constants.") from None
-        if found.size != 1 or not np.isfinite(found).all():
+        if not np.isfinite(found).all():
+            raise BadInput(f"{what} must be finite.")
+        return found
+
+    def _number(self, node: ast.expr, what: str) -> float:
+        found = self._array(node, what)
+        if found.size != 1:
             raise BadInput(f"{what} must be one finite number, or a constant that is.")
         return float(found.reshape(()))
 
-    def _name(self) -> str:
+    def _name(self, function: str) -> str:
         k = len(self.found) + 1
-        while (name := f"{HYSTERESIS}_{k}") in self.taken:
+        while (name := f"{function}_{k}") in self.taken:
             k += 1
         self.taken.add(name)
         return name
-
-
-def started(
-    found: Sequence[Hysteresis], read: Callable[[Mapping[str, Array]], Mapping[str, Any]], faults: list[str]
-) -> dict[str, Array]:
-    """Output of each comparator at the start, where ``read(outputs)`` gives what its signal is made of."""
-    outputs = {each.name: np.full(1, each.start) for each in found}
-    # Each sees those before it alone, so that they settle one after another.
-    for _ in range(len(found) + 1):
-        values = read(outputs)
-        signals = {each.name: np.asarray(each.signal.evaluate(values), dtype=float) for each in found}
-        if wrong := [each for each in found if signals[each.name].size != 1]:
-            faults.append(
-                f"{wrong[0].signal.where}, {wrong[0].signal.text!r} has shape {signals[wrong[0].name].shape}; a comparator "
-                "with hysteresis compares one number, so write one for each element, such as x[0]"
-            )
-            break
-        outputs = {each.name: each.outputs(signals[each.name], outputs[each.name]).reshape(1) for each in found}
-    return outputs
 
 
 def read_events(

@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 
 from analogflow.errors import SimulationFailed
 from analogflow.problems import Equations
-from analogflow.reference.events import path_of_events
+from analogflow.reference.memories import path_of_memories
 from analogflow.reference.motion import Path
 
 __all__ = ["EquationsReference", "equations_reference", "path_end", "path_to"]
@@ -96,7 +96,7 @@ def equations_reference(problem: Equations, time: float) -> EquationsReference:
         }
 
     if problem.memory or problem.events:
-        path = path_of_events(problem, time)
+        path = path_of_memories(problem, time)
         return EquationsReference({**path.end, **dict(path.read(path.end, time) if path.read else {})}, path.gap, time, path)
     path = path_to(rates, problem.states, time, problem.knots, read)
     return EquationsReference({**path.end, **read(path.end, time)}, path.gap, time, path)

@@ -26,9 +26,10 @@ from analogflow.block_engine import (
     follow_events,
     integrate,
     march,
+    march_alone,
     method_for,
 )
-from analogflow.blocks import Imperfections
+from analogflow.blocks import PADE, Imperfections
 from analogflow.checks import is_positive, is_whole, real_array
 from analogflow.circuit import Circuit
 from analogflow.errors import BadInput, SimulationFailed
@@ -112,8 +113,9 @@ def run(deck: Deck, *, resting_speed: float, time_limit: float, on_progress: Cal
 
 
 def _switches(circuit: Circuit, field: VectorField) -> bool:
-    """Whether states switch at once or jump; those of a circuit under conditions move as its blocks have them."""
-    return bool(field.latches or circuit.flow.jumps) and circuit.nominal and not circuit.noisy and circuit.parts is None
+    """Whether states switch at once, jump or are delayed; latches of a circuit under conditions move as blocks have them."""
+    nominal = circuit.nominal and not circuit.noisy and circuit.parts is None
+    return bool(field.delays) or (nominal and bool(field.latches or circuit.flow.jumps))
 
 
 def _switched(
@@ -335,11 +337,13 @@ def chunks(
     noise, imperfections = noise or circuit.noise, imperfections or Imperfections()
     end = run_plan(circuit, stops=False).end if time_constants is None else time_constants
     accuracy = {} if step_accuracy is None else {"step_accuracy": step_accuracy}
-    _check(circuit, times, only, time_constants=end, memory=memory, **accuracy)
+    _check(circuit, times, only, start, time_constants=end, memory=memory, **accuracy)
     check_resting_speed(resting_speed)
     starts = _starts(circuit, start, len(numbers))
     probe, methods = _probe(circuit, imperfections, noise, numbers[:1], only)
     step_accuracy = step_accuracy_of(probe) if step_accuracy is None else step_accuracy
+    if probe.delays and len(probe.streams):
+        raise BadInput(f"no engine here plays noise to a flow with a delay: leave it out, or write {PADE}.")
     if resting_speed and len(probe.streams):
         raise BadInput("resting_speed: a run with noise never comes to rest; leave it at 0 and give time_constants.")
     longest = noise.step if len(probe.streams) else np.inf
@@ -347,7 +351,7 @@ def chunks(
     if method is None:
         method = method_for(probe, _initial(circuit, probe, starts, slice(0, 1)), longest)
         methods |= {} if starts else {longest: method}
-    size = _samples_in(memory, probe, noise, end, len(times), stiff=method is IMPLICIT)
+    size = 1 if probe.delays else _samples_in(memory, probe, noise, end, len(times), stiff=method is IMPLICIT)
     asked: EnsembleOptions = {
         "time_constants": end, "imperfections": imperfections, "noise": noise, "resting_speed": resting_speed,
         "step_accuracy": step_accuracy, "memory": memory, "only": only,
@@ -363,11 +367,14 @@ def chunks(
             if on_progress is not None:
                 on_progress((done + part * reached / end) / len(numbers))
 
-        walked = march(
-            field, _initial(circuit, field, starts, slice(first, first + len(some))), times, end, method,
-            drive=drive, rests=circuit.flow.rests,
-            tolerances=_tolerances_of(circuit, step_accuracy, resting_speed), on_progress=progress,
-        )  # fmt: skip
+        if field.delays:
+            walked = march_alone(field, times, end, limits=limits_of(circuit, 1e-11, 1e-14), on_progress=progress)
+        else:
+            walked = march(
+                field, _initial(circuit, field, starts, slice(first, first + len(some))), times, end, method,
+                drive=drive, rests=circuit.flow.rests,
+                tolerances=_tolerances_of(circuit, step_accuracy, resting_speed), on_progress=progress,
+            )  # fmt: skip
         yield _result(circuit, field, drive, walked, np.array(some), times, asked=asked, record=record)
 
 
@@ -406,13 +413,18 @@ def _numbers(samples: int | Sequence[int]) -> Sequence[int]:
     return [check_sample(number) for number in samples]
 
 
-def _check(circuit: Circuit, times: Array, only: Collection[str] | None, **positive: float) -> None:
+def _check(circuit: Circuit, times: Array, only: Collection[str] | None, start: Any, **positive: float) -> None:
     if not circuit.nominal:
         raise BadInput("the circuit is imperfect already; an ensemble starts from what compile returned.")
     if circuit.flow.jumps:
         raise BadInput(
             f"an ensemble is marched together, and none of it can be set anew, as {circuit.flow.jumps[0].name!r} does: run "
             "one sample after another by simulate."
+        )
+    if circuit.flow.delays and start:
+        raise BadInput(
+            "start: samples of a flow with a delay begin where it does, for its past is that start's; make the problem "
+            "anew, as problem.replaced does."
         )
     for name, value in positive.items():
         if not is_positive(value):

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
+from analogflow.block_engine import VectorField
 from analogflow.blocks import (
     Block,
     Constant,
     Crossbar,
+    Delay,
     Gain,
     Integrator,
     Latch,
@@ -34,11 +36,13 @@ from analogflow.circuit.elements import (
     Behavioural,
     Capacitor,
     CurrentSource,
+    DelayLine,
     Element,
     Model,
     NoiseVoltage,
     Resistor,
     Row,
+    StepVoltage,
     Switch,
     Transconductance,
     VoltageSource,
@@ -63,6 +67,9 @@ _PRODUCTS = 8
 _SCHMITT = Model("schmitt", "sw", (("vt", 0.0), ("vh", 1e7), ("ron", 1e-9), ("roff", 1e12)), "switch that remembers")
 """Of a latch. ngspice brings its steps to 0.05 V before a threshold, so that with a control of ten megavolts it switches
 within 3e-9 of the distance of the thresholds; but only that of a switch which is closed at the start, or has been."""
+
+_ALIKE = 1e-12
+"""Share within which two numbers are one but for rounding."""
 
 Cells = Callable[[Block, Site], Iterable[Element | Made[Element]]]
 
@@ -95,7 +102,7 @@ def realise(brief: Brief, cells: Cells | None = None) -> Realisation:
             for node in graph.order()
             if node in built
             and (
-                isinstance(graph.block(node), Latch)
+                isinstance(graph.block(node), Latch | Delay)
                 or not isinstance(graph.block(node), Integrator | Constant | NoiseSource)
             )
         }
@@ -208,6 +215,30 @@ def _(block: Latch, site: Site) -> Iterator[Element]:
     else:
         yield CurrentSource(node, ("0", node), 1.0)
         yield Switch(node, (node, "0"), drive, _SCHMITT.name, closed=True)
+
+
+@cell.register
+def _(block: Delay, site: Site) -> Iterator[Element]:
+    """A line that is matched at both ends, so that twice the current makes one voltage.
+
+    Its past is what its signal starts at, for a jump there would begin with a slow step; a source adds what it was in truth.
+    """
+    field = VectorField(site.graph)
+    begins = np.broadcast_to(field.signals(site.graph.initial())[site.graph.inputs(site.node)[0]], (block.size,))
+    for i, (past, now) in enumerate(zip(block.initial.tolist(), begins.tolist(), strict=True)):
+        node, drive = site.output(i), site.inner("drive", i)
+        yield _load(drive)
+        yield _current(drive, drive, site, 0, i, 2.0)
+        if abs(past - now) <= _ALIKE * max(abs(past), abs(now)):
+            yield DelayLine(node, (drive, "0", node, "0"), block.delay, past)
+        else:
+            end, step = site.inner("end", i), site.inner("past", i)
+            yield DelayLine(node, (drive, "0", end, "0"), block.delay, now)
+            yield _load(end)
+            yield Transconductance(node, ("0", node), end, 1.0)
+            yield StepVoltage(step, (step, "0"), past - now, 0.0, block.delay)
+            yield Transconductance(step, ("0", node), step, 1.0)
+        yield _load(node)
 
 
 @cell.register

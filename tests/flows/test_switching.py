@@ -228,7 +228,6 @@ REFUSED = [
     ({"equations": {"x": "hysteresis(x, 0, 1)"}, "time": None}, r"needs an end: write time"),
     ({"states": {"x": [0.0, 1.0]}, "equations": {"x": "hysteresis(x, 0, 1)"}}, r"has shape \(2,\).*such as x\[0\]"),
     ({"states": {"hysteresis": 0.0}, "equations": {"hysteresis": "1"}}, r"is the name of a function"),
-    ({"equations": {"x": "-delay(x, 1)"}}, r"unknown function 'delay' at column 2; write u - T \* z' with a state z''"),
     ({"inputs": {"u": "hysteresis(t, 0, 1)"}}, r"unknown function 'hysteresis'.*which can remember"),
     ({"events": {"when": "x"}}, r"events: a list of tables is needed"),
     ({"events": ["x"]}, r"events\[1\]: 'x' is no table"),

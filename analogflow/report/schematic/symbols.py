@@ -14,6 +14,7 @@ from analogflow.circuit import (
     BipolarTransistor,
     Capacitor,
     CurrentSource,
+    DelayLine,
     Diode,
     Element,
     Instance,
@@ -183,6 +184,8 @@ def terminals(element: Element, ports: tuple[str, ...] = ()) -> tuple[tuple[str,
             return ("plus", element.nodes[0]), ("minus", "0")
         case Switch():
             return ("1", element.nodes[0]), ("2", element.nodes[1]), ("control", element.control)
+        case DelayLine():
+            return ("u", element.nodes[0]), ("y", element.nodes[2])
         case Instance():
             names = ports
         case _:
@@ -223,6 +226,8 @@ def shape_of(
             kind = "controlled" if element.remote else "limiter"
         case Instance() if element.macro == amplifier:
             return _amplifier(element.macro)
+        case DelayLine():
+            return box_shape("line", "delay", ("u",), "y")
         case Instance():
             return box_shape(element.macro, element.macro, ports[:-1], ports[-1])
         case _:
@@ -250,6 +255,8 @@ def value_of(element: Element, *, metered: bool = False, time_constant: float = 
             return law if len(law) <= _LONGEST_LAW else law[: _LONGEST_LAW - 1] + "…"
         case PlayedVoltage():
             return f"{len(element.times)} points"
+        case DelayLine():
+            return f"{engineering(element.delay)}s"
         case NoiseVoltage():
             return f"noise {element.stream}, {engineering(element.density * math.sqrt(2 * time_constant))}V/√Hz"
         case Transconductance():
