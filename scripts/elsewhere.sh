@@ -126,6 +126,13 @@ for suite in "${suites[@]}"; do
         for kernel in ${KERNELS:-}; do
             work "$(python3 tests/processors/kernels.py "$kernel") make test PYTEST_FLAGS='$flags'" "$kernel" "make test under $kernel${flags:+ ($flags)}"
         done
+        # Boards are opened by the KiCad of the system, where that is 8 or later.
+        kicad=$(inside apt-cache policy kicad 2>/dev/null | sed -n 's/ *Candidate: \([0-9.]*\).*/\1/p')
+        if [ "${kicad%%.*}" -ge 8 ] 2>/dev/null; then
+            boards="KICAD_TESTS=required .venv/bin/python -m pytest -q --ngspice=required tests/report/test_kicad.py"
+            about="$about, KiCad $kicad"
+            work "apt-get install -y -qq --no-install-recommends kicad kicad-symbols ngspice >/dev/null && $boards" kicad "boards in KiCad"
+        fi
     fi
     release "$system" || fail "Mounts of $system could not be taken away."
     [ -n "$kept" ] || forget "$system"

@@ -112,6 +112,20 @@ def test_the_simulator_is_told_the_value_of_every_passive_part(written):
                 assert float(values.get("v0", 0)) == pytest.approx(getattr(element, "initial", 0.0), rel=1e-9)
 
 
+def test_every_model_that_is_named_is_in_the_library_with_its_ports(written):
+    _, board, project = written
+    heads = [line.split()[1:] for line in board.files["models.lib"].splitlines() if line.startswith(".subckt")]
+    ports = {name: [word for word in words if "=" not in word and word != "params:"] for name, *words in heads}
+    named = 0
+    for _, symbol in project.symbols:
+        told = symbol["fields"]
+        if told.get("Sim.Device") == "SUBCKT":
+            named += 1
+            assert told["Sim.Library"] == "models.lib"
+            assert [pair.split("=")[1] for pair in told["Sim.Pins"].split()] == ports[told["Sim.Name"]]
+    assert named
+
+
 def test_no_symbol_stands_on_another(written):
     _, _, project = written
     for where in project.sheets:

@@ -272,7 +272,7 @@ def _kind(element: Element) -> str:
 
 
 def _subcircuit(name: str, pins: list[str]) -> dict[str, str]:
-    return {"Sim.Device": "SUBCKT", "Sim.Library": "models.lib", "Sim.NetLabel": name, "Sim.Pins": " ".join(pins)}
+    return {"Sim.Device": "SUBCKT", "Sim.Library": "models.lib", "Sim.Name": name, "Sim.Pins": " ".join(pins)}
 
 
 def seats_of(circuit: Circuit, groups: Mapping[str, Group], models: Iterator[str]) -> Seats:
