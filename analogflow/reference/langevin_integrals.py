@@ -54,11 +54,17 @@ _FIRST, _LAST, _DEEP = 2.0**27, 2.0**60, 100.0
 _AROUND = np.concatenate([-np.geomspace(1e6, 1e-8, 141), [0.0], np.geomspace(1e-8, 1e6, 141)])
 """Distances from the start, of one variable, at which the lowest energy is looked for."""
 
-_CLOSER = 5
-"""Times that it is looked at more closely."""
+_CLOSER, _ENOUGH = 5, 0.1
+"""Times at most that it is looked at more closely, and what is not worth another, over T."""
 
-_NEAR = 16.0
-"""Widths of the law within which boxes are halved from the start."""
+_NEAR = 32.0
+"""Widths of the law within which boxes are small from the start."""
+
+_WIDER = 3
+"""Times at most that this is doubled, to where nothing counts."""
+
+_PLACES, _CUT = np.linspace(-1, 1, 513), 0.75
+"""Places there at which the energy of one variable is looked at first, and by how much E/T then changes along a box."""
 
 _EPSILON = 4 * float(np.finfo(float).eps)
 """Rounding of a box's integrals, besides that of its energy."""
@@ -109,12 +115,15 @@ def integrals(problem: Langevin) -> Integrals:
 def _lowest(problem: Langevin, point: Array) -> Array:
     """The lower of a point and the minimum below it; of one variable, about the lowest point of some near and far."""
     if problem.size == 1:
-        tried, found = point + _AROUND[:, None], point
+        tried, found, least = point + _AROUND[:, None], point, np.inf
         for _ in range(_CLOSER):
             energy = problem.energy_at(tried)
             at = int(np.argmin(np.where(np.isnan(energy), np.inf, energy)))
             low, high = tried[max(at - 1, 0), 0], tried[min(at + 1, len(tried) - 1), 0]
+            gained, least = least - energy[at], energy[at]
             found = tried[at]
+            if gained < _ENOUGH * problem.temperature:
+                break
             tried = np.append(np.linspace(low, high, 33), found)[:, None]
         return found
     found = minimize(lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B").x
@@ -180,35 +189,50 @@ class _Search:
             slopes, bound, width = self._judged(low, high, here)
             far = (self._far(low, high) / self.widths).max(axis=1)
             share = bound + 2 * np.log1p(far) - self.log_z
-            kept = ~(share < _NEGLIGIBLE[self.n])
-            self._lose(low[~kept], high[~kept], bound[~kept])
+            lost = share < _NEGLIGIBLE[self.n]
+            self._lose(low[lost], high[lost], bound[lost])
             allowed = _VARIATION * self.n * np.exp(np.maximum(-share, 0) / _LIGHTER)
-            unresolved = kept & ~(width <= allowed)
+            ready = ~lost & (width <= allowed)
+            flat.append((low[ready], high[ready]))
+            left = ~(lost | ready)
             if self.boxes > _BOXES:
                 # What is not known to be flat may hold as much as its bound says.
-                self._lose(low[unresolved], high[unresolved], bound[unresolved])
-                unresolved[:] = False
-            ready = kept & ~unresolved
-            flat.append((low[ready], high[ready]))
-            low, high = _halved(low[unresolved], high[unresolved], slopes[unresolved])
+                self._lose(low[left], high[left], bound[left])
+                break
+            low, high = _halved(low[left], high[left], slopes[left])
         self.flat = tuple(np.concatenate(ends) for ends in zip(*flat, strict=True))
         return None
 
     def _first_boxes(self) -> tuple[Array, Array]:
-        """The first box; of one variable, what halving it makes of it while all but the middle is far from where the law is.
-
-        They come in the order in which halving would look at them.
-        """
+        """The first box; of one variable, octaves of it far from the law, and the middle cut as the energy looks."""
         start = self.problem.start
         near = max(_NEAR * float(self.widths.max()), float(abs(self.origin - start).max()))
+        for _ in range(_WIDER if self.n == 1 else 0):
+            if (self._energy(start + np.array([[-near], [near]])) > -_NEGLIGIBLE[1]).all():
+                break
+            near *= 2
         halvings = int(np.log2(self.reach / near)) if self.n == 1 and near > 0 else 0
         if halvings < 2:
             return start[None] - self.reach, start[None] + self.reach
         edges = self.reach * 2.0 ** -np.arange(halvings + 1)
         outer, inner = edges[:-1], edges[1:]
-        low = np.append(np.stack([-outer, inner], axis=1), [0.0, -edges[-1]])
-        high = np.append(np.stack([-inner, outer], axis=1), [edges[-1], 0.0])
+        cuts = self._cuts(edges[-1])
+        low = np.concatenate([-outer, inner, cuts[:-1]])
+        high = np.concatenate([-inner, outer, cuts[1:]])
         return (start + low)[:, None], (start + high)[:, None]
+
+    def _cuts(self, reach: float) -> Array:
+        """Ends of boxes of one variable, within so much of the start, along each of which a rule may find E/T flat enough.
+
+        What is not, since the energy was looked at in places only, is halved like any other.
+        """
+        places = reach * _PLACES
+        energy = np.minimum(np.maximum(self._energy((self.problem.start + places)[:, None]), -1.0), 700.0)
+        lighter = np.exp(np.minimum(-np.minimum(energy[1:], energy[:-1]), 0) / _LIGHTER)
+        # Where the energy turns it changes little along what bends much.
+        changes = abs(energy[1:] - energy[:-1]) + (places[1] - places[0]) / self.widths[0]
+        so_far = np.append(0.0, np.cumsum(changes * lighter)) / _CUT
+        return np.concatenate([places[:1], np.interp(np.arange(1.0, so_far[-1]), so_far, places), places[-1:]])
 
     def integrated(self) -> Integrals:
         """Integrate over what was found, and bound the rest."""
@@ -265,8 +289,8 @@ class _Search:
 
     def _add(self, low: Array, high: Array) -> None:
         """Integrate over boxes by two rules, and halve those where they differ."""
-        nodes = [_tensor(points, self.n) for points in _RULES[self.n]]
-        size = sum(len(weights) for _, weights in nodes)
+        offsets, powers = _rules(self.n)
+        size = len(offsets)
         scales = np.concatenate([[1.0], self.widths, np.outer(self.widths, self.widths).ravel()])
         step = max(1, _CHUNK // size)
         total = 0.0
@@ -276,32 +300,32 @@ class _Search:
                 a, b = low[first : first + step], high[first : first + step]
                 middle, half = 0.5 * (a + b), 0.5 * (b - a)
                 self.points += len(a) * size
-                found, coarse = (self._by_rule(middle, half, *rule) for rule in nodes)
+                found, coarse = self._by_rules(middle, half, offsets, powers)
                 off = abs(found - coarse)
                 total = max(total, float(found[:, 0].sum()), float(self.values[0]))
                 worst, own = (off / scales).max(axis=1), (abs(found) / scales).max(axis=1)
                 good = (worst <= np.maximum(_SHARE[self.n] * total, _ROUNDING * own)) | (self.points > _POINTS)
-                self.values += found[good].sum(axis=0)
-                self.errors += off[good].sum(axis=0) + _EPSILON * abs(found[good]).sum(axis=0)
-                self.parts.append((middle[good], found[good, 0]))
-                self._in_shells(a[good], b[good], found[good])
+                done = slice(None) if good.all() else good
+                self.values += found[done].sum(axis=0)
+                self.errors += off[done].sum(axis=0) + _EPSILON * abs(found[done]).sum(axis=0)
+                self.parts.append((middle[done], found[done, 0]))
+                self._in_shells(a[done], b[done], found[done])
                 if not good.all():
                     again.append(_halved(a[~good], b[~good], self._changes(middle[~good], half[~good])))
             low, high = (np.concatenate([part[k] for part in again]) if again else low[:0] for k in (0, 1))
 
-    def _by_rule(self, middle: Array, half: Array, offsets: Array, weights: Array) -> Array:
-        """Integrals of 1, x − x₀ and products over each box, shape (boxes, 1 + n + n²)."""
+    def _by_rules(self, middle: Array, half: Array, offsets: Array, powers: Array) -> Array:
+        """Integrals of 1, x − x₀ and products over each box by both rules, shape (2, boxes, 1 + n + n²)."""
         n, count = self.n, len(middle)
-        energy = self._energy(middle[:, None] + half[:, None] * offsets)
-        share = np.exp(-energy) * weights * half.prod(axis=1)[:, None]
-        products = (offsets[:, :, None] * offsets[:, None, :]).reshape(-1, n * n)
+        density = np.exp(-self._energy(middle[:, None] + half[:, None] * offsets))
         # About a box's own middle moments are sums of one matrix; then they are moved to the origin.
-        mass, first, second = share.sum(axis=1), (share @ offsets) * half, (share @ products).reshape(-1, n, n)
-        second = second * half[:, :, None] * half[:, None, :]
+        moments = (density @ powers) * half.prod(axis=1)[:, None]
+        mass, first = moments[..., :1], moments[..., 1 : 1 + n] * half
+        second = moments[..., 1 + n :].reshape(2, count, n, n) * half[:, :, None] * half[:, None, :]
         away = middle - self.origin
-        cross = away[:, :, None] * first[:, None, :]
-        second = second + cross + np.swapaxes(cross, 1, 2) + mass[:, None, None] * away[:, :, None] * away[:, None, :]
-        return np.concatenate([mass[:, None], first + mass[:, None] * away, second.reshape(count, -1)], axis=1)
+        cross = away[:, :, None] * first[..., None, :]
+        second = second + cross + np.swapaxes(cross, -1, -2) + mass[..., None] * away[:, :, None] * away[:, None, :]
+        return np.concatenate([mass, first + mass * away, second.reshape(2, count, -1)], axis=-1)
 
     def _changes(self, middle: Array, half: Array) -> Array:
         """How much E/T changes from the middle of a box to its faces, each way, shape (boxes, n)."""
@@ -314,7 +338,7 @@ class _Search:
     def _in_shells(self, low: Array, high: Array, found: Array) -> None:
         """Mass times the square of its distance in the last octaves of the first box: what is beyond goes on like it."""
         far = np.maximum(abs(low - self.problem.start), abs(high - self.problem.start)).max(axis=1)
-        for k in range(2):
+        for k in range(2) if len(far) and far.max() > self.reach / 4 else ():
             outside = (far > self.reach / 2 ** (2 - k)) & (far <= self.reach / 2 ** (1 - k) * (1 + 1e-9))
             self.shells[k] += (found[outside, 0] * far[outside] ** 2).sum()
 
@@ -343,12 +367,19 @@ def _halved(low: Array, high: Array, changes: Array) -> tuple[Array, Array]:
 
 
 @functools.cache
-def _tensor(points: int, n: int) -> tuple[Array, Array]:
-    """Gauss's rule on [−1, 1]ⁿ: places, shape (pointsⁿ, n), and weights."""
-    nodes, weights = np.polynomial.legendre.leggauss(points)
-    grid = np.stack(np.meshgrid(*[nodes] * n, indexing="ij"), axis=-1).reshape(-1, n)
-    product = np.prod(np.stack(np.meshgrid(*[weights] * n, indexing="ij"), axis=-1), axis=-1).ravel()
-    return grid, product
+def _rules(n: int) -> tuple[Array, Array]:
+    """Places of Gauss's two rules on [−1, 1]ⁿ, shape (points, n), and what makes moments of densities there.
+
+    That is weights times 1, places and their products, shape (2, points, 1 + n + n²); a place counts in one rule.
+    """
+    rules = [np.polynomial.legendre.leggauss(points) for points in _RULES[n]]
+    grids = [np.stack(np.meshgrid(*[nodes] * n, indexing="ij"), axis=-1).reshape(-1, n) for nodes, _ in rules]
+    weights = [functools.reduce(np.multiply.outer, [own] * n).ravel() for _, own in rules]
+    places = np.concatenate(grids)
+    products = (places[:, :, None] * places[:, None, :]).reshape(-1, n * n)
+    powers = np.concatenate([np.ones((len(places), 1)), places, products], axis=1)
+    first = np.arange(len(places)) < len(grids[0])
+    return places, np.concatenate(weights)[:, None] * powers * np.stack([first, ~first])[:, :, None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
