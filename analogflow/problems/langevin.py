@@ -108,7 +108,8 @@ class Langevin:
 
     def energy_at(self, x: Array) -> Array:
         """E at points, shape (..., n)."""
-        return np.broadcast_to(self.energy.evaluate(self._named(x)), x.shape[:-1]).astype(float)
+        energy = np.array(self.energy.evaluate(self._named(x)), dtype=float)
+        return energy if energy.shape == x.shape[:-1] else np.broadcast_to(energy, x.shape[:-1]).copy()
 
     def gradient_at(self, x: Array) -> Array:
         """∇E at points, shape (..., n)."""

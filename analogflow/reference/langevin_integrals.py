@@ -117,8 +117,8 @@ def _lowest(problem: Langevin, point: Array) -> Array:
     if problem.size == 1:
         tried, found, least = point + _AROUND[:, None], point, np.inf
         for _ in range(_CLOSER):
-            energy = problem.energy_at(tried)
-            at = int(np.argmin(np.where(np.isnan(energy), np.inf, energy)))
+            energy = np.fmin(problem.energy_at(tried), np.inf)
+            at = int(energy.argmin())
             low, high = tried[max(at - 1, 0), 0], tried[min(at + 1, len(tried) - 1), 0]
             gained, least = least - energy[at], energy[at]
             found = tried[at]
@@ -149,8 +149,7 @@ class _Search:
 
     def _energy(self, x: Array) -> Array:
         """(E − E₀)/T; what is not defined has no weight."""
-        energy = (self.problem.energy_at(x) - self.least) / self.T
-        return np.where(np.isnan(energy), np.inf, energy)
+        return np.fmin((self.problem.energy_at(x) - self.least) / self.T, np.inf)
 
     def _widths(self) -> Array:
         """How far from the minimum E rises by T along each axis, within a factor of two."""
