@@ -147,7 +147,7 @@ def default_choice(circuit: Circuit | None = None) -> Choice:
         return Choice(
             "block", f"ngspice was not found, and VACASK refuses the circuit, so the block engine runs it: {refused}"
         )
-    return Choice("vacask", "ngspice was not found, so VACASK, a circuit simulator too, is used; see analogflow doctor.")
+    return Choice("vacask", "ngspice was not found, so VACASK, a circuit simulator too, is used.")
 
 
 def default_engine() -> str:
