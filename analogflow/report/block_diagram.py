@@ -113,7 +113,7 @@ def _draw_block(axes: Axes, graph: BlockGraph, node: str, centre: tuple[float, f
     box = FancyBboxPatch((x - _WIDTH / 2, y - _HEIGHT / 2), _WIDTH, _HEIGHT, boxstyle="round,pad=0,rounding_size=0.1",
                          fc="white", ec=colour, lw=1.6 if kind == "integrator" else 1.0, zorder=3,
                          gid=f"block.{node}")  # fmt: skip
-    axes.add_patch(box)
+    axes.add_artist(box)
     for port in range(len(graph.inputs(node)) if len(graph.inputs(node)) > 1 else 0):
         axes.text(x - _WIDTH / 2 + 0.05, _port(graph, node, port, {node: centre})[1], _port_name(block, port), ha="left",
                   va="center", fontsize=5.5, zorder=4, color=MUTED, gid=f"port.{node}.{port}")  # fmt: skip
@@ -151,7 +151,7 @@ def _draw_signals(
         width = 1.5 if graph.block(origin).size > 1 else 0.8
         arrow = FancyArrowPatch(path=_smooth(points), arrowstyle="-|>", mutation_scale=8, color=INK, lw=width, fill=False)
         arrow.set(zorder=2, gid=f"edge.{origin}.{target}.{port}")
-        axes.add_patch(arrow)
+        axes.add_artist(arrow)
 
 
 def _port(graph: BlockGraph, node: str, port: int, centres: dict[object, tuple[float, float]]) -> tuple[float, float]:

@@ -93,7 +93,7 @@ def draw_circuit(circuit: Circuit, *, title: str = "") -> Figure:
                 (left, top - frame.height), frame.width, frame.height, boxstyle="round,pad=0,rounding_size=0.3"
             )
             box.set(facecolor="none", edgecolor=MUTED, linewidth=0.6, linestyle=(0, (4, 3)))
-            axes.add_patch(box)
+            axes.add_artist(box)
             axes.text(left + 0.3, top - 0.3, frame.title, fontsize=SMALL, color=MUTED, va="top", family="DejaVu Sans")
             for picture in frame.pictures:
                 _draw(axes, picture.moved(left, top), number)
@@ -200,14 +200,14 @@ def _draw(axes: Axes, picture: StageDrawing, number: Counter[str]) -> None:
     for ends in picture.wires:
         _lines(axes, [ends], f"wire.{_next(number, 'wire')}")
     for at in picture.dots():
-        axes.add_patch(Circle(at, 0.06, facecolor=INK, edgecolor="none", gid=f"dot.{_next(number, 'dot')}"))
+        axes.add_artist(Circle(at, 0.06, facecolor=INK, edgecolor="none", gid=f"dot.{_next(number, 'dot')}"))
     for x, y in picture.grounds:
         bars = [((x - w, y - d), (x + w, y - d)) for w, d in ((0.2, 0.1), (0.13, 0.18), (0.06, 0.26))]
         _lines(axes, [((x, y), (x, y - 0.1)), *bars], f"ground.{_next(number, 'ground')}")
     for name in picture.names:
         k = _next(number, "net")
         (x, y), align, _ = name.text
-        axes.add_patch(
+        axes.add_artist(
             Circle(name.at, 0.05, facecolor="white", edgecolor=PALETTE[0], linewidth=0.7, gid=f"net.{k}", zorder=3)
         )
         _text(axes, (x, y), name.net, align, PALETTE[0], f"net.{k}.name")
@@ -219,7 +219,7 @@ def _draw_symbol(axes: Axes, symbol: Placed) -> None:
     _lines(axes, lines, f"{name}.{shape.kind}", 1.1)
     for k, area in enumerate(shape.fills):
         path = Path([symbol.place(p) for p in area])
-        axes.add_patch(PathPatch(path, facecolor=INK, edgecolor="none", gid=f"{name}.fill.{k}"))
+        axes.add_artist(PathPatch(path, facecolor=INK, edgecolor="none", gid=f"{name}.fill.{k}"))
     for terminal, lead in shape.leads.items():
         _lines(axes, [[symbol.place(p) for p in lead]], f"{name}.pin.{terminal}")
     for sign, at in shape.signs:
@@ -241,7 +241,7 @@ def _next(number: Counter[str], kind: str) -> int:
 def _lines(axes: Axes, lines: list, name: str, width: float = 0.9) -> None:
     path = Path.make_compound_path(*(Path(line) for line in lines))
     patch = PathPatch(path, facecolor="none", edgecolor=INK, linewidth=width, gid=name, capstyle="round", joinstyle="round")
-    axes.add_patch(patch)
+    axes.add_artist(patch)
 
 
 def _text(axes: Axes, at: Point, text: str, align: str, colour: str, name: str, size: float = SMALL) -> None:
