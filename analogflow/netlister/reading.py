@@ -32,7 +32,7 @@ _LEFT_OUT = frozenset(
 )
 _HARMLESS = frozenset(
     {"run", "let", "set", "unset", "if", "else", "end", "echo", "print", "quit", "exit", "meas", "tran", "op", "save",
-     "linearize", "setplot", "destroy"}
+     "linearize", "setplot", "destroy", "plot", "display", "show", "showmod", "listing", "ac", "dc", "noise", "setscale"}
 )  # fmt: skip
 """Commands of a control section that change no circuit: none of them is run, and others are refused."""
 
