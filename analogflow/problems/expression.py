@@ -22,14 +22,24 @@ import scipy
 from analogflow.checks import is_finite, is_number, proposal
 from analogflow.errors import BadInput, Untraceable
 
-__all__ = ["FUNCTIONS", "NAME", "Expression", "Kept", "derivative", "multiplied_out", "part_of", "read_expression"]
+__all__ = [
+    "FUNCTIONS",
+    "MOST_SUMMANDS",
+    "NAME",
+    "Expression",
+    "Kept",
+    "derivative",
+    "multiplied_out",
+    "part_of",
+    "read_expression",
+]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,30}")
 """What may be a name in an expression."""
 
 _LONGEST, _DEEPEST, _LARGEST_POWER = 4000, 60, 64
 
-_MOST_SUMMANDS = 200
+MOST_SUMMANDS = 200
 """Terms of a sum without brackets: each stands a level deeper than the next, and is nested no further."""
 
 _WIDTH = 1e-3
@@ -248,8 +258,8 @@ def _faults(node: ast.AST, known: Collection[str], depth: int) -> Iterator[str]:
             yield from _faults(base, known, depth + 1)
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             terms = _terms(node)
-            if len(terms) > _MOST_SUMMANDS:
-                yield f"it is a sum of {len(terms)} terms, and may have {_MOST_SUMMANDS}; split it by definitions"
+            if len(terms) > MOST_SUMMANDS:
+                yield f"it is a sum of {len(terms)} terms, and may have {MOST_SUMMANDS}; split it by definitions"
                 return
             for term in terms:
                 yield from _faults(term, known, depth + 1)

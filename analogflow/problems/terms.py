@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 
 from analogflow.errors import BadInput
-from analogflow.problems.expression import Expression, multiplied_out
+from analogflow.problems.expression import MOST_SUMMANDS, Expression, multiplied_out
 from analogflow.problems.langevin import Langevin
 
 __all__ = ["Term", "groups_of", "names_in", "order_of", "part_of", "summands", "terms_of"]
@@ -111,10 +112,49 @@ def summands(node: ast.expr) -> list[ast.expr]:
 def _expanded(node: ast.expr, problem: Langevin) -> list[ast.expr]:
     """A summand of three variables or more, multiplied out where that leaves terms of fewer."""
     count = len(names_in(node))
-    if count < 3:
+    if count < 3 or _monomials(node) > MOST_SUMMANDS:
         return [node]
     try:
         parts = summands(multiplied_out(Expression(ast.unparse(node), "a term", node), problem.variables).tree)
     except BadInput:
         return [node]
     return parts if max(len(names_in(part)) for part in parts) < count else [node]
+
+
+def _monomials(node: ast.expr) -> int:
+    """Terms of a power of a sum of single variables once it is multiplied out; 0 of anything else.
+
+    Multiplying out ten thousand of them, to be told that an expression may have no more than 200, takes seconds.
+    """
+    match node:
+        case ast.BinOp(left=a, op=ast.Mult(), right=b) if _is_number(a):
+            return _monomials(b)
+        case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
+            single = [_single(part) for part in summands(base)]
+            if None not in single and len(set(single)) == len(single):
+                return math.comb(len(single) + power - 1, power)
+    return 0
+
+
+def _single(node: ast.expr) -> str | None:
+    """The variable that a term is a multiple of, empty of a number; None of anything else, or of nought."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.UnaryOp(op=ast.USub(), operand=a):
+            return _single(a)
+        case ast.BinOp(left=a, op=ast.Mult(), right=b) if _is_number(a):
+            return _single(b)
+        case ast.BinOp(left=a, op=ast.Mult() | ast.Div(), right=b) if _is_number(b):
+            return _single(a)
+    return "" if _is_number(node) else None
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether it is a literal number other than 0, with a sign or without."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=a):
+            return _is_number(a)
+        case ast.Constant(value=int() | float() as value):
+            return value != 0
+    return False
