@@ -21,7 +21,7 @@ from analogflow.reference.rate_distortion import (
     rate_distortion_reference,
     rate_distortion_relaxation,
 )
-from analogflow.reference.rate_distortion_target import rate_distortion_at
+from analogflow.reference.rate_distortion_target import rate_distortion_at, straight_piece
 from analogflow.run import Run
 
 __all__ = ["RATE_DISTORTION"]
@@ -29,19 +29,34 @@ __all__ = ["RATE_DISTORTION"]
 
 Array = NDArray[np.float64]
 
+_OFF = 1e-9
+"""Distance of a run from the known distortion, over its largest, from which on a straight piece is looked for."""
+
 
 def _errors(problem: RateDistortion, reference: RateDistortionReference, ends: RunEnds) -> dict[str, Array]:
     finals, optimum = ends.finals, reference.bounds.upper
     found = {"state_nats": abs(_lagrangian(problem, distribution(finals, "q"))[0] - optimum)}
-    for name, exact in (("rate_nats", reference.rate_nats), ("distortion", reference.distortion)):
-        if name in finals:
-            found[name] = abs(finals[name][:, 0] - exact)
+    exact = _nearest(problem, reference, finals)
+    found |= {name: abs(finals[name][:, 0] - value) for name, value in exact.items() if name in finals}
     if "phi" in finals:
         found["lagrangian_nats"] = abs(finals["phi"][:, 0] - optimum)
     found["reproduction"] = largest(finals["q"] - reference.reproduction)
     found["certified_gap_nats"] = _worth(problem, reference, finals["q"]).gap
     found["simplex"] = largest(ends.paths["q"].sum(axis=2) - 1)
     return found
+
+
+def _nearest(problem: RateDistortion, reference: RateDistortionReference, finals: Mapping[str, Array]) -> dict[str, Any]:
+    """The optimum next to each run, on the straight piece of the curve if there is one: R + βD alone is unique there."""
+    known = {"rate_nats": reference.rate_nats, "distortion": reference.distortion}
+    D = finals["distortion"][:, 0] if "distortion" in finals else np.array([reference.distortion])
+    if not (abs(D - reference.distortion) > _OFF * problem.finite_distortion.max()).any():
+        return known
+    near, far = straight_piece(problem)
+    if near == far:
+        return known
+    D = np.clip(D, near, far)
+    return {"rate_nats": reference.bounds.upper - problem.beta * D, "distortion": D}
 
 
 def _worth(problem: RateDistortion, reference: RateDistortionReference | None, q: Array) -> Worth:

@@ -14,7 +14,7 @@ from analogflow.errors import AssumptionWarning, BadInput
 from analogflow.problems import RateDistortion
 from analogflow.reference.rate_distortion import rate_distortion_reference
 
-__all__ = ["CurveTarget", "rate_distortion_at"]
+__all__ = ["CurveTarget", "rate_distortion_at", "straight_piece"]
 
 _FLATTEST, _STEEPEST = 1e-9, 1e9
 """Slopes, over one nat for the range of the distortion, between which β is looked for."""
@@ -24,6 +24,9 @@ _SHARP = 1e-14
 
 _MISSED = 1e-6
 """Distance from what was asked for, over the whole range of it, above which the curve is straight there."""
+
+_STRAIGHT = 1e-3
+"""Length of a straight piece, over the range of the distortion, from which on it is told from a bend."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,8 +110,7 @@ def rate_distortion_at(
 
 def _found(given: RateDistortion, name: str, wanted: float) -> CurveTarget:
     p, d = given.source, given.distortion
-    finite = d[np.isfinite(d)]
-    unit = float(np.ptp(finite)) or float(finite.max()) or 1.0
+    unit = _unit(given)
 
     def at(beta: float) -> RateDistortion:
         return RateDistortion(p, d, beta)
@@ -156,9 +158,27 @@ def _found(given: RateDistortion, name: str, wanted: float) -> CurveTarget:
         D, R = wanted, optimum - beta * wanted
     else:
         D, R = (optimum - wanted) / beta, wanted
-    # Beside the slope itself the ends are known as well as the gap over the change of slope.
-    near, far = (round(point(beta * (1 + side))[0] / unit, 6) * unit for side in (1e-6, -1e-6))
-    return CurveTarget(problem, D, R, (near, far))
+    return CurveTarget(problem, D, R, straight_piece(problem))
+
+
+def straight_piece(problem: RateDistortion) -> tuple[float, float]:
+    """Distortions between which the curve of `problem` is straight at its slope −β: the same twice where it is not.
+
+    Beside the slope itself they are known as well as the gap over the change of slope.
+    """
+    unit = _unit(problem)
+    beside = (RateDistortion(problem.source, problem.distortion, problem.beta * (1 + side)) for side in (1e-6, -1e-6))
+    near, far = (round(rate_distortion_reference(each).distortion / unit, 6) * unit for each in beside)
+    if far - near > _STRAIGHT * unit:
+        return near, far
+    known = rate_distortion_reference(problem).distortion
+    return known, known
+
+
+def _unit(problem: RateDistortion) -> float:
+    """What distortions are measured in."""
+    finite = problem.distortion[np.isfinite(problem.distortion)]
+    return float(np.ptp(finite)) or float(finite.max()) or 1.0
 
 
 def _ends(given: RateDistortion, name: str) -> tuple[float, float]:

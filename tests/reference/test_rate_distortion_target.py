@@ -6,9 +6,14 @@ import math
 import numpy as np
 import pytest
 
+import analogflow as af
 from analogflow.errors import AssumptionWarning, BadInput
+from analogflow.families.ends import RunEnds
 from analogflow.families.files import read_problem
+from analogflow.families.rate_distortion import RATE_DISTORTION
+from analogflow.problems import RateDistortion
 from analogflow.reference import rate_distortion_at, rate_distortion_reference
+from analogflow.reference.rate_distortion_target import straight_piece
 
 HAMMING = [[0.0, 1.0], [1.0, 0.0]]
 ERASURE = [[0.0, math.inf, 1.0], [math.inf, 0.0, 1.0]]
@@ -41,6 +46,35 @@ def test_the_erasure_distortion_is_one_straight_piece(D):
         found = rate_distortion_at([0.5, 0.5], ERASURE, mean_distortion=D)
     assert found.rate_nats == pytest.approx((1 - D) * math.log(2), abs=1e-9)
     assert found.problem.beta == pytest.approx(math.log(2), rel=1e-9)
+
+
+def test_a_run_may_end_anywhere_on_a_straight_piece_and_nowhere_beside_it():
+    problem = RateDistortion([0.5, 0.5], ERASURE, math.log(2))
+    solved = af.solve(problem, engine="block")
+    assert solved.passed
+    finals = {name: values[None] for name, values in solved.run.final.items()}
+    reference, D = rate_distortion_reference(problem), finals["distortion"][0, 0]
+    assert finals["rate_nats"][0, 0] == pytest.approx((1 - D) * math.log(2), abs=1e-9)
+    assert abs(D - reference.distortion) > 1e-3
+    assert errors(problem, reference, finals) == pytest.approx((0, 0), abs=1e-9)
+    assert errors(problem, reference, finals | {"rate_nats": finals["rate_nats"] + 1e-3}) == pytest.approx(
+        (1e-3, 0), abs=1e-9
+    )
+    beyond = finals | {"distortion": np.array([[1.1]]), "rate_nats": np.array([[0.0]])}
+    assert errors(problem, reference, beyond) == pytest.approx((0, 0.1), abs=2e-6)
+
+
+def errors(problem, reference, finals):
+    """Of the rate and of the distortion."""
+    paths = {name: values[:, None] for name, values in finals.items()}
+    found = RATE_DISTORTION.errors(problem, reference, RunEnds(finals, paths, None, 60.0))
+    return found["rate_nats"][0], found["distortion"][0]
+
+
+def test_a_bent_curve_has_no_straight_piece():
+    problem = RateDistortion([0.5, 0.5], HAMMING, 2.0)
+    near, far = straight_piece(problem)
+    assert near == far == rate_distortion_reference(problem).distortion
 
 
 def test_forbidden_pairs_are_the_limit_of_large_distortions():
