@@ -49,7 +49,8 @@ def test_the_erasure_distortion_is_one_straight_piece(D):
 
 
 def test_a_run_may_end_anywhere_on_a_straight_piece_and_nowhere_beside_it():
-    problem = RateDistortion([0.5, 0.5], ERASURE, math.log(2))
+    with pytest.warns(AssumptionWarning):
+        problem = rate_distortion_at([0.5, 0.5], ERASURE, mean_distortion=0.25).problem
     solved = af.solve(problem, engine="block")
     assert solved.passed
     finals = {name: values[None] for name, values in solved.run.final.items()}
