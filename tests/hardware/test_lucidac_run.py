@@ -23,6 +23,8 @@ from analogflow.hardware.lucidac_run import Endpoint, parse_endpoint
 needs_client = pytest.mark.skipif(importlib.util.find_spec("pybrid") is None, reason="pybrid-computing is not installed")
 
 FITTING = ["epor", "heat1d", "lorenz", "massspring", "mathieu", "pend", "pid", "ramp", "vdp"]
+LONG = ("lorenz", "mathieu", "vdp")
+SOME = [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in FITTING]
 
 
 @contextlib.contextmanager
@@ -85,9 +87,7 @@ def simulated(module, channels, times):
 
 
 @needs_client
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "lorenz" else n for n in FITTING if n != "ramp"]
-)
+@pytest.mark.parametrize("name", [param for param in SOME if param.values[0] != "ramp"])
 def test_the_messages_that_were_sent_compute_the_flow(name):
     mapping = mapped(f"ode/{name}", "lucidac")
     with mock_device(samples=simulated) as (endpoint, _):
@@ -105,7 +105,7 @@ def test_the_messages_that_were_sent_compute_the_flow(name):
 
 
 @needs_client
-@pytest.mark.parametrize("name", FITTING)
+@pytest.mark.parametrize("name", SOME)
 def test_the_mock_device_takes_every_flow_that_fits_and_tells_nothing(name):
     run = run_on_device(mapped(f"ode/{name}", "lucidac"), "mock")
     assert run.ok

@@ -2,7 +2,7 @@
 
 The matrix is made from the registries, with fewer engines where there are parts; what a registry has and the matrix has not
 fails. Without ``--slow`` every family, problem, form and verb run on ideal blocks in the block engine, and every technology
-draws; other problems than the first of a family run in its first form, and not by the verbs that take longest.
+draws; other problems than the first of a family are solved, checked and written in its first form.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def cell(family, name, form, technology, engine, verb, first):
     brief = (family, name) not in LONG or verb in SHOWING
     # Families of one file add no verb's code: each is solved, and its certificate checked; all else of them waits.
     own = bool(FAMILIES[family].example) and (verb not in ("solve", "check", "netlist") or technology != "ideal")
-    quick = near and brief and not own and (single or (first and verb != "study with noise"))
+    quick = near and brief and not own and (single or (first and verb in ("solve", "check", "netlist")))
     # What only shows a circuit has no engine, and comparing chooses forms, technologies and engines itself.
     idle = (engine != "block" and verb in SHOWING) or (
         verb in ("map", "compare") and (technology, engine) != ("ideal", "block")
