@@ -253,5 +253,7 @@ def _vector(value: Any, size: int, name: str, faults: list[str]) -> Array:
 
 
 def _stacked(expressions: tuple[Expression, ...], values: Mapping[str, Array], x: Array) -> Array:
-    parts = [np.broadcast_to(np.asarray(e.evaluate(values), dtype=float), x.shape[:-1]) for e in expressions]
-    return np.stack(parts, axis=-1)
+    found = np.empty((*x.shape[:-1], len(expressions)))
+    for k, expression in enumerate(expressions):
+        found[..., k] = expression.evaluate(values)
+    return found

@@ -38,6 +38,9 @@ Array = NDArray[np.float64]
 _BENT = 1e-3
 """Second difference of a slope, over the slope, that is no rounding."""
 
+_ALONG = np.array([[1.0], [2.0], [3.0]])
+"""How far along a line that is looked at."""
+
 _ENOUGH = 1e-8
 """Gap in widths of the law from which on no other way is tried."""
 
@@ -193,14 +196,15 @@ def _of_integrals(problem: Langevin, found: Integrals, method: str) -> Boltzmann
     total = found.values[0]
     shares, errors = found.values / total, found.errors / total
     away, second = shares[1 : 1 + n], shares[1 + n :].reshape(n, n)
-    covariance = second - np.outer(away, away)
+    covariance = second - away[:, None] * away
     mean = found.origin + away
     off = errors[0] + _EPSILON * abs(found.least) / T  # energies that are large beside T are known to their rounding
     lost = off if off < 0.5 else np.inf
     width = np.sqrt(np.maximum(np.diag(second), 0.0))
     mean_gap = errors[1 : 1 + n] + width * lost + _EPSILON * abs(mean)
-    covariance_gap = errors[1 + n :].reshape(n, n) + np.outer(width, width) * (lost + _EPSILON)
-    covariance_gap = covariance_gap + np.outer(abs(away), mean_gap) + np.outer(mean_gap, abs(away) + mean_gap)
+    across = abs(away)[:, None] * mean_gap
+    covariance_gap = errors[1 + n :].reshape(n, n) + width[:, None] * width * (lost + _EPSILON)
+    covariance_gap = covariance_gap + across + across.T + mean_gap[:, None] * mean_gap
     free_energy = found.least - T * float(np.log(total))
     free_gap = T * lost + _EPSILON * abs(free_energy)
     gap = max(float(mean_gap.max()), float(covariance_gap.max()), free_gap)
@@ -331,7 +335,7 @@ def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
 
 def _bent(problem: Langevin) -> bool:
     """Whether ∇E is far from a straight line along some points, by so much that it can be no rounding."""
-    line = np.outer([1.0, 2.0, 3.0], 0.7 + np.arange(problem.size)).astype(float)
+    line = _ALONG * (0.7 + np.arange(problem.size))
     with np.errstate(all="ignore"):
         slopes = problem.gradient_at(line)
         return bool((abs(slopes[0] - 2 * slopes[1] + slopes[2]) > _BENT * abs(slopes).max()).any())

@@ -1,6 +1,6 @@
 """Integrals of e^{−E/T} over all space, on boxes that are halved until each is resolved, with a bound on what they miss.
 
-_Interval arithmetic says of every box how little the energy can be in it, so that no valley is passed over, however bent
+Interval arithmetic says of every box how little the energy can be in it, so that no valley is passed over, however bent
 or far away, and boxes are left out only where what they hold is known to be negligible.
 """
 
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +15,7 @@ from scipy.optimize import minimize
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
-from analogflow.problems.expression import Expression
+from analogflow.reference.langevin_intervals import range_of
 
 __all__ = [
     "MOST_VARIABLES",
@@ -27,7 +25,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_RULES = {1: (20, 16), 2: (10, 8), 3: (7, 5)}
+_RULES = {1: (12, 9), 2: (10, 8), 3: (7, 5)}
 """Points of Gauss's rule along each side of a box, and of the coarser one it is compared with, by their number."""
 
 MOST_VARIABLES = max(_RULES)
@@ -54,8 +52,14 @@ _FIRST, _LAST, _DEEP = 2.0**27, 2.0**60, 100.0
 _AROUND = np.concatenate([-np.geomspace(1e6, 1e-8, 141), [0.0], np.geomspace(1e-8, 1e6, 141)])
 """Distances from the start, of one variable, at which the lowest energy is looked for."""
 
+_BETWEEN = np.linspace(0, 1, 33)[:, None]
+"""Places between its neighbours at which it is looked for then."""
+
 _CLOSER, _ENOUGH = 5, 0.1
 """Times at most that it is looked at more closely, and what is not worth another, over T."""
+
+_STEPS = 2.0 ** np.arange(60, -391, -1)
+"""Steps from the minimum at which a rise by T is looked for."""
 
 _NEAR = 32.0
 """Widths of the law within which boxes are small from the start."""
@@ -63,14 +67,14 @@ _NEAR = 32.0
 _WIDER = 3
 """Times at most that this is doubled, to where nothing counts."""
 
-_PLACES, _CUT = np.linspace(-1, 1, 513), 0.75
+_PLACES, _CUT = np.linspace(-1, 1, 257), 0.75
 """Places there at which the energy of one variable is looked at first, and by how much E/T then changes along a box."""
 
 _EPSILON = 4 * float(np.finfo(float).eps)
 """Rounding of a box's integrals, besides that of its energy."""
 
-_SAMPLE = 200
-"""Points that stand for the law."""
+_EVEN = (np.arange(200) + 0.5) / 200
+"""Shares of the law up to the points that stand for it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,12 +123,14 @@ def _lowest(problem: Langevin, point: Array) -> Array:
         for _ in range(_CLOSER):
             energy = np.fmin(problem.energy_at(tried), np.inf)
             at = int(energy.argmin())
-            low, high = tried[max(at - 1, 0), 0], tried[min(at + 1, len(tried) - 1), 0]
-            gained, least = least - energy[at], energy[at]
-            found = tried[at]
+            gained = least - energy[at]
+            if not gained > 0:
+                break
+            found, least = tried[at], energy[at]
             if gained < _ENOUGH * problem.temperature:
                 break
-            tried = np.append(np.linspace(low, high, 33), found)[:, None]
+            low, high = tried[max(at - 1, 0)], tried[min(at + 1, len(tried) - 1)]
+            tried = low + (high - low) * _BETWEEN
         return found
     found = minimize(lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B").x
     better = np.isfinite(found).all() and problem.energy_at(found) <= problem.energy_at(point)
@@ -154,24 +160,24 @@ class _Search:
     def _widths(self) -> Array:
         """How far from the minimum E rises by T along each axis, within a factor of two."""
         widths = np.ones(self.n)
-        tried = 2.0 ** np.arange(60, -391, -1)
         for k, axis in enumerate(np.eye(self.n)):
-            within = self._within_one(tried[:90, None] * axis)
+            within = self._within_one(_STEPS[:90, None] * axis)
             if not within.any():
-                within = self._within_one(tried[:, None] * axis)
+                within = self._within_one(_STEPS[:, None] * axis)
                 within[-1] = True
-            widths[k] = tried[within.argmax()]
+            widths[k] = _STEPS[within.argmax()]
         return widths
 
     def _within_one(self, steps: Array) -> NDArray[np.bool_]:
         """Whether E rises by T at most at each step from the minimum and at the one opposite, shape (steps,)."""
-        return np.maximum(self._energy(self.origin + steps), self._energy(self.origin - steps)) <= 1
+        energy = self._energy(self.origin + np.concatenate([steps, -steps]))
+        return np.maximum(energy[: len(steps)], energy[len(steps) :]) <= 1
 
     def _reach(self) -> float:
         """Half the width of the first box."""
-        directions = np.concatenate([np.eye(self.n), -np.eye(self.n)])
-        reach = _FIRST
-        while reach < _LAST and (self._energy(self.problem.start + reach * directions) < _DEEP).any():
+        axes, reach = np.eye(self.n), _FIRST
+        directions = np.concatenate([axes, -axes])
+        while reach < _LAST and self._energy(self.problem.start + reach * directions).min() < _DEEP:
             reach *= 2
         return reach
 
@@ -185,15 +191,12 @@ class _Search:
             here = self._energy(middle)
             if here.min() < -1:
                 return middle[here.argmin()]
-            slopes, bound, width = self._judged(low, high, here)
-            far = (self._far(low, high) / self.widths).max(axis=1)
-            share = bound + 2 * np.log1p(far) - self.log_z
-            lost = share < _NEGLIGIBLE[self.n]
+            slopes, bound, lost, ready = self._judged(low, high, here)
             self._lose(low[lost], high[lost], bound[lost])
-            allowed = _VARIATION * self.n * np.exp(np.maximum(-share, 0) / _LIGHTER)
-            ready = ~lost & (width <= allowed)
             flat.append((low[ready], high[ready]))
             left = ~(lost | ready)
+            if not left.any():
+                break
             if self.boxes > _BOXES:
                 # What is not known to be flat may hold as much as its bound says.
                 self._lose(low[left], high[left], bound[left])
@@ -213,12 +216,9 @@ class _Search:
         halvings = int(np.log2(self.reach / near)) if self.n == 1 and near > 0 else 0
         if halvings < 2:
             return start[None] - self.reach, start[None] + self.reach
-        edges = self.reach * 2.0 ** -np.arange(halvings + 1)
-        outer, inner = edges[:-1], edges[1:]
-        cuts = self._cuts(edges[-1])
-        low = np.concatenate([-outer, inner, cuts[:-1]])
-        high = np.concatenate([-inner, outer, cuts[1:]])
-        return (start + low)[:, None], (start + high)[:, None]
+        octaves = self.reach * _STEPS[60 : 60 + halvings]
+        cuts = (start + np.concatenate([-octaves, self._cuts(self.reach * _STEPS[60 + halvings]), octaves[::-1]]))[:, None]
+        return cuts[:-1], cuts[1:]
 
     def _cuts(self, reach: float) -> Array:
         """Ends of boxes of one variable, within so much of the start, along each of which a rule may find E/T flat enough.
@@ -251,23 +251,37 @@ class _Search:
         """Middles of boxes in even steps of the law's share."""
         middles, shares = (np.concatenate(parts) for parts in zip(*self.parts, strict=True))
         total = np.cumsum(np.maximum(shares, 0.0))
-        places = np.searchsorted(total, (np.arange(_SAMPLE) + 0.5) / _SAMPLE * total[-1])
+        places = np.searchsorted(total, _EVEN * total[-1])
         return middles[np.minimum(places, len(middles) - 1)]
 
-    def _judged(self, low: Array, high: Array, here: Array) -> tuple[Array, Array, Array]:
-        """How much E/T changes along each half side at most, the logarithm of what a box can hold, and the range of E/T."""
+    def _judged(self, low: Array, high: Array, here: Array) -> tuple[Array, Array, Array, Array]:
+        """How much E/T changes along half sides at most, ln of what boxes can hold, which are next to nothing, which flat.
+
+        Slopes are looked at only where the formula itself says too little.
+        """
         half = 0.5 * (high - low)
-        energy, names = self.problem.energy, self.problem.variables
-        natural = _range_of(energy, names, low, high)
-        slopes = np.empty_like(low)
-        for k, slope in enumerate(self.problem.gradient):
-            steep = _range_of(slope, names, low, high)
-            slopes[:, k] = np.maximum(-steep.low, steep.high) * half[:, k] / self.T
-        slopes = np.where(np.isnan(slopes), np.inf, slopes)
-        change = slopes.sum(axis=1)
-        floor = np.fmax((natural.low - self.least) / self.T, here - change)
-        width = np.fmin((natural.high - natural.low) / self.T, 2 * change)
-        return slopes, np.log(2 * half).sum(axis=1) - floor, width
+        names = self.problem.variables
+        natural = range_of(self.problem.energy, names, low, high)
+        floor, width = (natural.low - self.least) / self.T, (natural.high - natural.low) / self.T
+        volume = _over(np.add, np.log(2 * half))
+        held = volume + 2 * np.log1p(_over(np.maximum, self._far(low, high) / self.widths)) - self.log_z
+        lost, flat = self._resolved(held - floor, width)
+        slopes, unsure = np.full(low.shape, np.inf), ~(lost | flat)
+        if unsure.any():
+            a, b = low[unsure], high[unsure]
+            for k, slope in enumerate(self.problem.gradient):
+                steep = range_of(slope, names, a, b)
+                slopes[unsure, k] = np.fmin(np.maximum(-steep.low, steep.high), np.inf) * half[unsure, k] / self.T
+            change = _over(np.add, slopes[unsure])
+            floor[unsure] = np.fmax(floor[unsure], here[unsure] - change)
+            width[unsure] = np.fmin(width[unsure], 2 * change)
+            lost[unsure], flat[unsure] = self._resolved((held - floor)[unsure], width[unsure])
+        return slopes, volume - floor, lost, flat
+
+    def _resolved(self, share: Array, width: Array) -> tuple[Array, Array]:
+        """Which boxes hold next to nothing, and which others are flat enough for a rule; what is not known is neither."""
+        lost = share < _NEGLIGIBLE[self.n]
+        return lost, ~lost & (width <= _VARIATION * self.n * np.exp(np.maximum(-share, 0) / _LIGHTER))
 
     def _far(self, low: Array, high: Array) -> Array:
         """Largest distance from the origin along each axis, shape (boxes, n)."""
@@ -275,10 +289,9 @@ class _Search:
 
     def _lose(self, low: Array, high: Array, bound: Array) -> None:
         """Count boxes that are left out with what they hold at most."""
-        far = self._far(low, high)
-        held = np.where(bound > -700, np.exp(bound), 0.0)
-        some = held > 0
-        self._count(self.errors, held[some], far[some])
+        some = ~(bound <= -700)
+        if some.any():
+            self._count(self.errors, np.fmin(np.exp(bound[some]), np.inf), self._far(low[some], high[some]))
 
     def _count(self, into: Array, held: Array, far: Array) -> None:
         n = self.n
@@ -289,24 +302,25 @@ class _Search:
     def _add(self, low: Array, high: Array) -> None:
         """Integrate over boxes by two rules, and halve those where they differ."""
         offsets, powers = _rules(self.n)
-        size = len(offsets)
-        scales = np.concatenate([[1.0], self.widths, np.outer(self.widths, self.widths).ravel()])
-        step = max(1, _CHUNK // size)
+        points = len(offsets)
+        scales = np.concatenate([[1.0], self.widths, (self.widths[:, None] * self.widths).ravel()])
+        step = max(1, _CHUNK // points)
         total = 0.0
         while len(low):
             again: list[tuple[Array, Array]] = []
             for first in range(0, len(low), step):
                 a, b = low[first : first + step], high[first : first + step]
                 middle, half = 0.5 * (a + b), 0.5 * (b - a)
-                self.points += len(a) * size
+                self.points += len(a) * points
                 found, coarse = self._by_rules(middle, half, offsets, powers)
                 off = abs(found - coarse)
                 total = max(total, float(found[:, 0].sum()), float(self.values[0]))
-                worst, own = (off / scales).max(axis=1), (abs(found) / scales).max(axis=1)
+                size = abs(found)
+                worst, own = (_over(np.maximum, each / scales) for each in (off, size))
                 good = (worst <= np.maximum(_SHARE[self.n] * total, _ROUNDING * own)) | (self.points > _POINTS)
                 done = slice(None) if good.all() else good
                 self.values += found[done].sum(axis=0)
-                self.errors += off[done].sum(axis=0) + _EPSILON * abs(found[done]).sum(axis=0)
+                self.errors += off[done].sum(axis=0) + _EPSILON * size[done].sum(axis=0)
                 self.parts.append((middle[done], found[done, 0]))
                 self._in_shells(a[done], b[done], found[done])
                 if not good.all():
@@ -318,7 +332,7 @@ class _Search:
         n, count = self.n, len(middle)
         density = np.exp(-self._energy(middle[:, None] + half[:, None] * offsets))
         # About a box's own middle moments are sums of one matrix; then they are moved to the origin.
-        moments = (density @ powers) * half.prod(axis=1)[:, None]
+        moments = (density @ powers) * _over(np.multiply, half)[:, None]
         mass, first = moments[..., :1], moments[..., 1 : 1 + n] * half
         second = moments[..., 1 + n :].reshape(2, count, n, n) * half[:, :, None] * half[:, None, :]
         away = middle - self.origin
@@ -336,7 +350,7 @@ class _Search:
 
     def _in_shells(self, low: Array, high: Array, found: Array) -> None:
         """Mass times the square of its distance in the last octaves of the first box: what is beyond goes on like it."""
-        far = np.maximum(abs(low - self.problem.start), abs(high - self.problem.start)).max(axis=1)
+        far = _over(np.maximum, np.maximum(abs(low - self.problem.start), abs(high - self.problem.start)))
         for k in range(2) if len(far) and far.max() > self.reach / 4 else ():
             outside = (far > self.reach / 2 ** (2 - k)) & (far <= self.reach / 2 ** (1 - k) * (1 + 1e-9))
             self.shells[k] += (found[outside, 0] * far[outside] ** 2).sum()
@@ -365,6 +379,11 @@ def _halved(low: Array, high: Array, changes: Array) -> tuple[Array, Array]:
     return np.concatenate([low, right]), np.concatenate([left, high])
 
 
+def _over(operation: np.ufunc, x: Array) -> Array:
+    """A reduction along the short second axis, column by column, which is quicker than NumPy's own."""
+    return functools.reduce(operation, x.T)
+
+
 @functools.cache
 def _rules(n: int) -> tuple[Array, Array]:
     """Places of Gauss's two rules on [−1, 1]ⁿ, shape (points, n), and what makes moments of densities there.
@@ -379,124 +398,3 @@ def _rules(n: int) -> tuple[Array, Array]:
     powers = np.concatenate([np.ones((len(places), 1)), places, products], axis=1)
     first = np.arange(len(places)) < len(grids[0])
     return places, np.concatenate(weights)[:, None] * powers * np.stack([first, ~first])[:, :, None]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Interval:
-    """Numbers from `low` to `high`, elementwise; what is not known is without end. Rounding is not directed outward."""
-
-    low: Array
-    high: Array
-
-    def __add__(self, other: _Interval | float) -> _Interval:
-        if not isinstance(other, _Interval) and np.isfinite(other):
-            return _Interval(self.low + other, self.high + other)
-        low, high = _ends(other)
-        return _known(self.low + low, self.high + high)
-
-    __radd__ = __add__
-
-    def __neg__(self) -> _Interval:
-        return _Interval(-self.high, -self.low)
-
-    def __pos__(self) -> _Interval:
-        return self
-
-    def __sub__(self, other: _Interval | float) -> _Interval:
-        if not isinstance(other, _Interval):
-            return self + -other
-        low, high = _ends(other)
-        return _known(self.low - high, self.high - low)
-
-    def __rsub__(self, other: float) -> _Interval:
-        return -self + other
-
-    def __mul__(self, other: _Interval | float) -> _Interval:
-        if other is self:
-            return self**2
-        if not isinstance(other, _Interval) and other and np.isfinite(other):
-            low, high = self.low * other, self.high * other
-            return _Interval(low, high) if other > 0 else _Interval(high, low)
-        ends = [a * b for a in _ends(self) for b in _ends(other)]
-        ends = [np.where(np.isnan(end), 0.0, end) for end in ends]  # 0 times no end is 0
-        return _Interval(np.minimum.reduce(ends), np.maximum.reduce(ends))
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: _Interval | float) -> _Interval:
-        if not isinstance(other, _Interval):
-            return self * (1 / other) if other else _known(self.low * np.nan, self.high * np.nan)
-        return self * other._inverse()
-
-    def __rtruediv__(self, other: float) -> _Interval:
-        return self._inverse() * other
-
-    def _inverse(self) -> _Interval:
-        through = (self.low <= 0) & (self.high >= 0)
-        low, high = (np.where(through, np.nan, 1 / np.where(through, 1.0, end)) for end in (self.high, self.low))
-        return _known(low, high)
-
-    def __pow__(self, power: float) -> _Interval:
-        if power < 0:
-            return (self**-power)._inverse()
-        if power != int(power):
-            return _Interval(*(np.maximum(end, 0.0) ** power for end in (self.low, self.high)))
-        low, high = self.low**power, self.high**power
-        if power % 2:
-            return _Interval(low, high)
-        through = (self.low <= 0) & (self.high >= 0)
-        return _Interval(np.where(through, 0.0, np.minimum(low, high)), np.maximum(low, high))
-
-
-def _ends(value: _Interval | float) -> tuple[Any, Any]:
-    return (value.low, value.high) if isinstance(value, _Interval) else (value, value)
-
-
-def _known(low: Array, high: Array) -> _Interval:
-    return _Interval(np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
-
-
-def _rising(function: Callable[[Array], Array], least: float = -np.inf) -> Callable[[_Interval], _Interval]:
-    def ends(x: _Interval) -> _Interval:
-        return _known(function(np.maximum(x.low, least)), function(np.maximum(x.high, least)))
-
-    return ends
-
-
-def _cosine(x: _Interval, shift: float = 0.0) -> _Interval:
-    low, high = x.low - shift, x.high - shift
-    a, b = np.cos(low), np.cos(high)
-
-    def meets(place: float) -> NDArray[np.bool_]:
-        """Whether a whole number of turns after `place` lies between; also where it is not known."""
-        return ~(np.floor((high - place) / (2 * np.pi)) < np.ceil((low - place) / (2 * np.pi)))
-
-    return _known(np.where(meets(np.pi), -1.0, np.minimum(a, b)), np.where(meets(0.0), 1.0, np.maximum(a, b)))
-
-
-def _cosh(x: _Interval) -> _Interval:
-    a, b = np.cosh(x.low), np.cosh(x.high)
-    through = (x.low <= 0) & (x.high >= 0)
-    return _known(np.where(through, 1.0, np.minimum(a, b)), np.maximum(a, b))
-
-
-_FUNCTIONS: Mapping[str, Callable[..., _Interval]] = {
-    "exp": _rising(np.exp),
-    "log": _rising(np.log, 0.0),
-    "sqrt": _rising(np.sqrt, 0.0),
-    "tanh": _rising(np.tanh),
-    "sinh": _rising(np.sinh),
-    "cosh": _cosh,
-    "cos": _cosine,
-    "sin": lambda x: _cosine(x, np.pi / 2),
-}
-
-
-def _range_of(expression: Expression, names: tuple[str, ...], low: Array, high: Array) -> _Interval:
-    """What a smooth formula can be in boxes with corners of shape (boxes, n), each of shape (boxes,); never too narrow."""
-    sides = {name: _Interval(low[:, k], high[:, k]) for k, name in enumerate(names)}
-    with np.errstate(all="ignore"):
-        found = expression.evaluate(sides, _FUNCTIONS)
-    if isinstance(found, _Interval):
-        return found
-    return _Interval(*(np.full(len(low), float(found)) for _ in range(2)))

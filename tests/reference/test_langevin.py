@@ -15,7 +15,7 @@ from analogflow.problems import Langevin
 from analogflow.problems.terms import terms_of
 from analogflow.reference import boltzmann_law, conditional_free_energy, fokker_planck
 from analogflow.reference.langevin_elimination import eliminated
-from analogflow.reference.langevin_integrals import _range_of
+from analogflow.reference.langevin_intervals import range_of
 from analogflow.reference.langevin_lattice import lattice_integrals
 
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
@@ -108,7 +108,7 @@ def test_ranges_of_hyperbolic_functions_hold_all_values_and_of_one_function_no_m
     ends = np.sort(rng.normal(size=(200, 2)) * rng.choice([0.01, 1, 5], size=(200, 1)), axis=1)
     expression = Langevin(f"{text} + 9*cosh(3*x)", ["x"], 1.0).energy
     formula = dataclasses.replace(expression, text=text, tree=ast.parse(text, mode="eval").body)
-    found = _range_of(formula, ("x",), ends[:, :1], ends[:, 1:])
+    found = range_of(formula, ("x",), ends[:, :1], ends[:, 1:])
     values = formula.evaluate({"x": np.linspace(ends[:, 0], ends[:, 1], 1001)})
     slack = 1e-14 * (1 + abs(values).max(axis=0))
     assert (found.low <= values.min(axis=0) + slack).all()
