@@ -37,7 +37,10 @@ def read(equations):
 
 
 @pytest.mark.parametrize("board", ["lucidac", *(pytest.param(name, marks=pytest.mark.slow) for name in ("that", "hcdcv2"))])
-@pytest.mark.parametrize("name, until", [("massspring", 10), ("pend", 20), ("vdp", 20), ("mathieu", 20), ("lorenz", 2)])
+@pytest.mark.parametrize(
+    "name, until",
+    [("massspring", 10), ("pend", 20), ("vdp", 20), ("mathieu", 20), pytest.param("lorenz", 2, marks=pytest.mark.slow)],
+)
 def test_they_compute_the_flow(name, until, board):
     mapping = mapped(f"ode/{name}", board)
     if not mapping.equations:

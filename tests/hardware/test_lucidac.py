@@ -69,7 +69,7 @@ def farthest(found, states):
     return float((abs(found - states).max(axis=1) / abs(states).max(axis=1)).max())
 
 
-LONG = ("jerk", "henon_heiles", "lorenz")
+LONG = ("jerk", "henon_heiles", "lorenz", "vdp")
 SOME = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in FLOWS]
 
 

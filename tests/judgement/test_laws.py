@@ -61,7 +61,7 @@ def test_a_pole_is_a_state_of_a_linear_circuit_and_none_of_its_law():
     assert abs(law.covariance - exact.covariance).max() > 1e-4
 
 
-@pytest.mark.parametrize("problem", [WELL, NETWORK])
+@pytest.mark.parametrize("problem", [WELL, pytest.param(NETWORK, marks=pytest.mark.slow)])
 def test_chains_find_what_is_solved_for(problem):
     """Beside the undegraded circuit, under the same noise: within their standard errors, which are small for that."""
     flaws, samples = Imperfections(mismatch=0.03), [0, 1, 2, 3]
