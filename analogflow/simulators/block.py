@@ -40,15 +40,7 @@ from analogflow.passes import graph_under, limits_of, pole_label
 from analogflow.run import Outcome, Run, Samples, check_resting_speed, run_plan
 from analogflow.simulators.flow_units import in_flow_units, in_graph_units
 
-__all__ = [
-    "MEMORY",
-    "EnsembleOptions",
-    "abreast",
-    "chunks",
-    "follow",
-    "run",
-    "step_accuracy_of",
-]
+__all__ = ["MEMORY", "EnsembleOptions", "abreast", "chunks", "follow", "run", "step_accuracy_of"]
 
 _MOST_POINTS = 20_000
 

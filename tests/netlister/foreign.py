@@ -24,8 +24,10 @@ def main(path: str) -> None:
         text = file.read()
     # PySpice 1.5 has a switch, but its parser fails at one (IndexError), so these are placed through its interface.
     switches = re.findall(r"^S(\w+) (\w+) (\w+) (\w+) (\w+) (\w+) (on|off)\n", text, re.M)
-    parser = SpiceParser(source=re.sub(r"^S\w+ .*\n", "", text, flags=re.M))
+    parser = SpiceParser(source=re.sub(r"^[ST]\w+ .*\n", "", text, flags=re.M))
     circuit = parser.build_circuit()
+    # Its transmission line knows no start, so that such a line is handed on as it is.
+    circuit.raw_spice = "\n".join(re.findall(r"^T\w+ .*", text, re.M))
     for name, *nodes, model, state in switches:
         circuit.VCS(name, *nodes, model=model, initial_state=state)
     for statement in parser.subcircuits:  # PySpice 1.5 reads them and leaves them out of what it builds

@@ -24,7 +24,8 @@ from analogflow.netlister.plain import DIALECTS, plain_deck
 
 ROOT = Path(__file__).parents[2]
 NOISY = {"hopfield-law-ideal", "langevin-overdamped-ideal"}
-REMEMBERS = {"custom-triangle-generator-ideal"}  # switches that latch: lines S, which only ngspice runs as they are meant
+LATCHES, DELAYS = "custom-triangle-generator-ideal", "custom-mackey-glass-ideal"
+REMEMBERS = {LATCHES, DELAYS}  # switches that latch and lines that delay: S and T, which only ngspice runs as they are meant
 QUICK = ["attention-zero-temperature-ideal", "capacity-logdomain-ideal", "capacity-logdomain-opamp",
          "capacity-logdomain-translinear", "custom-driven-resonator-ideal", "transport-adaptive-scaling-ideal"]  # fmt: skip
 OF_SPICE = [name for name in DIALECTS if name != "spectre"]
@@ -209,10 +210,17 @@ def test_capacitors_in_a_ring_whose_voltages_do_not_add_up_are_refused():
 
 
 def test_a_switch_that_remembers_is_one_of_ngspice_and_refused_for_others(decks):
-    (name,) = REMEMBERS
-    assert "Slatch0_0 latch0_0 0 latch0_drive0 0 schmitt on" in plain_deck(decks[name]).body
+    assert "Slatch0_0 latch0_0 0 latch0_drive0 0 schmitt on" in plain_deck(decks[LATCHES]).body
     with pytest.raises(af.BadInput, match=r"'latch0_0' remembers what it was switched to, which Xyce has no line for"):
-        plain_deck(decks[name], "xyce")
+        plain_deck(decks[LATCHES], "xyce")
+
+
+@pytest.mark.parametrize("dialect", ["ltspice", "xyce", "spectre"])
+def test_a_line_that_delays_is_one_of_ngspice_and_refused_for_others(decks, dialect):
+    delays = "Tdelay0_0 delay0_drive0 0 delay0_0 0 z0=1 td=17.0 rel=0.5 ic=1.2,1.2,1.2,-1.2"
+    assert delays in plain_deck(decks[DELAYS]).body
+    with pytest.raises(af.BadInput, match=r"'delay0_0' delays from the first instant on"):
+        plain_deck(decks[DELAYS], dialect)
 
 
 def test_a_dialect_that_nobody_knows_and_a_deck_that_is_plain_already_are_refused(decks):

@@ -18,7 +18,7 @@ from analogflow.netlister.plain import plain_deck
 
 ROOT = Path(__file__).parents[2]
 NOISY = {"hopfield-law-ideal", "langevin-overdamped-ideal"}
-REMEMBERS = {"custom-triangle-generator-ideal"}
+REMEMBERS = {"custom-triangle-generator-ideal", "custom-mackey-glass-ideal"}
 QUICK = {"attention-zero-temperature-ideal", "capacity-logdomain-opamp", "capacity-logdomain-translinear",
          "custom-driven-resonator-ideal"}  # fmt: skip
 NAMES = sorted({path.stem for path in (ROOT / "netlists").glob("*.cir")} - REMEMBERS)
