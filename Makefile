@@ -37,7 +37,7 @@ lint: ## Check style, types and the direction of imports
 	@sh scripts/setup.sh dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --threads
 	$(BIN)/lint-imports --no-cache
 
 docs: ## Build the documentation into build/docs; a warning is an error

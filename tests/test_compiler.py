@@ -78,6 +78,7 @@ def test_a_circuit_built_again_is_the_same_circuit(technology):
     assert af.netlist(rebuilt(real)).text == af.netlist(real).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 def test_values_that_were_chosen_are_chosen_again(technology):
     exact = compiled(technology)

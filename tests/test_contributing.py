@@ -102,6 +102,7 @@ def test_one_run_goes_the_way_that_is_told(capsys):
     assert "simulators.ngspice.run" in missed("cli.main", f"solve {CHANNEL} --engine block")
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_so_does_a_sample_of_a_study(tmp_path, monkeypatch, capsys):
     at_once: Callable[..., Any] = lambda address, engine: contextlib.nullcontext(AtOnce())  # noqa: E731

@@ -129,6 +129,7 @@ def test_of_several_costs_one_is_traded_and_the_others_stay() -> None:
         assert same.slope == pytest.approx(z.prices[own], abs=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "engine", [pytest.param(e, marks=pytest.mark.ngspice if e == "ngspice" else ()) for e in ("block", "ngspice")]
 )

@@ -43,6 +43,7 @@ def study():
     return module.tracking_study
 
 
+@pytest.mark.slow
 def test_rates_of_tracking_are_counted_for_every_schedule_and_both_carries():
     found = study()(12)
     assert {carry for carry, _, _ in found} == {"potential", "scaling"}

@@ -38,7 +38,7 @@ Array = NDArray[np.float64]
 _BENT = 1e-3
 """Second difference of a slope, over the slope, that is no rounding."""
 
-_ALONG = np.array([[1.0], [2.0], [3.0]])
+_ALONG: Array = np.array([[1.0], [2.0], [3.0]])
 """How far along a line that is looked at."""
 
 _ENOUGH = 1e-8
@@ -335,7 +335,7 @@ def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
 
 def _bent(problem: Langevin) -> bool:
     """Whether ∇E is far from a straight line along some points, by so much that it can be no rounding."""
-    line = _ALONG * (0.7 + np.arange(problem.size))
+    line = _ALONG * (0.7 + np.arange(problem.size, dtype=np.float64))
     with np.errstate(all="ignore"):
         slopes = problem.gradient_at(line)
         return bool((abs(slopes[0] - 2 * slopes[1] + slopes[2]) > _BENT * abs(slopes).max()).any())

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 _RULES = {1: (12, 9), 2: (10, 8), 3: (7, 5)}
 """Points of Gauss's rule along each side of a box, and of the coarser one it is compared with, by their number."""
@@ -168,7 +169,7 @@ class _Search:
             widths[k] = _STEPS[within.argmax()]
         return widths
 
-    def _within_one(self, steps: Array) -> NDArray[np.bool_]:
+    def _within_one(self, steps: Array) -> Mask:
         """Whether E rises by T at most at each step from the minimum and at the one opposite, shape (steps,)."""
         energy = self._energy(self.origin + np.concatenate([steps, -steps]))
         return np.maximum(energy[: len(steps)], energy[len(steps) :]) <= 1
@@ -254,7 +255,7 @@ class _Search:
         places = np.searchsorted(total, _EVEN * total[-1])
         return middles[np.minimum(places, len(middles) - 1)]
 
-    def _judged(self, low: Array, high: Array, here: Array) -> tuple[Array, Array, Array, Array]:
+    def _judged(self, low: Array, high: Array, here: Array) -> tuple[Array, Array, Mask, Mask]:
         """How much E/T changes along half sides at most, ln of what boxes can hold, which are next to nothing, which flat.
 
         Slopes are looked at only where the formula itself says too little.
@@ -278,7 +279,7 @@ class _Search:
             lost[unsure], flat[unsure] = self._resolved((held - floor)[unsure], width[unsure])
         return slopes, volume - floor, lost, flat
 
-    def _resolved(self, share: Array, width: Array) -> tuple[Array, Array]:
+    def _resolved(self, share: Array, width: Array) -> tuple[Mask, Mask]:
         """Which boxes hold next to nothing, and which others are flat enough for a rule; what is not known is neither."""
         lost = share < _NEGLIGIBLE[self.n]
         return lost, ~lost & (width <= _VARIATION * self.n * np.exp(np.maximum(-share, 0) / _LIGHTER))

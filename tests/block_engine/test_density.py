@@ -153,6 +153,7 @@ def test_law_of_a_degraded_circuit_is_that_of_many_paths_of_it(name):
     assert max(seen) > 2 * max(apart)
 
 
+@pytest.mark.slow
 def test_law_of_a_degraded_double_well_is_that_of_an_ensemble():
     problem = PROBLEMS["a double well"]
     circuit, noise, flaws = compile(flow_of(problem)), Noise(0.0, 5, step=0.01), Imperfections(offset=0.3, gain_error=0.1)

@@ -72,6 +72,7 @@ def test_law_of_a_degraded_network_is_an_integral_of_its_own_field():
     assert abs(field(0.0, law.mean)).max() < 1e-13
 
 
+@pytest.mark.slow
 def test_law_of_a_degraded_network_is_that_of_many_paths_of_it():
     """Heun's rule, which knows nothing of covariances, from the exact mean for 12 τ; noise alone differs among the paths."""
     graph = graph_under(compile(flow_of(NETWORK)), FLAWS, Noise(0.0), 1)

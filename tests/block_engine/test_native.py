@@ -80,6 +80,7 @@ def only_file(cache: Path) -> Path:
     return kept
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_it_is_built_once(usual, brief):
     found, cache = usual
@@ -89,6 +90,7 @@ def test_it_is_built_once(usual, brief):
     assert only_file(cache).stat().st_mtime_ns == before.st_mtime_ns
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize(
     "spoil",
@@ -106,6 +108,7 @@ def test_what_is_not_whole_is_built_anew(usual, brief, spoil):
     assert native._is_whole(kept)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_what_a_killed_build_left_is_removed_once_it_is_old(tmp_path, monkeypatch, brief):
     folder = tmp_path / "analogflow"
@@ -119,6 +122,7 @@ def test_what_a_killed_build_left_is_removed_once_it_is_old(tmp_path, monkeypatc
     assert young.exists()  # another process may be building there
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_processes_that_build_at_once_all_get_it(tmp_path, brief):
     command = [sys.executable, "-c", RUN]
@@ -152,6 +156,7 @@ def test_numpy_does_what_it_does(usual, tmp_path, monkeypatch):
     assert not list(tmp_path.glob("cache/analogflow/*"))
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize(
     ("compiler", "reason"),

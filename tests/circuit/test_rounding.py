@@ -134,6 +134,7 @@ def test_joint_rounding_leaves_half_the_worst_shift_at_most(series: str) -> None
     assert together_median <= 0.05 * apart_median
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [12, pytest.param(16, marks=pytest.mark.slow)])
 def test_joint_codes_leave_half_the_worst_shift_at_most(bits: int) -> None:
     apart, apart_median = worst_and_median(functools.partial(codes_independently, bits))
@@ -201,6 +202,7 @@ def test_parts_are_preferred_and_next_to_their_exact_values(series: str) -> None
             assert np.any(np.all((parts[legs] == below) | (parts[legs] == above), axis=1))
 
 
+@pytest.mark.slow
 def test_codes_are_next_to_their_exact_values() -> None:
     for given in random_cases()[:12]:
         rounding = codes_jointly(12, given)
@@ -244,6 +246,7 @@ def test_scales_stay_within_their_range_and_a_step() -> None:
         assert np.all((scales > 1 / 1.1 / 1.031) & (scales < 1.1 * 1.031))
 
 
+@pytest.mark.slow
 def test_a_wider_range_of_scales_finds_smaller_biases() -> None:
     def mean_bias(scale_range: float) -> float:
         bars = [given.crossbar for given in random_cases()]

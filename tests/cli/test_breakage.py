@@ -106,6 +106,7 @@ def test_an_interruption_while_it_is_being_loaded_is_one_sentence(folder):
     assert interrupted(SOLVE, loading) == (130, "analogflow: interrupted.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["solve", "study"])
 def test_an_interruption_of_a_command_that_computes_is_one_sentence_and_leaves_no_process(verb, folder):
     code, words = interrupted(LONG[verb], computing)

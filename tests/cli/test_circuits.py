@@ -63,6 +63,7 @@ def test_explain_says_how_long_a_law_takes_or_why_no_time_will_do(tmp_path, caps
         assert slowest == pytest.approx(np.pi / 32**0.5 * np.exp(1 / temperature), rel=0.2)
 
 
+@pytest.mark.slow
 def test_explain_shows_the_error_of_every_level(channel, capsys):
     assert main(["explain", "capacity", channel, "--levels"]) == 0
     shown = capsys.readouterr().out
@@ -78,6 +79,7 @@ def test_map_says_what_binds_and_exits_with_1(channel, capsys):
     assert found["needs"]["multipliers"] > found["has"]["multipliers"]
 
 
+@pytest.mark.slow
 def test_map_refuses_what_comes_out_too_coarse_unless_more_is_allowed(channel, tmp_path, capsys):
     (tmp_path / "spikes.toml").write_text(
         'name = "spikes"\ntime = 100.0\n[states]\nv = -1.0\nw = 1.0\n[equations]\n'
@@ -112,6 +114,7 @@ def test_a_board_that_nobody_lists_is_one_sentence(channel, capsys):
     assert fault.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("technology, within", [("opamp", 1e-2), ("translinear", 4e-4)])
 def test_a_netlist_of_parts_runs_alone_and_its_parts_list_fits_it(channel, tmp_path, technology, within):

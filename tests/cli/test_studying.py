@@ -123,6 +123,7 @@ def test_a_study_stops_where_its_yield_is_known(folder: Path, capsys: pytest.Cap
         assert found.samples == count  # the first look that was narrow enough
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_into_the_study(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["study", "capacity", "p.csv", "-o", "out", "--form", "replicator,logdomain", "--noise", "0.01,0.1"]
     command += ["--mismatch", "0,0.1", "--samples", "20", "--limit", "0.01", "--figures", "--workers", "1"]
@@ -225,6 +226,7 @@ y = "x + mu * y - y * (x ** 2 + y ** 2)"
 """
 
 
+@pytest.mark.slow
 def test_a_constant_is_swept_and_its_diagram_drawn(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "hopf.toml").write_text(HOPF)
     command = ["study", "hopf.toml", "-o", "out", "--sweep", "mu=-0.5:1:4", "--certify", "2", "--workers", "1"]
@@ -251,6 +253,7 @@ def test_a_constant_is_swept_and_its_diagram_drawn(folder: Path, capsys: pytest.
     assert "periodic" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_wrong_somewhere_ends_with_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "hopf.toml").write_text(HOPF)
     command = ["study", "hopf.toml", "-o", "out", "--sweep", "mu=0.5,1", "--mismatch", "0.2", "--workers", "1"]
@@ -273,6 +276,7 @@ def test_a_sweep_over_values_where_the_flow_blows_up_says_which(folder: Path, ca
     assert "failed" in said.out
 
 
+@pytest.mark.slow
 def test_a_swept_flow_that_swings_without_a_time_has_not_settled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "hopf.toml").write_text(HOPF.replace("time = 60.0", ""))
     assert main(["study", "hopf.toml", "-o", "out", "--sweep", "mu=-0.5,0.5", "--workers", "1", "--no-verify"]) == 1

@@ -88,6 +88,7 @@ def test_a_noisy_network_is_compared_by_its_law():
     assert "noise grows as cosh" in found["euler-maruyama"].note
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_noisy_circuit_of_parts_is_averaged_as_ideal_blocks_are(monkeypatch):
     """It plays the same noise: its averages over any length are as far off, in another simulator, at a time and a power."""
@@ -160,6 +161,7 @@ def test_wrong_answers_get_no_certificate():
     assert judge_of(PROBLEMS["langevin"]).error((np.array([0.0]), np.array([[5.0]]))) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_circuits_and_solvers_are_compared_at_one_accuracy():
     found = af.compare(PAPER, only=["opamp:logdomain", "translinear:logdomain", "blahut-arimoto"], seconds=0.5)
@@ -195,6 +197,7 @@ def test_a_throughput_is_no_time():
     assert one.value("time") == one.at.seconds
 
 
+@pytest.mark.slow
 def test_the_command_line_prints_one_object_and_repeats_a_row(tmp_path, capsys):
     (tmp_path / "p.csv").write_text(PAPER_CSV)
     arguments = ["compare", "capacity", str(tmp_path / "p.csv"), "--seconds", "0.3", "--only", "over-relaxed"]
@@ -272,6 +275,7 @@ def test_the_verdict_says_what_both_sides_deliver_and_in_what_conditions():
     assert alone.verdict("energy").startswith("no circuit of parts took part")
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_what_a_circuit_is_built_of_is_asked_of_its_technology(monkeypatch):
     """Also of one that another package brings: its circuits take a set of parts, or are no circuits of parts."""
@@ -302,6 +306,7 @@ def test_parts_are_conditions_where_a_circuit_of_parts_takes_part(monkeypatch):
     assert warm.conditions == "no noise, no deviations; parts of the set fast, 40 °C"
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_noise_and_deviations_reach_the_circuits():
     flaws = af.Imperfections(mismatch=0.01)
@@ -374,6 +379,7 @@ def test_the_ring_of_two_symbols_is_a_channel():
     assert (KINDS["structured"](3, 3).transition > 0).all()
 
 
+@pytest.mark.slow
 def test_the_quadrature_of_a_boltzmann_law_takes_part_where_the_reference_integrates():
     """A chain of four by elimination, in the time of that sum; nothing is summed where the judge itself has chains."""
     from analogflow.comparison.solvers.langevin import SOLVERS

@@ -79,6 +79,7 @@ def test_with_the_negative_phase_the_pair_learns_the_variance_of_its_data():
     assert learning.couplings[-1].item() == pytest.approx(np.sqrt(1 - 1 / 1.5), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_larger_network_learns_the_covariance_of_its_data():
     rng = np.random.default_rng(4)
     A = rng.normal(size=(3, 3))
@@ -154,6 +155,7 @@ def test_what_is_clamped_is_averaged_as_the_reference_does():
         np.testing.assert_allclose(learning.couplings[1] - network.U, clamped, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_saturating_network_learns_until_both_averages_agree_and_its_likelihood_rises_all_the_way():
     data = two_lumps()
     learning = recall_and_learn(saturating(), data, steps=200, rate=0.05, recall=correlation)
@@ -167,6 +169,7 @@ def test_a_saturating_network_learns_until_both_averages_agree_and_its_likelihoo
     assert abs(left).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_a_saturating_network_learns_two_lumps_and_a_linear_one_their_covariance():
     """On the same data: the linear one has their second moments exactly, and explains them worse than the other."""
     data = two_lumps()
@@ -182,6 +185,7 @@ def test_a_saturating_network_learns_two_lumps_and_a_linear_one_their_covariance
     assert log_likelihood(saturating(tanh.couplings[-1]), data) > best + 0.35
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 def test_a_circuit_recalls_for_a_saturating_network(engine):
     """⟨g fᵀ⟩ of runs of the circuit, within 4 standard errors of its own chains; and one step of learning by it."""

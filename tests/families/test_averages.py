@@ -39,6 +39,7 @@ def test_numbers_are_those_of_arviz(chains, points, correlation, apart, effectiv
     assert mixing.r_hat == pytest.approx(ratio, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chains", "points"), [(4, 3000), (64, 1500)])
 def test_errors_of_means_over_chains_hold(chains, points):
     """Beyond 2.58 standard errors lies one mean in 100; of 400, more than 12 by chance in one set of 1000."""
@@ -51,6 +52,7 @@ def test_errors_of_means_over_chains_hold(chains, points):
     assert off <= 12
 
 
+@pytest.mark.slow
 def test_chains_of_one_law_seldom_contradict_each_other_and_others_do():
     """Of 300 sets of four right chains 3 may be called apart; 10 or more are, by chance, in one of 500."""
     apart = 0

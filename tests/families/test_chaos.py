@@ -69,6 +69,7 @@ def test_the_horizon_is_that_of_the_measured_exponent(runs):
     assert until < expected + 12 / 0.9056
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "constant"),
     [
@@ -89,6 +90,7 @@ def test_a_coefficient_that_is_off_by_a_tenth_is_no_chaos(name, constant):
     assert "failed: " in certificate.verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [*(pytest.param(share, marks=pytest.mark.slow) for share in (1e-2, 1e-3)), 1e-4])
 def test_nor_is_one_that_is_off_by_less_than_a_tenth_but_more_than_the_limit(share):
     wrong = LORENZ.replaced(r=28.0 * (1 + share))
@@ -122,6 +124,7 @@ def test_an_oscillator_that_is_off_is_not_excused(runs):
     assert "e-fold" not in check.detail
 
 
+@pytest.mark.slow
 def test_an_accuracy_that_is_asked_for_moves_the_horizon():
     found = {}
     for accuracy in (1e-6, 1e-2):
@@ -149,6 +152,7 @@ def test_many_samples_are_judged_as_one_is(runs):
     assert judged.checks(1)[1].verdict == "failed"
 
 
+@pytest.mark.slow
 def test_a_flow_given_as_a_function_is_judged_alike():
     def lorenz(x, y, z):
         return 10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z
@@ -159,6 +163,7 @@ def test_a_flow_given_as_a_function_is_judged_alike():
     assert "then chaos" in verdict(solution.certificate).verdict
 
 
+@pytest.mark.slow
 def test_the_command_line_says_so_and_exits_with_0(tmp_path, capsys):
     path = tmp_path / "lorenz.toml"
     states, constants = LORENZ.states, LORENZ.constants

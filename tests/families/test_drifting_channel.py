@@ -111,6 +111,7 @@ def test_the_path_is_that_of_the_equation_integrated_in_the_plainest_way():
     np.testing.assert_allclose(af.solve(problem, engine="block").run.final["z"], run.y[:, -1], atol=1e-7)
 
 
+@pytest.mark.slow
 def test_slower_drifts_have_lags_in_proportion_and_a_smaller_departure_from_the_first_order():
     departures, lags = [], []
     for slow in (2, 4, 8):
@@ -193,6 +194,7 @@ def test_what_is_no_problem_is_refused_with_what_is_allowed(reason):
         DriftingChannel(**{"time": 10.0, **given})
 
 
+@pytest.mark.slow
 def test_a_file_holds_either_kind_and_is_read_back(tmp_path, capsys):
     for keys in (
         {"channel": [[1.0, 0.0], ["p", "1 - p"]],
@@ -220,6 +222,7 @@ def test_restarts_of_the_circuit_forget_where_they_began():
     np.testing.assert_allclose(reference_of(other, 60.0).on_path[-1], reference_of(problem, 60.0).on_path[-1], atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_op_amps_follow_it():
     assert af.solve(DriftingChannel(Z, {"p": "0.3 + 0.1*sin(0.1*t)"}, time=40.0), technology="opamp").passed

@@ -90,6 +90,7 @@ def test_the_path_is_that_of_the_equation_integrated_in_the_plainest_way():
     )
 
 
+@pytest.mark.slow
 @engines
 def test_costs_too_fast_to_follow_fail_the_verdict_though_the_path_is_right(engine):
     solution = af.solve(DriftingTransport([["sin(2*t)", 1], [1, 0]], epsilon=0.3, time=20.0), engine=engine)

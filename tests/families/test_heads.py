@@ -187,6 +187,7 @@ def test_one_head_split_into_two_queries_and_keys_of_one_product_and_no_mask_at_
     same_flow(Attention(x, B, V, 2.0, mask="causal"), Attention(x, B, V, 2.0, mask=np.tri(N)))
 
 
+@pytest.mark.slow
 @engines
 def test_causal_tokens_all_go_to_the_first(engine):
     rng = np.random.default_rng(4)

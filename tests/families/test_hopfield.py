@@ -138,6 +138,7 @@ def test_a_law_colder_than_rounding_is_not_let_pass():
         solve(Hopfield([[0.5]], [1.0], temperature=1e-90), engine="block", time_constants=60.0)
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_large_energy_is_no_runaway():
     """T = 1e6 gives states of some thousands, and an energy beyond what counts as a state that ran away."""
@@ -213,6 +214,7 @@ def test_the_average_of_patterns_is_told_from_a_recall():
     assert f"up to {1.5 * np.arctanh(1 / 3):.4g} (above: pattern " in notes[1]
 
 
+@pytest.mark.slow
 def test_wrong_overlaps_do_not_pass():
     solution = solve(Hopfield(**MIXTURE), engine="block")
     wrong = {**solution.run.values, "overlap": solution.run.values["overlap"] + 1e-3}
@@ -222,6 +224,7 @@ def test_wrong_overlaps_do_not_pass():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_circuit_of_parts_recalls_a_pattern():
     solution = solve(read_problem("hopfield", PATTERNS), technology="opamp")

@@ -88,6 +88,7 @@ def test_a_run_that_misses_the_least_of_all_fails_and_more_replicas_may_find_it(
     assert more.certificate.answer["energy"] < one.certificate.answer["energy"]
 
 
+@pytest.mark.slow
 def test_most_of_random_programmes_are_solved_and_the_others_say_so():
     passed = 0
     for seed in range(12):

@@ -53,6 +53,7 @@ def modules() -> dict[str, Path]:
     }
 
 
+@pytest.mark.slow
 def test_only_a_family_s_own_modules_name_it():
     found = {name: sorted(named(path.read_text(encoding="utf-8"))) for name, path in modules().items()}
     assert {name: what for name, what in found.items() if what and name not in STILL} == {}

@@ -144,6 +144,7 @@ def test_a_path_that_never_comes_back_is_no_cycle():
     assert cycle_of(path, "x", 10.0, 1) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("constant", "share"), [("mu", 0.1), ("k", 0.01)])
 def test_a_wrong_coefficient_is_seen_in_period_or_amplitude(constant, share):
     problem = af.Equations(
@@ -159,6 +160,7 @@ def test_a_wrong_coefficient_is_seen_in_period_or_amplitude(constant, share):
     assert not check.passed
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])])
 def test_op_amps_keep_period_and_amplitudes_to_half_a_percent(oscillators, name):

@@ -328,6 +328,7 @@ def test_a_form_that_does_not_fit_says_which_does():
         af.solve(LinearSystem([[1, 2], [0, 1]], [1, 1]), form="direct")
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_them(tmp_path, capsys):
     path = tmp_path / "p.json"
     for name in NAMES:

@@ -176,6 +176,7 @@ def verdicts_on_chains(count, *, step=0.5, shift=0.0, stretch=1.0, seed=0):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_verdicts_on_right_chains_refuse_as_rarely_as_is_stated():
     """Of 400 pairs of right chains 4 may be refused; 9 or more are, by chance, in 1 of 50 sets. One seed, fixed."""
     found = verdicts_on_chains(400)
@@ -194,6 +195,7 @@ def test_the_shipped_law_is_confirmed():
     assert verify(NETWORK, engine="block").verdict.name == "confirmed"
 
 
+@pytest.mark.slow
 def test_the_shipped_double_well_is_known_to_a_few_parts_in_a_thousand():
     """By chains over both wells; its mean and covariance are quadrature's within a hundredth of their size.
 

@@ -186,6 +186,7 @@ def test_the_least_of_all_is_the_envelope_that_a_linear_programme_finds(seed, be
         assert information_bottleneck.bound(problem, q) <= least + 1e-9
 
 
+@pytest.mark.slow
 def test_larger_alphabets_have_bounds_and_not_more_is_said():
     joint = np.random.default_rng(5).dirichlet(np.full(18, 0.5)).reshape(6, 3)
     problem = InformationBottleneck(joint, 3.0)
@@ -273,6 +274,7 @@ def weighted_rate(W, weights, p, r):
     return weights[1] * (total - inner) + (weights[0] - weights[1]) * (given - inner)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [[1, 1], [2, 1]])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 def test_no_point_of_a_grid_is_better(seed, weights):
@@ -329,6 +331,7 @@ ROUGH = [
 ]
 
 
+@pytest.mark.slow
 def test_inputs_that_neither_sender_betters_alone_fail_where_better_ones_are_known():
     good = af.solve(MultipleAccess(ROUGH), engine="block")
     stuck = af.solve(MultipleAccess(ROUGH, start=[[0.9, 0.05, 0.05], [0.9, 0.05, 0.05]]), engine="block")

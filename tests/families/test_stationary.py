@@ -60,6 +60,7 @@ def run_of(flow, engine, seed=0):
     return simulate(netlist(circuit, time_constants=averaging.end), engine=engine, resting_speed=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 def test_law_of_a_run_is_that_of_the_process(engine):
     flow = Flow(

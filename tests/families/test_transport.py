@@ -134,6 +134,7 @@ def test_noise_is_carried_through_and_rows_hold():
     assert solution.certificate.answer == again.certificate.answer
 
 
+@pytest.mark.slow
 def test_a_plan_of_256_by_256_in_the_block_engine():
     rng = np.random.default_rng(0)
     cost = ((rng.random((256, 1, 2)) - rng.random((1, 256, 2))) ** 2).sum(-1)
@@ -161,6 +162,7 @@ def test_command_line_answers_in_the_problem_s_terms(engine, path, capsys):
     assert ("brake" in out["state"]) == (path is COOLING)
 
 
+@pytest.mark.slow
 def test_command_line_draws_explains_and_shows(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["solve", "transport", str(COOLING), "--engine", "block", "--figure", "a.svg"]) == 0
@@ -197,6 +199,7 @@ def test_a_cost_that_is_the_same_everywhere_is_not_measured_in_its_range():
     assert solution.passed, str(solution.certificate)
 
 
+@pytest.mark.slow
 def test_a_schedule_far_faster_than_the_flow_is_no_endless_run():
     hurried = random_problem(4, 3, 3, 0.1, {"kind": "exponential", "start": 1.0, "rate": 1e6})
     assert solve(hurried, engine="block").passed

@@ -58,6 +58,7 @@ def test_tokens_may_be_listed_in_any_order_and_space_turned(form, seed):
     np.testing.assert_allclose(other, rate[order] @ Q.T, atol=1e-12 * max(1, abs(rate).max()))
 
 
+@pytest.mark.slow
 def test_cold_softmax_of_many_tokens_tends_to_the_zero_temperature_equation():
     # With tokens everywhere the cold softmax picks the one nearest to Bᵀx; four times as many on a circle halve the rest.
     angles = np.linspace(0, 2 * np.pi, 4000, endpoint=False)

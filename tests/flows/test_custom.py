@@ -31,6 +31,7 @@ def test_every_flow_of_the_examples_is_certified_by_the_block_engine(path):
     assert solution.passed, solution
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize(
     "path", [WRITTEN[0], *(pytest.param(path, marks=pytest.mark.slow) for path in WRITTEN[1:])], ids=lambda path: path.stem
@@ -141,6 +142,7 @@ APART = {
 """Flows whose errors grow: starts, rates, where DOP853 at a relative 1e-11 has them at t = 20, and their largest value."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "chua" else ()) for name in APART])
 def test_paths_that_part_are_followed_to_their_end(name):
     states, equations, end, largest = APART[name]
@@ -191,6 +193,7 @@ def test_white_noise_in_a_function_is_no_error_of_its_path():
     assert solution.noisy
 
 
+@pytest.mark.slow
 def test_command_line_solves_draws_and_writes_a_flow_of_ones_own(tmp_path, capsys):
     flow = str(FLOWS[0])
     assert main(["solve", flow, "--engine", "block", "--figure", str(tmp_path / "run.svg")]) == 0

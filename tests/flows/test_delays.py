@@ -94,6 +94,7 @@ set_integration_parameters(rtol=1e-11, atol=1e-12, max_step=0.05, first_step=1e-
 and integrate(time) for 0.2 y(0, t-17)/(1 + y(0, t-17)**10) - 0.1 y(0)."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time", MACKEY_GLASS)
 def test_mackey_glass_is_where_a_foreign_integrator_finds_it(time):
     problem = read_problem(CELLS)
@@ -133,6 +134,7 @@ def test_the_slowest_root_is_lamberts(rate, delay):
     assert math.log(told(begin + h) / told(begin)) / (2 * h) == pytest.approx(root.real, abs=1e-5 / delay)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate, swings", [(1.3, False), (1.7, True)])
 def test_hutchinsons_equation_swings_beyond_half_pi(rate, swings):
     solution = solve(hutchinson(rate), engine="block")
@@ -245,6 +247,7 @@ def test_flaws_of_blocks_are_followed_and_samples_are_their_own():
     assert ensemble(circuit, 2, save=[0.0, 3.0]).values["x"][:, 1, 0] == pytest.approx([exact_lagging(3.0)] * 2, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_delays_are_axes_of_studies(tmp_path, capsys):
     given = ["study", CELLS, "-o", str(tmp_path / "swept"), "--sweep", "ago=4,17", "--workers", "1", "--no-verify"]
     assert main(given) == 0

@@ -90,6 +90,7 @@ def test_a_wrong_waveform_is_not_certified():
     assert af.certify(wrong, run).passed
 
 
+@pytest.mark.slow
 def test_both_ways_of_the_march_play_the_same(monkeypatch):
     from analogflow.block_engine import compiled, native
 

@@ -192,6 +192,7 @@ def told_apart(source: str) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_in_the_package_tells_manifolds_apart():
     assert told_apart("if isinstance(kept, Simplex | Sphere): pass") == [1]
     assert told_apart("match kept:\n    case Sphere(): pass") == [2]

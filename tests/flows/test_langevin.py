@@ -71,6 +71,7 @@ def test_one_run_is_certified_and_a_wrong_law_is_not():
     assert not certify(Langevin("0.5*x**2", ["x"], 5.0), solution.run).passed
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_double_well_in_ngspice_has_the_moments_of_quadrature():
     solution = solve(WELL, engine="ngspice", seed=1, time_constants=300.0, accuracy=1.5)  # what four such chains tell

@@ -138,6 +138,7 @@ def test_thresholds_that_are_off_do_not_pass(shift):
     assert not certify(triangle(), wrong).passed
 
 
+@pytest.mark.slow
 def test_marched_samples_come_late_by_what_the_block_says():
     circuit = compile(custom(triangle()))
     ends = ensemble(circuit, 2, time_constants=21.0).final["x"]
@@ -147,6 +148,7 @@ def test_marched_samples_come_late_by_what_the_block_says():
     assert 3 * 2 * late < error < 20 * 2 * late
 
 
+@pytest.mark.slow
 def test_noise_is_played_to_a_flow_that_switches():
     circuit = degrade(compile(custom(triangle())), noise=Noise(1e-3))
     assert np.isfinite(simulate(circuit, engine="block").final["x"]).all()
@@ -211,6 +213,7 @@ def test_states_are_set_of_what_they_were_before():
     assert run.run.final["b"].tolist() == [1.0, 2.0]
 
 
+@pytest.mark.slow
 def test_a_reset_by_hysteresis_does_in_ngspice_what_no_event_can():
     fast = Equations({"v": 0.0}, {"v": "1.5 - v - 300 * (v - 0.2) * hysteresis(v, 0.25, 1)"}, time=10.0)
     period = solve(fast, engine="block").certificate.motion.found.period
@@ -312,6 +315,7 @@ def test_command_line_solves_the_examples(capsys):
     assert main(["solve", "examples/flows/integrate_and_fire.toml", "--engine", "block"]) == 0
 
 
+@pytest.mark.slow
 def test_a_neuron_that_would_run_away_spikes_first():
     """Izhikevich 2003: v' grows like v² to infinity, but for the event at 30 mV; SciPy stops at each."""
     neuron = Equations(

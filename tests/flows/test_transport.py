@@ -200,6 +200,7 @@ def test_temperatures_follow_their_schedules():
             assert (epsilon[1:-1] > end + (start - end) * np.exp(-rate * t[1:-1])).all()
 
 
+@pytest.mark.slow
 @forms
 def test_brake_holds_the_plan_at_the_speed_it_allows(form):
     for k_safe in (0.02, 0.05):
@@ -225,6 +226,7 @@ def test_brake_holds_the_plan_at_the_speed_it_allows(form):
         assert (brake[fast] > 0.9).all()
 
 
+@pytest.mark.slow
 def test_pausing_never_lasts_for_ever():
     # Cooling stops while the plan moves fast; the plan then comes to rest, which releases the brake.
     problem = random_problem(11, 4, 4, 0.1, "adaptive")

@@ -108,6 +108,7 @@ def test_what_binds_is_named_with_numbers(name, board, unit, count):
     assert any(sentence.startswith(f"{unit}: {count} needed, ") for sentence in mapping.binding)
 
 
+@pytest.mark.slow
 def test_what_would_fit_is_said():
     mapping = map_flow(FLOWS["hopfield of eight"], "lucidac")
     assert "a network of 3 visible and 3 hidden states would fit" in mapping.suggestions
@@ -128,6 +129,7 @@ def chua(x, y, z):
     return 15.6 * (y - x - diode), x - y + z, -28 * y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flow, fitting",
     [
@@ -217,6 +219,7 @@ def test_states_that_are_only_rounding_are_followed_as_zero(board):
     assert mapping.fits or all(" needed, " in text for text in mapping.binding)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     size=st.integers(1, 3),

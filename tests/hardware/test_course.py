@@ -41,6 +41,7 @@ def set_coarsely(configuration):
     return coarse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, fits",
     [("epor", True), pytest.param("mathieu", True, marks=pytest.mark.slow), ("massspring", True), ("jerk", False)],
@@ -64,6 +65,7 @@ def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):
     assert (worst <= mapping.limit) == fits
 
 
+@pytest.mark.slow
 def test_a_setting_that_is_too_coarse_is_said_with_numbers():
     mapping = mapped("ode/fhn", "that")
     assert mapping.binding[0].startswith("resolution: with coefficients of 10 bits v is 0.")
@@ -75,6 +77,7 @@ def test_a_setting_that_is_too_coarse_is_said_with_numbers():
         map_flow(written("fhn"), "that", limit=0)
 
 
+@pytest.mark.slow
 def test_a_setting_that_leaves_the_machine_does_not_fit():
     mapping = mapped("ode/henon_heiles", "lucidac")
     assert mapping.binding[0].startswith("range: with coefficients of 12 bits ")
@@ -141,6 +144,7 @@ def growth(function, states, end):
     return growth_of(lambda y: field(0.0, y), graph.initial(), abs(run.y).max(axis=1), times)
 
 
+@pytest.mark.slow
 def test_leading_exponents_are_those_known():
     # Sprott, Chaos and Time-Series Analysis (2003): 0.9056 for Lorenz. Over 100 τ it scatters by about 5%.
     lorenz = FLOWS["lorenz"]

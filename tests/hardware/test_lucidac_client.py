@@ -47,6 +47,7 @@ def circuit_by_their_api(configuration):
     return circuit
 
 
+@pytest.mark.slow
 @needs_client
 @pytest.mark.parametrize("name", HELD)
 def test_their_own_api_writes_the_same_module(name, tmp_path):

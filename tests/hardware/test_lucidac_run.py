@@ -140,6 +140,7 @@ def test_a_mock_device_at_an_address_of_the_network_is_told_from_a_device(mode):
     assert "nothing is known of the flow" in run.note
 
 
+@pytest.mark.slow
 @needs_client
 def test_a_sign_or_a_channel_that_is_wrong_is_noticed():
     for wrong in (lambda y: -y, lambda y: y[::-1], lambda y: 1.02 * y):
@@ -213,6 +214,7 @@ def problem(tmp_path, monkeypatch):
     return "spring.toml"
 
 
+@pytest.mark.slow
 @needs_client
 def test_map_runs_on_the_device_of_the_environment(problem, monkeypatch, capsys):
     with mock_device(samples=simulated) as (endpoint, _):
@@ -289,6 +291,7 @@ def test_a_device_without_its_client_is_one_sentence(problem, capsys, monkeypatc
     assert "install it with: pip install 'analogflow[lucidac]'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_flow_that_does_not_fit_is_not_run():
     with pytest.raises(BadInput, match=r"the flow does not fit LUCIDAC REV1, anabrid, so that it was not run: resolution: "):
         run_on_device(mapped("ode/jerk", "lucidac"), Endpoint("mock", None))

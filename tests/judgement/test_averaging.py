@@ -102,6 +102,7 @@ def test_steps_that_change_the_law_by_more_than_is_asked_never_pass(problem):
     assert f"a step of {usual:.2g} τ or less would tell" in told[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(library() is None, reason="needs a C compiler")
 def test_advice_is_longer_than_what_was_not_enough():
     stiff = af.Langevin("5000*x**2 + y**2/2 + 3*sin(x)*y", ["x", "y"], 1.0)

@@ -122,6 +122,7 @@ def test_the_budget_is_repeatable_and_plain():
     assert first["effects"][0]["cause"] == "mismatch"
 
 
+@pytest.mark.slow
 def test_what_has_no_budget_is_refused():
     with pytest.raises(BadInput, match=r"nothing is imperfect, so nothing costs anything"):
         error_budget(compile(capacity(PAPER)), Imperfections())

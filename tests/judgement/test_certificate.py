@@ -40,6 +40,7 @@ def needed(solution) -> float:
     return solution.to_dict()["time_needed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_certified_answer_passes_though_its_state_creeps(engine):
     solution = solve(DUPLICATES, engine=engine)
@@ -74,6 +75,7 @@ def test_the_time_that_one_is_told_is_enough(cut_short):
     assert long.to_dict()["time_needed"] is None
 
 
+@pytest.mark.slow
 def test_exit_code_follows_the_judgement(tmp_path, capsys):
     for k, (channel, code) in enumerate(((DUPLICATES, 0), (CASCADE, 1))):
         path = tmp_path / f"{k}.csv"
@@ -130,6 +132,7 @@ def test_time_for_an_approach_like_a_power_follows_it():
     assert "type" not in ended(short).detail
 
 
+@pytest.mark.slow
 def test_a_family_says_why_its_answer_is_approached_like_a_power():
     channel = Channel([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], [0.5, 0, 0.5, 0]])
     for accuracy in (1e-6, 1e-9):

@@ -122,6 +122,7 @@ def test_a_reader_that_is_not_ours_finds_the_same_law(law):
     assert abs(np.var(paths) - exact) < 5 * errors["covariance_standard_error"]
 
 
+@pytest.mark.slow
 def test_checking_loads_no_engine_and_no_way_to_solve(law):
     code = f"""if True:
         import sys

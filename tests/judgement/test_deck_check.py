@@ -139,6 +139,7 @@ UNSOUND = {("ising-programme", "example", "tanh", "opamp")}
 """Circuits whose amplifiers meet their rails along the flow's own path, as solving them says too."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cell",
     [
@@ -162,6 +163,7 @@ def test_there_are_sixty_sound_netlists_of_all_families_and_technologies():
     assert {cell[3] for cell in there} == set(TECHNOLOGIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technology", ["ideal", "opamp"])
 @pytest.mark.parametrize(
     ("start", "equations"),
@@ -188,6 +190,7 @@ def test_a_flow_that_remembers_is_refused(request):
         af.check_deck(text, problem)
 
 
+@pytest.mark.slow
 def test_the_time_constant_and_the_unit_of_parts_are_found(request):
     text = (request.config.rootpath / "netlists/capacity-logdomain-opamp.cir").read_text()
     said = float(re.search(r"1 time constant is (\S+) s", text)[1])
@@ -209,6 +212,7 @@ def test_a_netlist_of_another_form_is_not_that_flow(flow, other, request):
     assert not af.check_deck(text, channel, form=other).passed
 
 
+@pytest.mark.slow
 def test_a_netlist_of_another_problem_is_not_that_flow(request):
     text = (request.config.rootpath / "netlists/capacity-logdomain-translinear.cir").read_text()
     assert not af.check_deck(text, af.Channel([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.2, 0.5]])).passed
@@ -323,6 +327,7 @@ plot X Y Z
 """
 
 
+@pytest.mark.slow
 def test_a_lorenz_circuit_of_amplifiers_as_others_write_it_is_tested():
     """Three integrators and two multipliers in the style of P. Horowitz, each amplifier with a gain of 10^5 and rails."""
     gain = "B1 inner 0 V=14*tanh(1e5*(v(plus)-v(minus))/14)\nRout inner out 10\n.model unused d"

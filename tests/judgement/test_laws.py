@@ -61,6 +61,7 @@ def test_a_pole_is_a_state_of_a_linear_circuit_and_none_of_its_law():
     assert abs(law.covariance - exact.covariance).max() > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [WELL, pytest.param(NETWORK, marks=pytest.mark.slow)])
 def test_chains_find_what_is_solved_for(problem):
     """Beside the undegraded circuit, under the same noise: within their standard errors, which are small for that."""
@@ -77,6 +78,7 @@ def test_chains_find_what_is_solved_for(problem):
             assert abs(found.errors[name] - exact.errors[name]) < 4.5 * found.sampling[name] + 0.1 * exact.errors[name]
 
 
+@pytest.mark.slow
 def test_the_same_noise_sees_what_other_noise_would_hide():
     """The standard error of the difference is a small part of that of either average."""
     flaws = Imperfections(mismatch=0.01)
@@ -98,6 +100,7 @@ def test_without_flaws_chains_differ_by_nothing():
         assert set(found.sampling.values()) == {0.0}
 
 
+@pytest.mark.slow
 def test_a_chain_that_runs_away_is_no_law():
     unstable = af.Hopfield([[0.95]], [0.5], [[1]], [[1]], "linear", 0.2)
     nominal = circuit_of(unstable)
@@ -112,6 +115,7 @@ def test_a_chain_that_runs_away_is_no_law():
         assert not away or law is None
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_chains_of_a_simulator_find_what_the_block_engines_do():
     flaws = Imperfections(mismatch=0.05)

@@ -13,6 +13,7 @@ from analogflow.judgement.levels import _worst_block
 from analogflow.problems import Langevin, RateDistortion
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_levels_of_the_paper_channel():
     flow = af.flows.capacity(PAPER)

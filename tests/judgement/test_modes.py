@@ -37,6 +37,7 @@ def test_the_heat_equation_on_a_grid_has_its_sines():
     assert rest.kind == "stable node"
 
 
+@pytest.mark.slow
 def test_lorenz_has_three_rests_and_the_roots_of_its_cubic():
     s, r, b = 10.0, 28.0, 8 / 3
     problem = af.Equations(

@@ -68,6 +68,7 @@ def test_verify_computes_one_reference_or_one_for_each_path(family, computed):
     assert computed[1] == ["law_of"] * (2 if family == "langevin" else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["transport", "hopfield"])
 def test_compare_computes_one_reference(family, computed):
     problem, name = PROBLEMS[family]

@@ -64,6 +64,7 @@ def test_sound_answers_are_confirmed(family, engine):
     assert found.to_dict()["restart"]["name"] == "confirmed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 @pytest.mark.parametrize(
     ("energy", "temperature"),
@@ -90,6 +91,7 @@ def channels():
     return list(itertools.islice(used, 15))
 
 
+@pytest.mark.slow
 def test_planted_support_losses_are_caught(channels):
     verdicts = []
     for channel in channels:
@@ -198,6 +200,7 @@ def test_no_noisy_answer_passes_with_a_gap_above_the_limit(family, form):
     assert wrong or form not in ("normalised", "replicator", "printed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
 def test_verify_fails_wherever_solve_does(engine):
     problem = Channel.from_csv(DATA / "paper_channel.csv")

@@ -145,6 +145,7 @@ def test_fast_rates_are_no_reason_for_larger_errors():
     assert solution.run.final["y"][0] == pytest.approx(2 * (1 - np.exp(-1.0)), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_a_stiff_run_that_stops_before_its_first_point_ends_where_it_stopped():
     solution = af.solve(af.Flow(lambda x: 1e7 * (2.0 - x), {"x": np.ones(1)}), engine="block")
     assert solution.run_time > 0

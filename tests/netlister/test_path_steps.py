@@ -29,6 +29,7 @@ def test_steps_are_as_short_as_the_error_of_trapezoids_asks():
     assert 0.9 < step_of(problem) / math.sqrt(12 * 6e-7 / (bend * 20)) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [oscillator(0.1, 5.0), oscillator(200.0, 20.0)], ids=["slow", "beyond what is worth it"])
 def test_slow_flows_and_those_too_fast_keep_their_usual_steps(problem):
     assert step_of(problem) == max(5e-4, problem.time / 20_000)

@@ -157,6 +157,7 @@ def test_every_line_is_of_a_kind_that_others_read(decks, dialect):
         assert not any(line.startswith("C") and "ic=" in line for line in plain.body)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.text(max_size=60))
 def test_nothing_a_user_writes_becomes_a_line_of_a_plain_deck(text):

@@ -60,6 +60,7 @@ print(reading.apply(np.array([float(run[node][-1]) for node in reading.vectors])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 def test_a_subcircuit_of_parts_computes_as_its_netlist_does(tmp_path, technology):

@@ -39,6 +39,7 @@ print(netlist(degrade(circuit, Imperfections(mismatch=0.01, bandwidth=10.0), noi
 """
 
 
+@pytest.mark.slow
 def test_same_circuit_gives_the_same_bytes_under_any_hash_seed():
     texts = {
         subprocess.run(
@@ -106,6 +107,7 @@ def test_logs_are_clamped_at_their_floor():
     assert all(re.fullmatch(r"ln\(max\(v\(\w+\),1e-12\)\)", expression) for expression in logs)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_nothing_a_user_writes_becomes_a_line(text):
     flow = Flow(lambda x: -x, {"x": np.ones(2)}, family=text, form=text, equations=text)

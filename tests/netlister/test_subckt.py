@@ -63,6 +63,7 @@ def test_two_copies_of_a_linear_flow_end_where_scipy_ends_from_their_starts(tmp_
     assert abs(found["answer_a"] - found["answer_b"]) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("technology", ["ideal", "opamp", "translinear"])
 def test_two_copies_of_a_channel_find_its_capacity_from_two_starts(tmp_path, technology):

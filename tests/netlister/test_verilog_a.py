@@ -118,6 +118,7 @@ def test_small_signal_noise_is_that_of_the_equation(alone):
     np.testing.assert_allclose(found["onoise"].real, 2 * sigma**2 / (4 + omega**2), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.vacask
 def test_command_line_writes_two_files_for_every_technology(tmp_path, capsys):
     channel = str(Path(__file__).parents[2] / "examples/data/paper_channel.csv")

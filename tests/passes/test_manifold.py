@@ -76,6 +76,7 @@ def test_a_manifold_the_flow_does_not_keep_can_not_be_mended():
         compile(Flow(useless_gauge, {"z": np.full(2, 0.5)}, keeps=[Simplex("z")], constants={"gauge": 0.0}, gauge="gauge"))
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.integers(0, 10**6))
 def test_mending_never_moves_the_flow_on_its_manifold(seed):

@@ -75,6 +75,7 @@ def test_a_restart_is_of_the_same_circuit_and_follows_no_orbit_of_its_own(counte
     assert counted["fields"] == 12
 
 
+@pytest.mark.slow
 def test_all_boards_share_the_orbit(counted):
     fit = af.map_flow(af.flows.capacity(CHANNEL), "that")
     assert not fit.fits

@@ -57,6 +57,7 @@ def test_values_rounded_together_move_the_answer_less_than_values_rounded_alone(
     assert together < 0.5 * error(rounded_alone(circuit, series))
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_op_amp_networks_rounded_together():
     circuit = af.compile(af.flows.capacity(PAPER), technology="opamp")

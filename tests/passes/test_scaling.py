@@ -98,6 +98,7 @@ def test_intervals_hold_along_random_states_and_amplitudes_are_never_beyond_them
         assert largest[node] <= np.maximum(abs(low), abs(high)).max() + 1e-12
 
 
+@pytest.mark.slow
 def test_a_dying_input_is_clamped_where_it_no_longer_matters():
     channel = Channel([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]])
     flow = af.flows.capacity(channel)

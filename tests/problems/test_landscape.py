@@ -88,6 +88,7 @@ def test_hessians_are_differences_of_slopes():
     np.testing.assert_allclose(hessian_at(problem, x), np.stack(rows, axis=-1), rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_chain_of_double_wells_keeps_its_lowest_wells_only():
     names = [f"x{k}" for k in range(12)]
     text = " + ".join(f"({a}**2-1)**2" for a in names) + "".join(

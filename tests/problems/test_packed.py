@@ -164,6 +164,7 @@ def test_the_doctor_says_how_to_install_what_reads_tables(monkeypatch):
     assert "pip install 'analogflow[excel]'" in console.file.getvalue()
 
 
+@pytest.mark.slow
 def test_what_unpacks_to_more_than_a_problem_needs_is_refused_unread(tmp_path):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:

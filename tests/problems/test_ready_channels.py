@@ -131,6 +131,7 @@ def test_a_wrong_name_is_one_sentence_with_what_is_allowed(text: str, message: s
     assert "\n" not in str(found.value)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_names_wherever_it_takes_files(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["solve", "capacity", "bsc:0.11", "--engine", "block", "--json"]) == 0

@@ -41,6 +41,7 @@ def mean_of_four(depth, narrowness, place):
     return float((weight.sum(axis=1) @ s) / weight.sum() / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("well", ["30*exp(-200*((x0-3)**2 + (x1-3)**2))", "30/(1 + 1000*(x0-3)**2)"])
 def test_a_chain_with_a_narrow_well_in_one_or_two_variables_has_its_mean_by_integration(well):
     law = boltzmann_law(Langevin(f"{CHAIN} - {well}", FIVE, 1.0))
@@ -62,6 +63,7 @@ def test_a_chain_with_a_narrow_well_in_one_or_two_variables_has_its_mean_by_inte
     assert (abs(law.mean - mean) <= law.mean_gap + 1e-9).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("depth", "narrowness", "place"),
     [(20, 4, 2.5), pytest.param(40, 20, 4, marks=pytest.mark.slow), pytest.param(60, 20, 4, marks=pytest.mark.slow)],

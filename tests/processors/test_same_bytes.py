@@ -81,6 +81,7 @@ def test_the_kernels_differ_so_that_these_tests_can_fail():
     assert len({run(["-c", PROBE], kernel) for kernel in ("Haswell", "Prescott")}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["Prescott", pytest.param("Haswell", marks=pytest.mark.slow)])
 def test_what_is_made_is_the_same_under_other_kernels(here, tmp_path, kernel):
     assert same(made(tmp_path, "quick", kernel=kernel), here("quick")) == []

@@ -171,6 +171,7 @@ def test_several_costs_in_a_file(tmp_path, capsys):
     assert "with a cost; it carries" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_operational_amplifiers_carry_two_prices():
     solution = af.solve(Channel(ROWS, **TWO), technology="opamp")

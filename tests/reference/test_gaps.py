@@ -316,6 +316,7 @@ def test_boltzmann_laws(family, number):
     assert (law.covariance_gap / np.outer(widths, widths)).max() <= 0.02
 
 
+@pytest.mark.slow
 def test_laws_of_people():
     """Rosenbrock's valley at T = 0.9, 1 and 2, x⁶, the Müller-Brown surface as printed, and a stiff spring."""
     for T in (0.9, 1.0, 2.0):

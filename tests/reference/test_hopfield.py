@@ -116,6 +116,7 @@ def test_a_wrong_covariance_is_told_by_the_three_ways():
     assert abs(from_hessian(problem) - from_lyapunov(other)).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_quadrature_of_one_pair_against_the_plain_double_sum():
     """⟨v^a h^b⟩ under e^{−E/T} dg df."""
     problem = Hopfield([[0.9]], [0.4], 1.5, 0.8, "tanh", 0.5)
@@ -149,6 +150,7 @@ def test_density_in_v_and_h_can_not_be_normalised():
     assert energy(linear, np.array([80.0, 0.0])) > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 4), (3, 2)])
 def test_quadrature_over_either_layer_and_sampling_agree(shape):
     problem = network(8, *shape, activation="tanh", temperature=0.4)
@@ -167,6 +169,7 @@ def test_swapping_the_layers_swaps_the_law():
         np.testing.assert_allclose(found[1], other[1][np.ix_(order, order)], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_large_saturating_network_is_sampled_and_says_so():
     reference = hopfield_reference(network(9, 9, 9, activation="tanh", temperature=0.05, scale=0.25))
     assert reference.method == "sampling"

@@ -33,6 +33,7 @@ def log_density(problem, x):
     return -energy / T - 2 * log_cosh.sum(axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("coupling", "temperature"), [(0.9, 0.5), (-2.0, 0.1)])
 def test_one_pair_by_scipy(coupling, temperature):
     problem = Hopfield([[coupling]], [0.3], 1.4, 0.7, "tanh", temperature)
@@ -192,6 +193,7 @@ def test_a_rule_is_exact_for_one_unit_at_every_field_it_is_made_for():
         assert worst <= rule.errors[0] + 1e-12
 
 
+@pytest.mark.slow
 def test_chains_that_do_not_meet_say_so():
     """Two wells that no sweep leaves: both starts stay where they were."""
     _, _, gap = by_sampling(Hopfield(3.0 * np.eye(10), activation="tanh", temperature=0.05))
@@ -216,6 +218,7 @@ def test_means_that_are_averaged_are_those_of_the_integral(temperature):
         assert abs(square[i, k] - exact[1]) <= 2e-3 * (width**2 + width * abs(exact[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1e-4, 0.05, 2.0])
 def test_sampling_is_right_at_every_temperature(temperature):
     problem = network(11, 3, 3, 0.2, temperature)

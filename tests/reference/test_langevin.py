@@ -178,6 +178,7 @@ def test_a_turning_motion_has_the_same_law_and_a_current_without_divergence():
     np.testing.assert_allclose(drift - (-np.array([x, y])), current)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [WELL, WARM])
 def test_free_energy_falls_to_that_of_the_law(problem):
     grid = fokker_planck(problem, 100)
@@ -264,6 +265,7 @@ def test_elimination_finds_gaussian_laws(pairs, count):
     assert max(found.mean_gap.max(), found.covariance_gap.max(), found.free_gap) <= 1e-9
 
 
+@pytest.mark.slow
 def test_elimination_lattice_and_boxes_agree_where_wells_are_coupled():
     text = "(x**2 - 1)**2 + 3*(x - y)**2 + y**4 + 0.3*(y - z)**2 + z**2 + 0.2*z*x"
     problem = Langevin(text, ["x", "y", "z"], 0.3)
@@ -302,6 +304,7 @@ def test_four_variables_that_all_know_of_each_other_are_summed_on_a_lattice():
     assert abs(law.free_energy + 4 * math.log(2 * gamma(1.25))) <= law.gap <= 1e-7
 
 
+@pytest.mark.slow
 def test_what_nothing_integrates_is_sampled_and_says_so():
     """Seven quartics, turned: too many for a lattice, and each knows of all others."""
     rng = np.random.default_rng(3)

@@ -62,6 +62,7 @@ def test_a_chain_of_64_double_wells_is_that_of_transfer_matrices():
     assert law.free_energy == pytest.approx(free, rel=1e-11)
 
 
+@pytest.mark.slow
 def test_a_harmonic_chain_of_64_has_the_covariance_of_its_green_s_function():
     """Of 0.3 x² each and springs ½ (x − y)²: T times the inverse of a tridiagonal matrix, by its cosines."""
     names, T, n = named(64), 0.7, 64
@@ -81,6 +82,7 @@ def test_a_harmonic_chain_of_64_has_the_covariance_of_its_green_s_function():
     assert summed.covariance_gap.max() <= 1e-9
 
 
+@pytest.mark.slow
 def test_a_tree_of_forty_by_sums_from_its_leaves():
     """A node's children are 3k + 1, 3k + 2 and 3k + 3; its root's law by messages on a grid."""
     names, T = named(40), 0.6

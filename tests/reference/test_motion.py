@@ -32,6 +32,7 @@ def butterfly():
     return path_of(lorenz, ON_ATTRACTOR, 30.0)
 
 
+@pytest.mark.slow
 def test_the_exponent_of_lorenz_is_the_known_one(butterfly):
     # Sprott (2003), table of exponents: 0.9056; over 30 τ the mean of the local rates scatters by some 5 %.
     assert butterfly.growth.exponent == pytest.approx(0.9056, rel=0.1)
@@ -45,6 +46,7 @@ def test_the_exponent_of_rossler_is_the_known_one():
     assert path.growth.chaotic
 
 
+@pytest.mark.slow
 def test_the_exponent_is_that_of_two_neighbours_who_are_brought_together_again():
     """Benettin's own procedure: two paths, 1e-7 apart, brought back to that distance every half τ."""
     path = path_of(lorenz, ON_ATTRACTOR, 20.0)
@@ -65,6 +67,7 @@ def test_the_exponent_is_that_of_two_neighbours_who_are_brought_together_again()
     assert path.growth.exponent == pytest.approx(slope, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_exponent_is_that_of_the_layouts_of_boards():
     times = np.linspace(0.0, 20.0, 1025)
     peaks = np.array([20.0, 27.0, 48.0])
@@ -99,6 +102,7 @@ def test_linear_flows_have_their_eigenvalue_and_are_not_chaotic(rates, start, ex
     assert not growth.chaotic
 
 
+@pytest.mark.slow
 def test_a_limit_cycle_is_not_chaotic_however_long():
     def oscillator(at):
         return {"x": at["v"], "v": 2 * (1 - at["x"] ** 2) * at["v"] - at["x"]}

@@ -139,6 +139,7 @@ def test_no_symbol_stands_on_another(written):
             assert apart, (where, a[4], b[4])
 
 
+@pytest.mark.slow
 def test_everything_stands_on_the_grid_and_on_the_paper(written):
     _, board, _ = written
     papers = {"A4": (297, 210), "A3": (420, 297), "A2": (594, 420), "A1": (841, 594), "A0": (1189, 841)}

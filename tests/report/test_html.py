@@ -77,6 +77,7 @@ def written(folder: Path) -> Path:
     return folder / "report.html"
 
 
+@pytest.mark.slow
 def test_a_page_of_a_study_of_a_thousand_samples_is_whole_and_small(written: Path) -> None:
     text = written.read_text(encoding="utf-8")
     assert len(text.encode()) < 5e6
@@ -105,6 +106,7 @@ def test_references_inside_a_picture_stay_inside_it(written: Path) -> None:
         assert used <= ids
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_a_browser_opens_it_without_a_complaint(written: Path, tmp_path: Path) -> None:
     assert BROWSER is not None
@@ -124,6 +126,7 @@ def test_text_is_escaped() -> None:
     assert text.count("&lt;script&gt;") == 11
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_page_of_a_circuit_of_parts_has_its_schematic_and_parts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -153,6 +156,7 @@ def test_bad_input_is_a_sentence(folder: Path, tmp_path: Path, capsys: pytest.Ca
     assert (tmp_path / "there.html").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_an_unfinished_study_has_a_page_that_says_so(folder: Path, tmp_path: Path) -> None:
     part = tmp_path / "part"
     shutil.copytree(folder, part)
@@ -166,6 +170,7 @@ def test_an_unfinished_study_has_a_page_that_says_so(folder: Path, tmp_path: Pat
         report.study_page(part, report.PLOTS)
 
 
+@pytest.mark.slow
 def test_notebooks_show_tables_and_drawings() -> None:
     solution = af.solve(PAPER, engine="block")
     study = af.Study({"<i>": PAPER}, noise=(0.1,), samples=3)

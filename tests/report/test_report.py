@@ -106,6 +106,7 @@ def drawn_errors(solution):
     return {e: lines[family.label(e)].get_ydata()[-1] for e in solution.certificate.errors if family.label(e) in lines}
 
 
+@pytest.mark.slow
 def test_families_of_one_file_draw_what_their_certificate_lists():
     names = [name for name, family in FAMILIES.items() if family.example]
     assert {*names, *DRAWN} == set(FAMILIES)

@@ -98,6 +98,7 @@ def covered_texts(figure, drawing):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technology, family, form", CASES)
 def test_a_drawing_read_back_is_the_netlist(technology, family, form):
     check(*drawn(technology, family, form))
@@ -125,6 +126,7 @@ def test_an_example_with_preferred_values_read_back_is_the_netlist(path, technol
     check(*figure_and_drawing(circuit), listed(circuit))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technology", ["opamp", "translinear"])
 def test_a_noisy_circuit_is_drawn_with_its_sources(technology):
     circuit = af.degrade(compiled(technology, "capacity"), noise=Noise(0.1, seed=1))
@@ -143,6 +145,7 @@ def swapped(component, one, other):
     return dataclasses.replace(component, pins=pins)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [23, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("technology, family, form", [CASES[2], CASES[5]])
 def test_every_planted_fault_is_found(technology, family, form, apart):

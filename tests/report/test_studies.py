@@ -200,6 +200,7 @@ def test_an_interval_of_too_few_samples_has_no_end_though_nothing_failed():
     assert columns["median error"][0].endswith(", ∞]")
 
 
+@pytest.mark.slow
 def test_a_problem_of_any_name_gives_files_in_one_folder():
     named = STUDY.isel(form=[1]).squeeze("problem", drop=True)
     named = named.expand_dims(problem=["../a b", "c/d"]).transpose("problem", *STUDY["outcome"].dims[1:], ...)

@@ -294,6 +294,7 @@ def test_two_runs_are_bit_identical(engine):
     assert all(first.values[name].tobytes() == second.values[name].tobytes() for name in first.values)
 
 
+@pytest.mark.slow
 @every_engine
 def test_progress_is_told(engine):
     told = []

@@ -76,6 +76,7 @@ def test_the_bias_law_averaged_over_time():
     assert not within(variance, 0.5, int(independent))
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_variance_of_an_ornstein_uhlenbeck_process_in_ngspice():
     noise = Noise(0.3, seed=8, step=0.2)

@@ -96,6 +96,7 @@ def stuck(seeds):
     return found
 
 
+@pytest.mark.slow
 @compiled
 def test_some_right_and_some_wrong_circuits():
     found = count((1, 3, 9))
@@ -104,6 +105,7 @@ def test_some_right_and_some_wrong_circuits():
     assert found["wrong", FAILED] == 2, found
 
 
+@pytest.mark.slow
 def test_circuits_that_never_cross_have_not_mixed():
     assert stuck(range(3)) == {NOT_MIXED: 3}
 

@@ -142,6 +142,7 @@ def test_bent_valleys(number):
     holds(law, mean, covariance, -T * math.log(2 * math.pi * T / math.sqrt(a)), T)
 
 
+@pytest.mark.slow
 @numbers(1, 40)
 def test_saturating_networks(number):
     """Two units and one or two, by the plain trapezoidal rule over all of them, from e^{−E/T} dg df."""

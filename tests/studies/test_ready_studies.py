@@ -23,6 +23,7 @@ def run(study: af.Study, folder: Path):
     return af.run_study(study, folder / "results", ThreadPoolExecutor(1))
 
 
+@pytest.mark.slow
 def test_forms_of_the_capacity_flow(tmp_path: Path) -> None:
     script = importlib.import_module("capacity_forms")
     whole = read_experiment(script.EXPERIMENT)

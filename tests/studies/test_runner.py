@@ -74,6 +74,7 @@ def test_a_study_of_several_states_keeps_the_declared_answer(noise, tmp_path):
         assert float(data["error_time_average"].mean()) < float(data["error"].mean())
 
 
+@pytest.mark.slow
 def test_one_process_two_processes_and_threads_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     run_study(STUDY, tmp_path / "one", workers=1)
     run_study(STUDY, tmp_path / "two", workers=2)
@@ -117,6 +118,7 @@ def local_cluster(workers: int) -> Iterator[Any]:
             yield cluster
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_dask_cluster_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
@@ -352,6 +354,7 @@ def alive(process: int) -> bool:
 LONG = af.Study(af.Channel(PAPER_ROWS), noise=tuple(k / 1000 for k in range(1, 9)), samples=400, seed=3, time_constants=20.0)  # pyright: ignore
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_study_that_is_stopped_leaves_no_process_and_is_resumed_to_the_same_bytes(
@@ -393,6 +396,7 @@ print(af.run_study(study, "out", workers=1)["error"].max().item() < 1e-9)
 """
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_told_about_it(tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text(SCRIPT)
     run = subprocess.run([sys.executable, "s.py"], cwd=tmp_path, capture_output=True, text=True, check=False)

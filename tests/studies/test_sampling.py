@@ -65,6 +65,7 @@ def test_a_noisy_sample_is_followed_as_closely_alone_as_in_a_study() -> None:
     np.testing.assert_allclose(alone.run.final["z"], rows_of(study)["answer"][0], rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_run_may_be_given_any_time() -> None:
     rows = rows_of(af.Study(PAPER, samples=1, time_constants=1e308, verify=False))
     assert rows["outcome"].tolist() == ["SETTLED"]
@@ -161,6 +162,7 @@ def test_samples_that_no_engine_took_together_are_not_restarted_together() -> No
         af.restart_classes(circuit, af.ensemble(circuit, 2), engine="vacask")
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_engines_agree_sample_by_sample() -> None:
     studies = [
@@ -173,6 +175,7 @@ def test_engines_agree_sample_by_sample() -> None:
     assert block.keys() == spice.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_circuit_of_parts_deviates_with_its_temperature() -> None:
     colder, warmer = (
@@ -224,6 +227,7 @@ def test_paths_that_end_have_no_verdict_and_a_study_may_do_without() -> None:
     assert rows_of(af.Study(PAPER, noise=(0.01,), samples=2, verify=False))["verdict"].tolist() == ["", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("apart", "passes", "engine"),
     [
@@ -259,6 +263,7 @@ def test_a_sample_that_stops_far_from_where_it_goes_fails_where_solve_fails_it(e
     assert rows["verdict"].tolist() == [verified.verdict.name] * 2 == ["not settled"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("technology", ["translinear", "opamp"])
 def test_a_sample_of_parts_has_the_verdict_of_verify(technology: str) -> None:
@@ -373,6 +378,7 @@ def test_a_study_of_a_law_sees_the_circuit_and_not_the_dice(flow: str, file: str
     assert "too few samples" not in shown
 
 
+@pytest.mark.slow
 def test_a_study_that_is_given_a_time_averages_chains_and_says_what_it_can_not_see(tmp_path: Path) -> None:
     """The mean of this law can not move, for it is symmetric: what is found of it is sampling error."""
     study = af.Study(

