@@ -98,7 +98,7 @@ def test_samples_that_creep_by_a_right_answer_are_no_failures(folder: Path, caps
 
 @pytest.mark.ngspice
 def test_a_run_that_takes_too_long_costs_its_sample(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["study", "capacity", "p.csv", "-o", "out", "--engine", "ngspice", "--samples", "2", "--mismatch", "0.01"]
+    command = "study capacity p.csv -o out --engine ngspice --samples 2 --mismatch 0.01 --time 20000".split()
     assert main([*command, "--time-limit", "0.001", "--workers", "1"]) == 1
     assert "did not finish within the time limit of 0.001 s" in capsys.readouterr().err
     dataset = af.open_study("out")
