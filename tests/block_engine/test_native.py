@@ -90,7 +90,6 @@ def test_it_is_built_once(usual, brief):
     assert only_file(cache).stat().st_mtime_ns == before.st_mtime_ns
 
 
-@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize(
     "spoil",

@@ -69,7 +69,6 @@ def test_the_horizon_is_that_of_the_measured_exponent(runs):
     assert until < expected + 12 / 0.9056
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "constant"),
     [
@@ -90,7 +89,6 @@ def test_a_coefficient_that_is_off_by_a_tenth_is_no_chaos(name, constant):
     assert "failed: " in certificate.verdict
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("share", [*(pytest.param(share, marks=pytest.mark.slow) for share in (1e-2, 1e-3)), 1e-4])
 def test_nor_is_one_that_is_off_by_less_than_a_tenth_but_more_than_the_limit(share):
     wrong = LORENZ.replaced(r=28.0 * (1 + share))

@@ -160,7 +160,6 @@ def test_a_wrong_coefficient_is_seen_in_period_or_amplitude(constant, share):
     assert not check.passed
 
 
-@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])])
 def test_op_amps_keep_period_and_amplitudes_to_half_a_percent(oscillators, name):

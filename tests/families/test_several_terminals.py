@@ -274,7 +274,6 @@ def weighted_rate(W, weights, p, r):
     return weights[1] * (total - inner) + (weights[0] - weights[1]) * (given - inner)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("weights", [[1, 1], [2, 1]])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 def test_no_point_of_a_grid_is_better(seed, weights):

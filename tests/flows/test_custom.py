@@ -31,7 +31,6 @@ def test_every_flow_of_the_examples_is_certified_by_the_block_engine(path):
     assert solution.passed, solution
 
 
-@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize(
     "path", [WRITTEN[0], *(pytest.param(path, marks=pytest.mark.slow) for path in WRITTEN[1:])], ids=lambda path: path.stem
@@ -142,7 +141,6 @@ APART = {
 """Flows whose errors grow: starts, rates, where DOP853 at a relative 1e-11 has them at t = 20, and their largest value."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "chua" else ()) for name in APART])
 def test_paths_that_part_are_followed_to_their_end(name):
     states, equations, end, largest = APART[name]

@@ -129,7 +129,6 @@ def chua(x, y, z):
     return 15.6 * (y - x - diode), x - y + z, -28 * y
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "flow, fitting",
     [

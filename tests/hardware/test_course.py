@@ -41,7 +41,6 @@ def set_coarsely(configuration):
     return coarse
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, fits",
     [("epor", True), pytest.param("mathieu", True, marks=pytest.mark.slow), ("massspring", True), ("jerk", False)],

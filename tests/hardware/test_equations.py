@@ -36,7 +36,6 @@ def read(equations):
     return {one.signal: one for one in equations if one.start is not None}, lambda y: np.array(function(*y), dtype=float)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("board", ["lucidac", *(pytest.param(name, marks=pytest.mark.slow) for name in ("that", "hcdcv2"))])
 @pytest.mark.parametrize(
     "name, until",

@@ -145,7 +145,6 @@ def swapped(component, one, other):
     return dataclasses.replace(component, pins=pins)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("apart", [23, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("technology, family, form", [CASES[2], CASES[5]])
 def test_every_planted_fault_is_found(technology, family, form, apart):

@@ -354,7 +354,6 @@ def alive(process: int) -> bool:
 LONG = af.Study(af.Channel(PAPER_ROWS), noise=tuple(k / 1000 for k in range(1, 9)), samples=400, seed=3, time_constants=20.0)  # pyright: ignore
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_study_that_is_stopped_leaves_no_process_and_is_resumed_to_the_same_bytes(

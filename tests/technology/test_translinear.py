@@ -50,7 +50,6 @@ def test_capacity_settles_at_the_optimum_along_the_exact_path_at_every_temperatu
     assert abs(trajectory.final["capacity_readout"][0] - reference.capacity_nats) < 2e-3
 
 
-@pytest.mark.slow
 @pytest.mark.ngspice
 @pytest.mark.parametrize("size", [2, 5, pytest.param(8, marks=pytest.mark.slow)])
 def test_random_channels_settle_at_the_optimum(size):

@@ -336,6 +336,12 @@ def _forget(folder: str, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@functools.cache
 def _cache_of(process: int) -> _Cache:
-    return _Cache()
+    if process not in _CACHES:
+        # Of two threads that come at once one makes a folder in vain, but both are given the same.
+        _CACHES.setdefault(process, _Cache())
+    return _CACHES[process]
+
+
+_CACHES: dict[int, _Cache] = {}
+"""Cache of each process: a forked child has one of its own."""

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -256,3 +257,24 @@ def test_without_a_linker_the_message_and_the_doctor_say_what_to_install(monkeyp
         find_programs()
     (finding,) = [finding for finding in examine() if finding.name.startswith("VACASK")]
     assert (finding.found, finding.remedy) == (False, "pip install 'analogflow[vacask]'")
+
+
+def test_threads_that_come_at_once_share_one_folder_of_compiled_modules(monkeypatch):
+    """Of two folders the one that nobody is given is removed, so that no thread may have been given it."""
+    begin, folders = threading.Barrier(2), []
+
+    class Slow(program._Cache):
+        def __init__(self):
+            begin.wait(10)
+            super().__init__()
+
+    monkeypatch.setattr(program, "_Cache", Slow)
+    monkeypatch.setattr(program, "_CACHES", {})
+    threads = [threading.Thread(target=lambda: folders.append(program._cache_of(-1).folder)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(folders) == 2
+    assert len(set(folders)) == 1
+    assert Path(folders[0]).is_dir()
