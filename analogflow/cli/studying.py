@@ -200,12 +200,7 @@ def _stop(options: argparse.Namespace) -> dict[str, Any]:
 
 def _is_experiment(name: str) -> bool:
     """Whether a name is that of a TOML file that is no file of equations."""
-    if Path(name).suffix.lower() != ".toml":
-        return False
-    try:
-        return "equations" not in read_keys(name, what="an experiment file")
-    except BadInput:
-        return True  # reading it again says what is wrong
+    return Path(name).suffix.lower() == ".toml" and "equations" not in read_keys(name, what="an experiment file")
 
 
 def _repeat(options: argparse.Namespace) -> int:

@@ -142,6 +142,8 @@ def test_an_experiment_file_is_run(folder: Path, capsys: pytest.CaptureFixture[s
     assert af.open_study("out").sizes["sample"] == 3
     assert main(["study", "e.toml", "-o", "out", "--samples", "4"]) == 2
     assert "--samples contradicts the experiment file" in capsys.readouterr().err
+    assert main(["study", "missing.toml", "--samples", "5", "-o", "out"]) == 2
+    assert "'missing.toml' does not exist" in capsys.readouterr().err
 
 
 REFUSED = {
