@@ -90,7 +90,7 @@ def test_a_law_takes_little_more_than_its_states(law):
 def test_chains_that_have_other_times_or_other_signals_are_noticed(law, tmp_path):
     path = tmp_path / "c.json"
     for change, said in (
-        (lambda chain: chain.update(time="AAAAAAAAAAA="), "its path has 8193 of .x., of which there are 1"),
+        (lambda chain: chain.update(time="AAAAAAAAAAA="), "its path has [0-9]{4} of .x., of which there are 1"),
         (lambda chain: chain.update(values={}), "lacks 'x'"),
         (lambda chain: chain.pop("values"), "holds time and values"),
     ):
