@@ -154,7 +154,7 @@ def wells_held(problem: Langevin, law: Law) -> tuple[WellHeld, ...]:
 
 def _exact_shares(problem: Langevin) -> tuple[Array, Array]:
     """Share of the law in each well of the landscape, and its gap, of one variable; NaN of more."""
-    from analogflow.reference.langevin import shares_between  # SciPy's integrators, which only wells need
+    from analogflow.reference.langevin import shares_between  # which only wells need
 
     land = landscape(problem)
     places = np.array([well.position[0] for well in land.wells])

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from analogflow.errors import SimulationFailed
 from analogflow.problems import Equations
@@ -175,7 +175,7 @@ def path_to(
         end, pieces = start, []
         for begin, until in itertools.pairwise([0.0, *sorted({*corners, *stops}), time]):
             with np.errstate(all="ignore"):
-                run = solve_ivp(
+                run = scipy.integrate.solve_ivp(
                     field, (begin, until), end, method=method, rtol=tolerance, atol=1e-2 * tolerance * size,
                     dense_output=method == "DOP853",
                 )  # fmt: skip

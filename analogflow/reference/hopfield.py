@@ -10,10 +10,8 @@ import dataclasses
 import functools
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import solve_ivp
-from scipy.linalg import cho_factor, cho_solve, solve_continuous_lyapunov
-from scipy.special import logsumexp, softmax
 
 from analogflow.checks import real_array
 from analogflow.errors import BadInput
@@ -137,7 +135,7 @@ def _parts(problem: Hopfield, state: ArrayLike) -> tuple[Array, Array, Array, Ar
     v, h = x[: problem.visible], x[problem.visible :]
     g, f = problem.gain_v @ v, problem.gain_h @ h
     if problem.activation == "softmax":
-        return v, h, g, np.asarray(softmax(f))
+        return v, h, g, np.asarray(scipy.special.softmax(f))
     return (v, h, g, f) if problem.activation == "linear" else (v, h, np.tanh(g), np.tanh(f))
 
 
@@ -148,7 +146,7 @@ def energy(problem: Hopfield, state: ArrayLike) -> float:
         potentials = 0.5 * (v @ g + h @ f)
     elif problem.activation == "softmax":
         beta = problem.gain_h[0, 0]
-        potentials = 0.5 * v @ g + float(np.asarray(logsumexp(beta * h))) / beta
+        potentials = 0.5 * v @ g + float(np.asarray(scipy.special.logsumexp(beta * h))) / beta
     else:
         potentials = sum(
             float((np.logaddexp(a * x, -a * x) - np.log(2)) @ (1 / a))
@@ -210,15 +208,15 @@ def _linear_rest(problem: Hopfield) -> tuple[Array, float]:
 def from_hessian(problem: Hopfield) -> Array:
     """T H⁻¹ with H = [[G, −G U F], [·, F]], by Cholesky."""
     hessian = curvature(problem, np.zeros(problem.size))
-    return problem.temperature * np.asarray(cho_solve(cho_factor(hessian), np.eye(problem.size)))
+    return problem.temperature * np.asarray(scipy.linalg.cho_solve(scipy.linalg.cho_factor(hessian), np.eye(problem.size)))
 
 
 def from_lyapunov(problem: Hopfield) -> Array:
     """Solution C of A C + C Aᵀ + 2T K = 0, by Bartels and Stewart's method with one step of refinement."""
     A = drift(problem)
     noise = 2 * problem.temperature * np.linalg.inv(metric(problem, np.zeros(problem.size)))
-    C = solve_continuous_lyapunov(A, -noise)
-    C = C - solve_continuous_lyapunov(A, A @ C + C @ A.T + noise)
+    C = scipy.linalg.solve_continuous_lyapunov(A, -noise)
+    C = C - scipy.linalg.solve_continuous_lyapunov(A, A @ C + C @ A.T + noise)
     return np.asarray((C + C.T) / 2, dtype=float)
 
 
@@ -280,9 +278,9 @@ def _curved_rest(problem: Hopfield) -> tuple[Array, float]:
     while abs(rates(problem, state)).max() > _SLOW:
         if passed > _LONGEST:
             raise BadInput(f"Hopfield: no rest is reached in {passed:g} τ; scale U by a few percent.")
-        state = solve_ivp(lambda _, y: rates(problem, y), (0, length), state, method="LSODA", rtol=1e-10, atol=1e-12).y[
-            :, -1
-        ]
+        state = scipy.integrate.solve_ivp(
+            lambda _, y: rates(problem, y), (0, length), state, method="LSODA", rtol=1e-10, atol=1e-12
+        ).y[:, -1]
         passed, length = passed + length, 2 * length
     gap = np.inf
     for _ in range(_NEWTON):
@@ -322,7 +320,7 @@ def _dense_lipschitz(problem: Hopfield, state: Array, left: float) -> float:
     in square where all shares but the largest add up to ε of it. Its sum is 0, so that a row of U counts by half its range.
     """
     beta = float(problem.gain_h[0, 0])
-    shares = softmax(beta * state[problem.visible :])
+    shares = scipy.special.softmax(beta * state[problem.visible :])
     others = (1 / float(shares.max()) - 1) * np.exp(min(4 * beta * left, 700.0))
     variance = min(1.0, 4 * others)
     return beta**2 * float(np.ptp(problem.U, axis=1).max()) * variance

@@ -12,14 +12,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.integrate import quad
-from scipy.sparse.linalg import expm_multiply, spsolve
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
@@ -27,7 +24,7 @@ from analogflow.problems.expression import derivative
 from analogflow.problems.terms import Term, groups_of, order_of, part_of, terms_of
 from analogflow.reference.langevin_chains import sampled
 from analogflow.reference.langevin_elimination import MOST_OTHERS, eliminated
-from analogflow.reference.langevin_integrals import MOST_VARIABLES, Integrals, integrals
+from analogflow.reference.langevin_integrals import MOST_VARIABLES, Integrals, integrals, masses_between
 from analogflow.reference.langevin_lattice import MOST_ON_A_LATTICE, lattice_integrals
 from analogflow.reference.langevin_mobility import refuse_mobility
 
@@ -278,16 +275,8 @@ def shares_between(problem: Langevin, edges: Sequence[float]) -> tuple[Array, Ar
     -------
     shares, gap : arrays, shape (n + 1,)
     """
-    law = boltzmann_law(problem)
-
-    def density(x: float) -> float:
-        return float(np.exp((law.free_energy - problem.energy_at(np.array([x]))) / problem.temperature))
-
-    cuts = [-np.inf, *map(float, edges), np.inf]
-    with np.errstate(all="ignore"):
-        found = [quad(density, low, high, limit=200) for low, high in itertools.pairwise(cuts)]
-    shares, gap = np.array(found).T
-    return shares, gap + abs(shares.sum() - 1)
+    masses, error = masses_between(problem, np.asarray(edges, dtype=float))
+    return masses / masses.sum(), np.full(masses.shape, 2 * error / masses.sum())
 
 
 class _Held(ast.NodeTransformer):
@@ -355,7 +344,7 @@ class FokkerPlanck:
     """
 
     axes: tuple[Array, ...]
-    generator: sparse.csr_array
+    generator: scipy.sparse.csr_array
     problem: Langevin
 
     @property
@@ -373,15 +362,15 @@ class FokkerPlanck:
         size = int(np.prod(self.shape))
         fixed = int(np.argmin(self.problem.energy_at(self._points())))
         others = np.arange(size) != fixed
-        matrix = sparse.csc_array(self.generator)[others][:, others]
+        matrix = scipy.sparse.csc_array(self.generator)[others][:, others]
         column = np.asarray(self.generator[:, [fixed]].todense()).ravel()[others]
         p = np.ones(size)
-        p[others] = np.asarray(spsolve(matrix, -column))
+        p[others] = np.asarray(scipy.sparse.linalg.spsolve(matrix, -column))
         return (p / p.sum()).reshape(self.shape)
 
     def after(self, p: Array, time: float) -> Array:
         """Probabilities a time later, in τ."""
-        return np.asarray(expm_multiply(self.generator * time, p.ravel())).reshape(self.shape)
+        return np.asarray(scipy.sparse.linalg.expm_multiply(self.generator * time, p.ravel())).reshape(self.shape)
 
     def free_energy(self, p: Array) -> float:
         """⟨E⟩ + T ⟨ln density⟩ of probabilities."""
@@ -442,7 +431,9 @@ def fokker_planck(problem: Langevin, points: int, *, drift_by_mobility: bool = T
             columns.append(column)
             values.append(value)
     entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return FokkerPlanck(axes, sparse.csr_array(sparse.coo_array(entries, shape=(order.size, order.size))), problem)
+    return FokkerPlanck(
+        axes, scipy.sparse.csr_array(scipy.sparse.coo_array(entries, shape=(order.size, order.size))), problem
+    )
 
 
 def _coefficients(problem: Langevin, x: Array, axis: int, drift_by_mobility: bool) -> tuple[Array, Array]:

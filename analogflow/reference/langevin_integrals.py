@@ -10,8 +10,8 @@ import dataclasses
 import functools
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
@@ -21,6 +21,7 @@ __all__ = [
     "MOST_VARIABLES",
     "Integrals",
     "integrals",
+    "masses_between",
 ]
 
 Array = NDArray[np.float64]
@@ -107,13 +108,28 @@ class Integrals:
 
 def integrals(problem: Langevin) -> Integrals:
     """Integrals of the law of `problem`, to the accuracy that some seconds allow; the errors say which that is."""
+    return _integrated(problem, np.empty(0))[0]
+
+
+def masses_between(problem: Langevin, edges: Array) -> tuple[Array, float]:
+    """Integrals of one variable below, between and above ascending `edges`, shape (edges + 1,), and their error at most."""
+    whole, middles, masses = _integrated(problem, edges)
+    between = np.zeros(len(edges) + 1)
+    np.add.at(between, np.searchsorted(edges, middles[:, 0]), masses)
+    return between, float(whole.errors[0])
+
+
+def _integrated(problem: Langevin, edges: Array) -> tuple[Integrals, Array, Array]:
+    """Integrals over boxes that no edge divides, their middles, and the integral over each."""
     with np.errstate(all="ignore"):
         point = problem.start
         while True:
-            search = _Search(problem, _lowest(problem, point))
+            search = _Search(problem, _lowest(problem, point), edges)
             lower = search.searched()
             if lower is None:
-                return search.integrated()
+                found = search.integrated()
+                middles, masses = (np.concatenate(parts) for parts in zip(*search.parts, strict=True))
+                return found, middles, masses
             point = lower
 
 
@@ -133,14 +149,16 @@ def _lowest(problem: Langevin, point: Array) -> Array:
             low, high = tried[max(at - 1, 0)], tried[min(at + 1, len(tried) - 1)]
             tried = low + (high - low) * _BETWEEN
         return found
-    found = minimize(lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B").x
+    found = scipy.optimize.minimize(
+        lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B"
+    ).x
     better = np.isfinite(found).all() and problem.energy_at(found) <= problem.energy_at(point)
     return np.asarray(found if better else point, dtype=float)
 
 
 class _Search:
-    def __init__(self, problem: Langevin, minimum: Array) -> None:
-        self.problem, self.T, self.origin = problem, problem.temperature, minimum
+    def __init__(self, problem: Langevin, minimum: Array, edges: Array) -> None:
+        self.problem, self.T, self.origin, self.edges = problem, problem.temperature, minimum, edges
         self.n = problem.size
         self.least = float(problem.energy_at(minimum))
         self.widths = self._widths()
@@ -207,7 +225,7 @@ class _Search:
         return None
 
     def _first_boxes(self) -> tuple[Array, Array]:
-        """The first box; of one variable, octaves of it far from the law, and the middle cut as the energy looks."""
+        """The first box; of one variable, octaves of it far from the law, cut near it as the energy looks, and at edges."""
         start = self.problem.start
         near = max(_NEAR * float(self.widths.max()), float(abs(self.origin - start).max()))
         for _ in range(_WIDER if self.n == 1 else 0):
@@ -216,9 +234,11 @@ class _Search:
             near *= 2
         halvings = int(np.log2(self.reach / near)) if self.n == 1 and near > 0 else 0
         if halvings < 2:
-            return start[None] - self.reach, start[None] + self.reach
+            inner = self.edges.reshape(-1, self.n)
+            return np.vstack([start - self.reach, inner]), np.vstack([inner, start + self.reach])
         octaves = self.reach * _STEPS[60 : 60 + halvings]
-        cuts = (start + np.concatenate([-octaves, self._cuts(self.reach * _STEPS[60 + halvings]), octaves[::-1]]))[:, None]
+        cuts = start + np.concatenate([-octaves, self._cuts(self.reach * _STEPS[60 + halvings]), octaves[::-1]])
+        cuts = np.sort(np.concatenate([cuts, self.edges]))[:, None]
         return cuts[:-1], cuts[1:]
 
     def _cuts(self, reach: float) -> Array:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
@@ -78,7 +78,7 @@ def _least_mobility(problem: Langevin, number: int, point: Array, usual: float) 
         return float(np.real(values[0])) / usual, np.imag(values) / 1e-30 / usual
 
     with np.errstate(all="ignore"):
-        found = minimize(mobility, point[moved], jac=True, method="BFGS", options={"gtol": 1e-11})
+        found = scipy.optimize.minimize(mobility, point[moved], jac=True, method="BFGS", options={"gtol": 1e-11})
     x = point.copy()
     x[moved] = found.x
     return float(found.fun), x

@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
-from scipy.optimize import brentq
 
 from analogflow.errors import SimulationFailed
 from analogflow.problems import Equations
@@ -228,7 +227,7 @@ class _Walk:
                 self.y, t, chunk = led.y[:, -1], until, min(longest, 2 * chunk)
 
     def _led(self, t: float, y: Array, until: float) -> Any:
-        follow: Any = solve_ivp  # whose stubs take the tolerances for other options
+        follow: Any = scipy.integrate.solve_ivp  # whose stubs take the tolerances for other options
         found = follow(
             lambda t, y: self.rates(y, self.values(t, y)), (t, until), y, method=self.method, dense_output=True,
             **self.tolerances,
@@ -245,7 +244,7 @@ class _Walk:
         def f(t: float) -> float:
             return float(self.beyond(t, path(t))[k])
 
-        solve: Any = brentq  # whose stubs ask for NumPy's own floats
+        solve: Any = scipy.optimize.brentq  # whose stubs ask for NumPy's own floats
         return high if f(low) >= 0 or f(high) < 0 else float(solve(f, low, high, xtol=1e-15, rtol=1e-15))
 
     def _add(self, begin: float, until: float, led: Any) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 __all__ = ["Parting", "Path", "growth_along"]
 
@@ -110,7 +110,7 @@ class Path:
         stops = [corner for corner in self.corners if begin < corner < end]
         with np.errstate(all="ignore"):
             for t, until in itertools.pairwise([begin, *stops, end]):
-                run = solve_ivp(
+                run = scipy.integrate.solve_ivp(
                     self.field, (t, until), y, method="DOP853", rtol=_STRETCH_TOLERANCE,
                     atol=_STRETCH_TOLERANCE * float(self.peaks.max()),
                 )  # fmt: skip
@@ -176,7 +176,9 @@ def growth_along(path: Path) -> Parting:
     scale = np.concatenate([peaks, np.ones(size + 1)])
     with np.errstate(all="ignore"):
         for begin, until in itertools.pairwise([0.0, *path.corners, path.time]):
-            run = solve_ivp(rates, (begin, until), packed, method="DOP853", rtol=_TOLERANCE, atol=_TOLERANCE * scale)
+            run = scipy.integrate.solve_ivp(
+                rates, (begin, until), packed, method="DOP853", rtol=_TOLERANCE, atol=_TOLERANCE * scale
+            )
             if not run.success:
                 return Parting(0.0, path.time)
             packed = run.y[:, -1]

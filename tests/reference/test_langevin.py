@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import itertools
 import math
 import re
 
@@ -14,6 +15,7 @@ from analogflow.errors import BadInput
 from analogflow.problems import Langevin
 from analogflow.problems.terms import terms_of
 from analogflow.reference import boltzmann_law, conditional_free_energy, fokker_planck
+from analogflow.reference.langevin import shares_between
 from analogflow.reference.langevin_elimination import eliminated
 from analogflow.reference.langevin_intervals import range_of
 from analogflow.reference.langevin_lattice import lattice_integrals
@@ -192,6 +194,38 @@ def test_free_energy_falls_to_that_of_the_law(problem):
         energies.append(grid.free_energy(np.maximum(p, 0)))
     assert (np.diff(energies) < 0).all()
     assert energies[-1] > boltzmann_law(problem).free_energy - 1e-3
+
+
+@pytest.mark.parametrize(
+    ("energy", "T", "edges"),
+    [
+        ("(x**2 - 1)**2 + 0.2*x", 0.1, [0.03]),
+        ("cosh(x) - 3*cos(4*x)", 0.5, [-2.3, -0.8, 0.8, 2.3]),
+        ("(x - 40)**2*(x + 30)**2/1e4", 1.0, [5.0]),
+        ("x**2", 1.0, [-1.0, 0.5, 1e12]),
+    ],
+)
+def test_shares_of_a_law_between_edges_are_those_of_quadrature(energy, T, edges):
+    problem = Langevin(energy, ["x"], T)
+    shares, gaps = shares_between(problem, edges)
+    ends = np.clip([-60, *edges, 80], -60, 80)
+    exact = np.array(
+        [
+            quad(lambda x: math.exp(-(float(problem.energy_at(np.array([x]))) + 3) / T), a, b, limit=500, epsabs=0)[0]
+            for a, b in itertools.pairwise(ends)
+        ]
+    )
+    exact /= exact.sum()
+    assert abs(shares - exact).max() < 1e-10
+    assert (abs(shares - exact) <= gaps + 1e-10 * exact + 1e-15).all()
+    assert gaps.max() < 1e-12
+
+
+def test_wells_so_narrow_that_a_rule_for_a_whole_line_meets_none_have_their_shares():
+    """Wells of a width of 1e-4; `quad` from 0 to infinity finds nothing of them."""
+    shares, gaps = shares_between(Langevin("1e4*(x**2 - 1)**2", ["x"], 1e-3), [0.0])
+    assert shares == pytest.approx([0.5, 0.5], abs=1e-12)
+    assert gaps.max() < 1e-12
 
 
 def test_conditional_free_energy_is_the_least_over_the_hidden_variables():
