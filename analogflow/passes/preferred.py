@@ -15,14 +15,14 @@ import dataclasses
 import functools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.block_engine import integrate
-from analogflow.circuit import Capacitor, Circuit, Element, Instance, Resistor
+from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.rounding import round_jointly
 from analogflow.circuit.values import check_series, nearest, neighbours, rounding_error
@@ -56,6 +56,9 @@ _SMALL = 0.1
 
 _MIRRORED = (-0.1, 0.4)
 """Decades by which the emitter resistors of current sinks may be scaled: the voltage across them is 0.16 to 0.5 V then."""
+
+_LENGTHS = (-0.3, 0.2)
+"""Decades by which a string with taps may be scaled: what bases draw bends a long one, and a short one draws much."""
 
 _COMMON = 1.0
 """Weight of an error that all legs share: junctions are told apart by millivolts on top of 0.6 V."""
@@ -113,11 +116,15 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
         together, off = _amplifier(amplifier, at, series)
         chosen |= together
         close |= dict.fromkeys(together, off) if off <= tolerance else {}
+    beside: dict[str, float] = {}
+    for string in _strings(circuit, at):
+        values, second = _divided(string, series, tolerance)
+        chosen |= values
+        beside |= second
     mirrors, left = _mirrored(resistors, series)
     chosen |= mirrors
     rows, shift = _jointly(circuit, resistors, series, chosen)
     chosen |= rows
-    beside: dict[str, float] = {}
     if circuit.flow.end_time is not None and not mirrors and circuit.joint_rows is None:
         alone = {name: e.resistance for name, e in resistors.items() if name not in close}
         chosen |= {name: float(nearest(value, series)) for name, value in alone.items()}
@@ -303,6 +310,58 @@ def _ratios(legs: list[Resistor], series: str, decades: tuple[float, float] = (-
     values = _candidates(exact, lambda v: (1 / v) / (1 / v).sum(axis=-1, keepdims=True), series, decades)
     best = _refined(values[int(error(values).argmin())], lambda v: float(error(v)), series)
     return dict(zip((e.name for e in legs), best.tolist(), strict=True))
+
+
+def _strings(circuit: Circuit, at: Mapping[str, list[Resistor]]) -> list[list[Resistor]]:
+    """Resistors from one amplifier's output to another's with bases of transistors between them, from end to end."""
+    driven = {e.nodes[-1] for e in circuit.elements if isinstance(e, Instance)}
+    bases = {e.nodes[1] for e in circuit.elements if isinstance(e, BipolarTransistor)}
+    elsewhere = {
+        node
+        for e in circuit.elements
+        if not isinstance(e, Resistor)
+        for node in (e.nodes[::2] if isinstance(e, BipolarTransistor) else e.nodes)
+    }
+    taps = {node for node in bases - elsewhere - driven if len(at[node]) == 2}
+    found, taken = [], set[str]()
+    for end in sorted(driven):
+        for first in at[end]:
+            string, node = [first], _far(first, end)
+            while node in taps and node not in taken:
+                taken.add(node)
+                string.append(next(e for e in at[node] if e is not string[-1]))
+                node = _far(string[-1], node)
+            if len(string) > 1 and node in driven:
+                found.append(string)
+    return found
+
+
+def _far(resistor: Resistor, node: str) -> str:
+    first, second = resistor.nodes
+    return second if first == node else first
+
+
+def _divided(string: Sequence[Resistor], series: str, tolerance: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Values of a string of resistors whose taps are nearest to where they should be, and of others in parallel to them.
+
+    There are others where a tap would be off by more than `tolerance` of the string.
+    """
+    exact = np.array([e.resistance for e in string])
+
+    def places(values: Array) -> Array:
+        return np.cumsum(values, axis=-1)[..., :-1] / values.sum(axis=-1, keepdims=True)
+
+    def error(values: Array) -> Array:
+        return np.round(abs(places(values) - places(exact)).max(axis=-1), _DECIMALS)
+
+    values = _candidates(exact, places, series, _LENGTHS)
+    best = _refined(values[int(error(values).argmin())], lambda v: float(error(v)), series)
+    names = [e.name for e in string]
+    if error(best) <= tolerance:
+        return dict(zip(names, best.tolist(), strict=True)), {}
+    pairs = [_paired(float(value), series) for value in exact]
+    first, second = ({name: pair[k] for name, pair in zip(names, pairs, strict=True)} for k in (0, 1))
+    return first, second
 
 
 def _mirrored(resistors: dict[str, Resistor], series: str) -> tuple[dict[str, float], float]:

@@ -2,6 +2,7 @@
 # pyright: reportOptionalMemberAccess=false, reportArgumentType=false, reportAttributeAccessIssue=false
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +11,18 @@ from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField
-from analogflow.circuit import BipolarTransistor, Instance
+from analogflow.circuit import BipolarTransistor, Instance, Resistor
 from analogflow.circuit.build import Tolerances
 from analogflow.errors import BadInput, NoCell
+from analogflow.families.files import read_problem
 from analogflow.passes import sample_parts
 from analogflow.problems import Channel, RateDistortion, Transport
 from analogflow.reference import capacity_reference
 from analogflow.technology import part_set
+from analogflow.technology.translinear.strings import gauged
 
+DATA = Path(__file__).parents[2] / "examples/data"
+TRANSPORT = read_problem("transport", str(DATA / "transport_three.json"))
 V_T = 8.617333262e-5 * 300.15
 
 
@@ -212,16 +217,83 @@ def test_what_the_structure_does_not_carry_is_refused_by_a_sentence():
     cooled = Transport(
         cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.5, 0.5], epsilon=0.1, schedule={"kind": "exponential"}
     )
-    with pytest.raises(NoCell, match=r"holds ε in the areas of its transistors; take 'opamp' for a schedule"):
+    with pytest.raises(NoCell, match=r"holds ε in its resistors; take 'opamp' for a schedule"):
         compiled(cooled)
     cold = Transport(cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.5, 0.5], epsilon=0.02)
     with pytest.raises(
-        BadInput, match=r"the array of the row 0 needs areas in a ratio of 5\.2e\+21 to 1; 1e\+06 is the most"
+        BadInput, match=r"the arrays need bases 50 nats of the cost over epsilon apart, and 14 are the most; take a smaller"
     ):
         compiled(cold)
     steep = Transport(cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.9999, 0.0001], epsilon=0.5)
     with pytest.raises(BadInput, match=r"the column marginals are in a ratio of 1e\+04 to 1"):
         compiled(steep)
+
+
+def test_the_gauge_of_a_kernel_is_the_best_of_all_that_a_grid_tries():
+    kernel = -np.array([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [2.0, 1.0, 0.5]]) / 0.2
+    exponents, columns = gauged(kernel, "the cost")
+    rows = (exponents - kernel - columns)[:, 0]
+    np.testing.assert_allclose(exponents, kernel + rows[:, None] + columns, atol=1e-9)
+    np.testing.assert_allclose(exponents.max(axis=0), 0.0, atol=1e-12)
+    steps = np.linspace(-15, 15, 241)
+    tried = kernel[None] + np.stack([np.zeros((241, 241)), *np.meshgrid(steps, steps)], axis=-1).reshape(-1, 3, 1)
+    widest = np.ptp(tried, axis=1).max(axis=1).min()
+    assert -exponents.min() == pytest.approx(widest, abs=1e-4)
+    assert widest < np.ptp(kernel, axis=0).max() - 1
+    # Where no gauge does better there is none; a pair that is forbidden has no say.
+    for still in (np.zeros((2, 2)), np.array([[0.0, -3.0], [-3.0, 0.0]])):
+        np.testing.assert_allclose(gauged(still, "the cost")[0], still)
+    free, _ = gauged(np.array([[0.0, -np.inf], [-3.0, 0.0]]), "the cost")
+    np.testing.assert_allclose(free, [[0.0, -np.inf], [0.0, 0.0]], atol=1e-5)
+
+
+def test_every_transistor_of_an_array_is_one_that_is_sold():
+    for problem in (TRANSPORT, RateDistortion(source=[0.6, 0.4], distortion=[[0, 1], [1, 0]], beta=2.0)):
+        circuit = compiled(problem)
+        bases = [e for e in circuit.elements if isinstance(e, BipolarTransistor) and not e.name.startswith("sink")]
+        assert {e.area for e in bases} == {1.0}
+
+
+@pytest.mark.parametrize("series", ["E24", "E96"])
+def test_taps_of_a_string_of_preferred_values_are_where_they_should_be(series):
+    exact = compiled(TRANSPORT)
+    values: dict[str, float] = {}
+    for e in af.choose_values(exact, series).elements:
+        if isinstance(e, Resistor):  # one in parallel is called after the other
+            name = e.name.removesuffix("_t") if e.name.endswith("_r_t") else e.name
+            values[name] = 1 / (1 / e.resistance + (1 / values[name] if name in values else 0))
+    strings = [[e for e in exact.elements if e.name.startswith(f"u{j}_t") and e.name.endswith("_r")] for j in range(3)]
+    limit = {"E24": 1e-2, "E96": 1e-3}[series]
+    for string in strings:
+        wanted, got = (np.cumsum(v) / np.sum(v) for v in ([e.resistance for e in string], [values[e.name] for e in string]))
+        assert abs(got - wanted).max() < limit
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("temperature", [0.0, 27.0, 70.0])
+def test_the_shipped_transport_problem_ends_at_its_plan(temperature):
+    circuit = compiled(TRANSPORT, temperature_celsius=temperature)
+    exact, bought = run(circuit, 400.0), run(af.choose_values(circuit), 400.0)
+    # Sinkhorn's own iteration.
+    kernel, v = np.exp(-np.array(TRANSPORT.cost) / TRANSPORT.epsilon), np.ones(3)
+    for _ in range(5000):
+        u = TRANSPORT.row / (kernel @ v)
+        v = TRANSPORT.column / (kernel.T @ u)
+    plan = (u[:, None] * kernel * v).ravel()
+    assert abs(exact.final["plan"] - plan).max() < 3e-4
+    assert abs(bought.final["plan"] - plan).max() < 2e-3
+
+
+@pytest.mark.ngspice
+@pytest.mark.vacask
+@pytest.mark.parametrize("name", ["transport_three.json", "rate_distortion_hamming.json"])
+def test_two_simulators_agree_on_the_shipped_problems(name):
+    problem = read_problem(name.partition("_")[0] if "transport" in name else "rate-distortion", str(DATA / name))
+    one, other = (af.solve(problem, technology="translinear", engine=engine) for engine in ("ngspice", "vacask"))
+    assert one.certificate.passed
+    assert other.certificate.passed
+    shown = one.circuit.flow.shows or one.circuit.flow.answer
+    assert abs(one.run.final[shown] - other.run.final[shown]).max() < 1e-5
 
 
 def test_parts_that_nobody_lists_are_refused_with_the_nearest(tmp_path):

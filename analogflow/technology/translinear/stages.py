@@ -32,12 +32,10 @@ from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.part_sets import junction_error
 
 __all__ = [
-    "LARGEST_RATIO",
     "SWITCH",
     "Bias",
     "array",
     "assembled",
-    "check_areas",
     "common_mode_loop",
     "integrator",
     "junction",
@@ -221,10 +219,6 @@ _OPTIONS = ".options method=gear reltol=1e-5 vntol=1e-8 abstol=1e-14 gmin=1e-15 
 """Simulator options for currents that go down to picoamperes."""
 
 
-LARGEST_RATIO = 1e6
-"""Largest ratio of areas in one array: 14 nats, or 0.36 V between bases where areas are made by base voltages."""
-
-
 def array(
     name: str,
     emitter: str,
@@ -246,20 +240,3 @@ def array(
             yield BipolarTransistor(f"{name}{k}", (inner, base, emitter), parts.npn.name, float(area))
         if metered:
             yield VoltageSource(f"{name}{k}", (node, inner), 0.0)
-
-
-def check_areas(kernel: NDArray[np.float64], what: str, cause: str) -> None:
-    """Refuse a kernel, shape (arrays, transistors), with a row whose areas are in too large a ratio; one of 0 is none.
-
-    Raises
-    ------
-    BadInput
-        With the row and the ratio.
-    """
-    ratios = kernel.max(axis=1) / np.maximum(np.where(kernel > 0, kernel, np.inf).min(axis=1), 1e-300)
-    worst = int(ratios.argmax())
-    if ratios[worst] > LARGEST_RATIO:
-        raise BadInput(
-            f"the array of {what} {worst} needs areas in a ratio of {ratios[worst]:.2g} to 1; {LARGEST_RATIO:.0e} is the "
-            f"most, which is {np.log(LARGEST_RATIO):.0f} nats of {cause}. Take a smaller range, or the technology 'opamp'."
-        )

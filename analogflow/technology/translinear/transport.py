@@ -1,8 +1,9 @@
 """Entropic transport in transistors: one emitter-coupled array for each row, one integrator for each column.
 
-Array i has the tail a_i I and areas in the ratio of the Gibbs kernel exp(−C_ij/ε), so rows hold by Kirchhoff; collectors of
-equal j are joined, and their current, made a voltage, is integrated against a reference that is the same for all columns.
-The loop that holds the common mode sets this reference, so columns come out in the ratio of b whatever is lost in bases.
+Array i has the tail a_i I, so rows hold by Kirchhoff. Transistors have unit area, and
+that of row i and column j its base −C_ij/ε nats beside u_j, at a tap of a string of resistors. Collectors of equal j are
+joined, and their current, made a voltage, is integrated against a reference that is the same for all columns. The loop that
+holds the common mode sets this reference, so columns come out in the ratio of b whatever is lost in bases.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, 
 from analogflow.errors import BadInput, NoCell
 from analogflow.passes import Brief
 from analogflow.technology.translinear import stages
-from analogflow.technology.translinear.stages import Bias, array, assembled, check_areas
+from analogflow.technology.translinear.stages import Bias, array, assembled
+from analogflow.technology.translinear.strings import gauged, kernel_group, strings_of
 
 __all__ = ["transport"]
 
@@ -44,18 +46,17 @@ def transport(brief: Brief) -> Realisation:
     Raises
     ------
     NoCell
-        The temperature ε falls: it is in the areas, which do not move.
+        The temperature ε falls: it is in the strings of resistors, which do not move.
     BadInput
-        The kernel or the marginals need areas or resistors in a ratio that they do not come in.
+        The kernel needs bases too far apart, or the marginals resistors in a ratio that they do not come in.
     """
     parts, flow = brief.parts, brief.flow
     if "epsilon" in flow.states:
-        raise NoCell("the technology 'translinear' holds ε in the areas of its transistors; take 'opamp' for a schedule.")
+        raise NoCell("the technology 'translinear' holds ε in its resistors; take 'opamp' for a schedule.")
     C, row, column = (np.asarray(flow.constants[name]) for name in ("C", "a", "b"))
     mass = float(row.sum())
     row, column = row / mass, column / mass
-    kernel = np.exp(-(C - C.min(axis=1, keepdims=True)) / float(flow.constants["epsilon"]))
-    check_areas(kernel, "the row", "the cost over epsilon")
+    exponents, gauge = gauged(-C / float(flow.constants["epsilon"]), "the cost over epsilon")
     if column.max() / column.min() > _WIDEST:
         raise BadInput(
             f"the column marginals are in a ratio of {column.max() / column.min():.3g} to 1, and so would be the resistors "
@@ -64,11 +65,14 @@ def transport(brief: Brief) -> Realisation:
     rows, columns = C.shape
     bias = dataclasses.replace(Bias.of(max(rows, columns)), resistance=_RESISTANCE, capacitance=_CAPACITANCE)
     v_t = thermal_voltage(brief.build.temperature_kelvin)
-    start = np.asarray(flow.states["u"])
+    start = np.asarray(flow.states["u"]) - gauge
+    common = _common_mode(np.exp(exponents[0]), float(row[0]), start, brief, bias)
     bases = [f"u{j}" for j in range(columns)]
+    strings = strings_of(bases, exponents)
     groups = [Group("tail", "currents of the rows", tuple(_tails(row, bias, brief)))]
     for i in range(rows):
-        elements = array(f"p{i}_", f"e{i}", bases, kernel[i], "s", parts, metered=True)
+        taps = [string.taps[i] for string in strings]
+        elements = array(f"p{i}_", f"e{i}", taps, np.isfinite(exponents[i]).astype(float), "s", parts, metered=True)
         groups.append(Group(f"row{i}", f"emitter-coupled array of row {i}", tuple(elements)))
     noisy, sources = stages.noise_legs(brief, columns, _FULL)
     groups += [Group("noise", "", sources)] if sources else []
@@ -76,19 +80,28 @@ def transport(brief: Brief) -> Realisation:
         legs = {f"v{j}": float(1 / column[j]), "mass": 1.0} | noisy[j]
         elements = (
             *_converter(f"v{j}", f"s{j}", bias, parts),
-            *stages.integrator(f"u{j}", legs, "0", v_t * float(start[j] - start.max()), parts, bias),
+            *stages.integrator(f"u{j}", legs, "0", v_t * float(start[j]) + common, parts, bias),
         )
         groups.append(Group(f"u{j}", f"sum and integrator of column {j}", elements))
+    groups += kernel_group(strings, brief)
     groups.append(Group("loop", "common mode", tuple(_mass_loop(parts))))
     mean = np.eye(columns) - column
-    offset = float(column @ start)
+    # Σ b u stays where it starts, whatever the common mode of the bases is.
+    offset = gauge + float(column @ start)
     plan = tuple(f"i(vp{i}_{j})" for i in range(rows) for j in range(columns))
     readings = {
-        "u": Reading(tuple(bases), frozen(mean / v_t), frozen(np.full(columns, offset))),
+        "u": Reading(tuple(bases), frozen(mean / v_t), frozen(offset)),
         "scaled": Reading(tuple(bases), frozen(mass * column[:, None] * mean / v_t), frozen(mass * column * offset)),
         "plan": Reading(plan, frozen(np.full(rows * columns, mass)), shares=bias.tail),
     }
     return assembled(brief, groups, readings, bias, bias.time_constant * v_t / _FULL, _FULL)
+
+
+def _common_mode(areas: np.ndarray, share: float, start: np.ndarray, brief: Brief, bias: Bias) -> float:
+    """Volts, common to the bases, at which the emitters of the first row are where the loop will hold them."""
+    kelvin = brief.build.temperature_kelvin
+    above = np.log(areas @ np.exp(start))
+    return _EMITTER + stages.junction(brief.parts.npn, bias.tail * share, kelvin) - thermal_voltage(kelvin) * float(above)
 
 
 def _tails(row: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
