@@ -16,7 +16,7 @@ SCRIPTS = sorted(path for path in EXAMPLES.glob("**/*.py") if not {path.stem, pa
 
 @pytest.mark.parametrize(
     "script",
-    [pytest.param(path, marks=pytest.mark.slow) if path.stem == "langevin" else path for path in SCRIPTS],
+    [pytest.param(path, marks=pytest.mark.slow) if path.stem in ("langevin", "hopfield") else path for path in SCRIPTS],
     ids=lambda path: str(path.relative_to(EXAMPLES)),
 )
 def test_script_runs(script, tmp_path):

@@ -61,7 +61,9 @@ def gaps(law):
     return (law.mean_gap / widths).max(), (law.covariance_gap / np.outer(widths, widths)).max()
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "three" else name for name in PROBLEMS]
+)
 def test_law_of_an_ideal_circuit_is_boltzmanns(name):
     """The grid is told where to look, and nothing of the energy: it sees the block graph's own field."""
     problem = PROBLEMS[name]

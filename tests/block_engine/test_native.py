@@ -94,7 +94,7 @@ def test_it_is_built_once(usual, brief):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda content: content[:-100],
+        pytest.param(lambda content: content[:-100], marks=pytest.mark.slow),
         pytest.param(lambda content: b"\0" * len(content), marks=pytest.mark.slow),
         pytest.param(lambda content: b"", marks=pytest.mark.slow),
     ],

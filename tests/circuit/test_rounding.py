@@ -134,7 +134,8 @@ def test_joint_rounding_leaves_half_the_worst_shift_at_most(series: str) -> None
     assert together_median <= 0.05 * apart_median
 
 
-@pytest.mark.parametrize("bits", [12, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [12, 16])
 def test_joint_codes_leave_half_the_worst_shift_at_most(bits: int) -> None:
     apart, apart_median = worst_and_median(functools.partial(codes_independently, bits))
     together, together_median = worst_and_median(functools.partial(codes_jointly, bits))

@@ -47,7 +47,7 @@ def runs():
     return {name: af.solve(problem, engine="block") for name, problem in CHAOTIC.items()}
 
 
-@pytest.mark.parametrize("name", CHAOTIC)
+@pytest.mark.parametrize("name", [pytest.param("lorenz", marks=pytest.mark.slow), "chua", "duffing"])
 def test_a_run_passes_until_its_path_can_no_longer_be_followed(runs, name):
     solution = runs[name]
     assert solution.passed, solution.certificate

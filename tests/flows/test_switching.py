@@ -46,7 +46,9 @@ def exact_triangle(time, start, slope, size):
     return phase - size if phase < 2 * size else 3 * size - phase
 
 
-@pytest.mark.parametrize("slope, size", [(1.0, 1.0), (0.7, 0.25), (30.0, 2.0), (1e-3, 1e-3)])
+@pytest.mark.parametrize(
+    "slope, size", [(1.0, 1.0), (0.7, 0.25), pytest.param(30.0, 2.0, marks=pytest.mark.slow), (1e-3, 1e-3)]
+)
 def test_triangle_generator_is_where_folding_says(slope, size):
     problem = triangle(states={"x": 0.3 * size}, constants={"a": slope, "b": size})
     solution = solve(problem, engine="block")

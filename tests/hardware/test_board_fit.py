@@ -133,7 +133,7 @@ def chua(x, y, z):
     "flow, fitting",
     [
         pytest.param(written(chua, x=0.7, y=0.0, z=0.0), [], marks=pytest.mark.slow),
-        (written(van_der_pol, x=0.5, y=0.0), ["(board lucidac)"]),
+        pytest.param(written(van_der_pol, x=0.5, y=0.0), ["(board lucidac)"], marks=pytest.mark.slow),
     ],
 )
 def test_a_board_is_suggested_only_where_the_flow_fits(flow, fitting):

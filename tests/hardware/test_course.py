@@ -43,7 +43,12 @@ def set_coarsely(configuration):
 
 @pytest.mark.parametrize(
     "name, fits",
-    [("epor", True), pytest.param("mathieu", True, marks=pytest.mark.slow), ("massspring", True), ("jerk", False)],
+    [
+        ("epor", True),
+        pytest.param("mathieu", True, marks=pytest.mark.slow),
+        ("massspring", True),
+        pytest.param("jerk", False, marks=pytest.mark.slow),
+    ],
 )
 def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):
     flow, mapping = written(name), mapped(f"ode/{name}", "lucidac")
@@ -83,6 +88,7 @@ def test_a_setting_that_leaves_the_machine_does_not_fit():
     assert " passes a machine unit at " in mapping.binding[0]
 
 
+@pytest.mark.slow
 def test_a_chaotic_flow_is_compared_as_far_as_paths_keep_together():
     mapping = mapped("ode/lorenz", "lucidac")
     assert mapping.fits

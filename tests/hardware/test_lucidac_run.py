@@ -182,6 +182,7 @@ def test_a_device_of_several_carriers_is_no_lucidac():
 
 
 @needs_client
+@pytest.mark.slow
 def test_what_listens_and_keeps_silent_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"tcp://127.0.0.1:{silent.getsockname()[1]}"

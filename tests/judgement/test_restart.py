@@ -56,7 +56,9 @@ def random_channels(count, seed=0):
 
 
 @pytest.mark.parametrize("engine", ["block", pytest.param("ngspice", marks=pytest.mark.ngspice)])
-@pytest.mark.parametrize("family", PROBLEMS)
+@pytest.mark.parametrize(
+    "family", [name for name in PROBLEMS if name != "langevin"] + [pytest.param("langevin", marks=pytest.mark.slow)]
+)
 def test_sound_answers_are_confirmed(family, engine):
     found = af.verify(PROBLEMS[family], engine=engine, seed=1)
     assert found.verdict.name == "confirmed"
@@ -106,7 +108,7 @@ def test_planted_support_losses_are_caught(channels):
 @pytest.mark.parametrize(
     "form", ["replicator", *(pytest.param(f, marks=pytest.mark.slow) for f in ("logdomain", "normalised"))]
 )
-@pytest.mark.parametrize("noise", [0.0, 0.003])
+@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.slow), 0.003])
 def test_sound_runs_are_not_blamed(channels, form, noise):
     verdicts = []
     for channel in channels if noise == 0 else channels[::3]:

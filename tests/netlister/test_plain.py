@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 NOISY = {"hopfield-law-ideal", "langevin-overdamped-ideal"}
 LATCHES, DELAYS = "custom-triangle-generator-ideal", "custom-mackey-glass-ideal"
 REMEMBERS = {LATCHES, DELAYS}  # switches that latch and lines that delay: S and T, which only ngspice runs as they are meant
-QUICK = ["attention-zero-temperature-ideal", "capacity-logdomain-ideal", "capacity-logdomain-opamp",
+QUICK = ["capacity-logdomain-ideal", "capacity-logdomain-opamp",
          "capacity-logdomain-translinear", "custom-driven-resonator-ideal", "transport-adaptive-scaling-ideal"]  # fmt: skip
 OF_SPICE = [name for name in DIALECTS if name != "spectre"]
 NAMES = sorted(path.stem for path in (ROOT / "netlists").glob("*.cir"))

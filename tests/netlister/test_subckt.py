@@ -20,7 +20,7 @@ from analogflow.netlister import DIALECTS, Deck, write_subcircuit
 ROOT = Path(__file__).parents[2]
 RESONATOR = ROOT / "examples/flows/driven_resonator.toml"
 NOISY = {"hopfield-law-ideal", "langevin-overdamped-ideal"}
-QUICK = {"capacity-logdomain-translinear", "rate-distortion-logdomain-ideal", "transport-scaling-ideal"}
+QUICK = {"rate-distortion-logdomain-ideal", "transport-scaling-ideal"}
 NAMES = sorted(path.stem for path in (ROOT / "netlists").glob("*.cir"))
 
 

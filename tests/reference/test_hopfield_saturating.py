@@ -85,7 +85,9 @@ def walked(problem, steps, chains, seed, step):
     return mean, means.std(axis=0) / root, centred.mean(axis=0), centred.std(axis=0) / root
 
 
-@pytest.mark.parametrize(("seed", "n", "m", "scale"), [(1, 3, 8, 0.3), (2, 4, 4, 0.5), (3, 8, 8, 0.15)])
+@pytest.mark.parametrize(
+    ("seed", "n", "m", "scale"), [(1, 3, 8, 0.3), (2, 4, 4, 0.5), pytest.param(3, 8, 8, 0.15, marks=pytest.mark.slow)]
+)
 def test_networks_of_up_to_eight_and_eight_by_a_walk(seed, n, m, scale):
     problem = network(seed, n, m, scale, 0.5)
     found = hopfield_reference(problem)

@@ -39,7 +39,10 @@ def circuit_of(name, parts="precision"):
     return compiler.circuit_of(read_problem(family, f"{EXAMPLES}/{file}"), technology=technology, parts=parts)
 
 
-@pytest.fixture(scope="module", params=BOARDS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=pytest.mark.slow) if n in ("attention opamp", "hopfield opamp") else n for n in BOARDS],
+)
 def written(request, tmp_path_factory):
     circuit = circuit_of(request.param)
     folder = tmp_path_factory.mktemp("board") / "project"

@@ -146,7 +146,7 @@ def swapped(component, one, other):
 
 
 @pytest.mark.parametrize("apart", [23, pytest.param(5, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("technology, family, form", [CASES[2], CASES[5]])
+@pytest.mark.parametrize("technology, family, form", [CASES[2], pytest.param(*CASES[5], marks=pytest.mark.slow)])
 def test_every_planted_fault_is_found(technology, family, form, apart):
     _, drawing, parts = drawn(technology, family, form)
     few = slice(None, None, apart)  # of wires and names; each takes a reading of the whole

@@ -112,7 +112,7 @@ def test_samples_that_run_away_are_data() -> None:
         ("transport", "transport_three.json", "error_cost", 1e-6),
         ("attention", "attention_three_tokens.json", "error_sphere", 1e-6),
         ("hopfield", "hopfield_rest.json", "error_energy", 1e-6),
-        ("langevin", "langevin_coupled.json", "error_covariance", 0.5),
+        pytest.param("langevin", "langevin_coupled.json", "error_covariance", 0.5, marks=pytest.mark.slow),
         ("hopfield", "hopfield_law.json", "error_covariance", 0.5),
     ],
 )

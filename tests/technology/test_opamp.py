@@ -44,7 +44,9 @@ def test_capacity_within_a_thousandth_of_a_nat_with_exact_values(form):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("family", PROBLEMS)
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=pytest.mark.slow) if name == "attention" else name for name in PROBLEMS]
+)
 def test_every_family_within_a_hundredth_with_preferred_values(family):
     solution = af.solve(
         PROBLEMS[family], technology="opamp", accuracy=1e-2, time_constants=None if family == "attention" else 60

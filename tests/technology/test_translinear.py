@@ -56,7 +56,7 @@ def test_capacity_settles_at_the_optimum_along_the_exact_path_at_every_temperatu
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("size", [2, 5, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [2, *(pytest.param(size, marks=pytest.mark.slow) for size in (5, 8))])
 def test_random_channels_settle_at_the_optimum(size):
     channel = Channel(np.random.default_rng(size).dirichlet(np.ones(size), size))
     trajectory = run(compiled(channel), 1500.0)
