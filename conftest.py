@@ -60,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what the options exclude, and say why."""
     reason, without_vacask = _why_no_ngspice(config), _missing_vacask()
+    _leave_few(items)
     for item in items:
         if reason and item.get_closest_marker("ngspice"):
             item.add_marker(pytest.mark.skip(reason=reason))
@@ -71,6 +72,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             # A test that is only slow on a busy machine has not failed.
             if not item.get_closest_marker("timeout"):
                 item.add_marker(pytest.mark.timeout(1800))
+
+
+def _leave_few(items: list[pytest.Item]) -> None:
+    """Mark as slow what ``few(n)`` leaves of the cases of a test: n stay quick, from all along its list."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("few") and not item.get_closest_marker("slow"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for each in cases.values():
+        (number,) = next(each[0].iter_markers("few")).args
+        stride = max(len(each) // number, 1)
+        # Another place within each stride, so that parameters which alternate do not all drop out together.
+        quick = {k * stride + k % stride for k in range(number)}
+        for place, item in enumerate(each):
+            if place not in quick:
+                item.add_marker(pytest.mark.slow)
 
 
 @functools.cache

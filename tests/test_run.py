@@ -154,6 +154,7 @@ LATER = {"langevin", *(name for name, family in FAMILIES.items() if family.examp
 """Of families of one file, and of one whose run is long, the circuits of op amps wait for ``--slow``."""
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize(
     ("name", "technology"),
     [

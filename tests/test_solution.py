@@ -36,6 +36,7 @@ def test_named_channels_settle_at_the_capacity(engine, form, name):
     assert solution.passed
 
 
+@pytest.mark.few(8)
 @engines
 @pytest.mark.parametrize("seed", range(6))
 def test_random_channels_settle_within_a_millionth_of_a_nat(engine, seed):

@@ -111,6 +111,7 @@ def test_the_same_quantile_is_independent_of_both():
     assert abs(numbers.std() - 1) < 0.01
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("name", [*PROBLEMS, "others"])
 @pytest.mark.parametrize("flaws", ["noise alone", "eight imperfections", "all nine"])
 def test_noisy_paths_are_the_same(name, flaws, in_numpy):
@@ -209,6 +210,7 @@ def test_what_has_ended_is_held_with_the_noise_of_its_end(in_numpy):
         np.testing.assert_allclose(run.values["o"][0], ours.values["o"][0], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("method", [EXPLICIT, IMPLICIT])
 @pytest.mark.parametrize("name", [*PROBLEMS, "others"])
 def test_both_methods_follow_both_evaluators(name, method, in_numpy):

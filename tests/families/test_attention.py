@@ -36,6 +36,7 @@ PROBLEMS = {
 }
 
 
+@pytest.mark.few(16)
 @engines
 @pytest.mark.parametrize("form", ["softmax", "zero-temperature"])
 @pytest.mark.parametrize("name", PROBLEMS)

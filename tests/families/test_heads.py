@@ -112,6 +112,7 @@ def test_flow_graph_reference_and_digital_rates_are_those_of_plain_loops(name, s
     np.testing.assert_allclose(velocity(problem, x), wanted, atol=1e-13)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_both_integrations_and_digital_ones_end_where_an_integration_of_the_loops_does(name):
     problem = problem_of(name)
@@ -130,6 +131,7 @@ def test_both_integrations_and_digital_ones_end_where_an_integration_of_the_loop
         assert abs(attention_steps(problem, 1e-3, order=order).tokens - end).max() < 2e-2
 
 
+@pytest.mark.few(10)
 @engines
 @pytest.mark.parametrize("name", NAMES)
 def test_circuits_arrive_where_the_reference_says(name, engine):

@@ -37,6 +37,7 @@ NAMES = ("Van der Pol, μ = 1", "FitzHugh–Nagumo, I = 0.5", "Brusselator, A = 
          "Stuart–Landau, ω = 2", "Lotka–Volterra")  # fmt: skip
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_period_and_amplitudes_are_those_that_scipy_shoots_at(oscillators, name):
     problem, field = oscillators.OSCILLATORS[name]

@@ -47,6 +47,7 @@ def test_its_file_of_keys_gives_its_problem_back(name):
     assert keys_of(again) == keys_of(problem)
 
 
+@pytest.mark.few(5)
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", NAMES)
 def test_its_circuit_agrees_with_the_reference_in_ngspice(name):
@@ -72,6 +73,7 @@ def test_a_planted_error_fails_its_certificate(name):
         assert not judge(problem, spoiled).passed.any(), signal
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", NAMES)
 def test_its_own_proof_fails_where_the_state_is_off(name):
     """Even if the reference were wrong in the same way: the bound is read off the run alone."""

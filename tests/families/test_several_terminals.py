@@ -249,6 +249,7 @@ CLOSED = {
 }  # fmt: skip
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", CLOSED)
 def test_channels_of_two_senders_have_their_closed_forms(name):
     W, weights, exact = CLOSED[name]

@@ -47,6 +47,7 @@ SHOWN = ("3 x 3", "adaptive")
 """One at rest and one that pauses: every form and engine runs them without ``--slow``, and the block engine runs all."""
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize(
     ("name", "form", "engine"),
     [

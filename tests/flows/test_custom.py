@@ -25,6 +25,7 @@ def problem_of(name):
     return read_problem(str(FLOWS[0].parent / f"{name}.toml"), None)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
 def test_every_flow_of_the_examples_is_certified_by_the_block_engine(path):
     solution = solve(read_problem(str(path), None), engine="block")

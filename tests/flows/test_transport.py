@@ -92,6 +92,7 @@ def test_function_and_graph_are_the_equations(form, schedule, seed):
     assert shown["cost"][0] == pytest.approx((P * problem.cost).sum(), rel=1e-12)
 
 
+@pytest.mark.few(4)
 @forms
 @schedules
 def test_settles_at_the_certified_plan_with_right_rows_all_the_way(form, schedule):

@@ -41,6 +41,7 @@ def reached(flow, mapping: Any, *, exact=True):
     return {(entry.state, entry.index): entry.unit * outputs[entry.integrator] for entry in mapping.readout}
 
 
+@pytest.mark.few(14)
 @pytest.mark.parametrize(
     ("name", "board"),
     [

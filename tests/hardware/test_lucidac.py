@@ -73,6 +73,7 @@ LONG = ("jerk", "henon_heiles", "lorenz", "vdp")
 SOME = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in FLOWS]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", SOME)
 def test_the_vendors_simulator_follows_the_right_path(name, capsys):
     until, limit = FLOWS[name]

@@ -86,6 +86,7 @@ def simulated(module, channels, times):
     return run.y[shown]
 
 
+@pytest.mark.few(3)
 @needs_client
 @pytest.mark.parametrize("name", [param for param in SOME if param.values[0] != "ramp"])
 def test_the_messages_that_were_sent_compute_the_flow(name):

@@ -56,6 +56,7 @@ def put(value, path, wrong):
     return value
 
 
+@pytest.mark.few(3)
 @pytest.mark.filterwarnings("ignore", category=AssumptionWarning)
 @pytest.mark.parametrize(("family", "keys"), WHOLE)
 def test_a_wrong_value_anywhere_is_a_sentence_or_no_fault(family, keys):

@@ -56,6 +56,7 @@ def random_channel(seed: int) -> Channel:
     return Channel(rng.dirichlet(np.ones(m), n))
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("seed", [k if k < 9 else pytest.param(k, marks=pytest.mark.slow) for k in range(20)])
 def test_random_channels_without_noise(agree, seed):
     form = STABILISED[seed % 3]

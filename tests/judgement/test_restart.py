@@ -287,6 +287,7 @@ SAME_RUNS = [
 ]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("problem", "form", "asked", "options", "found"), SAME_RUNS)
 def test_samples_are_classed_as_verify_finds_each(problem, form, asked, options, found):
     circuit = af.compile(af.families.flow_of(problem, form))

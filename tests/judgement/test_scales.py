@@ -23,6 +23,7 @@ def failed(solution):
     return [check.name for check in solution.certificate.checks if not check.passed]
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("form", ["potential", "scaling"])
 @pytest.mark.parametrize("what", ["mass", "unit"])

@@ -77,6 +77,7 @@ def test_a_law_is_the_same_with_noise_in_the_deck_as_from_a_file(tmp_path):
     assert not plain_deck(deck).tables
 
 
+@pytest.mark.few(5)
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", FEW_THEN_ALL)
 def test_what_the_parser_of_pyspice_builds_gives_the_same_answer(decks, tmp_path, name):

@@ -50,6 +50,7 @@ def far(line):
     return [middle, *(middle + way * (10 * line.tolerance + 10 * scale) for way in (1, -1))]
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_wrong_number_planted_in_any_line_is_told(name):
     for line in judged(name):

@@ -38,6 +38,7 @@ def test_no_signal_leaves_its_range_before_the_end_of_the_run(name):
     assert max(peaks(circuit, run).values()) <= 1.0
 
 
+@pytest.mark.few(3)
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", WORST)
 def test_paths_end_where_an_integrator_of_high_order_says(name):

@@ -173,6 +173,7 @@ def test_a_gaussian_law_of_hopfield(number):
     held(float(error), found.gap)
 
 
+@pytest.mark.few(8)
 @each
 def test_a_saturating_law_of_hopfield(number):
     """One unit each: two nested integrals, from e^{−E/T} dg df as it is printed."""

@@ -36,6 +36,7 @@ def drawn(seed):
         return af.Transport(cost, plan.sum(axis=1), plan.sum(axis=0), 10 ** rng.uniform(-1.5, 0))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 8, 9, 19])
 def test_random_forbidden_pairs_have_the_plan_of_another_iteration(seed):
     problem = drawn(seed)

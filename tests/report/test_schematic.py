@@ -193,6 +193,7 @@ def test_a_charge_of_the_other_sign_is_found():
     assert [said for said in differences(drawing, parts | {key: turned}) if "initial voltage" in said]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("technology, family, form", CASES)
 def test_every_part_belongs_to_one_stage_and_the_parts_list_names_it(technology, family, form):
     circuit = compiled(technology, family, form)

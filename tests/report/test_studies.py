@@ -49,6 +49,7 @@ def line(figure, colour, style):
     )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", FIGURES)
 def test_figure_fits_a_column_and_carries_its_text_into_the_file(name, tmp_path):
     figure = FIGURES[name]()

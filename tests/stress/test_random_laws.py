@@ -63,6 +63,7 @@ def profile(rng, T):
     return text, mean, found[2] / found[0] - mean**2, least - T * math.log(found[0])
 
 
+@pytest.mark.few(4)
 @pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 @numbers(8, 250)
 def test_turned_products_of_one_variable(number):
@@ -90,6 +91,7 @@ def test_turned_products_of_one_variable(number):
     holds(law, turn.T @ mean, turn.T @ np.diag(variance) @ turn, free, T)
 
 
+@pytest.mark.few(3)
 @numbers(6, 120)
 def test_chains_and_rings_of_wells(number):
     """Against matrices on an even grid, multiplied as they come."""

@@ -6,6 +6,7 @@ from stress.random_problems import FAMILIES, solved
 QUICK = ("capacity", "rate-distortion", "transport", "attention", "hopfield, rest")
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("family", QUICK)
 def test_circuits_agree_with_references(family):
     found = [solved(family, "block", number, stream=1) for number in range(6)]

@@ -69,6 +69,7 @@ def test_the_errors_are_those_of_the_data_sheets():
     assert rounding_error("E96") == pytest.approx(steps.std(), rel=0.01)
 
 
+@pytest.mark.few(4)
 @pytest.mark.ngspice
 @pytest.mark.parametrize(("family", "technology"), [(f, t) for f in FILES for t in ("translinear", "opamp")])
 @pytest.mark.parametrize("parts", ["precision", "general"])

@@ -48,6 +48,7 @@ def test_every_family_of_ours_has_a_problem_here():
     assert set(PROBLEMS) == set(FAMILIES) - set(FAMILIES.brought)
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "langevin" else ()) for n in PROBLEMS])
 def test_solve_runs_vacask_says_so_and_its_answer_passes(no_library, name):
     file, told = PROBLEMS[name], []

@@ -98,6 +98,7 @@ def hits(method, quantile, samples, *, confidence=0.95):
     return sum(estimate.low <= true <= estimate.high for estimate in found)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("quantile", [0.05, 0.5, 0.95])
 @pytest.mark.parametrize("samples", [8, 60, 200])
 def test_order_statistics_cover_any_quantile_at_least_as_often_as_stated(quantile, samples):
