@@ -303,12 +303,12 @@ def _under(circuit: Circuit, conditions: Conditions, values: Callable[[Circuit],
     if values is not None and not callable(values):
         raise BadInput(f"values is {values!r}; give a function from a circuit to a circuit, such as choose_values.")
     check_conditions(circuit, conditions)
-    if circuit.flow.jumps and (conditions.imperfections.effects or conditions.noise.sigma):
+    if circuit.flow.jumps and (conditions.imperfections.effects or conditions.noise.plays):
         raise BadInput(
             "noise and imperfections are played by what can not set a state anew at an instant, as "
             f"{circuit.flow.jumps[0].name!r} does: leave them out, or write what does it within a time."
         )
-    if circuit.flow.delays and (conditions.noise.sigma or conditions.imperfections.noise_density):
+    if circuit.flow.delays and (conditions.noise.plays or conditions.imperfections.noise_density):
         raise BadInput(f"no engine here plays noise to a flow with a delay: leave it out, or write {PADE}.")
     build, units = circuit.build, circuit.units
     if build.parts is not None:
@@ -335,6 +335,11 @@ def check_conditions(circuit: Circuit, conditions: Conditions) -> None:
         )
     known = {name for each in TECHNOLOGIES[circuit.technology].passes for name in each.heeds}
     asked = {"noise": conditions.noise.sigma, "imperfections": effects, "lot": conditions.lot}
+    if conditions.noise.parts and "device_noise" not in known:
+        raise BadInput(
+            f"noise: the technology {circuit.technology!r} has no parts whose noise could be played; take 'opamp' or "
+            "'translinear', or give a number such as 0.01."
+        )
     for name, given in asked.items():
         if given and name not in known:
             them = "them" if name == "imperfections" else "it"

@@ -20,6 +20,8 @@ from analogflow.checks import is_number, is_positive, is_whole
 from analogflow.errors import BadInput
 
 __all__ = [
+    "DEVICES",
+    "DEVICE_STREAMS",
     "DRAWS",
     "KNOTS_TAKE",
     "LARGEST_SAMPLE",
@@ -43,6 +45,12 @@ DRAWS = PARAMETERS - 1
 RESTARTS = PARAMETERS - 2
 """Stream that draws where the restart of each sample begins."""
 
+DEVICES = 1 << 21
+"""Streams that the noise of parts is drawn from are numbered from here."""
+
+DEVICE_STREAMS = 32
+"""Streams of each source of a part: white noise, then the poles of its 1/f."""
+
 KNOTS_TAKE = 7 / 15
 """Share of a variance that noise lacks which is linear between knots, per knot in a relaxation time, to first order."""
 
@@ -63,6 +71,13 @@ _GRID = 2.0**20
 _KEPT = 2**22
 """Most numbers that are kept until others are asked for: 32 MiB."""
 
+_SLOWEST, _POLES_PER_DECADE, _BEYOND = 1e-2, 2, 100.0
+"""Hz of the slowest pole of 1/f noise, poles in a decade, and how far above the corner they reach."""
+
+_EXACT = 2.0**40
+"""Factors of a recursion are rounded to multiples of 1/this, which hides the last bits of exp and tanh."""
+
+_PARTS = re.compile(r"(?:(?P<rest>.*\S)\s*\+\s*)?parts", re.IGNORECASE | re.DOTALL)
 _TEXT = re.compile(r"([-+.0-9]+(?:e[-+]?[0-9]+)?)\s*(db|v/(?:rthz|√hz))?", re.IGNORECASE)
 
 
@@ -82,6 +97,8 @@ class Noise:
         Part of σ that the integrators of a state get whose input has another unit; 1 where a state is missing.
     chain : int
         Which of 2²⁴ independent noises of the same seed: the same parts, with the same deviations, in another night.
+    parts : bool
+        Whether parts play their own noise besides: that of resistors, junctions and amplifiers, as their densities are.
 
     Raises
     ------
@@ -101,6 +118,7 @@ class Noise:
     step: float = 0.1
     chain: int = 0
     shares: tuple[tuple[str, float], ...] = ()
+    parts: bool = False
 
     def __post_init__(self) -> None:
         if not is_whole(self.chain, 0, MOST_CHAINS - 1):
@@ -170,19 +188,36 @@ class Noise:
         seed: int = 0,
         step: float = 0.1,
     ) -> Noise:
-        """Noise as people write it: ``0.01`` (σ per √τ), ``40dB`` (SNR), ``5e-9V/rtHz`` (one-sided density)."""
+        """Noise as people write it: ``0.01`` (σ per √τ), ``40dB`` (SNR), ``5e-9V/rtHz`` (one-sided density), ``parts``.
+
+        ``parts`` is the noise of the parts themselves, and ``0.01+parts`` both.
+        """
+        if own := _PARTS.fullmatch(text.strip()):
+            rest = own["rest"] or "0"
+            if not _PARTS.fullmatch(rest):
+                beside = cls.from_text(rest, unit=unit, time_constant=time_constant, seed=seed, step=step)
+                return dataclasses.replace(beside, parts=True)
         match = _TEXT.fullmatch(text.strip())
         try:
             value = float(match[1]) if match else math.nan
         except ValueError:
             value = math.nan
         if match is None or not math.isfinite(value):
-            raise BadInput(f"noise: {text!r} is none of 0.01 (per root of a time constant), 40dB and 5e-9V/rtHz.")
+            raise BadInput(f"noise: {text!r} is none of 0.01 (per root of a time constant), 40dB, 5e-9V/rtHz and parts.")
         if (match[2] or "").lower() == "db":
             return cls.from_snr(value, seed=seed, step=step)
         if match[2]:
             return cls.from_density(value, unit=unit, time_constant=time_constant, seed=seed, step=step)
         return cls(value, seed=seed, step=step)
+
+    @property
+    def plays(self) -> bool:
+        """Whether it makes any source play."""
+        return self.sigma > 0 or self.parts
+
+    def __str__(self) -> str:
+        at = f"noise {self.sigma:g} per √τ at the integrators"
+        return f"{at}, and that of the parts" if self.parts else at
 
     def by_state(self, states: Iterable[str]) -> dict[str, float]:
         """σ at the integrators of every state."""
@@ -223,6 +258,58 @@ class Noise:
         draw = _last_knots if len(numbers) * len(streams) * count <= _KEPT else _last_knots.__wrapped__
         return np.moveaxis(draw(int(self.seed), numbers, streams, count, self.chain >> 1), 0, -1)
 
+    def flickering(
+        self, samples: Sequence[int], sources: Sequence[int], corners: Sequence[float], spacing: float, time_constants: float
+    ) -> NDArray[np.float64]:
+        """What 1/f noise adds to the standard normal numbers of sources at the knots, shape (samples, knots, sources).
+
+        A source of white density S and corner f_c then has the density S (1 + f_c/f), in power.
+
+        Parameters
+        ----------
+        samples, sources : sequence of int
+            As for `knots`; the streams after that of a source draw its poles.
+        corners : sequence of float
+            f_c of each source, hertz; 0 for white noise.
+        spacing : float
+            Distance of the knots in seconds.
+        time_constants : float
+            Length in τ.
+
+        Raises
+        ------
+        BadInput
+            A corner is so high that its poles have no streams.
+
+        Notes
+        -----
+        A sum of Ornstein-Uhlenbeck processes with poles at f_k, two in every decade from 0.01 Hz to 100 f_c, each of the
+        variance S f_c ln √10 (van der Ziel, Physica 16, 359, 1950): between the outermost poles it is 1/f within 0.1 %, and
+        below 0.01 Hz it is white. Between knots a pole goes exactly, x → a x + √(1 − a²) ξ with a = exp(−2π f_k h). Its
+        variance is that whose density at low frequencies is the pole's own whatever h is: one above the knots is white
+        noise. Poles are fixed in hertz, so that a longer run begins as a shorter one, from the stationary law.
+        """
+        count = len(self.knot_times(time_constants))
+        added = np.zeros((len(samples), count, len(sources)))
+        for position, (source, corner) in enumerate(zip(sources, corners, strict=True)):
+            if not corner:
+                continue
+            poles = np.arange(max(math.ceil(_POLES_PER_DECADE * math.log10(_BEYOND * corner / _SLOWEST) - 1e-9), 0) + 1)
+            if len(poles) >= DEVICE_STREAMS:
+                raise BadInput(f"noise: a corner of 1/f at {corner:g} Hz is none that parts have; give a lower one.")
+            x = 2 * np.pi * spacing * _SLOWEST * 10.0 ** (poles / _POLES_PER_DECADE)
+            kept = np.round(np.exp(-x) * _EXACT) / _EXACT
+            power = 2 * corner * spacing * math.log(10.0) / _POLES_PER_DECADE * 2 / x * np.tanh(x / 2)
+            size = np.round(np.sqrt(power) * _EXACT) / _EXACT
+            fresh = np.sqrt(1 - kept**2)
+            steps = self.knots(samples, [source + 1 + int(pole) for pole in poles], time_constants)
+            value = steps[:, 0]
+            for k in range(count):
+                if k:
+                    value = kept * value + fresh * steps[:, k]
+                added[:, k, position] = _sum(size * value)
+        return added
+
     def amplitude(self, density: Any) -> Any:
         """What a standard normal number at a knot is multiplied by where a source has this density, per √τ."""
         return density / np.sqrt(self.step)
@@ -242,6 +329,14 @@ class Noise:
             return 1 - KNOTS_TAKE * x + x**2 / 6
         decay = math.exp(-x)
         return _share(x, decay)
+
+
+def _sum(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over the last axis in one order on every machine, shape (...,)."""
+    total = np.zeros(terms.shape[:-1])
+    for k in range(terms.shape[-1]):
+        total = total + terms[..., k]
+    return total
 
 
 @functools.lru_cache(maxsize=1)

@@ -144,6 +144,7 @@ class Solution:
             "evaluator": self.run.record.get("evaluator"),  # which march of the block engine
             "seed": self.seed,
             "noise": self.circuit.noise.sigma,
+            **({"noise_of_parts": True} if self.circuit.noise.parts else {}),
             "imperfections": {name: getattr(imperfections, name) for name in imperfections.effects},
             "versions": versions() | dict(self.run.record.get("versions", {})),
         }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import quad
+from scipy.signal import periodogram
 
 from analogflow.errors import BadInput
 from analogflow.noise import Noise, check_sample, standard_normal
@@ -146,3 +147,45 @@ def test_any_run_lies_between_two_knots(time):
     knots = Noise(0.1, step=0.1).knot_times(time)
     assert len(knots) >= 2
     assert knots[-1] >= time * (1 - 1e-8)
+
+
+def test_1_over_f_noise_has_its_density_over_three_decades_and_the_same_bits_as_ever():
+    """S (1 + f_c/f) of a corner at a tenth of the knots' rate, in bands of half a decade, within three standard errors."""
+    spacing, corner, samples, time_constants = 1e-4, 1e3, 48, 3276.7
+    noise = Noise(0.0, seed=5)
+    white = noise.knots(range(samples), [1 << 21], time_constants)
+    added = noise.flickering(range(samples), [1 << 21], [corner], spacing, time_constants)
+    frequency, power = periodogram((white + added)[..., 0], fs=1 / spacing, window="hann")
+    edges = np.geomspace(1.0, 1e3, 7)
+    for low, high in itertools.pairwise(edges):
+        band = (frequency >= low) & (frequency < high)
+        seen = power.mean(axis=0)[band] / (2 * spacing) / (1 + corner / frequency[band])
+        # Bins of a Hann window are worth two thirds of independent ones.
+        error = np.sqrt(1.5 / (samples * band.sum()))
+        assert seen.mean() == pytest.approx(1.0, abs=min(3 * error, 0.05))
+    assert hashlib.sha256(added[:2, :50].tobytes()).hexdigest()[:16] == "f9bc64a6c843c436"
+    shorter = noise.flickering([0], [1 << 21], [corner], spacing, 10.0)
+    np.testing.assert_array_equal(shorter[0], added[0, :101])
+    assert not noise.flickering([0], [1 << 21], [0.0], spacing, 10.0).any()
+    with pytest.raises(BadInput, match="a corner of 1/f at 1e\\+16 Hz is none that parts have"):
+        noise.flickering([0], [1 << 21], [1e16], spacing, 10.0)
+
+
+def test_poles_of_1_over_f_above_the_knots_are_white_noise_of_their_density():
+    """Knots 10 ms apart, which reach to 50 Hz, and poles up to 10 kHz: at 1 Hz the density is that of the law."""
+    spacing, corner, noise = 0.01, 100.0, Noise(0.0, seed=6)
+    added = noise.flickering(range(64), [1 << 21], [corner], spacing, 819.1)
+    frequency, power = periodogram(added[..., 0], fs=1 / spacing, window="hann")
+    band = (frequency >= 1.0) & (frequency < 4.0)
+    seen = power.mean(axis=0)[band] / (2 * spacing) * frequency[band] / corner
+    assert seen.mean() == pytest.approx(1.0, abs=min(3 * np.sqrt(1.5 / (64 * band.sum())), 0.05))
+
+
+def test_noise_of_parts_is_said_alone_or_beside_sigma():
+    assert Noise.from_text("parts", seed=3) == Noise(0.0, seed=3, parts=True)
+    assert Noise.from_text(" 0.01 + PARTS ") == Noise(0.01, parts=True)
+    assert Noise.from_text("40dB+parts").sigma == Noise.from_snr(40).sigma
+    assert str(Noise(0.01, parts=True)) == "noise 0.01 per √τ at the integrators, and that of the parts"
+    for text in ("parts+parts", "parts+0.01", "+parts", "0.01parts"):
+        with pytest.raises(BadInput, match=r"is none of 0\.01"):
+            Noise.from_text(text)

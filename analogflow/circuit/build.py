@@ -57,7 +57,11 @@ class OpAmp:
     bias_current : float
         Into each input, amperes; a fact of the part that no model of ours uses.
     noise : float
-        Input voltage noise, V/√Hz.
+        Input voltage noise, V/√Hz, white.
+    noise_corner : float
+        Hz below which that noise rises like 1/f; 0 where it is not known.
+    current_noise : float
+        Of each input, A/√Hz; 0 where it is not known.
     headroom : float
         Volts between a supply rail and the output's limit.
     output_resistance : float
@@ -76,6 +80,8 @@ class OpAmp:
     headroom: float
     output_resistance: float
     supply_current: float
+    noise_corner: float = 0.0
+    current_noise: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -232,7 +238,7 @@ class Conditions:
     Parameters
     ----------
     noise : Noise
-        White noise at the integrators' inputs; its seed also decides every deviation.
+        White noise at the integrators' inputs, and whether parts make theirs; its seed also decides every deviation.
     imperfections : Imperfections
         What is wrong with the blocks, or how parts deviate.
     sample : int
@@ -245,10 +251,13 @@ class Conditions:
     sample: int = 0
     lot: PartSet | None = None
 
+    @property
+    def device_noise(self) -> bool:
+        """Whether parts make noise of their own."""
+        return self.noise.parts
+
     def __str__(self) -> str:
-        noise = self.noise
-        said = f"noise {noise.sigma:g} per √τ at the integrators, seed {noise.seed}, sample {self.sample}"
-        return f"{self.imperfections}; {said}"
+        return f"{self.imperfections}; {self.noise}, seed {self.noise.seed}, sample {self.sample}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

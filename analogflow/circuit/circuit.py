@@ -317,17 +317,22 @@ class Circuit:
     @property
     def nominal(self) -> bool:
         """Whether the circuit has neither noise nor deviations, whatever it is built from."""
-        return not self.deviates and not self.noise.sigma
+        return not self.deviates and not self.noise.plays
 
     @property
     def deviates(self) -> bool:
         """Whether its blocks have imperfections or its parts deviations of their own."""
         return bool(self.imperfections.effects) or self.conditions.lot is not None
 
+    @property
+    def as_its_equations(self) -> bool:
+        """Whether its equations say what it does, whatever it is built of: its parts neither deviate nor make noise."""
+        return not self.deviates and not self.noise.parts
+
     @functools.cached_property
     def noisy(self) -> bool:
-        """Whether any source plays noise: at the integrators, at outputs, or as a part of the flow."""
-        return any(isinstance(self.graph.block(node), NoiseSource) for node in self.graph)
+        """Whether any source plays noise: at the integrators, at outputs, in parts, or as a part of the flow."""
+        return self.noise.parts or any(isinstance(self.graph.block(node), NoiseSource) for node in self.graph)
 
     @property
     def elements(self) -> Sequence[Element]:

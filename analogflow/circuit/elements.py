@@ -142,11 +142,22 @@ class Behavioural(Element):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NoiseVoltage(Element):
-    """White noise of `density`, volts per √τ, from the node to ground: it plays the stream numbered `stream` of a sample."""
+    """White noise of `density`, volts per √τ, from its node to ground, or to a second one.
+
+    It plays the stream numbered `stream` of a sample. Below `corner`, in hertz, its density rises like 1/f. If `of_part`, it
+    is the noise of a part, which the part's own model makes where a simulator works out small-signal noise.
+    """
 
     letter: ClassVar[str] = "A"
     stream: int
     density: float
+    corner: float = 0.0
+    of_part: bool = False
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Its two nodes."""
+        return self.nodes[0], (*self.nodes, "0")[1]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class NoiseGenerator:
 
 def noises_of_the_flow(circuit: Circuit) -> list[NoiseVoltage]:
     """Sources that are part of what is computed; the others are what conditions assume at integrators, and nobody buys."""
-    sources = sorted(circuit.noises(), key=lambda source: source.stream)
+    sources = sorted((source for source in circuit.noises() if not source.of_part), key=lambda source: source.stream)
     assumed = sum(start.size for start in circuit.flow.states.values()) if circuit.noise.sigma else 0
     return sources[: len(sources) - assumed] if circuit.flow.noisy else []
 

@@ -105,7 +105,11 @@ def about_flow(parser: argparse.ArgumentParser) -> None:
 
 def about_conditions(parser: argparse.ArgumentParser) -> None:
     """Noise, mismatch, imperfections and their seed."""
-    parser.add_argument("--noise", metavar="S", help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz")
+    parser.add_argument(
+        "--noise",
+        metavar="S",
+        help="at every integrator: 0.01 per √τ, 40dB, or 5e-9V/rtHz; parts: of the parts themselves; or both, 0.01+parts",
+    )
     parser.add_argument("--mismatch", type=number, default=0.0, metavar="S", help="relative σ of every coefficient")
     parser.add_argument(
         "--imperfect", action="append", default=[], metavar="NAME=VALUE", help=f"one of: {', '.join(EFFECTS)}"

@@ -28,6 +28,7 @@ from analogflow.circuit.build import PartSet
 from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
 from analogflow.digits import PREFIXES, engineering
 from analogflow.errors import BadInput
+from analogflow.passes import DEVICE_GROUP
 
 __all__ = ["PartsLine", "PartsList", "parts_list", "tolerance_of"]
 
@@ -101,13 +102,14 @@ def parts_list(circuit: Circuit) -> PartsList:
     counts: Counter[tuple[str, str]] = Counter()
     currents: dict[tuple[str, str], float] = {}
     needed = {source.name for source in noises_of_the_flow(circuit)}
+    built = [element for group in circuit.groups if group.block != DEVICE_GROUP for element in group.elements]
     driven = {
         node
-        for element in circuit.elements
+        for element in built
         if not isinstance(element, TimedVoltage | PlayedVoltage)
         for node in (*element.nodes, *element.remote)
     }
-    for element in circuit.elements:
+    for element in built:
         match element:
             case Resistor():
                 counts["resistor", f"{engineering(element.resistance)}Ω"] += 1
@@ -135,7 +137,7 @@ def parts_list(circuit: Circuit) -> PartsList:
                 counts["limiter", ""] += 1
             case Behavioural() | Transconductance():
                 counts["controlled source", ""] += 1
-            case NoiseVoltage():
+            case NoiseVoltage(of_part=False):
                 made = noise_generator(circuit, element)
                 bought = element.name in needed
                 key = ("noise generator", f"{made.demand}; {made.making}") if bought else ("assumed noise", made.demand)

@@ -220,7 +220,7 @@ def averaged_shifts(
     """
     points = int(min(np.ceil(end / noise.step), _MOST_POINTS)) + 1
     silent = dataclasses.replace(noise, sigma=0.0)
-    flawless = not (imperfections.effects or noise.sigma)
+    flawless = not (imperfections.effects or noise.plays)
     pairs: list[list[tuple[Run, Run]]] = [[] for _ in samples]
     starts = chain_starts(undegraded.flow, _CHAINS)
     for chain in range(_CHAINS):

@@ -262,7 +262,7 @@ def _other_chains(
     ends = {name: np.stack([chain.final[name] for chain in chains]) for name in circuit.flow.states}
     starts = perturbed(circuit.flow, ends, delta=delta, seed=circuit.noise.seed, samples=range(len(chains)))
     return simulate_chains(
-        circuit, len(chains), engine=engine_for(circuit.technology, engine, nominal=not circuit.deviates),
+        circuit, len(chains), engine=engine_for(circuit.technology, engine, nominal=circuit.as_its_equations),
         end=float(run.time[-1]), first=len(chains), starts=starts, time_limit=time_limit, on_progress=on_progress,
     )  # fmt: skip
 

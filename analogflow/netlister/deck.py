@@ -113,7 +113,7 @@ def noise_table(circuit: Circuit, time_constants: float) -> tuple[list[str], dic
         some = sources[first : first + _COLUMNS]
         table = _table(circuit, some, time_constants)
         name = f"noise-{hashlib.sha256(table.tobytes()).hexdigest()[:12]}.txt"
-        nodes = " ".join(f"{identifier(source.nodes[0])} 0" for source in some)
+        nodes = " ".join(_poles(source) for source in some)
         scale = " ".join(number(circuit.noise.amplitude(source.density)) for source in some)
         player = f"noise_player{number_of_file}"
         lines += [
@@ -125,9 +125,18 @@ def noise_table(circuit: Circuit, time_constants: float) -> tuple[list[str], dic
     return lines, tables
 
 
+def _poles(source: NoiseVoltage) -> str:
+    plus, minus = source.ends
+    return f"{identifier(plus)} {minus if minus == '0' else identifier(minus)}"
+
+
 def _table(circuit: Circuit, sources: Sequence[NoiseVoltage], time_constants: float) -> NDArray[np.float64]:
     noise = circuit.noise
-    (knots,) = noise.knots([circuit.sample], [source.stream for source in sources], time_constants)
+    streams, corners = [source.stream for source in sources], [source.corner for source in sources]
+    (knots,) = noise.knots([circuit.sample], streams, time_constants)
+    if any(corners):
+        spacing = noise.step * circuit.units.time_constant
+        knots = knots + noise.flickering([circuit.sample], streams, corners, spacing, time_constants)[0]
     table = np.column_stack([circuit.release + noise.knot_times(time_constants) * circuit.units.time_constant, knots])
     if circuit.release > 0:
         # Before its first row ngspice 39 reads what lies before the table, and crashes where that is another's memory.

@@ -383,7 +383,7 @@ def played(deck: Deck) -> Iterator[PlayedVoltage]:
         for k, source in enumerate(some, start=1):
             amplitude = deck.circuit.noise.amplitude(source.density)
             times, volts = table[:, 0].tolist(), (amplitude * table[:, k]).tolist()
-            yield PlayedVoltage(source.name, (source.nodes[0], "0"), tuple(times), tuple(volts))
+            yield PlayedVoltage(source.name, source.ends, tuple(times), tuple(volts))
 
 
 def _started(circuit: Circuit) -> dict[str, str]:

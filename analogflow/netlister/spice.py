@@ -226,7 +226,7 @@ def _header(circuit: Circuit, time_constants: float) -> list[str]:
             for name, reading in circuit.readings.items()
         ),
         *_generators(circuit),
-        *([f"parts:     {circuit.conditions}"] if circuit.imperfections.effects or circuit.noise.sigma else []),
+        *([f"parts:     {circuit.conditions}"] if circuit.imperfections.effects or circuit.noise.plays else []),
         "run:       ngspice -b FILE prints the answer",
     ]
     return [header_comment(line) for line in lines]

@@ -227,6 +227,9 @@ class _Writer:
             case StepVoltage():
                 step = f"val0={number(element.before)} val1={number(element.after)} delay={number(element.time)}"
                 yield f'{name} ({ends}) {self._supplied("vsource")} type="pulse" {step} rise={number(EDGE)}'
+            case NoiseVoltage(of_part=True):  # its small-signal noise is that of the part's own model
+                ends = " ".join(map(node_text, element.ends))
+                yield f'{name} ({ends}) {self._supplied("vsource")} type="pwl" wave=[{next(self.waves)}]'
             case NoiseVoltage():
                 yield f'{name} (0 {nodes[0]}) {self._supplied("isource")} type="pwl" wave=[{next(self.waves)}]'
                 power = 2 * element.density**2 * self.circuit.units.time_constant

@@ -4,6 +4,7 @@
 """
 
 from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, graph_under, pole_label, require_blocks
+from analogflow.passes.device_noise import DEVICE_GROUP, DEVICE_NOISE, with_device_noise
 from analogflow.passes.fusion import FUSE, fuse
 from analogflow.passes.lifting import lift
 from analogflow.passes.limits import bend_of, farthest, limits_of, resting_size, runaway_of
@@ -18,6 +19,8 @@ __all__ = [
     "CHECK",
     "CHOOSE",
     "DEGRADE",
+    "DEVICE_GROUP",
+    "DEVICE_NOISE",
     "FUSE",
     "NOISE",
     "REALISE",
@@ -51,4 +54,5 @@ __all__ = [
     "scale",
     "stabilise",
     "unfolded",
+    "with_device_noise",
 ]

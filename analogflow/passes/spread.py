@@ -64,7 +64,7 @@ def sample_parts(circuit: Circuit, parts: PartSet | None = None, *, seed: int | 
             "imperfection mismatch."
         )
     sample, noise = check_sample(sample), circuit.noise
-    if noise.sigma and seed not in (None, noise.seed):
+    if noise.plays and seed not in (None, noise.seed):
         raise BadInput(f"seed: {seed!r} is not that of the circuit's noise, {noise.seed}; one seed decides both.")
     noise = noise if seed is None else dataclasses.replace(noise, seed=seed)
     counts = [_draws(element) for element in circuit.elements]

@@ -91,6 +91,8 @@ def solution_table(solution: Solution) -> Table:
     if not solution.circuit.nominal:
         table.add_row("imperfections", str(solution.circuit.imperfections), "")
         table.add_row("noise at the integrators", f"{solution.circuit.noise.sigma:g}", "per √τ")
+    if solution.circuit.noise.parts:
+        table.add_row("noise of the parts", "played", "")
     each = f" in each of {len(run.chains) + 1} chains" if run.chains else ""
     table.add_row(f"points simulated{each}", str(len(run.time)), "")
     table.add_section()

@@ -214,7 +214,7 @@ def deck_for(
     largest_step: float | None = None,
 ) -> Deck:
     """Deck as `netlist` makes it, for an engine as `simulate` takes it: unwritten where the engine reads no netlist."""
-    found = engine_for(circuit.technology, engine, nominal=not circuit.deviates, circuit=circuit)
+    found = engine_for(circuit.technology, engine, nominal=circuit.as_its_equations, circuit=circuit)
     write = netlist if ENGINES[found].netlists else unwritten
     return write(circuit, time_constants=time_constants, largest_step=largest_step)
 
@@ -290,7 +290,7 @@ def simulate(
     """
     check_resting_speed(resting_speed)
     circuit = deck if isinstance(deck, Circuit) else deck.circuit
-    engine = engine_for(circuit.technology, engine, nominal=not circuit.deviates, circuit=circuit)
+    engine = engine_for(circuit.technology, engine, nominal=circuit.as_its_equations, circuit=circuit)
     deck = deck_for(deck, engine) if isinstance(deck, Circuit) else deck
     rest = 0.0 if deck.circuit.noisy else resting_speed
     run = ENGINES[engine].run(deck, resting_speed=rest, time_limit=time_limit, on_progress=on_progress)

@@ -90,7 +90,8 @@ def _signals(deck: Deck, reply: Reply) -> tuple[NDArray[np.float64], dict[str, N
     values = readings_of(deck.readings, vectors)
     if not circuit.release and (not len(time) or time[0] > 0):
         field = VectorField(circuit.graph)
-        noise = Drive(field, circuit.noise, [circuit.sample], circuit.noise.step).at(0.0)[0] if deck.tables else None
+        plays = len(field.streams) > 0
+        noise = Drive(field, circuit.noise, [circuit.sample], circuit.noise.step).at(0.0)[0] if plays else None
         start = unscaled(circuit, field.observables(circuit.graph.initial(), noise))
         time = np.concatenate([[0.0], time])
         values = {name: np.concatenate([start[name][None], value]) for name, value in values.items()}

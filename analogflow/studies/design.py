@@ -457,7 +457,13 @@ def _sigma(value: Any) -> float:
             raise BadInput(
                 f"study: noise {value!r} depends on the circuit; give σ per √τ, such as 0.01, or an SNR, such as 40dB."
             )
-        return Noise.from_text(value).sigma
+        noise = Noise.from_text(value)
+        if noise.parts:
+            raise BadInput(
+                f"study: noise {value!r} has no σ that a study could vary; give one, such as 0.01, and the noise of parts "
+                "to solve, circuit by circuit, with --noise parts."
+            )
+        return noise.sigma
     return float(Noise(value).sigma)
 
 

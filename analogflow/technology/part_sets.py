@@ -159,7 +159,16 @@ def _numbers(where: str, kind: type | None, table: Mapping[str, Any]) -> dict[st
     for key, value in table.items():
         if key not in names:
             raise BadInput(f"{where}: the key {key!r} is not known; did you mean {near_names(key, names)[0]!r}?")
-        zero = kind is Tolerances or key in ("offset", "bias_current", "gain_error", "nonlinearity", "noise", "headroom")
+        zero = kind is Tolerances or key in (
+            "offset",
+            "bias_current",
+            "gain_error",
+            "nonlinearity",
+            "noise",
+            "headroom",
+            "noise_corner",
+            "current_noise",
+        )
         if not is_finite(value) or value < 0 or not (value or zero):
             raise BadInput(
                 f"{where}: {key} = {value!r} is not allowed; give a {'non-negative' if zero else 'positive'} number."

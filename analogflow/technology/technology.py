@@ -13,11 +13,24 @@ from analogflow.blocks import Block, Constant, Wire
 from analogflow.circuit.circuit import Realisation
 from analogflow.graph import BlockGraph
 from analogflow.names import number
-from analogflow.passes import CHECK, CHOOSE, DEGRADE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief, Pass
+from analogflow.passes import (
+    CHECK,
+    CHOOSE,
+    DEGRADE,
+    DEVICE_NOISE,
+    FUSE,
+    NOISE,
+    REALISE,
+    SPREAD,
+    STABILISE,
+    TRACE,
+    Brief,
+    Pass,
+)
 
 __all__ = ["USUAL", "Site", "Technology", "located"]
 
-USUAL = (TRACE, CHECK, STABILISE, FUSE, NOISE, DEGRADE, REALISE, CHOOSE, SPREAD)
+USUAL = (TRACE, CHECK, STABILISE, FUSE, NOISE, DEGRADE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE)
 """What a flow goes through where a technology does not say: parts and ideal elements each skip what is for the other."""
 
 

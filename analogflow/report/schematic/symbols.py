@@ -181,7 +181,7 @@ def terminals(element: Element, ports: tuple[str, ...] = ()) -> tuple[tuple[str,
         case VoltageSource() | StepVoltage() | TimedVoltage() | PlayedVoltage():
             names = _POLES
         case NoiseVoltage():
-            return ("plus", element.nodes[0]), ("minus", "0")
+            return tuple(zip(("plus", "minus"), element.ends, strict=True))
         case Switch():
             return ("1", element.nodes[0]), ("2", element.nodes[1]), ("control", element.control)
         case DelayLine():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from analogflow.circuit.circuit import Realisation
 from analogflow.errors import NoCell
-from analogflow.passes import CHECK, CHOOSE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief
+from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief
 from analogflow.technology.part_sets import DEFAULT_PARTS
 from analogflow.technology.technology import Technology
 from analogflow.technology.translinear.capacity import capacity
@@ -54,7 +54,7 @@ def realise(brief: Brief) -> Realisation:
 TRANSLINEAR = Technology(
     name="translinear",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD),
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE),
     parts=DEFAULT_PARTS,
     carries=dict(_CARRIED.keys()),
     summary="transistors in emitter-coupled arrays with preferred values, in ngspice",
