@@ -116,10 +116,12 @@ def noise_table(circuit: Circuit, time_constants: float) -> tuple[list[str], dic
         nodes = " ".join(_poles(source) for source in some)
         scale = " ".join(number(circuit.noise.amplitude(source.density)) for source in some)
         player = f"noise_player{number_of_file}"
+        # The bracket that the model opens is closed by its player: ngspice takes both for blanks, and spicelib, which knows
+        # no element A but LTspice's, the two for one line that it leaves as it is.
         lines += [
-            f"a{player} %vd([{nodes}]) {player}",
             f'.model {player} filesource(file="{name}" amploffset=[{" ".join("0" for _ in some)}] amplscale=[{scale}] '
-            "timeoffset=0 timescale=1 timerelative=false amplstep=false)",
+            "timeoffset=0 timescale=1 timerelative=false amplstep=false",
+            f"a{player} %vd([{nodes}])) {player}",
         ]
         tables[name] = table
     return lines, tables

@@ -154,7 +154,7 @@ def read_deck(text: str, where: str) -> ForeignDeck:
                 {node.lower(): spice_number(value, said) for node, value in _START.findall(line)} if word == ".ic" else {}
             )
         elif word[0] == "a":
-            nodes = re.fullmatch(r"\S+\s+(?:%v?d?\s*\(\s*)?\[([\w\s.]+)\]\s*\)?\s+(\w+)", line)
+            nodes = re.fullmatch(r"\S+\s+(?:%v?d?\s*\(\s*)?\[([\w\s.]+)\][\s)]*\s(\w+)", line)
             if nodes is None or not re.search(rf"(?im)^\.model\s+{nodes[2]}\s+filesource\b", text):
                 raise BadInput(f"{said}, is refused: it is a code model, which may read or write files.")
             kept += [f"Vheld{number}_{k} {node} 0 0" for k, node in enumerate(nodes[1].split()) if node != "0"]

@@ -43,8 +43,8 @@ CARDS = re.compile(
     r"\.(?:model|subckt|ends|options|ic|temp|save|tran|end)\b[\w .+\-*/()=:,{}]*"
 )
 PLAYERS = re.compile(
-    r"anoise_player\d+ %vd\(\[[\w ]+\]\) noise_player\d+|"
-    r'\.model noise_player\d+ filesource\(file="noise-[0-9a-f]+\.txt"[\w .+\-=()\[\]]*\)'
+    r"anoise_player\d+ %vd\(\[[\w ]+\]\)\) noise_player\d+|"
+    r'\.model noise_player\d+ filesource\(file="noise-[0-9a-f]+\.txt"[\w .+\-=\[\]]*'
 )
 """Noise is played from a file whose name is a digest."""
 COMMANDS = re.compile(r"(?:set|let|print|if|echo|end|run|quit|meas)\b[\w .+\-*/()=<>\[\],:]*")
