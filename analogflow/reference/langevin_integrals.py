@@ -48,8 +48,8 @@ _SHARE, _ROUNDING = {1: 1e-15, 2: 1e-15, 3: 1e-13}, 5e-14
 _POINTS, _BOXES, _CHUNK = 30_000_000, 2_000_000, 400_000
 """Points of energy and boxes at most, and points handled at a time."""
 
-_FIRST, _LAST, _DEEP = 2.0**27, 2.0**60, 100.0
-"""Half the width of the first box, and of the largest: until the energy rises by that many T."""
+_LAST, _SPAN, _DEEP = 60, 34, 100.0
+"""Half the width of the first box: 2^60 at most, or so many halvings less, if the energy has risen by that many T there."""
 
 _AROUND = np.concatenate([-np.geomspace(1e6, 1e-8, 141), [0.0], np.geomspace(1e-8, 1e6, 141)])
 """Distances from the start, of one variable, at which the lowest energy is looked for."""
@@ -60,16 +60,17 @@ _BETWEEN = np.linspace(0, 1, 33)[:, None]
 _CLOSER, _ENOUGH = 5, 0.1
 """Times at most that it is looked at more closely, and what is not worth another, over T."""
 
-_STEPS = 2.0 ** np.arange(60, -391, -1)
-"""Steps from the minimum at which a rise by T is looked for."""
+_STEPS: Array = np.exp2(np.arange(_LAST, -391, -1, dtype=np.float64))
+_USUAL = 90
+"""Steps from the minimum at which a rise by T is looked for, and how many of them are taken first."""
 
 _NEAR = 32.0
 """Widths of the law within which boxes are small from the start."""
 
-_WIDER = 3
-"""Times at most that this is doubled, to where nothing counts."""
+_WIDER, _NOTHING = 3, 55.0
+"""Times at most that this is doubled, to where the energy has risen by so many T that an octave beyond is negligible."""
 
-_PLACES, _CUT = np.linspace(-1, 1, 257), 0.75
+_PLACES, _CUT = np.linspace(0, 1, 257), 0.75
 """Places there at which the energy of one variable is looked at first, and by how much E/T then changes along a box."""
 
 _EPSILON = 4 * float(np.finfo(float).eps)
@@ -161,6 +162,7 @@ class _Search:
         self.problem, self.T, self.origin, self.edges = problem, problem.temperature, minimum, edges
         self.n = problem.size
         self.least = float(problem.energy_at(minimum))
+        self.rises = self._rises(_STEPS[:_USUAL])
         self.widths = self._widths()
         # A box in which E has risen by n² T at most: less than all of Z.
         self.log_z = float(np.log(2 * self.widths).sum()) - self.n**2
@@ -176,29 +178,26 @@ class _Search:
         """(E − E₀)/T; what is not defined has no weight."""
         return np.fmin((self.problem.energy_at(x) - self.least) / self.T, np.inf)
 
+    def _rises(self, steps: Array) -> Array:
+        """(E − E₀)/T at each step from the minimum, and the opposite one, along each axis, shape (axes, 2, steps)."""
+        axes = np.eye(self.n)[:, None, None]
+        return self._energy(self.origin + np.stack([steps, -steps])[:, :, None] * axes)
+
     def _widths(self) -> Array:
         """How far from the minimum E rises by T along each axis, within a factor of two."""
-        widths = np.ones(self.n)
-        for k, axis in enumerate(np.eye(self.n)):
-            within = self._within_one(_STEPS[:90, None] * axis)
-            if not within.any():
-                within = self._within_one(_STEPS[:, None] * axis)
-                within[-1] = True
-            widths[k] = _STEPS[within.argmax()]
-        return widths
-
-    def _within_one(self, steps: Array) -> Mask:
-        """Whether E rises by T at most at each step from the minimum and at the one opposite, shape (steps,)."""
-        energy = self._energy(self.origin + np.concatenate([steps, -steps]))
-        return np.maximum(energy[: len(steps)], energy[len(steps) :]) <= 1
+        within = self.rises.max(axis=1) <= 1
+        steps = _STEPS[within.argmax(axis=1)]
+        if not within.any(axis=1).all():
+            self.rises = self._rises(_STEPS)
+            within = self.rises.max(axis=1) <= 1
+            within[:, -1] = True
+            steps = _STEPS[within.argmax(axis=1)]
+        return steps
 
     def _reach(self) -> float:
         """Half the width of the first box."""
-        axes, reach = np.eye(self.n), _FIRST
-        directions = np.concatenate([axes, -axes])
-        while reach < _LAST and self._energy(self.problem.start + reach * directions).min() < _DEEP:
-            reach *= 2
-        return reach
+        deep = self.rises[:, :, _SPAN - 1 :: -1].min(axis=(0, 1)) >= _DEEP
+        return float(_STEPS[_SPAN - 1 - deep.argmax()]) if deep.any() else float(_STEPS[0])
 
     def searched(self) -> Array | None:
         """Halve boxes until each is left out or flat enough for a rule; or a point that lies lower by more than T."""
@@ -211,14 +210,14 @@ class _Search:
             if here.min() < -1:
                 return middle[here.argmin()]
             slopes, bound, lost, ready = self._judged(low, high, here)
-            self._lose(low[lost], high[lost], bound[lost])
+            self._lose(low, high, bound, lost)
             flat.append((low[ready], high[ready]))
             left = ~(lost | ready)
             if not left.any():
                 break
             if self.boxes > _BOXES:
                 # What is not known to be flat may hold as much as its bound says.
-                self._lose(low[left], high[left], bound[left])
+                self._lose(low, high, bound, left)
                 break
             low, high = _halved(low[left], high[left], slopes[left])
         self.flat = tuple(np.concatenate(ends) for ends in zip(*flat, strict=True))
@@ -226,28 +225,33 @@ class _Search:
 
     def _first_boxes(self) -> tuple[Array, Array]:
         """The first box; of one variable, octaves of it far from the law, cut near it as the energy looks, and at edges."""
-        start = self.problem.start
-        near = max(_NEAR * float(self.widths.max()), float(abs(self.origin - start).max()))
-        for _ in range(_WIDER if self.n == 1 else 0):
-            if (self._energy(start + np.array([[-near], [near]])) > -_NEGLIGIBLE[1]).all():
-                break
-            near *= 2
-        halvings = int(np.log2(self.reach / near)) if self.n == 1 and near > 0 else 0
-        if halvings < 2:
+        first = _LAST - int(np.log2(self.reach))
+        left, right = (self._place(side) for side in (1, 0)) if self.n == 1 else (0, 0)
+        if min(left, right) < first + 2:
             inner = self.edges.reshape(-1, self.n)
-            return np.vstack([start - self.reach, inner]), np.vstack([inner, start + self.reach])
-        octaves = self.reach * _STEPS[60 : 60 + halvings]
-        cuts = start + np.concatenate([-octaves, self._cuts(self.reach * _STEPS[60 + halvings]), octaves[::-1]])
-        cuts = np.sort(np.concatenate([cuts, self.edges]))[:, None]
+            return np.vstack([self.origin - self.reach, inner]), np.vstack([inner, self.origin + self.reach])
+        cuts = np.concatenate([
+            -_STEPS[first:left], self._cuts(-_STEPS[left], _STEPS[right]), _STEPS[first:right][::-1],
+        ])  # fmt: skip
+        cuts = np.sort(np.concatenate([self.origin + cuts, self.edges]))[:, None]
         return cuts[:-1], cuts[1:]
 
-    def _cuts(self, reach: float) -> Array:
-        """Ends of boxes of one variable, within so much of the start, along each of which a rule may find E/T flat enough.
+    def _place(self, side: int) -> int:
+        """Which of the steps, of one variable, leads to where nothing counts on that side, or nearly so."""
+        place = _LAST - int(np.log2(_NEAR * self.widths[0]))
+        for _ in range(_WIDER):
+            if place <= 0 or self.rises[0, side, place] > _NOTHING:
+                break
+            place -= 1
+        return place
+
+    def _cuts(self, low: float, high: float) -> Array:
+        """Ends of boxes of one variable between two places about the minimum, along which a rule may find E/T flat enough.
 
         What is not, since the energy was looked at in places only, is halved like any other.
         """
-        places = reach * _PLACES
-        energy = np.minimum(np.maximum(self._energy((self.problem.start + places)[:, None]), -1.0), 700.0)
+        places = low + (high - low) * _PLACES
+        energy = np.minimum(np.maximum(self._energy((self.origin + places)[:, None]), -1.0), 700.0)
         lighter = np.exp(np.minimum(-np.minimum(energy[1:], energy[:-1]), 0) / _LIGHTER)
         # Where the energy turns it changes little along what bends much.
         changes = abs(energy[1:] - energy[:-1]) + (places[1] - places[0]) / self.widths[0]
@@ -287,8 +291,9 @@ class _Search:
         volume = _over(np.add, np.log(2 * half))
         held = volume + 2 * np.log1p(_over(np.maximum, self._far(low, high) / self.widths)) - self.log_z
         lost, flat = self._resolved(held - floor, width)
-        slopes, unsure = np.full(low.shape, np.inf), ~(lost | flat)
+        slopes, unsure = low, ~(lost | flat)
         if unsure.any():
+            slopes = np.full(low.shape, np.inf)
             a, b = low[unsure], high[unsure]
             for k, slope in enumerate(self.problem.gradient):
                 steep = range_of(slope, names, a, b)
@@ -308,9 +313,9 @@ class _Search:
         """Largest distance from the origin along each axis, shape (boxes, n)."""
         return np.maximum(abs(low - self.origin), abs(high - self.origin))
 
-    def _lose(self, low: Array, high: Array, bound: Array) -> None:
+    def _lose(self, low: Array, high: Array, bound: Array, lost: Mask) -> None:
         """Count boxes that are left out with what they hold at most."""
-        some = ~(bound <= -700)
+        some = lost & ~(bound <= -700)
         if some.any():
             self._count(self.errors, np.fmin(np.exp(bound[some]), np.inf), self._far(low[some], high[some]))
 
@@ -371,8 +376,10 @@ class _Search:
 
     def _in_shells(self, low: Array, high: Array, found: Array) -> None:
         """Mass times the square of its distance in the last octaves of the first box: what is beyond goes on like it."""
-        far = _over(np.maximum, np.maximum(abs(low - self.problem.start), abs(high - self.problem.start)))
-        for k in range(2) if len(far) and far.max() > self.reach / 4 else ():
+        if not len(low) or np.maximum(self.origin - low.min(axis=0), high.max(axis=0) - self.origin).max() <= self.reach / 4:
+            return
+        far = _over(np.maximum, self._far(low, high))
+        for k in range(2):
             outside = (far > self.reach / 2 ** (2 - k)) & (far <= self.reach / 2 ** (1 - k) * (1 + 1e-9))
             self.shells[k] += (found[outside, 0] * far[outside] ** 2).sum()
 
