@@ -329,6 +329,11 @@ class Circuit:
         """Whether its equations say what it does, whatever it is built of: its parts neither deviate nor make noise."""
         return not self.deviates and not self.noise.parts
 
+    @property
+    def follows_path(self) -> bool:
+        """Whether what it computes depends on its path, which adds up errors, and not only on where it rests."""
+        return self.flow.end_time is not None or self.graph.lifted
+
     @functools.cached_property
     def noisy(self) -> bool:
         """Whether any source plays noise: at the integrators, at outputs, in parts, or as a part of the flow."""

@@ -164,6 +164,11 @@ class BlockGraph:
         return block
 
     @property
+    def lifted(self) -> bool:
+        """Whether functions of states are states themselves, which keep what is added to them on the way."""
+        return any(self.integrator(node).hidden for node in self.states.values())
+
+    @property
     def clock(self) -> str:
         """State that is time; empty if none is."""
         return next((label for label, node in self.states.items() if isinstance(self.block(node), Clock)), "")

@@ -6,7 +6,7 @@
 from analogflow.passes.degrade import DEGRADE, NOISE, degrade_graph, graph_under, pole_label, require_blocks
 from analogflow.passes.device_noise import DEVICE_GROUP, DEVICE_NOISE, with_device_noise
 from analogflow.passes.fusion import FUSE, fuse
-from analogflow.passes.lifting import lift
+from analogflow.passes.lifting import LIFT, lift
 from analogflow.passes.limits import bend_of, farthest, limits_of, resting_size, runaway_of
 from analogflow.passes.manifold import STABILISE, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, REALISE, TRACE, Brief, Pass, Passed, run_passes
@@ -22,6 +22,7 @@ __all__ = [
     "DEVICE_GROUP",
     "DEVICE_NOISE",
     "FUSE",
+    "LIFT",
     "NOISE",
     "REALISE",
     "SCALE",

@@ -7,8 +7,9 @@ the graph that places them is here.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
@@ -27,23 +28,30 @@ from analogflow.blocks import (
     Wire,
 )
 from analogflow.blocks.block import frozen
-from analogflow.errors import BadInput, NoCell
+from analogflow.errors import AnalogflowError, BadInput, NoCell
 from analogflow.flows import Flow
-from analogflow.graph import BlockGraph, GraphBuilder, Signal
+from analogflow.graph import BlockGraph, GraphBuilder, Signal, restarted
+from analogflow.passes.fusion import fuse
+from analogflow.passes.pipeline import Brief, Pass, Passed
 from analogflow.passes.rates import LIFTED, Lifting, rate_of
 
-__all__ = ["lift"]
+__all__ = ["LIFT", "lift"]
 
 
 def lift(
-    flow: BlockGraph | Flow, *, observables: Collection[str] | None = None, restore: float = 0.0
+    flow: BlockGraph | Flow,
+    *,
+    observables: Collection[str] | None = None,
+    restore: float = 0.0,
+    only: Collection[str] | None = None,
 ) -> tuple[BlockGraph, str]:
     r"""Return an equivalent graph of integrators, sums, gains, multipliers and constants, and a sentence on its cost.
 
     .. math:: r = 1/q:\ \dot r = -r (r \dot q), \quad L = \ln q:\ \dot L = r \dot q, \quad e = e^x:\ \dot e = e \dot x, \quad
               \rho = x^{-1/2}:\ \dot\rho = -\tfrac12 \rho^2 (\rho \dot x), \quad \sqrt x = x \rho, \\
               y = \operatorname{softmax}(x):\ \dot y_k = y_k (\dot x_k - \textstyle\sum_l y_l \dot x_l), \quad
-              t = \tanh x:\ \dot t = (1 - t^2) \dot x, \quad s = \sin x, c = \cos x:\ \dot s = c \dot x,\ \dot c = -s \dot x
+              t = \tanh x:\ \dot t = (1 - t^2) \dot x, \quad s = \sin x, c = \cos x:\ \dot s = c \dot x,\
+              \dot c = -s \dot x, \\ a = \arctan x, r = 1/(1 + x^2):\ \dot a = r \dot x,\ \dot r = -2 r^2 x \dot x
 
     Parameters
     ----------
@@ -53,7 +61,10 @@ def lift(
         Observables to keep; each may cost states of its own. All if not given.
     restore : float
         Rate k, per τ, of a restoring term on the identities that have one: r gets +k r(1 − q r), ρ gets
-        +½ k ρ(1 − x ρ²), a softmax row gets +k y(1 − Σy), a sine gets +½ k s(1 − s² − c²). 0 leaves them out.
+        +½ k ρ(1 − x ρ²), a softmax row gets +k y(1 − Σy), a sine gets +½ k s(1 − s² − c²), and the r of an arctangent
+        +k r(1 − r(1 + x²)). 0 leaves them out.
+    only : collection of str, optional
+        Kinds of blocks to lift, with all that their arguments are made of since the last state; every function if not given.
 
     Returns
     -------
@@ -90,7 +101,72 @@ def lift(
             raise BadInput(f"lift: {name!r} is no observable; there are: {', '.join(graph.observables) or 'none'}.")
     if not 0 <= restore < np.inf:
         raise BadInput(f"lift: restore is {restore!r}; give a rate per τ of 0 or more.")
-    return _Lifting(graph, kept, restore).result()
+    return _Lifting(graph, kept, restore, only).result()
+
+
+_WITHOUT_CELL = ("sine", "arctan")
+"""Functions that no junction follows."""
+
+_RESTORE = 1.0
+"""Rate, per τ, at which identities of lifted functions are restored in circuits of parts."""
+
+_STEP, _DIFFERENCE = 1e-5, 1e-6
+"""τ over which functions are differentiated along the flow, and what the quotient may be off by."""
+
+_COMPARED = 8
+"""Points of the orbit at which the lifted graph is compared with the other."""
+
+
+def _lifted_for_parts(brief: Brief) -> Passed | None:
+    graph = brief.graph
+    nodes = [node for node in graph if graph.block(node).kind() in _WITHOUT_CELL and node not in graph.timed]
+    if not nodes:
+        return None
+    # An observable that needs one costs integrators and drifts; what is read of the states tells it as well.
+    kept = [name for name, node in graph.observables.items() if not graph.needed_by({node}) & set(nodes)]
+
+    def started(states: Mapping[str, np.ndarray]) -> BlockGraph:
+        first = restarted(graph, states) if states else graph
+        return fuse(lift(first, observables=kept, restore=_RESTORE, only=_WITHOUT_CELL)[0])[0]
+
+    what = " and ".join(kind for kind in _WITHOUT_CELL if any(graph.block(node).kind() == kind for node in nodes))
+
+    try:
+        lifted = started({})
+    except (NoCell, BadInput) as fault:
+        said = str(fault).removeprefix("lift: ")
+        raise NoCell(
+            f"the technology {brief.build.technology!r} has no cell for {what}, placed by {graph.source(nodes[0])}, and it "
+            f"can not become a state: {said}"
+        ) from None
+    changed = max(_changed(brief.field, started, point) for point in brief.orbit[:: max(1, len(brief.orbit) // _COMPARED)])
+    if changed > _DIFFERENCE:
+        raise AnalogflowError(f"lifting changed the flow by {changed:.2g}: a fault of analogflow to be reported.")
+    build = brief.build
+    if build.ranged_from is not None:
+        # The path that ranges are to hold begins with what functions are worth at its own start.
+        first = started({name: build.ranged_from[name] for name in graph.states})
+        build = dataclasses.replace(build, ranged_from={**VectorField(first).unpack(first.initial()), **build.ranged_from})
+    added = lifted.counts()["integrator"] - graph.counts()["integrator"]
+    note = f"{what} has no cell and becomes {added} integrators; the rates agree within {changed:.1g}"
+    return Passed(lifted, note, found={"build": build, "source": graph})
+
+
+def _changed(field: VectorField, started: Callable[[Mapping[str, np.ndarray]], BlockGraph], point: np.ndarray) -> float:
+    """Largest difference of a rate at a state of the graph before, relative to the largest rate or 1.
+
+    Those of functions are compared with how far the functions move along the flow.
+    """
+    exact = field(0.0, point)
+    ahead, behind = (started(field.unpack(point + step * exact)).initial() for step in (_STEP, -_STEP))
+    moved = (ahead - behind) / (2 * _STEP)
+    other = started(field.unpack(point))
+    rates = VectorField(other)(0.0, other.initial())
+    return float(abs(rates - np.concatenate([exact, moved[point.size :]])).max() / max(1.0, abs(rates).max()))
+
+
+LIFT = Pass("lift", _lifted_for_parts, keeps_flow=False)
+"""Makes states of the functions that circuits of parts have no cell for."""
 
 
 _LINEAR = (Sum, Crossbar, Gain, Wire)
@@ -99,8 +175,11 @@ _LINEAR = (Sum, Crossbar, Gain, Wire)
 class _Lifting:
     """A graph being lifted: what each node has become, and how fast it moves."""
 
-    def __init__(self, graph: BlockGraph, observables: tuple[str, ...], restore: float) -> None:
+    def __init__(
+        self, graph: BlockGraph, observables: tuple[str, ...], restore: float, only: Collection[str] | None
+    ) -> None:
         self.graph, self.kept, self.restore = graph, observables, restore
+        self.chosen = set(graph) if only is None else _behind(graph, only)
         self.builder = GraphBuilder()
         self.site = Lifting(self.builder, restore, self.rate)
         self.start = VectorField(graph).signals(graph.initial())
@@ -152,7 +231,7 @@ class _Lifting:
             return self._placed(block, ())
         if inputs and all(isinstance(builder.block(x.node), Constant) for x in inputs):
             return builder.constant(np.broadcast_to(self.start[node], (block.size,)))
-        if isinstance(block, _LINEAR):
+        if isinstance(block, _LINEAR) or node not in self.chosen:
             return self._placed(block, inputs)
         if any(origin in self.noisy for origin in origins):
             raise NoCell(
@@ -273,6 +352,17 @@ def _product(block: MatrixProduct, a: Signal, b: Signal) -> Signal:
     terms = (left * right).reshape(block.size * block.inner)
     weight = frozen(np.ones((1, block.inner)))
     return terms.builder.place(Crossbar(size=block.size, weight=weight, rows=block.size), (terms,), _shape(block.size))
+
+
+def _behind(graph: BlockGraph, only: Collection[str]) -> set[str]:
+    """Nodes of some kinds that do not depend on time alone, and what they are made of since the last states."""
+    chosen: set[str] = set()
+    for node in reversed(list(graph.order())):
+        if node in graph.timed or isinstance(graph.block(node), Integrator):
+            continue
+        if graph.block(node).kind() in only or any(reader in chosen for reader in graph.readers(node)):
+            chosen.add(node)
+    return chosen
 
 
 def _wanted(graph: BlockGraph, observables: tuple[str, ...]) -> set[str]:

@@ -90,8 +90,8 @@ class Brief:
     @functools.cached_property
     def orbit(self) -> Array:
         """States in flow units along the exact orbit, shape (points, size), on which passes are compared: one for all."""
-        if self.known_orbit is not None:
-            return self.known_orbit
+        if self.known_orbit is not None and self.known_orbit.shape[-1] == self.field.size:
+            return self.known_orbit  # a graph that has become states of more functions has an orbit of its own
         return nominal_orbit(self.field, self.flow.keeps, self.flow.end_time)
 
     @property
@@ -112,7 +112,7 @@ class Brief:
             * float(np.max(source.integrator(source.states[label]).gain))
             / float(np.max(self.graph.integrator(node).gain))
             for label, node in self.graph.states.items()
-            if label in self.scales
+            if label in self.scales and label in source.states
         }
 
 

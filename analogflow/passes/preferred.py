@@ -125,7 +125,7 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     chosen |= mirrors
     rows, shift = _jointly(circuit, resistors, series, chosen)
     chosen |= rows
-    if circuit.flow.end_time is not None and not mirrors and circuit.joint_rows is None:
+    if circuit.follows_path and not mirrors and circuit.joint_rows is None:
         alone = {name: e.resistance for name, e in resistors.items() if name not in close}
         chosen |= {name: float(nearest(value, series)) for name, value in alone.items()}
         pairs = {n: _paired(value, series) for n, value in alone.items() if abs(chosen[n] / value - 1) > tolerance}

@@ -133,7 +133,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
             until,
             method_for(field, starts, np.inf if drive is None else drive.step),
             drive=drive,
-            rests=flow.rests,
+            rests=_rests(graph, flow),
             tolerances=ErrorLimits(
                 1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow), farthest(flow), sharpens=False
             ),
@@ -242,7 +242,7 @@ def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
     times = np.union1d(end * spread, end * spread[:: _PATH_POINTS // _POINTS] ** 3)
     with np.errstate(all="ignore"):
         walked = march(
-            field, own, times, end, method_for(field, own, np.inf), rests=flow.rests,
+            field, own, times, end, method_for(field, own, np.inf), rests=_rests(field.graph, flow),
             tolerances=ErrorLimits(
                 1e-6, 1e-9, 0.0 if flow.end_time else _RESTING, _size(flow), farthest(flow), sharpens=False
             ),
@@ -253,6 +253,11 @@ def _own_path(field: VectorField, flow: Flow, end: float) -> tuple[Array, bool]:
             "end it earlier, take another form, or the technology 'ideal'."
         )
     return walked.states[0, times <= walked.end[0]], bool(walked.settled[0])
+
+
+def _rests(graph: BlockGraph, flow: Flow) -> list[str]:
+    """What has to settle in the graph: the flow's states where it does not compute what the flow names."""
+    return [name for name in flow.rests if name in graph.states or name in graph.observables] or list(flow.states)
 
 
 def _fastest(field: VectorField, path: Array) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.blocks import Crossbar, Divider, Exp, Log, Normaliser, Sine, Softmax, SquareRoot, Tanh
+from analogflow.blocks import Arctan, Crossbar, Divider, Exp, Log, Normaliser, Sine, Softmax, SquareRoot, Tanh
 from analogflow.blocks.block import frozen
 from analogflow.errors import BadInput
 from analogflow.graph import GraphBuilder, Signal
@@ -161,6 +161,19 @@ def _sine(site: Lifting, block: Sine, node: str, origin: str, x: Signal, start: 
     return site.closes(s, sine, of_sine)
 
 
+def _arctan(site: Lifting, block: Arctan, node: str, origin: str, x: Signal, start: Array) -> Signal:
+    """Both a = arctan x and r = 1/(1 + x²): ȧ = r ẋ, ṙ = −2 r (r (x ẋ)) + k r (1 − r (1 + x²))."""
+    a, angle = site.state("arctan", origin, np.arctan(start))
+    r, slope = site.state("slope", origin, 1 / (1 + np.square(start)))
+
+    def of_slope() -> Signal:
+        rate = -2.0 * (r * (r * (x * site.moving(origin))))
+        return rate + site.restore * (r * (1.0 - r * (1.0 + x * x))) if site.restore else rate
+
+    site.closes(r, slope, of_slope)
+    return site.closes(a, angle, lambda: r * site.moving(origin))
+
+
 def _softmax(site: Lifting, block: Softmax, node: str, origin: str, x: Signal, start: Array) -> Signal:
     """The group y = t softmax(x − c): ẏ_k = y_k (ẋ_k − Σ_l y_l ẋ_l/t) + k y_k (1 − Σ_l y_l/t), group by group."""
     y, label = site.state("softmax", origin, block.relation(start))
@@ -228,6 +241,7 @@ LIFTED: dict[str, Callable[[Lifting, Any, str, str, Signal, Array], Signal]] = {
     "square_root": _square_root,
     "tanh": _tanh,
     "sine": _sine,
+    "arctan": _arctan,
     "softmax": _softmax,
     "normaliser": _normaliser,
 }

@@ -115,7 +115,8 @@ def scale(graph: BlockGraph, flow: Flow, ranged_from: Mapping[str, np.ndarray] |
     if ranged_from is None:
         found = reach(graph, flow)
     else:
-        found = reach(restarted(graph, ranged_from), dataclasses.replace(flow, states=ranged_from))
+        own = {name: ranged_from[name] for name in flow.states}
+        found = reach(restarted(graph, ranged_from), dataclasses.replace(flow, states=own))
     # What is zero but for rounding has no size that a scale could follow. A run's size is the same on every processor to
     # some digits only, and what is chosen below must not hang on the others.
     largest = {n: significant(value, _DIGITS) if value > _ROUNDING else 0.0 for n, value in found.largest.items()}

@@ -35,7 +35,9 @@ def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
     if not resting_speed:
         return None
     limits: dict[str, float] = {}
-    readings = [deck.readings[name] for name in deck.circuit.flow.rests]
+    flow = deck.circuit.flow
+    names = flow.rests if all(name in deck.readings for name in flow.rests) else flow.states
+    readings = [deck.readings[name] for name in names]
     for reading in readings:
         limit = resting_speed * reading.resolution / deck.circuit.units.time_constant
         for vector in reading.vectors:

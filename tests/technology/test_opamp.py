@@ -2,18 +2,25 @@
 
 import dataclasses
 import math
+import re
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.optimize import fsolve
 from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField
-from analogflow.blocks import Sine
+from analogflow.blocks import Block, Diagonal
 from analogflow.circuit import Circuit, Instance, Resistor, VoltageSource, direct
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.values import nearest
+from analogflow.compiler import rebuilt
 from analogflow.errors import BadInput, NoCell
+from analogflow.families.files import read_problem
 from analogflow.passes import sample_parts
 from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, Transport
 from analogflow.reference import capacity_reference
@@ -166,13 +173,110 @@ def test_a_slower_circuit_follows_its_path_more_closely():
     assert abs(run.values["z"] - theirs).max() < 1e-2
 
 
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Strange(Block):
+    """y = x^5, which no technology knows."""
+
+    ports: ClassVar = ("x",)
+
+    def relation(self, *inputs):
+        return inputs[0] ** 5
+
+    def derivative(self, *inputs):
+        return (Diagonal(5 * inputs[0] ** 4),)
+
+    @classmethod
+    def of(cls, x):
+        return x**5 if isinstance(x, np.ndarray) else x.builder.place(cls(size=x.size), (x,), x.shape)
+
+
 def test_a_block_without_an_op_amp_circuit_is_refused_with_its_line():
-    flow = af.Flow(lambda x: -np.sin(x), {"x": np.array([0.3])})
+    flow = af.Flow(lambda x: Strange.of(x) - x, {"x": np.array([0.3])})
     with pytest.raises(
-        NoCell, match=r"^the technology 'opamp' has no cell for the block 'sine', placed by .*take the technology 'ideal'"
+        NoCell, match=r"^the technology 'opamp' has no cell for the block 'strange', placed by .*take the technology 'ideal'"
     ):
         af.compile(flow, technology="opamp")
-    assert Sine.kind() == "sine"
+
+
+SINE = af.Equations(name="swing", states={"x": 1.0, "v": 0.0}, equations={"x": "v", "v": "0.4 - sin(x) - 0.8*v"})
+ARCTAN = af.Equations(
+    name="arc", states={"x": 2.0, "y": 0.1}, equations={"x": "0.2*y - arctan(3*x)", "y": "0.5 - y + 0.3*sin(x)"}
+)
+
+
+@pytest.mark.parametrize("problem", [SINE, ARCTAN], ids=["sine", "arctan"])
+def test_functions_without_a_cell_become_states_and_the_history_says_so(problem):
+    circuit = af.compile(af.flows.custom(problem), technology="opamp")
+    (step,) = [step for step in circuit.history if step.name == "lift"]
+    assert re.match(r"(sine|sine and arctan) has no cell and becomes (2|4) integrators; the rates agree within", step.note)
+    assert set(circuit.readings) == {"x", "v"} if problem is SINE else {"x", "y"}
+    for function in ("sine", "arctan"):
+        assert function not in circuit.graph.counts()
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("problem", [SINE, ARCTAN], ids=["sine", "arctan"])
+def test_they_rest_where_the_functions_would(problem):
+    solution = af.solve(problem, technology="opamp", time_constants=40.0)
+    assert solution.passed
+    # scipy's own root of the right-hand side, written out here.
+    if problem is SINE:
+        expected = {"x": np.arcsin(0.4), "v": 0.0}
+    else:
+        root = fsolve(lambda s: [0.2 * s[1] - np.arctan(3 * s[0]), 0.5 - s[1] + 0.3 * np.sin(s[0])], [0.0, 0.5])
+        expected = {"x": root[0], "y": root[1]}
+    for name, value in expected.items():
+        assert solution.run.final[name][0] == pytest.approx(value, abs=6e-3)
+
+
+@pytest.mark.ngspice
+def test_the_shipped_ring_of_oscillators_locks_as_its_sines_do():
+    ring = read_problem(str(Path(__file__).parents[2] / "examples/flows/kuramoto_ring.toml"))
+    solution = af.solve(ring, technology="opamp", time_constants=20.0)
+    assert solution.passed
+    constants = ring.constants
+    ahead, frequency = np.array(constants["ahead"]), np.array(constants["frequency"])
+
+    def rate(_, phase):
+        pull = 1.5 * np.sin(ahead @ phase - phase)
+        return frequency + pull - ahead.T @ pull - phase.mean()
+
+    path = solve_ivp(rate, (0, solution.run.time[-1]), ring.states["phase"], "DOP853", rtol=1e-10, atol=1e-12)
+    assert abs(solution.run.final["phase"] - path.y[:, -1]).max() < 5e-3
+
+
+@pytest.mark.ngspice
+def test_a_lifted_circuit_started_elsewhere_is_the_one_with_those_functions():
+    circuit = af.compile(af.flows.custom(SINE), technology="opamp")
+    other = rebuilt(circuit, starts={"x": np.array([0.8]), "v": np.array([-0.1])})
+    hidden = {label: other.graph.integrator(node) for label, node in other.graph.states.items()}
+    ratio = [float(block.initial[0]) for label, block in hidden.items() if label not in SINE.states]
+    first = [circuit.graph.integrator(node).initial[0] for label, node in circuit.graph.states.items()][2:]
+    scales = np.array(first) / [np.sin(1.0), np.cos(1.0)]
+    np.testing.assert_allclose(sorted(np.array(ratio) / scales), sorted([np.sin(0.8), np.cos(0.8)]), rtol=1e-6)
+    run = af.simulate(af.netlist(other, time_constants=40.0))
+    assert run.final["x"][0] == pytest.approx(np.arcsin(0.4), abs=6e-3)
+
+
+@pytest.mark.parametrize(
+    ("equation", "said"),
+    [
+        (
+            "-sin(abs(x))",
+            r"no cell for sine, placed by dx/dt = -sin\(abs\(x\)\), and it can not become a state: .*not smooth",
+        ),
+        ("-arctan(maximum(x, 0))", r"no cell for arctan, placed by .*, and it can not become a state: .*not smooth"),
+    ],
+)
+def test_what_can_not_become_a_state_is_refused_in_one_sentence(equation, said):
+    problem = af.Equations(name="k", states={"x": 1.0}, equations={"x": equation})
+    with pytest.raises(NoCell, match=said):
+        af.compile(af.flows.custom(problem), technology="opamp")
+
+
+def test_noise_that_a_lifted_function_would_multiply_is_refused():
+    with pytest.raises(NoCell, match=r"no cell for sine.*moved by noise and a function of it is to be lifted"):
+        af.solve(SINE, technology="opamp", noise=0.01)
 
 
 def test_deviations_of_multipliers_and_amplifiers_reach_the_netlist():

@@ -12,7 +12,7 @@ from analogflow.circuit.circuit import Group, Realisation, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.errors import BadInput
 from analogflow.names import comment
-from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, NOISE, REALISE, SCALE, SPREAD, STABILISE, TRACE, Brief
+from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, LIFT, NOISE, REALISE, SCALE, SPREAD, STABILISE, TRACE, Brief
 from analogflow.technology.generators import Generators
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
@@ -76,7 +76,7 @@ def _accuracy(brief: Brief, parts: PartSet, elements: Sequence[Element]) -> floa
     error = products_error(parts, macros.count(parts.multiplier.name))
     if any(isinstance(e, BipolarTransistor) for e in elements):
         error += junction_error(parts, FULL_CURRENT, brief.build.temperature_kelvin)
-    if brief.flow.end_time is not None:
+    if brief.flow.end_time is not None or brief.graph.lifted:
         error += brief.build.delay_fraction
     return max(error, _FINEST)
 
@@ -156,7 +156,7 @@ def realise(brief: Brief) -> Realisation:
 OPAMP = Technology(
     name="opamp",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, SCALE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE),
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, LIFT, SCALE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE),
     parts=DEFAULT_PARTS,
     heeds=("delay_fraction",),
     scaled=True,
