@@ -23,6 +23,7 @@ from analogflow.cli.options import (
     fraction_bar,
     given_problem,
     nonempty,
+    part_options,
     positive,
     show,
 )
@@ -35,7 +36,6 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.judgement.averaging import law_plan
 from analogflow.names import identifier
 from analogflow.netlister import DIALECTS, Deck, expecting, netlist, plain_deck, write_subcircuit
-from analogflow.technology import BuildOptions, refuse_idle
 
 __all__ = [
     "about_board",
@@ -153,8 +153,7 @@ def run_explain(options: argparse.Namespace) -> int:
         raise BadInput("explain: --levels and --modes are two tables; ask for one of them.")
     problem = given_problem(options)
     if options.modes:
-        refuse_idle(options.technology, {"parts": options.parts, "temperature_celsius": options.temperature},
-                    {"parts": "--parts", "temperature_celsius": "--temperature"})  # fmt: skip
+        build_options(options)  # refuses what has no effect
         flow = flow_for(problem, options.form)
         found = judgement.modes_of(flow)
         for table in report.modes_tables(found, title=repr(flow)):
@@ -163,9 +162,10 @@ def run_explain(options: argparse.Namespace) -> int:
     if options.levels:
         flow, carried = flow_for(problem, options.form), carried_form(problem, "translinear")
         in_transistors = flow_of(problem, carried) if carried else None
-        given: BuildOptions = {"parts": options.parts, "temperature_celsius": options.temperature}
         with fraction_bar(False, "levels") as on_progress:
-            found = judgement.verification_levels(flow, carried=in_transistors, on_progress=on_progress, **given)
+            found = judgement.verification_levels(
+                flow, carried=in_transistors, on_progress=on_progress, **part_options(options)
+            )
         show(report.levels_table(found, answer=flow.answer))
         return 0
     circuit = circuit_of(problem, form=options.form, **build_options(options))

@@ -19,7 +19,7 @@ from analogflow.errors import AssumptionWarning
 from analogflow.families import named_families
 from analogflow.families.files import read_problem
 from analogflow.problems.tables import TableOptions
-from analogflow.technology import DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES, BuildOptions, refuse_idle
+from analogflow.technology import DEFAULT_TECHNOLOGY, DELAY_FRACTION, PART_SETS, TECHNOLOGIES, BuildOptions, refuse_idle
 
 __all__ = [
     "PROBLEM",
@@ -40,6 +40,7 @@ __all__ = [
     "law_options",
     "nonempty",
     "number",
+    "part_options",
     "positive",
     "repeat_command",
     "seed",
@@ -101,6 +102,10 @@ def about_flow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--technology", default=DEFAULT_TECHNOLOGY, help=f"one of: {', '.join(TECHNOLOGIES)}")
     parser.add_argument("--parts", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file (precision)")
     parser.add_argument("--temperature", type=celsius, metavar="C", help=f"of the parts, °C ({NOMINAL_CELSIUS:g})")
+    parser.add_argument(
+        "--delay-fraction", type=number, metavar="D", dest="delay_fraction",
+        help=f"part of the fastest time constant that the delays of a loop of op-amps may be ({DELAY_FRACTION:g})",
+    )  # fmt: skip
 
 
 def about_conditions(parser: argparse.ArgumentParser) -> None:
@@ -134,11 +139,23 @@ def build_options(options: argparse.Namespace) -> BuildOptions:
     Raises
     ------
     BadInput
-        The technology is ideal, and a set of parts or a temperature was given.
+        One was given that the technology does not heed.
     """
-    given: BuildOptions = {"parts": options.parts, "temperature_celsius": options.temperature}
-    refuse_idle(options.technology, given, {"parts": "--parts", "temperature_celsius": "--temperature"})
+    given = part_options(options)
+    refuse_idle(options.technology, given, _FLAGS)
     return {"technology": options.technology, **given}
+
+
+_FLAGS = {"parts": "--parts", "temperature_celsius": "--temperature", "delay_fraction": "--delay-fraction"}
+
+
+def part_options(options: argparse.Namespace) -> BuildOptions:
+    """What the options say of the parts, whatever technology heeds it."""
+    return {
+        "parts": options.parts,
+        "temperature_celsius": options.temperature,
+        "delay_fraction": options.delay_fraction,
+    }
 
 
 def condition_options(options: argparse.Namespace) -> ConditionOptions:

@@ -142,6 +142,22 @@ def test_ideal_elements_have_no_parts_list(channel, tmp_path, capsys):
     assert not (tmp_path / "deck.cir").exists()
 
 
+def test_delays_that_are_allowed_decide_the_time_constant(channel, tmp_path, capsys):
+    scales = {}
+    for fraction in ("0.0005", "0.005", "0.05"):
+        deck = tmp_path / f"{fraction}.cir"
+        words = ["netlist", "capacity", channel, "--technology", "opamp", "-o", str(deck), "--delay-fraction", fraction]
+        assert main(words) == 0
+        scales[fraction] = float(re.search(r"1 time constant is (\S+) s", deck.read_text())[1])
+    assert scales["0.0005"] == pytest.approx(10 * scales["0.005"])
+    assert scales["0.005"] == pytest.approx(10 * scales["0.05"])
+    capsys.readouterr()
+    assert main(["solve", "capacity", channel, "--technology", "opamp", "--delay-fraction", "0.5"]) == 2
+    assert "delay_fraction is 0.5; give a number from 0.0001 to 0.25" in capsys.readouterr().err
+    assert main(["explain", "capacity", channel, "--technology", "translinear", "--delay-fraction", "0.05"]) == 2
+    assert "--delay-fraction has no effect in the technology 'translinear'" in capsys.readouterr().err
+
+
 def test_a_supply_or_temperature_that_nothing_survives_is_refused(channel, capsys):
     assert main(["solve", "capacity", channel, "--technology", "opamp", "--temperature", "5000"]) == 2
     assert "is not a temperature from -100 to 200 °C" in capsys.readouterr().err

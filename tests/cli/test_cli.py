@@ -259,6 +259,8 @@ def test_a_verb_compiles_once(channel, monkeypatch, line):
         (["--samples", "5"], "--samples is of the budget's circuits; give --budget too"),
         (["--temperature", "50"], "--temperature has no effect in the technology 'ideal', which has no parts"),
         (["--parts", "fast"], "--parts has no effect in the technology 'ideal', which has no parts"),
+        (["--delay-fraction", "0.05"], "--delay-fraction has no effect in the technology 'ideal', which chooses its time"),
+        (["--delay-fraction", "much"], "--delay-fraction: 'much' is not a number"),
         (["--form", ""], "--form: '' is no name"),
     ],
 )
