@@ -122,14 +122,18 @@ class Multiplier:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tolerances:
-    """σ of the deviations of passive parts and junctions, local (from part to part) and lot (common to one kind of part).
+    """σ of the deviations of passive parts and junctions: from part to part, from package to package, and from lot to lot.
 
     Parameters
     ----------
     resistor, capacitor, area : float
-        Relative, local.
+        Relative, from part to part.
     junction : float
-        Of V_BE between transistors of one array, volts.
+        Of V_BE of a transistor beside the others in its package, volts.
+    junction_package : float
+        Of V_BE, volts, common to the transistors in one package.
+    gradient : float
+        Of the temperature of a package beside the others, kelvin: a junction loses 2 mV with each.
     resistor_lot, capacitor_lot : float
         Relative, common to all resistors and to all capacitors.
     junction_lot : float
@@ -142,6 +146,8 @@ class Tolerances:
     capacitor: float
     area: float
     junction: float
+    junction_package: float = 0.0
+    gradient: float = 0.0
     resistor_lot: float = 0.0
     capacitor_lot: float = 0.0
     junction_lot: float = 0.0

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 from collections import Counter
+from collections.abc import Mapping
 
 from analogflow.circuit import (
     Behavioural,
@@ -26,6 +27,7 @@ from analogflow.circuit import (
 )
 from analogflow.circuit.build import PartSet
 from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
+from analogflow.circuit.packing import packing_of
 from analogflow.digits import PREFIXES, engineering
 from analogflow.errors import BadInput
 from analogflow.passes import DEVICE_GROUP
@@ -66,10 +68,13 @@ class PartsList:
     entries : tuple of PartsLine
     power : float
         Static, watts: the supply currents of amplifiers and multipliers at both rails, beside which junctions draw little.
+    packages : mapping of str to int
+        Packages of several sections by their manufacturer's number, as `analogflow.circuit.packing` fills them.
     """
 
     entries: tuple[PartsLine, ...]
     power: float
+    packages: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_csv(self) -> str:
         """Text with a header line."""
@@ -152,7 +157,8 @@ def parts_list(circuit: Circuit) -> PartsList:
         for (part, value), count in sorted(counts.items(), key=_order)
     )
     active = sum(entry.current for entry in entries)
-    return PartsList(entries, 2 * parts.supply * active)
+    packages = Counter(package.number for package in packing_of(circuit).packages)
+    return PartsList(entries, 2 * parts.supply * active, dict(packages))
 
 
 def _order(item: tuple[tuple[str, str], int]) -> tuple[int, str, float, str]:
@@ -172,7 +178,8 @@ def tolerance_of(part: str, parts: PartSet) -> str:
     if part == "capacitor":
         return f"{100 * limits.capacitor:g}%"
     if part.endswith("transistor"):
-        return f"{1e6 * limits.junction:g} µV between junctions"
+        apart = f", {1e6 * limits.junction_package:g} µV between packages" if limits.junction_package else ""
+        return f"{1e6 * limits.junction:g} µV between junctions{apart}"
     if part == parts.op_amp.name:
         return f"{1e6 * parts.op_amp.offset:g} µV offset"
     for multiplier in (parts.multiplier, parts.divider):

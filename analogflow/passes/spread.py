@@ -1,28 +1,50 @@
 """The parts of a circuit, each resistor, capacitor, transistor and amplifier with a deviation of its own.
 
-What is common to a kind of part (the lot) is drawn once for a circuit, what is local once for each part.
+What is common to a kind of part (the lot) is drawn once for a circuit, what transistors of one package share once for each
+package, and what is local once for each part. Each kind of deviation has a stream of its own, so that one more part, or one
+more kind, leaves the draws of all others as they are.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
 from analogflow.circuit.build import Multiplier, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.circuit import Group
+from analogflow.circuit.packing import packing_of
 from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
 __all__ = ["SPREAD", "sample_parts"]
 
-_LOTS = 4
 _LEAST = 1e-3
+
+_KINDS = (
+    "resistor",
+    "resistor lot",
+    "capacitor",
+    "capacitor lot",
+    "junction",
+    "junction package",
+    "junction lot",
+    "area",
+    "temperature",
+    "multiplier",
+    "offset",
+)
+"""Kinds of deviation, by the number of their stream. New ones go to the end."""
+
+_PER_KELVIN = 2e-3
+"""Volts by which a junction's voltage falls with each kelvin, at any current it carries here."""
+
+_AMPLIFIER = {"vos": "offset"}
+"""Parameters of an amplifier's macro-model that deviate: the field with their σ, which names their stream."""
 
 
 def _matched(parts: PartSet, mismatch: float) -> PartSet:
@@ -67,13 +89,9 @@ def sample_parts(circuit: Circuit, parts: PartSet | None = None, *, seed: int | 
     if noise.plays and seed not in (None, noise.seed):
         raise BadInput(f"seed: {seed!r} is not that of the circuit's noise, {noise.seed}; one seed decides both.")
     noise = noise if seed is None else dataclasses.replace(noise, seed=seed)
-    counts = [_draws(element) for element in circuit.elements]
-    numbers = standard_normal(noise.seed, [sample], PARAMETERS, _LOTS + sum(counts))[0]
-    lots, local = numbers[:_LOTS], np.split(numbers[_LOTS:], np.cumsum(counts)[:-1])
-    drawn = iter(local)
+    draws = _Draws(noise.seed, sample, circuit)
     groups = tuple(
-        Group(group.block, group.source, tuple(_varied(group.elements, drawn, lots, parts, circuit)))
-        for group in circuit.groups
+        Group(group.block, group.source, tuple(_varied(group.elements, draws, parts, circuit))) for group in circuit.groups
     )
     conditions = dataclasses.replace(circuit.conditions, noise=noise, sample=sample, lot=parts)
     return dataclasses.replace(circuit, groups=groups, conditions=conditions)
@@ -96,55 +114,94 @@ SPREAD = Pass("spread", _spread, keeps_flow=False, heeds=("imperfections", "lot"
 """Draws the deviations of the parts, if the conditions have any."""
 
 
-def _draws(element: Element) -> int:
-    match element:
-        case Resistor() | Capacitor():
-            return 1
-        case BipolarTransistor():
-            return 2
-        case Instance():
-            return 4
-    return 0
+class _Draws:
+    """Standard normal numbers of each kind of deviation, one after the other."""
+
+    def __init__(self, seed: int, sample: int, circuit: Circuit) -> None:
+        self.seed, self.sample = seed, sample
+        self.most = 4 + 2 * sum(4 + round(getattr(element, "area", 0.0)) for element in circuit.elements)
+        self.packages = _packages(circuit)
+        self.drawn: dict[str, list[float]] = {}
+        self.used: Counter[str] = Counter()
+
+    def number(self, kind: str, place: int) -> float:
+        """One of a kind, by its place among them."""
+        if kind not in self.drawn:
+            stream = PARAMETERS + _KINDS.index(kind)
+            self.drawn[kind] = standard_normal(self.seed, [self.sample], stream, self.most)[0].tolist()
+        return self.drawn[kind][place]
+
+    def next(self, kind: str) -> float:
+        """The next of a kind."""
+        self.used[kind] += 1
+        return self.number(kind, self.used[kind] - 1)
 
 
-def _varied(
-    elements: Sequence[Element],
-    drawn: Iterator[NDArray[np.float64]],
-    lots: NDArray[np.float64],
-    parts: PartSet,
-    circuit: Circuit,
-) -> Iterator[Element]:
-    """Elements with their deviations: lots are those of resistors, capacitors, NPN and PNP transistors."""
+def _packages(circuit: Circuit) -> dict[Element, list[int]]:
+    """Number of the package of each unit of every transistor: even ones for one polarity, odd ones for the other.
+
+    A transistor that no package is known for has one to itself.
+    """
+    packing, found = packing_of(circuit), dict[Element, list[int]]()
+    numbers: dict[str, dict[object, int]] = {}
+    for element in circuit.elements:
+        if isinstance(element, BipolarTransistor):
+            known = numbers.setdefault(element.model, {})
+            parity = list(numbers).index(element.model)
+            own: list[object] = [place.package for place in packing.of.get(element, ())] or [element]
+            found[element] = [2 * known.setdefault(package, len(known)) + parity for package in own]
+    return found
+
+
+def _varied(elements: Sequence[Element], draws: _Draws, parts: PartSet, circuit: Circuit) -> Iterator[Element]:
+    """Elements with their deviations."""
     limits, warm = parts.tolerances, circuit.temperature_kelvin - NOMINAL_KELVIN
-    v_t = thermal_voltage(circuit.temperature_kelvin)
     macros = {macro.name: {name for name, _ in macro.parameters} for macro in circuit.macros}
     for element in elements:
-        deviates = next(drawn)
         match element:
             case Resistor():
-                common = (1 + limits.resistor_lot * lots[0]) * (1 + limits.resistor_drift * warm)
-                factor = common * max(1 + limits.resistor * deviates[0], _LEAST)
+                common = (1 + limits.resistor_lot * draws.number("resistor lot", 0)) * (1 + limits.resistor_drift * warm)
+                factor = common * max(1 + limits.resistor * draws.next("resistor"), _LEAST)
                 yield dataclasses.replace(element, resistance=float(element.resistance * factor))
             case Capacitor():
-                factor = (1 + limits.capacitor_lot * lots[1]) * max(1 + limits.capacitor * deviates[0], _LEAST)
+                factor = max(1 + limits.capacitor * draws.next("capacitor"), _LEAST)
+                factor *= 1 + limits.capacitor_lot * draws.number("capacitor lot", 0)
                 yield dataclasses.replace(element, capacitance=float(element.capacitance * factor))
             case BipolarTransistor():
-                lot = lots[2] if element.model == parts.npn.name else lots[3]
-                volts = limits.junction_lot * lot + limits.junction * deviates[0]
-                factor = max(1 + limits.area * deviates[1], _LEAST) * np.exp(volts / v_t)
-                yield dataclasses.replace(element, area=float(element.area * factor))
+                lot = draws.number("junction lot", 0 if element.model == parts.npn.name else 1)
+                yield dataclasses.replace(element, area=_drawn_area(element, lot, draws, parts, circuit))
             case Instance():
-                yield dataclasses.replace(element, parameters=_deviating(element, deviates, parts, macros[element.macro]))
+                yield dataclasses.replace(element, parameters=_deviating(element, draws, parts, macros[element.macro]))
             case _:
                 yield element
 
 
-def _deviating(
-    element: Instance, deviates: NDArray[np.float64], parts: PartSet, names: set[str]
-) -> tuple[tuple[str, float], ...]:
+def _drawn_area(element: BipolarTransistor, lot: float, draws: _Draws, parts: PartSet, circuit: Circuit) -> float:
+    """Area that stands for the deviations of a transistor's units: those of their currents, which add up.
+
+    A current that is off is so at every temperature, as two areas differ; a package that is warmer is off by volts.
+    """
+    limits = parts.tolerances
+    packages = draws.packages[element]
+    total = 0.0
+    for package in packages:
+        shared = draws.number("junction package", package)
+        volts = limits.junction_lot * lot + limits.junction_package * shared + limits.junction * draws.next("junction")
+        warmer = limits.gradient * draws.number("temperature", package)
+        nats = volts / thermal_voltage(NOMINAL_KELVIN)
+        nats += _PER_KELVIN * warmer / thermal_voltage(circuit.temperature_kelvin)
+        total += max(1 + limits.area * draws.next("area"), _LEAST) * math.exp(nats)
+    return element.area * total / len(packages)
+
+
+def _deviating(element: Instance, draws: _Draws, parts: PartSet, names: set[str]) -> tuple[tuple[str, float], ...]:
     if "vos" in names:
-        return (("vos", float(element.parameter("vos") + parts.op_amp.offset * deviates[0])),)
+        return tuple(
+            (name, element.parameter(name) + getattr(parts.op_amp, field) * draws.next(field))
+            for name, field in _AMPLIFIER.items()
+            if name in names
+        )
     part: Multiplier = parts.multiplier if element.macro == parts.multiplier.name else parts.divider
-    shifts = {"xos": deviates[0], "yos": deviates[1], "zos": deviates[2]}
-    offsets = tuple((name, float(part.offset * shift)) for name, shift in shifts.items() if name in names)
-    return (("gain", float(1 + part.gain_error * deviates[3])), *offsets)
+    *offsets, gain = [draws.next("multiplier") for _ in range(4)]
+    shifted = ((name, part.offset * shift) for name, shift in zip(("xos", "yos", "zos"), offsets, strict=True))
+    return (("gain", 1 + part.gain_error * gain), *(pair for pair in shifted if pair[0] in names))

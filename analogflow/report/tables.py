@@ -337,7 +337,9 @@ def device_table(run: DeviceRun) -> Table:
 
 def parts_table(parts: PartsList, *, title: str = "parts") -> Table:
     """Parts with value, count, tolerance and supply current."""
-    table = Table(title=title, caption=f"static power of amplifiers and multipliers: {parts.power:.3g} W")
+    packed = ", ".join(f"{count} {number}" for number, count in parts.packages.items())
+    said = f"static power of amplifiers and multipliers: {parts.power:.3g} W; packages: {packed or 'none known'}"
+    table = Table(title=title, caption=said)
     for column in ("part", "value", "count", "tolerance (σ)", "supply current"):
         table.add_column(column, justify="right" if column in ("value", "count") else "left")
     for entry in parts.entries:

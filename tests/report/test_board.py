@@ -12,10 +12,10 @@ import pytest
 import analogflow as af
 from analogflow import compiler
 from analogflow.circuit import BipolarTransistor
+from analogflow.circuit.packages import packages, series_of
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
-from analogflow.hardware.packages import packages, series_of
 from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister.spice import unwritten
 from analogflow.noise import Noise

@@ -15,9 +15,9 @@ from raw_reader import read_raw
 
 import analogflow as af
 from analogflow import netlister
+from analogflow.circuit.packages import packages
 from analogflow.compiler import circuit_of
 from analogflow.families.files import read_problem
-from analogflow.hardware.packages import packages
 from analogflow.report.kicad.symbols import fixed, packaged
 
 REQUIRED = os.environ.get("KICAD_TESTS") == "required"

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from analogflow.circuit.build import PartSet
-from analogflow.hardware.packages import series_of
+from analogflow.circuit.packages import series_of
 from analogflow.hardware.parts_list import tolerance_of
 from analogflow.report.kicad.seats import Part
 

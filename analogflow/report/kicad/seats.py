@@ -22,17 +22,15 @@ from analogflow.circuit import (
 )
 from analogflow.circuit.build import PartSet
 from analogflow.circuit.circuit import Group
+from analogflow.circuit.packages import Package
+from analogflow.circuit.packing import Place, packing_of
 from analogflow.digits import engineering
 from analogflow.errors import BadInput
-from analogflow.hardware.packages import Package, packages
 from analogflow.names import number
 from analogflow.netlister.spice import card, node_text
 from analogflow.report.kicad.symbols import Symbol, fixed, packaged
 
-__all__ = ["MATCHED", "Part", "Seat", "Seats", "seats_of"]
-
-MATCHED = 2.5e-4
-"""Volts: a smaller σ between junctions than this is that of pairs which are sold as matched for instruments."""
+__all__ = ["Part", "Seat", "Seats", "seats_of"]
 
 _POLES = {"plus": "1", "minus": "2"}
 _ENDS = {"1": "1", "2": "2"}
@@ -114,10 +112,11 @@ class Seats:
 
 
 class _Filling:
-    """Fills packages, and counts designators."""
+    """Seats what is packed, and counts designators."""
 
     def __init__(self, circuit: Circuit, parts: PartSet) -> None:
-        self.circuit, self.set = circuit, parts
+        self.circuit, self.set, self.packing = circuit, parts, packing_of(circuit)
+        self.opened: dict[int, Part] = {}
         self.counts: Counter[str] = Counter()
         self.of: dict[Element, tuple[Seat, ...]] = {}
         self.parts: list[Part] = []
@@ -136,21 +135,20 @@ class _Filling:
         part.used[1] = element
         self.of[element] = (Seat(part, 1, pins),)
 
-    def section(
-        self, element: Element, package: Package, model: str, sheet: str, open_: dict[str, Part], inner: str
-    ) -> Seat:
-        """Seat in a package that has room, or in a new one; `inner` is a card of one section."""
-        key = f"{model}_x{len(package.units)}"
-        part = open_.get(key)
+    def section(self, element: Element, place: Place, model: str, sheet: str, inner: str) -> Seat:
+        """Seat at a place; `inner` is a card of one section."""
+        part = self.opened.get(place.package)
+        package = self.packing.packages[place.package]
         if part is None:
-            wrapped = self.wrapped(package, key, inner)
-            part = open_[key] = self.add(packaged(package), package.number, sheet, package=package,
-                                         footprint=package.footprint, simulation=wrapped)  # fmt: skip
-        unit = part.spare[0]
-        part.used[unit] = element
-        if not part.spare:
-            del open_[key]
-        return Seat(part, unit, package.units[unit - 1])
+            wrapped = self.wrapped(package, f"{model}_x{len(package.units)}", inner)
+            part = self.opened[place.package] = self.add(packaged(package), package.number, sheet, package=package,
+                                                         footprint=package.footprint, simulation=wrapped)  # fmt: skip
+        part.used[place.unit] = element
+        return Seat(part, place.unit, package.units[place.unit - 1])
+
+    def sections(self, element: Element, model: str, sheet: str, inner: str) -> None:
+        """Seats at all places of an element."""
+        self.of[element] = tuple(self.section(element, place, model, sheet, inner) for place in self.packing.of[element])
 
     def wrapped(self, package: Package, key: str, inner: str) -> dict[str, str]:
         """Fields of a package whose model is that of a section, as often as it has sections."""
@@ -161,9 +159,8 @@ class _Filling:
         pins = [f"{unit[t]}={_port(t)}{k}" for k, unit in enumerate(package.units, 1) for t in terminals]
         return _subcircuit(key, pins)
 
-    def place(self, element: Element, sheet: str, open_: dict[str, Part]) -> None:
+    def place(self, element: Element, sheet: str) -> None:
         """Seat of one element."""
-        tolerances = self.set.tolerances
         match element:
             case Resistor():
                 fields = {"Sim.Device": "R", "Sim.Pins": "1=+ 2=-", "Sim.Params": f"r={number(element.resistance)}"}
@@ -172,25 +169,23 @@ class _Filling:
             case Capacitor():
                 self.capacitor(element, sheet)
             case BipolarTransistor():
-                self.transistor(element, sheet, open_, matched=tolerances.junction < MATCHED)
+                self.transistor(element, sheet)
             case Instance():
-                package = packages().get(element.macro.replace("_own", ""))
-                if package is None:
+                if element not in self.packing.of:
                     raise BadInput(
                         f"a board can not hold {element.macro!r}: no package is known for it"
                         + ("; take the parts 'precision' or 'fast'." if "_" in element.macro else ".")
                     )
                 ports = next(macro.ports for macro in self.circuit.macros if macro.name == element.macro)
                 inner = f"X{{k}} {' '.join(f'{_port(p)}{{k}}' for p in ports)} {node_text(element.macro)}"
-                seat = self.section(element, package, element.macro, sheet, open_, inner)
-                self.of[element] = (seat,)
+                self.sections(element, element.macro, sheet, inner)
             case Switch():
                 state = " on" if element.closed else ""
                 inner = f"S{{k}} t1{{k}} t2{{k}} control{{k}} 0 {node_text(element.model)}{state}"
                 model = f"switch_{element.model}{'_on' if element.closed else ''}"
-                self.of[element] = (self.section(element, packages()["switch"], model, sheet, open_, inner),)
+                self.sections(element, model, sheet, inner)
             case Diode():
-                package = packages()["diode"]
+                package = self.packing.packages[self.packing.of[element][0].package]
                 self.lines["diode_x1"] = f".subckt diode_x1 a k\nD1 a k {node_text(element.model)}\n.ends\n"
                 self.alone(element, "D", package.number, sheet, package.units[0], package=package,
                            footprint=package.footprint, simulation=_subcircuit("diode_x1", ["2=a", "1=k"]))  # fmt: skip
@@ -223,14 +218,12 @@ class _Filling:
         self.alone(element, "C", value, sheet, _ENDS, simulation=fields, values=("capacitor", farads),
                    footprint=f"Capacitor_SMD:C_{size}Metric")  # fmt: skip
 
-    def transistor(self, element: BipolarTransistor, sheet: str, open_: dict[str, Part], *, matched: bool) -> None:
+    def transistor(self, element: BipolarTransistor, sheet: str) -> None:
         kind = "npn" if element.model == self.set.npn.name else "pnp"
-        package = packages()[f"{kind}_matched" if matched else kind]
-        count, model = round(element.area), node_text(element.model)
-        if count >= 1 and abs(element.area - count) < 1e-9:
+        model = node_text(element.model)
+        if element in self.packing.of:
             inner = f"Q{{k}} collector{{k}} base{{k}} emitter{{k}} {model}"
-            seats = [self.section(element, package, f"{element.model}_pair", sheet, open_, inner) for _ in range(count)]
-            self.of[element] = tuple(seats)
+            self.sections(element, f"{element.model}_pair", sheet, inner)
             return
         self.areas[f"{element.area:.4g}"] += 1
         inner = f"Q1 collector base emitter {model} area={{area}}"
@@ -285,10 +278,9 @@ def seats_of(circuit: Circuit, groups: Mapping[str, Group], models: Iterator[str
     """
     assert circuit.parts is not None
     filling = _Filling(circuit, circuit.parts)
-    open_: dict[str, Part] = {}
     for sheet, group in groups.items():
         for element in group.elements:
-            filling.place(element, sheet, open_)
+            filling.place(element, sheet)
     text = "\n".join(models) + "\n" + "".join(filling.lines.values())
     odd = []
     if filling.areas:

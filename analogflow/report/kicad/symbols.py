@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from analogflow.hardware.packages import Package
+from analogflow.circuit.packages import Package
 
 __all__ = ["FLAG", "GROUND", "Pin", "Symbol", "Unit", "connector", "fixed", "packaged", "rail"]
 

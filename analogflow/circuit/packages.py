@@ -100,7 +100,7 @@ def _picofarads(value: float) -> str:
 
 @functools.cache
 def _content() -> dict[str, Any]:
-    return tomllib.loads(resources.files("analogflow.hardware").joinpath("packages.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(resources.files("analogflow.circuit").joinpath("packages.toml").read_text(encoding="utf-8"))
 
 
 def series_of(kind: str, tolerance: float) -> Series | None:
