@@ -49,6 +49,9 @@ _SAME, _SHARE = 1e-9, 1e-3
 checks of ideal circuits let pass."""
 
 
+_SAME_TIME = 1e-6
+"""Ends of a run and of its problem agree within this, as engines count in seconds."""
+
 _WRITE = "make one by write_certificate of a solution."
 
 _DIFFERENT = "is not as it was written: its digest does not fit; ask for it anew where it came from."
@@ -120,12 +123,14 @@ def certificate_text(certificate: Certificate, flow: Flow, run: Run, made: Mappi
         The problem is none that a file can hold, or the path is longer than a file may be.
     """
     record = {name: float(run.record[name]) for name in _RECORD if name in run.record}
-    needed = _needed(flow)
+    needed, problem = _needed(flow), keys_of(flow.problem)
+    if "time" in problem and _ends_elsewhere(flow, run):
+        problem["time"] = float(run.time[-1])  # what was answered
     body = {
         _FORMAT: _LAYOUT,
         "flow": family_of(flow.problem).name,
         "form": flow.form,
-        "problem": keys_of(flow.problem),
+        "problem": problem,
         "terms": dataclasses.asdict(certificate.terms or Terms(math.nan)),
         "run": {
             "outcome": run.outcome.name,
@@ -193,7 +198,7 @@ def check_certificate(path: str | Path) -> Recheck:
             words=["hold one against its flow by check_deck"],
         )
     keys = parse_keys(text, str(path), json_text=True)
-    if keys.get(_FORMAT) != _LAYOUT:
+    if keys.get(_FORMAT) is True or keys.get(_FORMAT) != _LAYOUT:
         raise BadInput(f"{where} is no certificate of layout {_LAYOUT}; {_WRITE}", words=["write_certificate of a solution"])
     _refuse_other_keys(keys, _PARTS, where)
     if len(keys["made"]) > _MOST_MADE or not all(map(str.isprintable, _words(keys))):
@@ -223,6 +228,9 @@ def check_certificate(path: str | Path) -> Recheck:
     certificate = certified_on(terms, flow, run)
     stated = keys["found"]
     differences = tuple(_differences(stated, plain(_found(certificate)), terms))
+    if _ends_elsewhere(flow, run):
+        asked = f"the problem asks for {flow.end_time:.9g} τ"
+        differences = (f"the path ends at {run.time[-1]:.9g} τ, and {asked}", *differences)
     return Recheck(certificate, terms, stated, problem, keys["made"], differences)
 
 
@@ -248,6 +256,11 @@ def _digest(text: str) -> str:
 def _needed(flow: Flow) -> set[str]:
     """Signals without which nothing is judged."""
     return {*flow.states, *flow.rests, flow.shows}
+
+
+def _ends_elsewhere(flow: Flow, run: Run) -> bool:
+    """Whether a run that ended well ended at another time than that at which the flow is read."""
+    return flow.end_time is not None and run.outcome.ok and not math.isclose(run.time[-1], flow.end_time, rel_tol=_SAME_TIME)
 
 
 def _found(certificate: Certificate) -> dict[str, Any]:

@@ -139,6 +139,20 @@ def test_checking_loads_no_engine_no_way_to_solve_and_little_else(law):
     assert done.stdout.splitlines()[-2:] == ["[]", "[]"]
 
 
+def test_an_answer_counts_at_the_time_that_its_problem_asks_for(tmp_path):
+    """A run that was ended elsewhere answers the problem of that end; nobody can ask for another time afterwards."""
+    problem = problem_of_keys("custom", EXAMPLES["custom"], "")
+    path = af.write_certificate(af.solve(problem, engine="block", time_constants=5.0), tmp_path / "c.json")
+    keys = json.loads(path.read_text())
+    assert keys["problem"]["time"] == 5.0
+    assert af.check_certificate(path).passed
+    keys["problem"]["time"] = 30.0
+    path.write_text(redigested(keys))
+    found = af.check_certificate(path)
+    assert not found.passed
+    assert found.differences[0] == "the path ends at 5 τ, and the problem asks for 30 τ"
+
+
 def test_a_failed_answer_is_found_to_fail(tmp_path, capsys):
     short = af.solve([[0.9, 0.1], [0.3, 0.7]], engine="block", time_constants=1.0)
     path = af.write_certificate(short, tmp_path / "c.json")
@@ -242,6 +256,7 @@ def with_time(keys, time):
     ("change", "said"),
     [
         (lambda keys: keys.update({"analogflow certificate": 2}), "no certificate of layout 1"),
+        (lambda keys: keys.update({"analogflow certificate": True}), "no certificate of layout 1"),
         (lambda keys: keys.pop("run"), "'run' is missing"),
         (lambda keys: keys.update(run=3), "holds int"),
         (lambda keys: keys.update(more=3), "'more' is not known"),
