@@ -53,13 +53,14 @@ _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(meg|mil|[fpnumkg
 _DRIVEN = re.compile(r"\b(sin|pulse|exp|sffm|am|trnoise|trrandom|pwl)\s*\(|\bexternal\b", re.IGNORECASE)
 _TIME = re.compile(r"\b(time|hertz)\b|\b(ddt|sdt|idt\w*|delay|absdelay|a?gauss|a?unif|rand(om)?|white)\s*\(", re.IGNORECASE)
 _COMMENT, _MICRO = re.compile(r"(^|\s)\$(?=\s).*"), str.maketrans({"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"})
+_BLANKS = re.compile(r"[ \t]+")
 _FILES = re.compile(r"""file\s*=|include|["'`$\\]""", re.IGNORECASE)
 _START = re.compile(r"v\(\s*([\w.]+)\s*\)\s*=\s*([-+\w.]+)", re.IGNORECASE)
 
 _PROBE = "vprobe"
 """How sources are called that hold the states."""
 
-_MOST_LINES, _LONGEST_LINE = 200_000, 100_000
+_MOST_LINES, _LONGEST_LINE = 200_000, 2**24
 _FEW_POINTS = 8
 """Points up to which a piecewise-linear source is a switch that is thrown once, and not an input or noise."""
 
@@ -207,7 +208,8 @@ def _statements(text: str, where: str) -> Iterator[tuple[int, str]]:
         raise BadInput(f"{where} is longer than {_MOST_LINES} lines, or has one of over {_LONGEST_LINE} characters.")
     begun, statement, control = 0, "", False
     for number, line in enumerate(lines[1:], start=2):
-        line = _COMMENT.sub("", line.replace("\t", " ").translate(_MICRO)).strip()
+        # One blank between words, as the time of some patterns grows with the square of how many there are.
+        line = _BLANKS.sub(" ", _COMMENT.sub("", line.translate(_MICRO))).strip()
         word = line.split(maxsplit=1)[0].lower() if line else ""
         if word == ".control" or word == ".endc":
             control = word == ".control"

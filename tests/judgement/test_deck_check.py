@@ -286,6 +286,22 @@ def test_tabs_comments_and_other_programs_lines_are_read():
     assert deck.end_time == 1e-2
 
 
+def test_a_line_of_a_million_blanks_is_one_of_few_words():
+    """In which a pattern that looks for blanks before an equals sign would look a billion times."""
+    deck = read_deck(
+        f"t\nC1 x 0 1\n.options {' ' * 10**6}reltol{chr(9) * 10**6}= 1e-4\n+{' ' * 10**6}gmin =1e-15\n.end", "deck"
+    )
+    assert deck.lines == ("C1 x 0 1", ".options reltol=1e-4 gmin=1e-15")
+
+
+def test_noise_of_a_hundred_thousand_knots_is_held_at_0():
+    """As the plain netlist of a law has it, in one line."""
+    knots = " ".join(f"{0.01 * k:.2f} {(-1) ** k * 0.123456789:.9f}" for k in range(100_000))
+    deck = read_deck(f"t\nC1 x 0 1\nVnoise_source0_0 y 0 pwl({knots})\nR1 x y 1\n.end", "deck")
+    assert deck.lines == ("C1 x 0 1", "Vnoise_source0_0 y 0 0", "R1 x y 1")
+    assert deck.notes == ("line 3 is noise, which is held at 0",)
+
+
 def test_options_of_a_stranger_do_not_outlast_his_netlist():
     """`interp` would stay in ngspice's process, and spoil what is read of every netlist after it."""
     tank = af.Equations({"x": 0.5, "v": 0.0}, {"x": "v", "v": "-x - 0.2 * v"}, time=5.0)
