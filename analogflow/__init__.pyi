@@ -39,6 +39,7 @@ from analogflow.hardware.parts_list import parts_list as parts_list
 from analogflow.judgement import Budget as Budget
 from analogflow.judgement import Certificate as Certificate
 from analogflow.judgement import DeckCheck as DeckCheck
+from analogflow.judgement import DeviceBudget as DeviceBudget
 from analogflow.judgement import Level as Level
 from analogflow.judgement import Parity as Parity
 from analogflow.judgement import Recheck as Recheck
@@ -46,6 +47,7 @@ from analogflow.judgement import certify as certify
 from analogflow.judgement import check_certificate as check_certificate
 from analogflow.judgement import check_deck as check_deck
 from analogflow.judgement import error_budget as error_budget
+from analogflow.judgement import noise_budget as noise_budget
 from analogflow.judgement import parity as parity
 from analogflow.judgement import restart_classes as restart_classes
 from analogflow.judgement import verification_levels as verification_levels

@@ -79,7 +79,11 @@ def _about_run(parser: argparse.ArgumentParser) -> None:
 def about_solve(parser: argparse.ArgumentParser) -> None:
     """Options of ``analogflow solve``."""
     _about_run(parser)
-    parser.add_argument("--budget", action="store_true", help="what each imperfection and block costs, in nats and bits")
+    parser.add_argument(
+        "--budget",
+        action="store_true",
+        help="what each imperfection and block costs, in nats and bits; with --noise parts, which parts make the noise",
+    )
     parser.add_argument(
         "--samples", type=count, metavar="N", help=f"circuits drawn for each line of the budget ({_SAMPLES})"
     )
@@ -105,8 +109,16 @@ def run_solve(options: argparse.Namespace) -> int:
     engine_for(options.technology, options.engine)  # refuses before anything is compiled
     imperfections, budget = imperfections_of(options), None
     circuit = compile(flow_for(problem, options.form, options.technology), **build)
-    if options.budget:
-        noise = noise_of(circuit, options.noise, options.seed)
+    noise = noise_of(circuit, options.noise, options.seed) if options.budget else None
+    if noise is not None and noise.parts:
+        if options.samples:
+            raise BadInput("--samples: the budget of the parts' noise draws no circuits; leave it out.")
+        with time_counter(options.json) as on_progress:
+            budget = judgement.noise_budget(
+                circuit, imperfections, noise=noise, engine=options.engine, time_constants=options.time,
+                on_progress=on_progress,
+            )  # fmt: skip
+    elif noise is not None:
         with fraction_bar(options.json, "error budget") as on_fraction:
             budget = judgement.error_budget(
                 circuit, imperfections, noise=noise, samples=options.samples or _SAMPLES, on_progress=on_fraction

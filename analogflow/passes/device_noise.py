@@ -32,10 +32,22 @@ from analogflow.names import number
 from analogflow.noise import DEVICE_STREAMS, DEVICES, PARAMETERS
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["DEVICE_GROUP", "DEVICE_NOISE", "saturation_current", "with_device_noise"]
+__all__ = ["DEVICE_GROUP", "DEVICE_NOISE", "SOURCE_KINDS", "saturation_current", "with_device_noise"]
 
 DEVICE_GROUP = "device_noise"
 """Name of the group of elements that play the noise of parts."""
+
+SOURCE_KINDS: Mapping[str, tuple[str, str]] = {
+    "nr": ("Resistor", "thermal noise of resistors"),
+    "nc": ("BipolarTransistor", "shot noise of collector currents, and thermal noise of base and emitter"),
+    "nb": ("BipolarTransistor", "shot noise of base currents"),
+    "nd": ("Diode", "shot noise of diodes"),
+    "ne": ("Instance", "voltage noise of amplifiers"),
+    "nip": ("Instance", "current noise of amplifiers"),
+    "nim": ("Instance", "current noise of amplifiers"),
+    "nw": ("Instance", "output noise of multipliers"),
+}
+"""Kind of element that a source belongs to, and what it is, by what its name begins with: the rest is the element's name."""
 
 _MOST = (PARAMETERS // 2 - DEVICES) // DEVICE_STREAMS
 """Sources that have streams: those of every second chain begin at half of all."""

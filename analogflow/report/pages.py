@@ -19,7 +19,7 @@ from analogflow.families.files import keys_of
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware.parts_list import parts_list
-from analogflow.judgement import Budget, error_budget
+from analogflow.judgement import Budget, DeviceBudget, error_budget
 from analogflow.noise import Noise
 from analogflow.passes import choose_values
 from analogflow.report.block_diagram import draw_blocks
@@ -44,7 +44,9 @@ _MOST_ROWS, _MOST_LINES = 12, 80
 """Rows and columns of a matrix, and lines of a netlist, that are shown."""
 
 
-def run_page(solution: Solution, plot: Any, *, budget: Budget | None = None, commands: Sequence[str] = ()) -> Page:
+def run_page(
+    solution: Solution, plot: Any, *, budget: Budget | DeviceBudget | None = None, commands: Sequence[str] = ()
+) -> Page:
     """Report of a run.
 
     Parameters
@@ -52,7 +54,7 @@ def run_page(solution: Solution, plot: Any, *, budget: Budget | None = None, com
     solution : Solution
     plot : callable
         Draws the family's figure of a solution.
-    budget : Budget, optional
+    budget : Budget or DeviceBudget, optional
     commands : sequence of str
         What repeats the run.
     """

@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from analogflow.circuit import Circuit
+from analogflow.digits import engineering
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED
+from analogflow.judgement.device_budget import DeviceBudget
 from analogflow.report.bits import beside_nats, said_in_nats
 from analogflow.run import SETTLING_BAND
 
@@ -191,8 +193,35 @@ def agreement_table(agreement: Agreement) -> Table:
     return table
 
 
-def budget_tables(budget: Budget) -> tuple[Table, ...]:
-    """What each effect and each block costs: as measured, and in brackets as predicted to first order."""
+_MOST_DEVICES = 20
+"""Parts that the budget of their noise lists."""
+
+
+def device_tables(budget: DeviceBudget) -> tuple[Table, ...]:
+    """What each kind of source and each part has of the variance of the answer."""
+    whole = float(np.sqrt((budget.rms**2).sum()))
+    band = f"{engineering(budget.lowest)}Hz to {engineering(budget.highest)}Hz"
+    each = ", ".join(f"{value:.2e}" for value in budget.rms[:8]) + (", …" if len(budget.rms) > 8 else "")
+    kinds = Table(
+        title=f"noise of the parts in {budget.answer}, {band}", caption=f"rms of its elements: {each}; together {whole:.2e}"
+    )
+    devices = Table(title="by part", caption=f"the {_MOST_DEVICES} largest" if len(budget.devices) > _MOST_DEVICES else None)
+    for table, first in ((kinds, ("source",)), (devices, ("part", "in", "source"))):
+        for column in first:
+            table.add_column(column)
+        for column in ("share", "rms"):
+            table.add_column(column, justify="right", no_wrap=True)
+    for line in budget.kinds:
+        kinds.add_row(line.kind, f"{100 * line.share:.1f} %", f"{line.rms:.1e}")
+    for line in budget.devices[:_MOST_DEVICES]:
+        devices.add_row(line.device, line.block, line.kind, f"{100 * line.share:.1f} %", f"{line.rms:.1e}")
+    return kinds, devices
+
+
+def budget_tables(budget: Budget | DeviceBudget) -> tuple[Table, ...]:
+    """What each effect and each block costs: as measured, and in brackets as predicted to first order; or each part."""
+    if isinstance(budget, DeviceBudget):
+        return device_tables(budget)
     unit = f"; costs in {said_in_nats('nats')}" if budget.value.endswith("nats") else ""
     tables = []
     for title, entries in (("each effect alone", budget.effects), ("all effects, each block alone", budget.blocks)):
@@ -258,7 +287,7 @@ def doctor_table(findings: Sequence[Finding], title: str = "") -> Table:
     return table
 
 
-def print_solution(solution: Solution, budget: Budget | None) -> None:
+def print_solution(solution: Solution, budget: Budget | DeviceBudget | None) -> None:
     """Print the table of a solution, and those of its error budget if there is one."""
     console = Console()
     console.print(solution_table(solution))
@@ -266,6 +295,8 @@ def print_solution(solution: Solution, budget: Budget | None) -> None:
         return
     for table in budget_tables(budget):
         console.print(table)
+    if isinstance(budget, DeviceBudget):
+        return
     console.print(
         f"loss: of {budget.value or 'the value'}, the state read by an ideal instrument; reading: error of what the circuit "
         f"shows; bits: effective bits of {budget.answer}.",
