@@ -227,13 +227,16 @@ def _law(paths: Array, length: float, starts: Array) -> Law:
 def coarse_knots(change: float, accuracy: float, knots: float, usual: float) -> str:
     """Why noise with such knots tells nothing, as a sentence; empty where it changes a law by no more than `accuracy`.
 
-    `change` is in standard deviations and their products; `knots` and the `usual` ones in τ.
+    `change` is in standard deviations and their products, and at least in proportion to `knots`; these and the `usual` ones
+    in τ.
     """
     if change <= accuracy:
         return ""
+    step = min(usual, knots * accuracy / change)
+    digit = 10.0 ** (np.floor(np.log10(step)) - 1)
     return (
         f"noise with knots {knots:.2g} τ apart may itself change the law by {change:.2g} of a standard deviation, and "
-        f"{accuracy:g} is asked for: a step of {usual:.2g} τ or less would tell"
+        f"{accuracy:g} is asked for: a step of {np.floor(step / digit * (1 + 1e-9)) * digit:.2g} τ or less would tell"
     )
 
 
