@@ -108,6 +108,7 @@ def parts_list(circuit: Circuit) -> PartsList:
     currents: dict[tuple[str, str], float] = {}
     needed = {source.name for source in noises_of_the_flow(circuit)}
     built = [element for group in circuit.groups if group.block != DEVICE_GROUP for element in group.elements]
+    noises = {source.nodes[0] for source in circuit.noises()}
     driven = {
         node
         for element in built
@@ -140,6 +141,8 @@ def parts_list(circuit: Circuit) -> PartsList:
                 counts["current source", f"{engineering(element.current)}A"] += 1
             case Behavioural() if not element.remote:
                 counts["limiter", ""] += 1
+            case Transconductance() if element.control in noises:
+                pass  # the current of a noise that is assumed
             case Behavioural() | Transconductance():
                 counts["controlled source", ""] += 1
             case NoiseVoltage(of_part=False):

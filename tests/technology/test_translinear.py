@@ -13,6 +13,7 @@ import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import BipolarTransistor, Instance, Resistor
 from analogflow.circuit.build import Tolerances
+from analogflow.compiler import circuit_of
 from analogflow.errors import BadInput, NoCell
 from analogflow.families.files import read_problem
 from analogflow.passes import sample_parts
@@ -204,6 +205,25 @@ def test_noise_at_the_integrators_moves_it_as_it_moves_the_graph():
     theirs = np.stack([np.interp(spice.time, block.time, column) for column in block.values["z"].T], axis=1)
     assert abs(spice.values["z"] - theirs).max() < 1e-3
     assert np.ptp(spice.values["z"][spice.time > 20], axis=0).max() > 0.02
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    "problem",
+    [
+        PAPER,
+        RateDistortion(source=[0.5, 0.3, 0.2], distortion=1.0 - np.eye(3), beta=2.0),
+        Transport(cost=[[0.0, 1.0], [1.0, 0.2]], row=[0.4, 0.6], column=[0.5, 0.5], epsilon=0.5),
+    ],
+    ids=["capacity", "rate-distortion", "transport"],
+)
+def test_a_noise_that_is_next_to_nothing_leaves_a_circuit_of_values_that_are_sold_where_it_was(problem):
+    ends = []
+    for sigma in (0.0, 1e-7):
+        circuit = circuit_of(problem, technology="translinear", noise=af.Noise(sigma))
+        found = af.simulate(af.netlist(circuit, time_constants=60.0)).final
+        ends.append(np.concatenate([found[name] for name in circuit.flow.rests]))
+    assert abs(ends[1] - ends[0]).max() < 2e-5
 
 
 def test_what_the_structure_does_not_carry_is_refused_by_a_sentence():

@@ -66,16 +66,15 @@ def capacity(brief: Brief) -> Realisation:
         ),
     ]
     common = _common_mode(P, start, legs, brief, bias)
-    noisy, sources = stages.noise_legs(brief, inputs, v_t)
-    groups += [Group("noise", "", sources)] if sources else []
+    groups += stages.integrator_noise(brief, [f"u{i}" for i in range(inputs)], v_t, bias)
     for i in range(inputs):
         weights = {f"v{j}": float(P[i, j]) for j in range(outputs)}
-        weights |= {"va": float(legs[i]), "vb": float(legs.max() - legs[i])} | noisy[i]
+        weights |= {"va": float(legs[i]), "vb": float(legs.max() - legs[i])}
         row = stages.integrator(f"u{i}", weights, "vr", v_t * float(start[i] - start.max()) + common, parts, bias)
         groups.append(Group(f"u{i}", "crossbar row and integrator", tuple(row)))
     groups.append(Group("loop", "common mode", tuple(stages.common_mode_loop("vr", "ve", parts, bias))))
     mean = np.eye(inputs) - 1 / inputs
-    pulled = -(1 + legs.max() + bool(sources))
+    pulled = -(1 + legs.max())
     read_out = np.array([[1.0, legs.max(), pulled] if legs.max() > 0 else [1.0, pulled]]) / v_t
     readings = {
         "u": Reading(tuple(f"u{i}" for i in range(inputs)), frozen(mean / v_t)),

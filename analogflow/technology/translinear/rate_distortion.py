@@ -63,10 +63,9 @@ def rate_distortion(brief: Brief) -> Realisation:
         groups.append(Group(f"log{y}", "ln q and -ln T", both))
     common = _common_mode(kernel, source, np.exp(exponents[symbols]), start, brief, bias)
     start = start - gauge
-    noisy, sources = stages.noise_legs(brief, size, v_t)
-    groups += [Group("noise", "", sources)] if sources else []
+    groups += stages.integrator_noise(brief, [f"u{y}" for y in range(size)], v_t, bias)
     for y in range(size):
-        legs = {f"lq{y}": 1.0, f"lt{y}": 1.0} | noisy[y]
+        legs = {f"lq{y}": 1.0, f"lt{y}": 1.0}
         row = stages.integrator(f"u{y}", legs, "vr", v_t * float(start[y] - start.max()) + common, parts, bias)
         groups.append(Group(f"u{y}", "integrator", tuple(row)))
     groups += kernel_group(strings, brief)

@@ -24,6 +24,7 @@ from analogflow.circuit.elements import (
     Resistor,
     StepVoltage,
     Switch,
+    Transconductance,
     VoltageSource,
 )
 from analogflow.errors import BadInput
@@ -38,8 +39,8 @@ __all__ = [
     "assembled",
     "common_mode_loop",
     "integrator",
+    "integrator_noise",
     "junction",
-    "noise_legs",
     "rails",
     "reset",
     "sink",
@@ -93,16 +94,19 @@ class Bias:
         return self.resistance * self.capacitance
 
 
-def noise_legs(brief: Brief, count: int, volts_per_unit: float) -> tuple[list[dict[str, float]], tuple[Element, ...]]:
-    """Legs of weight 1 that bring noise to each of `count` inverting integrators, and the sources; none without noise.
+def integrator_noise(brief: Brief, names: Sequence[str], volts_per_unit: float, bias: Bias) -> list[Group]:
+    """Noise of the conditions at inverting integrators, as a group; none without noise.
 
-    `volts_per_unit` is what one flow unit of the rate is at a leg of weight 1.
+    It is a current into the summing node: a leg from a source at ground would carry half a volt across its resistor besides,
+    and what that resistor is off its value would be a bias of the row. `volts_per_unit` is what one flow unit of the rate
+    is at a leg of weight 1.
     """
     sigma = brief.conditions.noise.sigma
-    if not sigma:
-        return [{} for _ in range(count)], ()
-    sources = tuple(NoiseVoltage(f"noise{k}", (f"noise{k}",), k, -sigma * volts_per_unit) for k in range(count))
-    return [{f"noise{k}": 1.0} for k in range(count)], sources
+    made: list[Element] = []
+    for k, name in enumerate(names if sigma else ()):
+        made.append(NoiseVoltage(f"noise{k}", (f"noise{k}",), k, -sigma * volts_per_unit))
+        made.append(Transconductance(f"noise{k}", ("0", f"{name}_sum"), f"noise{k}", 1 / bias.resistance))
+    return [Group("noise", "", tuple(made))] if made else []
 
 
 def rails(parts: PartSet) -> Iterator[Element]:

@@ -74,10 +74,9 @@ def transport(brief: Brief) -> Realisation:
         taps = [string.taps[i] for string in strings]
         elements = array(f"p{i}_", f"e{i}", taps, np.isfinite(exponents[i]).astype(float), "s", parts, metered=True)
         groups.append(Group(f"row{i}", f"emitter-coupled array of row {i}", tuple(elements)))
-    noisy, sources = stages.noise_legs(brief, columns, _FULL)
-    groups += [Group("noise", "", sources)] if sources else []
+    groups += stages.integrator_noise(brief, [f"u{j}" for j in range(columns)], _FULL, bias)
     for j in range(columns):
-        legs = {f"v{j}": float(1 / column[j]), "mass": 1.0} | noisy[j]
+        legs = {f"v{j}": float(1 / column[j]), "mass": 1.0}
         elements = (
             *_converter(f"v{j}", f"s{j}", bias, parts),
             *stages.integrator(f"u{j}", legs, "0", v_t * float(start[j]) + common, parts, bias),
