@@ -157,6 +157,10 @@ class JointRows:
     weigh : callable
         ``weigh(settled)``: the ``weights`` of all legs, the ``voltages`` that drive them, and the ``sensitivity`` of the
         answer to what biases each row, where it is settled. Raises `BadInput` where several answers are as good.
+    arrays : tuple of tuple of str
+        Names of the transistors that split the current of each row to the first legs, where any do.
+    shares : array, shape (rows, first legs), optional
+        Of the current of each row that they should take.
     """
 
     what: str
@@ -164,6 +168,8 @@ class JointRows:
     legs: tuple[tuple[str, ...], ...]
     sinks: tuple[str, ...]
     weigh: Callable[[NDArray[np.float64]], Any]
+    arrays: tuple[tuple[str, ...], ...] = ()
+    shares: NDArray[np.float64] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -290,8 +290,6 @@ def run_board(options: argparse.Namespace) -> int:
     problem = given_problem(options)
     circuit = circuit_of(problem, form=options.form, **build_options(options))
     board = report.write_board(circuit, options.output, time_constants=options.time, force=options.force)
-    for sentence in board.seats.odd:
-        print(f"analogflow: {sentence}", file=sys.stderr)
     show(report.orders_table(board.orders))
     count = sum(len(order.designators) for order in board.orders)
     project = Path(options.output) / f"{board.name}.kicad_pro"

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.block_engine import integrate
-from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
+from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor, VoltageSource
 from analogflow.circuit.circuit import PassRecord
 from analogflow.circuit.rounding import round_jointly
 from analogflow.circuit.values import check_series, nearest, neighbours, rounding_error
@@ -31,6 +31,7 @@ from analogflow.errors import BadInput
 from analogflow.graph import restarted
 from analogflow.passes.limits import limits_of
 from analogflow.passes.pipeline import Brief, Pass, Passed
+from analogflow.passes.whole_areas import AreasFound, currents_moved, drive_kept, whole_areas
 from analogflow.run import RESTING_SPEED, longest_run
 
 __all__ = ["CHOOSE", "choose_values"]
@@ -101,6 +102,8 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     if not series:
         return circuit
     check_series(series)
+    found = whole_areas(circuit)
+    given, parts, circuit = circuit, circuit.parts, found.circuit
     resistors = {e.name: e for e in circuit.elements if isinstance(e, Resistor)}
     largest = max((e.resistance for e in resistors.values()), default=0.0)
     if largest > _LARGEST:
@@ -110,9 +113,9 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     for resistor in resistors.values():
         for node in dict.fromkeys(resistor.nodes):
             at[node].append(resistor)
-    tolerance = circuit.parts.tolerances.resistor
+    tolerance = parts.tolerances.resistor
     close: dict[str, float] = {}
-    for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
+    for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == parts.op_amp.name):
         together, off = _amplifier(amplifier, at, series)
         chosen |= together
         close |= dict.fromkeys(together, off) if off <= tolerance else {}
@@ -121,17 +124,17 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
         values, second = _divided(string, series, tolerance)
         chosen |= values
         beside |= second
-    mirrors, left = _mirrored(resistors, series)
+    mirrors, left, sunk = _mirrored(resistors, series, found.taken, _reference_volts(circuit))
     chosen |= mirrors
-    rows, shift = _jointly(circuit, resistors, series, chosen)
+    rows, shift, alone = _jointly(circuit, resistors, series, sunk)
     chosen |= rows
     if circuit.follows_path and not mirrors and circuit.joint_rows is None:
-        alone = {name: e.resistance for name, e in resistors.items() if name not in close}
-        chosen |= {name: float(nearest(value, series)) for name, value in alone.items()}
-        pairs = {n: _paired(value, series) for n, value in alone.items() if abs(chosen[n] / value - 1) > tolerance}
+        single = {name: e.resistance for name, e in resistors.items() if name not in close}
+        chosen |= {name: float(nearest(value, series)) for name, value in single.items()}
+        pairs = {n: _paired(value, series) for n, value in single.items() if abs(chosen[n] / value - 1) > tolerance}
         chosen |= {name: first for name, (first, _) in pairs.items()}
         beside = {name: second for name, (_, second) in pairs.items()}
-        residues = (abs(_parallel(chosen[n], beside.get(n, math.inf)) / value - 1) for n, value in alone.items())
+        residues = (abs(_parallel(chosen[n], beside.get(n, math.inf)) / value - 1) for n, value in single.items())
         left = max(*close.values(), *residues, 0.0)
     made = {name: _parallel(value, beside.get(name, math.inf)) for name, value in chosen.items()}
     moved = max((abs(math.log(made[name] / e.resistance)) for name, e in resistors.items()), default=0.0)
@@ -152,10 +155,23 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     )
     note = f"resistors of {series}, capacitors of {_CAPACITORS}; a value moved by {100 * moved:.2g}% at most"
     note += f"; {len(beside)} resistors are two in parallel" if beside else ""
+    note += _area_note(found, given, shift, alone)
     accuracy = circuit.accuracy + (left if shift is None else shift)
     history = (*circuit.history, PassRecord("values", note, len(circuit.graph)))
     build = dataclasses.replace(circuit.build, values=functools.partial(choose_values, series=series))
     return dataclasses.replace(circuit, build=build, groups=groups, accuracy=accuracy, history=history)
+
+
+def _area_note(found: AreasFound, given: Circuit, shift: float | None, alone: float) -> str:
+    """What whole units of transistors cost, in words; empty where all areas are whole already."""
+    note = ""
+    if found.circuit is not given:
+        note += f"; areas in whole units, whose ratios are {100 * math.expm1(found.off):.2g}% off at most"
+        if shift is not None:
+            note += f" and alone move the answer by {alone:.2g}; the crossbar's rows make up for all but {shift:.2g}"
+    if found.left:
+        note += f"; {len(found.left)} areas are none that an array offers"
+    return note
 
 
 def _chosen(brief: Brief) -> Passed | None:
@@ -364,33 +380,54 @@ def _divided(string: Sequence[Resistor], series: str, tolerance: float) -> tuple
     return first, second
 
 
-def _mirrored(resistors: dict[str, Resistor], series: str) -> tuple[dict[str, float], float]:
-    """Values of the emitter resistors of current sinks, and the largest relative error of two currents that they leave.
+def _mirrored(
+    resistors: dict[str, Resistor], series: str, taken: Mapping[str, float], volts: float
+) -> tuple[dict[str, float], float, dict[str, float]]:
+    """Values of the emitter resistors of current sinks, the largest relative error of two currents, and nats of each error.
 
     Ratios to that of the reference are the shares of a tail. What a common scale adds to the reference's voltage is taken
-    from the resistor that sets its current.
+    from the resistor that sets its current. Those that make up for areas, `taken`, follow the others; `volts` are those that
+    the reference's two resistors share.
     """
     legs = [e for e in resistors.values() if "vlow" in e.nodes]
     base = legs[0].name.removesuffix("_e") if legs else ""
     if f"{base}_set" not in resistors or len(legs) < 2:
-        return {}, rounding_error(series)
-    chosen = _ratios(legs, series, _MIRRORED)
-    factors = np.array([chosen[e.name] / e.resistance for e in legs])
+        return {}, rounding_error(series), {}
+    chosen = _ratios([e for e in legs if e.name not in taken], series, _MIRRORED)
+    scale = chosen[legs[0].name] / legs[0].resistance if chosen else 1.0
+    chosen = chosen or {legs[0].name: float(nearest(legs[0].resistance, series))}
     setting = resistors[f"{base}_set"].resistance + legs[0].resistance - chosen[legs[0].name]
-    return {**chosen, f"{base}_set": float(nearest(setting, series))}, float(np.ptp(factors) / factors.min())
+    drop = volts * chosen[legs[0].name] / (setting + chosen[legs[0].name])
+    exact = {e.name: scale * e.resistance * (1 + taken.get(e.name, 0.0) / drop) for e in legs}
+    chosen |= {name: float(nearest(exact[name], series)) for name in taken}
+    factors = np.array([chosen[name] / value for name, value in exact.items()])
+    # A junction takes its share of what a resistor is off.
+    off = dict(zip(exact, (-drop / (drop + _THERMAL) * np.log(factors)).tolist(), strict=True))
+    chosen[f"{base}_set"] = float(nearest(setting, series))
+    return chosen, float(np.ptp(factors) / factors.min()), off
+
+
+def _reference_volts(circuit: Circuit) -> float:
+    """Volts that the low rail leaves to the resistors of a mirror's reference."""
+    rail = next((abs(e.voltage) for e in circuit.elements if isinstance(e, VoltageSource) and e.name == "vlow"), 0.0)
+    return rail - _JUNCTION
+
+
+_JUNCTION, _THERMAL = 0.6, 0.026
+"""Volts across a junction, and of one nat of its current, near enough."""
 
 
 def _jointly(
-    circuit: Circuit, resistors: dict[str, Resistor], series: str, chosen: Mapping[str, float]
-) -> tuple[dict[str, float], float | None]:
-    """Values of the rows that are best chosen together, and the shift of the answer that they leave.
+    circuit: Circuit, resistors: dict[str, Resistor], series: str, sunk: Mapping[str, float]
+) -> tuple[dict[str, float], float | None, float]:
+    """Values of the rows that are best chosen together, the shift of the answer that they leave, and that of areas alone.
 
-    They are rounded so that their errors cancel at the answer; what `chosen` values make of the currents that a row's last
-    legs stand for shifts it too. Empty and None for a circuit that has no such rows.
+    They are rounded so that their errors cancel at the answer, and with them what areas and sinks are off: by `sunk` nats of
+    the currents that a row's last legs stand for. Empty and None for a circuit that has no such rows.
     """
     rows = circuit.joint_rows
     if rows is None:
-        return {}, None
+        return {}, None, 0.0
     first = circuit.build.ranged_from
     rested = integrate(
         circuit.graph if first is None else restarted(circuit.graph, first),
@@ -401,7 +438,14 @@ def _jointly(
     try:
         crossbar = rows.weigh(rested.final[rows.answer])
     except BadInput:  # several answers are optimal, so none is to be kept
-        return {}, None
+        return {}, None, 0.0
+    kept = np.asarray(rested.final[rows.answer])
+    first, *others = (sunk.get(name, 0.0) for name in rows.sinks)
+    shifts = np.zeros(len(crossbar.voltages))
+    shifts[len(shifts) - len(others) :] = np.array(others) - first
+    if rows.shares is not None:
+        shifts[: rows.shares.shape[1]] = currents_moved(_areas(circuit, rows.arrays), rows.shares, kept / kept.sum())
+    weights, voltages, moved_by = drive_kept(crossbar.weights, crossbar.voltages, shifts)
     units = (
         resistors[name].resistance * weight
         for row, weights in zip(rows.legs, crossbar.weights, strict=True)
@@ -409,18 +453,21 @@ def _jointly(
         if weight
     )
     try:
-        rounding = round_jointly(crossbar.weights, next(units), series, crossbar.voltages, crossbar.sensitivity)
+        rounding = round_jointly(weights, next(units), series, voltages, crossbar.sensitivity)
     except BadInput as fault:
         given = str(fault).partition(";")[0]
         raise BadInput(f"{rows.what}: {given}; {_TOO_SMALL}") from None
-    # A current of reference that no row needs has no sink.
-    first, *others = (chosen[name] / resistors[name].resistance if name in resistors else 1.0 for name in rows.sinks)
-    off = [np.log(other / first) if name in resistors else 0.0 for name, other in zip(rows.sinks[1:], others, strict=True)]
-    moved = crossbar.sensitivity @ (crossbar.weights[:, -len(off) :] @ np.array(off))
     values = {
         name: float(value)
         for row, values in zip(rows.legs, rounding.parts, strict=True)
         for name, value in zip(row, values, strict=True)
         if name in resistors and np.isfinite(value)
     }
-    return values, float((abs(rounding.shift) + abs(moved)).max())
+    alone = float(abs(crossbar.sensitivity @ moved_by).max())
+    return values, float(abs(rounding.shift).max()), alone
+
+
+def _areas(circuit: Circuit, arrays: Sequence[Sequence[str]]) -> Array:
+    """Areas of the transistors named, 0 where none is."""
+    area = {e.name: e.area for e in circuit.elements if isinstance(e, BipolarTransistor)}
+    return np.array([[area.get(name, 0.0) for name in row] for row in arrays])

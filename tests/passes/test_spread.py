@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 import subprocess
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,5 +223,6 @@ def test_ngspice_draws_boards_that_spread_as_ours_do(circuit, tmp_path):
     theirs, ours = np.array(theirs), np.array(ours)
     assert len(np.unique(theirs[:, 0])) == boards
     for i in range(3):
-        assert ks_2samp(theirs[:, i], ours[:, i])[1] > 1e-3
+        compared: Any = ks_2samp(theirs[:, i], ours[:, i])
+        assert compared.pvalue > 1e-3
         assert theirs[:, i].std() == pytest.approx(ours[:, i].std(), rel=4 / math.sqrt(boards))

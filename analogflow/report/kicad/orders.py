@@ -93,8 +93,6 @@ def _described(part: Part, part_set: PartSet) -> tuple[str, ...]:
     notes = {
         "LIMITER": "leave it open unless a signal meets its limit: two Zener diodes back to back load the integrator",
         "METER": "a jumper closes it; a meter or a source may go there instead",
-        "NPN_AREA": "no array is sold with this area",
-        "PNP_AREA": "no array is sold with this area",
     }
     if part.symbol.name == "METER" and part.value.endswith("V"):
         return part.value, "", "", "", "pin header", "1x02", part.footprint, "a floating source of this voltage goes there"

@@ -322,6 +322,10 @@ def _(stage: Array, desk: Desk) -> GridPicture:
         picture.name(stage.tail.nodes[1], (base[0] - 1, base[1]), "left")
         foot, emitter = placed.pin(seat.pins["emitter"]), stage.tail.nodes[2]
     if stage.below:
+        if desk.leaves(emitter):  # other sections of a transistor in parallel are there, too
+            side = foot if stage.tail else (emitters[-1], level)
+            picture.wire(side, (side[0] + 4, side[1]))
+            picture.name(emitter, (side[0] + 4, side[1]), "right")
         net, end = other(stage.below, emitter), (foot[0], foot[1] + 8)
         desk.between(picture, stage.below, emitter, foot, end)
         picture.name(net, end, "bottom")

@@ -97,14 +97,11 @@ class Seats:
         In the order of their sheets.
     models : str
         Library of models, SPICE text.
-    odd : list of str
-        Sentences about what nobody sells.
     """
 
     of: dict[Element, tuple[Seat, ...]]
     parts: list[Part]
     models: str
-    odd: list[str]
 
     def on(self, sheet: str) -> list[Part]:
         """Parts of a sheet."""
@@ -219,19 +216,12 @@ class _Filling:
                    footprint=f"Capacitor_SMD:C_{size}Metric")  # fmt: skip
 
     def transistor(self, element: BipolarTransistor, sheet: str) -> None:
-        kind = "npn" if element.model == self.set.npn.name else "pnp"
-        model = node_text(element.model)
-        if element in self.packing.of:
-            inner = f"Q{{k}} collector{{k}} base{{k}} emitter{{k}} {model}"
-            self.sections(element, f"{element.model}_pair", sheet, inner)
+        if element not in self.packing.of:
+            self.areas[f"{element.area:.4g}"] += 1
             return
-        self.areas[f"{element.area:.4g}"] += 1
-        inner = f"Q1 collector base emitter {model} area={{area}}"
-        self.lines[f"{model}_area"] = f".subckt {model}_area collector base emitter params: area=1\n{inner}\n.ends\n"
-        fields = _subcircuit(f"{model}_area", ["1=collector", "2=base", "3=emitter"])
-        self.alone(element, f"{kind.upper()}_AREA", f"area {element.area:.4g}", sheet,
-                   {"collector": "1", "base": "2", "emitter": "3"},
-                   simulation={**fields, "Sim.Params": f"area={number(element.area)}"})  # fmt: skip
+        model = node_text(element.model)
+        inner = f"Q{{k}} collector{{k}} base{{k}} emitter{{k}} {model}"
+        self.sections(element, f"{element.model}_pair", sheet, inner)
 
     def source(self, element: VoltageSource, sheet: str) -> None:
         volts = f"{round(element.voltage, 9) + 0.0:.4g} V"
@@ -274,19 +264,18 @@ def seats_of(circuit: Circuit, groups: Mapping[str, Group], models: Iterator[str
     Raises
     ------
     BadInput
-        An element stands for something that no board can hold.
+        An element stands for something that no board can hold, or no array offers the areas of the transistors.
     """
     assert circuit.parts is not None
     filling = _Filling(circuit, circuit.parts)
     for sheet, group in groups.items():
         for element in group.elements:
             filling.place(element, sheet)
-    text = "\n".join(models) + "\n" + "".join(filling.lines.values())
-    odd = []
     if filling.areas:
         total = sum(filling.areas.values())
-        odd.append(
-            f"{total} transistor{'s have areas' if total > 1 else ' has an area'} that no array is sold with "
-            f"({', '.join(filling.areas)}): they are drawn without a footprint."
+        raise BadInput(
+            f"no array offers the areas of {total} transistors ({', '.join(filling.areas)}): a board holds units in "
+            "parallel. Take values that are sold (choose_values), or the technology 'opamp' where no number is near."
         )
-    return Seats(filling.of, filling.parts, text, odd)
+    text = "\n".join(models) + "\n" + "".join(filling.lines.values())
+    return Seats(filling.of, filling.parts, text)

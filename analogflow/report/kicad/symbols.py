@@ -164,8 +164,6 @@ def fixed() -> dict[str, Symbol]:
     )
     jumper = Unit(_two(), (((-0.7, 2), (-0.7, -2), (0.7, -2), (0.7, 2), (-0.7, 2)),), (), (((0, 1), 0.4), ((0, -1), 0.4)))
     point = Unit((Pin("1", "1", "passive", (0, 0), 90, 2),), (), (), (((0, 2.6), 0.6),))
-    area = _transistor("npn", {"collector": "1", "base": "2", "emitter": "3"})
-    mirrored = dataclasses.replace(area, fills=(_ARROWS["pnp"],))
     return {
         symbol.name: symbol
         for symbol in (
@@ -175,8 +173,6 @@ def fixed() -> dict[str, Symbol]:
             Symbol("LIMITER", "D", (Unit(_two(length=1.2), zener, wedges),), "limiter"),
             Symbol("SOURCE", "V", (source,), "voltage of the simulation: from outside on the bench"),
             Symbol("METER", "J", (jumper,), "two pins, where a meter, a source or a jumper goes"),
-            Symbol("NPN_AREA", "Q", (area,), "NPN of an area that no array has"),
-            Symbol("PNP_AREA", "Q", (mirrored,), "PNP of an area that no array has"),
             Symbol("TESTPOINT", "TP", (point,), "test point"),
             _flag(),
             _ground(),

@@ -92,6 +92,8 @@ def capacity(brief: Brief) -> Realisation:
         tuple(tuple(f"u{i}_{column}" for column in columns) for i in range(inputs)),
         ("tail_sink_e", "sink_a_e", "sink_b_e"),
         functools.partial(_crossbar, P),
+        arrays=tuple(tuple(f"split{i}_{j}" for j in range(outputs)) for i in range(inputs)),
+        shares=frozen(P),
     )
     return dataclasses.replace(assembled(brief, groups, readings, bias, bias.time_constant, v_t), joint_rows=rows)
 
