@@ -9,6 +9,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -26,6 +27,9 @@ from analogflow.passes import sample_parts
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run import own_time
+from analogflow.technology import opamp
+from analogflow.technology.opamp import speed as opamp_speed
+from analogflow.technology.opamp.wiring import Wiring, wiring_of
 from analogflow.technology.translinear.crossbar import capacity_crossbar
 
 EXAMPLES = Path(__file__).parents[1] / "examples/data"
@@ -163,6 +167,29 @@ def random_channels() -> Table:
     return table(head, rows)
 
 
+def amplifiers() -> Table:
+    """Every family: amplifiers, static power and error of the answer with each block for itself, and as it is built."""
+    rows = []
+    for name, problem in PROBLEMS.items():
+        flow = flow_of(problem)
+        end = own_time(flow) or 100.0
+        exact = af.simulate(af.netlist(af.compile(flow), time_constants=end), engine="block").final[flow.answer]
+        found = []
+        for wired in (Wiring, wiring_of):
+            with mock.patch.object(opamp, "wiring_of", wired), mock.patch.object(opamp_speed, "wiring_of", wired):
+                circuit = af.choose_values(af.compile(flow, technology="opamp"))
+            listed = af.parts_list(circuit)
+            assert circuit.parts is not None
+            count = sum(isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name for e in circuit.elements)
+            answer = af.simulate(af.netlist(circuit, time_constants=end)).final[flow.answer]
+            off = 100 * abs(answer - exact).max() / max(1.0, abs(exact).max())
+            found.append((str(count), f"{listed.power:.2f}", str(len(circuit.elements)), f"{off:.2g}"))
+        rows.append((name, *(cell for pair in zip(*found, strict=True) for cell in pair)))
+    head = ("family", "amplifiers, each block for itself", "as built", "static power (W)", "as built",
+            "elements", "as built", "error of the answer, E96 (%)", "as built")  # fmt: skip
+    return table(head, rows)
+
+
 def op_amps() -> Table:
     """Every family with each part set: largest error of the answer's elements against the flow itself, % of full scale."""
     rows = []
@@ -271,6 +298,7 @@ if __name__ == "__main__":
             "random_channels": random_channels,
             "shipped": shipped,
             "bias_currents": bias_currents,
+            "amplifiers": amplifiers,
             "op_amps": op_amps,
             "levels": levels,
             "monte_carlo": monte_carlo,

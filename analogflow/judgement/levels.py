@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from analogflow.block_engine import VectorField, integrate
 from analogflow.blocks import Constant, Integrator, NoiseSource, Wire
-from analogflow.circuit import BipolarTransistor, Circuit, direct
+from analogflow.circuit import BipolarTransistor, Circuit
+from analogflow.circuit.circuit import Reading
 from analogflow.compiler import circuit_of, rebuilt
 from analogflow.errors import BadInput, NoCell
 from analogflow.flows import Flow
@@ -141,12 +142,16 @@ def _exact(flow: Flow, end: float) -> Array:
 
 def _worst_block(circuit: Circuit, end: float) -> tuple[Array, str]:
     """Answer of an op-amp circuit, and the block whose voltage is furthest from what its own inputs ask for."""
+    from analogflow.technology.opamp import bench_of
+
     graph = circuit.graph
     built = {group.block for group in circuit.groups}
-    signs = _signs(circuit)
+    bench = bench_of(circuit)
     probes = {
-        f"node_{node}": direct(
-            tuple(f"{node}_{k}" for k in range(graph.block(node).size)), MACHINE_UNIT * signs.get(node, 1.0)
+        f"node_{node}": Reading(
+            tuple(f"{node}_{k}" for k in range(graph.block(node).size)),
+            np.full(graph.block(node).size, bench.factor(node) / MACHINE_UNIT),
+            np.full(graph.block(node).size, bench.offsets.get(node, 0.0)),
         )
         for node in graph
         if node in built and not isinstance(graph.block(node), Constant | Wire | NoiseSource)
@@ -161,21 +166,18 @@ def _worst_block(circuit: Circuit, end: float) -> tuple[Array, str]:
         block = graph.block(node)
         if isinstance(block, Wire):
             measured[node] = block.relation(measured[graph.inputs(node)[0]])
-        elif isinstance(block, Integrator) or node not in measured:
-            measured.setdefault(node, values[node])
+        elif isinstance(block, Integrator):
+            continue
+        elif node not in measured and graph.inputs(node):  # a block that has no amplifier of its own
+            measured[node] = block.relation(*(measured[origin] for origin in graph.inputs(node)))
+        elif node not in measured:
+            measured[node] = values[node]
         else:
             asked = block.relation(*(measured[origin] for origin in graph.inputs(node)))
             errors[node] = float(abs(measured[node] - asked).max())
     worst = max(errors, key=errors.__getitem__)
     place = graph.source(worst).text
     return run.final[circuit.flow.answer], f"{worst}, {errors[worst]:.1g} machine units off{f' ({place})' if place else ''}"
-
-
-def _signs(circuit: Circuit) -> dict[str, float]:
-    """Sign of blocks that were built with the other polarity."""
-    from analogflow.technology.opamp.speed import flipped_nodes
-
-    return dict.fromkeys(flipped_nodes(circuit.graph), -1.0)
 
 
 def _worst_stage(circuit: Circuit, end: float, answer: Array, exact: Array) -> str:

@@ -120,6 +120,12 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
         chosen |= together
         close |= dict.fromkeys(together, off) if off <= tolerance else {}
     beside: dict[str, float] = {}
+    if circuit.joint_rows is None:
+        charged = {e.nodes for e in circuit.elements if isinstance(e, Capacitor)}
+        for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
+            values, second = _summed(amplifier, charged, at, series, tolerance)
+            chosen |= values
+            beside |= second
     for string in _strings(circuit, at):
         values, second = _divided(string, series, tolerance)
         chosen |= values
@@ -326,6 +332,25 @@ def _ratios(legs: list[Resistor], series: str, decades: tuple[float, float] = (-
     values = _candidates(exact, lambda v: (1 / v) / (1 / v).sum(axis=-1, keepdims=True), series, decades)
     best = _refined(values[int(error(values).argmin())], lambda v: float(error(v)), series)
     return dict(zip((e.name for e in legs), best.tolist(), strict=True))
+
+
+def _summed(
+    amplifier: Instance, charged: set[tuple[str, ...]], at: Mapping[str, list[Resistor]], series: str, tolerance: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Values of an integrator's legs and of others in parallel, where one value each would leave a ratio off its tolerance.
+
+    Those of capacitors are `charged`. Where an integrator rests its legs cancel, and what their ratios are off stays.
+    """
+    plus, minus, output = amplifier.nodes
+    legs = at[minus] if plus == "0" and (minus, output) in charged else []
+    if len(legs) < 2:
+        return {}, {}
+    single = _ratios(legs, series)
+    factors = np.array([single[e.name] / e.resistance for e in legs])
+    if float(factors.max() / factors.min()) - 1 <= tolerance:
+        return single, {}
+    pairs = {e.name: _paired(e.resistance, series) for e in legs}
+    return {name: first for name, (first, _) in pairs.items()}, {name: second for name, (_, second) in pairs.items()}
 
 
 def _strings(circuit: Circuit, at: Mapping[str, list[Resistor]]) -> list[list[Resistor]]:

@@ -14,7 +14,7 @@ from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField
-from analogflow.blocks import Block, Diagonal
+from analogflow.blocks import Block, Constant, Crossbar, Diagonal, Gain, Sum
 from analogflow.circuit import Circuit, Instance, Resistor, VoltageSource, direct
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.values import nearest
@@ -26,7 +26,8 @@ from analogflow.problems import Attention, Hopfield, Langevin, RateDistortion, T
 from analogflow.reference import capacity_reference
 from analogflow.technology import DELAY_FRACTION, part_set
 from analogflow.technology.macros import op_amp_macro
-from analogflow.technology.opamp.bench import Bench
+from analogflow.technology.opamp import bench_of
+from analogflow.technology.opamp.bench import Bench, scales
 from analogflow.technology.opamp.speed import delays
 
 PROBLEMS = {
@@ -287,6 +288,73 @@ def test_deviations_of_multipliers_and_amplifiers_reach_the_netlist():
     text = af.netlist(circuit).text
     assert " gain=1.00" in text or " gain=0.99" in text
     assert math.isfinite(sum(gains))
+
+
+def amplifiers(circuit):
+    return sum(isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name for e in circuit.elements)
+
+
+def one_by_one(circuit):
+    """Amplifiers of the same graph if every block had its own: counted by hand from what the cells are."""
+    found = 0
+    for node in circuit.graph:
+        block, output, inputs = scales(circuit.graph.block(node))
+        count = {"integrator": 1, "sum": 1, "gain": 1, "crossbar": 1, "log": 2, "softmax": 2}.get(block.kind(), 0)
+        if block.kind() == "multiplier":
+            count = int(not math.isclose(output, inputs[0] * inputs[1]))
+        found += count * block.size + (1 if block.kind() == "log" else block.rows if block.kind() == "softmax" else 0)
+    return found
+
+
+def test_a_capacity_circuit_of_three_symbols_takes_24_amplifiers():
+    """Sums are taken by what reads them, signs by products, gains and offsets by sums: 40 with each block for itself."""
+    circuit = af.compile(af.flows.capacity(PAPER), technology="opamp")
+    assert amplifiers(circuit) == 24
+    assert one_by_one(circuit) - amplifiers(circuit) >= 13
+    built = {group.block for group in circuit.groups}
+    assert {"crossbar1", "crossbar3", "sum2"} & built == set()
+    assert {"sum0", "crossbar2", "multiplier0", "multiplier1"} <= built
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_voltages_of_blocks_are_what_the_graph_says(name):
+    """At t = 0 the operating point of the netlist is solved here as a linear network, block by block of what it reads."""
+    circuit = af.compile(af.families.flow_of(PROBLEMS[name]), technology="opamp")
+    bench, graph = bench_of(circuit), circuit.graph
+    values = VectorField(graph).signals(graph.initial())
+    for node in graph:
+        if node in bench.wiring.absorbed or not isinstance(graph.block(node), Sum | Gain | Crossbar) or node in graph.timed:
+            continue
+        for index in range(graph.block(node).size):
+            total = sum(gain * values[origin][k] for (origin, k), gain in bench.wiring.leads(node, index).items())
+            assert total == pytest.approx(values[node][index], abs=1e-9)
+            # The adder's resistors, read from the netlist: Σ g V of the volts that its neighbours then have.
+            output = f"{node}_{index}"
+            legs = [e for e in circuit.elements if isinstance(e, Resistor) and e.name.startswith(f"{output}_")]
+            if len(legs) < 2:
+                continue
+            said = network(
+                legs, output, {f"{o}_{k}": volts(values, bench, o, k) for o in graph for k in range(graph.block(o).size)}
+            )
+            assert said == pytest.approx(volts(values, bench, node, index), abs=1e-6)
+
+
+def volts(values, bench, node, index):
+    if isinstance(bench.wiring.graph.block(node), Constant):
+        return math.nan
+    return 10 * (values[node][index] - bench.offsets.get(node, 0.0)) / bench.factor(node)
+
+
+def network(legs, output, node_volts):
+    """Output of an ideal amplifier with these resistors, whose inputs are the nodes that end in _n and _p."""
+    node_volts = {**node_volts, "0": 0.0, "vref": 10.0, "vrefn": -10.0}
+    plus, minus = f"{output}_p", f"{output}_n"
+    at = {end: [(e, next(n for n in e.nodes if n != end)) for e in legs if end in e.nodes] for end in (plus, minus)}
+    raised = 0.0
+    if at[plus]:
+        raised = sum(node_volts[n] / e.resistance for e, n in at[plus]) / sum(1 / e.resistance for e, _ in at[plus])
+    (feedback,) = [e for e, n in at[minus] if n == output]
+    return raised + sum((raised - node_volts[n]) * feedback.resistance / e.resistance for e, n in at[minus] if n != output)
 
 
 def problem(epsilon):

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
-from analogflow.blocks import Constant, Integrator
+from analogflow.blocks import Constant, Integrator, Log
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import PartSet, Units, thermal_voltage
-from analogflow.circuit.circuit import Group, Realisation, direct
+from analogflow.circuit.circuit import Circuit, Group, Realisation, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
 from analogflow.errors import BadInput
+from analogflow.graph import BlockGraph
 from analogflow.names import comment
 from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, LIFT, NOISE, REALISE, SCALE, SPREAD, STABILISE, TRACE, Brief
 from analogflow.technology.generators import Generators
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
-from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench
-from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell
-from analogflow.technology.opamp.speed import flipped_nodes, time_constant
+from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, scales
+from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell, missing
+from analogflow.technology.opamp.speed import time_constant
+from analogflow.technology.opamp.wiring import wiring_of
 from analogflow.technology.part_sets import DEFAULT_PARTS, junction_error, products_error
 from analogflow.technology.technology import Site, Technology, located
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
-__all__ = ["OPAMP", "realise"]
+__all__ = ["OPAMP", "bench_of", "realise"]
 
 _OPTIONS = ".options method=trap reltol=1e-5 vntol=1e-7 abstol=1e-13 gmin=1e-14 itl4=100"
 
@@ -81,6 +84,22 @@ def _accuracy(brief: Brief, parts: PartSet, elements: Sequence[Element]) -> floa
     return max(error, _FINEST)
 
 
+def _bench(graph: BlockGraph, parts: PartSet, tau: float) -> Bench:
+    bench = Bench(parts, _junction_voltage(parts), tau, wiring_of(graph))
+    offsets = {
+        node: missing(graph.block(node), bench)
+        for node in graph
+        if bench.wiring and node in bench.wiring.bare and isinstance(scales(graph.block(node))[0], Log)
+    }
+    return dataclasses.replace(bench, offsets=offsets)
+
+
+def bench_of(circuit: Circuit) -> Bench:
+    """What a circuit's cells were built with: it says what the voltage of each block stands for."""
+    assert circuit.parts is not None  # it is of op-amps
+    return _bench(circuit.graph, circuit.parts, circuit.units.time_constant)
+
+
 def realise(brief: Brief) -> Realisation:
     """Build every block of the scaled graph.
 
@@ -95,7 +114,7 @@ def realise(brief: Brief) -> Realisation:
     _check_supply(brief, parts)
     _check_junctions(brief, parts)
     tau = time_constant(graph, parts, brief.build.delay_fraction, brief.fastest)
-    bench = Bench(parts, _junction_voltage(parts), tau, flipped_nodes(graph))
+    bench = _bench(graph, parts, tau)
     release = max(0.1 * tau, _HOLD)
     supplies = (
         VoltageSource("ref", ("vref", "0"), MACHINE_UNIT),
@@ -103,10 +122,13 @@ def realise(brief: Brief) -> Realisation:
         VoltageSource("low", ("vlow", "0"), LOW_RAIL),
         *reset(release),
     )
+    absorbed = bench.wiring.absorbed if bench.wiring else frozenset[str]()
     groups = [Group("supplies", "references and rails", supplies)]
     generators = Generators(graph, tau, release, MACHINE_UNIT)
     for node in graph.order():
         played = node in generators.formulas
+        if node in absorbed:
+            continue
         elements = tuple(generators.elements(node) if played else cell(graph.block(node), Site(graph, node), bench))
         if elements:
             groups.append(Group(node, comment(str(graph.source(node))), elements))
@@ -118,7 +140,7 @@ def realise(brief: Brief) -> Realisation:
         if isinstance(graph.block(origin), Constant):
             continue
         nodes = tuple(f"{origin}_{k}" for k in indices)
-        sign = -1.0 if origin in bench.flipped else 1.0
+        sign = bench.sign(origin)
         readings[name] = direct(nodes, MACHINE_UNIT * brief.scales[name] * sign)
     used = {e.macro for group in groups for e in group.elements if isinstance(e, Instance)}
     macros = (

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from analogflow.blocks import Scaled
+from analogflow.blocks import Constant, Scaled
 from analogflow.blocks.block import Block
 from analogflow.circuit.build import PartSet
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, VoltageSource
 from analogflow.circuit.values import nearest
 from analogflow.digits import significant
-from analogflow.technology.technology import Site
+from analogflow.technology.technology import Site, located
+
+if TYPE_CHECKING:
+    from analogflow.technology.opamp.wiring import Wiring
 
 __all__ = ["MACHINE_UNIT", "Bench", "Term", "noise_gain"]
 
@@ -25,6 +29,7 @@ MACHINE_UNIT = 10.0
 _FEEDBACK, _LEAST = 10e3, 1e3
 """Feedback resistance of a summing amplifier, and the least resistance of its legs, ohms."""
 
+_LEAST_OF_PRODUCT = 10e3
 _NEGLIGIBLE = 1e-7
 
 Term = tuple[float, str]
@@ -42,14 +47,17 @@ class Bench:
         kT/q at the temperature that the resistors are chosen for, volts.
     time_constant : float
         τ in seconds.
-    flipped : frozenset of str
-        Blocks whose output has the other sign, since an inverting integrator alone reads it.
+    wiring : Wiring, optional
+        Which blocks are built, with which sign and gain; all, as they are, if not given.
+    offsets : mapping of node to float
+        Machine units that a logarithm lacks, and what reads it adds.
     """
 
     parts: PartSet
     thermal_voltage: float
     time_constant: float
-    flipped: frozenset[str] = frozenset()
+    wiring: Wiring | None = None
+    offsets: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def preferred(self, resistance: float) -> float:
         """Nearest resistance of the parts' series, where a cell can make up for the difference."""
@@ -73,8 +81,7 @@ class Bench:
         if not negative and len(positive) == 1 and positive[0][0] == 1:
             yield self.amplifier(f"{name}_amp", positive[0][1], name, name)
             return
-        largest = max(g for g, _ in (*positive, *negative))
-        feedback = max(_FEEDBACK, _LEAST * largest)
+        feedback = max(_FEEDBACK, *(self._least(node) * g for g, node in (*positive, *negative)))
         minus, plus = f"{name}_n", f"{name}_p" if positive else "0"
         yield self.amplifier(f"{name}_amp", plus, minus, name)
         yield Resistor(f"{name}_f", (minus, name), feedback)
@@ -85,6 +92,11 @@ class Bench:
         missing = 1 + sum(g for g, _ in negative) - sum(g for g, _ in positive)
         if positive and abs(missing) > _NEGLIGIBLE:
             yield Resistor(f"{name}_b", (plus if missing > 0 else minus, "0"), feedback / abs(missing))
+
+    def _least(self, node: str) -> float:
+        """Least resistance of a leg at a node: a product's output has ten ohms of its own."""
+        bare = self.wiring.bare if self.wiring is not None else ()
+        return _LEAST_OF_PRODUCT if node.rsplit("_", 1)[0] in bare else _LEAST
 
     def converter(self, name: str, summing: str, resistance: float) -> Iterator[Element]:
         """Node `name` at `resistance` times the current drawn out of node `summing`, which it holds at ground."""
@@ -102,7 +114,35 @@ class Bench:
         if value is not None:
             return self.reference(gain * value)
         node = site.control(port, index)
-        return (-gain if node.rsplit("_", 1)[0] in self.flipped else gain), node
+        return gain * self.sign(node.rsplit("_", 1)[0]), node
+
+    def sign(self, block: str) -> float:
+        """−1 of a block that delivers its negative."""
+        return -1.0 if self.wiring is not None and block in self.wiring.flipped else 1.0
+
+    def factor(self, block: str) -> float:
+        """What a block's voltages are multiplied by, beside its machine units, to be its outputs, but for its offset."""
+        return self.wiring.factor(block) if self.wiring is not None else 1.0
+
+    def port_sign(self, site: Site, port: int) -> float:
+        """−1 where what drives a port delivers its negative."""
+        return self.sign(located(site.graph, site.inputs[port][0])[0])
+
+    def terms(self, leads: Mapping[tuple[str, int], float]) -> list[Term]:
+        """Terms for elements of blocks with their gains, one for each node: `Wiring.leads` and `Wiring.input` give them."""
+        assert self.wiring is not None  # whoever asks has asked it for the leads
+        gains: dict[str, float] = {}
+        for (origin, index), gain in leads.items():
+            block = self.wiring.graph.block(origin)
+            if isinstance(block, Constant):
+                found = [self.reference(gain * float(block.values[index]))]
+            else:
+                found = [(gain * self.wiring.factor(origin), f"{origin}_{index}")]
+                if origin in self.offsets:
+                    found.append(self.reference(gain * self.offsets[origin]))
+            for value, node in found:
+                gains[node] = gains.get(node, 0.0) + value
+        return [(gain, node) for node, gain in gains.items()]
 
     def node(self, site: Site, port: int, index: int) -> tuple[str, list[Element]]:
         """Node of an element of a port, and what makes it where it is a constant."""

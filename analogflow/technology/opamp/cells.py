@@ -51,7 +51,7 @@ from analogflow.names import number
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, Term, scales
 from analogflow.technology.technology import Site
 
-__all__ = ["DIODE", "FULL_CURRENT", "cell", "registered"]
+__all__ = ["DIODE", "FULL_CURRENT", "cell", "missing", "registered"]
 
 Cell = Callable[[Block, Site, Bench], Iterator[Element]]
 
@@ -62,6 +62,9 @@ DIODE = Model("dsw", "d", (("is", 1e-14), ("rs", 10.0), ("cjo", 2e-12), ("tt", 1
 """Diode of the precision rectifiers."""
 
 _TYPICAL_RESISTANCE = 100e3
+_REFERENCES = {"vref": "vrefn", "vrefn": "vref"}
+"""Where the negative of a reference is."""
+
 _HYSTERESIS = 0.02
 """Machine units by which a comparator's threshold moves once it has decided."""
 
@@ -94,39 +97,15 @@ def registered(kind: type[Block]) -> Callable[[Cell], Cell]:
     return register
 
 
-def _linear_terms(block: Block, site: Site, index: int, bench: Bench) -> list[Term] | None:
-    """Terms whose sum is output `index` of a linear block; None for any other block."""
-    match block:
-        case Sum():
-            return [bench.term(site, port, index, c) for port, c in enumerate(block.coefficients)]
-        case Gain():
-            return [bench.term(site, 0, index, float(block.coefficients[index]))]
-        case Crossbar():
-            outputs, inputs = block.weight.shape[-2:]
-            weights = np.broadcast_to(block.weight, (block.rows, outputs, inputs))
-            row, a = divmod(index, outputs)
-            return [
-                bench.term(site, 0, row * inputs + b, float(weights[row, a, b])) for b in range(inputs) if weights[row, a, b]
-            ]
-    return None
-
-
-def _merged(terms: list[Term]) -> list[Term]:
-    """Terms with one entry for each node."""
-    gains: dict[str, float] = {}
-    for gain, node in terms:
-        gains[node] = gains.get(node, 0.0) + gain
-    return [(gain, node) for node, gain in gains.items()]
-
-
 @registered(Sum)
 @registered(Gain)
 @registered(Crossbar)
 def _linear(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
-    sign = -1.0 if site.node in bench.flipped else 1.0
+    assert bench.wiring is not None
+    sign = bench.sign(site.node)
     for i in range(block.size):
-        terms = _linear_terms(block, site, i, bench) or []
-        yield from bench.adder(site.output(i), _merged([(sign * gain, node) for gain, node in terms]))
+        terms = bench.terms(bench.wiring.leads(site.node, i))
+        yield from bench.adder(site.output(i), [(sign * gain, node) for gain, node in terms])
 
 
 @registered(Wire)
@@ -159,22 +138,24 @@ def _capacitance_of(gain: float, time_constant: float) -> float:
 
 @registered(Integrator)
 def _integrator(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
-    """Inverting integrator with a hold switch; its input is flipped already, or goes through an inverter."""
+    """Inverting integrator with a hold switch; what it adds is negative already, or goes through an inverter."""
     assert isinstance(block, Integrator)
+    assert bench.wiring is not None
     gain = np.broadcast_to(block.gain, (block.size,))
     leak = np.broadcast_to(block.leak, (block.size,))
     for i in range(block.size):
         name, virtual = site.output(i), site.inner("sum", i)
-        capacitance = _capacitance_of(float(gain[i]), bench.time_constant)
-        factor, node = bench.term(site, 0, i, float(gain[i]))
-        if site.value(0, i) is not None:
-            factor, node = -factor, {"vref": "vrefn", "vrefn": "vref"}[node]
-        if factor > 0:
-            inverted = site.inner("inv", i)
-            yield from bench.adder(inverted, [(-1.0, node)])
-            node = inverted
-        if factor:
-            yield Resistor(f"{name}_in", (node, virtual), bench.time_constant / (abs(factor) * capacitance))
+        terms = [(float(gain[i]) * factor, node) for factor, node in bench.terms(bench.wiring.input(site.node, i)) if factor]
+        capacitance = _capacitance_of(max((abs(g) for g, _ in terms), default=float(gain[i])), bench.time_constant)
+        for k, (factor, node) in enumerate(terms):
+            place = f"{k}" if len(terms) > 1 else ""
+            source = _REFERENCES.get(node, node)
+            if factor > 0 and source == node:
+                source = f"{site.inner('inv', i)}{place and '_'}{place}"
+                yield from bench.adder(source, [(-1.0, node)])
+            elif factor < 0:
+                source = node
+            yield Resistor(f"{name}_in{place}", (source, virtual), bench.time_constant / (abs(factor) * capacitance))
         yield bench.amplifier(f"{name}_amp", "0", virtual, name)
         start = MACHINE_UNIT * float(block.initial[i])
         yield Capacitor(f"{name}_c", (virtual, name), capacitance, -start)
@@ -189,12 +170,13 @@ def _integrator(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
             yield Behavioural(f"{name}_clamp", (name, virtual), f"{conductance}*{over}")
 
 
-def _product(name: str, factors: tuple[str, str], gain: float, bench: Bench) -> Iterator[Element]:
-    """Node `name` at gain · X · Y in machine units."""
+def _product(name: str, factors: tuple[str, str], gain: float, sign: float, bench: Bench) -> Iterator[Element]:
+    """Node `name` at gain · X · Y in machine units, or its negative, for which the inputs of X are exchanged."""
     direct = math.isclose(gain, 1.0, rel_tol=1e-9)
     output = name if direct else f"{name}_raw"
     x, y = factors
-    yield Instance(f"{name}_mult", (x, "0", y, "0", "0", output), bench.parts.multiplier.name)
+    pair = (x, "0") if sign > 0 else ("0", x)
+    yield Instance(f"{name}_mult", (*pair, y, "0", "0", output), bench.parts.multiplier.name)
     if not direct:
         yield from bench.adder(name, [(gain, output)])
 
@@ -203,13 +185,16 @@ def _product(name: str, factors: tuple[str, str], gain: float, bench: Bench) -> 
 @registered(Switch)
 def _multiplier(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     _, output, inputs = scales(block)
+    assert bench.wiring is not None
+    gain = 1.0 if site.node in bench.wiring.bare else output / (inputs[0] * inputs[1])
     for i in range(block.size):
-        nodes = []
+        nodes, sign = [], bench.sign(site.node)
         for port in range(2):
             node, made = bench.node(site, port, i)
             yield from made
             nodes.append(node)
-        yield from _product(site.output(i), (nodes[0], nodes[1]), output / (inputs[0] * inputs[1]), bench)
+            sign *= bench.port_sign(site, port)
+        yield from _product(site.output(i), (nodes[0], nodes[1]), gain, sign, bench)
 
 
 @registered(MatrixProduct)
@@ -217,6 +202,7 @@ def _matrix_product(block: Block, site: Site, bench: Bench) -> Iterator[Element]
     inner, output, inputs = scales(block)
     assert isinstance(inner, MatrixProduct)
     gain = output / (inputs[0] * inputs[1])
+    sign = bench.port_sign(site, 0) * bench.port_sign(site, 1)
     for i in range(inner.rows):
         for j in range(inner.columns):
             name = site.output(i * inner.columns + j)
@@ -225,7 +211,7 @@ def _matrix_product(block: Block, site: Site, bench: Bench) -> Iterator[Element]
                 x, made_x = bench.node(site, 0, i * inner.inner + k)
                 y, made_y = bench.node(site, 1, k * inner.columns + j)
                 yield from (*made_x, *made_y)
-                yield from _product(f"{name}_{k}", (x, y), 1.0, bench)
+                yield from _product(f"{name}_{k}", (x, y), 1.0, sign, bench)
                 terms.append((gain, f"{name}_{k}"))
             yield from bench.adder(name, terms)
 
@@ -348,9 +334,19 @@ def _resistances(scale: float, bench: Bench) -> tuple[float, float, float]:
     return resistance, reference, rest if abs(rest) > _CLOSE else 0.0
 
 
+def missing(block: Block, bench: Bench) -> float:
+    """Machine units that a logarithm lacks with the reference current that it has."""
+    _, output, inputs = scales(block)
+    return -output * _resistances(inputs[0], bench)[2]
+
+
 @registered(Log)
 def _log(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
-    """Two transdiodes and a difference amplifier: K V_T ln(I/I_ref), with one reference for all elements."""
+    """Two transdiodes and a difference amplifier: K V_T ln(I/I_ref), with one reference for all elements.
+
+    What the reference current lacks is added by what reads it, or by an amplifier of its own: an offset would spoil the
+    symmetry by which the difference amplifier tells two junctions apart.
+    """
     _, output, inputs = scales(block)
     resistance, drop, rest = _resistances(inputs[0], bench)
     gain = MACHINE_UNIT * output / bench.thermal_voltage
@@ -361,10 +357,10 @@ def _log(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
         name, summing, junction = site.output(i), site.inner("s", i), site.inner("e", i)
         yield Resistor(f"{name}_in", (site.control(0, i), summing), resistance)
         yield from _transdiode(junction, summing, bench)
-        # An offset would spoil the symmetry by which the amplifier tells two junctions apart, so it has its own.
-        difference = site.inner("d", i) if rest else name
+        added = rest and site.node not in bench.offsets
+        difference = site.inner("d", i) if added else name
         yield from bench.adder(difference, [(gain, reference), (-gain, junction)])
-        if rest:
+        if added:
             yield from bench.adder(name, [(1.0, difference), bench.reference(-output * rest)])
 
 

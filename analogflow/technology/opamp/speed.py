@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from analogflow.blocks import (
-    Block,
     Comparator,
     Crossbar,
     Divider,
@@ -27,52 +26,37 @@ from analogflow.blocks import (
 from analogflow.circuit.build import PartSet
 from analogflow.graph import BlockGraph
 from analogflow.technology.opamp.bench import noise_gain, pole, scales
+from analogflow.technology.opamp.wiring import Wiring, wiring_of
 
-__all__ = ["delays", "flipped_nodes", "time_constant"]
+__all__ = ["delays", "time_constant"]
 
 _JUNCTION_DELAY = 4e-6
 """Seconds: a junction at a fortieth of its full current, half a microampere, with 30 pF, and its converter's pole."""
 
 
-def flipped_nodes(graph: BlockGraph) -> frozenset[str]:
-    """Linear blocks that one integrator alone reads: they may as well have the other sign, which saves an inverter."""
-    integrators = set(graph.states.values())
-    read = set(graph.observables.values())
-    return frozenset(
-        node
-        for node in graph
-        if isinstance(graph.block(node), Sum | Gain | Crossbar)
-        and node not in read
-        and node not in graph.timed
-        and len(graph.readers(node)) == 1
-        and set(graph.readers(node)) <= integrators
-    )
-
-
 def delays(graph: BlockGraph, parts: PartSet) -> dict[str, float]:
     """Delay from the states to every node along the slowest path, seconds."""
+    wiring = wiring_of(graph)
     total: dict[str, float] = {}
     for node in graph.order():
         if isinstance(graph.block(node), Integrator) or node in graph.timed:
             total[node] = 0.0
             continue
         before = max((total[origin] for origin in graph.inputs(node)), default=0.0)
-        total[node] = before + _delay(graph.block(node), parts)
+        total[node] = before + (0.0 if node in wiring.absorbed else _delay(node, wiring, parts))
     return total
 
 
-def _delay(block: Block, parts: PartSet) -> float:
-    inner, output, inputs = scales(block)
+def _delay(node: str, wiring: Wiring, parts: PartSet) -> float:
+    inner, output, inputs = scales(wiring.graph.block(node))
     amplifier, multiplier = pole(parts.op_amp.bandwidth), pole(parts.multiplier.bandwidth)
     match inner:
-        case Sum():
-            return amplifier * noise_gain(inner.coefficients)
-        case Gain():
-            return amplifier * noise_gain([float(max(inner.coefficients, key=abs))])
-        case Crossbar():
-            return amplifier * max(noise_gain(row) for row in inner.weight.reshape(-1, inner.weight.shape[-1]).tolist())
+        case Sum() | Gain() | Crossbar():
+            rows = [wiring.leads(node, index) for index in range(inner.size)]
+            built = [[gain * wiring.factor(origin) for (origin, _), gain in row.items()] for row in rows]
+            return amplifier * max(noise_gain(gains) for gains in built)
         case Multiplier() | Switch():
-            return multiplier + 10 * amplifier
+            return multiplier + (0.0 if node in wiring.bare else 10 * amplifier)
         case MatrixProduct():
             return multiplier + 2 * inner.inner * amplifier
         case Divider() | SquareRoot():
