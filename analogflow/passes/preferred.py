@@ -349,8 +349,12 @@ def _summed(
     factors = np.array([single[e.name] / e.resistance for e in legs])
     if float(factors.max() / factors.min()) - 1 <= tolerance:
         return single, {}
-    pairs = {e.name: _paired(e.resistance, series) for e in legs}
-    return {name: first for name, (first, _) in pairs.items()}, {name: second for name, (_, second) in pairs.items()}
+    # A leg far larger than the smallest need not be as exact, relative to itself.
+    least = min(e.resistance for e in legs) / _SMALL
+    values = {e.name: float(nearest(e.resistance, series)) for e in legs}
+    off = {e.name: abs(values[e.name] / e.resistance - 1) * min(1.0, least / e.resistance) for e in legs}
+    pairs = {e.name: _paired(e.resistance, series) for e in legs if off[e.name] > tolerance}
+    return values | {name: first for name, (first, _) in pairs.items()}, {n: second for n, (_, second) in pairs.items()}
 
 
 def _strings(circuit: Circuit, at: Mapping[str, list[Resistor]]) -> list[list[Resistor]]:

@@ -59,8 +59,12 @@ def with_weights(factor):
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
 def test_the_history_of_a_circuit_is_the_pipeline_of_its_technology(technology):
     record, circuit = TECHNOLOGIES[technology], af.compile(FLOW, technology=technology)
-    # A flow whose functions all have cells is not lifted.
-    idle = {"lift"} | {p.name for p in record.passes if p.heeds} | (set() if record.scaled or record.parts else {"scale"})
+    # A flow that is carried and whose functions all have cells is neither refused nor lifted.
+    idle = (
+        {"carry", "lift"}
+        | {p.name for p in record.passes if p.heeds}
+        | (set() if record.scaled or record.parts else {"scale"})
+    )
     ran = [p.name for p in record.passes if p.name not in idle]
     assert ran[-1] == "realise"
     assert [step.name for step in circuit.history] == [*ran[:-1], technology]
@@ -68,8 +72,8 @@ def test_the_history_of_a_circuit_is_the_pipeline_of_its_technology(technology):
     assert [step.name for step in af.compile(FLOW, scaled=True).history] == [*scaled[:-1], "ideal"]
 
 
-UNASKED = {"lift", "device noise"}
-"""Passes that do nothing here: every function has a cell, and parts make no noise that nobody asked for."""
+UNASKED = {"carry", "lift", "device noise"}
+"""Passes that do nothing here: the flow is carried, functions have cells, and nobody asked for noise of the parts."""
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)

@@ -13,6 +13,7 @@ import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import BipolarTransistor, Instance, Resistor
 from analogflow.circuit.build import Tolerances
+from analogflow.cli import main
 from analogflow.compiler import circuit_of
 from analogflow.errors import BadInput, NoCell
 from analogflow.families.files import read_problem
@@ -232,12 +233,14 @@ def test_what_the_structure_does_not_carry_is_refused_by_a_sentence():
     ):
         af.compile(af.flows.capacity(PAPER, form="replicator"), technology="translinear")
     costly = Channel(PAPER.transition, cost=[1, 2, 3], cost_limit=1.5)
-    with pytest.raises(NoCell, match=r"in the form 'logdomain' with a cost; it carries"):
+    with pytest.raises(NoCell, match=r"in the form 'logdomain' with a cost, since its price multiplies signals; it carries"):
         af.compile(af.flows.capacity(costly), technology="translinear")
     cooled = Transport(
         cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.5, 0.5], epsilon=0.1, schedule={"kind": "exponential"}
     )
-    with pytest.raises(NoCell, match=r"holds ε in its resistors; take 'opamp' for a schedule"):
+    with pytest.raises(
+        NoCell, match=r"with a schedule, since ε is in its strings of resistors, which do not move; it carries"
+    ):
         compiled(cooled)
     cold = Transport(cost=[[0, 1], [1, 0]], row=[0.5, 0.5], column=[0.5, 0.5], epsilon=0.02)
     with pytest.raises(
@@ -314,6 +317,27 @@ def test_two_simulators_agree_on_the_shipped_problems(name):
     assert other.certificate.passed
     shown = one.circuit.flow.shows or one.circuit.flow.answer
     assert abs(one.run.final[shown] - other.run.final[shown]).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("family", "file", "reason"),
+    [
+        ("attention", "attention_three_tokens.json", "its scores are products of signals of either sign"),
+        ("hopfield", "hopfield_rest.json", "its sums have weights of either sign, and its states are no shares"),
+        ("langevin", "langevin_double_well.json", "its states have either sign and no upper end"),
+        ("transport", "transport_cooling.json", "with a schedule, since ε is in its strings of resistors"),
+    ],
+)
+def test_families_that_are_not_carried_are_refused_beforehand_with_the_reason(family, file, reason, capsys, monkeypatch):
+    def computed(*arguments):
+        raise AssertionError("the flow was followed before it was refused")
+
+    monkeypatch.setattr("analogflow.passes.pipeline.nominal_orbit", computed)
+    assert main(["solve", family, str(DATA / file), "--technology", "translinear"]) == 2
+    said = capsys.readouterr().err
+    assert reason in said
+    assert "Take the technology 'opamp'." in said
+    assert said.count("\n") == 1
 
 
 def test_parts_that_nobody_lists_are_refused_with_the_nearest(tmp_path):

@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 from analogflow.circuit.circuit import Realisation
 from analogflow.errors import NoCell
-from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief
+from analogflow.flows import Flow
+from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief, Pass
 from analogflow.technology.part_sets import DEFAULT_PARTS
 from analogflow.technology.technology import Technology
 from analogflow.technology.translinear.capacity import capacity
 from analogflow.technology.translinear.rate_distortion import rate_distortion
 from analogflow.technology.translinear.transport import transport
 
-__all__ = ["TRANSLINEAR", "realise"]
+__all__ = ["CARRY", "TRANSLINEAR", "builder_of", "realise"]
 
 _CARRIED: dict[tuple[str, str], Callable[[Brief], Realisation]] = {
     ("capacity", "logdomain"): capacity,
@@ -22,6 +23,45 @@ _CARRIED: dict[tuple[str, str], Callable[[Brief], Realisation]] = {
     ("transport", "scaling"): transport,
 }
 """Flows, by family and form, that emitter-coupled arrays carry."""
+
+
+_REASONS = {
+    "attention": "its scores are products of signals of either sign, and the currents of an array have one",
+    "hopfield": "its sums have weights of either sign, and its states are no shares of a current",
+    "langevin": "its states have either sign and no upper end, and are no shares of a current",
+}
+"""Why flows of a family are not carried."""
+
+
+def builder_of(flow: Flow) -> Callable[[Brief], Realisation]:
+    """What builds a flow; refused before anything is computed if nothing does.
+
+    Raises
+    ------
+    NoCell
+        The structure does not carry this flow.
+    """
+    build, why = _CARRIED.get((flow.family, flow.form)), _REASONS.get(flow.family, "")
+    which = f"the {flow.family} flow in the form {flow.form!r}"
+    if build is not None and "price" in flow.states:
+        which, why = f"{which} with a cost", "its price multiplies signals"
+    elif build is not None and "epsilon" in flow.states:
+        which, why = f"{which} with a schedule", "ε is in its strings of resistors, which do not move"
+    elif build is not None:
+        return build
+    known = ", ".join(f"{family} ({form})" for family, form in _CARRIED)
+    raise NoCell(
+        f"the technology {TRANSLINEAR.name!r} does not carry {which}{f', since {why}' if why else ''}; it carries: {known}. "
+        "Take the technology 'opamp'."
+    )
+
+
+def _refused(brief: Brief) -> None:
+    builder_of(brief.flow)
+
+
+CARRY = Pass("carry", _refused, keeps_flow=False)
+"""Refuses what the structure does not carry before anything is computed."""
 
 
 def realise(brief: Brief) -> Realisation:
@@ -32,16 +72,9 @@ def realise(brief: Brief) -> Realisation:
     NoCell
         The structure does not carry this flow.
     BadInput
-        It would take areas of transistors, or resistors, in too large a ratio, or the supply is too low.
+        It would take areas of transistors, bases or resistors too far apart, or the supply is too low.
     """
-    flow = brief.flow
-    build = _CARRIED.get((flow.family, flow.form))
-    if build is None or "price" in flow.states:
-        known = ", ".join(f"{family} ({form})" for family, form in _CARRIED)
-        raise NoCell(
-            f"the technology {TRANSLINEAR.name!r} does not carry the {flow.family} flow in the form {flow.form!r}"
-            f"{' with a cost' if build else ''}; it carries: {known}. Take the technology 'opamp'."
-        )
+    build = builder_of(brief.flow)
     realised = build(brief)
     kinds = [element.letter for group in realised.groups for element in group.elements]
     note = (
@@ -54,7 +87,7 @@ def realise(brief: Brief) -> Realisation:
 TRANSLINEAR = Technology(
     name="translinear",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE),
+    passes=(CARRY, TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE),
     parts=DEFAULT_PARTS,
     carries=dict(_CARRIED.keys()),
     summary="transistors in emitter-coupled arrays with preferred values, in ngspice",

@@ -17,7 +17,7 @@ from analogflow.blocks.block import frozen
 from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
-from analogflow.errors import BadInput, NoCell
+from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, array, assembled
@@ -45,14 +45,10 @@ def transport(brief: Brief) -> Realisation:
 
     Raises
     ------
-    NoCell
-        The temperature ε falls: it is in the strings of resistors, which do not move.
     BadInput
         The kernel needs bases too far apart, or the marginals resistors in a ratio that they do not come in.
     """
     parts, flow = brief.parts, brief.flow
-    if "epsilon" in flow.states:
-        raise NoCell("the technology 'translinear' holds ε in its resistors; take 'opamp' for a schedule.")
     C, row, column = (np.asarray(flow.constants[name]) for name in ("C", "a", "b"))
     mass = float(row.sum())
     row, column = row / mass, column / mass
