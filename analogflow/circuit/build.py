@@ -6,6 +6,7 @@ What is known of real parts is plain data in SI units, read from a file by a tec
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
@@ -37,10 +38,13 @@ __all__ = [
     "thermal_voltage",
 ]
 
+_ONE_POLE = 90.0
+"""Degrees of phase margin that one pole leaves."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OpAmp:
-    """Operational amplifier with one pole.
+    """Operational amplifier with two poles.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ class OpAmp:
     gain : float
         Open loop, V/V.
     bandwidth : float
-        Gain-bandwidth product, Hz.
+        Gain-bandwidth product where one pole alone decides the gain, Hz.
     slew : float
         V/s.
     offset : float
@@ -68,6 +72,11 @@ class OpAmp:
         Ohms.
     supply_current : float
         Amperes for each amplifier.
+    phase_margin : float
+        Of a follower, degrees: what the second pole leaves at the frequency of unit gain. 90 without such a pole, as a part
+        is simulated whose maker's figure is not known.
+    differential_capacitance, common_capacitance : float
+        Between the inputs, and from each of them to ground, farads; 0 where the figure is not known.
     """
 
     name: str
@@ -82,6 +91,24 @@ class OpAmp:
     supply_current: float
     noise_corner: float = 0.0
     current_noise: float = 0.0
+    phase_margin: float = 90.0
+    differential_capacitance: float = 0.0
+    common_capacitance: float = 0.0
+
+    @property
+    def second_pole(self) -> float:
+        r"""Hz, infinite without one.
+
+        With the gain-bandwidth product B, a second pole at f₂ and unit gain at f, where the phase margin is φ:
+        tan φ = f₂/f and B = f √(1 + (f/f₂)²), so f = B sin φ and f₂ = B sin φ tan φ.
+        """
+        margin = math.radians(self.phase_margin)
+        return self.bandwidth * math.sin(margin) * math.tan(margin) if self.phase_margin < _ONE_POLE else math.inf
+
+    @property
+    def input_capacitance(self) -> float:
+        """Of one input to all else while the other one is held, farads."""
+        return self.differential_capacitance + self.common_capacitance
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

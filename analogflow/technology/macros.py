@@ -1,8 +1,9 @@
-"""Macro-models of parts: one-pole op-amps with slew, rails, offset and noise, and multipliers and dividers."""
+"""Macro-models of parts: op-amps with two poles, slew, rails, offset and noise, and multipliers and dividers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from analogflow.circuit.build import Multiplier, OpAmp
 from analogflow.circuit.elements import Behavioural, Capacitor, Element, Macro, Resistor
@@ -20,10 +21,12 @@ _CLAMP_CONDUCTANCE = 0.1
 def op_amp_macro(part: OpAmp, supply: float) -> Macro:
     """Macro-model with ports +, − and output.
 
-    One pole at bandwidth/gain, charged by a current that is limited, which is the slew rate. Beyond the rails a clamp holds
-    the charged node itself, so that the amplifier does not have to unwind. The parameter ``vos`` is the offset voltage.
+    One pole at bandwidth/gain, charged by a current that is limited, which is the slew rate, and where the part has one a
+    second pole after it. Beyond the rails a clamp holds the charged node itself, so that the amplifier does not have to
+    unwind. The parameter ``vos`` is the offset voltage.
     """
     swing = supply - part.headroom
+    last = "g" if math.isinf(part.second_pole) else "h"
     largest = part.slew * _POLE_CAPACITANCE
     steepness = 2 * math.pi * part.bandwidth * _POLE_CAPACITANCE / largest
     limit = number(swing)
@@ -32,11 +35,33 @@ def op_amp_macro(part: OpAmp, supply: float) -> Macro:
         Resistor("g", ("g", "0"), part.gain / (2 * math.pi * part.bandwidth * _POLE_CAPACITANCE)),
         Capacitor("g", ("g", "0"), _POLE_CAPACITANCE, 0.0),
         Behavioural("l", ("g", "0"), f"{_CLAMP_CONDUCTANCE}*(max(v(g)-{limit},0)+min(v(g)+{limit},0))"),
-        Behavioural("o", ("0", "o"), f"v(g)*{number(1 / part.output_resistance)}"),
+        *_second_pole(part),
+        Behavioural("o", ("0", "o"), f"v({last})*{number(1 / part.output_resistance)}"),
         Resistor("o", ("o", "0"), part.output_resistance),
         Resistor("en", ("en", "0"), max(part.noise**2 / _JOHNSON, 1e-3)),
+        *_input_capacitors(part),
     )
     return Macro(part.name, ("p", "n", "o"), elements, (("vos", 0.0),), f"op-amp {part.name}, {supply:g} V supplies")
+
+
+def _second_pole(part: OpAmp) -> Iterator[Element]:
+    """Node ``h``, which follows the charged node through the second pole; nothing where there is none."""
+    if math.isinf(part.second_pole):
+        return
+    resistance = 1e3
+    yield Behavioural("h", ("0", "h"), f"v(g)*{number(1 / resistance)}")
+    yield Resistor("h", ("h", "0"), resistance)
+    yield Capacitor("h", ("h", "0"), 1 / (2 * math.pi * part.second_pole * resistance), 0.0)
+
+
+def _input_capacitors(part: OpAmp) -> Iterator[Element]:
+    for name, nodes, farads in (
+        ("d", ("p", "n"), part.differential_capacitance),
+        ("p", ("p", "0"), part.common_capacitance),
+        ("n", ("n", "0"), part.common_capacitance),
+    ):
+        if farads:
+            yield Capacitor(name, nodes, farads, 0.0)
 
 
 def _staged(part: Multiplier, name: str, ports: tuple[str, ...], formula: str, note: str) -> Macro:

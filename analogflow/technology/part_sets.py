@@ -40,6 +40,13 @@ PART_SETS: tuple[str, ...] = ("precision", "general", "fast")
 DEFAULT_PARTS = PART_SETS[0]
 """Parts of a circuit of parts unless others are named."""
 
+_MAY_BE_ZERO = frozenset(
+    "offset bias_current gain_error nonlinearity noise headroom noise_corner current_noise differential_capacitance "
+    "common_capacitance".split()
+)
+_BETWEEN = {"supply": (1.0, 100.0), "phase_margin": (10.0, 90.0)}
+"""What a value of a key must lie between where that is narrower than for all others."""
+
 _KEYS = {"op_amp", "multiplier", "divider", "supply", "series", "tolerances", "transistors"}
 _TRANSISTORS = {"file", "npn", "pnp"}
 _SERIES = ("", "E12", "E24", "E96", "E192")
@@ -159,21 +166,12 @@ def _numbers(where: str, kind: type | None, table: Mapping[str, Any]) -> dict[st
     for key, value in table.items():
         if key not in names:
             raise BadInput(f"{where}: the key {key!r} is not known; did you mean {near_names(key, names)[0]!r}?")
-        zero = kind is Tolerances or key in (
-            "offset",
-            "bias_current",
-            "gain_error",
-            "nonlinearity",
-            "noise",
-            "headroom",
-            "noise_corner",
-            "current_noise",
-        )
+        zero = kind is Tolerances or key in _MAY_BE_ZERO
         if not is_finite(value) or value < 0 or not (value or zero):
             raise BadInput(
                 f"{where}: {key} = {value!r} is not allowed; give a {'non-negative' if zero else 'positive'} number."
             )
-        least, most = (0.0, 0.5) if kind is Tolerances else (1.0, 100.0) if key == "supply" else (1e-18, 1e12)
+        least, most = (0.0, 0.5) if kind is Tolerances else _BETWEEN.get(key, (1e-18, 1e12))
         if value and not least <= value <= most:
             raise BadInput(f"{where}: {key} = {value!r} is not a part's; give a number from {least:g} to {most:g}.")
     return {key: float(value) for key, value in table.items()}

@@ -188,7 +188,7 @@ def test_the_dialects_differ_in_what_their_manuals_say(decks):
     texts = {name: plain_deck(decks["capacity-logdomain-opamp"], name).text for name in DIALECTS}
     assert " qn area=1.0\n" in texts["ngspice"]
     assert " qn 1.0\n" in texts["ltspice"]
-    assert "i={v(g)*0.02}\n" in texts["xyce"]
+    assert "i={v(h)*0.02}\n" in texts["xyce"]
     assert re.search(r"^Vhold hold 0 pwl\(0\.0 1\.0 .*\)$", texts["ltspice"], re.M)
     assert re.search(r"^Vhold hold 0 pwl 0\.0 1\.0 [^()]*$", texts["xyce"], re.M)
     assert ".options timeint method=trap reltol=1e-5 abstol=1e-7\n" in texts["xyce"]

@@ -326,6 +326,15 @@ def _loops(stage: Amplifier, drafting: Drafting, picture: StageDrawing, bus: flo
     """Draw what leads back from the output to the inverting input, one level above the other; return the levels."""
     _, inverting, output = stage.nets
     levels, top = [], 1.0
+    if stage.inner:
+        # They end before the drive, so that they lie below all others, which end behind it.
+        place = join[0] - LENGTH - 0.2
+        for element in stage.inner:
+            levels.append(top + 0.35)
+            drafting.between(picture, element, inverting, (bus, levels[-1]), (place, levels[-1]))
+            top = levels[-1] + 0.6
+        _spine(picture, place, [join[1], *levels])
+    before = len(levels)
     for chain in stage.feedback:
         first, nets = chain[0], [inverting, output]
         if isinstance(first, BipolarTransistor):
@@ -352,8 +361,8 @@ def _loops(stage: Amplifier, drafting: Drafting, picture: StageDrawing, bus: flo
     if inverting == output:
         levels.append(1.35)
         picture.wire((bus, 1.35), (join[0], 1.35))
-    if levels:
-        _spine(picture, join[0], [join[1], *levels])
+    if levels[before:]:
+        _spine(picture, join[0], [join[1], *levels[before:]])
     return levels
 
 

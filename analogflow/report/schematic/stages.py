@@ -34,6 +34,8 @@ class Amplifier:
         Chains from the inverting input to the stage's output.
     drive : Resistor, optional
         Between the op-amp's output and that of the stage.
+    inner : tuple of Element
+        From the inverting input to the op-amp's own output, before the drive.
     nets : tuple of str
         Straight input, inverting input, output of the stage; a net that leaves the stage is drawn with its name.
     """
@@ -43,6 +45,7 @@ class Amplifier:
     straight: tuple[tuple[Element, str], ...]
     feedback: tuple[tuple[Element, ...], ...]
     drive: Resistor | None
+    inner: tuple[Element, ...]
     nets: tuple[str, str, str]
 
     @property
@@ -50,7 +53,7 @@ class Amplifier:
         """All of them."""
         chains = [e for chain in self.feedback for e in chain]
         legs = [e for e, _ in (*self.inverting, *self.straight)]
-        return (self.part, *legs, *chains, *([self.drive] if self.drive else []))
+        return (self.part, *legs, *chains, *self.inner, *([self.drive] if self.drive else []))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,11 +135,15 @@ def _amplifier(part: Instance, own: set[Element], at: Nodes, taken: set[Element]
 
     # A follower's inverting input is its output, and what hangs there is what it drives.
     around = [*free(inverting)] if inverting not in (GROUND, output) else []
+    inner = tuple(e for e in around if other(e, inverting) == output)
     ends = {other(e, inverting) for e in around} - {output}
-    drives = [e for e in free(output) if isinstance(e, Resistor) and len(at[output]) == 2 and other(e, output) in ends]
+    ends |= {e.nodes[2] for e in at[inverting] if isinstance(e, BipolarTransistor) and e in own and e.nodes[0] == inverting}
+    alone = len(at[output]) == 2 + len(inner)
+    drives = [e for e in free(output) if isinstance(e, Resistor) and e not in inner and alone and other(e, output) in ends]
     drive = drives[0] if drives else None
     stage_output = other(drive, output) if drive else output
-    used: set[Element] = {drive} if drive else set()
+    inner = inner if drive else ()
+    used: set[Element] = {drive, *inner} if drive else set()
     feedback: list[tuple[Element, ...]] = [
         (e,) for e in at[inverting] if isinstance(e, BipolarTransistor) and e in own and e not in taken
         and e.nodes == (inverting, GROUND, stage_output) and inverting != GROUND
@@ -161,7 +168,7 @@ def _amplifier(part: Instance, own: set[Element], at: Nodes, taken: set[Element]
     if straight != GROUND and all(e is part or isinstance(e, Resistor) for e in at[straight]):
         straight_legs = [(e, other(e, straight)) for e in free(straight) if e not in used]
     nets = (straight, inverting, stage_output)
-    return Amplifier(part, tuple(legs), tuple(straight_legs), tuple(feedback), drive, nets)
+    return Amplifier(part, tuple(legs), tuple(straight_legs), tuple(feedback), drive, inner, nets)
 
 
 def _array(first: BipolarTransistor, at: Nodes, taken: set[Element], ammeters: frozenset[str]) -> Array:

@@ -16,12 +16,13 @@ from analogflow.circuit.build import PartSet
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, VoltageSource
 from analogflow.circuit.values import nearest
 from analogflow.digits import significant
+from analogflow.technology.compensation import across_resistor, collector_capacitance
 from analogflow.technology.technology import Site, located
 
 if TYPE_CHECKING:
     from analogflow.technology.opamp.wiring import Wiring
 
-__all__ = ["MACHINE_UNIT", "Bench", "Term", "noise_gain"]
+__all__ = ["MACHINE_UNIT", "Bench", "Term", "converter_capacitance", "leg_resistance", "noise_gain"]
 
 MACHINE_UNIT = 10.0
 """Volts."""
@@ -31,6 +32,9 @@ _FEEDBACK, _LEAST = 10e3, 1e3
 
 _LEAST_OF_PRODUCT = 10e3
 _NEGLIGIBLE = 1e-7
+
+_TURN = 0.2
+"""Radians of phase margin that an input's capacitance may cost before a capacitor across the feedback makes up for it."""
 
 Term = tuple[float, str]
 """Gain, and the node it is applied to."""
@@ -90,6 +94,12 @@ class Bench:
         for k, (g, node) in enumerate(positive):
             yield Resistor(f"{name}_p{k}", (node, plus), feedback / g)
         missing = 1 + sum(g for g, _ in negative) - sum(g for g, _ in positive)
+        # What stays on the inverting input turns the phase at the crossover by this.
+        gain = noise_gain([*(-g for g, _ in negative), *(g for g, _ in positive)])
+        op_amp = self.parts.op_amp
+        turn = 2 * math.pi * op_amp.bandwidth * feedback * op_amp.input_capacitance / gain**2
+        if turn > _TURN:
+            yield Capacitor(f"{name}_f", (minus, name), across_resistor(op_amp, feedback), 0.0)
         if positive and abs(missing) > _NEGLIGIBLE:
             yield Resistor(f"{name}_b", (plus if missing > 0 else minus, "0"), feedback / abs(missing))
 
@@ -99,10 +109,10 @@ class Bench:
         return _LEAST_OF_PRODUCT if node.rsplit("_", 1)[0] in bare else _LEAST
 
     def converter(self, name: str, summing: str, resistance: float) -> Iterator[Element]:
-        """Node `name` at `resistance` times the current drawn out of node `summing`, which it holds at ground."""
+        """Node `name` at `resistance` times what a transistor draws out of node `summing`, which it holds at ground."""
         yield self.amplifier(f"{name}_amp", "0", summing, name)
         yield Resistor(f"{name}_f", (summing, name), resistance)
-        yield Capacitor(f"{name}_f", (summing, name), 5e-12, 0.0)
+        yield Capacitor(f"{name}_f", (summing, name), converter_capacitance(self.parts, resistance), 0.0)
 
     def reference(self, gain: float) -> Term:
         """Term of `gain` times one machine unit, from the reference of that sign."""
@@ -151,6 +161,16 @@ class Bench:
             return site.control(port, index), []
         name = site.inner(f"k{port}_", index)
         return name, [VoltageSource(name, (name, "0"), MACHINE_UNIT * value)]
+
+
+def leg_resistance(gain: float) -> float:
+    """Ohms of the leg by which a summing amplifier reads a node with the gain that is its largest."""
+    return max(_FEEDBACK, _LEAST * gain) / gain
+
+
+def converter_capacitance(parts: PartSet, resistance: float) -> float:
+    """Farads across the resistance of a converter that reads one transistor."""
+    return across_resistor(parts.op_amp, resistance, collector_capacitance(parts.npn))
 
 
 def noise_gain(gains: Sequence[float]) -> float:

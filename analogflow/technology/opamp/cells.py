@@ -33,6 +33,8 @@ from analogflow.blocks import (
     Wire,
 )
 from analogflow.blocks.dynamic import CLAMP
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
+from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.elements import (
     Behavioural,
     BipolarTransistor,
@@ -48,10 +50,20 @@ from analogflow.circuit.elements import (
 from analogflow.circuit.elements import Switch as SwitchPart
 from analogflow.errors import NoCell
 from analogflow.names import number
-from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, Term, scales
+from analogflow.technology.compensation import across_transistor, collector_capacitance, junction_conductance, loop_delay
+from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, Term, converter_capacitance, leg_resistance, scales
 from analogflow.technology.technology import Site
 
-__all__ = ["DIODE", "FULL_CURRENT", "cell", "missing", "registered"]
+__all__ = [
+    "DIODE",
+    "FULL_CURRENT",
+    "FULL_RESISTANCE",
+    "JUNCTION_DRIVE",
+    "cell",
+    "missing",
+    "registered",
+    "transdiode_capacitance",
+]
 
 Cell = Callable[[Block, Site, Bench], Iterator[Element]]
 
@@ -299,23 +311,41 @@ FULL_CURRENT = 20e-6
 _FULL = 8.0
 """Volts of a signal at full scale."""
 
-_RESISTANCE = _FULL / FULL_CURRENT
-_COMPENSATION = 30e-12
+FULL_RESISTANCE = _FULL / FULL_CURRENT
 _FEWEST, _MOST = 5e-7, FULL_CURRENT
 """Amperes between which reference currents are chosen; what is left is added as a voltage."""
 
 _CLOSE = 2e-3
 """Nats that a ratio of preferred values may be off."""
 
-_SERVO_RESISTANCE, _SERVO_CAPACITANCE = 100e3, 100e-12
+_SERVO_RESISTANCE, _SERVO_DIVIDER, _SLOWER = 100e3, (20e3, 4.7e3), 3.0
+"""Ohms of the servo's legs and of its divider; how much slower its loop is than what it encloses."""
+
+_TAIL_DROP = 1.0
+"""Volts across the emitter resistor of a tail."""
+
+_EMITTER_DRIVE = 1e3
+"""Ohms between an amplifier and the emitters of an array, which together carry more than its reference."""
+
+JUNCTION_DRIVE = 4e3
+"""Ohms between an amplifier and the emitter that it drives: four times those of a junction at full scale."""
 
 
-def _transdiode(name: str, summing: str, bench: Bench) -> Iterator[Element]:
-    """Node `name` at −V_T ln(I/I_S) of the current I that flows into node `summing`, which it holds at ground."""
+def _transdiode(name: str, summing: str, current: float, load: float, bench: Bench) -> Iterator[Element]:
+    """Node `name` at −V_T ln(I/I_S) of the current I that flows into node `summing`, which it holds at ground.
+
+    `current` is the largest, amperes, and `load` the conductance of what hangs on the node, siemens.
+    """
     yield bench.amplifier(f"{name}_amp", "0", summing, f"{name}_drive")
-    yield Resistor(f"{name}_drive", (f"{name}_drive", name), 10.0)
+    yield Resistor(f"{name}_drive", (f"{name}_drive", name), JUNCTION_DRIVE)
     yield BipolarTransistor(f"{name}_log", (summing, "0", name), bench.parts.npn.name)
-    yield Capacitor(f"{name}_c", (summing, name), _COMPENSATION, 0.0)
+    yield Capacitor(f"{name}_c", (summing, f"{name}_drive"), transdiode_capacitance(bench.parts, current, load), 0.0)
+
+
+def transdiode_capacitance(parts: PartSet, current: float, load: float) -> float:
+    """Farads across a transdiode of at most `current` amperes, with `load` siemens on its node."""
+    conductance = junction_conductance(current, thermal_voltage(NOMINAL_KELVIN), JUNCTION_DRIVE, load)
+    return across_transistor(parts.op_amp, conductance, collector_capacitance(parts.npn))
 
 
 def _resistances(scale: float, bench: Bench) -> tuple[float, float, float]:
@@ -324,8 +354,8 @@ def _resistances(scale: float, bench: Bench) -> tuple[float, float, float]:
     The reference current is that of `scale` machine units at the junction's resistance, where a junction carries it well.
     Of the preferred values near, the pair is taken whose ratio is nearest.
     """
-    best = (math.inf, _RESISTANCE, _RESISTANCE, 0.0)
-    for resistance in {bench.preferred(_RESISTANCE * factor) for factor in np.geomspace(0.5, 2.0, 120)}:
+    best = (math.inf, FULL_RESISTANCE, FULL_RESISTANCE, 0.0)
+    for resistance in {bench.preferred(FULL_RESISTANCE * factor) for factor in np.geomspace(0.5, 2.0, 120)}:
         wanted = MACHINE_UNIT * scale / resistance
         reference = bench.preferred(MACHINE_UNIT / min(max(wanted, _FEWEST), _MOST))
         rest = math.log(wanted * reference / MACHINE_UNIT)
@@ -352,11 +382,11 @@ def _log(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     gain = MACHINE_UNIT * output / bench.thermal_voltage
     reference = f"{site.node}_ref"
     yield Resistor(f"{reference}_in", ("vref", f"{reference}_s"), drop)
-    yield from _transdiode(reference, f"{reference}_s", bench)
+    yield from _transdiode(reference, f"{reference}_s", MACHINE_UNIT / drop, 0.0, bench)
     for i in range(block.size):
         name, summing, junction = site.output(i), site.inner("s", i), site.inner("e", i)
         yield Resistor(f"{name}_in", (site.control(0, i), summing), resistance)
-        yield from _transdiode(junction, summing, bench)
+        yield from _transdiode(junction, summing, MACHINE_UNIT / resistance, 1 / leg_resistance(gain), bench)
         added = rest and site.node not in bench.offsets
         difference = site.inner("d", i) if added else name
         yield from bench.adder(difference, [(gain, reference), (-gain, junction)])
@@ -372,8 +402,10 @@ def _exp(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     v_t, emitter, reference = bench.thermal_voltage, f"{site.node}_em", f"{site.node}_ref"
     yield Resistor(f"{reference}_in", ("vref", reference), drop)
     yield bench.amplifier(f"{reference}_amp", "0", reference, f"{reference}_o")
-    yield Resistor(f"{reference}_o", (f"{reference}_o", emitter), 1e3)
-    yield Capacitor(f"{reference}_c", (reference, f"{reference}_o"), _COMPENSATION, 0.0)
+    yield Resistor(f"{reference}_o", (f"{reference}_o", emitter), _EMITTER_DRIVE)
+    conductance = junction_conductance(MACHINE_UNIT / drop, thermal_voltage(NOMINAL_KELVIN), _EMITTER_DRIVE, 0.0)
+    capacitance = across_transistor(bench.parts.op_amp, conductance, collector_capacitance(bench.parts.npn))
+    yield Capacitor(f"{reference}_c", (reference, f"{reference}_o"), capacitance, 0.0)
     yield BipolarTransistor(reference, (reference, "0", emitter), bench.parts.npn.name)
     for i in range(block.size):
         base, collector = site.inner("b", i), site.inner("c", i)
@@ -391,7 +423,7 @@ def _array(
     The servo drives the base of the tail, so that what is lost in bases is made up for.
     """
     emitter, tail, resistance = f"{name}_em", f"{name}_tail", full / FULL_CURRENT
-    servo = f"{name}_sv"
+    servo, (upper, lower) = f"{name}_sv", _SERVO_DIVIDER
     for (base, terms), output in zip(bases, outputs, strict=True):
         yield from bench.adder(base, terms)
         yield BipolarTransistor(output, (f"{output}_c", base, emitter), bench.parts.npn.name)
@@ -399,12 +431,15 @@ def _array(
         yield Resistor(f"{output}_sv", (output, servo), _SERVO_RESISTANCE)
     yield Resistor(f"{servo}_ref", ("vrefn", servo), _SERVO_RESISTANCE * MACHINE_UNIT / full)
     yield bench.amplifier(f"{servo}_amp", "0", servo, f"{servo}_o")
-    yield Capacitor(f"{servo}_c", (servo, f"{servo}_o"), _SERVO_CAPACITANCE, 0.0)
+    # A volt of the servo moves the tail by what the divider leaves of it, and so the sum of the outputs by `moved` volts.
+    moved = lower / (upper + lower) * full / _TAIL_DROP
+    enclosed = loop_delay(bench.parts.op_amp, converter_capacitance(bench.parts, resistance), 1 / resistance)
+    yield Capacitor(f"{servo}_c", (servo, f"{servo}_o"), _SLOWER * moved * enclosed / _SERVO_RESISTANCE, 0.0)
     # However far the servo runs, the base stays below the emitters: a tail that saturates would pull them up and latch.
-    yield Resistor(f"{tail}_up", (f"{servo}_o", tail), 20e3)
-    yield Resistor(f"{tail}_down", (tail, "vlow"), 4.7e3)
+    yield Resistor(f"{tail}_up", (f"{servo}_o", tail), upper)
+    yield Resistor(f"{tail}_down", (tail, "vlow"), lower)
     yield BipolarTransistor(tail, (emitter, tail, f"{tail}_e"), bench.parts.npn.name)
-    yield Resistor(f"{tail}_e", (f"{tail}_e", "vlow"), 1.0 / FULL_CURRENT)
+    yield Resistor(f"{tail}_e", (f"{tail}_e", "vlow"), _TAIL_DROP / FULL_CURRENT)
 
 
 @registered(Softmax)

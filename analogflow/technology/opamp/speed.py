@@ -23,15 +23,18 @@ from analogflow.blocks import (
     Tanh,
     Wire,
 )
-from analogflow.circuit.build import PartSet
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
+from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.graph import BlockGraph
-from analogflow.technology.opamp.bench import noise_gain, pole, scales
+from analogflow.technology.compensation import junction_conductance, loop_delay
+from analogflow.technology.opamp.bench import MACHINE_UNIT, converter_capacitance, leg_resistance, noise_gain, pole, scales
+from analogflow.technology.opamp.cells import FULL_RESISTANCE, JUNCTION_DRIVE, transdiode_capacitance
 from analogflow.technology.opamp.wiring import Wiring, wiring_of
 
 __all__ = ["delays", "time_constant"]
 
-_JUNCTION_DELAY = 4e-6
-"""Seconds: a junction at a fortieth of its full current, half a microampere, with 30 pF, and its converter's pole."""
+_SMALL = 1 / 40
+"""Part of its full current at which a junction's delay counts."""
 
 
 def delays(graph: BlockGraph, parts: PartSet) -> dict[str, float]:
@@ -50,6 +53,7 @@ def delays(graph: BlockGraph, parts: PartSet) -> dict[str, float]:
 def _delay(node: str, wiring: Wiring, parts: PartSet) -> float:
     inner, output, inputs = scales(wiring.graph.block(node))
     amplifier, multiplier = pole(parts.op_amp.bandwidth), pole(parts.multiplier.bandwidth)
+    converter = converter_capacitance(parts, FULL_RESISTANCE) * FULL_RESISTANCE
     match inner:
         case Sum() | Gain() | Crossbar():
             rows = [wiring.leads(node, index) for index in range(inner.size)]
@@ -62,9 +66,9 @@ def _delay(node: str, wiring: Wiring, parts: PartSet) -> float:
         case Divider() | SquareRoot():
             return 10 * pole(parts.divider.bandwidth) + 2 * amplifier
         case Log():
-            return _JUNCTION_DELAY + 32 * amplifier
+            return _logarithm_delay(parts, MACHINE_UNIT * output) + 32 * amplifier
         case Exp() | Softmax() | Tanh():
-            return _JUNCTION_DELAY + 4 * amplifier
+            return converter + 4 * amplifier
         case PositivePart():
             # Its rectifier has the gain of the scales, and crosses from one diode to the other in about as long again.
             return amplifier * (2 + 2 * noise_gain([-output / inputs[0]]))
@@ -75,6 +79,14 @@ def _delay(node: str, wiring: Wiring, parts: PartSet) -> float:
         case Wire():
             return 0.0
     return 0.0
+
+
+def _logarithm_delay(parts: PartSet, volts: float) -> float:
+    """Seconds of a transdiode that carries little, where `volts` are read for each nat of it."""
+    v_t = thermal_voltage(NOMINAL_KELVIN)
+    load, full = 1 / leg_resistance(volts / v_t), MACHINE_UNIT / FULL_RESISTANCE
+    little = junction_conductance(_SMALL * full, v_t, JUNCTION_DRIVE, load)
+    return loop_delay(parts.op_amp, transdiode_capacitance(parts, full, load), little)
 
 
 def time_constant(graph: BlockGraph, parts: PartSet, delay_fraction: float, fastest: float) -> float:

@@ -25,6 +25,7 @@ from analogflow.circuit.circuit import Group, JointRows, Reading, Realisation
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.digits import quiet
 from analogflow.passes import Brief
+from analogflow.technology.compensation import collector_capacitance
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.crossbar import ResistiveCrossbar, capacity_crossbar
 from analogflow.technology.translinear.stages import Bias, assembled
@@ -56,14 +57,13 @@ def capacity(brief: Brief) -> Realisation:
     bias = Bias.of(max(inputs, outputs))
     entropy = -xlogy(P, P).sum(axis=1)
     legs = quiet(entropy - entropy.min(), entropy.max()) / math.log(ENTROPY_RATIO)
+    loads = (float(legs.sum()), float((legs.max() - legs).sum()))
     v_t = thermal_voltage(brief.build.temperature_kelvin)
     groups = [
         Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),
         *(Group(f"z{i}", "emitter-coupled array and splitter", tuple(_branch(i, P[i], brief))) for i in range(inputs)),
-        *(Group(f"log{j}", "ln q", tuple(stages.transdiode(f"v{j}", f"s{j}", parts, bias))) for j in range(outputs)),
-        Group(
-            "references", "entropies of the rows", tuple(_references(brief, bias, outputs, with_pair=bool(legs.max() > 0)))
-        ),
+        *(Group(f"log{j}", "ln q", tuple(_logarithm(j, P, brief, bias))) for j in range(outputs)),
+        Group("references", "entropies of the rows", tuple(_references(brief, bias, outputs, loads))),
     ]
     common = _common_mode(P, start, legs, brief, bias)
     groups += stages.integrator_noise(brief, [f"u{i}" for i in range(inputs)], v_t, bias)
@@ -95,7 +95,9 @@ def capacity(brief: Brief) -> Realisation:
         arrays=tuple(tuple(f"split{i}_{j}" for j in range(outputs)) for i in range(inputs)),
         shares=frozen(P),
     )
-    return dataclasses.replace(assembled(brief, groups, readings, bias, bias.time_constant, v_t), joint_rows=rows)
+    least = float((softmax(start) @ P).min())
+    built = assembled(brief, groups, readings, bias, bias.time_constant, v_t, least)
+    return dataclasses.replace(built, joint_rows=rows)
 
 
 def _crossbar(transition: np.ndarray, settled: np.ndarray) -> ResistiveCrossbar:
@@ -138,19 +140,29 @@ def _branch(i: int, row: np.ndarray, brief: Brief) -> Iterator[Element]:
             yield BipolarTransistor(f"split{i}_{j}", (f"s{j}", "0", f"d{i}"), brief.parts.npn.name, float(_UNITS * share))
 
 
-def _references(brief: Brief, bias: Bias, outputs: int, *, with_pair: bool) -> Iterator[Element]:
+def _logarithm(j: int, P: np.ndarray, brief: Brief, bias: Bias) -> Iterator[Element]:
+    """Transdiode of output j, which at most carries the whole current, and on which the legs of all rows hang."""
+    column = float(P[:, j].sum())
+    stray = _UNITS * column * collector_capacitance(brief.parts.npn)
+    yield from stages.transdiode(f"v{j}", f"s{j}", brief.parts, bias.tail, load=column / bias.resistance, stray=stray)
+
+
+def _references(brief: Brief, bias: Bias, outputs: int, loads: tuple[float, float]) -> Iterator[Element]:
     """Reference diodes at I and I/10, and the replica of a branch whose logarithm carries I/m, as those of the outputs do.
 
-    What the resistances of the junctions add to a logarithm is then in the read-out of the capacity twice, with either sign.
+    `loads` are the weights of all legs that hang on the two diodes; there is no diode without any. What the resistances of
+    the junctions add to a logarithm is then in the read-out of the capacity twice, with either sign.
     """
     parts = brief.parts
-    if with_pair:
+    if any(loads):
         yield from stages.sink("sink_a", "sa", "tail", 1.0, bias.tail, parts)
-        yield from stages.transdiode("va", "sa", parts, bias)
+        yield from stages.transdiode("va", "sa", parts, bias.tail, load=loads[0] / bias.resistance)
         yield from stages.sink("sink_b", "sb", "tail", 1 / ENTROPY_RATIO, bias.tail, parts)
-        yield from stages.transdiode("vb", "sb", parts, bias)
+        smaller = bias.tail / ENTROPY_RATIO
+        yield from stages.transdiode("vb", "sb", parts, smaller, load=loads[1] / bias.resistance)
     yield from stages.sink("sink_r", "er", "tail", 1 / outputs, bias.tail, parts)
     yield VoltageSource("replica", ("br", "0"), _REPLICA_BASE)
     yield BipolarTransistor("replica", ("cr", "br", "er"), parts.npn.name)
     yield BipolarTransistor("replica_split", ("sr", "0", "cr"), parts.npn.name, _UNITS)
-    yield from stages.transdiode("v0r", "sr", parts, bias)
+    stray = _UNITS * collector_capacitance(parts.npn)
+    yield from stages.transdiode("v0r", "sr", parts, bias.tail / outputs, stray=stray)

@@ -18,6 +18,7 @@ from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, Model, VoltageSource
 from analogflow.passes import Brief
+from analogflow.technology.compensation import collector_capacitance
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, array, assembled
 from analogflow.technology.translinear.strings import gauged, kernel_group, strings_of
@@ -59,10 +60,13 @@ def rate_distortion(brief: Brief) -> Realisation:
         groups.append(Group(f"t{x}", f"array of source symbol {x}", tuple(elements)))
     groups.append(Group("hanger", "", (VoltageSource("hanger", ("hanger", "0"), _HANGER),)))
     for y in range(size):
-        both = (*stages.transdiode(f"lq{y}", f"sq{y}", parts, bias), *_hanging(f"lt{y}", f"st{y}", brief))
+        log = stages.transdiode(
+            f"lq{y}", f"sq{y}", parts, bias.tail, load=1 / bias.resistance, stray=collector_capacitance(parts.npn)
+        )
+        both = (*log, *_hanging(f"lt{y}", f"st{y}", brief))
         groups.append(Group(f"log{y}", "ln q and -ln T", both))
     common = _common_mode(kernel, source, np.exp(exponents[symbols]), start, brief, bias)
-    start = start - gauge
+    least, start = float(softmax(start).min()), start - gauge
     groups += stages.integrator_noise(brief, [f"u{y}" for y in range(size)], v_t, bias)
     for y in range(size):
         legs = {f"lq{y}": 1.0, f"lt{y}": 1.0}
@@ -74,7 +78,7 @@ def rate_distortion(brief: Brief) -> Realisation:
         "u": Reading(tuple(bases), frozen((np.eye(size) - 1 / size) / v_t), frozen(gauge - gauge.mean())),
         "q": Reading(tuple(f"i(vq{y})" for y in range(size)), frozen(np.ones(size)), shares=bias.tail),
     }
-    return assembled(brief, groups, readings, bias, bias.time_constant, v_t)
+    return assembled(brief, groups, readings, bias, bias.time_constant, v_t, least)
 
 
 def _common_mode(

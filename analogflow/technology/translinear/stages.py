@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import PartSet, Units, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import (
@@ -29,6 +30,7 @@ from analogflow.circuit.elements import (
 )
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
+from analogflow.technology.compensation import across_transistor, collector_capacitance, junction_conductance
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.part_sets import junction_error
 
@@ -41,6 +43,7 @@ __all__ = [
     "integrator",
     "integrator_noise",
     "junction",
+    "loop_capacitance",
     "rails",
     "reset",
     "sink",
@@ -53,6 +56,11 @@ LOW_RAIL = -5.0
 
 SWITCH = Model("hold", "sw", (("vt", 0.5), ("vh", 0.1), ("ron", 2.0), ("roff", 1e12)), "analog switch of low resistance")
 """Switch that holds an integrator at its initial condition."""
+
+_DRIVE = 0.1
+"""Volts across what lies between an amplifier and the emitter that it drives, at the largest current: four times kT/q."""
+
+_LOOP_RESISTANCE, _LEAST_CAPACITANCE = 100e3, 20e-12
 
 _DEGENERATION = 0.2
 """Volts across the emitter resistors of current sinks: mismatch of their junctions is divided by 1 + 0.2 V/V_T."""
@@ -73,15 +81,12 @@ class Bias:
         Of an integrator, farads; resistance × capacitance is the time constant.
     emitter : float
         Voltage at which the loop holds the common emitters.
-    compensation : float
-        Capacitance across a transdiode, farads.
     """
 
     tail: float = 30e-6
     resistance: float = 10e3
     capacitance: float = 10e-9
     emitter: float = -1.8
-    compensation: float = 30e-12
 
     @classmethod
     def of(cls, branches: int) -> Bias:
@@ -133,15 +138,33 @@ def sink(name: str, node: str, reference: str, share: float, current: float, par
     yield Resistor(f"{name}_e", (f"{name}_e", "vlow"), _DEGENERATION / (share * current))
 
 
-def transdiode(name: str, summing: str, parts: PartSet, bias: Bias) -> Iterator[Element]:
+def transdiode(
+    name: str, summing: str, parts: PartSet, current: float, *, load: float = 0.0, stray: float = 0.0
+) -> Iterator[Element]:
     """Voltage V_T ln(I/I_S) at node `name` from the current I drawn out of node `summing`, which it holds at ground.
 
-    The op-amp drives the emitter, the base is grounded: the offset of the op-amp is no part of the voltage.
+    The op-amp drives the emitter, the base is grounded: the offset of the op-amp is no part of the voltage. The resistor
+    between amplifier and emitter makes the gain of the loop nearly the same at every current, so that the capacitor which
+    keeps it stable may be smaller, and the logarithm is faster.
+
+    Parameters
+    ----------
+    name, summing : str
+    parts : PartSet
+    current : float
+        The largest, amperes.
+    load : float
+        Conductance that hangs on the node, siemens.
+    stray : float
+        Capacitance of what else is joined to the summing node, farads.
     """
+    v_t, drive = thermal_voltage(NOMINAL_KELVIN), _DRIVE / current
+    conductance = junction_conductance(current, v_t, drive, load)
+    capacitance = across_transistor(parts.op_amp, conductance, stray + collector_capacitance(parts.pnp))
     yield Instance(f"{name}_amp", ("0", summing, f"{name}_drive"), parts.op_amp.name)
-    yield Resistor(f"{name}_drive", (f"{name}_drive", name), 10.0)
+    yield Resistor(f"{name}_drive", (f"{name}_drive", name), drive)
     yield BipolarTransistor(f"{name}_log", (summing, "0", name), parts.pnp.name)
-    yield Capacitor(f"{name}_c", (summing, name), bias.compensation, 0.0)
+    yield Capacitor(f"{name}_c", (summing, f"{name}_drive"), capacitance, 0.0)
 
 
 def integrator(
@@ -167,9 +190,17 @@ def common_mode_loop(name: str, emitter: str, parts: PartSet, bias: Bias) -> Ite
     An input that dies out slides to a rail and does not drag the others along, as a mean of the bases would.
     """
     yield VoltageSource(f"{name}_set", (f"{name}_set", "0"), bias.emitter)
-    yield Resistor(f"{name}_in", (emitter, f"{name}_sum"), 100e3)
-    yield Capacitor(f"{name}_c", (f"{name}_sum", name), 20e-12, 0.0)
+    yield Resistor(f"{name}_in", (emitter, f"{name}_sum"), _LOOP_RESISTANCE)
+    yield Capacitor(f"{name}_c", (f"{name}_sum", name), loop_capacitance(parts), 0.0)
     yield Instance(f"{name}_amp", (f"{name}_set", f"{name}_sum", name), parts.op_amp.name)
+
+
+def loop_capacitance(parts: PartSet) -> float:
+    """Farads with which a loop through an integrator and a follower is crossed a decade below their bandwidth.
+
+    20 pF at least: less would be no more than what a board has anyway.
+    """
+    return max(10 / (2 * math.pi * parts.op_amp.bandwidth * _LOOP_RESISTANCE), _LEAST_CAPACITANCE)
 
 
 def reset(release: float) -> Iterator[Element]:
@@ -184,8 +215,11 @@ def assembled(
     bias: Bias,
     time_constant: float,
     input_volts: float,
+    least_share: float = 1.0,
 ) -> Realisation:
     """Realisation of stages that stand: with rails, the reset, models and what a simulator needs to know.
+
+    `least_share` is the smallest part of the tail's current in a transdiode at the start: that one finds its voltage last.
 
     Raises
     ------
@@ -198,7 +232,7 @@ def assembled(
             f"supply: node 'vlow', on which the tails of the arrays stand, is at {LOW_RAIL:g} V, and the negative supply "
             f"at -{parts.supply:g} V; give a supply of at least {-LOW_RAIL:g} V."
         )
-    release = max(0.2 * time_constant, _SETTLED)
+    release = max(0.2 * time_constant, round(_SETTLED + _charging(bias, least_share, groups), 6))
     supplies = Group("supplies", "", (*rails(parts), *reset(release)))
     return Realisation(
         (supplies, *groups),
@@ -218,6 +252,18 @@ def assembled(
 
 _SETTLED = 20e-6
 """Seconds after which the op-amps have found their operating point, with the integrators held."""
+
+_JUNCTION, _LEAST_SHARE = 1.0, 0.03
+"""Volts that a transdiode's capacitor is charged to at most, and the least share of the current that is waited for."""
+
+
+def _charging(bias: Bias, least_share: float, groups: Sequence[Group]) -> float:
+    """Seconds in which the least current at the start charges the capacitor of its transdiode, whole microseconds."""
+    elements = [element for group in groups for element in group.elements]
+    drives = {e.nodes[0] for e in elements if isinstance(e, Resistor) and e.name.endswith("_drive")}
+    held = max((e.capacitance for e in elements if isinstance(e, Capacitor) and e.nodes[1] in drives), default=0.0)
+    return math.ceil(1e6 * _JUNCTION * held / (bias.tail * max(least_share, _LEAST_SHARE))) / 1e6
+
 
 _OPTIONS = ".options method=gear reltol=1e-5 vntol=1e-8 abstol=1e-14 gmin=1e-15 itl4=100"
 """Simulator options for currents that go down to picoamperes."""

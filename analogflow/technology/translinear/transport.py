@@ -19,6 +19,7 @@ from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
+from analogflow.technology.compensation import across_resistor, collector_capacitance
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.stages import Bias, array, assembled
 from analogflow.technology.translinear.strings import gauged, kernel_group, strings_of
@@ -74,7 +75,7 @@ def transport(brief: Brief) -> Realisation:
     for j in range(columns):
         legs = {f"v{j}": float(1 / column[j]), "mass": 1.0}
         elements = (
-            *_converter(f"v{j}", f"s{j}", bias, parts),
+            *_converter(f"v{j}", f"s{j}", rows, bias, parts),
             *stages.integrator(f"u{j}", legs, "0", v_t * float(start[j]) + common, parts, bias),
         )
         groups.append(Group(f"u{j}", f"sum and integrator of column {j}", elements))
@@ -105,11 +106,13 @@ def _tails(row: np.ndarray, bias: Bias, brief: Brief) -> Iterator[Element]:
         yield from stages.sink(f"sink{i}", f"e{i}", "tail", float(share), bias.tail, brief.parts)
 
 
-def _converter(name: str, summing: str, bias: Bias, parts: PartSet) -> Iterator[Element]:
-    """Voltage at `name` proportional to the current drawn out of `summing`."""
+def _converter(name: str, summing: str, collectors: int, bias: Bias, parts: PartSet) -> Iterator[Element]:
+    """Voltage at `name` proportional to the current that `collectors` transistors draw out of `summing`."""
+    resistance = _FULL / bias.tail
+    capacitance = across_resistor(parts.op_amp, resistance, collectors * collector_capacitance(parts.npn))
     yield Instance(f"{name}_amp", ("0", summing, name), parts.op_amp.name)
-    yield Resistor(f"{name}_f", (summing, name), _FULL / bias.tail)
-    yield Capacitor(f"{name}_f", (summing, name), 3e-12, 0.0)
+    yield Resistor(f"{name}_f", (summing, name), resistance)
+    yield Capacitor(f"{name}_f", (summing, name), capacitance, 0.0)
 
 
 def _mass_loop(parts: PartSet) -> Iterator[Element]:
@@ -119,6 +122,6 @@ def _mass_loop(parts: PartSet) -> Iterator[Element]:
     """
     yield VoltageSource("mass_set", ("mass_set", "0"), _EMITTER)
     yield Resistor("mass_in", ("mass_set", "mass_sum"), 100e3)
-    yield Capacitor("mass_c", ("mass_sum", "mass"), 20e-12, 0.0)
+    yield Capacitor("mass_c", ("mass_sum", "mass"), stages.loop_capacitance(parts), 0.0)
     yield Switch("mass_hold", ("mass_sum", "mass"), "hold", stages.SWITCH.name)
     yield Instance("mass_amp", ("e0", "mass_sum", "mass"), parts.op_amp.name)
