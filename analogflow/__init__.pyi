@@ -43,6 +43,7 @@ from analogflow.judgement import DeviceBudget as DeviceBudget
 from analogflow.judgement import Level as Level
 from analogflow.judgement import Parity as Parity
 from analogflow.judgement import Recheck as Recheck
+from analogflow.judgement import Trimmed as Trimmed
 from analogflow.judgement import certify as certify
 from analogflow.judgement import check_certificate as check_certificate
 from analogflow.judgement import check_deck as check_deck
@@ -50,6 +51,7 @@ from analogflow.judgement import error_budget as error_budget
 from analogflow.judgement import noise_budget as noise_budget
 from analogflow.judgement import parity as parity
 from analogflow.judgement import restart_classes as restart_classes
+from analogflow.judgement import trim as trim
 from analogflow.judgement import verification_levels as verification_levels
 from analogflow.judgement import write_certificate as write_certificate
 from analogflow.netlister import Deck as Deck

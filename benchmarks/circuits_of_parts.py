@@ -23,6 +23,7 @@ from analogflow.circuit.rounding import round_independently, round_jointly
 from analogflow.compiler import carried_form
 from analogflow.families.files import read_problem
 from analogflow.judgement.certificate import certificate_of
+from analogflow.judgement.trimming import exact_answer, trim, trim_slopes
 from analogflow.passes import sample_parts
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
@@ -253,6 +254,39 @@ def lots() -> Table:
     return table(("family", "parts", "median error", "95% of them below"), rows)
 
 
+def trimmed() -> Table:
+    """A hundred boards of the paper's channel in transistors, before and after trimming: precision parts, E96, units."""
+    circuit = af.choose_values(af.compile(af.flows.capacity(PAPER), technology="translinear"))
+    target, slopes, rows = exact_answer(circuit), trim_slopes(circuit), []
+    for count, celsius in ((2, (0.0, 70.0)), (1, ()), (3, ())):
+        found = [
+            trim(circuit, count=count, seed=1, sample=k, slopes=slopes, target=target, time_constants=50.0,
+                 temperatures_celsius=celsius)
+            for k in range(100)
+        ]  # fmt: skip
+        for name, errors in (("none", [f.before for f in found]), (str(count), [f.after for f in found])):
+            if name == "none" and not celsius:
+                continue
+            home = np.array([next(iter(e.values())) for e in errors])
+            worst = [abs(home).max(axis=1), np.array([max(abs(v).max() for v in e.values()) for e in errors])]
+            shares = [_share(int((w <= limit).sum()), len(w)) for w, limit in zip(worst, (1e-3, 5e-3), strict=True)]
+            warm = (f"{np.median(worst[1]):.1e}", shares[1]) if celsius else ("", "")
+            bits = np.log2(1 / (np.sqrt(12) * np.sqrt(np.mean(np.square(home)))))
+            rows.append((name, f"{np.median(worst[0]):.1e}", f"{worst[0].max():.1e}", shares[0], *warm, f"{bits:.1f}"))
+    head = ("trimmers", "median error, 27 °C", "largest", "of 100 within 1e-3", "median of the largest, 0 to 70 °C",
+            "of 100 within 5e-3", "bits, 27 °C")  # fmt: skip
+    order = ("none", "1", "2", "3")
+    return table(head, sorted(rows, key=lambda row: order.index(row[0])))
+
+
+def _share(inside: int, count: int) -> str:
+    """How many of some boards, and the lower end of Wilson's interval of 95% for their share."""
+    share, z = inside / count, 1.96
+    middle = share + z * z / (2 * count)
+    least = (middle - z * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2))) / (1 + z * z / count)
+    return f"{inside} (95%: {100 * least:.0f}% or more)"
+
+
 def rounding() -> Table:
     """Crossbars of 50 random channels of 3 to 5 symbols: shift of z to first order, each leg alone or a row together."""
     rows, rng = [], np.random.default_rng(1)
@@ -303,6 +337,7 @@ if __name__ == "__main__":
             "levels": levels,
             "monte_carlo": monte_carlo,
             "lots": lots,
+            "trimmed": trimmed,
             "rounding": rounding,
             "speed": speed,
         },

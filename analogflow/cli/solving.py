@@ -32,10 +32,19 @@ from analogflow.contents import plain, refuse_existing, refuse_placeless
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.judgement.restart import DELTA, DISTANCE
+from analogflow.passes import choose_values
 from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import solve, verify
 
 __all__ = ["about_doctor", "about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
+
+_ALL = 1 << 30
+"""Trimmers at all integrators."""
+
+_TRIMMED = 1e-3
+"""Largest error of a trimmed board unless told otherwise."""
+
+_NOT_TRIMMED = "noise mismatch engine budget samples certificate raw report figure chains skip step".split()
 
 _SAMPLES = 64
 """Circuits drawn for each line of a budget."""
@@ -92,11 +101,17 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--certificate", type=nonempty, metavar="FILE", help="write what proves the answer as JSON, for analogflow check"
     )
+    parser.add_argument(
+        "--trim", type=count, nargs="?", const=_ALL, metavar="N",
+        help="instead, draw a board (--seed), set N trimmers where they do most (all), and tell errors at 0, 27 and 70 °C",
+    )  # fmt: skip
 
 
 def run_solve(options: argparse.Namespace) -> int:
     """Simulate and certify; 1 where a check fails."""
     problem, build = given_problem(options), build_options(options)
+    if options.trim:
+        return _trim(options, problem, build)
     if options.samples and not options.budget:
         raise BadInput("--samples is of the budget's circuits; give --budget too, or leave it out.")
     report.check_writable(options.figure, force=options.force)
@@ -144,6 +159,26 @@ def run_solve(options: argparse.Namespace) -> int:
         page = report.run_page(solution, report.plot_of(family_of(problem).name), budget=budget, commands=commands)
         report.write_page(page, options.report, force=options.force)
     return 0 if solution.passed else 1
+
+
+def _trim(options: argparse.Namespace, problem: Any, build: Any) -> int:
+    """Print what is left of a board's errors; 1 where it is not as accurate as asked at the temperature it is trimmed at."""
+    wrong = [f"--{name}" for name in _NOT_TRIMMED if getattr(options, name)]
+    wrong += ["--imperfect"] if options.imperfect else []
+    if wrong:
+        raise BadInput(f"--trim sets a board of its own right and runs nothing else; leave out {' and '.join(wrong)}.")
+    circuit = choose_values(compile(flow_for(problem, options.form, options.technology), **build))
+    asked = {} if options.time is None else {"time_constants": options.time}
+    with fraction_bar(options.json, "trimming") as on_fraction:
+        found = judgement.trim(
+            circuit, count=None if options.trim == _ALL else options.trim, seed=options.seed or 0, on_progress=on_fraction,
+            **asked,
+        )  # fmt: skip
+    if options.json:
+        print(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        show(report.trimming_table(found))
+    return 0 if found.left <= (options.accuracy or _TRIMMED) else 1
 
 
 def about_verify(parser: argparse.ArgumentParser) -> None:

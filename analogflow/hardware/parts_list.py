@@ -28,6 +28,7 @@ from analogflow.circuit import (
 from analogflow.circuit.build import PartSet
 from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
 from analogflow.circuit.packing import packing_of
+from analogflow.circuit.trimmers import WIPER
 from analogflow.digits import PREFIXES, engineering
 from analogflow.errors import BadInput
 from analogflow.passes import DEVICE_GROUP
@@ -132,6 +133,8 @@ def parts_list(circuit: Circuit) -> PartsList:
                 counts["analog switch", ""] += 1
             case StepVoltage():
                 counts["hold signal", ""] += 1
+            case VoltageSource() if element.name.endswith(WIPER):
+                counts["trimmer", ""] += 1
             case VoltageSource() if element.name not in circuit.ammeters:
                 name = "reference or rail" if element.nodes[1] == "0" else "start voltage"
                 counts[name, f"{round(element.voltage, 9) + 0.0:.4g} V"] += 1

@@ -51,3 +51,4 @@ from analogflow.report.tables import print_solution as print_solution
 from analogflow.report.tables import recheck_table as recheck_table
 from analogflow.report.tables import scaled_tables as scaled_tables
 from analogflow.report.tables import solution_table as solution_table
+from analogflow.report.tables import trimming_table as trimming_table

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analogflow.families.motion import Motion
     from analogflow.hardware import BoardFit, DeviceRun
     from analogflow.hardware.parts_list import PartsList
-    from analogflow.judgement import Agreement, Budget, DeckCheck, Level, Recheck, Rest
+    from analogflow.judgement import Agreement, Budget, DeckCheck, Level, Recheck, Rest, Trimmed
     from analogflow.report.kicad.orders import Order
     from analogflow.solution import Solution
 
@@ -44,6 +44,7 @@ __all__ = [
     "recheck_table",
     "scaled_tables",
     "solution_table",
+    "trimming_table",
 ]
 
 
@@ -376,6 +377,22 @@ def parts_table(parts: PartsList, *, title: str = "parts") -> Table:
     for entry in parts.entries:
         current = f"{1e3 * entry.current:.3g} mA" if entry.current else ""
         table.add_row(entry.part, entry.value, str(entry.count), entry.tolerance, current)
+    return table
+
+
+def trimming_table(trimmed: Trimmed) -> Table:
+    """Errors of a drawn board before and after its trimmers were set, by temperature."""
+    wipers = ", ".join(f"{node} {1e3 * volts:+.0f} mV" for node, volts in trimmed.volts.items())
+    ends = "; one is at its end" if trimmed.limited else ""
+    table = Table(title="one drawn board, and the same with trimmers", caption=f"wipers: {wipers}{ends}")
+    for column in ("°C", "largest error", "bits", "trimmed at the first", "bits"):
+        table.add_column(column, justify="right")
+    told = trimmed.to_dict()
+    for before, after in zip(told["before"], told["after"], strict=True):
+        table.add_row(
+            f"{before['celsius']:g}", f"{before['largest_error']:.1e}", f"{before['bits']:.1f}",
+            f"{after['largest_error']:.1e}", f"{after['bits']:.1f}",
+        )  # fmt: skip
     return table
 
 
