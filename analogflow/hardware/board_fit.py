@@ -13,7 +13,7 @@ from analogflow.blocks import PADE
 from analogflow.checks import is_positive
 from analogflow.circuit import Build
 from analogflow.digits import quiet
-from analogflow.errors import AnalogflowError, BadInput, UnstableManifold
+from analogflow.errors import AnalogflowError, BadInput, SimulationFailed, UnstableManifold
 from analogflow.families import Family, flow_of, known_family
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
@@ -27,6 +27,7 @@ from analogflow.hardware.course import (
     chaotic_course,
     compare,
     course_of,
+    deciding_at_once,
     horizon,
     nominal_path,
     nominal_run,
@@ -251,7 +252,12 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     states = quiet(nominal_path(taken.graph, nominal.peaks, times), flow.state_scale)[:, taken.columns()]
     if not (nominal.finished and np.isfinite(states).all()):
         return _misfit(board, needs, ["range: the nominal run of the flow leaves every range"], taken.note)
-    course = course_of(flow, graph, mended, taken, nominal)
+    if board.comparators:
+        graph, mended = deciding_at_once(graph), deciding_at_once(mended)
+    try:
+        course = course_of(flow, graph, mended, taken, nominal)
+    except SimulationFailed as fault:
+        return _misfit(board, needs, [f"re-simulation: {fault}"], taken.note)
     found = _fitted(board, taken, states, course, limit)
     strays = any(one.relative > (TOLERANCE if name == "ideal" else limit) for name, one in found.followed.items())
     chaotic = chaotic_course(course, taken, states, TOLERANCE) if course.moving and strays else None
@@ -354,7 +360,11 @@ def _judged(laid: _Laid, course: Course, *, needs: dict[str, int], limit: float)
                     f"chaotic: paths that start together part e-fold every {1 / growth.exponent:.2g} τ, so that {what} are "
                     f"compared until {told:.3g} of {course.end:g} τ"
                 )
-        outputs = path(machine.rates, machine.initial, compared.times / slowing)
+        try:
+            outputs = path(machine.rates, machine.initial, compared.times / slowing)
+        except SimulationFailed as fault:
+            binding.append(f"re-simulation: with {what} {fault}")
+            break
         states = taken.state(laid.readout, outputs)
         found = {quantity: value_at(taken.graph, quantity, states) for quantity in course.expected}
         span = (0.0 if course.moving else course.end, min(told, course.end))

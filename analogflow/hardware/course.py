@@ -18,8 +18,9 @@ import scipy
 from numpy.typing import NDArray
 
 from analogflow.block_engine import RUNAWAY, VectorField
+from analogflow.blocks import Comparator
 from analogflow.flows import Flow
-from analogflow.graph import BlockGraph
+from analogflow.graph import BlockGraph, GraphBuilder, rewritten
 from analogflow.hardware.decomposition import Taken, value_at
 from analogflow.hardware.machine import in_legs, path
 from analogflow.passes import farthest
@@ -35,6 +36,7 @@ __all__ = [
     "chaotic_course",
     "compare",
     "course_of",
+    "deciding_at_once",
     "growth_of",
     "horizon",
     "nominal_path",
@@ -53,6 +55,9 @@ _AT_REST = 1e-7
 
 _SHARE, _SCALE_SHARE = 1e-9, 1e-4
 """Of the largest peak, and of the scale of the flow's states: a state that stays below is what rounding left of 0."""
+
+_NO_WIDTH = 1e-12
+"""Of a comparator that decides at once."""
 
 Field = Callable[[Array], Array]
 
@@ -142,6 +147,17 @@ def nominal_path(graph: BlockGraph, peaks: Array, times: Array) -> Array:
     """States of `graph` at `times`, in τ, shape (points, size), followed closely in units of their `peaks`."""
     field = VectorField(graph)
     return peaks * path(lambda y: field(0.0, y * peaks) / peaks, graph.initial() / peaks, times)
+
+
+def deciding_at_once(graph: BlockGraph) -> BlockGraph:
+    """The same with comparators as those of a patch panel: of no width, where those of a flow have one for simulators."""
+
+    def visit(builder: GraphBuilder, node: str, inputs: tuple[str, ...]) -> str:
+        block = graph.block(node)
+        sharp = dataclasses.replace(block, width=_NO_WIDTH) if isinstance(block, Comparator) else block
+        return builder.adopt(graph, node, inputs, sharp)
+
+    return rewritten(graph, visit)
 
 
 @dataclasses.dataclass(frozen=True)

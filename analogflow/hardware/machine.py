@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 
 from analogflow.digits import significant
+from analogflow.errors import SimulationFailed
 
 __all__ = ["Machine", "decade", "final", "in_legs", "path", "rounded"]
 
@@ -19,6 +21,10 @@ Array = NDArray[np.float64]
 
 _FAR = 10.0
 """Machine units at which a state has left the machine."""
+
+_LOOKS, _PROGRESS = 20_000, 1e-3
+"""Evaluations after which a path must have gone on by this share of its length: one along which something that decides
+switches to and fro never ends."""
 
 _LEG, _LEG_DIGITS = 16, 7
 """Points of a leg, and significant digits of the state that the next one starts from."""
@@ -51,7 +57,25 @@ def final(machine: Machine, duration: float) -> Array:
 def path(
     rates: Callable[[Array], Array], initial: Array, times: Array, *, accuracy: float = 1e-11, far: float = _FAR
 ) -> Array:
-    """Path of ẏ = rates(y) at `times`, shape (points, size), of states of size 1; NaN from where one is `far`."""
+    """Path of ẏ = rates(y) at `times`, shape (points, size), of states of size 1; NaN from where one is `far`.
+
+    Raises
+    ------
+    SimulationFailed
+        It does not go on: something that decides switches to and fro.
+    """
+    first, last = float(times[0]), float(times[-1])
+    looks, seen = itertools.count(1), first
+
+    def looked(time: float, y: Array) -> Array:
+        nonlocal seen
+        if next(looks) % _LOOKS == 0:
+            if time - seen < _PROGRESS * (last - first):
+                raise SimulationFailed(
+                    f"what decides switches to and fro {time / last:.0%} of the way, and it does not go on"
+                )
+            seen = time
+        return rates(y)
 
     def leaving(time: float, y: Array) -> float:
         return min(far, 1e300) - float(abs(y).max())
@@ -61,7 +85,7 @@ def path(
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run = scipy.integrate.solve_ivp(
-            lambda time, y: rates(y), (float(times[0]), float(times[-1])), initial,
+            looked, (first, last), initial,
             method="LSODA", rtol=accuracy, atol=1e-2 * accuracy, t_eval=times, events=leaving,
         )  # fmt: skip
     if np.size(run.y):

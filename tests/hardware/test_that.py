@@ -11,6 +11,7 @@ from scipy.integrate import solve_ivp
 from analogflow.families.files import read_problem
 from analogflow.flows import Flow, custom
 from analogflow.hardware import map_flow
+from analogflow.problems import Equations
 
 DATA = Path(__file__).parents[1] / "data" / "ode"
 
@@ -91,6 +92,50 @@ def test_a_patched_machine_follows_the_right_path(name, until, limit):
         times, states = paths[f"{name}.t"], paths[f"{name}.y"]
     seen = times <= until
     assert farthest(flow, map_flow(flow, "that"), times[seen], states[:, seen]) <= limit
+
+
+def decided_path(times):
+    """x'' = -x/2 - x'/5 - 0.3 where x > 0.1, from one crossing to the next."""
+    begin, state, found = 0.0, np.array([0.5, 0.2]), []
+    for on in (1, 0, 1, 0, 1, 0):
+
+        def crossed(_, y):
+            return y[0] - 0.1
+
+        crossed.terminal, crossed.direction = True, -1 if on else 1  # pyright: ignore[reportFunctionMemberAccess]
+        leg = solve_ivp(
+            lambda _, y, on=on: (y[1], -0.5 * y[0] - 0.2 * y[1] - 0.3 * on), (begin, times[-1] + 1e-9), state,
+            method="DOP853", rtol=1e-11, atol=1e-13, events=crossed, dense_output=True,
+        )  # fmt: skip
+        assert leg.sol is not None
+        found.append(leg.sol(times[(times >= begin) & (times < leg.t[-1])]))
+        begin, state = leg.t[-1], leg.y[:, -1]
+        if begin > times[-1]:
+            break
+    return np.concatenate(found, axis=1)
+
+
+def test_a_moving_comparator_is_held_against_one_that_decides_at_once():
+    """The width of a flow's comparator is for simulators: over it a machine is off, and would be said not to fit."""
+    flow = custom(Equations({"x": 0.5, "v": 0.2}, {"x": "v", "v": "-0.5*x - 0.2*v - 0.3*comparator(x, 0.1)"}, time=10.0))
+    mapping = map_flow(flow, "that")
+    assert mapping.fits, mapping.binding
+    assert mapping.followed["ideal"].relative < 1e-8
+    times = np.linspace(0, 10, 61)
+    assert farthest(flow, mapping, times, decided_path(times)) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("start", "equations"),
+    [
+        ({"x": 0.5}, {"x": "1 - 2*comparator(x, 0.2) - 0.2*x"}),
+        ({"x": 0.5, "v": 0.0}, {"x": "v", "v": "-x - 0.3*comparator(v, 0)"}),
+    ],
+)
+def test_a_comparator_that_would_switch_to_and_fro_for_ever_does_not_fit(start, equations):
+    mapping = map_flow(custom(Equations(start, equations, time=10.0)), "that")
+    assert not mapping.fits
+    assert "switches to and fro" in mapping.binding[0]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
