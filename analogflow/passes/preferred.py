@@ -115,14 +115,15 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
             at[node].append(resistor)
     tolerance = parts.tolerances.resistor
     close: dict[str, float] = {}
-    for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == parts.op_amp.name):
+    amplifiers = [e for e in circuit.elements if isinstance(e, Instance) and e.macro == parts.op_amp.name]
+    for amplifier in amplifiers:
         together, off = _amplifier(amplifier, at, series)
         chosen |= together
         close |= dict.fromkeys(together, off) if off <= tolerance else {}
     beside: dict[str, float] = {}
     if circuit.joint_rows is None:
         charged = {e.nodes for e in circuit.elements if isinstance(e, Capacitor)}
-        for amplifier in (e for e in circuit.elements if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name):
+        for amplifier in amplifiers:
             values, second = _summed(amplifier, charged, at, series, tolerance)
             chosen |= values
             beside |= second
