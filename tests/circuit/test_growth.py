@@ -132,10 +132,13 @@ def test_what_drives_a_block_is_sorted_once():
 def test_values_of_an_amplifier_are_found_without_going_through_all_resistors(monkeypatch):
     circuit = af.compile(channel(3), technology="opamp")
     seen: list[int] = []
-    original = preferred._amplifier
-    monkeypatch.setattr(
-        preferred, "_amplifier", lambda part, at, series: seen.append(len(at[part.nodes[1]])) or original(part, at, series)
-    )
+    original = preferred.amplifier_values
+
+    def noting(part, at, series):
+        seen.append(len(at[part.nodes[1]]))
+        return original(part, at, series)
+
+    monkeypatch.setattr(preferred, "amplifier_values", noting)
     chosen = af.choose_values(circuit)
     assert max(seen) < 0.5 * sum(element.letter == "R" for element in chosen.elements)
 
