@@ -23,7 +23,7 @@ from analogflow.circuit.rounding import round_independently, round_jointly
 from analogflow.compiler import carried_form
 from analogflow.families.files import read_problem
 from analogflow.judgement.certificate import certificate_of
-from analogflow.judgement.trimming import exact_answer, trim, trim_slopes
+from analogflow.judgement.trimming import aim_of, trim
 from analogflow.passes import sample_parts
 from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Transport
 from analogflow.reference import capacity_certificate, capacity_reference
@@ -257,10 +257,10 @@ def lots() -> Table:
 def trimmed() -> Table:
     """A hundred boards of the paper's channel in transistors, before and after trimming: precision parts, E96, units."""
     circuit = af.choose_values(af.compile(af.flows.capacity(PAPER), technology="translinear"))
-    target, slopes, rows = exact_answer(circuit), trim_slopes(circuit), []
+    aim, rows = aim_of(circuit), []
     for count, celsius in ((2, (0.0, 70.0)), (1, ()), (3, ())):
         found = [
-            trim(circuit, count=count, seed=1, sample=k, slopes=slopes, target=target, time_constants=50.0,
+            trim(circuit, count=count, seed=1, sample=k, aim=aim, time_constants=50.0,
                  temperatures_celsius=celsius)
             for k in range(100)
         ]  # fmt: skip

@@ -26,7 +26,7 @@ from analogflow.netlister import netlist
 from analogflow.passes import sample_parts
 from analogflow.simulators import simulate
 
-__all__ = ["Trimmed", "exact_answer", "trim", "trim_slopes"]
+__all__ = ["Aim", "Trimmed", "aim_of", "best_trimmers", "bits_of", "exact_answer", "trim", "trim_slopes"]
 
 Array = NDArray[np.float64]
 
@@ -118,6 +118,26 @@ def trim_slopes(circuit: Circuit, *, time_constants: float = _TIME) -> Array:
     return np.array(moved).T / _TURNED
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Aim:
+    """What a board is trimmed to, and how its trimmers move the answer.
+
+    Parameters
+    ----------
+    target : array, shape (elements,)
+    slopes : array, shape (elements, trimmers)
+        Per volt of a wiper.
+    """
+
+    target: Array
+    slopes: Array
+
+
+def aim_of(circuit: Circuit, *, time_constants: float = _TIME) -> Aim:
+    """What every board of a circuit is trimmed to; raises as `exact_answer` and `trim_slopes` do."""
+    return Aim(exact_answer(circuit), trim_slopes(circuit, time_constants=time_constants))
+
+
 def trim(
     circuit: Circuit,
     *,
@@ -126,8 +146,7 @@ def trim(
     sample: int = 0,
     temperatures_celsius: tuple[float, ...] = (0.0, 70.0),
     time_constants: float = _TIME,
-    slopes: Array | None = None,
-    target: Array | None = None,
+    aim: Aim | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trimmed:
     """Draw a board, set its trimmers where it is built for, and leave them at other temperatures.
@@ -148,8 +167,8 @@ def trim(
         Of the same board, beside that it is built for, from -100 to 200 °C.
     time_constants : float
         Length of each run.
-    slopes, target : arrays, optional
-        As `trim_slopes` and `exact_answer` find them; found if not given.
+    aim : Aim, optional
+        As `aim_of` finds it; found if not given.
     on_progress : callable, optional
         Called with the fraction done.
 
@@ -170,8 +189,8 @@ def trim(
     if count is not None and not is_whole(count, 1, len(nodes)):
         raise BadInput(f"trim: {count!r} trimmers can not be set; the circuit has {len(nodes)} integrators to trim.")
     tell = on_progress or (lambda _: None)
-    target = exact_answer(circuit) if target is None else target
-    slopes = trim_slopes(circuit, time_constants=time_constants) if slopes is None else slopes
+    aim = aim or aim_of(circuit, time_constants=time_constants)
+    target, slopes = aim.target, aim.slopes
     used = best_trimmers(slopes, slopes @ slopes.T, count or len(nodes))
     home = circuit.temperature_kelvin
     kelvins = {celsius: kelvin_of(celsius) for celsius in temperatures_celsius}
