@@ -257,11 +257,10 @@ def lots() -> Table:
 def trimmed() -> Table:
     """A hundred boards of the paper's channel in transistors, before and after trimming: precision parts, E96, units."""
     circuit = af.choose_values(af.compile(af.flows.capacity(PAPER), technology="translinear"))
-    aim, rows = aim_of(circuit), []
+    aim, rows = aim_of(circuit, time_constants=50.0), []
     for count, celsius in ((2, (0.0, 70.0)), (1, ()), (3, ())):
         found = [
-            trim(circuit, count=count, seed=1, sample=k, aim=aim, time_constants=50.0,
-                 temperatures_celsius=celsius)
+            trim(circuit, count=count, seed=1, sample=k, aim=aim, temperatures_celsius=celsius)
             for k in range(100)
         ]  # fmt: skip
         for name, errors in (("none", [f.before for f in found]), (str(count), [f.after for f in found])):

@@ -170,10 +170,9 @@ def _trim(options: argparse.Namespace, problem: Any, build: Any) -> int:
     circuit = choose_values(compile(flow_for(problem, options.form, options.technology), **build))
     asked = {} if options.time is None else {"time_constants": options.time}
     with fraction_bar(options.json, "trimming") as on_fraction:
-        found = judgement.trim(
-            circuit, count=None if options.trim == _ALL else options.trim, seed=options.seed or 0, on_progress=on_fraction,
-            **asked,
-        )  # fmt: skip
+        aim = judgement.aim_of(circuit, **asked)
+        wanted = None if options.trim == _ALL else options.trim
+        found = judgement.trim(circuit, count=wanted, seed=options.seed or 0, aim=aim, on_progress=on_fraction)
     if options.json:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:

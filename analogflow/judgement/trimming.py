@@ -127,15 +127,18 @@ class Aim:
     target : array, shape (elements,)
     slopes : array, shape (elements, trimmers)
         Per volt of a wiper.
+    time_constants : float
+        Length of each run.
     """
 
     target: Array
     slopes: Array
+    time_constants: float = _TIME
 
 
 def aim_of(circuit: Circuit, *, time_constants: float = _TIME) -> Aim:
     """What every board of a circuit is trimmed to; raises as `exact_answer` and `trim_slopes` do."""
-    return Aim(exact_answer(circuit), trim_slopes(circuit, time_constants=time_constants))
+    return Aim(exact_answer(circuit), trim_slopes(circuit, time_constants=time_constants), time_constants)
 
 
 def trim(
@@ -145,7 +148,6 @@ def trim(
     seed: int = 0,
     sample: int = 0,
     temperatures_celsius: tuple[float, ...] = (0.0, 70.0),
-    time_constants: float = _TIME,
     aim: Aim | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trimmed:
@@ -165,8 +167,6 @@ def trim(
         As for `sample_parts`.
     temperatures_celsius : tuple of float
         Of the same board, beside that it is built for, from -100 to 200 °C.
-    time_constants : float
-        Length of each run.
     aim : Aim, optional
         As `aim_of` finds it; found if not given.
     on_progress : callable, optional
@@ -189,7 +189,7 @@ def trim(
     if count is not None and not is_whole(count, 1, len(nodes)):
         raise BadInput(f"trim: {count!r} trimmers can not be set; the circuit has {len(nodes)} integrators to trim.")
     tell = on_progress or (lambda _: None)
-    aim = aim or aim_of(circuit, time_constants=time_constants)
+    aim = aim or aim_of(circuit)
     target, slopes = aim.target, aim.slopes
     used = best_trimmers(slopes, slopes @ slopes.T, count or len(nodes))
     home = circuit.temperature_kelvin
@@ -199,7 +199,7 @@ def trim(
 
     def error(kelvin: float, volts: Array) -> Array:
         board = _drawn(circuit, kelvin, seed, sample, dict(zip(nodes, volts.tolist(), strict=True)))
-        found = _run(board, time_constants) - target
+        found = _run(board, aim.time_constants) - target
         tell(next(done) / runs)
         return found
 
