@@ -66,11 +66,14 @@ class RowRate:
         1/τ of it, per second.
     left : float
         Rms of what its equation does not explain, over the size of its rates.
+    unsure : float
+        What errors of parts may change of its rate, over that: much of a row whose terms cancel.
     """
 
     name: str
     rate: float
     left: float
+    unsure: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +158,7 @@ def check_deck(
         Of the flow; the most robust one if not given.
     states : sequence of str
         Names of the capacitors that hold the states, in the order of the flow's; the largest ones, in their order, if not
-        given.
+        given, or where others are as large those at the nodes that a header of ours names.
     accuracy : float, optional
         Largest share of a row's rates that its equation may leave; 1e-6 of ideal elements and 0.05 of parts if not given.
     seed : int
@@ -183,13 +186,13 @@ def check_deck(
         )
     deck = read_deck(text, where)
     limit = accuracy or (_BUILT if deck.built else _IDEAL)
-    holding = holding_states(deck, field.size, states, limit, where)
+    holding = holding_states(deck, text, flow, states, limit, where)
     notes, guess, pair = deck.notes, said_gains(text, holding, flow), Pairing(deck, holding, flow, field, seed)
 
     def tested(aside: float) -> tuple[FittedRates, tuple[RowRate, ...], int | None]:
         fit = fitted_rates(pair, guess, aside)
-        told = zip(_names(flow), holding, fit.rates, fit.left, strict=True)
-        rows = tuple(RowRate(f"{name} at {each.name}", float(rate), float(left)) for name, each, rate, left in told)
+        told = zip(_names(flow), holding, fit.rates, fit.left, limit * fit.unsure, strict=True)
+        rows = tuple(RowRate(f"{name} at {each.name}", *map(float, numbers)) for name, each, *numbers in told)
         return fit, rows, _wrong_row(rows, limit, deck.built)
 
     try:
@@ -221,7 +224,7 @@ def _wrong_row(rows: Sequence[RowRate], limit: float, built: bool) -> int | None
     middle = float(np.median(known)) if known else 1.0
     off = np.array([row.left / limit for row in rows])
     if built:
-        off = np.fmax(off, [abs(row.rate / (middle or 1e-300) - 1) / _ROWS_APART for row in rows])
+        off = np.fmax(off, [abs(row.rate / (middle or 1e-300) - 1) / (_ROWS_APART + row.unsure) for row in rows])
     worst = int(np.argmax(off))
     return worst if off[worst] > 1 or not middle > 0 else None
 

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy
@@ -65,6 +65,10 @@ _LIKELY = 1e-2
 ASIDE = (0.3, 0.03)
 """Shares of the way to where a restart would begin that states are tried at: parts are scaled for their own path, and some
 leave their range soon beside it."""
+
+_ROOM = 1.5
+"""What a signal may be at a state right beside the flow's own path, over the most that it is along it: parts are scaled for
+about that, and beyond it show their rails, such as a speed that stays below a threshold which the path never comes near."""
 
 _MOST_VOLTS, _TOLD = 1e3, 2.0
 """Volts that no parts bear; how far a gain may be from what the header tells, which of what is wrong has no bound."""
@@ -148,19 +152,25 @@ class Pairing:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FittedRates:
-    """States that were tried, shape (samples, size), and what was fitted to their rates."""
+    """States that were tried, shape (samples, size), and what was fitted to their rates.
+
+    What parts may err makes up at most `unsure` of each rate, times the share of a row that may be left.
+    """
 
     states: Array
     moved: Array
     measured: Array
     rates: Array
+    unsure: Array
     left: Array
     units: Array
 
 
-def holding_states(deck: ForeignDeck, size: int, states: Sequence[str], limit: float, where: str) -> list[Capacitance]:
+def holding_states(
+    deck: ForeignDeck, text: str, flow: Flow, states: Sequence[str], limit: float, where: str
+) -> list[Capacitance]:
     """Capacitors that hold the states, in the order of the flow's; others next to them may have `limit` of theirs."""
-    found = _chosen(deck, size, states, where)
+    found = _chosen(deck, text, flow, states, where)
     held, least = {node.lower() for each in found for node in each.nodes} | {"0", "gnd"}, min(each.farads for each in found)
     for other in deck.capacitors:
         if other not in found and held.issuperset(map(str.lower, other.nodes)) and other.farads > limit * least:
@@ -171,7 +181,8 @@ def holding_states(deck: ForeignDeck, size: int, states: Sequence[str], limit: f
     return found
 
 
-def _chosen(deck: ForeignDeck, size: int, states: Sequence[str], where: str) -> list[Capacitance]:
+def _chosen(deck: ForeignDeck, text: str, flow: Flow, states: Sequence[str], where: str) -> list[Capacitance]:
+    size = sum(value.size for value in flow.states.values())
     if states:
         known = {each.name.lower(): each for each in deck.capacitors}
         if missing := [name for name in states if name.lower() not in known]:
@@ -182,11 +193,29 @@ def _chosen(deck: ForeignDeck, size: int, states: Sequence[str], where: str) -> 
     largest = sorted(deck.capacitors, key=lambda each: -each.farads)
     found, others = largest[:size], largest[size:]
     if len(found) < size or (others and others[0].farads > _ALIKE * found[-1].farads):
+        if said := _said_to_hold(deck, text, flow):
+            return said
         raise BadInput(
             f"{where}: the flow has {size} states, and it is not clear which of {len(largest)} capacitors hold them; name "
             f"them in the order of the states, as in {','.join(each.name for each in largest[:2])}."
         )
     return sorted(found, key=lambda each: each.line)
+
+
+def _said_to_hold(deck: ForeignDeck, text: str, flow: Flow) -> list[Capacitance]:
+    """By far the largest capacitor at each node that a header of ours names as a state's; none where it does not tell."""
+    found: list[Capacitance] = []
+    for name, value in flow.states.items():
+        line = re.search(rf"(?m)^\* signal: +{re.escape(name)} is (v\(\w+\)(?:, v\(\w+\))*)", text)
+        nodes = re.findall(r"v\((\w+)\)", line[1]) if line else []
+        if len(nodes) != value.size:
+            return []
+        for node in nodes:
+            there = sorted((each for each in deck.capacitors if node in each.nodes), key=lambda each: -each.farads)
+            if not there or there[0] in found or any(other.farads > _ALIKE * there[0].farads for other in there[1:]):
+                return []
+            found.append(there[0])
+    return found
 
 
 def measured_rates(pair: Pairing, volts: Array, nodes: Sequence[str] = ()) -> tuple[Array, Array]:
@@ -233,7 +262,9 @@ def fitted_rates(pair: Pairing, said: Array | None, aside: float) -> FittedRates
         moved, rates = _led(pair, units, far)
     states = pair.start + moved / pair.widened(units)
     found, rest = row_rates(pair, units, moved, rates, every)
-    return FittedRates(states, moved, rates, found, np.sqrt((rest**2).mean(axis=0)), units)
+    moving = np.sqrt((pair.field(0.0, states) ** 2).mean(axis=0))
+    unsure = _PARTS[pair.deck.built] * pair.spread / np.maximum(moving, 1e-300)
+    return FittedRates(states, moved, rates, found, unsure, np.sqrt((rest**2).mean(axis=0)), units)
 
 
 def _led(pair: Pairing, units: Array, far: Array) -> tuple[Array, Array]:
@@ -341,8 +372,10 @@ def row_rates(pair: Pairing, units: Array, moved: Array, rates: Array, counted: 
 def _tried(pair: Pairing, count: int, shares: Sequence[float], aside: float, seed: int) -> Array:
     """States on the flow's manifold, shape (count, size): near its own path, pushed aside by these shares in turn."""
     flow, field, run = pair.flow, pair.field, pair.path
-    thrown = [node for node in field.graph if isinstance(field.graph.block(node), Comparator)] if pair.deck.built else []
-    many = 4 * count if thrown and len(shares) != len(_STEPS) else count
+    chosen = pair.deck.built and len(shares) != len(_STEPS)
+    thrown = [node for node in field.graph if isinstance(field.graph.block(node), Comparator)] if chosen else []
+    near = chosen and aside < ASIDE[0]
+    many = 4 * count if thrown or near else count
     # Most of them early, where the state moves: at rest, parts show their errors alone.
     times = float(run.time[-1]) * np.linspace(0, 1, many) ** 3
     points = np.searchsorted(run.time, times).clip(0, len(run.time) - 1)
@@ -362,12 +395,24 @@ def _tried(pair: Pairing, count: int, shares: Sequence[float], aside: float, see
     if many == count:
         return states
     signals = field.signals(states)
-    decided = np.ones(many, dtype=bool)
+    taken = np.ones(many, dtype=bool)
     for node in thrown:
         first, second = (signals[origin] for origin in field.graph.inputs(node))
         away = abs(np.broadcast_to(first - second, (many, field.graph.block(node).size)))
-        decided &= (away >= _DECIDED * away.max(axis=0)).all(axis=1)
-    if decided.sum() < _FEWEST:
+        taken &= (away >= _DECIDED * away.max(axis=0)).all(axis=1)
+    if taken.sum() < _FEWEST:
         raise SimulationFailed("the flow stays where a comparator of parts may be thrown either way.")
-    chosen = np.flatnonzero(decided)
-    return states[chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)]]
+    if near and (within := taken & _within(pair, signals)).sum() >= _FEWEST:
+        taken = within
+    places = np.flatnonzero(taken)
+    return states[places[np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)]]
+
+
+def _within(pair: Pairing, signals: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """At which states every signal is about as large as along the flow's own path at most, if it is not 0 there."""
+    along = pair.field.signals(pair.field.pack({name: pair.path.values[name] for name in pair.flow.states}))
+    inside = np.ones(1, dtype=bool)
+    for node, values in signals.items():
+        size, most = abs(np.atleast_2d(values)), abs(np.atleast_2d(along[node])).max(axis=0)
+        inside = inside & ((size <= _ROOM * most) | (most <= FLOOR * size.max(axis=0))).all(axis=1)
+    return inside
