@@ -20,7 +20,7 @@ from analogflow.block_engine import VectorField
 from analogflow.circuit import Instance
 from analogflow.circuit.build import Tolerances
 from analogflow.circuit.rounding import round_independently, round_jointly
-from analogflow.compiler import carried_form
+from analogflow.compiler import carried_form, circuit_of, rebuilt
 from analogflow.families.files import read_problem
 from analogflow.judgement.certificate import certificate_of
 from analogflow.judgement.trimming import aim_of, trim
@@ -305,6 +305,73 @@ def rounding() -> Table:
     return table(("series", "worst shift, alone", "together", "ratio of the worst", "ratio of the medians"), rows)
 
 
+_KINDS = {
+    "resistors": ("thermal noise of resistors",),
+    "amplifiers": ("voltage noise of amplifiers", "current noise of amplifiers"),
+    "transistors": (
+        "shot noise of collector currents, and thermal noise of base and emitter",
+        "shot noise of base currents",
+    ),
+    "multipliers": ("output noise of multipliers",),
+}
+
+
+def device_noise() -> Table:
+    """Noise of the parts in the paper channel's z: what is played at the usual knots, a wider band, and what makes it."""
+    rows = []
+    for technology in ("translinear", "opamp"):
+        for parts in ("precision", "fast", "general"):
+            circuit = af.compile(flow_of(PAPER, technology), technology=technology, parts=parts)
+            budget = af.noise_budget(circuit, noise=af.Noise(0.0, parts=True), engine="ngspice")
+            wide = af.noise_budget(circuit, noise=af.Noise(0.0, step=_WIDE / circuit.units.time_constant), engine="ngspice")
+            shares = {line.kind: line.share for line in budget.kinds}
+            rows.append(
+                (
+                    technology, parts, f"{circuit.units.time_constant * 1e3:g} ms", f"{budget.rms.max():.1e}",
+                    f"{wide.rms.max():.1e}",
+                    *(f"{100 * sum(shares.get(kind, 0.0) for kind in kinds):.0f}" for kinds in _KINDS.values()),
+                )
+            )  # fmt: skip
+    head = ("technology", "parts", "τ", "rms of z, knots of 0.1 τ", "to 1 MHz", *(f"{name}, %" for name in _KINDS))
+    return table(head, rows)
+
+
+_WIDE = 1e-6
+"""Seconds between knots that reach to 1 MHz."""
+
+
+def played_noise() -> Table:
+    """Variance of z, summed over its elements, of the translinear circuit that plays it, beside its budget."""
+    compiled = af.compile(flow_of(PAPER, "translinear"), technology="translinear")
+    noise = af.Noise(0.0, seed=11, parts=True)
+    budget = float((af.noise_budget(compiled, noise=noise, engine="ngspice").rms ** 2).sum())
+    rest, rows = run(circuit_of(PAPER, technology="translinear"), 60.0).final, []
+    for engine in ("ngspice", "vacask"):
+        found = []
+        for sample in range(_NOISY_SAMPLES):
+            circuit = circuit_of(PAPER, technology="translinear", noise=noise, sample=sample)
+            circuit = rebuilt(circuit, starts={"u": rest["u"]})
+            path = af.simulate(af.netlist(circuit, time_constants=220.0), engine=engine)
+            at = np.arange(20.0, 220.0, 0.017)
+            z = np.stack([np.interp(at, path.time, value) for value in path.values["z"].T], axis=1)
+            found += [((part - z.mean(axis=0)) ** 2).sum(axis=1).mean() for part in np.array_split(z, 10)]
+        error = float(np.std(found)) / len(found) ** 0.5
+        rows.append(
+            (
+                engine,
+                str(_NOISY_SAMPLES),
+                f"{np.mean(found):.3e}",
+                f"{error:.1e}",
+                f"{budget:.3e}",
+                f"{np.mean(found) / budget:.3f}",
+            )
+        )
+    return table(("engine", "samples", "variance as played", "standard error", "by the budget", "ratio"), rows)
+
+
+_NOISY_SAMPLES = 6
+
+
 def speed() -> Table:
     """Compiling and simulating 50 τ; a run ends with all its points in memory."""
     rows = []
@@ -338,6 +405,8 @@ if __name__ == "__main__":
             "lots": lots,
             "trimmed": trimmed,
             "rounding": rounding,
+            "device_noise": device_noise,
+            "played_noise": played_noise,
             "speed": speed,
         },
     )

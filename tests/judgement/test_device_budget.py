@@ -128,6 +128,22 @@ def test_what_is_played_has_the_variance_of_the_budget(engine, samples):
 
 
 @pytest.mark.ngspice
+@pytest.mark.vacask
+def test_two_simulators_play_the_same_noise_along_the_same_path():
+    """What noise moves in one of them is what it moves in the other, but for what their steps make of the fastest part."""
+    rest = af.simulate(circuit_of(PAPER, technology="translinear"), engine="ngspice").final
+    at, moved = np.arange(2.0, 20.0, 0.05), []
+    for engine in ("ngspice", "vacask"):
+        paths = []
+        for noise in (Noise(0.0), Noise(0.0, seed=2, parts=True)):
+            circuit = rebuilt(circuit_of(PAPER, technology="translinear", noise=noise), starts={"u": rest["u"]})
+            run = af.simulate(af.netlist(circuit, time_constants=20.0, largest_step=0.025), engine=engine)
+            paths.append(np.interp(at, run.time, run.values["u"][:, 0]))
+        moved.append(paths[1] - paths[0])
+    assert np.std(moved[0] - moved[1]) < 0.1 * np.std(moved[0])
+
+
+@pytest.mark.ngspice
 def test_the_command_line_shows_which_parts_make_the_noise(capsys):
     asked = ["solve", "capacity", CHANNEL, "--technology", "translinear", "--engine", "ngspice", "--noise", "parts"]
     assert main([*asked, "--budget", "--json"]) == 0
