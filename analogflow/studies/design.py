@@ -460,8 +460,8 @@ def _sigma(value: Any) -> float:
         noise = Noise.from_text(value)
         if noise.parts:
             raise BadInput(
-                f"study: noise {value!r} has no σ that a study could vary; give one, such as 0.01, and the noise of parts "
-                "to solve, circuit by circuit, with --noise parts."
+                f"study: noise {value!r} is what parts make, and no σ that a study could vary; give σ per √τ, such as 0.01, "
+                "and take solve for the noise of parts."
             )
         return noise.sigma
     return float(Noise(value).sigma)

@@ -183,6 +183,11 @@ def test_noise_of_parts_is_refused_where_there_are_none_and_by_an_engine_that_kn
         af.simulate(noisy, engine="block")
 
 
+def test_a_study_whose_noise_is_that_of_parts_is_refused():
+    with pytest.raises(BadInput, match=r"study: noise 'parts' is what parts make, and no σ that a study could vary"):
+        af.Study(PAPER, noise=["parts"], samples=2)
+
+
 @pytest.mark.ngspice
 def test_the_command_line_plays_it_beside_sigma(capsys):
     asked = ["solve", "capacity", "examples/data/paper_channel.csv", "--technology", "translinear", "--engine", "ngspice"]
