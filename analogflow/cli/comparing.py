@@ -92,7 +92,7 @@ def _row_command(options: argparse.Namespace, found: Comparison, contender: Cont
         "--accuracy",
         repr(found.accuracy),
     ]
-    flaws, analog = imperfections_of(options), contender.kind == "analog"
+    flaws, analog = imperfections_of(options), contender.kind != "digital"
     given = [
         ("--only", contender.name),
         ("--energy", options.energy),

@@ -58,7 +58,8 @@ class Contender:
     ----------
     name : str
         A solver's, or technology and form of a circuit, such as "opamp:logdomain".
-    kind : {"digital", "analog"}
+    kind : {"digital", "analog", "mixed"}
+        Mixed is a circuit whose answer digital steps correct; it wins for neither side.
     method : str
     delivered : float
         Smallest error that it reached, or for a circuit the one it ended at; infinite if it gave no answer.

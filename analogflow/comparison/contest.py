@@ -15,6 +15,7 @@ from analogflow.circuit.build import celsius_of, kelvin_of
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
+from analogflow.comparison.refining import REFINED, circuit_of_refined, refined_name, run_refined
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import Solver, solvers_of
 from analogflow.comparison.trials import SECONDS, forms_of, is_of_parts, run_circuit, run_solver
@@ -44,7 +45,8 @@ def contenders_of(family: str) -> list[str]:
     if family not in FAMILIES or FAMILIES[family].contest is None:
         known = ", ".join(name for name, one in FAMILIES.items() if one.contest is not None)
         raise BadInput(f"compare: there are no digital contenders for {family!r}; known are: {known}.")
-    return [*forms_of(family), *(solver.name for solver in solvers_of(family))]
+    corrected = [refined_name(form, family) for form in forms_of(family) if is_of_parts(form) and family in REFINED]
+    return [*forms_of(family), *corrected, *(solver.name for solver in solvers_of(family))]
 
 
 def compare(
@@ -125,6 +127,18 @@ def compare(
         stated.append(f"parts of the set {part_set(parts or DEFAULT_PARTS).name}, {degrees:g} °C")
     solvers = {solver.name: solver for solver in solvers_of(family)}
     rows: list[Contender] = []
+    read: dict[str, tuple[Contender, dict[float, Any]]] = {}
+
+    def circuit_row(name: str) -> Contender:
+        """Row of a circuit, and what it shows along its path for whoever corrects that."""
+        answers: dict[float, Any] = {}
+        row = run_circuit(
+            name, problem, judge, accuracy=accuracy, prices=table, answers=answers, parts=parts,
+            temperature_celsius=temperature_celsius, **conditions,
+        )  # fmt: skip
+        read[name] = row, answers
+        return row
+
     for k, name in enumerate(named):
         try:
             if name in solvers:
@@ -138,11 +152,12 @@ def compare(
                     prices=table,
                     seed=conditions.get("seed") or 0,
                 )
+            elif circuit := circuit_of_refined(name):
+                if circuit not in read:
+                    circuit_row(circuit)
+                row = run_refined(name, family, problem, judge, *read[circuit], accuracy=accuracy, prices=table)
             else:
-                row = run_circuit(
-                    name, problem, judge, accuracy=accuracy, prices=table, parts=parts,
-                    temperature_celsius=temperature_celsius, **conditions,
-                )  # fmt: skip
+                row = circuit_row(name)
         except Exception as fault:  # noqa: BLE001 - whatever befalls one contender, the other rows stand
             row = _broken(name, solvers.get(name), fault)
         rows.append(row)
@@ -157,7 +172,7 @@ def compare(
 def _broken(name: str, solver: Solver | None, fault: Exception) -> Contender:
     """Row of a contender that broke down."""
     why = f"it broke down, which is a fault of this program: {type(fault).__name__}: {fault}"
-    kind, method = ("analog", "") if solver is None else ("digital", solver.method)
+    kind, method = ("mixed" if circuit_of_refined(name) else "analog", "") if solver is None else ("digital", solver.method)
     return Contender(name, kind, method, math.inf, 0.0, note=why)
 
 

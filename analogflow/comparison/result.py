@@ -104,7 +104,11 @@ class Comparison:
             return refusal.removeprefix("winner: ")
         won, unit = self.winner(measure), {"time": " s", "energy": " J", "operations": ""}[measure]
         said = f"{won.name}, {won.value(measure):.2g}{unit}"
-        others = [c for c in self.contenders if c.kind != won.kind and c.value(measure) is not None]
+        others = [
+            c
+            for c in self.contenders
+            if c.kind in ("analog", "digital") and c.kind != won.kind and c.value(measure) is not None
+        ]
         if others:
             best = min(others, key=lambda c: c.value(measure) or 0.0)
             said += f", before {best.name}, {best.value(measure):.2g}{unit}"

@@ -78,13 +78,24 @@ def is_of_parts(name: str) -> bool:
     return built_of is not None and bool(built_of.parts)
 
 
-def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, prices: Prices, **conditions: Any) -> Contender:
+def run_circuit(
+    name: str,
+    problem: Any,
+    judge: Judge,
+    *,
+    accuracy: float,
+    prices: Prices,
+    answers: dict[float, Any] | None = None,
+    **conditions: Any,
+) -> Contender:
     """Row of a circuit.
 
     Parameters
     ----------
     name : str
         Technology and form, such as "opamp:logdomain".
+    answers : dict of float to array, optional
+        Filled with the answer at each of the row's points, by its time in τ, where the answer is one signal.
     conditions
         ``noise``, ``seed``, ``imperfections``, ``parts`` and ``temperature_celsius`` as `solve` takes them.
 
@@ -116,7 +127,10 @@ def run_circuit(name: str, problem: Any, judge: Judge, *, accuracy: float, price
         return dataclasses.replace(empty, note=f"{run.outcome.value} {run.detail}".strip())
     chip = prices.chip_power(_ideal_elements(flow, solution.circuit))
     ends = flow.end_time is not None
-    times, errors = _errors(run, judge, only_last=ends)
+    times, errors, rows = _errors(run, judge, only_last=ends)
+    if answers is not None and len(judge.contest.signals) == 1:
+        shown = run.values[judge.contest.signals[0]]
+        answers |= {float(time): shown[row] for time, row in zip(times, rows, strict=True)}
     noisy = solution.noisy
     delivered = float(np.quantile(errors[times >= 0.5 * times[-1]], 0.95)) if noisy else float(errors[-1])
     if not math.isfinite(delivered):
@@ -154,12 +168,12 @@ def _ideal_elements(flow: Flow, circuit: Any) -> int:
     return len(circuit.elements if circuit.technology == DEFAULT_TECHNOLOGY else compile(flow).elements)
 
 
-def _errors(run: Run, judge: Judge, *, only_last: bool) -> tuple[Array, Array]:
-    """Times in τ and errors at some points of a run, the first and the last among them."""
+def _errors(run: Run, judge: Judge, *, only_last: bool) -> tuple[Array, Array, list[int]]:
+    """Times in τ, errors and numbers of some points of a run, the first and the last among them."""
     last = len(run.time) - 1
     wanted = np.geomspace(max(1e-3, float(run.time[1])), float(run.time[-1]), _POINTS) if last else np.zeros(1)
     rows = [last] if only_last else np.unique([0, *np.searchsorted(run.time, wanted).clip(0, last), last]).tolist()
-    return run.time[rows], judge.errors({name: run.values[name][rows] for name in judge.contest.signals})
+    return run.time[rows], judge.errors({name: run.values[name][rows] for name in judge.contest.signals}), list(rows)
 
 
 def _build(technology: str, conditions: dict[str, Any]) -> dict[str, Any]:

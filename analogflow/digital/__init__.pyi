@@ -7,6 +7,7 @@ from analogflow.digital.capacity import blahut_arimoto as blahut_arimoto
 from analogflow.digital.capacity import discretised_flow as discretised_flow
 from analogflow.digital.capacity import multiplicative_weights as multiplicative_weights
 from analogflow.digital.capacity import over_relaxed_blahut_arimoto as over_relaxed_blahut_arimoto
+from analogflow.digital.capacity_newton import newton_refined as newton_refined
 from analogflow.digital.hopfield import euler_rest as euler_rest
 from analogflow.digital.hopfield import network_euler_maruyama as network_euler_maruyama
 from analogflow.digital.hopfield import network_law as network_law

@@ -123,7 +123,7 @@ def plot_comparison(comparison: Comparison) -> Figure:
     with style():
         figure = new_figure(7.0, 4.0)
         axes = figure.subplots(1, 3, sharey=True)
-        counts = {"analog": 0, "digital": 0}
+        counts = {"analog": 0, "mixed": 0, "digital": 0}
         for contender in drawn:
             k = counts[contender.kind]
             counts[contender.kind] += 1
