@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from unittest import mock
 
@@ -112,33 +112,36 @@ def _gap(errors: Mapping[str, object]) -> str:
     return next(name for name in errors if name.startswith("certified_gap"))
 
 
-def bias_currents() -> Table:
-    """1 nA into every input of an op-amp of the paper's channel: shift of z, all alike, and one by one added up."""
+def inputs() -> Table:
+    """Forty boards of the paper's channel whose amplifiers alone differ, by what their inputs take and share: shift of z."""
     rows = []
     for technology in ("opamp", "translinear"):
-        circuit = af.compile(flow_of(PAPER, technology), technology=technology)
-        deck = af.netlist(circuit, time_constants=200.0)
-        assert circuit.parts is not None
-        inputs = [
-            (f"{e.name}_{k}", node)
-            for e in circuit.elements
-            if isinstance(e, Instance) and e.macro == circuit.parts.op_amp.name
-            for k, node in enumerate(e.nodes[:2])
-            if node not in ("0", e.nodes[2])
-        ]
-        nominal = af.simulate(deck).final["z"]
-        alike = abs(_drawn(deck, inputs) - nominal).max()
-        single = np.array([abs(_drawn(deck, [one]) - nominal) for one in inputs])
-        rows.append((technology, str(len(inputs)), f"{alike:.1e}", f"{single.sum(axis=0).max():.1e}", f"{single.max():.1e}"))
-    head = ("technology", "inputs", "shift of z, all alike", "one by one, magnitudes added", "largest one")
+        for name in ("precision", "general"):
+            circuit = af.compile(flow_of(PAPER, technology), technology=technology, parts=name)
+            assert circuit.parts is not None
+            alike = Tolerances(resistor=0.0, capacitor=0.0, area=0.0, junction=0.0)
+            exact = {"offset": 0.0, "gain_error": 0.0}
+            parts = dataclasses.replace(
+                circuit.parts,
+                tolerances=alike,
+                op_amp=dataclasses.replace(circuit.parts.op_amp, offset=0.0),
+                multiplier=dataclasses.replace(circuit.parts.multiplier, **exact),
+                divider=dataclasses.replace(circuit.parts.divider, **exact),
+            )
+            nominal = run(circuit, 100.0).final["z"]
+            drawn = (sample_parts(circuit, parts, seed=5, sample=k) for k in range(40))
+            shifts = [abs(run(board, 100.0).final["z"] - nominal).max() for board in drawn]
+            op_amp = circuit.parts.op_amp
+            facts = f"{op_amp.bias_spread:.2g} A, {op_amp.cmrr:.1g}"
+            rows.append((technology, op_amp.name, facts, f"{np.median(shifts):.1e}", f"{max(shifts):.1e}"))
+    head = (
+        "technology",
+        "amplifier",
+        "σ of the current of an input, common-mode rejection",
+        "shift of z, median",
+        "largest",
+    )
     return table(head, rows)
-
-
-def _drawn(deck: af.Deck, inputs: Sequence[tuple[str, str]]) -> np.ndarray:
-    """Settled z with a current source of 1 nA at each of the inputs."""
-    place = next(k for k, line in enumerate(deck.body) if line.startswith(".options"))
-    sources = [f"Ibias_{name} {node} 0 1e-9" for name, node in inputs]
-    return af.simulate(dataclasses.replace(deck, body=(*deck.body[:place], *sources, *deck.body[place:]))).final["z"]
 
 
 def shown(trajectory: af.Run) -> float:
@@ -233,7 +236,7 @@ def monte_carlo() -> Table:
          Tolerances(resistor=1e-2, capacitor=0, area=0, junction=250e-6), 25e-6, 5.7e-3),
     ):  # fmt: skip
         assert circuit.parts is not None
-        amplifier = dataclasses.replace(circuit.parts.op_amp, offset=offset)
+        amplifier = circuit.parts.op_amp.alike(offset)
         parts = dataclasses.replace(circuit.parts, tolerances=limits, op_amp=amplifier)
         ends = np.array([run(sample_parts(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(200)])
         rows.append((name, f"{ends.std(axis=0).mean():.2e}", f"{expected:.1e}", f"{abs(ends - ends.mean(0)).max():.1e}"))
@@ -397,7 +400,7 @@ if __name__ == "__main__":
             "transistors": transistors,
             "random_channels": random_channels,
             "shipped": shipped,
-            "bias_currents": bias_currents,
+            "inputs": inputs,
             "amplifiers": amplifiers,
             "op_amps": op_amps,
             "levels": levels,

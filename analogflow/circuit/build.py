@@ -58,8 +58,6 @@ class OpAmp:
         V/s.
     offset : float
         σ of the input offset voltage, volts.
-    bias_current : float
-        Into each input, amperes; a fact of the part that no model of ours uses.
     noise : float
         Input voltage noise, V/√Hz, white.
     noise_corner : float
@@ -72,6 +70,16 @@ class OpAmp:
         Ohms.
     supply_current : float
         Amperes for each amplifier.
+    bias_current : float
+        Mean into each input at room temperature, amperes; negative where it flows out, 0 where it has either sign.
+    bias_spread : float
+        σ of the current of each input about this mean, amperes.
+    bias_doubling : float
+        Kelvin in which bias currents double; 0 where they stay as they are.
+    offset_drift : float
+        σ of the drift of the offset voltage, V/K.
+    cmrr : float
+        Common-mode rejection, V/V: what is read as a difference is up to a common voltage over this, of either sign.
     phase_margin : float
         Of a follower, degrees: what the second pole leaves at the frequency of unit gain. 90 without such a pole, as a part
         is simulated whose maker's figure is not known.
@@ -84,13 +92,17 @@ class OpAmp:
     bandwidth: float
     slew: float
     offset: float
-    bias_current: float
     noise: float
     headroom: float
     output_resistance: float
     supply_current: float
     noise_corner: float = 0.0
     current_noise: float = 0.0
+    bias_current: float = 0.0
+    bias_spread: float = 0.0
+    bias_doubling: float = 0.0
+    offset_drift: float = 0.0
+    cmrr: float = math.inf
     phase_margin: float = 90.0
     differential_capacitance: float = 0.0
     common_capacitance: float = 0.0
@@ -104,6 +116,14 @@ class OpAmp:
         """
         margin = math.radians(self.phase_margin)
         return self.bandwidth * math.sin(margin) * math.tan(margin) if self.phase_margin < _ONE_POLE else math.inf
+
+    def alike(self, offset: float = 0.0) -> OpAmp:
+        """The same part without deviations from part to part, but for a σ of the offset voltage."""
+        return dataclasses.replace(self, offset=offset, offset_drift=0.0, bias_spread=0.0, cmrr=math.inf)
+
+    def warmed(self, temperature_kelvin: float) -> float:
+        """Bias currents over those at room temperature."""
+        return 2 ** ((temperature_kelvin - NOMINAL_KELVIN) / self.bias_doubling) if self.bias_doubling else 1.0
 
     @property
     def input_capacitance(self) -> float:

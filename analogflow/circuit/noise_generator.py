@@ -102,7 +102,8 @@ def noise_generator(circuit: Circuit, source: NoiseVoltage) -> NoiseGenerator:
     lowest = 0.0 if averaging is None else 1 / (averaging.time * tau)
     thermal = 4 * scipy.constants.Boltzmann * circuit.temperature_kelvin
     resistance = float(f"{_ABOVE * op_amp.noise**2 / thermal:.2g}")
-    own = thermal * resistance + op_amp.noise**2 + 2 * scipy.constants.e * op_amp.bias_current * resistance**2
+    bias = math.hypot(op_amp.bias_current, op_amp.bias_spread)
+    own = thermal * resistance + op_amp.noise**2 + 2 * scipy.constants.e * bias * resistance**2
     made = NoiseGenerator(density, lowest, highest, resistance, density / math.sqrt(own), 0, op_amp)
     swings = _PEAK * made.rms <= parts.supply - op_amp.headroom
     enough = (n for n in range(1, _MOST_STAGES + 1) if _bandwidth(op_amp, made.gain, n) >= highest)

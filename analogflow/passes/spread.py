@@ -10,18 +10,18 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
-from analogflow.circuit.build import Multiplier, PartSet, Tolerances, thermal_voltage
+from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.packing import packing_of
 from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["SPREAD", "sample_parts"]
+__all__ = ["SPREAD", "amplifier_parameters", "sample_parts"]
 
 _LEAST = 1e-3
 
@@ -37,14 +37,14 @@ _KINDS = (
     "temperature",
     "multiplier",
     "offset",
+    "offset drift",
+    "common mode",
+    "bias current",
 )
 """Kinds of deviation, by the number of their stream. New ones go to the end."""
 
 _PER_KELVIN = 2e-3
 """Volts by which a junction's voltage falls with each kelvin, at any current it carries here."""
-
-_AMPLIFIER = {"vos": "offset"}
-"""Parameters of an amplifier's macro-model that deviate: the field with their σ, which names their stream."""
 
 
 def _matched(parts: PartSet, mismatch: float) -> PartSet:
@@ -54,7 +54,7 @@ def _matched(parts: PartSet, mismatch: float) -> PartSet:
     return dataclasses.replace(
         parts,
         tolerances=tolerances,
-        op_amp=dataclasses.replace(parts.op_amp, offset=0.0),
+        op_amp=parts.op_amp.alike(),
         multiplier=dataclasses.replace(parts.multiplier, **exact),
         divider=dataclasses.replace(parts.divider, **exact),
     )
@@ -155,7 +155,8 @@ def _packages(circuit: Circuit) -> dict[Element, list[int]]:
 
 def _varied(elements: Sequence[Element], draws: _Draws, parts: PartSet, circuit: Circuit) -> Iterator[Element]:
     """Elements with their deviations."""
-    limits, warm = parts.tolerances, circuit.temperature_kelvin - NOMINAL_KELVIN
+    limits, kelvin = parts.tolerances, circuit.temperature_kelvin
+    warm = kelvin - NOMINAL_KELVIN
     macros = {macro.name: {name for name, _ in macro.parameters} for macro in circuit.macros}
     for element in elements:
         match element:
@@ -171,7 +172,9 @@ def _varied(elements: Sequence[Element], draws: _Draws, parts: PartSet, circuit:
                 lot = draws.number("junction lot", 0 if element.model == parts.npn.name else 1)
                 yield dataclasses.replace(element, area=_drawn_area(element, lot, draws, parts, circuit))
             case Instance():
-                yield dataclasses.replace(element, parameters=_deviating(element, draws, parts, macros[element.macro]))
+                yield dataclasses.replace(
+                    element, parameters=_deviating(element, draws, parts, macros[element.macro], kelvin)
+                )
             case _:
                 yield element
 
@@ -194,13 +197,48 @@ def _drawn_area(element: BipolarTransistor, lot: float, draws: _Draws, parts: Pa
     return element.area * total / len(packages)
 
 
-def _deviating(element: Instance, draws: _Draws, parts: PartSet, names: set[str]) -> tuple[tuple[str, float], ...]:
+def amplifier_parameters(
+    op_amp: OpAmp, names: Collection[str], standard: Mapping[str, float], temperature_kelvin: float, volts: float = 0.0
+) -> tuple[tuple[str, float], ...]:
+    """Parameters of one amplifier of a lot.
+
+    Parameters
+    ----------
+    op_amp : OpAmp
+    names : collection of str
+        Parameters that its macro-model has.
+    standard : mapping of str to float
+        Standard normal numbers, 0 where one is missing: ``offset``, ``drift``, ``common`` of the common-mode error, ``plus``
+        and ``minus`` of the currents of the inputs.
+    temperature_kelvin : float
+        Of the circuit.
+    volts : float
+        Of offset that the amplifier has anyway.
+    """
+    number = {name: standard.get(name, 0.0) for name in ("offset", "drift", "common", "plus", "minus")}
+    warmed, warm = op_amp.warmed(temperature_kelvin), temperature_kelvin - NOMINAL_KELVIN
+    found = {
+        "vos": volts + op_amp.offset * number["offset"] + op_amp.offset_drift * number["drift"] * warm,
+        "cm": number["common"] / op_amp.cmrr,
+        "ibp": warmed * (op_amp.bias_current + op_amp.bias_spread * number["plus"]),
+        "ibn": warmed * (op_amp.bias_current + op_amp.bias_spread * number["minus"]),
+    }
+    return tuple((name, value) for name, value in found.items() if name in names)
+
+
+def _deviating(
+    element: Instance, draws: _Draws, parts: PartSet, names: set[str], kelvin: float
+) -> tuple[tuple[str, float], ...]:
     if "vos" in names:
-        return tuple(
-            (name, element.parameter(name) + getattr(parts.op_amp, field) * draws.next(field))
-            for name, field in _AMPLIFIER.items()
-            if name in names
-        )
+        kinds = {
+            "offset": "offset",
+            "drift": "offset drift",
+            "common": "common mode",
+            "plus": "bias current",
+            "minus": "bias current",
+        }
+        standard = {name: draws.next(kind) for name, kind in kinds.items()}
+        return amplifier_parameters(parts.op_amp, names, standard, kelvin, element.parameter("vos"))
     part: Multiplier = parts.multiplier if element.macro == parts.multiplier.name else parts.divider
     *offsets, gain = [draws.next("multiplier") for _ in range(4)]
     shifted = ((name, part.offset * shift) for name, shift in zip(("xos", "yos", "zos"), offsets, strict=True))

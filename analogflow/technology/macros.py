@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import Multiplier, OpAmp
 from analogflow.circuit.elements import Behavioural, Capacitor, Element, Macro, Resistor
 from analogflow.names import number
@@ -15,33 +16,41 @@ _JOHNSON = 1.6567e-20
 """4 k T at 300 K, joules: a resistance of e²/(4kT) has the noise voltage e."""
 
 _POLE_CAPACITANCE = 1e-9
-_CLAMP_CONDUCTANCE = 0.1
+_CLAMP_CONDUCTANCE, _CLAMP_VOLTS = 0.1, 0.02
+"""Least conductance of the clamp at a rail, siemens, and how far beyond it the charging current may push the node."""
 
 
-def op_amp_macro(part: OpAmp, supply: float) -> Macro:
-    """Macro-model with ports +, − and output.
+def op_amp_macro(part: OpAmp, supply: float, temperature_kelvin: float = NOMINAL_KELVIN) -> Macro:
+    """Macro-model with ports +, − and output, of a part at a temperature.
 
     One pole at bandwidth/gain, charged by a current that is limited, which is the slew rate, and where the part has one a
     second pole after it. Beyond the rails a clamp holds the charged node itself, so that the amplifier does not have to
-    unwind. The parameter ``vos`` is the offset voltage.
+    unwind. The parameter ``vos`` is the offset voltage; ``cm`` is what is added to the difference per volt that both inputs
+    share, and ``ibp`` and ``ibn`` are the currents into them, where the part has such.
     """
     swing = supply - part.headroom
     last = "g" if math.isinf(part.second_pole) else "h"
     largest = part.slew * _POLE_CAPACITANCE
     steepness = 2 * math.pi * part.bandwidth * _POLE_CAPACITANCE / largest
-    limit = number(swing)
+    limit, clamp = number(swing), max(_CLAMP_CONDUCTANCE, largest / _CLAMP_VOLTS)
+    common = "+(v(p)+v(n))*0.5*({cm})" if math.isfinite(part.cmrr) else ""
+    bias, biased = part.bias_current * part.warmed(temperature_kelvin), bool(part.bias_current or part.bias_spread)
+    parameters = [("vos", 0.0)]
+    parameters += [("cm", 0.0)] if common else []
+    parameters += [("ibp", bias), ("ibn", bias)] if biased else []
     elements: tuple[Element, ...] = (
-        Behavioural("g", ("0", "g"), f"{number(largest)}*tanh((v(p)-v(n)+({{vos}})+v(en))*{number(steepness)})"),
+        Behavioural("g", ("0", "g"), f"{number(largest)}*tanh((v(p)-v(n)+({{vos}}){common}+v(en))*{number(steepness)})"),
         Resistor("g", ("g", "0"), part.gain / (2 * math.pi * part.bandwidth * _POLE_CAPACITANCE)),
         Capacitor("g", ("g", "0"), _POLE_CAPACITANCE, 0.0),
-        Behavioural("l", ("g", "0"), f"{_CLAMP_CONDUCTANCE}*(max(v(g)-{limit},0)+min(v(g)+{limit},0))"),
+        Behavioural("l", ("g", "0"), f"{number(clamp)}*(max(v(g)-{limit},0)+min(v(g)+{limit},0))"),
         *_second_pole(part),
         Behavioural("o", ("0", "o"), f"v({last})*{number(1 / part.output_resistance)}"),
         Resistor("o", ("o", "0"), part.output_resistance),
         Resistor("en", ("en", "0"), max(part.noise**2 / _JOHNSON, 1e-3)),
         *_input_capacitors(part),
+        *(Behavioural(f"ib{pin}", (pin, "0"), f"({{ib{pin}}})") for pin in "pn" if biased),
     )
-    return Macro(part.name, ("p", "n", "o"), elements, (("vos", 0.0),), f"op-amp {part.name}, {supply:g} V supplies")
+    return Macro(part.name, ("p", "n", "o"), elements, tuple(parameters), f"op-amp {part.name}, {supply:g} V supplies")
 
 
 def _second_pole(part: OpAmp) -> Iterator[Element]:

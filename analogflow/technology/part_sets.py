@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_PARTS",
     "PARAMETERS",
     "PART_SETS",
+    "bias_error",
     "catalogue",
     "junction_error",
     "part_set",
@@ -41,9 +42,10 @@ DEFAULT_PARTS = PART_SETS[0]
 """Parts of a circuit of parts unless others are named."""
 
 _MAY_BE_ZERO = frozenset(
-    "offset bias_current gain_error nonlinearity noise headroom noise_corner current_noise differential_capacitance "
-    "common_capacitance".split()
+    "offset bias_current bias_spread bias_doubling offset_drift gain_error nonlinearity noise headroom noise_corner "
+    "current_noise differential_capacitance common_capacitance".split()
 )
+_SIGNED = frozenset(("bias_current",))
 _BETWEEN = {"supply": (1.0, 100.0), "phase_margin": (10.0, 90.0)}
 """What a value of a key must lie between where that is narrower than for all others."""
 
@@ -167,12 +169,12 @@ def _numbers(where: str, kind: type | None, table: Mapping[str, Any]) -> dict[st
         if key not in names:
             raise BadInput(f"{where}: the key {key!r} is not known; did you mean {near_names(key, names)[0]!r}?")
         zero = kind is Tolerances or key in _MAY_BE_ZERO
-        if not is_finite(value) or value < 0 or not (value or zero):
+        if not is_finite(value) or (value < 0 and key not in _SIGNED) or not (value or zero):
             raise BadInput(
                 f"{where}: {key} = {value!r} is not allowed; give a {'non-negative' if zero else 'positive'} number."
             )
         least, most = (0.0, 0.5) if kind is Tolerances else _BETWEEN.get(key, (1e-18, 1e12))
-        if value and not least <= value <= most:
+        if value and not least <= abs(value) <= most:
             raise BadInput(f"{where}: {key} = {value!r} is not a part's; give a number from {least:g} to {most:g}.")
     return {key: float(value) for key, value in table.items()}
 
@@ -328,6 +330,15 @@ def junction_error(parts: PartSet, current: float, temperature_kelvin: float) ->
     models = [dict(model.parameters) for model in (parts.npn, parts.pnp)]
     ohms = max(model.get("re", 0.0) + model.get("rb", 0.0) / model.get("bf", 100.0) for model in models)
     return current / 2 * ohms / thermal_voltage(temperature_kelvin)
+
+
+def bias_error(parts: PartSet, current: float, temperature_kelvin: float) -> float:
+    """Part of a signal that is a current of `current` amperes which the mean bias current of an amplifier's input takes.
+
+    It counts once, although every amplifier takes it, since what is common to alike inputs cancels; what differs between
+    parts is drawn with the other tolerances.
+    """
+    return abs(parts.op_amp.bias_current) * parts.op_amp.warmed(temperature_kelvin) / current
 
 
 def products_error(parts: PartSet, count: int) -> float:

@@ -50,7 +50,7 @@ def test_the_noise_of_its_resistor_is_what_ngspice_says(celsius, tmp_path):
     said = subprocess.run(["ngspice", "-b", str(deck)], capture_output=True, text=True, check=True).stdout
     resistor = float(next(line for line in said.splitlines() if line.startswith("onoise_spectrum =")).split("=")[1])
     op_amp = made.op_amp
-    bias = math.sqrt(2 * 1.602176634e-19 * op_amp.bias_current) * made.resistance
+    bias = math.sqrt(2 * 1.602176634e-19 * math.hypot(op_amp.bias_current, op_amp.bias_spread)) * made.resistance
     assert made.gain * math.hypot(resistor, op_amp.noise, bias) == pytest.approx(made.density, rel=1e-4)
     assert resistor > 3 * op_amp.noise
 

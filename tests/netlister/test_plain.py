@@ -208,12 +208,12 @@ def test_a_parameter_that_parts_set_stays_one_and_others_become_values():
     assert ".subckt opa2277 p n o\n" in plain_deck(af.netlist(circuit)).text
     spread = af.degrade(circuit, af.Imperfections(mismatch=0.01))
     text = plain_deck(af.netlist(spread), "xyce").text
-    assert ".subckt opa2277 p n o params: vos=0.0\n" in text
-    assert re.search(r"^Xv0_amp 0 s0 v0_drive opa2277 params: vos=\S+$", text, re.M)
+    assert ".subckt opa2277 p n o params: vos=0.0 cm=0.0 ibp=0.0 ibn=0.0\n" in text
+    assert re.search(r"^Xv0_amp 0 s0 v0_drive opa2277 params: vos=\S+ cm=\S+ ibp=\S+ ibn=\S+$", text, re.M)
     # An expression of Xyce's has one pair of braces, around it; in others those around a parameter put its value there.
-    assert "Bg 0 g i={0.0008*tanh((v(p)-v(n)+(vos)+v(en))*7.85398163397)}\n" in text
+    assert "Bg 0 g i={0.0008*tanh((v(p)-v(n)+(vos)+(v(p)+v(n))*0.5*(cm)+v(en))*7.85398163397)}\n" in text
     ltspice = plain_deck(af.netlist(spread), "ltspice").text
-    assert "Bg 0 g i=0.0008*tanh((v(p)-v(n)+({vos})+v(en))*7.85398163397)\n" in ltspice
+    assert "Bg 0 g i=0.0008*tanh((v(p)-v(n)+({vos})+(v(p)+v(n))*0.5*({cm})+v(en))*7.85398163397)\n" in ltspice
 
 
 def test_capacitors_in_a_ring_whose_voltages_do_not_add_up_are_refused():

@@ -72,9 +72,9 @@ def test_a_parameter_that_parts_set_is_declared_and_given():
         af.compile(af.flows.capacity(af.Channel(PAPER_ROWS)), technology="translinear"), af.Imperfections(mismatch=0.01)
     )
     text = plain_deck(af.netlist(circuit), "spectre").text
-    assert "\nsubckt opa2277 (p n o)\nparameters vos=0.0\n" in text
-    assert "(v(p)-v(n)+(vos)+v(en))" in text
-    assert re.search(r"^Xv0_amp \(0 s0 v0_drive\) opa2277 vos=\S+$", text, re.M)
+    assert "\nsubckt opa2277 (p n o)\nparameters vos=0.0 cm=0.0 ibp=0.0 ibn=0.0\n" in text
+    assert "(v(p)-v(n)+(vos)+(v(p)+v(n))*0.5*(cm)+v(en))" in text
+    assert re.search(r"^Xv0_amp \(0 s0 v0_drive\) opa2277 vos=\S+ cm=\S+ ibp=\S+ ibn=\S+$", text, re.M)
     assert "save Vz0:1 Vz1:1 Vz2:1 " in text
     assert 'bsource v=(i("Vz0"))/(i("Vz0")+i("Vz1")+i("Vz2"))\n' in text
     assert " method=gear2 skipdc=yes\n" in text

@@ -44,9 +44,7 @@ def circuit():
 
 
 def drawn(circuit, tolerances, sample, offset=0.0, seed=7):
-    parts = dataclasses.replace(
-        circuit.parts, tolerances=tolerances, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=offset)
-    )
+    parts = dataclasses.replace(circuit.parts, tolerances=tolerances, op_amp=circuit.parts.op_amp.alike(offset))
     return sample_parts(circuit, parts, seed=seed, sample=sample)
 
 

@@ -162,7 +162,7 @@ def test_what_is_common_to_a_lot_cancels():
         junction_lot=0.005,
         resistor_drift=1e-3,
     )
-    parts = dataclasses.replace(circuit.parts, tolerances=lots, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=0.0))
+    parts = dataclasses.replace(circuit.parts, tolerances=lots, op_amp=circuit.parts.op_amp.alike())
     settled = run(circuit, 200.0).final["z"]
     for sample in range(3):
         assert abs(run(sample_parts(circuit, parts, seed=1, sample=sample), 200.0).final["z"] - settled).max() < 1.5e-4
@@ -188,9 +188,7 @@ def test_a_circuit_of_a_lot_is_the_same_for_the_same_seed_and_sample():
 )
 def test_monte_carlo_spread_of_the_settled_distribution(limits, offset, expected):
     circuit = compiled(PAPER)
-    parts = dataclasses.replace(
-        circuit.parts, tolerances=limits, op_amp=dataclasses.replace(circuit.parts.op_amp, offset=offset)
-    )
+    parts = dataclasses.replace(circuit.parts, tolerances=limits, op_amp=circuit.parts.op_amp.alike(offset))
     ends = np.array([run(sample_parts(circuit, parts, seed=11, sample=k), 60.0).final["z"] for k in range(100)])
     assert ends.std(axis=0).mean() == pytest.approx(expected, rel=0.25)
 
@@ -375,3 +373,68 @@ def test_resistors_of_a_series_change_the_path_little(start):
     assert abs(solution.run.values["z"] - path).max() < (5e-3 if start is None else 2e-2)
     readout = solution.run.values["capacity_readout"][:, 0] if "capacity_readout" in solution.run.values else np.zeros(1)
     assert abs(readout[0]) < 1.0  # nats: it is right from the start, not after the loop has settled
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology", ["translinear", "opamp"])
+def test_currents_into_the_inputs_move_the_answer_as_current_sources_there_do(technology):
+    """Of one board drawn from a lot, whose inputs take currents, beside the same board with sources in their stead."""
+    circuit = af.compile(af.flows.capacity(PAPER), technology=technology)
+    assert circuit.parts is not None
+    op_amp = dataclasses.replace(circuit.parts.op_amp.alike(), bias_spread=1e-9)
+    exact = dataclasses.replace(
+        circuit.parts, op_amp=op_amp, tolerances=Tolerances(resistor=0, capacitor=0, area=0, junction=0)
+    )
+    if technology == "opamp":
+        quiet = {"offset": 0.0, "gain_error": 0.0}
+        exact = dataclasses.replace(
+            exact,
+            multiplier=dataclasses.replace(exact.multiplier, **quiet),
+            divider=dataclasses.replace(exact.divider, **quiet),
+        )
+    drawn = sample_parts(circuit, exact, seed=4)
+    deck = af.netlist(circuit, time_constants=60.0)
+    sources = [
+        f"Ibias_{e.name}_{pin} {e.nodes[pin]} 0 {e.parameter(name)!r}"
+        for e in drawn.elements
+        if isinstance(e, Instance) and e.macro == op_amp.name
+        for pin, name in enumerate(("ibp", "ibn"))
+        if e.nodes[pin] != "0"
+    ]
+    place = next(k for k, line in enumerate(deck.body) if line.startswith(".options"))
+    beside = dataclasses.replace(deck, body=(*deck.body[:place], *sources, *deck.body[place:]))
+    nominal, ours, theirs = (af.simulate(d).final["z"] for d in (deck, af.netlist(drawn, time_constants=60.0), beside))
+    assert abs(ours - nominal).max() > 1e-5
+    assert abs(ours - theirs).max() < 1e-3 * abs(ours - nominal).max()
+
+
+def test_inputs_of_a_lot_have_currents_and_common_mode_errors_of_their_own():
+    circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
+    assert circuit.parts is not None
+    lots = [sample_parts(circuit, seed=3, sample=k) for k in range(40)]
+    found = {
+        name: np.array([e.parameter(name) for lot in lots for e in lot.elements if isinstance(e, Instance)])
+        for name in ("ibp", "ibn", "cm")
+    }
+    op_amp = circuit.parts.op_amp
+    # 400 numbers each: five standard errors of a σ are 18 %, of a mean a quarter of it, of a correlation 0.25.
+    for name, sigma in (("ibp", op_amp.bias_spread), ("ibn", op_amp.bias_spread), ("cm", 1 / op_amp.cmrr)):
+        assert found[name].std() == pytest.approx(sigma, rel=0.18)
+        assert abs(found[name].mean() - (op_amp.bias_current if name != "cm" else 0.0)) < 0.25 * sigma
+    assert abs(np.corrcoef([*found.values()]) - np.eye(3)).max() < 0.25
+
+
+def test_offsets_drift_and_currents_of_junction_gates_double_with_temperature():
+    cool, warm = (
+        sample_parts(af.compile(af.flows.capacity(PAPER), technology="translinear", parts="general", temperature_celsius=t))
+        for t in (27.0, 47.0)
+    )
+    for one, other in zip(cool.elements, warm.elements, strict=True):
+        if isinstance(one, Instance):
+            assert other.parameter("ibn") == pytest.approx(4 * one.parameter("ibn"), rel=1e-6)
+    drifts = [
+        (other.parameter("vos") - one.parameter("vos")) / 20.0
+        for one, other in zip(cool.elements, warm.elements, strict=True)
+        if isinstance(one, Instance)
+    ]
+    assert 0.3e-5 < np.std(drifts) < 2e-5

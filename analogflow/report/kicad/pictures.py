@@ -195,7 +195,7 @@ def _(stage: Amplifier, desk: Desk) -> GridPicture:
         picture.wire(out, join, (join[0] + 2, 0))
     picture.name(output, (join[0] + 2, 0), "right")
     legs = [(e, net, minus[1] - k * _APART) for k, (e, net) in enumerate(stage.inverting, desk.leaves(inverting))]
-    loops = _loops(stage, desk, picture, join, {level for *_, level in legs})
+    loops = _loops(stage, desk, picture, out, join, {level for *_, level in legs})
     for element, net, level in legs:
         _leg(picture, desk, element, net, level)
     _spine(picture, _BUS, [minus[1], *loops, *(level for *_, level in legs)])
@@ -218,10 +218,19 @@ def _spine(picture: GridPicture, x: int, levels: list[int]) -> None:
     picture.wire(*((x, level) for level in sorted(set(levels))))
 
 
-def _loops(stage: Amplifier, desk: Desk, picture: GridPicture, join: Point, taken: set[int]) -> list[int]:
+def _loops(stage: Amplifier, desk: Desk, picture: GridPicture, out: Point, join: Point, taken: set[int]) -> list[int]:
     """Draw what leads back from the output to the inverting input, one level above the other; return the levels."""
     _, inverting, output = stage.nets
     levels, top = [], -5
+    # What ends before the drive lies below all others, which end behind it.
+    for element in stage.inner:
+        level = next(level for level in itertools.count(top - 5, -1) if level not in taken)
+        desk.between(picture, element, inverting, (_BUS, level), (out[0], level))
+        levels.append(level)
+        top = level
+    if stage.inner:
+        _spine(picture, out[0], [out[1], *levels])
+    inner = len(levels)
     for chain in stage.feedback:
         first = chain[0]
         if first.letter == "Q":
@@ -259,8 +268,8 @@ def _loops(stage: Amplifier, desk: Desk, picture: GridPicture, join: Point, take
     if inverting == output:
         levels.append(-8)
         picture.wire((_BUS, -8), (join[0], -8))
-    if levels:
-        _spine(picture, join[0], [join[1], *levels])
+    if levels[inner:]:
+        _spine(picture, join[0], [join[1], *levels[inner:]])
     return levels
 
 

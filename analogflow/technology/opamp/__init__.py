@@ -18,10 +18,10 @@ from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, LIFT, NOISE, RE
 from analogflow.technology.generators import Generators
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, scales
-from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, cell, missing
+from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, TYPICAL_RESISTANCE, cell, missing
 from analogflow.technology.opamp.speed import time_constant
 from analogflow.technology.opamp.wiring import wiring_of
-from analogflow.technology.part_sets import DEFAULT_PARTS, junction_error, products_error
+from analogflow.technology.part_sets import DEFAULT_PARTS, bias_error, junction_error, products_error
 from analogflow.technology.technology import Site, Technology, located
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
@@ -77,8 +77,10 @@ def _accuracy(brief: Brief, parts: PartSet, elements: Sequence[Element]) -> floa
     """What exact values leave: junctions at full scale, products, and delays of loops where the path is the answer."""
     macros = [e.macro for e in elements if isinstance(e, Instance)]
     error = products_error(parts, macros.count(parts.multiplier.name))
+    kelvin = brief.build.temperature_kelvin
     if any(isinstance(e, BipolarTransistor) for e in elements):
-        error += junction_error(parts, FULL_CURRENT, brief.build.temperature_kelvin)
+        error += junction_error(parts, FULL_CURRENT, kelvin)
+    error += bias_error(parts, MACHINE_UNIT / TYPICAL_RESISTANCE, kelvin)
     if brief.flow.end_time is not None or brief.graph.lifted:
         error += brief.build.delay_fraction
     return max(error, _FINEST)
@@ -144,7 +146,7 @@ def realise(brief: Brief) -> Realisation:
         readings[name] = direct(nodes, MACHINE_UNIT * brief.scales[name] * sign)
     used = {e.macro for group in groups for e in group.elements if isinstance(e, Instance)}
     macros = (
-        op_amp_macro(parts.op_amp, parts.supply),
+        op_amp_macro(parts.op_amp, parts.supply, brief.build.temperature_kelvin),
         multiplier_macro(parts.multiplier),
         divider_macro(parts.divider),
         root_macro(parts.divider),

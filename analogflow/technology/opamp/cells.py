@@ -59,6 +59,7 @@ __all__ = [
     "FULL_CURRENT",
     "FULL_RESISTANCE",
     "JUNCTION_DRIVE",
+    "TYPICAL_RESISTANCE",
     "cell",
     "missing",
     "registered",
@@ -73,7 +74,9 @@ _CELLS: dict[type[Block], Cell] = {}
 DIODE = Model("dsw", "d", (("is", 1e-14), ("rs", 10.0), ("cjo", 2e-12), ("tt", 1e-9)), "generic switching diode")
 """Diode of the precision rectifiers."""
 
-_TYPICAL_RESISTANCE = 100e3
+TYPICAL_RESISTANCE = 100e3
+"""Ohms of an integrator's leg, more or less."""
+
 _REFERENCES = {"vref": "vrefn", "vrefn": "vref"}
 """Where the negative of a reference is."""
 
@@ -143,7 +146,7 @@ def _noise(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
 
 def _capacitance_of(gain: float, time_constant: float) -> float:
     """Capacitance of a decade or a third of one, farads, with which an integrator's resistor is near 100 kilohms."""
-    wanted = time_constant / (gain * _TYPICAL_RESISTANCE)
+    wanted = time_constant / (gain * TYPICAL_RESISTANCE)
     decade = 10.0 ** math.floor(math.log10(wanted))
     return min((decade, 2.2 * decade, 4.7 * decade, 10 * decade), key=lambda c: abs(math.log(c / wanted)))
 

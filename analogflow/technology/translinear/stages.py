@@ -32,7 +32,7 @@ from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.technology.compensation import across_transistor, collector_capacitance, junction_conductance
 from analogflow.technology.macros import op_amp_macro
-from analogflow.technology.part_sets import junction_error
+from analogflow.technology.part_sets import bias_error, junction_error
 
 __all__ = [
     "SWITCH",
@@ -226,7 +226,7 @@ def assembled(
     BadInput
         The supply is above the rail of the tails.
     """
-    parts = brief.parts
+    parts, kelvin = brief.parts, brief.build.temperature_kelvin
     if parts.supply < -LOW_RAIL:
         raise BadInput(
             f"supply: node 'vlow', on which the tails of the arrays stand, is at {LOW_RAIL:g} V, and the negative supply "
@@ -241,12 +241,12 @@ def assembled(
         units=Units(None, time_constant, inputs=dict.fromkeys(brief.graph.states, input_volts)),
         graph=brief.graph,
         models=(parts.npn, parts.pnp, SWITCH),
-        macros=(op_amp_macro(parts.op_amp, parts.supply),),
+        macros=(op_amp_macro(parts.op_amp, parts.supply, kelvin),),
         release=release,
         derived_from=brief.graph,
         step=0.05,
         options=_OPTIONS,
-        accuracy=junction_error(parts, bias.tail, brief.build.temperature_kelvin),
+        accuracy=junction_error(parts, bias.tail, kelvin) + bias_error(parts, least_share * bias.tail, kelvin),
     )
 
 
