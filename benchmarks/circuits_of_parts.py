@@ -29,7 +29,6 @@ from analogflow.problems import Attention, Channel, Hopfield, RateDistortion, Tr
 from analogflow.reference import capacity_certificate, capacity_reference
 from analogflow.run import own_time
 from analogflow.technology import opamp
-from analogflow.technology.opamp import speed as opamp_speed
 from analogflow.technology.opamp.wiring import Wiring, wiring_of
 from analogflow.technology.translinear.crossbar import capacity_crossbar
 
@@ -180,7 +179,7 @@ def amplifiers() -> Table:
         exact = af.simulate(af.netlist(af.compile(flow), time_constants=end), engine="block").final[flow.answer]
         found = []
         for wired in (Wiring, wiring_of):
-            with mock.patch.object(opamp, "wiring_of", wired), mock.patch.object(opamp_speed, "wiring_of", wired):
+            with mock.patch.object(opamp, "wiring_of", wired):
                 circuit = af.choose_values(af.compile(flow, technology="opamp"))
             listed = af.parts_list(circuit)
             assert circuit.parts is not None

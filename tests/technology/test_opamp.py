@@ -29,6 +29,7 @@ from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.opamp import bench_of
 from analogflow.technology.opamp.bench import Bench, scales
 from analogflow.technology.opamp.speed import delays
+from analogflow.technology.opamp.wiring import wiring_of
 
 PROBLEMS = {
     "capacity": PAPER,
@@ -153,7 +154,7 @@ def test_delays_set_the_time_constant():
     precise, fast = (af.compile(flow, technology="opamp", parts=name) for name in ("precision", "fast"))
     assert fast.units.time_constant < precise.units.time_constant
     assert precise.parts is not None
-    longest = max(delays(precise.graph, precise.parts).values())
+    longest = max(delays(wiring_of(precise.graph), precise.parts).values())
     rate = abs(np.linalg.eigvals(VectorField(precise.graph).jacobian(precise.graph.initial()))).max()
     assert longest * rate / precise.units.time_constant <= 1.1 * DELAY_FRACTION
     hurried = af.compile(flow, technology="opamp", delay_fraction=10 * DELAY_FRACTION)

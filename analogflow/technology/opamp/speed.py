@@ -29,7 +29,7 @@ from analogflow.graph import BlockGraph
 from analogflow.technology.compensation import junction_conductance, loop_delay
 from analogflow.technology.opamp.bench import MACHINE_UNIT, converter_capacitance, leg_resistance, noise_gain, pole, scales
 from analogflow.technology.opamp.cells import FULL_RESISTANCE, JUNCTION_DRIVE, transdiode_capacitance
-from analogflow.technology.opamp.wiring import Wiring, wiring_of
+from analogflow.technology.opamp.wiring import Wiring
 
 __all__ = ["delays", "time_constant"]
 
@@ -37,9 +37,9 @@ _SMALL = 1 / 40
 """Part of its full current at which a junction's delay counts."""
 
 
-def delays(graph: BlockGraph, parts: PartSet) -> dict[str, float]:
+def delays(wiring: Wiring, parts: PartSet) -> dict[str, float]:
     """Delay from the states to every node along the slowest path, seconds."""
-    wiring = wiring_of(graph)
+    graph = wiring.graph
     total: dict[str, float] = {}
     for node in graph.order():
         if isinstance(graph.block(node), Integrator) or node in graph.timed:
@@ -91,7 +91,8 @@ def _logarithm_delay(parts: PartSet, volts: float) -> float:
 
 def time_constant(graph: BlockGraph, parts: PartSet, delay_fraction: float, fastest: float) -> float:
     """τ in seconds, 1, 2 or 5 times a power of ten: the shortest at which delays are `delay_fraction` of 1/`fastest`."""
-    slowest = delays(graph, parts)
+    # With every block for itself: what is not built makes the path more exact, and not the circuit faster.
+    slowest = delays(Wiring(graph), parts)
     longest = max((slowest[graph.rate(state)] for state in graph.states), default=0.0) + pole(parts.op_amp.bandwidth)
     wanted = longest * fastest / delay_fraction
     decade = 10.0 ** np.floor(np.log10(wanted))
