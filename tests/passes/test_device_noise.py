@@ -29,7 +29,13 @@ from analogflow.simulators.ngspice.library import find_program
 ENGINE = [pytest.param("ngspice", marks=pytest.mark.ngspice), pytest.param("vacask", marks=pytest.mark.vacask)]
 
 
-@pytest.mark.parametrize("engine", ENGINE)
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("ngspice", marks=pytest.mark.ngspice),
+        pytest.param("vacask", marks=[pytest.mark.vacask, pytest.mark.slow]),
+    ],
+)
 def test_a_resistor_across_a_capacitor_makes_kt_over_c(engine):
     """⟨v²⟩ = kT/C whatever R is (Nyquist, Phys. Rev. 32, 110, 1928), less what noise lacks that is linear between knots."""
     count, capacitance, celsius = 128, 1e-9, 85.0

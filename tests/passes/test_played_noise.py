@@ -42,6 +42,7 @@ def predicted(elements, nodes, step):
     return (np.trapezoid(each, np.log(frequency), axis=0) + each[0] for each in (weighed * kept, weighed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINE)
 def test_shot_noise_follows_a_current_that_swings(engine):
     """Cyclostationary: by the phase of a sine at the bases of many transistors, 2qI_C of the current of that moment."""
