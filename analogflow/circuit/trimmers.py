@@ -9,10 +9,17 @@ from analogflow.circuit.circuit import Circuit, Group
 from analogflow.circuit.elements import Capacitor, Instance, Resistor, VoltageSource
 from analogflow.errors import BadInput
 
-__all__ = ["LARGEST", "STEP", "WIPER", "summing_nodes", "with_trimmers"]
+__all__ = ["FOLLOWED", "LARGEST", "STEP", "WIPER", "summing_nodes", "with_trimmers"]
 
 LARGEST, STEP = 2.0, 4e-3
 """Volts that a wiper goes to on both sides, and from one of its thousand places to the next."""
+
+FOLLOWED = 0.5
+"""Part of a change of absolute temperature that the wipers' reference follows.
+
+What junctions differ by is in proportion to absolute temperature, and what a warmer package makes of them is not: equal
+parts of a voltage that is and of one that is not leave half of either.
+"""
 
 WIPER = "_wiper"
 """Ending of the names of what stands for a wiper."""

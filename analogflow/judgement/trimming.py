@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analogflow.checks import is_whole
 from analogflow.circuit import Circuit, Group, VoltageSource
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
-from analogflow.circuit.trimmers import LARGEST, STEP, summing_nodes, with_trimmers
+from analogflow.circuit.trimmers import FOLLOWED, LARGEST, STEP, summing_nodes, with_trimmers
 from analogflow.compiler import compile, rebuilt
 from analogflow.errors import BadInput
 from analogflow.netlister import netlist
@@ -235,13 +235,16 @@ def best_trimmers(slopes: Array, covariance: Array, count: int) -> tuple[int, ..
 
 def _drawn(circuit: Circuit, kelvin: float, seed: int, sample: int, volts: Mapping[str, float]) -> Circuit:
     """One board at a temperature: the same parts, in which only what heats changes, and the same trimmers."""
+    warmer = 1 + FOLLOWED * (kelvin / circuit.temperature_kelvin - 1)
     if kelvin != circuit.temperature_kelvin:
         other = rebuilt(circuit, temperature_kelvin=kelvin, values=None)
         kernel = {g.block: g for g in other.groups if g.block == "kernel"}  # its reference follows the temperature
         groups = tuple(_following(group, kernel.get(group.block)) for group in circuit.groups)
         build = dataclasses.replace(circuit.build, temperature_kelvin=kelvin)
         circuit = dataclasses.replace(circuit, groups=groups, build=build, readings=other.readings, units=other.units)
-    return with_trimmers(sample_parts(circuit, seed=seed, sample=sample), volts)
+    return with_trimmers(
+        sample_parts(circuit, seed=seed, sample=sample), {node: warmer * value for node, value in volts.items()}
+    )
 
 
 def _following(group: Group, other: Group | None) -> Group:
