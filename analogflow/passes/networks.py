@@ -224,7 +224,7 @@ def tapped_strings(circuit: Circuit, at: Mapping[str, list[Resistor]]) -> list[l
                 taken.add(node)
                 string.append(next(e for e in at[node] if e is not string[-1]))
                 node = _far(string[-1], node)
-            if len(string) > 1 and node in driven:
+            if len(string) > 1 and node in {*driven, "0"}:
                 found.append(string)
     return found
 

@@ -19,7 +19,7 @@ from analogflow.circuit import BipolarTransistor, Circuit, Element, Resistor
 from analogflow.circuit.build import thermal_voltage
 from analogflow.circuit.packing import whole_units
 
-__all__ = ["MOST_UNITS", "AreasFound", "currents_moved", "drive_kept", "whole_areas"]
+__all__ = ["MOST_UNITS", "AreasFound", "currents_moved", "drive_kept", "offered", "whole_areas"]
 
 Array = NDArray[np.float64]
 
@@ -54,6 +54,11 @@ class AreasFound:
     off: float
     left: tuple[str, ...]
     taken: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def offered(shares: Array) -> bool:
+    """Whether some number of units of an array comes near shares, shape (m,)."""
+    return _units(shares / shares.sum(), MOST_UNITS, np.zeros(len(shares), dtype=bool)) is not None
 
 
 def whole_areas(circuit: Circuit) -> AreasFound:

@@ -8,6 +8,7 @@ from zoo import PAPER
 
 import analogflow as af
 from analogflow.circuit import BipolarTransistor, Resistor
+from analogflow.errors import BadInput
 from analogflow.passes.whole_areas import MOST_UNITS, drive_kept, whole_areas
 from analogflow.reference import capacity_reference
 
@@ -106,7 +107,38 @@ def test_equal_currents_of_a_mirror_have_equal_transistors_and_resistors():
     assert ohms["tail_e"] == ohms["tail_sink_e"] == ohms["sink_a_e"]
 
 
-def test_areas_of_no_array_are_left_and_said():
-    chosen = af.choose_values(compiled(af.Channel([[0.98, 0.01, 0.01], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])))
-    assert areas(chosen)["split0_0"] == pytest.approx(9.8)
-    assert "3 areas are none that an array offers" in chosen.history[-1].note
+RARE = af.Channel([[0.98, 0.01, 0.01], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("celsius", [27.0, 85.0])
+def test_where_no_array_has_a_ratio_bases_of_unit_transistors_are_apart(celsius):
+    """In proportion to absolute temperature, so that it holds when the circuit is warm."""
+    exact = af.compile(af.flows.capacity(RARE), technology="translinear", temperature_celsius=celsius)
+    assert all(area == 1 for name, area in areas(exact).items() if name.startswith("split"))
+    answer = capacity_reference(RARE).input_distribution
+    assert abs(settled(exact) - answer).max() < 3e-4
+    chosen = af.choose_values(exact)
+    assert all(area == round(area) >= 1 for area in areas(chosen).values())
+    assert abs(settled(chosen) - answer).max() < 1e-3
+
+
+def test_taps_are_the_logarithms_of_the_probabilities():
+    circuit = compiled(RARE)
+    bases = {e.name: e.nodes[1] for e in circuit.elements if isinstance(e, BipolarTransistor) and e.name.startswith("split")}
+    ohms = {e.name: e.resistance for e in circuit.elements if isinstance(e, Resistor) and e.name.startswith("base_t")}
+    ladder = [ohms[name] for name in sorted((n for n in ohms if n.endswith("_r")), key=lambda n: int(n[6:-2]))]
+    depths = {"0": 0.0, **{f"base_t{k + 1}": depth for k, depth in enumerate(np.cumsum(ladder))}}
+    span = np.log(0.98 / 0.01)
+    for i, row in enumerate(RARE.transition):
+        for j, p in enumerate(row):
+            assert depths[bases[f"split{i}_{j}"]] / sum(ladder) * span == pytest.approx(np.log(row.max() / p), abs=1e-5)
+
+
+def test_areas_of_no_array_and_bases_too_far_apart_are_left_as_they_are():
+    """A crossbar of parts has no such ratio either, and says so."""
+    exact = compiled(af.Channel([[1 - 1e-8, 1e-8], [0.1, 0.9]]))
+    assert areas(exact)["split0_1"] == pytest.approx(1e-7)
+    assert whole_areas(exact).left == ("split0_0", "split0_1")
+    with pytest.raises(BadInput, match="ratio"):
+        af.choose_values(exact)

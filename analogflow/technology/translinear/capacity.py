@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.special import softmax, xlogy
@@ -25,10 +25,12 @@ from analogflow.circuit.circuit import Group, JointRows, Reading, Realisation
 from analogflow.circuit.elements import BipolarTransistor, Element, VoltageSource
 from analogflow.digits import quiet
 from analogflow.passes import Brief
+from analogflow.passes.whole_areas import offered
 from analogflow.technology.compensation import collector_capacitance
 from analogflow.technology.translinear import stages
 from analogflow.technology.translinear.crossbar import ResistiveCrossbar, capacity_crossbar
 from analogflow.technology.translinear.stages import Bias, assembled
+from analogflow.technology.translinear.strings import WIDEST_SPAN, TappedString, kernel_group
 
 __all__ = ["ENTROPY_RATIO", "capacity"]
 
@@ -43,6 +45,9 @@ _EXTINCT = 1e-6
 
 _UNITS = 10.0
 """Unit transistors in one splitter."""
+
+_LINE = 300.0
+"""Ohms of a string of bases: what they draw bends a longer one."""
 
 _REPLICA_BASE = -1.2
 """Volts at the base of the replica branch: where the bases of the array are."""
@@ -59,11 +64,19 @@ def capacity(brief: Brief) -> Realisation:
     legs = quiet(entropy - entropy.min(), entropy.max()) / math.log(ENTROPY_RATIO)
     loads = (float(legs.sum()), float((legs.max() - legs).sum()))
     v_t = thermal_voltage(brief.build.temperature_kelvin)
+    alike = float((P[:, -1] - P[:, -1].mean()) @ legs) > 0
+    references = tuple(_references(brief, bias, outputs, loads, smaller_first=alike))
+    line = _line(P)
+    taps = line.taps if line else ["0"] * P.size
+    splitters = [
+        tuple(_branch(i, P[i], brief, taps[i * outputs : (i + 1) * outputs], units=line is not None)) for i in range(inputs)
+    ]
     groups = [
         Group("tail", "current of the whole distribution", tuple(_tail(brief, bias))),
-        *(Group(f"z{i}", "emitter-coupled array and splitter", tuple(_branch(i, P[i], brief))) for i in range(inputs)),
+        *(Group(f"z{i}", "emitter-coupled array and splitter", elements) for i, elements in enumerate(splitters)),
+        *(kernel_group([line], brief) if line else []),
         *(Group(f"log{j}", "ln q", tuple(_logarithm(j, P, brief, bias))) for j in range(outputs)),
-        Group("references", "entropies of the rows", tuple(_references(brief, bias, outputs, loads))),
+        Group("references", "entropies of the rows", references),
     ]
     common = _common_mode(P, start, legs, brief, bias)
     groups += stages.integrator_noise(brief, [f"u{i}" for i in range(inputs)], v_t, bias)
@@ -92,8 +105,8 @@ def capacity(brief: Brief) -> Realisation:
         tuple(tuple(f"u{i}_{column}" for column in columns) for i in range(inputs)),
         ("tail_sink_e", "sink_a_e", "sink_b_e"),
         functools.partial(_crossbar, P),
-        arrays=tuple(tuple(f"split{i}_{j}" for j in range(outputs)) for i in range(inputs)),
-        shares=frozen(P),
+        arrays=tuple(tuple(f"split{i}_{j}" for j in range(outputs)) for i in range(inputs)) if line is None else (),
+        shares=frozen(P) if line is None else None,
     )
     least = float((softmax(start) @ P).min())
     built = assembled(brief, groups, readings, bias, bias.time_constant, v_t, least)
@@ -131,13 +144,28 @@ def _tail(brief: Brief, bias: Bias) -> Iterator[Element]:
     yield from stages.sink("tail_sink", "ve", "tail", 1.0, bias.tail, brief.parts)
 
 
-def _branch(i: int, row: np.ndarray, brief: Brief) -> Iterator[Element]:
-    """Transistor of input i, an ammeter in its collector, and its splitter."""
+def _line(P: np.ndarray) -> TappedString | None:
+    """String below ground with a tap for each probability of a channel, in nats below the largest of its row.
+
+    None where arrays have areas in these ratios, and where bases would be too far apart.
+    """
+    with np.errstate(divide="ignore"):
+        nats = np.log(P / P.max(axis=1, keepdims=True))
+    span = float(-nats[np.isfinite(nats)].min())
+    if span > WIDEST_SPAN or all(offered(row[row > 0]) for row in P):
+        return None
+    return TappedString("0", nats.ravel(), span, name="base", ohms=_LINE)
+
+
+def _branch(i: int, row: np.ndarray, brief: Brief, bases: Sequence[str], *, units: bool) -> Iterator[Element]:
+    """Transistor of input i, an ammeter in its collector, and its splitter: by areas, or by bases of unit transistors."""
     yield BipolarTransistor(f"z{i}", (f"c{i}", f"u{i}", "ve"), brief.parts.npn.name)
     yield VoltageSource(f"z{i}", (f"d{i}", f"c{i}"), 0.0)
     for j, share in enumerate(row):
         if share > 0:
-            yield BipolarTransistor(f"split{i}_{j}", (f"s{j}", "0", f"d{i}"), brief.parts.npn.name, float(_UNITS * share))
+            yield BipolarTransistor(
+                f"split{i}_{j}", (f"s{j}", bases[j], f"d{i}"), brief.parts.npn.name, 1.0 if units else float(_UNITS * share)
+            )
 
 
 def _logarithm(j: int, P: np.ndarray, brief: Brief, bias: Bias) -> Iterator[Element]:
@@ -147,19 +175,31 @@ def _logarithm(j: int, P: np.ndarray, brief: Brief, bias: Bias) -> Iterator[Elem
     yield from stages.transdiode(f"v{j}", f"s{j}", brief.parts, bias.tail, load=column / bias.resistance, stray=stray)
 
 
-def _references(brief: Brief, bias: Bias, outputs: int, loads: tuple[float, float]) -> Iterator[Element]:
+def _references(
+    brief: Brief, bias: Bias, outputs: int, loads: tuple[float, float], *, smaller_first: bool
+) -> Iterator[Element]:
     """Reference diodes at I and I/10, and the replica of a branch whose logarithm carries I/m, as those of the outputs do.
 
     `loads` are the weights of all legs that hang on the two diodes; there is no diode without any. What the resistances of
-    the junctions add to a logarithm is then in the read-out of the capacity twice, with either sign.
+    the junctions add to a logarithm is then in the read-out of the capacity twice, with either sign. The first of the two
+    is packed with the last output's logarithm, where outputs are odd in number: what the rows weigh differently of one
+    should not add to the other.
     """
     parts = brief.parts
     if any(loads):
-        yield from stages.sink("sink_a", "sa", "tail", 1.0, bias.tail, parts)
-        yield from stages.transdiode("va", "sa", parts, bias.tail, load=loads[0] / bias.resistance)
-        yield from stages.sink("sink_b", "sb", "tail", 1 / ENTROPY_RATIO, bias.tail, parts)
         smaller = bias.tail / ENTROPY_RATIO
-        yield from stages.transdiode("vb", "sb", parts, smaller, load=loads[1] / bias.resistance)
+        pair = (
+            (
+                *stages.sink("sink_a", "sa", "tail", 1.0, bias.tail, parts),
+                *stages.transdiode("va", "sa", parts, bias.tail, load=loads[0] / bias.resistance),
+            ),
+            (
+                *stages.sink("sink_b", "sb", "tail", 1 / ENTROPY_RATIO, bias.tail, parts),
+                *stages.transdiode("vb", "sb", parts, smaller, load=loads[1] / bias.resistance),
+            ),
+        )
+        for elements in reversed(pair) if smaller_first else pair:
+            yield from elements
     yield from stages.sink("sink_r", "er", "tail", 1 / outputs, bias.tail, parts)
     yield VoltageSource("replica", ("br", "0"), _REPLICA_BASE)
     yield BipolarTransistor("replica", ("cr", "br", "er"), parts.npn.name)

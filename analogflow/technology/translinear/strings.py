@@ -70,11 +70,17 @@ class TappedString:
         Nats of each row's tap, 0 or below; −∞ where there is no transistor.
     span : float
         Nats from end to end, the same for all strings.
+    name : str
+        What its taps are called; by the node if empty.
+    ohms : float
+        From end to end.
     """
 
     node: str
     exponents: np.ndarray
     span: float
+    name: str = ""
+    ohms: float = _STRING
 
     @functools.cached_property
     def levels(self) -> tuple[float, ...]:
@@ -89,7 +95,7 @@ class TappedString:
 
     def _name(self, level: float) -> str:
         place = self.levels.index(level)
-        return self.node if place == 0 else f"{self.node}_t{place}"
+        return self.node if place == 0 else f"{self.name or self.node}_t{place}"
 
     @property
     def taps(self) -> list[str]:
@@ -108,7 +114,7 @@ class TappedString:
         yield Instance(f"{low}_amp", (f"{low}_p", f"{low}_n", low), parts.op_amp.name)
         for above, below in itertools.pairwise(self.levels):
             name = self._name(below)
-            yield Resistor(f"{name}_r", (self._name(above), name), _STRING * (above - below) / self.span)
+            yield Resistor(f"{name}_r", (self._name(above), name), self.ohms * (above - below) / self.span)
 
 
 def strings_of(nodes: Sequence[str], exponents: np.ndarray) -> list[TappedString]:
