@@ -315,6 +315,8 @@ _FULL = 8.0
 """Volts of a signal at full scale."""
 
 FULL_RESISTANCE = _FULL / FULL_CURRENT
+"""Ohms through which a signal at full scale drives a junction's full current."""
+
 _FEWEST, _MOST = 5e-7, FULL_CURRENT
 """Amperes between which reference currents are chosen; what is left is added as a voltage."""
 
