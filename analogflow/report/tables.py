@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analogflow import judgement
 from analogflow.circuit import Circuit
 from analogflow.digits import engineering
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED
-from analogflow.judgement.device_budget import DeviceBudget
 from analogflow.report.bits import beside_nats, said_in_nats
 from analogflow.run import SETTLING_BAND
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analogflow.families.motion import Motion
     from analogflow.hardware import BoardFit, DeviceRun
     from analogflow.hardware.parts_list import PartsList
-    from analogflow.judgement import Agreement, Budget, DeckCheck, Level, Recheck, Rest, Trimmed
+    from analogflow.judgement import Agreement, Budget, DeckCheck, DeviceBudget, Level, Recheck, Rest, Trimmed
     from analogflow.report.kicad.orders import Order
     from analogflow.solution import Solution
 
@@ -221,7 +221,7 @@ def device_tables(budget: DeviceBudget) -> tuple[Table, ...]:
 
 def budget_tables(budget: Budget | DeviceBudget) -> tuple[Table, ...]:
     """What each effect and each block costs: as measured, and in brackets as predicted to first order; or each part."""
-    if isinstance(budget, DeviceBudget):
+    if not isinstance(budget, judgement.Budget):
         return device_tables(budget)
     unit = f"; costs in {said_in_nats('nats')}" if budget.value.endswith("nats") else ""
     tables = []
@@ -296,7 +296,7 @@ def print_solution(solution: Solution, budget: Budget | DeviceBudget | None) -> 
         return
     for table in budget_tables(budget):
         console.print(table)
-    if isinstance(budget, DeviceBudget):
+    if not isinstance(budget, judgement.Budget):
         return
     console.print(
         f"loss: of {budget.value or 'the value'}, the state read by an ideal instrument; reading: error of what the circuit "
