@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from analogflow import digital
 from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
 from analogflow.comparison.judge import Judge
 from analogflow.comparison.solvers import Work
-from analogflow.digital.capacity_newton import newton_refined
 from analogflow.problems import Channel
 
 __all__ = ["REFINED", "Refiner", "circuit_of_refined", "refined_name", "run_refined"]
@@ -50,7 +50,7 @@ class Refiner:
 
 
 def _capacity(channel: Channel, start: Any, count: int) -> list[Any]:
-    return [found.input_distribution for found in newton_refined(channel, start, steps=count)]
+    return [found.input_distribution for found in digital.newton_refined(channel, start, steps=count)]
 
 
 def _newton_work(channel: Channel, count: int) -> Work:
