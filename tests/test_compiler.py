@@ -113,8 +113,11 @@ def test_a_restart_changes_initial_conditions_and_no_part(technology, flow, cond
     changed = [(one, two) for one, two in zip(first.elements, again.elements, strict=True) if one != two]
     assert changed
     for one, two in changed:
-        held = {"initial": 0.0} if isinstance(one, Capacitor) else {"voltage": 0.0}
-        assert isinstance(one, Capacitor) or one.name.endswith("_set")
+        if one.name == "hold":  # until the least current of the start has charged its logarithm
+            held = {"time": 0.0}
+        else:
+            held = {"initial": 0.0} if isinstance(one, Capacitor) else {"voltage": 0.0}
+            assert isinstance(one, Capacitor) or one.name.endswith("_set")
         assert dataclasses.replace(one, **held) == dataclasses.replace(two, **held)
     assert (again.units.time_constant, again.accuracy) == (first.units.time_constant, first.accuracy)
 

@@ -175,6 +175,8 @@ def _worst_block(circuit: Circuit, end: float) -> tuple[Array, str]:
         else:
             asked = block.relation(*(measured[origin] for origin in graph.inputs(node)))
             errors[node] = float(abs(measured[node] - asked).max())
+    if not errors:
+        return run.final[circuit.flow.answer], "integrators, which are all there is"
     worst = max(errors, key=errors.__getitem__)
     place = graph.source(worst).text
     return run.final[circuit.flow.answer], f"{worst}, {errors[worst]:.1g} machine units off{f' ({place})' if place else ''}"

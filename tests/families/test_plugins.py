@@ -202,8 +202,8 @@ def test_least_squares_within_bounds_are_those_of_scipy():
     np.testing.assert_allclose(reference_of(problem, 0.0).values["x"], exact, atol=1e-9)
 
 
-SENSITIVE = QuadraticProgramme([[2, -1], [-1, 1.3]], [-0.6, 0.1], -1, 1)
-"""Programme of s/μ = 5.1."""
+SENSITIVE = QuadraticProgramme([[2, -1.5], [-1.5, 1.3]], [0.2, -0.3], -1, 1)
+"""Programme of s/μ = 32."""
 
 
 @pytest.mark.ngspice
@@ -215,7 +215,7 @@ def test_a_programme_in_parts_errs_by_no_more_than_its_condition_says():
     assert alone < solution.certificate.errors["x"] < alone * SENSITIVE.bound / np.linalg.eigvalsh(SENSITIVE.Q)[0]
     limit = allowed_error(solution.circuit)
     ends = {signal: np.ravel(value)[None] for signal, value in solution.run.final.items()}
-    spoiled = {**ends, "x": reference_of(SENSITIVE).values["x"][None] * (1 + 1.05 * limit)}
+    spoiled = {**ends, "x": reference_of(SENSITIVE).values["x"][None] * (1 + 1.25 * limit)}
     assert not judge(SENSITIVE, spoiled, limit=limit).passed.any()
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy
 
 from analogflow import Equations, solve
 from analogflow.errors import SimulationFailed
@@ -89,10 +90,13 @@ def van_der_pol(at):
 
 
 def methods_that_are_asked(monkeypatch, rates, states, time):
-    asked, right = [], integration.solve_ivp
-    monkeypatch.setattr(
-        integration, "solve_ivp", lambda *given, method, **said: asked.append(method) or right(*given, method=method, **said)
-    )
+    asked, right = [], scipy.integrate.solve_ivp
+
+    def recorded(*given, method, **said):
+        asked.append(method)
+        return right(*given, method=method, **said)
+
+    monkeypatch.setattr(scipy.integrate, "solve_ivp", recorded)
     return asked, integration.path_end(rates, states, time)
 
 

@@ -206,7 +206,7 @@ class NgspiceSession:
                 f"ngspice gave up ({detail or 'it did not say why'}); its memory limit is "
                 f"{self.memory_limit / _GIBIBYTE:.3g} GiB. Raise memory_limit, shorten the run, or take larger steps."
             )
-        if kind == "rejected" and "MIF-ERROR" in detail:
+        if kind == "rejected" and ("MIF-ERROR" in detail or "Unknown model type filesource" in detail):
             raise MissingProgram(
                 "ngspice runs, but its XSPICE code models (analog.cm), which play the noise, are not loaded; install the "
                 "package ngspice, which brings them and the spinit that loads them; see ngspice_setup.md."

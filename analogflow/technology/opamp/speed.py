@@ -14,6 +14,7 @@ from analogflow.blocks import (
     Log,
     MatrixProduct,
     Multiplier,
+    NoiseSource,
     Normaliser,
     PositivePart,
     Softmax,
@@ -46,8 +47,15 @@ def delays(wiring: Wiring, parts: PartSet) -> dict[str, float]:
             total[node] = 0.0
             continue
         before = max((total[origin] for origin in graph.inputs(node)), default=0.0)
-        total[node] = before + (0.0 if node in wiring.absorbed else _delay(node, wiring, parts))
+        total[node] = before + (0.0 if node in wiring.absorbed or _adds_noise(node, graph) else _delay(node, wiring, parts))
     return total
+
+
+def _adds_noise(node: str, graph: BlockGraph) -> bool:
+    """Whether a node adds noise to one signal: assumed noise makes no circuit slower."""
+    inputs = graph.inputs(node)
+    noises = [isinstance(graph.block(origin), NoiseSource) for origin in inputs]
+    return isinstance(graph.block(node), Sum) and any(noises) and len(inputs) - sum(noises) == 1
 
 
 def _delay(node: str, wiring: Wiring, parts: PartSet) -> float:

@@ -108,8 +108,8 @@ def capacity(brief: Brief) -> Realisation:
         arrays=tuple(tuple(f"split{i}_{j}" for j in range(outputs)) for i in range(inputs)) if line is None else (),
         shares=frozen(P) if line is None else None,
     )
-    least = float((softmax(start) @ P).min())
-    built = assembled(brief, groups, readings, bias, bias.time_constant, v_t, least)
+    least, first = (float((z @ P).min()) for z in (np.full(inputs, 1 / inputs), softmax(start)))
+    built = assembled(brief, groups, readings, bias, bias.time_constant, v_t, least, first)
     return dataclasses.replace(built, joint_rows=rows)
 
 

@@ -66,7 +66,7 @@ def rate_distortion(brief: Brief) -> Realisation:
         both = (*log, *_hanging(f"lt{y}", f"st{y}", brief))
         groups.append(Group(f"log{y}", "ln q and -ln T", both))
     common = _common_mode(kernel, source, np.exp(exponents[symbols]), start, brief, bias)
-    least, start = float(softmax(start).min()), start - gauge
+    first, start = float(softmax(start).min()), start - gauge
     groups += stages.integrator_noise(brief, [f"u{y}" for y in range(size)], v_t, bias)
     for y in range(size):
         legs = {f"lq{y}": 1.0, f"lt{y}": 1.0}
@@ -78,7 +78,7 @@ def rate_distortion(brief: Brief) -> Realisation:
         "u": Reading(tuple(bases), frozen((np.eye(size) - 1 / size) / v_t), frozen(gauge - gauge.mean())),
         "q": Reading(tuple(f"i(vq{y})" for y in range(size)), frozen(np.ones(size)), shares=bias.tail),
     }
-    return assembled(brief, groups, readings, bias, bias.time_constant, v_t, least)
+    return assembled(brief, groups, readings, bias, bias.time_constant, v_t, 1 / size, first)
 
 
 def _common_mode(

@@ -216,10 +216,12 @@ def assembled(
     time_constant: float,
     input_volts: float,
     least_share: float = 1.0,
+    first_share: float = 1.0,
 ) -> Realisation:
     """Realisation of stages that stand: with rails, the reset, models and what a simulator needs to know.
 
-    `least_share` is the smallest part of the tail's current in a transdiode at the start: that one finds its voltage last.
+    `least_share` is the smallest part of the tail's current in a transdiode where all states are alike, and `first_share`
+    that at the start: that one finds its voltage last.
 
     Raises
     ------
@@ -232,7 +234,7 @@ def assembled(
             f"supply: node 'vlow', on which the tails of the arrays stand, is at {LOW_RAIL:g} V, and the negative supply "
             f"at -{parts.supply:g} V; give a supply of at least {-LOW_RAIL:g} V."
         )
-    release = max(0.2 * time_constant, round(_SETTLED + _charging(bias, least_share, groups), 6))
+    release = max(0.2 * time_constant, round(_SETTLED + _charging(bias, first_share, groups), 6))
     supplies = Group("supplies", "", (*rails(parts), *reset(release)))
     return Realisation(
         (supplies, *groups),
@@ -257,12 +259,12 @@ _JUNCTION, _LEAST_SHARE = 1.0, 0.03
 """Volts that a transdiode's capacitor is charged to at most, and the least share of the current that is waited for."""
 
 
-def _charging(bias: Bias, least_share: float, groups: Sequence[Group]) -> float:
+def _charging(bias: Bias, share: float, groups: Sequence[Group]) -> float:
     """Seconds in which the least current at the start charges the capacitor of its transdiode, whole microseconds."""
     elements = [element for group in groups for element in group.elements]
     drives = {e.nodes[0] for e in elements if isinstance(e, Resistor) and e.name.endswith("_drive")}
     held = max((e.capacitance for e in elements if isinstance(e, Capacitor) and e.nodes[1] in drives), default=0.0)
-    return math.ceil(1e6 * _JUNCTION * held / (bias.tail * max(least_share, _LEAST_SHARE))) / 1e6
+    return math.ceil(1e6 * _JUNCTION * held / (bias.tail * max(share, _LEAST_SHARE))) / 1e6
 
 
 _OPTIONS = ".options method=gear reltol=1e-5 vntol=1e-8 abstol=1e-14 gmin=1e-15 itl4=100"

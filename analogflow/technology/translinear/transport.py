@@ -90,7 +90,7 @@ def transport(brief: Brief) -> Realisation:
         "scaled": Reading(tuple(bases), frozen(mass * column[:, None] * mean / v_t), frozen(mass * column * offset)),
         "plan": Reading(plan, frozen(np.full(rows * columns, mass)), shares=bias.tail),
     }
-    return assembled(brief, groups, readings, bias, bias.time_constant * v_t / _FULL, _FULL)
+    return assembled(brief, groups, readings, bias, bias.time_constant * v_t / _FULL, _FULL, _FULL)
 
 
 def _common_mode(areas: np.ndarray, share: float, start: np.ndarray, brief: Brief, bias: Bias) -> float:
