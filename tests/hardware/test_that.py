@@ -128,7 +128,7 @@ def test_a_moving_comparator_is_held_against_one_that_decides_at_once():
 @pytest.mark.parametrize(
     ("start", "equations"),
     [
-        ({"x": 0.5}, {"x": "1 - 2*comparator(x, 0.2) - 0.2*x"}),
+        pytest.param({"x": 0.5}, {"x": "1 - 2*comparator(x, 0.2) - 0.2*x"}, marks=pytest.mark.slow),
         ({"x": 0.5, "v": 0.0}, {"x": "v", "v": "-x - 0.3*comparator(v, 0)"}),
     ],
 )

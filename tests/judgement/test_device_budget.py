@@ -143,6 +143,7 @@ def test_two_simulators_play_the_same_noise_along_the_same_path():
     assert np.std(moved[0] - moved[1]) < 0.1 * np.std(moved[0])
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_the_command_line_shows_which_parts_make_the_noise(capsys):
     asked = ["solve", "capacity", CHANNEL, "--technology", "translinear", "--engine", "ngspice", "--noise", "parts"]

@@ -107,7 +107,7 @@ def small_signal(folder, circuit, output, source, frequencies):
 @pytest.mark.parametrize(
     ("engine", "length", "count"),
     [
-        pytest.param("ngspice", 400.0, 4, marks=pytest.mark.ngspice),
+        pytest.param("ngspice", 400.0, 4, marks=[pytest.mark.ngspice, pytest.mark.slow]),
         pytest.param("ngspice", 1600.0, 8, marks=[pytest.mark.ngspice, pytest.mark.slow]),
         pytest.param("vacask", 400.0, 4, marks=[pytest.mark.vacask, pytest.mark.ngspice, pytest.mark.slow]),
     ],
@@ -133,6 +133,7 @@ def test_the_spectrum_of_a_cell_is_that_which_ngspice_works_out(tmp_path, engine
         assert found.mean() == pytest.approx(wanted.mean(), rel=min(3 * error, 0.05))
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_current_noise_of_an_amplifier_is_that_of_its_record():
     """A follower with R at both inputs: e_n² + 2 (i_n R)² + 2·4kTR, in a band far below its own bandwidth."""

@@ -97,6 +97,7 @@ def test_the_distance_of_knots_moves_neither_a_variance_nor_a_mean():
         assert abs(one - other) < 3 * np.hypot(error, beside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINE)
 def test_two_poles_have_the_covariance_of_lyapunovs_equation(engine):
     """Noise of an amplifier and of two resistors, each with a capacitor: A Σ + Σ Aᵀ + B Bᵀ/2 = 0, of one-sided densities."""

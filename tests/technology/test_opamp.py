@@ -217,7 +217,7 @@ def test_functions_without_a_cell_become_states_and_the_history_says_so(problem)
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("problem", [SINE, ARCTAN], ids=["sine", "arctan"])
+@pytest.mark.parametrize("problem", [SINE, pytest.param(ARCTAN, marks=pytest.mark.slow)], ids=["sine", "arctan"])
 def test_they_rest_where_the_functions_would(problem):
     solution = af.solve(problem, technology="opamp", time_constants=40.0)
     assert solution.passed
@@ -231,6 +231,7 @@ def test_they_rest_where_the_functions_would(problem):
         assert solution.run.final[name][0] == pytest.approx(value, abs=6e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_the_shipped_ring_of_oscillators_locks_as_its_sines_do():
     ring = read_problem(str(Path(__file__).parents[2] / "examples/flows/kuramoto_ring.toml"))
@@ -247,6 +248,7 @@ def test_the_shipped_ring_of_oscillators_locks_as_its_sines_do():
     assert abs(solution.run.final["phase"] - path.y[:, -1]).max() < 5e-3
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_a_lifted_circuit_started_elsewhere_is_the_one_with_those_functions():
     circuit = af.compile(af.flows.custom(SINE), technology="opamp")

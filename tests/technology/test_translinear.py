@@ -307,7 +307,9 @@ def test_the_shipped_transport_problem_ends_at_its_plan(temperature):
 
 @pytest.mark.ngspice
 @pytest.mark.vacask
-@pytest.mark.parametrize("name", ["transport_three.json", "rate_distortion_hamming.json"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("transport_three.json", marks=pytest.mark.slow), "rate_distortion_hamming.json"]
+)
 def test_two_simulators_agree_on_the_shipped_problems(name):
     problem = read_problem(name.partition("_")[0] if "transport" in name else "rate-distortion", str(DATA / name))
     one, other = (af.solve(problem, technology="translinear", engine=engine) for engine in ("ngspice", "vacask"))
