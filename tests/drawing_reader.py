@@ -183,7 +183,7 @@ class Part:
 
 TERMINALS = {
     "R": ("1", "2"), "C": ("1", "2"), "B": ("1", "2"), "V": ("plus", "minus"), "D": ("anode", "cathode"),
-    "Q": ("collector", "base", "emitter"), "S": ("1", "2", "control", "0"),
+    "Q": ("collector", "base", "emitter"), "S": ("1", "2", "control", "0"), "G": ("1", "2"),
 }  # fmt: skip
 
 
@@ -207,11 +207,13 @@ def read_netlist(text, amplifier):
             nodes = dict(zip(ports[macro], rest, strict=False))
             parts[letter, name] = Part("amplifier" if macro == amplifier else macro, nodes, ())
         elif letter in TERMINALS:
-            played = (letter == "B" and "time" in line) or (letter == "V" and name.startswith("waveform"))
+            played = (letter == "B" and " v=" in line) or (letter == "V" and name.startswith("waveform"))
             nodes = dict(zip(TERMINALS["V" if played else letter], rest, strict=False))
             nodes.pop("0", None)
             model = rest[len(TERMINALS[letter])] if letter in "QS" else ""
-            kind = {"R": "resistor", "C": "capacitor", "B": "limiter", "D": "diode", "S": "switch"}.get(letter)
+            kind = {"R": "resistor", "C": "capacitor", "B": "limiter", "D": "diode", "S": "switch", "G": "controlled"}.get(
+                letter
+            )
             kind = kind or (models[model] if letter == "Q" else "step" if "pwl(" in line else "source")
             kind = "source" if played else kind
             kind = "ammeter" if letter == "V" and name in read else kind

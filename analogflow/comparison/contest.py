@@ -15,7 +15,7 @@ from analogflow.circuit.build import celsius_of, kelvin_of
 from analogflow.comparison.contender import Contender
 from analogflow.comparison.energy import Prices, prices
 from analogflow.comparison.judge import judge_of
-from analogflow.comparison.refining import REFINED, circuit_of_refined, refined_name, run_refined
+from analogflow.comparison.refining import circuit_of_refined, refined_name, run_refined
 from analogflow.comparison.result import Comparison
 from analogflow.comparison.solvers import Solver, solvers_of
 from analogflow.comparison.trials import SECONDS, forms_of, is_of_parts, run_circuit, run_solver
@@ -45,7 +45,7 @@ def contenders_of(family: str) -> list[str]:
     if family not in FAMILIES or FAMILIES[family].contest is None:
         known = ", ".join(name for name, one in FAMILIES.items() if one.contest is not None)
         raise BadInput(f"compare: there are no digital contenders for {family!r}; known are: {known}.")
-    corrected = [refined_name(form, family) for form in forms_of(family) if is_of_parts(form) and family in REFINED]
+    corrected = [name for form in forms_of(family) if is_of_parts(form) and (name := refined_name(form, family))]
     return [*forms_of(family), *corrected, *(solver.name for solver in solvers_of(family))]
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from analogflow import digital
 from analogflow.comparison.contender import Contender, Point
 from analogflow.comparison.energy import Prices
 from analogflow.comparison.judge import Judge
-from analogflow.comparison.solvers import Work
-from analogflow.problems import Channel
+from analogflow.comparison.solvers import Refiner, refiner_of
 
-__all__ = ["REFINED", "Refiner", "circuit_of_refined", "refined_name", "run_refined"]
+__all__ = ["circuit_of_refined", "refined_name", "run_refined"]
 
 _STEPS, _REPEATS, _EVERY = 6, 5, 4
 """Steps that are shown, runs of which the fastest counts, and of how many points of a path one is tried."""
@@ -26,54 +24,10 @@ _NEAR = 2.0
 """Times the error it ends at, from which on a circuit is read."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Refiner:
-    """Certified digital steps from any answer.
-
-    Parameters
-    ----------
-    name, method : str
-    answers : callable
-        ``answers(problem, start, count)``: those after 0, 1, …, count steps, as the judge takes them; from the problem's own
-        start where it is None.
-    work : callable
-        ``work(problem, count)``: work of so many steps.
-    applies : callable
-        Why it can not be used for a problem; empty if it can.
-    """
-
-    name: str
-    method: str
-    answers: Callable[[Any, Any, int], list[Any]]
-    work: Callable[[Any, int], Work]
-    applies: Callable[[Any], str] = lambda problem: ""
-
-
-def _capacity(channel: Channel, start: Any, count: int) -> list[Any]:
-    return [found.input_distribution for found in digital.newton_refined(channel, start, steps=count)]
-
-
-def _newton_work(channel: Channel, count: int) -> Work:
-    n, m = len(channel.available), channel.outputs
-    each = n * n * m / 2 + n**3 / 3 + 4 * n * m
-    return Work(count, count * each + 2 * n * m, count * (2 * m + n) + m, count * (3 * n * m + n * n), n * m + n * n)
-
-
-REFINED: Mapping[str, Refiner] = {
-    "capacity": Refiner(
-        "newton",
-        "the circuit's answer, read once, then Newton's steps with a certified gap",
-        _capacity,
-        _newton_work,
-        lambda channel: "" if channel.cost is None else "it knows no cost",
-    )
-}
-"""What corrects the answers of circuits, by family."""
-
-
 def refined_name(circuit: str, family: str) -> str:
     """Name of the contender that corrects a circuit's answer; empty for families without."""
-    return f"{circuit}+{REFINED[family].name}" if family in REFINED else ""
+    refiner = refiner_of(family)
+    return "" if refiner is None else f"{circuit}+{refiner.name}"
 
 
 def circuit_of_refined(name: str) -> str:
@@ -111,7 +65,8 @@ def run_refined(
     The least time at which the accuracy is reached is looked for over all times of reading, with as many steps as each then
     needs: it may be one at which the circuit has hardly begun.
     """
-    refiner = REFINED[family]
+    refiner = refiner_of(family)
+    assert refiner is not None  # such contenders are listed only where there is one
     empty = Contender(name, "mixed", refiner.method, math.inf, 0.0, components=row.components, watts=row.watts,
                       time_constant=row.time_constant)  # fmt: skip
     if reason := refiner.applies(problem) or row.note or ("" if row.points else "the circuit gave no answer"):

@@ -47,7 +47,7 @@ _SPEEDS = 60
 _SLOWEST = 0.2
 """Largest coefficient of the slowest machine that is tried: slower ones take long, and drift."""
 
-_TRIALS = 240
+_TRIALS = 480
 
 _WIDEST = 1.3
 """By how much an amplitude may be larger than the signal asks for."""
@@ -232,7 +232,7 @@ def polarity(scaled: ScaledCouplings) -> Polarity:
 def finer(
     couplings: Couplings, states: Array, largest_coefficient: float, bits: int, step: float = 10.0
 ) -> tuple[ScaledCouplings, ...]:
-    """Scalings of `couplings` along nominal `states` whose rounded coefficients turn the rates least, of about 300 tried.
+    """Scalings of `couplings` along nominal `states` whose rounded coefficients turn the rates least, of about 540 tried.
 
     The best is first; after it each that was the best until then, for what turns the rates least on the whole may still be
     off at one time. Speeds are tried in a row, then amplitudes by chance, from a fixed seed. Signals may be smaller by a

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from analogflow.comparison.solvers.solver import Delivered, Solver, Work, decades
+from analogflow.comparison.solvers.solver import Delivered, Refiner, Solver, Work, decades
 from analogflow.digital import (
     blahut_arimoto,
     discretised_flow,
     multiplicative_weights,
+    newton_refined,
     over_relaxed_blahut_arimoto,
 )
 from analogflow.problems import Channel
 from analogflow.reference import capacity_batch, capacity_reference
 from analogflow.reference.capacity_search import interior_point, negative_entropies
 
-__all__ = ["GROWING", "SOLVERS"]
+__all__ = ["GROWING", "REFINER", "SOLVERS"]
 
 _STEP_OF_FLOW, _SMALL_STEP = 0.5, 0.1
 _MOST = 10_000_000
@@ -204,3 +205,22 @@ GROWING: Mapping[str, Callable[[int, int], Channel]] = {
     "near-degenerate": _near_degenerate,
 }
 """Channels of any size by their kind: size and seed in."""
+
+
+def _refined(channel: Channel, start: Any, count: int) -> list[Any]:
+    return [found.input_distribution for found in newton_refined(channel, start, steps=count)]
+
+
+def _newton_work(channel: Channel, count: int) -> Work:
+    n, m = len(channel.available), channel.outputs
+    each = n * n * m / 2 + n**3 / 3 + 4 * n * m
+    return Work(count, count * each + 2 * n * m, count * (2 * m + n) + m, count * (3 * n * m + n * n), n * m + n * n)
+
+
+REFINER = Refiner(
+    "newton",
+    "the circuit's answer, read once, then Newton's steps with a certified gap",
+    _refined,
+    _newton_work,
+    lambda channel: "" if channel.cost is None else "it knows no cost",
+)

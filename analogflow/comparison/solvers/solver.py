@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Delivered", "Solver", "Work", "decades", "thirds"]
+__all__ = ["Delivered", "Refiner", "Solver", "Work", "decades", "thirds"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,3 +90,26 @@ def _falling(first: float, ratio: float, finest: float) -> Sequence[float]:
         aims.append(aim)
         aim /= ratio
     return (*aims, finest)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Refiner:
+    """Certified digital steps from any answer.
+
+    Parameters
+    ----------
+    name, method : str
+    answers : callable
+        ``answers(problem, start, count)``: those after 0, 1, …, count steps, as the judge takes them; from the problem's own
+        start where it is None.
+    work : callable
+        ``work(problem, count)``: work of so many steps.
+    applies : callable
+        Why it can not be used for a problem; empty if it can.
+    """
+
+    name: str
+    method: str
+    answers: Callable[[Any, Any, int], list[Any]]
+    work: Callable[[Any, int], Work]
+    applies: Callable[[Any], str] = lambda problem: ""
