@@ -52,8 +52,8 @@ RESOLUTION = 1e-2
 _FINE = 0.1
 """Share of the limit up to which coarse coefficients are left as they are."""
 
-_TRIALS = 3
-"""Scalings for coarse coefficients that are laid out for a chaotic flow, until one fits."""
+_TRIALS = 4
+"""Scalings for coarse coefficients that are laid out, until one fits."""
 
 _MANY_SIGNALS = 2500
 """Scalar signals of a graph that is taken apart in about a second."""
@@ -266,7 +266,7 @@ def _held(brief: Brief, board: Board, limit: float) -> BoardFit:
     # A chaotic flow is scaled to what it reaches in the long run, and compared as far as that can be.
     course_so_far, states_so_far = chaotic
     far = _fitted(board, taken, states_so_far, course_so_far, limit)
-    far = _refined(far, board, taken, states_so_far, course_so_far, limit, trials=_TRIALS)
+    far = _refined(far, board, taken, states_so_far, course_so_far, limit)
     if far.fits or found.binding[0].startswith("range"):
         return far
     own = _refined(found, board, taken, states, course, limit)
@@ -287,15 +287,13 @@ def _fitted(board: Board, taken: Taken, states: np.ndarray, course: Course, limi
     return _judged(_lay_out(board, taken, scaled), course, needs=needs, limit=limit)
 
 
-def _refined(
-    found: BoardFit, board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float, *, trials: int = 1
-) -> BoardFit:
-    """What was `found`, or one that is scaled for coarse coefficients and is closer or fits: of `trials`, until one fits."""
+def _refined(found: BoardFit, board: Board, taken: Taken, states: np.ndarray, course: Course, limit: float) -> BoardFit:
+    """What was `found`, or one that is scaled for coarse coefficients and is closer or fits: of several, until one fits."""
     if "rounded" not in found.followed or found.followed["rounded"].relative <= _FINE * limit or board.kind == "patch":
         return found
     most, bits = board.largest_coefficient.value, int(board.coefficient_bits.value)
     scalings = finer(taken.couplings, states, most, bits, board.range_step)
-    for scaled in scalings[:trials]:
+    for scaled in scalings[:_TRIALS]:
         needs = count_needs(scaled, board)
         if shortages(needs, board):
             continue

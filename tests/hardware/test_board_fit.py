@@ -25,8 +25,8 @@ from analogflow.report.tables import mapping_table
 FITS = {
     "lucidac": {"hopfield", "oja", "lotka-volterra", "lorenz", "van der pol", "decay", "tanh"},
     "that": {"hopfield", "lotka-volterra", "lorenz", "decay", "tanh"},
-    "hcdcv2": set(FLOWS) - {"capacity of three", "attention", "lotka-volterra", "lorenz", "van der pol"},
-    "generic": set(FLOWS) - {"attention", "lorenz"},
+    "hcdcv2": set(FLOWS) - {"capacity of three", "attention", "lorenz", "van der pol"},
+    "generic": set(FLOWS) - {"attention"},
 }
 
 SOME = ("hopfield", "oja", "capacity", "lorenz")

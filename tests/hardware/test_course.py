@@ -47,7 +47,7 @@ def set_coarsely(configuration):
         ("epor", True),
         pytest.param("mathieu", True, marks=pytest.mark.slow),
         ("massspring", True),
-        pytest.param("jerk", False, marks=pytest.mark.slow),
+        pytest.param("jerk", True, marks=pytest.mark.slow),
     ],
 )
 def test_the_rounded_error_is_what_the_vendors_simulator_finds(name, fits):

@@ -295,8 +295,8 @@ def test_a_device_without_its_client_is_one_sentence(problem, capsys, monkeypatc
 
 @pytest.mark.slow
 def test_a_flow_that_does_not_fit_is_not_run():
-    with pytest.raises(BadInput, match=r"the flow does not fit LUCIDAC REV1, anabrid, so that it was not run: resolution: "):
-        run_on_device(mapped("ode/jerk", "lucidac"), Endpoint("mock", None))
+    with pytest.raises(BadInput, match=r"the flow does not fit LUCIDAC REV1, anabrid, so that it was not run: range: "):
+        run_on_device(mapped("ode/henon_heiles", "lucidac"), Endpoint("mock", None))
 
 
 @pytest.mark.parametrize("seconds", [1e-5, 3e-4, 2e-2, 1.0, 100.0])
