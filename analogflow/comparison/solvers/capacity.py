@@ -224,3 +224,4 @@ REFINER = Refiner(
     _newton_work,
     lambda channel: "" if channel.cost is None else "it knows no cost",
 )
+"""What corrects the answers of circuits."""
