@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def main() -> int:
     """Run the command line; return its exit code."""
     signal.signal(signal.SIGINT, _leave)
+    gc.set_threshold(100_000)  # looking for cycles in what modules define takes a tenth of a short command's time
     from analogflow.cli import load
     from analogflow.cli import main as run
 

@@ -32,8 +32,8 @@ class Simplex:
     """Of every element on the manifold; None where there are none."""
 
     def project(self, z: np.ndarray) -> np.ndarray:
-        """Nearest scaling on the manifold."""
-        return z / z.sum()
+        """Nearest scaling on the manifold, over the last axis."""
+        return z / z.sum(axis=-1, keepdims=True)
 
     def onto(self, z: np.ndarray) -> np.ndarray:
         """A point of the manifold for any point: sizes in proportion."""

@@ -62,6 +62,10 @@ _STILL = (1e-9, 1e-3)
 _LIKELY = 1e-2
 """What a row of parts counts that is e times as fast as the others, in its rates' size."""
 
+_ERRED = 0.03
+"""Of what a deviation of 1 would make of its rates, what it counts too: a row that moves less than its parts err tells no
+rate of its own."""
+
 ASIDE = (0.3, 0.03)
 """Shares of the way to where a restart would begin that states are tried at: parts are scaled for their own path, and some
 leave their range soon beside it."""
@@ -284,7 +288,7 @@ def refined_gains(pair: Pairing, units: Array, moved: Array, rates: Array, count
         told = found[counted & np.isfinite(found)]
         with np.errstate(all="ignore"):
             # 0 where nothing moves that should.
-            apart = np.log(np.clip(told / np.median(told) if told.size else told, 1e-3, 1e3))
+            apart = np.log(np.clip(told / abs(np.median(told)) if told.size else told, 1e-3, 1e3))
         return np.r_[rest[:, counted].ravel(), _LIKELY * np.pad(np.nan_to_num(apart), (0, counted.sum() - told.size))]
 
     return units * np.exp(
@@ -356,8 +360,8 @@ def row_rates(pair: Pairing, units: Array, moved: Array, rates: Array, counted: 
     if built:
         # One ρ of all, and what each row has beside it: alike where a common mode that is free, or rest, leaves it open.
         known = np.hstack([known, (exact[:, :, None] * np.eye(size)).reshape(-1, size)])
-        sizes = np.linalg.norm(exact, axis=0) + math.sqrt(samples) * still
-        held = np.hstack([np.zeros((size, 1)), _LIKELY * np.diag(sizes)])
+        sizes = _LIKELY * np.linalg.norm(exact, axis=0) + math.sqrt(samples) * _ERRED * pair.spread * abs(wide)
+        held = np.hstack([np.zeros((size, 1)), np.diag(sizes)])
     held = np.pad(held, ((0, 0), (0, common.shape[1])))
     fitted = np.vstack([np.hstack([known, common])[used], held])
     found, *_ = np.linalg.lstsq(fitted, np.pad(rates.ravel()[used], (0, len(held))), rcond=None)

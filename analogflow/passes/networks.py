@@ -43,6 +43,9 @@ _SMALL = 0.1
 _LENGTHS = (-0.3, 0.2)
 """Decades by which a string with taps may be scaled: what bases draw bends a long one, and a short one draws much."""
 
+_RATES = (-0.08, 0.08)
+"""Decades by which the legs of an integrator may be scaled, which makes that one state quicker or slower."""
+
 _COMMON = 1.0
 """Weight of an error that all legs share: junctions are told apart by millivolts on top of 0.6 V."""
 
@@ -78,7 +81,7 @@ def amplifier_values(amplifier: Instance, at: Mapping[str, list[Resistor]], seri
     inverting = [e for e in legs if output not in e.nodes]
     other = at[plus] if plus != "0" else []
     if not feedback:
-        return ratios(inverting, series) if plus == "0" else {}, math.inf
+        return ratios(inverting, series, _RATES) if plus == "0" else {}, math.inf
     if len(feedback) > 1 or not (inverting or other):
         return {}, math.inf
     first, second = [*feedback, *inverting], other
@@ -167,7 +170,7 @@ def _gains(below: Array, above: Array) -> Array:
 
 
 def ratios(legs: list[Resistor], series: str, decades: tuple[float, float] = (-0.3, 1.0)) -> dict[str, float]:
-    """Values whose ratios are nearest, for the legs of an integrator: a common factor only changes its rate."""
+    """Values of nearest ratios, for the legs of an integrator: a common factor of these `decades` changes its rate alone."""
     if len(legs) < 2:
         return {}
     exact = np.array([e.resistance for e in legs])
@@ -193,7 +196,7 @@ def leg_values(
     legs = at[minus] if plus == "0" and (minus, output) in charged else []
     if len(legs) < 2:
         return {}, {}
-    single = ratios(legs, series)
+    single = ratios(legs, series, _RATES)
     factors = np.array([single[e.name] / e.resistance for e in legs])
     if float(factors.max() / factors.min()) - 1 <= tolerance:
         return single, {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analogflow.block_engine import Drive, ErrorLimits, VectorField, march, method_for
+from analogflow.block_engine import Drive, ErrorLimits, March, VectorField, march, method_for
 from analogflow.blocks import (
     Arctan,
     Block,
@@ -61,6 +61,9 @@ _MOST_ENTRIES = 4_000_000
 
 _MOST_SIGNALS = 2**24
 """Numbers that one evaluation of the graph may hold: 128 MB."""
+
+_OFF = 1e-3
+"""Defect of a manifold beyond which a start of the ensemble has left it."""
 
 _CLAMP = 1.1
 """Part of its range at which the state of a softmax is clamped: beyond what it needs, within what it has."""
@@ -138,7 +141,7 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
                 1e-5, 1e-8, 0.0 if noisy or flow.end_time else _RESTING, _size(flow), farthest(flow), sharpens=False
             ),
         )
-    states = np.concatenate([own, walked.states[~(walked.failed | walked.stuck)].reshape(-1, field.size)])
+    states = np.concatenate([own, _kept(field, flow, walked)])
     clamped = {}
     for label in graph.states:
         node = graph.states[label]
@@ -175,6 +178,21 @@ def reach(graph: BlockGraph, flow: Flow) -> Reach:
         )
     )
     return Reach(found, clamped, _fastest(field, own), covered, exponents, growing)
+
+
+def _kept(field: VectorField, flow: Flow, walked: March) -> Array:
+    """States, shape (points, size), of an ensemble: of starts that came to their end, or as long as they stay on manifolds.
+
+    Where a manifold repels, rounding decides when a start leaves it, and how far one goes then tells nothing of the circuit.
+    """
+    binding = [kept for kept in flow.keeps if kept.binding and kept.state in field.slices]
+    states = walked.states[~(walked.stuck if binding else walked.failed | walked.stuck)].reshape(-1, field.size).copy()
+    for kept in binding:
+        part = field.slices[kept.state]
+        with np.errstate(all="ignore"):
+            states = states[abs(kept.defect(states[:, part])) <= _OFF]
+        states[:, part] = kept.project(states[:, part])
+    return states
 
 
 def _decided(graph: BlockGraph) -> dict[str, float]:

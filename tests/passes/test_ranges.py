@@ -9,6 +9,7 @@ import pytest
 import analogflow as af
 from analogflow.block_engine import VectorField
 from analogflow.circuit import Capacitor
+from analogflow.digits import significant
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families.files import read_problem
 from analogflow.passes import ranges
@@ -143,3 +144,23 @@ def test_ranges_are_the_same_however_many_states_are_evaluated_at_once(noise, mo
     assert parted.largest == pytest.approx(whole.largest, rel=1e-13)
     assert parted.exponents == pytest.approx(whole.exponents, rel=1e-13)
     assert parted.clamped == whole.clamped
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        af.flows.capacity(af.Channel([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], unavailable=[0]), form="printed"),
+        af.flows.capacity(af.Channel([[0.7, 0.2, 0.1], [0.1, 0.7, 0.2], [0.2, 0.1, 0.7]]), form="printed"),
+    ],
+    ids=["an input that is not available", "all inputs"],
+)
+def test_ranges_do_not_hang_on_rounding_where_a_manifold_repels(flow, monkeypatch):
+    """What a start does once it has left its manifold is decided by the last bit of its first step."""
+    starts, graph = ranges.ensemble_starts, flow.graph()
+    found = []
+    for seed in range(4):
+        jolt = 1 + 1e-14 * np.random.default_rng(seed).standard_normal((96, 3)) * (seed > 0)
+        monkeypatch.setattr(ranges, "ensemble_starts", lambda *given, jolt=jolt: starts(*given) * jolt)
+        found.append({node: significant(value, 4) for node, value in reach(graph, flow).largest.items()})
+    assert found[1:] == found[:1] * 3
+    assert all(value < 1.1 for node, value in found[0].items() if node in graph.states.values())
