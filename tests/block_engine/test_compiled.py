@@ -5,6 +5,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from problem_zoo import PROBLEMS as SMALLEST
+from problem_zoo import forms
 from scipy.special import ndtri
 from zoo import PAPER
 
@@ -13,7 +15,9 @@ from analogflow.block_engine import Drive, ErrorLimits, VectorField, compiled, c
 from analogflow.block_engine.methods import EXPLICIT, IMPLICIT
 from analogflow.block_engine.native import library
 from analogflow.blocks import Crossbar, MatrixProduct, Multiplier, Softmax, Tanh
-from analogflow.families import flow_of
+from analogflow.errors import AnalogflowError
+from analogflow.families import FAMILIES, flow_of
+from analogflow.families.files import problem_of_keys
 from analogflow.flows import Flow
 from analogflow.graph import GraphBuilder, log, white_noise
 from analogflow.noise import standard_normal
@@ -336,3 +340,19 @@ def test_elementary_functions_keep_their_digits_at_the_extremes(in_numpy):
         with np.errstate(all="ignore"):
             ours, theirs = af.ensemble(circuit, 1, **given), in_numpy(af.ensemble, circuit, 1, **given)
         np.testing.assert_allclose(ours.final["y"], theirs.final["y"], rtol=4e-15, atol=3e-16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "name"), [(family, name) for family, named in SMALLEST.items() for name in named])
+def test_a_circuit_of_parts_is_the_same_whichever_evaluator_follows_its_flow(family, name, in_numpy):
+    problem = problem_of_keys(family, SMALLEST[family][name], name)
+    for form in forms(family, problem):
+        for technology in ("opamp", "translinear"):
+
+            def text(form=form, technology=technology):
+                try:
+                    return af.netlist(af.compile(FAMILIES[family].flow(problem, form=form), technology=technology)).text
+                except AnalogflowError as fault:
+                    return str(fault)
+
+            assert text() == in_numpy(text)
