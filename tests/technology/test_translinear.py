@@ -79,14 +79,7 @@ def test_a_start_and_a_zero_and_an_unavailable_input_are_kept():
 
 @pytest.mark.slow
 @pytest.mark.ngspice
-@pytest.mark.parametrize(
-    "temperature",
-    [
-        pytest.param(-40.0, marks=pytest.mark.xfail(strict=True, reason="a kick of 1.3e-2 for 2 µs after the release")),
-        27.0,
-        pytest.param(85.0, marks=pytest.mark.xfail(strict=True, reason="a kick of 6e-3 for 2 µs after the release")),
-    ],
-)
+@pytest.mark.parametrize("temperature", [-40.0, 27.0, 85.0])
 def test_rate_distortion_and_transport_follow_their_flows(temperature):
     rng = np.random.default_rng(5)
     source = RateDistortion(source=[0.5, 0.3, 0.2], distortion=rng.random((3, 4)), beta=3.0)

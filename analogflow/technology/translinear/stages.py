@@ -30,6 +30,7 @@ from analogflow.circuit.elements import (
 )
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
+from analogflow.passes.device_noise import saturation_current
 from analogflow.technology.compensation import across_transistor, collector_capacitance, junction_conductance
 from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.part_sets import bias_error, junction_error
@@ -120,8 +121,8 @@ def rails(parts: PartSet) -> Iterator[Element]:
 
 
 def junction(model: Model, current: float, temperature_kelvin: float) -> float:
-    """Volts across a junction of unit area that carries `current`, without what its resistances add."""
-    return thermal_voltage(temperature_kelvin) * math.log(current / dict(model.parameters)["is"])
+    """Volts across a junction of unit area that carries `current` at a temperature, without what its resistances add."""
+    return thermal_voltage(temperature_kelvin) * math.log(current / saturation_current(model, temperature_kelvin))
 
 
 def sink_reference(name: str, current: float, parts: PartSet, temperature_kelvin: float) -> Iterator[Element]:
