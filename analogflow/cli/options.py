@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
@@ -19,7 +19,9 @@ from analogflow.errors import AssumptionWarning
 from analogflow.families import named_families
 from analogflow.families.files import read_problem
 from analogflow.problems.tables import TableOptions
-from analogflow.technology import DEFAULT_TECHNOLOGY, DELAY_FRACTION, PART_SETS, TECHNOLOGIES, BuildOptions, refuse_idle
+
+if TYPE_CHECKING:
+    from analogflow.technology import BuildOptions
 
 __all__ = [
     "PROBLEM",
@@ -98,6 +100,8 @@ def table_words(options: argparse.Namespace) -> list[str]:
 
 def about_flow(parser: argparse.ArgumentParser) -> None:
     """FLOW, PROBLEM, and what decides the circuit."""
+    from analogflow.technology import DEFAULT_TECHNOLOGY, DELAY_FRACTION, PART_SETS, TECHNOLOGIES
+
     about_problem(parser)
     parser.add_argument("--technology", default=DEFAULT_TECHNOLOGY, help=f"one of: {', '.join(TECHNOLOGIES)}")
     parser.add_argument("--parts", metavar="SET", help=f"{', '.join(PART_SETS)}, or a TOML file (precision)")
@@ -141,6 +145,8 @@ def build_options(options: argparse.Namespace) -> BuildOptions:
     BadInput
         One was given that the technology does not heed.
     """
+    from analogflow.technology import refuse_idle
+
     given = part_options(options)
     refuse_idle(options.technology, given, _FLAGS)
     return {"technology": options.technology, **given}
