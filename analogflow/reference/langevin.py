@@ -197,7 +197,7 @@ def _of_integrals(problem: Langevin, found: Integrals, method: str) -> Boltzmann
     mean = found.origin + away
     off = errors[0] + _EPSILON * abs(found.least) / T  # energies that are large beside T are known to their rounding
     lost = off if off < 0.5 else np.inf
-    width = np.sqrt(np.maximum(np.diag(second), 0.0))
+    width = np.sqrt(np.maximum(second.diagonal(), 0.0))
     mean_gap = errors[1 : 1 + n] + width * lost + _EPSILON * abs(mean)
     across = abs(away)[:, None] * mean_gap
     covariance_gap = errors[1 + n :].reshape(n, n) + width[:, None] * width * (lost + _EPSILON)

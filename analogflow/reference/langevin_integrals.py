@@ -27,7 +27,7 @@ __all__ = [
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_RULES = {1: (12, 9), 2: (10, 8), 3: (7, 5)}
+_RULES = {1: (11, 10), 2: (10, 8), 3: (7, 5)}
 """Points of Gauss's rule along each side of a box, and of the coarser one it is compared with, by their number."""
 
 MOST_VARIABLES = max(_RULES)
@@ -109,33 +109,32 @@ class Integrals:
 
 def integrals(problem: Langevin) -> Integrals:
     """Integrals of the law of `problem`, to the accuracy that some seconds allow; the errors say which that is."""
-    return _integrated(problem, np.empty(0))[0]
+    return _integrated(problem, np.empty(0)).integrals()
 
 
 def masses_between(problem: Langevin, edges: Array) -> tuple[Array, float]:
     """Integrals of one variable below, between and above ascending `edges`, shape (edges + 1,), and their error at most."""
-    whole, middles, masses = _integrated(problem, edges)
+    found = _integrated(problem, edges)
     between = np.zeros(len(edges) + 1)
-    np.add.at(between, np.searchsorted(edges, middles[:, 0]), masses)
-    return between, float(whole.errors[0])
+    np.add.at(between, np.searchsorted(edges, found.middles[:, 0]), found.masses)
+    return between, float(found.errors[0])
 
 
-def _integrated(problem: Langevin, edges: Array) -> tuple[Integrals, Array, Array]:
-    """Integrals over boxes that no edge divides, their middles, and the integral over each."""
+def _integrated(problem: Langevin, edges: Array) -> _Search:
+    """Integrals over boxes that no edge divides."""
     with np.errstate(all="ignore"):
         point = problem.start
         while True:
-            search = _Search(problem, _lowest(problem, point), edges)
+            search = _Search(problem, *_lowest(problem, point), edges)
             lower = search.searched()
             if lower is None:
-                found = search.integrated()
-                middles, masses = (np.concatenate(parts) for parts in zip(*search.parts, strict=True))
-                return found, middles, masses
+                search.integrate()
+                return search
             point = lower
 
 
-def _lowest(problem: Langevin, point: Array) -> Array:
-    """The lower of a point and the minimum below it; of one variable, about the lowest point of some near and far."""
+def _lowest(problem: Langevin, point: Array) -> tuple[Array, float]:
+    """The lower of a point and the minimum below it; of one variable, about the lowest point of some near and far; and E."""
     if problem.size == 1:
         tried, found, least = point + _AROUND[:, None], point, np.inf
         for _ in range(_CLOSER):
@@ -144,25 +143,29 @@ def _lowest(problem: Langevin, point: Array) -> Array:
             gained = least - energy[at]
             if not gained > 0:
                 break
-            found, least = tried[at], energy[at]
+            found, least = tried[at], float(energy[at])
             if gained < _ENOUGH * problem.temperature:
                 break
             low, high = tried[max(at - 1, 0)], tried[min(at + 1, len(tried) - 1)]
             tried = low + (high - low) * _BETWEEN
-        return found
+        return found, least
     found = scipy.optimize.minimize(
         lambda x: float(problem.energy_at(x)), point, jac=problem.gradient_at, method="L-BFGS-B"
     ).x
     better = np.isfinite(found).all() and problem.energy_at(found) <= problem.energy_at(point)
-    return np.asarray(found if better else point, dtype=float)
+    lowest = np.asarray(found if better else point, dtype=float)
+    return lowest, float(problem.energy_at(lowest))
 
 
 class _Search:
-    def __init__(self, problem: Langevin, minimum: Array, edges: Array) -> None:
+    def __init__(self, problem: Langevin, minimum: Array, least: float, edges: Array) -> None:
         self.problem, self.T, self.origin, self.edges = problem, problem.temperature, minimum, edges
         self.n = problem.size
-        self.least = float(problem.energy_at(minimum))
-        self.rises = self._rises(_STEPS[:_USUAL])
+        self.least = least
+        self.rises = np.full((self.n, 2, _USUAL), np.inf)
+        self.rises[:, :, _SPAN - 1 :] = self._rises(_STEPS[_SPAN - 1 : _USUAL])
+        if not (self.rises[:, :, _SPAN - 1] >= _DEEP).all():
+            self.rises = self._rises(_STEPS[:_USUAL])
         self.widths = self._widths()
         # A box in which E has risen by n² T at most: less than all of Z.
         self.log_z = float(np.log(2 * self.widths).sum()) - self.n**2
@@ -172,7 +175,7 @@ class _Search:
         self.reach = self._reach()
         self.points, self.boxes = 0, 0
         self.flat: tuple[Array, ...] = ()
-        self.parts: list[tuple[Array, Array]] = []
+        self.middles = self.masses = edges
 
     def _energy(self, x: Array) -> Array:
         """(E − E₀)/T; what is not defined has no weight."""
@@ -220,7 +223,7 @@ class _Search:
                 self._lose(low, high, bound, left)
                 break
             low, high = _halved(low[left], high[left], slopes[left])
-        self.flat = tuple(np.concatenate(ends) for ends in zip(*flat, strict=True))
+        self.flat = _joined(flat)
         return None
 
     def _first_boxes(self) -> tuple[Array, Array]:
@@ -233,8 +236,10 @@ class _Search:
         cuts = np.concatenate([
             -_STEPS[first:left], self._cuts(-_STEPS[left], _STEPS[right]), _STEPS[first:right][::-1],
         ])  # fmt: skip
-        cuts = np.sort(np.concatenate([self.origin + cuts, self.edges]))[:, None]
-        return cuts[:-1], cuts[1:]
+        cuts = self.origin + cuts
+        if len(self.edges):
+            cuts = np.sort(np.concatenate([cuts, self.edges]))
+        return cuts[:-1, None], cuts[1:, None]
 
     def _place(self, side: int) -> int:
         """Which of the steps, of one variable, leads to where nothing counts on that side, or nearly so."""
@@ -258,7 +263,7 @@ class _Search:
         so_far = np.append(0.0, np.cumsum(changes * lighter)) / _CUT
         return np.concatenate([places[:1], np.interp(np.arange(1.0, so_far[-1]), so_far, places), places[-1:]])
 
-    def integrated(self) -> Integrals:
+    def integrate(self) -> None:
         """Integrate over what was found, and bound the rest."""
         low, high = self.flat
         if not len(low):
@@ -266,18 +271,15 @@ class _Search:
                 "boltzmann_law: no place is found where the law has any weight: the energy falls without end, or its law is "
                 f"wider than {_LAST:.0e}; give an energy that is bounded below and rises in all directions."
             )
+        self.low, self.high = low.min(axis=0), high.max(axis=0)
         self._add(low, high)
         self._beyond()
-        if len(low):
-            self.low, self.high = low.min(axis=0), high.max(axis=0)
-        return Integrals(self.origin, self.least, self.values, self.errors, self.low, self.high, self._sampled())
 
-    def _sampled(self) -> Array:
-        """Middles of boxes in even steps of the law's share."""
-        middles, shares = (np.concatenate(parts) for parts in zip(*self.parts, strict=True))
-        total = np.cumsum(np.maximum(shares, 0.0))
-        places = np.searchsorted(total, _EVEN * total[-1])
-        return middles[np.minimum(places, len(middles) - 1)]
+    def integrals(self) -> Integrals:
+        """What was found, with middles of boxes in even steps of the law's share."""
+        total = np.cumsum(np.maximum(self.masses, 0.0))
+        places = np.minimum(np.searchsorted(total, _EVEN * total[-1]), len(total) - 1)
+        return Integrals(self.origin, self.least, self.values, self.errors, self.low, self.high, self.middles[places])
 
     def _judged(self, low: Array, high: Array, here: Array) -> tuple[Array, Array, Mask, Mask]:
         """How much E/T changes along half sides at most, ln of what boxes can hold, which are next to nothing, which flat.
@@ -332,6 +334,8 @@ class _Search:
         scales = np.concatenate([[1.0], self.widths, (self.widths[:, None] * self.widths).ravel()])
         step = max(1, _CHUNK // points)
         total = 0.0
+        parts: list[tuple[Array, Array]] = []
+        far_out = np.maximum(self.origin - self.low, self.high - self.origin).max() > self.reach / 4
         while len(low):
             again: list[tuple[Array, Array]] = []
             for first in range(0, len(low), step):
@@ -347,11 +351,13 @@ class _Search:
                 done = slice(None) if good.all() else good
                 self.values += found[done].sum(axis=0)
                 self.errors += off[done].sum(axis=0) + _EPSILON * size[done].sum(axis=0)
-                self.parts.append((middle[done], found[done, 0]))
-                self._in_shells(a[done], b[done], found[done])
+                parts.append((middle[done], found[done, 0]))
+                if far_out:
+                    self._in_shells(a[done], b[done], found[done])
                 if not good.all():
                     again.append(_halved(a[~good], b[~good], self._changes(middle[~good], half[~good])))
-            low, high = (np.concatenate([part[k] for part in again]) if again else low[:0] for k in (0, 1))
+            low, high = _joined(again) if again else (low[:0], high[:0])
+        self.middles, self.masses = _joined(parts)
 
     def _by_rules(self, middle: Array, half: Array, offsets: Array, powers: Array) -> Array:
         """Integrals of 1, x − x₀ and products over each box by both rules, shape (2, boxes, 1 + n + n²)."""
@@ -376,8 +382,6 @@ class _Search:
 
     def _in_shells(self, low: Array, high: Array, found: Array) -> None:
         """Mass times the square of its distance in the last octaves of the first box: what is beyond goes on like it."""
-        if not len(low) or np.maximum(self.origin - low.min(axis=0), high.max(axis=0) - self.origin).max() <= self.reach / 4:
-            return
         far = _over(np.maximum, self._far(low, high))
         for k in range(2):
             outside = (far > self.reach / 2 ** (2 - k)) & (far <= self.reach / 2 ** (1 - k) * (1 + 1e-9))
@@ -405,6 +409,14 @@ def _halved(low: Array, high: Array, changes: Array) -> tuple[Array, Array]:
     left[rows, axis] = middle
     right[rows, axis] = middle
     return np.concatenate([low, right]), np.concatenate([left, high])
+
+
+def _joined(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Pairs of arrays as one pair."""
+    if len(parts) == 1:
+        return parts[0]
+    first, second = zip(*parts, strict=True)
+    return np.concatenate(first), np.concatenate(second)
 
 
 def _over(operation: np.ufunc, x: Array) -> Array:
