@@ -16,6 +16,7 @@ from analogflow.blocks import PADE, Imperfections
 from analogflow.checks import real_array, refuse_unknown
 from analogflow.circuit import Build, Circuit, ConditionOptions, Conditions
 from analogflow.circuit.build import PartSet
+from analogflow.circuit.start_up import StartUp
 from analogflow.errors import AnalogflowError, BadInput
 from analogflow.families import as_problem, family_of, flow_of
 from analogflow.flows import Flow
@@ -49,6 +50,7 @@ def circuit_of(
     imperfections: Imperfections | None = None,
     seed: int | None = None,
     sample: int = 0,
+    start_up: StartUp | str | None = None,
     **options: Unpack[BuildOptions],
 ) -> Circuit:
     """Circuit that solves `problem`, under conditions: what is run and written wherever a problem is given.
@@ -63,7 +65,7 @@ def circuit_of(
         As for `flow_for`.
     noise : Noise, float or str, optional
         As `noise_of` takes it.
-    imperfections, sample
+    imperfections, sample, start_up
         As for `degrade`.
     seed : int, optional
         0, or that of the noise, if not given.
@@ -81,7 +83,8 @@ def circuit_of(
         circuit = problem
     else:
         circuit = compile(flow_for(problem, form, options.get("technology", DEFAULT_TECHNOLOGY)), **options)
-    return degrade(circuit, imperfections, noise=noise_of(circuit, noise, seed), sample=sample, values=choose_values)
+    made_by = noise_of(circuit, noise, seed)
+    return degrade(circuit, imperfections, noise=made_by, sample=sample, values=choose_values, start_up=start_up)
 
 
 def flow_for(problem: Any, form: str | None = None, technology: str = DEFAULT_TECHNOLOGY) -> Flow:
@@ -270,6 +273,7 @@ def degrade(
     noise: Noise | None = None,
     sample: int = 0,
     values: Callable[[Circuit], Circuit] | None = None,
+    start_up: StartUp | str | None = None,
 ) -> Circuit:
     """The same circuit built from imperfect parts, with noise at its integrators.
 
@@ -285,16 +289,25 @@ def degrade(
         Which circuit of the ensemble: each has deviations and noise of its own.
     values : callable, optional
         Chooses the values of a circuit of parts, before these deviate, where they are exact yet.
+    start_up : StartUp or str, optional
+        How a circuit of parts is switched on, a text as `StartUp.from_text` reads it; its supplies are up and its
+        integrators charged from the first moment if not given.
 
     Raises
     ------
     BadInput
-        The circuit is imperfect already, the sample is not a whole number from 0, or `values` can not be called.
+        The circuit is imperfect or switched on already, the sample is not a whole number from 0, `values` can not be
+        called, or there is nothing to switch on.
     """
     if not circuit.nominal:
         flaws = circuit.imperfections if circuit.conditions.lot is None else "its parts deviate"
         raise BadInput(f"the circuit is imperfect already ({flaws}); start from what compile returned.")
-    conditions = Conditions(noise or circuit.noise, imperfections or Imperfections(), check_sample(sample))
+    if circuit.conditions.start_up is not None:
+        raise BadInput("the circuit is switched on already; start from what compile returned.")
+    start_up = StartUp.from_text(start_up) if isinstance(start_up, str) else start_up
+    conditions = Conditions(
+        noise or circuit.noise, imperfections or Imperfections(), check_sample(sample), start_up=start_up
+    )
     return _under(circuit, conditions, values)
 
 
@@ -335,6 +348,11 @@ def check_conditions(circuit: Circuit, conditions: Conditions) -> None:
         )
     known = {name for each in TECHNOLOGIES[circuit.technology].passes for name in each.heeds}
     asked = {"noise": conditions.noise.sigma, "imperfections": effects, "lot": conditions.lot}
+    if conditions.start_up is not None and "start_up" not in known:
+        raise BadInput(
+            f"start_up: the technology {circuit.technology!r} has no supplies that could come up; leave it out, or take "
+            "'opamp' or 'translinear'."
+        )
     if conditions.noise.parts and "device_noise" not in known:
         raise BadInput(
             f"noise: the technology {circuit.technology!r} has no parts whose noise could be played; take 'opamp' or "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from analogflow.bridge import bridge_version
 from analogflow.circuit import Circuit
+from analogflow.circuit.start_up import StartUp
 from analogflow.compiler import CircuitOptions, circuit_of, split_options
 from analogflow.contents import plain
 from analogflow.errors import BadInput
@@ -22,6 +23,7 @@ from analogflow.flows import Flow
 from analogflow.judgement.averaging import law_plan, law_run
 from analogflow.judgement.certificate import Certificate, certificate_of, check_accuracy
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
+from analogflow.judgement.switching_on import SwitchedOn, beside_held_start
 from analogflow.netlister import Deck
 from analogflow.notebook import shown
 from analogflow.run import SETTLING_BAND, Run, comes_to_rest, from_end, own_time, run_plan, settling_times
@@ -55,6 +57,7 @@ class SolveOptions(LawOptions, total=False):
     engine: str | None
     time_constants: float | None
     accuracy: float | None
+    start_up: StartUp | str | None
     on_progress: Callable[[float], None] | None
 
 
@@ -71,6 +74,8 @@ class Solution:
     certificate : Certificate
     engine : str
     seed : int
+    switched_on : SwitchedOn, optional
+        Where the circuit was switched on: when its flow began, and how far its answer is from that of a held start.
     """
 
     flow: Flow
@@ -80,6 +85,7 @@ class Solution:
     certificate: Certificate
     engine: str
     seed: int
+    switched_on: SwitchedOn | None = None
 
     @property
     def noisy(self) -> bool:
@@ -94,8 +100,11 @@ class Solution:
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed; the state may still creep where they prove the answer as it stands."""
-        return self.certificate.passed
+        """Whether every check passed, and a circuit that was switched on came to the answer of a held start.
+
+        The state may still creep where the checks prove the answer as it stands.
+        """
+        return self.certificate.passed and (self.switched_on is None or self.switched_on.same)
 
     @property
     def run_time(self) -> float:
@@ -129,6 +138,7 @@ class Solution:
                 **wells,
                 **chains,
                 **motion,
+                **({"switched_on": self.switched_on.to_dict()} if self.switched_on is not None else {}),
                 "checks": [dataclasses.asdict(check) for check in certificate.checks],
                 "notes": certificate.notes,
                 "state": {name: self.run.final[name].tolist() for name in self.flow.states},
@@ -136,8 +146,8 @@ class Solution:
         )
 
     def made(self) -> dict[str, Any]:
-        """What the answer was made with: circuit, engine, seed, noise, imperfections, versions."""
-        imperfections = self.circuit.imperfections
+        """What the answer was made with: circuit, engine, seed, noise, imperfections, start-up, versions."""
+        imperfections, start_up = self.circuit.imperfections, self.circuit.conditions.start_up
         return {
             "technology": self.circuit.technology,
             "engine": self.engine,
@@ -146,6 +156,7 @@ class Solution:
             "noise": self.circuit.noise.sigma,
             **({"noise_of_parts": True} if self.circuit.noise.parts else {}),
             "imperfections": {name: getattr(imperfections, name) for name in imperfections.effects},
+            **({"start_up": str(start_up)} if start_up is not None else {}),
             "versions": versions() | dict(self.run.record.get("versions", {})),
         }
 
@@ -162,6 +173,7 @@ def solve(
     engine: str | None = None,
     time_constants: float | None = None,
     accuracy: float | None = None,
+    start_up: StartUp | str | None = None,
     on_progress: Callable[[float], None] | None = None,
     **options: Unpack[LawOptions],
 ) -> Solution:
@@ -182,6 +194,9 @@ def solve(
     accuracy : float, optional
         Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one. For a law
         also the error that they must be able to find, in standard deviations; 0.25 if not given.
+    start_up : StartUp or str, optional
+        How a circuit of parts is switched on: "ramp", "low", "high", or what else `StartUp.from_text` reads. Its answer is
+        then held against that of the same circuit with its supplies up and its integrators charged, as it is if not given.
     chains : int, optional
         Of a law: how many chains it is averaged over, each from a start and with noise of its own; 64 of the block
         engine (16 where they would be too short, 32 without a C compiler) and 4 of others, if not given.
@@ -215,13 +230,15 @@ def solve(
     build, _ = split_options("solve", options)
     built = isinstance(problem, Circuit)
     engine_for(problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), engine)  # refuses at once
-    circuit = circuit_of(problem, form=form, **options)
+    circuit = circuit_of(problem, form=form, start_up=start_up, **options)
     chosen = engine_choice(circuit.technology, engine, circuit=circuit)
     engine = chosen.engine
     if on_note is not None and chosen.why:
         on_note(chosen.why)
     flow = circuit.flow
-    asked = _law_options(flow, of_law)
+    asked, switched_on = _law_options(flow, of_law), None
+    if start_up is not None and flow.averaging is not None:
+        raise BadInput(f"start_up: the answer of the {flow.family} flow is a law, which forgets any start; leave it out.")
     # A form may solve a problem of its own, such as the one at zero temperature.
     judged = problem_of(flow)
     require_reference(judged, accuracy=ACCURACY if accuracy is None else accuracy, end=own_time(flow, time_constants))
@@ -233,7 +250,10 @@ def solve(
         plan = run_plan(circuit, time_constants)
         deck = deck_for(circuit, engine, time_constants=plan.end, largest_step=plan.largest_step)
         run = simulate(deck, engine=engine, resting_speed=plan.resting_speed, on_progress=on_progress)
-    return Solution(circuit.flow, circuit, deck, run, certificate_of(circuit, run, accuracy), engine, circuit.noise.seed)
+        if start_up is not None:
+            switched_on = beside_held_start(circuit, run, engine=engine, time_constants=time_constants, accuracy=accuracy)
+    certificate = certificate_of(circuit, run, accuracy)
+    return Solution(circuit.flow, circuit, deck, run, certificate, engine, circuit.noise.seed, switched_on)
 
 
 def _law_options(flow: Flow, given: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import is_number
 from analogflow.circuit.elements import Model
+from analogflow.circuit.start_up import StartUp
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 
@@ -297,12 +298,15 @@ class Conditions:
     sample : int
     lot : PartSet, optional
         Parts whose own tolerances are drawn; None if they are not.
+    start_up : StartUp, optional
+        How it is switched on; None where its supplies are up and its integrators held at their start from the first moment.
     """
 
     noise: Noise = dataclasses.field(default_factory=lambda: Noise(0.0))
     imperfections: Imperfections = dataclasses.field(default_factory=Imperfections)
     sample: int = 0
     lot: PartSet | None = None
+    start_up: StartUp | None = None
 
     @property
     def device_noise(self) -> bool:

@@ -44,7 +44,7 @@ _ALL = 1 << 30
 _TRIMMED = 1e-3
 """Largest error of a trimmed board unless told otherwise."""
 
-_NOT_TRIMMED = "noise mismatch engine budget samples certificate raw report figure chains skip step".split()
+_NOT_TRIMMED = "noise mismatch engine budget samples certificate raw report figure start_up chains skip step".split()
 
 _SAMPLES = 64
 """Circuits drawn for each line of a budget."""
@@ -77,6 +77,11 @@ def _about_run(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="end of the run in time constants; by default the problem's own, or where it settles",
     )
+    parser.add_argument(
+        "--start-up", type=nonempty, metavar="HOW", dest="start_up",
+        help="of parts: supplies rise, which leaves integrators where it does (ramp) or at a rail (low, high, or low,high: "
+        "one each) before they are held; with +unheld nothing holds them",
+    )  # fmt: skip
     parser.add_argument("--chains", type=count, metavar="N", help="of a law: chains it is averaged over")
     parser.add_argument("--skip", type=number, metavar="T", help="of a law: time constants left out of each chain")
     parser.add_argument("--step", type=positive, metavar="T", help="of a law: time constants between knots of the noise")
@@ -141,7 +146,8 @@ def run_solve(options: argparse.Namespace) -> int:
     with time_counter(options.json) as on_progress:
         solution = solve(
             circuit, engine=options.engine, time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress,
-            noise=options.noise, imperfections=imperfections, seed=options.seed, **law_options(options), on_note=tell,
+            noise=options.noise, imperfections=imperfections, seed=options.seed, start_up=options.start_up,
+            **law_options(options), on_note=tell,
         )  # fmt: skip
     if options.raw:
         report.write_raw(solution, options.raw, force=options.force)
@@ -163,7 +169,7 @@ def run_solve(options: argparse.Namespace) -> int:
 
 def _trim(options: argparse.Namespace, problem: Any, build: Any) -> int:
     """Print what is left of a board's errors; 1 where it is not as accurate as asked at the temperature it is trimmed at."""
-    wrong = [f"--{name}" for name in _NOT_TRIMMED if getattr(options, name)]
+    wrong = [f"--{name.replace('_', '-')}" for name in _NOT_TRIMMED if getattr(options, name)]
     wrong += ["--imperfect"] if options.imperfect else []
     if wrong:
         raise BadInput(f"--trim sets a board of its own right and runs nothing else; leave out {' and '.join(wrong)}.")
@@ -205,8 +211,8 @@ def run_verify(options: argparse.Namespace) -> int:
     with time_counter(options.json) as on_progress:
         found = verify(
             problem, delta=options.delta, distance=options.tolerance, form=options.form, engine=options.engine,
-            time_constants=options.time, accuracy=options.accuracy, on_progress=on_progress, **build,
-            **condition_options(options), **law_options(options), on_note=tell,
+            time_constants=options.time, accuracy=options.accuracy, start_up=options.start_up, on_progress=on_progress,
+            **build, **condition_options(options), **law_options(options), on_note=tell,
         )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
@@ -226,7 +232,9 @@ def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
              "--delta": options.delta != DELTA, "--tolerance": options.tolerance != DISTANCE}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(f"--engines compares paths and pushes nothing away; leave out {' and '.join(wrong)}, or --engines.")
-    circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
+    circuit = circuit_of(
+        problem, form=options.form, start_up=options.start_up, **build_options(options), **condition_options(options)
+    )
     found = judgement.cross_check(
         circuit, [name.strip() for name in options.engines.split(",")], time_constants=options.time
     )

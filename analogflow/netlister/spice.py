@@ -213,7 +213,7 @@ def _header(circuit: Circuit, time_constants: float) -> list[str]:
         *(f"equations: {part.strip()}" for part in flow.equations.split(";") if part.strip()),
         f"scale:     {_unit(circuit)}1 time constant is {circuit.units.time_constant:g} s",
         f"length:    {time_constants:g} time constants"
-        + (f" after {circuit.release:g} s with the integrators held at their start" if circuit.release else ""),
+        + (f" after {circuit.release:g} s {_before(circuit)}" if circuit.release else ""),
         *(
             [f"range:     signals were followed for {circuit.covered:g} time constants; later one may meet its rail"]
             if time_constants > circuit.covered
@@ -232,11 +232,22 @@ def _header(circuit: Circuit, time_constants: float) -> list[str]:
     return [header_comment(line) for line in lines]
 
 
+def _before(circuit: Circuit) -> str:
+    """What happens until the flow begins."""
+    how = circuit.conditions.start_up
+    if how is None:
+        return "with the integrators held at their start"
+    held = ", then the integrators are held at their start" if how.held else ""
+    return f"in which supplies rise (start-up {how}){held}"
+
+
 def _generators(circuit: Circuit) -> Iterator[str]:
     """What plays the inputs of a circuit of parts on a bench, and what makes its noise, where nothing plays a table."""
     if circuit.parts is not None:
         for group in circuit.groups:
-            if any(isinstance(element, TimedVoltage | PlayedVoltage) for element in group.elements):
+            if group.block in circuit.graph.timed and any(
+                isinstance(element, TimedVoltage | PlayedVoltage) for element in group.elements
+            ):
                 if any(reader not in circuit.graph.timed for reader in circuit.graph.readers(group.block)):
                     yield f"input:     patch a generator to {vector_text(f'{group.block}_0')}: {group.source}"
         generator = functools.partial(noise_generator, circuit)

@@ -96,6 +96,10 @@ def solution_table(solution: Solution) -> Table:
         table.add_row("noise at the integrators", f"{solution.circuit.noise.sigma:g}", "per √τ")
     if solution.circuit.noise.parts:
         table.add_row("noise of the parts", "played", "")
+    if (switched := solution.switched_on) is not None:
+        table.add_row(f"start-up {switched.start_up}, flow begins after", f"{1e3 * switched.release:.4g}", "ms")
+        found = "the answer of a held start" if switched.same else "not the answer of a held start"
+        table.add_row(found, f"{switched.distance:.1e}", "apart")
     each = f" in each of {len(run.chains) + 1} chains" if run.chains else ""
     table.add_row(f"points simulated{each}", str(len(run.time)), "")
     table.add_section()

@@ -43,7 +43,7 @@ def settle_of(deck: Deck, resting_speed: float) -> Settle | None:
         for vector in reading.vectors:
             limits[vector] = min(limit, limits.get(vector, limit))
     unit = min(reading.resolution for reading in readings)
-    return Settle(tuple(limits), tuple(limits.values()), resting_size(deck.circuit), unit)
+    return Settle(tuple(limits), tuple(limits.values()), resting_size(deck.circuit), unit, deck.circuit.release)
 
 
 def window_of(deck: Deck) -> float:

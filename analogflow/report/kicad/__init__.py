@@ -152,8 +152,10 @@ def board_of(deck: Deck) -> BoardProject:
         raise BadInput(
             f"the technology {circuit.technology!r} has no parts to put on a board; take 'opamp' or 'translinear'."
         )
-    if not circuit.nominal:
-        raise BadInput("a board is drawn of a circuit as it is meant: leave out noise, mismatch and other imperfections.")
+    if not circuit.nominal or circuit.conditions.start_up is not None:
+        raise BadInput(
+            "a board is drawn of a circuit as it is meant: leave out noise, mismatch, other imperfections and a start-up."
+        )
     groups = _named(circuit)
     models = (line for model in circuit.models for line in [model_card(model)])
     macros = (line for macro in circuit.macros for line in macro_cards(macro))

@@ -74,12 +74,15 @@ class Settle:
         Of the values, in flow units; None if that is what they show (`rest.rest_size`).
     unit : float
         Volts of one flow unit.
+    begin : float
+        Seconds before which nothing counts: what is held does not move.
     """
 
     vectors: tuple[str, ...]
     tolerances: tuple[float, ...]
     size: float | None = 1.0
     unit: float = 1.0
+    begin: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors", tuple(self.vectors))
@@ -95,11 +98,12 @@ class Settle:
 
         A run begins at 0, whether or not `clock` has a row there.
         """
-        if len(clock) < 2 or clock[-1] < window:
+        if len(clock) < 2 or clock[-1] < self.begin + window:
             return False
         start = max(int(np.searchsorted(clock, clock[-1] - window, side="right")) - 1, 0)
         moved = np.array([float(np.ptp(value[start:])) for value in values])
-        largest = max(float(abs(value).max()) for value in values)
+        begun = int(np.searchsorted(clock, self.begin))
+        largest = max(float(abs(value[begun:]).max()) for value in values)
         speeds = np.array(self.tolerances) / self.unit
         return bool(rested(moved, window, largest, speeds, size=self.size, unit=self.unit).all())
 

@@ -22,6 +22,7 @@ from analogflow.technology.opamp.cells import DIODE, FULL_CURRENT, TYPICAL_RESIS
 from analogflow.technology.opamp.speed import time_constant
 from analogflow.technology.opamp.wiring import wiring_of
 from analogflow.technology.part_sets import DEFAULT_PARTS, bias_error, junction_error, products_error
+from analogflow.technology.start_up import START_UP
 from analogflow.technology.technology import Site, Technology, located
 from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
 
@@ -180,7 +181,7 @@ def realise(brief: Brief) -> Realisation:
 OPAMP = Technology(
     name="opamp",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, LIFT, SCALE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE),
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, LIFT, SCALE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE, START_UP),
     parts=DEFAULT_PARTS,
     heeds=("delay_fraction",),
     scaled=True,

@@ -10,6 +10,7 @@ from analogflow.errors import NoCell
 from analogflow.flows import Flow
 from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief, Pass
 from analogflow.technology.part_sets import DEFAULT_PARTS
+from analogflow.technology.start_up import START_UP
 from analogflow.technology.technology import Technology
 from analogflow.technology.translinear.capacity import capacity
 from analogflow.technology.translinear.rate_distortion import rate_distortion
@@ -87,7 +88,7 @@ def realise(brief: Brief) -> Realisation:
 TRANSLINEAR = Technology(
     name="translinear",
     realise=realise,
-    passes=(CARRY, TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE),
+    passes=(CARRY, TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE, START_UP),
     parts=DEFAULT_PARTS,
     carries=dict(_CARRIED.keys()),
     summary="transistors in emitter-coupled arrays with preferred values, in ngspice",
