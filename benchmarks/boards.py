@@ -1,0 +1,117 @@
+"""Boards in KiCad: what its rule check says, and how far what it simulates is from the netlist.
+
+Run from the project's root, where ``kicad-cli`` and ``ngspice`` are; ``--write`` puts the table into docs/kicad.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tables import Table, report, table
+
+import analogflow as af
+from analogflow.compiler import circuit_of
+from analogflow.families.files import read_problem
+from analogflow.report.kicad import BoardProject
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs/kicad.md"
+sys.path[:0] = [str(ROOT / "tests")]
+
+import kicad_reader  # noqa: E402
+from raw_reader import read_raw  # noqa: E402
+
+CASES = (
+    ("capacity", "paper_channel.csv", "opamp"),
+    ("capacity", "paper_channel.csv", "translinear"),
+    ("rate-distortion", "rate_distortion_hamming.json", "opamp"),
+    ("rate-distortion", "rate_distortion_hamming.json", "translinear"),
+    ("transport", "transport_three.json", "opamp"),
+    ("transport", "transport_three.json", "translinear"),
+    ("eigenvectors", "eigenvectors_two.json", "opamp"),
+    ("compound-channel", "compound_channel_two.json", "opamp"),
+    ("information-bottleneck", "information_bottleneck_three.json", "opamp"),
+)
+COLUMNS = (
+    "circuit", "technology", "sheets", "parts", "pins", "nets", "in the netlist", "errors", "warnings", "answers differ by",
+)  # fmt: skip
+
+
+def kicad(*words: object) -> str:
+    done = subprocess.run(["kicad-cli", *map(str, words)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"kicad-cli {' '.join(map(str, words))} fails: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def rule_check(schematic: Path) -> Counter[str]:
+    """Severities of what the rule check finds, but for libraries of footprints that are not installed."""
+    listed = schematic.with_name("erc.json")
+    kicad("sch", "erc", "--format", "json", "-o", listed, schematic)
+    sheets = json.loads(listed.read_text(encoding="utf-8"))["sheets"]
+    found = [violation for sheet in sheets for violation in sheet["violations"]]
+    for violation in found:
+        if violation["type"] != "footprint_link_issues":
+            print(violation["severity"], violation["type"], [item["description"] for item in violation["items"]])
+    return Counter(v["severity"] for v in found if v["type"] != "footprint_link_issues")
+
+
+def ends(folder: Path, name: str) -> Mapping[str, float]:
+    """Last value of every vector that ngspice writes for a netlist."""
+    subprocess.run(["ngspice", "-b", "-r", f"{name}.raw", f"{name}.cir"], cwd=folder, capture_output=True, check=True)
+    (plot,) = read_raw(folder / f"{name}.raw")
+    return {vector.lower(): values[-1] for vector, values in plot.vectors.items()}
+
+
+def distance(circuit: af.Circuit, board: BoardProject, folder: Path) -> float:
+    """Largest difference of a signal's end between what KiCad writes for ngspice and the netlist."""
+    kicad("sch", "export", "netlist", "--format", "spice", "-o", folder / "theirs.cir", folder / board.sheets[0])
+    af.netlist(circuit).write(folder / "ours.cir", force=True)
+    text = (folder / "ours.cir").read_text(encoding="utf-8")
+    (folder / "ours.cir").write_text(re.sub(r"\.control.*?\.endc\n", "", text, flags=re.DOTALL), encoding="utf-8")
+    ours, theirs = ends(folder, "ours"), ends(folder, "theirs")
+    meters = {f"i(v{e.name})": f"i(v{board.seats.of[e][0].part.reference.lower()})"
+              for e in circuit.elements if e.name in circuit.ammeters and e.letter == "V"}  # fmt: skip
+    largest = 0.0
+    for reading in circuit.readings.values():
+        one = np.array([ours[v if v.startswith("i(") else f"v({v})"] for v in reading.vectors])
+        other = np.array([theirs[meters.get(v, f"v({v})")] for v in reading.vectors])
+        largest = max(largest, float(np.max(np.abs(reading.apply(one) - reading.apply(other)))))
+    return largest
+
+
+def row(family: str, problem: str, technology: str) -> tuple[str, ...]:
+    circuit = circuit_of(read_problem(family, ROOT / "examples/data" / problem), technology=technology)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "board"
+        board = af.write_board(circuit, folder)
+        schematic = folder / board.sheets[0]
+        found = rule_check(schematic)
+        project = kicad_reader.Project(schematic)
+        far = distance(circuit, board, folder)
+    nodes = {node for element in circuit.elements for node in element.nodes}
+    made = (
+        f"{family}, {problem}", technology, len(board.sheets), sum(part.bought for part in board.seats.parts),
+        len(project.pins), len(project.nets()), len(nodes), found["error"], found["warning"], f"{far:.0e}",
+    )  # fmt: skip
+    print(made, flush=True)
+    return tuple(map(str, made))
+
+
+def boards() -> tuple[str | Table, ...]:
+    version = subprocess.run(["ngspice", "--version"], capture_output=True, text=True, check=True).stdout
+    simulator = re.findall(r"ngspice-[\d.]+", version)[0]
+    said = f"KiCad {kicad('version').strip()}, {simulator.replace('-', ' ')}."
+    return table(COLUMNS, [row(*case) for case in CASES]), said
+
+
+if __name__ == "__main__":
+    report(__doc__, DOCUMENT, {"boards": boards})
