@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,9 @@ import analogflow as af
 from analogflow.compiler import circuit_of
 from analogflow.families.files import read_problem
 from analogflow.report.kicad import BoardProject
+from analogflow.report.kicad.references import SHEET
+from analogflow.report.kicad.seats import Part
+from analogflow.report.schematic.symbols import terminals
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs/kicad.md"
@@ -41,12 +45,20 @@ CASES = (
     ("information-bottleneck", "information_bottleneck_three.json", "opamp"),
 )
 COLUMNS = (
-    "circuit", "technology", "sheets", "parts", "pins", "nets", "in the netlist", "errors", "warnings", "answers differ by",
+    "circuit", "technology", "sheets", "parts", "pins", "nets of the netlist", "of references and spare sections",
+    "supplies", "open pins", "ERC errors", "ERC warnings", "answers differ by",
 )  # fmt: skip
 
 
+def tool(name: str) -> str:
+    found = shutil.which(name)
+    if not found:
+        raise SystemExit(f"{name} is not installed.")
+    return found
+
+
 def kicad(*words: object) -> str:
-    done = subprocess.run(["kicad-cli", *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool("kicad-cli"), *map(str, words)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"kicad-cli {' '.join(map(str, words))} fails: {done.stdout}{done.stderr}")
     return done.stdout
@@ -66,7 +78,7 @@ def rule_check(schematic: Path) -> Counter[str]:
 
 def ends(folder: Path, name: str) -> Mapping[str, float]:
     """Last value of every vector that ngspice writes for a netlist."""
-    subprocess.run(["ngspice", "-b", "-r", f"{name}.raw", f"{name}.cir"], cwd=folder, capture_output=True, check=True)
+    subprocess.run([tool("ngspice"), "-b", "-r", f"{name}.raw", f"{name}.cir"], cwd=folder, capture_output=True, check=True)
     (plot,) = read_raw(folder / f"{name}.raw")
     return {vector.lower(): values[-1] for vector, values in plot.vectors.items()}
 
@@ -88,6 +100,41 @@ def distance(circuit: af.Circuit, board: BoardProject, folder: Path) -> float:
     return largest
 
 
+def accounted(circuit: af.Circuit, board: BoardProject, project: kicad_reader.Project) -> tuple[int, int, int, int]:
+    """Nets of the netlist, of what is beside it, of supplies, and pins that stay open: every net is one of them."""
+    ports = {macro.name: macro.ports for macro in circuit.macros}
+    at: dict[str, set[object]] = {}
+    for element in circuit.elements:
+        for seat in board.seats.of[element]:
+            for terminal, node in terminals(element, ports.get(getattr(element, "macro", ""), ())):
+                at.setdefault(node, set()).add(project.net(seat.part.reference, seat.pins[terminal]))
+    own = set().union(*at.values())
+    if any(len(nets) > 1 for nets in at.values()) or len(own) != len(at):
+        raise SystemExit(f"{board.name}: nets are not those of the netlist.")
+    parts = {part.reference: part for part in board.seats.parts}
+    beside = supplies = opened = 0
+    for net, pins in project.nets().items():
+        if net in own:
+            continue
+        spare = all(parts[reference].sheet == SHEET or pin in _spare(parts[reference]) for reference, pin in pins
+                    if parts[reference].symbol.name != "TESTPOINT")  # fmt: skip
+        if net in {
+            project.find(("global", name)) for name in (f"+{circuit.parts.supply:g}V", f"-{circuit.parts.supply:g}V")
+        }:
+            supplies += 1
+        elif len(pins) == 1 and project.kinds[pins[0]] == "no_connect":
+            opened += 1
+        elif spare and len(pins) > 1:
+            beside += 1
+        else:
+            raise SystemExit(f"{board.name}: the net of {pins} is of nothing.")
+    return len(at), beside, supplies, opened
+
+
+def _spare(part: Part) -> set[str]:
+    return {pin for unit in part.spare for pin in part.package.units[unit - 1].values()} if part.package else set()
+
+
 def row(family: str, problem: str, technology: str) -> tuple[str, ...]:
     circuit = circuit_of(read_problem(family, ROOT / "examples/data" / problem), technology=technology)
     with tempfile.TemporaryDirectory() as place:
@@ -97,17 +144,16 @@ def row(family: str, problem: str, technology: str) -> tuple[str, ...]:
         found = rule_check(schematic)
         project = kicad_reader.Project(schematic)
         far = distance(circuit, board, folder)
-    nodes = {node for element in circuit.elements for node in element.nodes}
     made = (
         f"{family}, {problem}", technology, len(board.sheets), sum(part.bought for part in board.seats.parts),
-        len(project.pins), len(project.nets()), len(nodes), found["error"], found["warning"], f"{far:.0e}",
+        len(project.pins), *accounted(circuit, board, project), found["error"], found["warning"], f"{far:.0e}",
     )  # fmt: skip
     print(made, flush=True)
     return tuple(map(str, made))
 
 
 def boards() -> tuple[str | Table, ...]:
-    version = subprocess.run(["ngspice", "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run([tool("ngspice"), "--version"], capture_output=True, text=True, check=True).stdout
     simulator = re.findall(r"ngspice-[\d.]+", version)[0]
     said = f"KiCad {kicad('version').strip()}, {simulator.replace('-', ' ')}."
     return table(COLUMNS, [row(*case) for case in CASES]), said

@@ -131,7 +131,7 @@ for suite in "${suites[@]}"; do
         if [ "${kicad%%.*}" -ge 8 ] 2>/dev/null; then
             boards="KICAD_TESTS=required .venv/bin/python -m pytest -q --ngspice=required tests/report/test_kicad.py"
             about="$about, KiCad $kicad"
-            work "apt-get install -y -qq --no-install-recommends kicad kicad-symbols ngspice >/dev/null && $boards" kicad "boards in KiCad"
+            work "apt-get install -y -qq --no-install-recommends kicad kicad-symbols kicad-footprints ngspice >/dev/null && $boards" kicad "boards in KiCad"
         fi
     fi
     release "$system" || fail "Mounts of $system could not be taken away."

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from analogflow.circuit.values import SERIES
+
 __all__ = ["Package", "Series", "packages", "series_of"]
 
 
@@ -53,18 +55,20 @@ class Package:
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """Resistors or capacitors whose order numbers follow a rule.
+    """Parts whose order numbers follow a rule.
 
     Parameters
     ----------
     kind : str
-        ``resistor``, ``capacitor``, ``decoupling`` or ``bulk``.
+        Such as ``resistor``, ``decoupling``, ``header`` or ``test point``.
     start : float
         Relative tolerance from which on it is coarse enough to be taken.
-    number, maker, about, package : str
-        Rule of the order number, manufacturer, what it is, and its outline.
+    number, maker, about, package, footprint : str
+        Rule of the order number, manufacturer, what it is, its outline, and its footprint in KiCad's standard libraries.
     least, most : float
-        Ohms or farads that it has.
+        Ohms, farads or pins that it has.
+    tolerance : str
+        Its own, in percent or picofarads.
     """
 
     kind: str
@@ -75,12 +79,33 @@ class Series:
     package: str
     least: float
     most: float
+    tolerance: str = ""
+    footprint: str = ""
 
-    def order(self, value: float) -> str:
-        """Order number of a value; empty where the series has none."""
-        if not self.least * (1 - 1e-9) <= value <= self.most * (1 + 1e-9):
-            return ""
-        return self.number.format(ohms=_ohms(value), picofarads=_picofarads(value))
+    def has(self, value: float) -> bool:
+        """Whether a value is in its range."""
+        return self.least * (1 - 1e-9) <= value <= self.most * (1 + 1e-9)
+
+    def deviation(self, value: float) -> float:
+        """Relative tolerance at a value; 0 where none is told."""
+        if self.tolerance.endswith("pF"):
+            return float(self.tolerance.removesuffix("pF")) * 1e-12 / value
+        return float(self.tolerance.rstrip("%") or 0) / 100
+
+    def order(self, value: float) -> Series:
+        """The part of a value, with what its rules make of it; its number is empty where no such value is sold."""
+        pins = f"{round(value):02d}"
+        filled = {name: getattr(self, name).format(pins=pins, ohms="", point="", picofarads="")
+                  for name in ("package", "footprint")}  # fmt: skip
+        sold = self.kind not in ("resistor", "capacitor") or _sold(value)
+        number = self.number.format(ohms=_ohms(value), point=_point(value), picofarads=_picofarads(value), pins=pins)
+        return dataclasses.replace(self, number=number if sold else "", **filled)
+
+
+def _sold(value: float) -> bool:
+    """Whether a value is one of E24, E96 or E192."""
+    digits, _, _ = f"{value:.12e}".partition("e")
+    return any(abs(100 * float(digits) - known) < 1e-6 for series in ("E24", "E192") for known in SERIES[series])
 
 
 def _ohms(value: float) -> str:
@@ -90,6 +115,13 @@ def _ohms(value: float) -> str:
             whole, _, part = f"{value / unit:.4g}".partition(".")
             return f"{whole}{letter}{part}"
     return f"R{value:.3g}"
+
+
+def _point(value: float) -> str:
+    """Three digits and the prefix, in four characters: 2 MΩ is ``2M00``, 383 MΩ ``383M``."""
+    letter, unit = next((known for known in (("M", 1e6), ("K", 1e3)) if value >= 0.9999999 * known[1]), ("R", 1.0))
+    whole = f"{value / unit:.0f}{letter}"
+    return whole if len(whole) > 3 else f"{value / unit:.{4 - len(whole)}f}".replace(".", letter)
 
 
 def _picofarads(value: float) -> str:
@@ -103,10 +135,12 @@ def _content() -> dict[str, Any]:
     return tomllib.loads(resources.files("analogflow.circuit").joinpath("packages.toml").read_text(encoding="utf-8"))
 
 
-def series_of(kind: str, tolerance: float) -> Series | None:
-    """Series of the finest tolerance that is not finer than needed; None where no series is of this kind."""
+@functools.cache
+def series_of(kind: str, tolerance: float, value: float) -> Series | None:
+    """What is ordered of a kind, at a relative tolerance and of a value; None where no series has it."""
     known = [Series(start=row["from"], **{k: v for k, v in row.items() if k != "from"}) for row in _content()["series"]]
-    return next((one for one in known if one.kind == kind and tolerance >= one.start * (1 - 1e-9)), None)
+    rows = (one for one in known if one.kind == kind and tolerance >= one.start * (1 - 1e-9) and one.has(value))
+    return next((one.order(value) for one in rows), None)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from importlib import resources
 from pathlib import Path
 
 import kicad_reader
@@ -33,8 +34,8 @@ BOARDS = {
     "rate-distortion opamp": ("rate-distortion", "rate_distortion_hamming.json", "opamp"),
     "rate-distortion translinear": ("rate-distortion", "rate_distortion_hamming.json", "translinear"),
     "transport opamp": ("transport", "transport_three.json", "opamp"),
-    "transport translinear": ("transport", {"cost": [[0.0, 0.5], [0.4, 0.1]], "row": [0.5, 0.5], "column": [0.4, 0.6],
-                                            "epsilon": 0.5}, "translinear"),
+    "transport translinear": ("transport", "transport_three.json", "translinear"),
+    "eigenvectors opamp": ("eigenvectors", "eigenvectors_two.json", "opamp"),
 }  # fmt: skip
 
 
@@ -42,10 +43,7 @@ BOARDS = {
 def written(request, tmp_path_factory):
     family, problem, technology = BOARDS[request.param]
     place = tmp_path_factory.mktemp("kicad")
-    path = Path(EXAMPLES) / problem if isinstance(problem, str) else place / "problem.json"
-    if not isinstance(problem, str):
-        path.write_text(json.dumps(problem))
-    circuit = circuit_of(read_problem(family, path), technology=technology)
+    circuit = circuit_of(read_problem(family, f"{EXAMPLES}/{problem}"), technology=technology)
     return circuit, af.write_board(circuit, place / "board"), place / "board"
 
 
@@ -107,6 +105,7 @@ def test_its_simulation_is_our_netlist(written):
 
 
 LIBRARY = Path(os.environ.get("KICAD9_SYMBOL_DIR", "/usr/share/kicad/symbols"))
+FOOTPRINTS = Path(os.environ.get("KICAD9_FOOTPRINT_DIR", "/usr/share/kicad/footprints"))
 THEIRS = {
     "opa2277": ("Amplifier_Operational", "OPA2277"), "tl072": ("Amplifier_Operational", "TL072"),
     "ad8676": ("Amplifier_Operational", "AD8676xR"), "lm324": ("Amplifier_Operational", "LM324"),
@@ -159,3 +158,24 @@ def test_resistors_and_capacitors_have_pins_where_kicad_has_them():
     for name in "RC":
         for number, (_, at) in library("Device", name)[1].items():
             assert steps(fixed()[name].pin(1, number).at) == at
+
+
+@pytest.mark.skipif(not LIBRARY.is_dir(), reason="KiCad's libraries of symbols are not where Debian puts them")
+def test_the_reference_has_its_pins_where_kicads_symbol_has_them():
+    names = {number: name for number, (name, _) in library("Reference_Voltage", "REF102AU")[1].items()}
+    package = packages()["ref102"]
+    assert {names[package.units[0]["out"]], names[package.supplies["V+"]], names[package.supplies["GND"]]} == {
+        "Vout", "Vin", "GND"
+    }  # fmt: skip
+    assert {names[pin] for pin in package.open} == {"NC", "TEMP", "NR", "TRIM"}
+
+
+@pytest.mark.skipif(not FOOTPRINTS.is_dir(), reason="KiCad's libraries of footprints are not where Debian puts them")
+def test_every_footprint_is_in_kicads_libraries():
+    text = Path(str(resources.files("analogflow.circuit") / "packages.toml")).read_text(encoding="utf-8")
+    named = re.findall(r'^footprint = "(\w[^:]*):([^"]+)"', text, flags=re.MULTILINE)
+    assert len(named) > 30
+    every = [(library, name.replace("{pins}", f"{count:02d}")) for library, name in named for count in (2, 3, 40)]
+    every += [("Diode_SMD", "D_SMA"), ("Capacitor_SMD", "C_2220_5750Metric")]
+    for library, name in every:
+        assert (FOOTPRINTS / f"{library}.pretty" / f"{name}.kicad_mod").is_file(), (library, name)

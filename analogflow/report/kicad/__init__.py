@@ -12,18 +12,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.circuit import Circuit, StepVoltage, VoltageSource
+from analogflow.circuit import Circuit
 from analogflow.circuit.build import celsius_of
 from analogflow.circuit.circuit import Group
+from analogflow.circuit.packages import packages
 from analogflow.contents import FORCE, refuse_existing, refuse_placeless
 from analogflow.errors import BadInput
 from analogflow.names import identifier, number
 from analogflow.netlister import Deck
 from analogflow.netlister.spice import START, macro_cards, model_card, options_text, unwritten
+from analogflow.report.kicad.bench import bench, beside, idle, rails, supplied
 from analogflow.report.kicad.orders import Order, orders_csv, orders_of
-from analogflow.report.kicad.pictures import Desk, GridPicture, PlacedUnit, draw, loose
-from analogflow.report.kicad.seats import Part, Seat, Seats, seats_of
-from analogflow.report.kicad.symbols import FLAG, GROUND, Symbol, connector, fixed, rail
+from analogflow.report.kicad.pictures import Desk, GridPicture, draw, loose
+from analogflow.report.kicad.references import PACKAGE, SHEET, References, references_of
+from analogflow.report.kicad.seats import Seat, Seats, seats_of
+from analogflow.report.kicad.symbols import GROUND, Symbol, fixed, packaged, rail
 from analogflow.report.kicad.text import (
     LIBRARY,
     STEP,
@@ -37,7 +40,7 @@ from analogflow.report.kicad.text import (
     sheet_items,
     symbol_text,
 )
-from analogflow.report.schematic.stages import Amplifier, stages_of
+from analogflow.report.schematic.stages import Amplifier, Stage, stages_of
 
 __all__ = ["ORDERS", "BoardProject", "board_of", "write_board"]
 
@@ -45,6 +48,9 @@ ORDERS = "parts.csv"
 """File of a project with what is to be ordered."""
 
 _PAPERS = (("A4", 297, 210), ("A3", 420, 297), ("A2", 594, 420), ("A1", 841, 594), ("A0", 1189, 841))
+_TITLE, _ABOUT = 44, 200
+"""Letters that a title may have, and what stands above a sheet."""
+
 _MARGIN, _FOOT, _GAP = 12, 32, 4
 """Steps of the grid around a sheet, below it for its title, and between pictures."""
 
@@ -156,12 +162,18 @@ def board_of(deck: Deck) -> BoardProject:
         raise BadInput(
             "a board is drawn of a circuit as it is meant: leave out noise, mismatch, other imperfections and a start-up."
         )
-    groups = _named(circuit)
+    groups, references = _named(circuit), references_of(circuit)
     models = (line for model in circuit.models for line in [model_card(model)])
     macros = (line for macro in circuit.macros for line in macro_cards(macro))
     seats = seats_of(circuit, groups, itertools.chain(models, macros))
-    sheets = _sheets(circuit, groups, seats)
-    shapes = _leaving(circuit, groups, sheets)
+    by_group = {id(group): stages for group, stages in stages_of(circuit)}
+    stages = {sheet: by_group[id(group)] for sheet, group in groups.items()}
+    if references:
+        groups[SHEET] = references.group
+        ((_, stages[SHEET]),) = stages_of(references.circuit)
+        seats = _with_references(seats, references)
+    sheets = _sheets(circuit, groups, stages, seats, references)
+    shapes = _leaving(circuit, stages, sheets, references)
     root = identity(name)
     files, power, symbols = {}, 0, {s.name: s for s in (*fixed().values(), *(part.symbol for part in seats.parts))}
     for net in sorted({n.net for sheet in sheets.values() for p in sheet for n in p.names if is_rail(n.net)}):
@@ -170,7 +182,7 @@ def board_of(deck: Deck) -> BoardProject:
         paper, placed = _laid_out(pictures)
         path = f"/{root}/{identity(name, 'sheet', sheet)}"
         about = f"{sheet}: {groups[sheet].source}" if sheet in groups and groups[sheet].source else sheet
-        lines = [_text(about, (_MARGIN, _MARGIN + 1), path, simulated=False)]
+        lines = [_text(_cut(about, _ABOUT), (_MARGIN, _MARGIN + 1), path, simulated=False)]
         for picture in placed:
             more, power = sheet_items(picture, path, name, shapes[sheet], power)
             lines += more
@@ -179,7 +191,7 @@ def board_of(deck: Deck) -> BoardProject:
             identity(name, sheet), paper, f"{name}: {sheet}", [symbols[key] for key in sorted(used)], lines, page
         )
     top = {f"{name}.kicad_sch": _root(deck, name, root, list(sheets), shapes)}
-    orders = orders_of(seats.parts, circuit.parts)
+    orders = orders_of(seats.parts, circuit)
     kept = {key: symbols[key] for key in sorted({key for sheet in sheets.values() for p in sheet for key in _used(p)})}
     return BoardProject(
         name,
@@ -203,146 +215,79 @@ def _named(circuit: Circuit) -> dict[str, Group]:
         if group.elements:
             base = re.sub(r"[^a-z0-9_]", "_", group.block.lower()) or "block"
             sheet, k = base, 2
-            while sheet in found or sheet == "bench":
+            while sheet in found or sheet in ("bench", SHEET):
                 sheet, k = f"{base}_{k}", k + 1
             found[sheet] = group
     return found
 
 
-def _sheets(circuit: Circuit, groups: Mapping[str, Group], seats: Seats) -> dict[str, list[GridPicture]]:
+def _with_references(seats: Seats, references: References) -> Seats:
+    """Seats of the circuit and of what makes its fixed voltages, which no simulation sees."""
+    more = seats_of(references.circuit, {SHEET: references.group}, (), seats.parts)
+    for part in more.parts:
+        part.simulation = {}
+    found = Seats(seats.of | more.of, [*seats.parts, *more.parts], seats.models)
+    package = packages()[PACKAGE]
+    part = beside(found, packaged(package), package.number, SHEET, package.footprint)
+    part.package, part.used = package, {1: None}
+    return found
+
+
+def _sheets(
+    circuit: Circuit,
+    groups: Mapping[str, Group],
+    stages: Mapping[str, tuple[Stage, ...]],
+    seats: Seats,
+    references: References | None,
+) -> dict[str, list[GridPicture]]:
     """Pictures of every sheet: stages, transistors in parallel, spare sections, supplies, and what joins the bench."""
-    by_group = {id(group): stages for group, stages in stages_of(circuit)}
-    every = [stage for stages in by_group.values() for stage in stages]
     at: Counter[str] = Counter()
     desk = Desk(circuit, seats, at)
-    for stage in every:
+    for stage in itertools.chain.from_iterable(stages.values()):
         at.update({net for element in stage.elements for _, net in desk.terminals(element)})
         for element in stage.elements:  # what is drawn a second time elsewhere is joined by names
             at.update(net for _, net in desk.terminals(element) if len(seats.of[element]) > 1)
     at.update({node for reading in circuit.readings.values() for node in reading.vectors})
     at.update(circuit.start)
-    up, down = _rails(circuit)
+    up, down = rails(circuit)
     sheets: dict[str, list[GridPicture]] = {}
     for sheet, group in groups.items():
-        pictures = [draw(stage, desk) for stage in by_group[id(group)]]
+        pictures = [draw(stage, desk) for stage in stages[sheet]]
         for element in group.elements:
             for seat in seats.of[element][1:]:
                 pictures.append(loose(seat, {seat.pins[t]: net for t, net in desk.terminals(element)}))
-        for part in seats.on(sheet):
-            pictures += [_idle(part, unit) for unit in part.spare]
-        for part in seats.on(sheet):
+        parts = seats.on(sheet)
+        for part in parts:
+            if references and part.package and part.package.key == PACKAGE:
+                pictures.append(loose(Seat(part, 1, {}), {part.package.units[0]["out"]: references.net}))
+            pictures += [idle(part, unit) for unit in part.spare]
+        for part in parts:
             if part.package and part.package.supplies:
-                pictures.append(_supplied(part, seats, sheet, up, down))
+                pictures.append(supplied(part, seats, sheet, up, down))
         sheets[sheet] = pictures
-    sheets["bench"] = _bench(circuit, seats, up, down)
+    sheets["bench"] = bench(circuit, seats, references, up, down)
     return sheets
 
 
-def _rails(circuit: Circuit) -> tuple[str, str]:
-    assert circuit.parts is not None
-    return f"+{circuit.parts.supply:g}V", f"-{circuit.parts.supply:g}V"
-
-
-def _extra(
-    seats: Seats,
-    symbol: Symbol,
-    value: str,
-    sheet: str,
-    footprint: str = "",
-    bought: bool = True,
-    values: tuple[str, float] = ("", 0.0),
-) -> Part:
-    """A part that stands for no element."""
-    count = 1 + sum(part.symbol.prefix == symbol.prefix for part in seats.parts)
-    part = Part(f"{symbol.prefix}{count}", symbol, value, sheet, footprint=footprint, bought=bought, values=values)
-    seats.parts.append(part)
-    return part
-
-
-def _idle(part: Part, unit: int) -> GridPicture:
-    """A section that nothing uses: an amplifier that follows ground, or all pins at ground."""
-    assert part.package is not None
-    pins = part.package.units[unit - 1]
-    seat = Seat(part, unit, pins)
-    if "o" in pins:
-        net = f"{part.reference.lower()}_spare{unit}"
-        return loose(seat, {pins["p"]: "0", pins["n"]: net, pins["o"]: net})
-    return loose(seat, dict.fromkeys(pins.values(), "0"))
-
-
-def _supplied(part: Part, seats: Seats, sheet: str, up: str, down: str) -> GridPicture:
-    """Supply pins of a package, with a capacitor at each."""
-    assert part.package is not None
-    nets = {"V+": up, "V-": down, "GND": "0"}
-    unit = len(part.symbol.units)
-    picture = loose(Seat(part, unit, {}), {pin: nets[name] for name, pin in part.package.supplies.items()})
-    for k, net in enumerate((up, down)):
-        capacitor = _extra(
-            seats, fixed()["C"], "100nF", sheet, "Capacitor_SMD:C_0805_2012Metric", values=("decoupling", 1e-7)
-        )
-        at = (18 + 11 * k, 0)
-        placed = PlacedUnit(capacitor, 1, at)
-        picture.placed.append(placed)
-        for pin, end in zip(("1", "2"), (net, "0") if k == 0 else ("0", net), strict=True):
-            x, y = placed.pin(pin)
-            side, v = ("top", -1) if y < 0 else ("bottom", 1)
-            picture.wire((x, y), (x, y + v))
-            picture.name(end, (x, y + v), side)
-    return picture
-
-
-def _bench(circuit: Circuit, seats: Seats, up: str, down: str) -> list[GridPicture]:
-    """Connectors for what comes from outside, flags that tell the rule check so, and test points."""
-    sources = [
-        element for element in circuit.elements
-        if isinstance(element, VoltageSource | StepVoltage) and element.nodes[1] == "0"
-        and element.name not in circuit.ammeters
-    ]  # fmt: skip
-    nets = list(dict.fromkeys(element.nodes[0] for element in sources))
-    header = "Connector_PinHeader_2.54mm:PinHeader_1x{:02d}_P2.54mm_Vertical".format
-    pictures = []
-    for about, row in (("supply", [up, "0", down]), ("references", [*nets, "0"])):
-        part = _extra(seats, connector(len(row)), about, "bench", header(len(row)))
-        pictures.append(loose(Seat(part, 1, {}), {str(k): net for k, net in enumerate(row, 1)}))
-    for net in (up, down):
-        part = _extra(seats, fixed()["C"], "10uF", "bench", "Capacitor_SMD:C_1206_3216Metric", values=("bulk", 1e-5))
-        picture = GridPicture([PlacedUnit(part, 1, (0, 0))])
-        ends = ((net, "top"), ("0", "bottom")) if net == up else (("0", "top"), (net, "bottom"))
-        for (end, side), v in zip(ends, (-1, 1), strict=True):
-            picture.wire((0, 3 * v), (0, 4 * v))
-            picture.name(end, (0, 4 * v), side)
-        pictures.append(picture)
-    for net in (up, "0", down):
-        part = _extra(seats, fixed()[FLAG], FLAG, "bench", bought=False)
-        picture = GridPicture([PlacedUnit(part, 1, (0, 0))])
-        picture.wire((0, 0), (0, 2))
-        picture.name(net, (0, 2), "bottom")
-        pictures.append(picture)
-    read = sorted({v for reading in circuit.readings.values() for v in reading.vectors if not v.startswith("i(")})
-    for net in (*read, *nets, "0"):
-        part = _extra(seats, fixed()["TESTPOINT"], GROUND if net == "0" else net, "bench", "TestPoint:TestPoint_Pad_D1.5mm")
-        picture = GridPicture([PlacedUnit(part, 1, (0, 0))])
-        picture.wire((0, 0), (0, 2))
-        picture.name(net, (0, 2), "bottom")
-        pictures.append(picture)
-    return pictures
-
-
 def _leaving(
-    circuit: Circuit, groups: Mapping[str, Group], sheets: Mapping[str, list[GridPicture]]
+    circuit: Circuit,
+    stages: Mapping[str, tuple[Stage, ...]],
+    sheets: Mapping[str, list[GridPicture]],
+    references: References | None,
 ) -> dict[str, dict[str, str]]:
     """For each sheet the nets that leave it, and whether they are outputs of it."""
     drawn = {sheet: {n.net for p in pictures for n in p.names if n.net != "0" and not is_rail(n.net)}
              for sheet, pictures in sheets.items()}  # fmt: skip
     count = Counter(net for nets in drawn.values() for net in nets)
-    by_group = {id(group): stages for group, stages in stages_of(circuit)}
     driven = {
         sheet: {
             stage.nets[2] if isinstance(stage, Amplifier) else stage.elements[0].nodes[-1]
-            for stage in by_group[id(group)] if stage.elements[0].letter == "X"
+            for stage in own if stage.elements[0].letter == "X"
         }
-        for sheet, group in groups.items()
+        for sheet, own in stages.items()
     }  # fmt: skip
+    if references:
+        driven[SHEET].add(references.net)
     return {
         sheet: {
             net: "output" if net in driven.get(sheet, ()) else "input"
@@ -383,13 +328,17 @@ def _text(text: str, at: tuple[int, int], path: str, *, simulated: bool) -> str:
     )
 
 
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _schematic(own: str, paper: str, title: str, symbols: list[Symbol], lines: list[str], page: int) -> str:
     held = "\n".join(symbol_text(symbol, f"{LIBRARY}:") for symbol in symbols)
     size = f"(paper {quoted(paper)})" if '"' not in paper else '(paper "' + paper.removesuffix(' "') + ")"
     body = "\n".join(lines)
     return (
         f'(kicad_sch (version {VERSION}) (generator "analogflow") (generator_version "8.0") (uuid {quoted(own)})\n{size}\n'
-        f"(title_block (title {quoted(title)}) (company \"analogflow\"))\n(lib_symbols\n{held}\n)\n{body}\n)\n"
+        f"(title_block (title {quoted(_cut(title, _TITLE))}) (company \"analogflow\"))\n(lib_symbols\n{held}\n)\n{body}\n)\n"
     )  # fmt: skip
 
 
@@ -430,7 +379,7 @@ def _root(deck: Deck, name: str, root: str, sheets: list[str], shapes: Mapping[s
             ")",
         ]  # fmt: skip
     return _schematic(
-        root, paper, f"{name}: {deck.circuit.flow.family} {deck.circuit.flow.form}, {deck.circuit.technology}", [],
+        root, paper, f"{deck.circuit.flow.family} {deck.circuit.flow.form}, {deck.circuit.technology}", [],
         [_text("\n".join(_told(deck)), (_MARGIN, _MARGIN + 1), f"/{root}", simulated=True), *lines,
          '(sheet_instances (path "/" (page "1")))'], 1,
     )  # fmt: skip

@@ -9,10 +9,11 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from analogflow.circuit.build import PartSet
+from analogflow.circuit import Circuit, Instance, Resistor, StepVoltage, VoltageSource
 from analogflow.circuit.packages import series_of
 from analogflow.hardware.parts_list import tolerance_of
-from analogflow.report.kicad.seats import Part
+from analogflow.report.kicad.seats import Part, allowed
+from analogflow.technology.part_sets import part_set as part_set_named
 
 __all__ = ["COLUMNS", "Order", "orders_csv", "orders_of"]
 
@@ -48,24 +49,28 @@ class Order:
     note: str = ""
 
 
-def orders_of(parts: Sequence[Part], part_set: PartSet) -> list[Order]:
+def orders_of(parts: Sequence[Part], circuit: Circuit) -> list[Order]:
     """Lines of the list, in the order of the first designators of each kind.
 
-    Resistors and capacitors get a tenth more, two at least; packages get one in ten more, one at least; headers and test
-    points none.
+    Resistors and capacitors get a tenth more, two at least; all else that has an order number one in ten more, one at least.
     """
-    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    alike: dict[Order, list[Part]] = defaultdict(list)
     for part in parts:
         if part.bought:
-            alike[_described(part, part_set)].append(part.reference)
+            alike[_described(part, circuit)].append(part)
     found = []
-    for described, references in alike.items():
-        prefix = references[0].rstrip("0123456789")
-        tenth = math.ceil(len(references) / 10)
-        sold = prefix in ("U", "Q", "D") and bool(described[3])
-        spares = max(2, tenth) if prefix in ("R", "C") else tenth if sold else 0
-        found.append(Order(tuple(references), spares, *described))
+    for order, members in alike.items():
+        tenth = math.ceil(len(members) / 10)
+        spares = 0 if not order.number else max(2, tenth) if members[0].symbol.prefix in ("R", "C") else tenth
+        weight = max((_weight(part, circuit) for part in members), default=0.0) if order.note == _WEIGHED else 0.0
+        note = f"{_WEIGHED} {weight:.1g} of what its node sums" if weight else order.note
+        references = tuple(part.reference for part in members)
+        found.append(dataclasses.replace(order, designators=references, spares=spares, note=note))
     return sorted(found, key=lambda order: _place(order.designators[0]))
+
+
+_WEIGHED = "wider than asked for, as no narrower series has this value; it weighs at most"
+"""What is said of a resistor before its share."""
 
 
 def _place(reference: str) -> tuple[str, int]:
@@ -73,37 +78,64 @@ def _place(reference: str) -> tuple[str, int]:
     return prefix, int(reference[len(prefix) :])
 
 
-def _described(part: Part, part_set: PartSet) -> tuple[str, ...]:
+def _described(part: Part, circuit: Circuit) -> Order:
+    """Line of a part, without designators and spares."""
+    part_set = circuit.parts
+    assert part_set is not None
     if part.package:
         package = part.package
-        kind = package.about.rpartition(", ")[2] + " transistor" if "collector" in package.units[0] else package.key
+        transistor = "collector" in package.units[0]
+        kind = package.about.rpartition(", ")[2] + " transistor" if transistor else package.key
         about = "analog multiplier" if package.key.endswith("_divider") else package.about
         tolerance = tolerance_of(kind, part_set)
-        return "", tolerance, package.maker, package.number, about, package.package, part.footprint, ""
+        made = Order((), 0, "", tolerance, package.maker, package.number, about, package.package, part.footprint)
+        model = part_set.pnp if kind.startswith("PNP") else part_set.npn
+        known = part_set_named().pnp if kind.startswith("PNP") else part_set_named().npn
+        if transistor and model.parameters != known.parameters:
+            note = "the transistor of the file that the circuit was computed with, in pairs of these pins"
+            return dataclasses.replace(made, maker="", number="", note=note)
+        return made
     kind, value = part.values
+    series = series_of(kind, allowed(kind, part_set), value) if kind else None
+    shown = part.value + ("Ω" if kind == "resistor" else "")
+    if series and series.number:
+        note = _NOTES.get(part.symbol.name, "")
+        if series.deviation(value) > 1.000001 * allowed(kind, part_set):
+            note = _WEIGHED if kind == "resistor" else "wider than asked for: it compensates a loop, so that 0.25 pF will do"
+        if part.symbol.name == "METER":
+            jumper = series_of("jumper", 1.0, 2.0)
+            assert jumper is not None
+            closed = f"a jumper closes it ({jumper.maker} {jumper.number})"
+            note = f"a floating source of this voltage goes there, or {closed}" if part.value.endswith("V") else (
+                f"{closed}; a meter or a source may go there instead"
+            )  # fmt: skip
+        shown = "" if kind.startswith("test point") else shown
+        return Order((), 0, shown, series.tolerance, series.maker, series.number, series.about, series.package,
+                     part.footprint, note)  # fmt: skip
     if kind:
-        tolerances = part_set.tolerances
-        share = {"resistor": tolerances.resistor, "capacitor": tolerances.capacitor}.get(kind, 0.1)
-        series = series_of(kind, share)
-        number = series.order(value) if series else ""
-        unit = "Ω" if kind == "resistor" else ""
-        note = "" if number else _missing(kind, value)
-        maker, about, package = (series.maker, series.about, series.package) if series and number else ("", kind, "")
-        return part.value + unit, f"{100 * share:g}%", maker, number, about, package, part.footprint, note
-    notes = {
-        "LIMITER": "leave it open unless a signal meets its limit: two Zener diodes back to back load the integrator",
-        "METER": "a jumper closes it; a meter or a source may go there instead",
-    }
-    if part.symbol.name == "METER" and part.value.endswith("V"):
-        return part.value, "", "", "", "pin header", "1x02", part.footprint, "a floating source of this voltage goes there"
-    return part.value, "", "", "", part.symbol.about, "", part.footprint, notes.get(part.symbol.name, "")
+        share = f"{100 * allowed(kind, part_set):g}%"
+        note = "no series has this value: choose values that are sold (choose_values)" if series else _FILM
+        return Order((), 0, shown, share, "", "", kind, "", part.footprint, note)
+    return Order((), 0, part.value, "", "", "", part.symbol.about, "", part.footprint, _NOTES.get(part.symbol.name, ""))
 
 
-def _missing(kind: str, value: float) -> str:
-    if kind == "resistor":
-        return "no order number is known at this tolerance: take parts in series"
-    return "no order number is known at this tolerance: take film, or parts in parallel" if value > 1e-9 else (
-        "no order number is known at this tolerance: it compensates a loop, so that 0.25 pF will do"
+_FILM = "no series is known that has this value: take film, or parts in parallel"
+_NOTES = {"LIMITER": "not fitted: no signal meets its limit, and two Zener diodes back to back load the integrator"}
+
+
+def _weight(part: Part, circuit: Circuit) -> float:
+    """Part of all conductances at a node that is a resistor's, at that of its ends where it is largest.
+
+    Ends that a source or an amplifier drives do not count: what is joined there changes no voltage.
+    """
+    driven = {"0", *(e.nodes[-1] for e in circuit.elements if isinstance(e, Instance))}
+    driven |= {e.nodes[0] for e in circuit.elements if isinstance(e, VoltageSource | StepVoltage) and e.nodes[1] == "0"}
+    (own,) = part.used.values()
+    resistors = [e for e in circuit.elements if isinstance(e, Resistor)]
+    assert isinstance(own, Resistor)
+    return max(
+        (1 / own.resistance / sum(1 / e.resistance for e in resistors if node in e.nodes)
+         for node in own.nodes if node not in driven), default=0.0
     )  # fmt: skip
 
 

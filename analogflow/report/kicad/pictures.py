@@ -366,8 +366,8 @@ def loose(seat: Seat, nets: Mapping[str, str]) -> GridPicture:
     """A section by itself, with the name of a net at each of the given pins."""
     picture = GridPicture()
     pins = seat.part.symbol.units[seat.unit - 1].pins
-    level = len(pins) == 2 and pins[0].kind == "passive"
-    placed = PlacedUnit(seat.part, seat.unit, (0, 0), 90 if level else 0)
+    upright = len(pins) == 2 and pins[0].kind == "passive" and not seat.part.symbol.name.startswith("CONN")
+    placed = PlacedUnit(seat.part, seat.unit, (0, 0), 90 if upright else 0)
     picture.placed.append(placed)
     for number, net in nets.items():
         (x, y) = placed.pin(number)

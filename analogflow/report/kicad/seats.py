@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from analogflow.circuit import (
     Behavioural,
@@ -22,7 +22,7 @@ from analogflow.circuit import (
 )
 from analogflow.circuit.build import PartSet
 from analogflow.circuit.circuit import Group
-from analogflow.circuit.packages import Package
+from analogflow.circuit.packages import Package, series_of
 from analogflow.circuit.packing import Place, packing_of
 from analogflow.digits import engineering
 from analogflow.errors import BadInput
@@ -30,7 +30,7 @@ from analogflow.names import number
 from analogflow.netlister.spice import card, node_text
 from analogflow.report.kicad.symbols import Symbol, fixed, packaged
 
-__all__ = ["Part", "Seat", "Seats", "seats_of"]
+__all__ = ["Part", "Seat", "Seats", "allowed", "footprint_of", "seats_of"]
 
 _POLES = {"plus": "1", "minus": "2"}
 _ENDS = {"1": "1", "2": "2"}
@@ -55,8 +55,8 @@ class Part:
     simulation : mapping
         Fields that KiCad's simulator reads; empty for what it leaves out.
     values : tuple
-        What decides the order number of a resistor or capacitor: its kind and value.
-    used : dict of section to Element
+        What decides the order number where a series has it: its kind, and ohms, farads or pins.
+    used : dict of section to Element, or None for what stands for no element
     """
 
     reference: str
@@ -68,7 +68,7 @@ class Part:
     bought: bool = True
     simulation: Mapping[str, str] = dataclasses.field(default_factory=dict)
     values: tuple[str, float] = ("", 0.0)
-    used: dict[int, Element] = dataclasses.field(default_factory=dict)
+    used: dict[int, Element | None] = dataclasses.field(default_factory=dict)
 
     @property
     def spare(self) -> list[int]:
@@ -162,7 +162,8 @@ class _Filling:
             case Resistor():
                 fields = {"Sim.Device": "R", "Sim.Pins": "1=+ 2=-", "Sim.Params": f"r={number(element.resistance)}"}
                 self.alone(element, "R", engineering(element.resistance).replace("µ", "u"), sheet, _ENDS, simulation=fields,
-                           footprint="Resistor_SMD:R_0805_2012Metric", values=("resistor", element.resistance))  # fmt: skip
+                           footprint=footprint_of(("resistor", element.resistance), self.set),
+                           values=("resistor", element.resistance))  # fmt: skip
             case Capacitor():
                 self.capacitor(element, sheet)
             case BipolarTransistor():
@@ -211,9 +212,8 @@ class _Filling:
                 **_subcircuit("charged", ["1=a", "2=b"]),
                 "Sim.Params": f"c={number(farads)} v0={number(element.initial)}",
             }
-        size = "0805_2012" if farads <= 10e-9 else "1206_3216" if farads <= 100e-9 else "1210_3225"
         self.alone(element, "C", value, sheet, _ENDS, simulation=fields, values=("capacitor", farads),
-                   footprint=f"Capacitor_SMD:C_{size}Metric")  # fmt: skip
+                   footprint=footprint_of(("capacitor", farads), self.set))  # fmt: skip
 
     def transistor(self, element: BipolarTransistor, sheet: str) -> None:
         if element not in self.packing.of:
@@ -230,8 +230,8 @@ class _Filling:
             self.alone(element, "SOURCE", volts, sheet, _POLES, bought=False, simulation=fields)
             return
         says = "meter" if element.name in self.circuit.ammeters else volts if element.voltage else "jumper"
-        self.alone(element, "METER", says, sheet, _POLES, simulation=fields,
-                   footprint="Connector_PinHeader_2.54mm:PinHeader_1x02_P2.54mm_Vertical")  # fmt: skip
+        self.alone(element, "METER", says, sheet, _POLES, simulation=fields, values=("header", 2.0),
+                   footprint=footprint_of(("header", 2.0), self.set))  # fmt: skip
 
     def limiter(self, element: Behavioural, sheet: str) -> None:
         inside = dict(zip(element.nodes, ("a", "b"), strict=True))
@@ -246,6 +246,36 @@ class _Filling:
                    footprint="Diode_SMD:D_SMA")  # fmt: skip
 
 
+def allowed(kind: str, parts: PartSet) -> float:
+    """Relative tolerance that a part of a kind may have."""
+    return {"resistor": parts.tolerances.resistor, "capacitor": parts.tolerances.capacitor}.get(kind, 1.0)
+
+
+def footprint_of(values: tuple[str, float], parts: PartSet) -> str:
+    """Footprint of what is ordered of a kind and value.
+
+    Raises
+    ------
+    BadInput
+        Nobody sells such a part.
+    """
+    kind, value = values
+    series = series_of(kind, allowed(kind, parts), value)
+    if series:
+        return series.footprint
+    if kind == "capacitor" and _FILM[0] <= value <= _FILM[1]:
+        return "Capacitor_SMD:C_2220_5750Metric"
+    unit = "Ω" if kind == "resistor" else "F"
+    raise BadInput(
+        f"a board can not hold a {kind} of {engineering(value)}{unit}: no series that is sold has it. Give the flow other "
+        "units of time or of its signals."
+    )
+
+
+_FILM = 0.47e-6, 10e-6
+"""Farads that film capacitors have, where no series of another kind is known."""
+
+
 def _port(terminal: str) -> str:
     return f"t{terminal}" if terminal.isdecimal() else terminal
 
@@ -258,8 +288,10 @@ def _subcircuit(name: str, pins: list[str]) -> dict[str, str]:
     return {"Sim.Device": "SUBCKT", "Sim.Library": "models.lib", "Sim.Name": name, "Sim.Pins": " ".join(pins)}
 
 
-def seats_of(circuit: Circuit, groups: Mapping[str, Group], models: Iterator[str]) -> Seats:
+def seats_of(circuit: Circuit, groups: Mapping[str, Group], models: Iterable[str], before: Sequence[Part] = ()) -> Seats:
     """Seat every element, sheet by sheet; `models` are the lines of device models and macro-models.
+
+    Designators count on from those of the parts `before`.
 
     Raises
     ------
@@ -268,6 +300,7 @@ def seats_of(circuit: Circuit, groups: Mapping[str, Group], models: Iterator[str
     """
     assert circuit.parts is not None
     filling = _Filling(circuit, circuit.parts)
+    filling.counts.update(part.symbol.prefix for part in before)
     for sheet, group in groups.items():
         for element in group.elements:
             filling.place(element, sheet)

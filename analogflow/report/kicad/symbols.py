@@ -111,7 +111,7 @@ def _box(package: Package) -> Unit:
     *inputs, output = terminals
     names = [(terminals[t], t.upper()) for t in inputs]
     left = [*names, *package.output.items(), *package.ground.items()]
-    top = len(left)
+    top = max(len(left), len(package.open) + 1)
     pins = [Pin(pin, name, "input", (-8, top - 1 - 2 * k), 0, 2) for k, (pin, name) in enumerate(left)]
     pins.append(Pin(terminals[output], output.upper(), "output", (8, top - 1), 180, 2))
     pins += [Pin(pin, "NC", "no_connect", (8, -top + 1 + 2 * k), 180, 2) for k, pin in enumerate(package.open)]

@@ -145,10 +145,10 @@ def _field_places(placed: PlacedUnit) -> tuple[tuple[float, float], tuple[float,
         return (x + 3.8, y - 0.9), (x + 3.8, y + 0.9), 0, "left", False
     kinds = {pin.kind for pin in pins}
     if "power_in" in kinds and "output" not in kinds:
-        return (x + 4.6, y - 4), (x + 4.6, y + 4), 0, "left", False
+        return (x + 4.6, y - 4.6), (x + 4.6, y + 4), 0, "left", False
     if len(pins) == 3:
         if placed.symbol.pin(placed.unit, pins[2].number).kind == "input":  # a switch
-            return (x, y + (2 if placed.flipped else -2)), (x, y), 0, "", True
+            return (x, y + (2.8 if placed.flipped else -2.8)), (x, y), 0, "", True
         return (x + 3.4, y - 3.6), (x + 4.4, y + 3.6), 0, "", False
     tall = max(abs(pin.at[1]) for pin in pins) + 2.2
     return (x, y - tall), (x, y + tall), 0, "", False
@@ -171,7 +171,8 @@ def placed_text(placed: PlacedUnit, path: str, project: str) -> str:
     return "\n".join([
         f"(symbol (lib_id {quoted(f'{LIBRARY}:{part.symbol.name}')}) (at {mm(x)} {mm(y)} {placed.turn})"
         f"{' (mirror x)' if placed.flipped else ''} (unit {placed.unit}) (exclude_from_sim {yes[not simulated]}) "
-        f"(in_bom {yes[part.bought]}) (on_board {yes[part.bought]}) (dnp no) (uuid {quoted(own)})",
+        f"(in_bom {yes[part.bought]}) (on_board {yes[part.bought]}) "
+        f"(dnp {yes[part.symbol.name == 'LIMITER']}) (uuid {quoted(own)})",
         _field("Reference", part.reference, reference, turn, side, part.symbol.power),
         _field("Value", part.value, value, turn, side, hidden),
         *(_field(key, text, placed.at, 0, hidden=True) for key, text in fields.items()),
