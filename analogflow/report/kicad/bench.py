@@ -102,7 +102,8 @@ def bench(circuit: Circuit, seats: Seats, references: References | None, up: str
         picture.name(net, (0, 2), "bottom")
         pictures.append(picture)
     read = sorted({v for reading in circuit.readings.values() for v in reading.vectors if not v.startswith("i(")})
-    for net in dict.fromkeys((*read, *nets, *([references.net] if references else []), "0")):
+    points: list[str] = [*read, *nets, *([references.net] if references else []), "0"]
+    for net in dict.fromkeys(points):
         kind = "test point at ground" if net == "0" else "test point"
         part = beside(seats, fixed()["TESTPOINT"], GROUND if net == "0" else net, "bench", values=(kind, 1.0))
         picture = GridPicture([PlacedUnit(part, 1, (0, 0))])
