@@ -6,6 +6,7 @@ Run from the project's root; ``--write`` puts the tables into docs/technologies.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +18,9 @@ from tables import Table, machine, report, table
 
 import analogflow as af
 from analogflow.block_engine import VectorField
-from analogflow.circuit import Instance
+from analogflow.circuit import BipolarTransistor, Instance
 from analogflow.circuit.build import Tolerances
+from analogflow.circuit.circuit import direct
 from analogflow.circuit.rounding import round_independently, round_jointly
 from analogflow.compiler import carried_form, circuit_of, rebuilt
 from analogflow.families.files import read_problem
@@ -288,6 +290,62 @@ def _share(inside: int, count: int) -> str:
     return f"{inside} (95%: {100 * least:.0f}% or more)"
 
 
+def start_up() -> Table:
+    """Channels of two and three inputs, switched on from every combination of rails: with a hold, and without one."""
+    rows = []
+    for technology, length in (("translinear", 3000.0), ("opamp", 300.0)):
+        for channel in (Channel([[0.9, 0.1], [0.3, 0.7]]), PAPER):
+            z = capacity_reference(channel).input_distribution
+            circuit = af.choose_values(af.compile(flow_of(channel, technology), technology=technology))
+            charged = run(circuit, 60.0).final["z"]
+            rails = [",".join(names) for names in itertools.product(("low", "high"), repeat=len(z))]
+            for start, ways in (("supplies alone", ["ramp"]), (f"all {len(rails)} of the rails", rails)):
+                held = [run(af.degrade(circuit, start_up=how), 60.0).final["z"] for how in ways]
+                free = [run(af.degrade(circuit, start_up=f"{how}+unheld"), length) for how in ways]
+                rows.append(
+                    (
+                        technology,
+                        str(len(z)),
+                        start,
+                        f"{max(abs(end - z).max() for end in held):.1e}",
+                        f"{max(abs(end - charged).max() for end in held):.1e}",
+                        f"{max(_reversed(af.degrade(circuit, start_up=how)) for how in ways):.1f}",
+                        f"{max(_off(found, z)[np.searchsorted(found.time, 60.0)] for found in free):.1e}",
+                        f"{max(_returned(found, charged) for found in free):.0f}",
+                    )
+                )
+    head = ("technology", "inputs", "integrators begin where", "error of z after a hold", "from a charged start",
+            "largest V_BE in reverse (V)", "error of z without a hold, 60 τ", "there after (τ)")  # fmt: skip
+    return table(head, rows)
+
+
+def _off(found: af.Run, z: np.ndarray) -> np.ndarray:
+    return abs(found.values["z"] - z).max(axis=1)
+
+
+def _returned(found: af.Run, charged: np.ndarray) -> float:
+    """Time in τ from which z stays within 1e-3 of where a charged start ends; infinite where it does not."""
+    beyond = np.flatnonzero(_off(found, charged) > 1e-3)
+    if not len(beyond):
+        return 0.0
+    return float(found.time[beyond[-1] + 1]) if beyond[-1] + 1 < len(found.time) else np.inf
+
+
+def _reversed(circuit: af.Circuit) -> float:
+    """Largest voltage across a base-emitter junction against its direction, from the moment supplies rise on."""
+    assert circuit.parts is not None
+    transistors = [element for element in circuit.elements if isinstance(element, BipolarTransistor)]
+    nodes = sorted({node for element in transistors for node in element.nodes[1:]} - {"0"})
+    readings = {**circuit.readings, **{f"node_{node}": direct((node,), 1.0) for node in nodes}}
+    # What is read begins with the flow: here with the first moment.
+    found = run(dataclasses.replace(circuit, readings=readings, release=1e-12), 60.0)
+    volts = {"0": np.zeros(len(found.time)), **{node: found.values[f"node_{node}"][:, 0] for node in nodes}}
+    signs = {circuit.parts.npn.name: 1.0, circuit.parts.pnp.name: -1.0}
+    return max(
+        float((signs[element.model] * (volts[element.nodes[2]] - volts[element.nodes[1]])).max()) for element in transistors
+    )
+
+
 def rounding() -> Table:
     """Crossbars of 50 random channels of 3 to 5 symbols: shift of z to first order, each leg alone or a row together."""
     rows, rng = [], np.random.default_rng(1)
@@ -406,6 +464,7 @@ if __name__ == "__main__":
             "monte_carlo": monte_carlo,
             "lots": lots,
             "trimmed": trimmed,
+            "start_up": start_up,
             "rounding": rounding,
             "device_noise": device_noise,
             "played_noise": played_noise,

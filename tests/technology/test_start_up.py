@@ -20,7 +20,7 @@ from analogflow.netlister.spice import macro_cards
 from analogflow.problems import Channel, Langevin, RateDistortion, Transport
 from analogflow.reference import capacity_reference
 from analogflow.report.kicad import board_of
-from analogflow.technology import part_set
+from analogflow.technology import part_set, start_up
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 
 TWO = Channel([[0.9, 0.1], [0.3, 0.7]])
@@ -99,6 +99,34 @@ def test_other_problems_come_to_the_answer_of_a_held_start(problem, technology):
         found = af.solve(problem, technology=technology, start_up=how, time_constants=60.0)
         assert found.switched_on.same
         assert found.switched_on.distance < 1e-4
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+@pytest.mark.parametrize("rise", [1e-5, pytest.param(5e-2, marks=pytest.mark.slow)])
+def test_how_fast_supplies_rise_decides_nothing(technology, rise, monkeypatch):
+    circuit = compiled(TWO, technology)
+    monkeypatch.setattr(start_up, "RISE", rise)
+    for how in ("ramp", "low,high"):
+        found = run(af.degrade(circuit, start_up=how))
+        assert abs(found.final["z"] - run(circuit).final["z"]).max() < 2e-5
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param(af.Noise(0.02, seed=3), id="flow"),
+        pytest.param(af.Noise(0.0, seed=3, parts=True), id="parts", marks=pytest.mark.slow),
+    ],
+)
+def test_noise_plays_from_the_release_on(noise):
+    circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
+    held, found = (run(af.degrade(circuit, noise=noise, start_up=how), 10.0) for how in (None, "ramp"))
+    other = run(af.degrade(circuit, noise=dataclasses.replace(noise, seed=4)), 10.0)
+    at = np.linspace(1, 10, 19)
+    one, same, different = (np.interp(at, each.time, each.values["z"][:, 0]) for each in (held, found, other))
+    assert abs(same - one).max() < 0.1 * abs(different - one).max()
 
 
 @pytest.mark.ngspice
