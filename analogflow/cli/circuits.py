@@ -286,12 +286,17 @@ def about_board(parser: argparse.ArgumentParser) -> None:
 
 
 def run_board(options: argparse.Namespace) -> int:
-    """Write the project, and print what is to be ordered for it."""
+    """Write the project, and print what is to be ordered for it; 1 where the KiCad that is installed can not read it."""
     problem = given_problem(options)
     circuit = circuit_of(problem, form=options.form, **build_options(options))
     board = report.write_board(circuit, options.output, time_constants=options.time, force=options.force)
     show(report.orders_table(board.orders))
     count = sum(len(order.designators) for order in board.orders)
     project = Path(options.output) / f"{board.name}.kicad_pro"
-    print(f"{project}: {count} parts on {len(board.sheets)} sheets; open it with KiCad 8 or later")
+    print(f"{project}: {count} parts on {len(board.sheets)} sheets; open it with KiCad {report.OLDEST_KICAD} or later")
+    installed = report.installed_kicad()
+    if installed and int(installed.partition(".")[0]) < report.OLDEST_KICAD:
+        said = f"the KiCad that is installed here is {installed}, which can not read it"
+        print(f"analogflow: {said}; KiCad {report.OLDEST_KICAD} or later can.", file=sys.stderr)
+        return 1
     return 0

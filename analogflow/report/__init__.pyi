@@ -14,6 +14,8 @@ from analogflow.report.figure import save_figure as save_figure
 from analogflow.report.html import check_page as check_page
 from analogflow.report.html import write_page as write_page
 from analogflow.report.kicad import write_board as write_board
+from analogflow.report.kicad.installed import OLDEST_KICAD as OLDEST_KICAD
+from analogflow.report.kicad.installed import installed_kicad as installed_kicad
 from analogflow.report.pages import run_page as run_page
 from analogflow.report.pages import study_page as study_page
 from analogflow.report.raw_file import write_raw as write_raw

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import itertools
+import os
 import re
 
 import kicad_reader
@@ -369,6 +370,39 @@ def test_areas_that_no_array_offers_are_refused_and_nothing_is_written(tmp_path,
     assert main(words) == 2
     assert "needs parts in a ratio of 1e+08" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(("version", "code"), [("7.0.11", 1), ("7.0.11+dfsg", 1), ("9.0.2+dfsg-1", 0), ("unknown", 0)])
+def test_a_kicad_that_can_not_read_the_project_is_named_and_the_project_is_whole(
+    version, code, tmp_path, monkeypatch, capsys
+):
+    program = tmp_path / "kicad-cli"
+    program.write_text(f"#!/bin/sh\necho {version}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    words = ["board", "capacity", f"{EXAMPLES}/paper_channel.csv", "--technology", "translinear"]
+    assert main([*words, "-o", str(tmp_path / "b")]) == code
+    assert {path.name for path in (tmp_path / "b").iterdir()} == set(
+        board_of(unwritten(circuit_of("capacity translinear"))).files
+    )
+    said = capsys.readouterr().err
+    assert (
+        said == "analogflow: the KiCad that is installed here is 7.0.11, which can not read it; KiCad 8 or later can.\n"
+    ) == code
+
+
+def test_parts_of_a_file_are_told_from_those_of_their_number(tmp_path):
+    (tmp_path / "mine.toml").write_text('[op_amp]\nlike = "opa2277"\noffset = 2e-5\n', encoding="utf-8")
+    board = board_of(unwritten(circuit_of("capacity opamp", str(tmp_path / "mine.toml"))))
+    (order,) = [order for order in board.orders if order.number == "OPA2277U" and order.tolerance]
+    assert "a file of parts" in order.note
+    assert order.tolerance == "20 µV offset"
+    (tmp_path / "model.lib").write_text(".model theirs npn (is=1e-15 bf=200 vaf=80)\n", encoding="utf-8")
+    (tmp_path / "pair.toml").write_text('[transistors]\nfile = "model.lib"\nnpn = "theirs"\n', encoding="utf-8")
+    board = board_of(unwritten(circuit_of("capacity opamp", str(tmp_path / "pair.toml"))))
+    (order,) = [order for order in board.orders if order.designators[0].startswith("Q")]
+    assert not order.number
+    assert "the transistor of the file" in order.note
 
 
 def test_whole_areas_are_transistors_in_parallel():

@@ -85,7 +85,8 @@ def _described(part: Part, circuit: Circuit) -> Order:
     if part.package:
         package = part.package
         transistor = "collector" in package.units[0]
-        kind = package.about.rpartition(", ")[2] + " transistor" if transistor else package.key
+        macro = next((e.macro for e in part.used.values() if isinstance(e, Instance)), package.key)
+        kind = package.about.rpartition(", ")[2] + " transistor" if transistor else macro
         about = "analog multiplier" if package.key.endswith("_divider") else package.about
         tolerance = tolerance_of(kind, part_set)
         made = Order((), 0, "", tolerance, package.maker, package.number, about, package.package, part.footprint)
@@ -94,7 +95,7 @@ def _described(part: Part, circuit: Circuit) -> Order:
         if transistor and model.parameters != known.parameters:
             note = "the transistor of the file that the circuit was computed with, in pairs of these pins"
             return dataclasses.replace(made, maker="", number="", note=note)
-        return made
+        return dataclasses.replace(made, note=_CHANGED) if macro.endswith(_OWN) else made
     kind, value = part.values
     series = series_of(kind, allowed(kind, part_set), value) if kind else None
     shown = part.value + ("Ω" if kind == "resistor" else "")
@@ -119,6 +120,8 @@ def _described(part: Part, circuit: Circuit) -> Order:
     return Order((), 0, part.value, "", "", "", part.symbol.about, "", part.footprint, _NOTES.get(part.symbol.name, ""))
 
 
+_OWN = "_own"
+_CHANGED = "the circuit was computed with other facts, of a file of parts: hold them against those of this part"
 _FILM = "no series is known that has this value: take film, or parts in parallel"
 _NOTES = {"LIMITER": "not fitted: no signal meets its limit, and two Zener diodes back to back load the integrator"}
 
