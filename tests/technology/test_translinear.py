@@ -294,15 +294,18 @@ def test_taps_of_a_string_of_preferred_values_are_where_they_should_be(series):
 @pytest.mark.parametrize("temperature", [0.0, 27.0, 70.0])
 def test_the_shipped_transport_problem_ends_at_its_plan(temperature):
     circuit = compiled(TRANSPORT, temperature_celsius=temperature)
-    exact, bought = run(circuit, 400.0), run(af.choose_values(circuit), 400.0)
+    exact, bought = run(circuit), run(af.choose_values(circuit))
     # Sinkhorn's own iteration.
     kernel, v = np.exp(-np.array(TRANSPORT.cost) / TRANSPORT.epsilon), np.ones(3)
     for _ in range(5000):
         u = TRANSPORT.row / (kernel @ v)
         v = TRANSPORT.column / (kernel.T @ u)
     plan = (u[:, None] * kernel * v).ravel()
-    assert abs(exact.final["plan"] - plan).max() < 3e-4
+    assert abs(exact.final["plan"] - plan).max() < 1e-4
     assert abs(bought.final["plan"] - plan).max() < 2e-3
+    for found in (exact, bought):  # the loop of the common mode does not ring on
+        late = found.values["plan"][found.time > 50]
+        assert np.ptp(late, axis=0).max() < 1e-6
 
 
 @pytest.mark.ngspice

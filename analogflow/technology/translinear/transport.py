@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analogflow.blocks.block import frozen
+from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
@@ -34,6 +35,9 @@ _EMITTER = -0.6
 
 _RESISTANCE, _CAPACITANCE = 100e3, 47e-9
 """Of an integrator: larger than in the other circuits, since its input is volts and its output 26 mV for each nat."""
+
+_LOOP_RESISTANCE = 10e3
+"""Across which the loop of the common mode sees what the emitters are off."""
 
 _WIDEST = 1e3
 """Largest ratio of column marginals, which is that of the resistors of the integrators."""
@@ -80,7 +84,7 @@ def transport(brief: Brief) -> Realisation:
         )
         groups.append(Group(f"u{j}", f"sum and integrator of column {j}", elements))
     groups += kernel_group(strings, brief)
-    groups.append(Group("loop", "common mode", tuple(_mass_loop(parts))))
+    groups.append(Group("loop", "common mode", tuple(_mass_loop(parts, bias))))
     mean = np.eye(columns) - column
     # Σ b u stays where it starts, whatever the common mode of the bases is.
     offset = gauge + float(column @ start)
@@ -115,13 +119,18 @@ def _converter(name: str, summing: str, collectors: int, bias: Bias, parts: Part
     yield Capacitor(f"{name}_f", (summing, name), capacitance, 0.0)
 
 
-def _mass_loop(parts: PartSet) -> Iterator[Element]:
+def _mass_loop(parts: PartSet, bias: Bias) -> Iterator[Element]:
     """Reference voltage, some −2 V, that rises while the emitters of the first row are too high.
 
+    Integrators follow it, so that it is in proportion to what the emitters are off, and integrates that besides: the loop is
+    crossed at 1/τ, and an integral that takes four times as long leaves it critically damped. An integral alone would ring.
     It is held like the integrators, or it would run into a rail while they can not follow it.
     """
+    gain = _FULL / thermal_voltage(NOMINAL_KELVIN)
+    resistance = gain * _LOOP_RESISTANCE
     yield VoltageSource("mass_set", ("mass_set", "0"), _EMITTER)
-    yield Resistor("mass_in", ("mass_set", "mass_sum"), 100e3)
-    yield Capacitor("mass_c", ("mass_sum", "mass"), stages.loop_capacitance(parts), 0.0)
+    yield Resistor("mass_in", ("mass_set", "mass_sum"), _LOOP_RESISTANCE)
+    yield Resistor("mass_f", ("mass_sum", "mass_z"), resistance)
+    yield Capacitor("mass_c", ("mass_z", "mass"), 4 * bias.time_constant / gain / resistance, 0.0)
     yield Switch("mass_hold", ("mass_sum", "mass"), "hold", stages.SWITCH.name)
     yield Instance("mass_amp", ("e0", "mass_sum", "mass"), parts.op_amp.name)
