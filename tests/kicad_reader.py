@@ -145,3 +145,38 @@ class Project:
         for pin, key in self.pins.items():
             found.setdefault(self.find(key), []).append(pin)
         return found
+
+
+WIDE, TALL = 1.15, 1.5
+"""Millimetres of a letter as KiCad plots it, about: texts are of 1.27 mm."""
+
+
+def texts(top):
+    """Boxes in millimetres (left, top, right, bottom) of all that is written on a sheet, with what it says."""
+    for item in top:
+        if not isinstance(item, list):
+            continue
+        (x, y), turn = place(item) if one_of(item, "at") else ((0, 0), 0.0)
+        if item[0] in ("label", "hierarchical_label", "global_label", "text"):
+            yield from boxed(
+                item[1], x, y, turn, one_of(one_of(item, "effects"), "justify"), item[0] not in ("label", "text")
+            )
+        elif item[0] == "symbol":
+            for field in all_of(item, "property"):
+                if field[1] in ("Reference", "Value") and not one_of(one_of(field, "effects"), "hide"):
+                    (x, y), own = place(field)
+                    sides = one_of(one_of(field, "effects"), "justify")
+                    turned = {"left": "right", "right": "left"} if turn == 180 else {}
+                    yield from boxed(field[2], x, y, (own + turn) % 180, [turned.get(side, side) for side in sides], False)
+
+
+def boxed(text, x, y, turn, sides, arrow):
+    x, y = x / 1e6, y / 1e6
+    lines = text.split("\\n")
+    long, tall = max(map(len, lines)) * WIDE + 1.5 * arrow, TALL * len(lines)
+    first = 0.0 if "left" in sides else long if "right" in sides else long / 2
+    if turn in (0, 180):
+        above = tall if "bottom" in sides else tall / 2
+        yield (x - first, y - above, x - first + long, y - above + tall), text
+    else:
+        yield (x - tall / 2, y - long + first, x + tall / 2, y + first), text

@@ -26,6 +26,7 @@ from analogflow.report.kicad.references import SHEET, VOLTS, divided
 from analogflow.report.schematic.symbols import terminals
 
 EXAMPLES = "examples/data"
+PAPERS = {"A4": (297, 210), "A3": (420, 297), "A2": (594, 420), "A1": (841, 594), "A0": (1189, 841)}
 BOARDS = {
     "capacity opamp": ("capacity", "paper_channel.csv", "opamp"),
     "capacity translinear": ("capacity", "paper_channel.csv", "translinear"),
@@ -150,12 +151,33 @@ def test_no_symbol_stands_on_another(written):
             assert apart, (where, a[4], b[4])
 
 
+def test_no_text_stands_on_another_on_a_wire_or_outside_of_the_paper(written):
+    _, board, project = written
+    for where, sheet in project.sheets.items():
+        found = list(kicad_reader.texts(sheet.top))
+        right, bottom = PAPERS[kicad_reader.one_of(sheet.top, "paper")[1]]
+        for (a, b, c, d), said in found:
+            assert 0 < a < c < right, (where, said)
+            assert 0 < b < d < bottom, (where, said)
+        wires = [(min(a[0], b[0]) / 1e6, min(a[1], b[1]) / 1e6, max(a[0], b[0]) / 1e6, max(a[1], b[1]) / 1e6)
+                 for a, b in sheet.wires]  # fmt: skip
+        for k, (one, said) in enumerate(found):
+            assert not any(over(one, other) for other, _ in found[k + 1 :]), (where, said)
+            assert not any(over(one, wire, 0.3) for wire in wires), (where, said)
+    assert board.sheets
+
+
+def over(one, other, within=0.1):
+    """Whether two boxes share more than their edges."""
+    return (one[0] + within < other[2] + 0.01 and other[0] - 0.01 < one[2] - within
+            and one[1] + within < other[3] + 0.01 and other[1] - 0.01 < one[3] - within)  # fmt: skip
+
+
 @pytest.mark.slow
 def test_everything_stands_on_the_grid_and_on_the_paper(written):
     _, board, _ = written
-    papers = {"A4": (297, 210), "A3": (420, 297), "A2": (594, 420), "A1": (841, 594), "A0": (1189, 841)}
     for name in board.sheets:
-        paper = papers[re.findall(r'\(paper "(\w+)"', board.files[name])[0]]
+        paper = PAPERS[re.findall(r'\(paper "(\w+)"', board.files[name])[0]]
         top = kicad_reader.parsed(board.files[name])
         for item in top:
             if isinstance(item, list) and item[0] in ("symbol", "label", "hierarchical_label", "global_label", "junction"):

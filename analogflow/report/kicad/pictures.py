@@ -150,7 +150,8 @@ class Desk:
 
     def span(self, element: Element) -> int:
         """Steps that a symbol with two terminals takes with a step of wire at either side."""
-        return 14 if element.letter == "S" else 8
+        value = self.seats.of[element][0].part.value
+        return 14 if element.letter == "S" else max(8, 2 * (len(value) // 2 + 1))
 
     def between(self, picture: GridPicture, element: Element, net: str, start: Point, end: Point) -> None:
         """Draw an element with two terminals from `start`, where its terminal at `net` is, to `end`."""
