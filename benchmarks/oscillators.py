@@ -65,8 +65,8 @@ OSCILLATORS: dict[str, tuple[af.Equations, Field]] = {
 }  # fmt: skip
 """Each as a flow, and its rates as SciPy takes them, which are written anew."""
 
-NEUTRAL = {"Lotka–Volterra": 1e-4}
-"""Flows with an orbit through every point, which delays drive outwards turn by turn: a `delay_fraction` small enough."""
+NEUTRAL = {"Lotka–Volterra": {"level": "0.9 * prey - 0.5 * log(prey) + predator - 0.8 * log(predator)"}}
+"""Flows with an orbit through every point, which delays drive outwards turn by turn, and what they conserve."""
 
 
 def shot(field: Field, start: Array, settle: float, level: float, *, conserves: bool = False) -> tuple[float, Array]:
@@ -119,8 +119,12 @@ def _oscillators() -> Section:
         period, amplitude = shot(field, start, float(problem.time or 0.0), block.found.level, conserves=closed)
         runs = {name: af.solve(problem, technology="opamp").certificate.motion}
         if closed:
-            label = f"{name}, delay_fraction {NEUTRAL[name]:.0e}"
-            runs[label] = af.solve(problem, technology="opamp", delay_fraction=NEUTRAL[name]).certificate.motion
+            said = af.Equations(
+                {state: value.tolist() for state, value in problem.states.items()},
+                {state: str(rate) for state, rate in problem.equations.items()},
+                time=problem.time, name=problem.name, conserved=NEUTRAL[name],
+            )  # fmt: skip
+            runs[f"{name}, what it conserves is said"] = af.solve(said, technology="opamp").certificate.motion
         for label, motion in runs.items():
             cells = [label, f"{period:.6f}", f"{amplitude[0]:.6f}"]
             for each in (block, motion):

@@ -112,5 +112,5 @@ def swing_of(flow: Flow, run: Run, limit: float) -> Oscillation | None:
 
 
 def _kept(flow: Flow) -> set[str]:
-    """Signals that do not belong to the motion: time, and what a flow of one's own calls conserved."""
-    return {flow.clock, *getattr(flow.problem, "conserved", ()), *(["t"] if getattr(flow.problem, "timed", False) else [])}
+    """Signals that do not belong to the motion: time, and what is conserved."""
+    return {flow.clock, *flow.conserved, *(["t"] if getattr(flow.problem, "timed", False) else [])}

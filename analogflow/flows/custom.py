@@ -80,6 +80,7 @@ def custom(problem: Equations, form: str = "written") -> Flow:
         problem=problem,
         end_time=problem.time,
         path_matters=True,
+        conserved=tuple(problem.conserved),
         clock=TIME if problem.timed else "",
         latches={name: (each.low, each.high) for name, each in problem.comparators.items()},
         delays={name: each.delay for name, each in problem.delays.items()},

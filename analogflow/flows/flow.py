@@ -141,6 +141,8 @@ class Flow:
         in the first τ, where that is far from 1, if not given.
     sensitivity : float
         By how much an error of the rates, in flow units per τ, is larger in where the flow rests, at most: not less than 1.
+    conserved : sequence of str
+        Observables that stay what they are at the start, to whose value nothing leads back what has once moved them.
     clock : str
         State that is time, in τ, so that the equations may depend on it: its rate is 1 and its start 0. Empty if none is.
     averaging : Averaging, optional
@@ -180,6 +182,7 @@ class Flow:
     size: float | None = None
     scale: float | None = None
     sensitivity: float = 1.0
+    conserved: tuple[str, ...] = ()
     clock: str = ""
     latches: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     jumps: tuple[Jump, ...] = ()
@@ -209,6 +212,10 @@ class Flow:
             for name in names:
                 if name not in states and name not in self.observables:
                     raise BadInput(f"Flow.{field}: {name!r} is neither a state nor an observable of this flow.")
+        object.__setattr__(self, "conserved", tuple(self.conserved))
+        for name in self.conserved:
+            if name not in self.observables:
+                raise BadInput(f"Flow.conserved: {name!r} is no observable of this flow.")
         if not (is_positive(self.sensitivity) and self.sensitivity >= 1):
             raise BadInput(f"Flow.sensitivity: {self.sensitivity!r} is not a number from 1 on.")
         if self.end_time is not None and not is_positive(self.end_time):

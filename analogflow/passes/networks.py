@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from analogflow.circuit import BipolarTransistor, Circuit, Instance, Resistor
 from analogflow.circuit.values import nearest, neighbours
 from analogflow.digits import SAME
 
-__all__ = ["amplifier_values", "leg_values", "paired", "parallel", "ratios", "string_values", "tapped_strings"]
+__all__ = ["amplifier_values", "paired", "parallel", "ratios", "string_values", "tapped_strings"]
 
 
 Array = NDArray[np.float64]
@@ -43,8 +43,8 @@ _SMALL = 0.1
 _LENGTHS = (-0.3, 0.2)
 """Decades by which a string with taps may be scaled: what bases draw bends a long one, and a short one draws much."""
 
-_RATES = (-0.08, 0.08)
-"""Decades by which the legs of an integrator may be scaled, which makes that one state quicker or slower."""
+_RATES = (-0.01, 0.01)
+"""Decades by which the legs of an integrator may be scaled, which makes that one state quicker or slower: a step of E96."""
 
 _COMMON = 1.0
 """Weight of an error that all legs share: junctions are told apart by millivolts on top of 0.6 V."""
@@ -68,22 +68,26 @@ def paired(resistance: float, series: str) -> tuple[float, float]:
     return float(first[best]), float(second[best])
 
 
-def amplifier_values(amplifier: Instance, at: Mapping[str, list[Resistor]], series: str) -> tuple[dict[str, float], float]:
+def amplifier_values(
+    amplifier: Instance, charged: Set[tuple[str, ...]], at: Mapping[str, list[Resistor]], series: str, tolerance: float
+) -> tuple[dict[str, float], dict[str, float], float]:
     """Values of the resistors at the inputs of one amplifier, of those `at` each node, and how far its gains are then off.
 
-    The distance is infinite where only ratios of legs were looked at, or nothing was.
+    Between the two are values of others in parallel, where one value each would leave a ratio off by more than `tolerance`.
+    Those of capacitors are `charged`: where an integrator rests its legs cancel, and what their ratios are off stays. The
+    distance is infinite where only ratios of legs were looked at, or nothing was.
     """
     plus, minus, output = amplifier.nodes
     if minus == output:  # a follower has no resistors of its own
-        return {}, math.inf
+        return {}, {}, math.inf
     legs = at[minus] if minus != "0" else []
     feedback = [e for e in legs if output in e.nodes]
     inverting = [e for e in legs if output not in e.nodes]
     other = at[plus] if plus != "0" else []
-    if not feedback:
-        return ratios(inverting, series, _RATES) if plus == "0" else {}, math.inf
-    if len(feedback) > 1 or not (inverting or other):
-        return {}, math.inf
+    if plus == "0" and (not feedback or (minus, output) in charged):
+        return *_legs(legs, series, tolerance), math.inf
+    if len(feedback) != 1 or not (inverting or other):
+        return {}, {}, math.inf
     first, second = [*feedback, *inverting], other
     below = np.array([e.resistance for e in first])
     above = np.array([e.resistance for e in second])
@@ -112,8 +116,41 @@ def amplifier_values(amplifier: Instance, at: Mapping[str, list[Resistor]], seri
     def total(values: Array) -> float:
         return float(error(values[: len(first)], values[len(first) :]))
 
-    values = min((_refined(start, total, series) for start in best), key=total)
-    return dict(zip((e.name for e in (*first, *second)), values.tolist(), strict=True)), total(values)
+    values, beside = min((_refined(start, total, series) for start in best), key=total), {}
+    names = [e.name for e in (*first, *second)]
+    if total(values) > tolerance:
+        made, beside = _few_pairs(first, series, tolerance, (-0.3, 1.0), output)
+        others, more = _few_pairs(second, series, tolerance, (-0.3, 1.0))
+        made |= others
+        beside |= more
+        values = np.array([made[name] for name in names])
+    realised = np.array([parallel(v, beside.get(name, math.inf)) for name, v in zip(names, values.tolist(), strict=True)])
+    return dict(zip(names, values.tolist(), strict=True)), beside, total(realised)
+
+
+def _few_pairs(
+    legs: Sequence[Resistor], series: str, tolerance: float, decades: tuple[float, float], output: str = ""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Values of a network, scaled as a whole within `decades`, and of others in parallel to as few of them as may be.
+
+    A ratio of two legs is off by no more than `tolerance`, but where one of them counts little. What is fed back from an
+    amplifier's `output` counts. Of scales that need as few, that is taken which is nearest to 1.
+    """
+    if not legs:
+        return {}, {}
+    exact = np.array([e.resistance for e in legs])
+    fed_back, grounded = (np.array([node in e.nodes for e in legs]) for node in (output, "0"))
+    least = np.where(grounded, exact.min(), exact[~fed_back & ~grounded].min(initial=exact.max()))
+    allowed = tolerance / 2 * np.where(fed_back, 1.0, np.maximum(1.0, _SMALL * exact / least))
+    near = exact * 10.0 ** np.linspace(*decades, _SCALES)[:, None]
+    scales = np.append((nearest(near, series) / exact).ravel(), 1.0)  # at each but the last some leg is one that is sold
+    scales = scales[np.argsort(np.round(abs(np.log(scales)), _DECIMALS), kind="stable")]
+    wanted = scales[:, None] * exact
+    off = np.round(abs(nearest(wanted, series) / wanted - 1), _DECIMALS) > allowed
+    best = int(off.sum(axis=1).argmin())
+    values = {e.name: float(value) for e, value in zip(legs, nearest(wanted[best], series), strict=True)}
+    pairs = {e.name: paired(float(wanted[best, k]), series) for k, e in enumerate(legs) if off[best, k]}
+    return values | {name: first for name, (first, _) in pairs.items()}, {n: second for n, (_, second) in pairs.items()}
 
 
 def _candidates(
@@ -169,7 +206,16 @@ def _gains(below: Array, above: Array) -> Array:
     return np.concatenate(parts, axis=-1)
 
 
-def ratios(legs: list[Resistor], series: str, decades: tuple[float, float] = (-0.3, 1.0)) -> dict[str, float]:
+def _legs(legs: Sequence[Resistor], series: str, tolerance: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Values of resistors whose currents add up at one node, and of others in parallel where it takes any."""
+    single = ratios(legs, series, _RATES)
+    factors = [single[e.name] / e.resistance for e in legs if e.name in single]
+    if not factors or max(factors) / min(factors) - 1 <= tolerance:
+        return single, {}
+    return _few_pairs(legs, series, tolerance, _RATES)
+
+
+def ratios(legs: Sequence[Resistor], series: str, decades: tuple[float, float] = (-0.3, 1.0)) -> dict[str, float]:
     """Values of nearest ratios, for the legs of an integrator: a common factor of these `decades` changes its rate alone."""
     if len(legs) < 2:
         return {}
@@ -183,29 +229,6 @@ def ratios(legs: list[Resistor], series: str, decades: tuple[float, float] = (-0
     values = _candidates(exact, lambda v: (1 / v) / (1 / v).sum(axis=-1, keepdims=True), series, decades)
     best = _refined(values[int(error(values).argmin())], lambda v: float(error(v)), series)
     return dict(zip((e.name for e in legs), best.tolist(), strict=True))
-
-
-def leg_values(
-    amplifier: Instance, charged: set[tuple[str, ...]], at: Mapping[str, list[Resistor]], series: str, tolerance: float
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Values of an integrator's legs and of others in parallel, where one value each would leave a ratio off its tolerance.
-
-    Those of capacitors are `charged`. Where an integrator rests its legs cancel, and what their ratios are off stays.
-    """
-    plus, minus, output = amplifier.nodes
-    legs = at[minus] if plus == "0" and (minus, output) in charged else []
-    if len(legs) < 2:
-        return {}, {}
-    single = ratios(legs, series, _RATES)
-    factors = np.array([single[e.name] / e.resistance for e in legs])
-    if float(factors.max() / factors.min()) - 1 <= tolerance:
-        return single, {}
-    # A leg far larger than the smallest need not be as exact, relative to itself.
-    least = min(e.resistance for e in legs) / _SMALL
-    values = {e.name: float(nearest(e.resistance, series)) for e in legs}
-    off = {e.name: abs(values[e.name] / e.resistance - 1) * min(1.0, least / e.resistance) for e in legs}
-    pairs = {e.name: paired(e.resistance, series) for e in legs if off[e.name] > tolerance}
-    return values | {name: first for name, (first, _) in pairs.items()}, {n: second for n, (_, second) in pairs.items()}
 
 
 def tapped_strings(circuit: Circuit, at: Mapping[str, list[Resistor]]) -> list[list[Resistor]]:

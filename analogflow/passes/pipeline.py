@@ -57,6 +57,8 @@ class Brief:
         Machine units that each node of a scaled graph reaches.
     fastest : float
         Largest rate on the path of a scaled graph, per τ.
+    drift : float
+        Part of an amplitude that a delay of 1 τ in every loop adds in a run (`analogflow.passes.drift`).
     covered : float
         Time in τ that the ranges of a scaled graph hold for.
     exponents : mapping of node to float
@@ -77,6 +79,7 @@ class Brief:
     source: BlockGraph | None = None
     used: Mapping[str, float] = dataclasses.field(default_factory=dict)
     fastest: float = 1.0
+    drift: float = 0.0
     covered: float = np.inf
     exponents: Mapping[str, float] = dataclasses.field(default_factory=dict)
     realise: Callable[[Brief], Realisation] | None = None

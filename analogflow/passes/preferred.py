@@ -30,7 +30,6 @@ from analogflow.graph import restarted
 from analogflow.passes.limits import limits_of
 from analogflow.passes.networks import (
     amplifier_values,
-    leg_values,
     paired,
     parallel,
     ratios,
@@ -95,28 +94,31 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
         for node in dict.fromkeys(resistor.nodes):
             at[node].append(resistor)
     tolerance = parts.tolerances.resistor
-    close: dict[str, float] = {}
-    amplifiers = [e for e in circuit.elements if isinstance(e, Instance) and e.macro == parts.op_amp.name]
-    for amplifier in amplifiers:
-        together, off = amplifier_values(amplifier, at, series)
-        chosen |= together
-        close |= dict.fromkeys(together, off) if off <= tolerance else {}
-    beside: dict[str, float] = {}
-    if circuit.joint_rows is None:
-        charged = {e.nodes for e in circuit.elements if isinstance(e, Capacitor)}
-        for amplifier in amplifiers:
-            values, second = leg_values(amplifier, charged, at, series, tolerance)
-            chosen |= values
-            beside |= second
-    for string in tapped_strings(circuit, at):
-        values, second = string_values(string, series, tolerance)
-        chosen |= values
-        beside |= second
     mirrors, left, sunk = _mirrored(resistors, series, found.taken, _reference_volts(circuit))
+    paths = circuit.follows_path and not mirrors and circuit.joint_rows is None
+    # Values of paths and of rows that cancel at the answer are chosen below.
+    parallels = tolerance if circuit.joint_rows is None and not paths else math.inf
+    close: dict[str, float] = {}
+    beside: dict[str, float] = {}
+
+    def take(values: Mapping[str, float], second: Mapping[str, float]) -> None:
+        chosen.update(values)
+        for name in values:
+            beside.pop(name, None)
+        beside.update(second)
+
+    amplifiers = [e for e in circuit.elements if isinstance(e, Instance) and e.macro == parts.op_amp.name]
+    charged = {e.nodes for e in circuit.elements if isinstance(e, Capacitor)}
+    for amplifier in amplifiers:
+        values, second, off = amplifier_values(amplifier, charged, at, series, parallels)
+        take(values, second)
+        close |= dict.fromkeys(values, off) if off <= tolerance else {}
+    for string in tapped_strings(circuit, at):
+        take(*string_values(string, series, tolerance))
     chosen |= mirrors
     rows, shift, alone = _jointly(circuit, resistors, series, sunk)
     chosen |= rows
-    if circuit.follows_path and not mirrors and circuit.joint_rows is None:
+    if paths:
         single = {name: e.resistance for name, e in resistors.items() if name not in close}
         chosen |= {name: float(nearest(value, series)) for name, value in single.items()}
         pairs = {n: paired(value, series) for n, value in single.items() if abs(chosen[n] / value - 1) > tolerance}

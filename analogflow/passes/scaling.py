@@ -33,6 +33,7 @@ from analogflow.digits import significant
 from analogflow.errors import AnalogflowError
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph, GraphBuilder, restarted, rewritten
+from analogflow.passes.drift import drift_of
 from analogflow.passes.pipeline import Brief, Pass, Passed
 from analogflow.passes.ranges import reach
 
@@ -216,7 +217,13 @@ def _scaled(brief: Brief) -> Passed:
         found.note,
         scales={name: frozen(np.full(needed.block(node).size, found.scales[node])) for name, node in named.items()},
         limits={state: found.limits[node] for state, node in needed.states.items() if node in found.limits},
-        found={"used": found.used, "fastest": found.fastest, "covered": found.covered, "exponents": found.exponents},
+        found={
+            "used": found.used,
+            "fastest": found.fastest,
+            "drift": significant(drift_of(brief.graph, brief.flow), _DIGITS),
+            "covered": found.covered,
+            "exponents": found.exponents,
+        },
     )
 
 

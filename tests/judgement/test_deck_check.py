@@ -139,7 +139,6 @@ SOUND = (
 UNSOUND = {
     ("ising-programme", "example", "tanh", "opamp", False),
     ("ising-programme", "example", "tanh", "opamp", True),
-    ("capacity", "channel with an unavailable input", "printed", "opamp", True),
 }
 """Circuits that meet their rails when they are solved too, since they are driven there or errors of parts carry them."""
 

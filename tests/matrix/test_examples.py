@@ -34,13 +34,6 @@ FAMILY = {
 FEW = {"langevin_double_well.json"}
 """Laws whose document says that a default run has too few samples to tell."""
 
-OFF = {
-    ("lotka_volterra.toml", "opamp"): "period and amplitudes agree",
-    ("eigenvectors_two.json", "opamp"): "states agree with the reference",
-    ("multiple_access_adder.json", "opamp"): "the rate is that of the inputs",
-}
-"""Examples whose document says that they fail by default, a motion's drift and values of E96, and in which check."""
-
 LAWS = {"hopfield_law.json", "langevin_coupled.json", "langevin_double_well.json"}
 CASES = [
     (given, technology)
@@ -62,11 +55,6 @@ def solved(given, technology, engine, capsys):
     elif code == 1 and (given in FEW or (given in LAWS and technology == "opamp")):
         assert "too few" in said.out
         assert "failed" not in said.out
-    elif code == 1 and (given, technology) in OFF:
-        before, after = said.out.split("failed")  # of which there is one
-        check = OFF[given, technology]
-        assert check.split()[0] in before.splitlines()[-1]
-        assert all(word in before.splitlines()[-1] + after for word in check.split())
     else:
         assert code == 0, said.out + said.err
     return code

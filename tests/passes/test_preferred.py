@@ -2,17 +2,22 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from zoo import PAPER
 
 import analogflow as af
-from analogflow.circuit import Capacitor, Resistor
+from analogflow.circuit import Capacitor, Instance, Resistor
 from analogflow.circuit.values import nearest
 from analogflow.errors import BadInput
+from analogflow.families import flow_of
+from analogflow.families.files import read_problem
 from analogflow.problems import Channel
 from analogflow.reference import capacity_reference
+
+DATA = Path(__file__).parents[2] / "examples/data"
 
 
 def rounded_alone(circuit, series):
@@ -59,6 +64,60 @@ def test_legs_of_an_integrator_are_in_the_ratio_that_the_flow_asks_for(series):
         factors = [got[name] / wanted[name] for name in wanted if name.startswith(row)]  # all within a tenth of each other
         assert len(factors) == 6
         assert max(factors) / min(factors) - 1 < {"E24": 1.5e-2, "E96": 2e-3}[series]
+
+
+def gains_of(circuit):
+    """Gains of every summing amplifier whose resistors are known, from what flows into its two inputs alone."""
+    at = {}
+    for element in circuit.elements:
+        if isinstance(element, Resistor):
+            for node, far in (element.nodes, element.nodes[::-1]):
+                at.setdefault(node, {}).setdefault(far, 0.0)
+                at[node][far] += 1 / element.resistance
+    charged = {e.nodes for e in circuit.elements if isinstance(e, Capacitor)}
+    found = {}
+    for amplifier in circuit.elements:
+        if not isinstance(amplifier, Instance) or amplifier.macro != circuit.parts.op_amp.name:
+            continue
+        plus, minus, output = amplifier.nodes
+        below, above = at.get(minus, {}), at.get(plus, {}) if plus != "0" else {}
+        if minus == output or output not in below or (minus, output) in charged:
+            continue
+        for source in sorted({*below, *above} - {"0", output}):
+            # Both inputs are at the voltage v that 1 V at the source makes of them.
+            v = above[source] / sum(above.values()) if source in above else 0.0
+            gain = (v * sum(below.values()) - below.get(source, 0.0)) / below[output]
+            found[amplifier.name, source] = gain
+    return found
+
+
+@pytest.mark.parametrize(
+    "flow, file", [("eigenvectors", "eigenvectors_two.json"), ("multiple-access", "multiple_access_adder.json")]
+)
+@pytest.mark.parametrize("series", ["E24", "E96"])
+def test_gains_of_an_answer_at_rest_are_within_the_tolerance_of_their_resistors(flow, file, series):
+    exact = af.compile(flow_of(read_problem(flow, DATA / file)), technology="opamp")
+    bought = af.choose_values(exact, series)
+    wanted, got = gains_of(exact), gains_of(bought)
+    assert exact.parts is not None
+    assert len(wanted) > 20
+    assert wanted.keys() == got.keys()
+    largest = {name: max(abs(g) for (amplifier, _), g in wanted.items() if amplifier == name) for name, _ in wanted}
+    off = [abs(got[k] - gain) / max(abs(gain), 0.1 * largest[k[0]]) for k, gain in wanted.items()]
+    assert max(off) < 1.5 * exact.parts.tolerances.resistor * {"E24": 3, "E96": 1}[series]
+    count = [sum(isinstance(e, Instance) for e in circuit.elements) for circuit in (exact, bought)]
+    assert count[0] == count[1]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    "flow, file, name",
+    [("eigenvectors", "eigenvectors_two.json", "x"), ("multiple-access", "multiple_access_adder.json", "rate_nats")],
+)
+def test_what_preferred_values_leave_of_a_shipped_answer_is_little(flow, file, name):
+    solution = af.solve(read_problem(flow, DATA / file), technology="opamp")
+    assert solution.passed
+    assert solution.certificate.errors[name] < 3e-3
 
 
 @pytest.mark.ngspice

@@ -116,7 +116,7 @@ def realise(brief: Brief) -> Realisation:
     parts, graph = brief.parts, brief.graph
     _check_supply(brief, parts)
     _check_junctions(brief, parts)
-    tau = time_constant(graph, parts, brief.build.delay_fraction, brief.fastest)
+    tau = time_constant(graph, parts, brief.build.delay_fraction, brief.fastest, brief.drift)
     bench = _bench(graph, parts, tau)
     release = max(0.1 * tau, _HOLD)
     supplies = (

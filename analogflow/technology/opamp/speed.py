@@ -30,7 +30,7 @@ from analogflow.graph import BlockGraph
 from analogflow.technology.compensation import junction_conductance, loop_delay
 from analogflow.technology.opamp.bench import MACHINE_UNIT, converter_capacitance, leg_resistance, noise_gain, pole, scales
 from analogflow.technology.opamp.cells import FULL_RESISTANCE, JUNCTION_DRIVE, transdiode_capacitance
-from analogflow.technology.opamp.wiring import Wiring
+from analogflow.technology.opamp.wiring import Wiring, wiring_of
 
 __all__ = ["delays", "time_constant"]
 
@@ -97,11 +97,22 @@ def _logarithm_delay(parts: PartSet, volts: float) -> float:
     return loop_delay(parts.op_amp, transdiode_capacitance(parts, full, load), little)
 
 
-def time_constant(graph: BlockGraph, parts: PartSet, delay_fraction: float, fastest: float) -> float:
-    """τ in seconds, 1, 2 or 5 times a power of ten: the shortest at which delays are `delay_fraction` of 1/`fastest`."""
+def time_constant(graph: BlockGraph, parts: PartSet, delay_fraction: float, fastest: float, drift: float = 0.0) -> float:
+    """τ in seconds, 1, 2 or 5 times a power of ten: the shortest at which delays are `delay_fraction` of 1/`fastest`.
+
+    Of a motion to whose orbit nothing leads back they are that part of 1/`drift` too.
+    """
     # With every block for itself: what is not built makes the path more exact, and not the circuit faster.
-    slowest = delays(Wiring(graph), parts)
-    longest = max((slowest[graph.rate(state)] for state in graph.states), default=0.0) + pole(parts.op_amp.bandwidth)
-    wanted = longest * fastest / delay_fraction
+    wanted = _longest(Wiring(graph), parts) * fastest / delay_fraction
+    if drift:
+        wanted = max(wanted, _longest(wiring_of(graph), parts) * drift / delay_fraction)
     decade = 10.0 ** np.floor(np.log10(wanted))
     return float(next(step * decade for step in (1.0, 2.0, 5.0, 10.0) if step * decade >= wanted * (1 - 1e-9)))
+
+
+def _longest(wiring: Wiring, parts: PartSet) -> float:
+    """Longest delay of a loop through an integrator and its amplifier, seconds."""
+    slowest = delays(wiring, parts)
+    return max((slowest[wiring.graph.rate(state)] for state in wiring.graph.states), default=0.0) + pole(
+        parts.op_amp.bandwidth
+    )
