@@ -86,6 +86,9 @@ class OpAmp:
         is simulated whose maker's figure is not known.
     differential_capacitance, common_capacitance : float
         Between the inputs, and from each of them to ground, farads; 0 where the figure is not known.
+    output_current : float
+        Amperes for which the output is rated: a circuit that needs more of it is refused. Infinite where the figure is not
+        known.
     """
 
     name: str
@@ -107,6 +110,7 @@ class OpAmp:
     phase_margin: float = 90.0
     differential_capacitance: float = 0.0
     common_capacitance: float = 0.0
+    output_current: float = math.inf
 
     @property
     def second_pole(self) -> float:
@@ -155,6 +159,8 @@ class Multiplier:
         Largest output, volts.
     supply_current : float
         Amperes.
+    output_current : float
+        Amperes for which the output is rated; infinite where the figure is not known.
     """
 
     name: str
@@ -166,6 +172,7 @@ class Multiplier:
     noise: float
     limit: float
     supply_current: float
+    output_current: float = math.inf
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from analogflow.blocks import Imperfections, NoiseSource
 from analogflow.blocks.block import frozen
 from analogflow.circuit.build import Build, Conditions, PartSet, Units
 from analogflow.circuit.elements import Element, Macro, Model, NoiseVoltage
+from analogflow.circuit.loads import Levels
 from analogflow.circuit.made import Made
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
@@ -194,6 +195,7 @@ class Realisation:
     accuracy: float = IDEAL_ACCURACY
     covered: float = np.inf
     joint_rows: JointRows | None = None
+    levels: Levels | None = None
     note: str = ""
 
     def fields(self) -> dict[str, Any]:
@@ -244,6 +246,8 @@ class Circuit:
         Time in τ for which its signals were followed when their ranges were chosen.
     joint_rows : JointRows, optional
         Resistors that are best chosen together.
+    levels : Levels, optional
+        How far its nodes go, where it is built of parts.
     orbit : array, shape (points, size), optional
         States in flow units along the flow's exact orbit, on which the passes were compared.
     bend : float
@@ -269,6 +273,7 @@ class Circuit:
     accuracy: float = IDEAL_ACCURACY
     covered: float = np.inf
     joint_rows: JointRows | None = None
+    levels: Levels | None = None
     orbit: NDArray[np.float64] | None = None
     bend: float = 0.0
 

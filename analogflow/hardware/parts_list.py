@@ -26,6 +26,7 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import PartSet
+from analogflow.circuit.loads import loads
 from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
 from analogflow.circuit.packing import packing_of
 from analogflow.circuit.trimmers import WIPER
@@ -68,7 +69,10 @@ class PartsList:
     ----------
     entries : tuple of PartsLine
     power : float
-        Static, watts: the supply currents of amplifiers and multipliers at both rails, beside which junctions draw little.
+        Static, watts: the supply currents of amplifiers and multipliers at both rails, and what their outputs deliver at
+        most from one of them. Beside that junctions draw little.
+    load : float
+        The part of it that outputs deliver at most, watts: every signal at its largest.
     packages : mapping of str to int
         Packages of several sections by their manufacturer's number, as `analogflow.circuit.packing` fills them.
     """
@@ -76,6 +80,7 @@ class PartsList:
     entries: tuple[PartsLine, ...]
     power: float
     packages: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    load: float = 0.0
 
     def to_csv(self) -> str:
         """Text with a header line."""
@@ -164,7 +169,9 @@ def parts_list(circuit: Circuit) -> PartsList:
     )
     active = sum(entry.current for entry in entries)
     packages = Counter(package.number for package in packing_of(circuit).packages)
-    return PartsList(entries, 2 * parts.supply * active, dict(packages))
+    delivered = sum(loads(built, circuit.levels, parts.op_amp.name).values()) if circuit.levels else 0.0
+    load = parts.supply * delivered
+    return PartsList(entries, 2 * parts.supply * active + load, dict(packages), load)
 
 
 def _order(item: tuple[tuple[str, str], int]) -> tuple[int, str, float, str]:

@@ -374,7 +374,8 @@ def device_table(run: DeviceRun) -> Table:
 def parts_table(parts: PartsList, *, title: str = "parts") -> Table:
     """Parts with value, count, tolerance and supply current."""
     packed = ", ".join(f"{count} {number}" for number, count in parts.packages.items())
-    said = f"static power of amplifiers and multipliers: {parts.power:.3g} W; packages: {packed or 'none known'}"
+    loaded = f", {parts.load:.2g} W of it into their loads at most" if parts.load else ""
+    said = f"static power of amplifiers and multipliers: {parts.power:.3g} W{loaded}; packages: {packed or 'none known'}"
     table = Table(title=title, caption=said)
     for column in ("part", "value", "count", "tolerance (σ)", "supply current"):
         table.add_column(column, justify="right" if column in ("value", "count") else "left")

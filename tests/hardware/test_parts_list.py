@@ -29,11 +29,12 @@ def test_every_part_is_counted_once(technology, parts):
     assert found.count(circuit.parts.op_amp.name) == op_amps > 0
 
 
-def test_static_power_is_that_of_the_supply_currents_at_both_rails():
+def test_static_power_is_that_of_the_supply_currents_at_both_rails_and_of_loads_at_one():
     circuit = af.compile(af.flows.capacity(PAPER), technology="translinear")
     found, parts = af.parts_list(circuit), circuit.parts
     current = found.count(parts.op_amp.name) * parts.op_amp.supply_current
-    assert found.power == pytest.approx(2 * parts.supply * current)
+    assert found.power == pytest.approx(2 * parts.supply * current + found.load)
+    assert 0 < found.load < 0.1 * found.power
     assert found.power > 0.01
 
 

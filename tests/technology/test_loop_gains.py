@@ -115,8 +115,8 @@ def test_transdiodes_of_op_amp_circuits_are_stable_at_every_current(tmp_path, na
     parts, most, gain = parts_of(name), 25e-6, 10.0 / V_T
     elements = [
         CurrentSource("in", ("0", "s"), share * most),
-        *cells._transdiode("v", "s", most, gain / cells.leg_resistance(gain) / gain, bench(parts)),
-        Resistor("load", ("v", "held"), cells.leg_resistance(gain)),
+        *cells._transdiode("v", "s", most, gain / cells.leg_resistance(parts, gain) / gain, bench(parts)),
+        Resistor("load", ("v", "held"), cells.leg_resistance(parts, gain)),
         VoltageSource("held", ("held", "0"), -0.6),
     ]
     guess = "v(v)=-0.6 v(v_drive)=-0.6 v(s)=0 v(opened)=0"

@@ -13,12 +13,14 @@ import pytest
 from spice_bench import measured
 
 from analogflow.circuit.build import NOMINAL_CELSIUS, Multiplier, OpAmp
-from analogflow.circuit.elements import Instance
+from analogflow.circuit.elements import Instance, Resistor, VoltageSource
+from analogflow.circuit.loads import Levels, check_loads
+from analogflow.errors import BadInput
 from analogflow.netlister.spice import card, macro_cards
 from analogflow.passes.spread import amplifier_parameters
 from analogflow.technology import op_amp_macro
 from analogflow.technology.macros import multiplier_macro
-from analogflow.technology.part_sets import _numbers, catalogue
+from analogflow.technology.part_sets import _numbers, catalogue, part_set
 
 pytestmark = pytest.mark.ngspice
 
@@ -45,6 +47,7 @@ SHEETS = {
         "noise": (8e-9, UNREAD),
         "headroom": (2.0, UNREAD),
         "output_resistance": (50.0, UNREAD),
+        "output_current": (10 / 2e3, "Burr-Brown OPA2277, heading of the specifications: 2 kilohms"),
     },
     ("op_amp", "tl072"): {
         "gain": (200e3, ST072),
@@ -60,6 +63,7 @@ SHEETS = {
         "noise": (15e-9, ST072),
         "headroom": (15.0 - 13.5, ST072),
         "output_resistance": (100.0, UNREAD),
+        "output_current": (10 / 2e3, ST072),
     },
     ("op_amp", "ad8676"): {
         "gain": (10 ** (126 / 20), UNREAD),
@@ -85,6 +89,7 @@ SHEETS = {
         "output_resistance": (100.0, UNREAD),
         "differential_capacitance": (0.1e-12, TI324),
         "common_capacitance": (1.5e-12, TI324),
+        "output_current": (10e-3, ST324),
     },
     ("multiplier", "ad633"): {
         "scale": (10.0, AD633),
@@ -103,6 +108,7 @@ SHEETS = {
         "gain_error": (0.1e-2 / 2, AD734),
         "noise": (1.0e-6, AD734),
         "limit": (12.0, UNREAD),
+        "output_current": (10 / 1e3, "Analog Devices AD734 rev. B, page 4"),
     },
 }
 """What each number is, and where that was read."""
@@ -243,6 +249,43 @@ def common_capacitance(folder, part):
     return input_capacitance(folder, part, "both") / 2
 
 
+def let_through(parts, instance, sources):
+    """Least ohms, from a node of 10 V to ground, that a circuit may ask of an output."""
+    levels = Levels(volts={"block": 10.0}, others=parts.swing, junction=1.0, current=0.0)
+    low, high = 1.0, 1e6
+    while high / low > 1 + 1e-6:
+        ohms = math.sqrt(low * high)
+        try:
+            check_loads([*sources, instance, Resistor("load", ("block_0", "0"), ohms)], levels, parts)
+        except BadInput:
+            low = ohms
+        else:
+            high = ohms
+    return high
+
+
+def output_current(folder, part):
+    """Amperes that ngspice finds in the least load that is not refused, of an amplifier that holds 10 V across it."""
+    follower = Instance("part", ("in", "block_0", "block_0"), part.name)
+    ohms = let_through(dataclasses.replace(part_set(), op_amp=part), follower, [VoltageSource("in", ("in", "0"), 10.0)])
+    lines = [*amplifier(part, ("in", "o", "o"), still(part)), "Vin in 0 10", f"Rload o 0 {ohms!r}"]
+    return measured(folder, lines, ["op", "let found=@rload[i]", "print found"])["found"]
+
+
+def multiplier_output_current(folder, part):
+    """The same of a multiplier of two full inputs."""
+    instance = Instance("part", ("x", "0", "y", "0", "0", "block_0"), part.name)
+    ohms = let_through(dataclasses.replace(part_set(), multiplier=part), instance, [])
+    lines = [
+        *macro_cards(multiplier_macro(part)),
+        card(Instance("mult", ("x", "0", "y", "0", "0", "w"), part.name)),
+        "Vx x 0 10",
+        "Vy y 0 10",
+        f"Rload w 0 {ohms!r}",
+    ]
+    return measured(folder, lines, ["op", "let found=@rload[i]", "print found"])["found"]
+
+
 def product(folder, part, x, y, parameters=()):
     """Volts at the output of a multiplier."""
     lines = [
@@ -312,7 +355,7 @@ BENCHES = {
         bench.__name__: bench
         for bench in (
             gain, bandwidth, phase_margin, slew, offset, bias_current, bias_spread, bias_doubling, offset_drift, cmrr, noise,
-            headroom, output_resistance, differential_capacitance, common_capacitance,
+            headroom, output_resistance, differential_capacitance, common_capacitance, output_current,
         )
     },
     "multiplier": {
@@ -323,10 +366,19 @@ BENCHES = {
         "gain_error": gain_error,
         "noise": multiplier_noise,
         "limit": limit,
+        "output_current": multiplier_output_current,
     },
 }  # fmt: skip
 
-TOLERANCES = {"slew": 0.05, "nonlinearity": 0.02, "headroom": 0.05, "noise": 0.02, "phase_margin": 0.02, "bandwidth": 0.02}
+TOLERANCES = {
+    "slew": 0.05,
+    "nonlinearity": 0.02,
+    "headroom": 0.05,
+    "noise": 0.02,
+    "phase_margin": 0.02,
+    "bandwidth": 0.02,
+    "output_current": 0.015,
+}
 """Relative, where it is not a hundredth."""
 
 

@@ -11,6 +11,7 @@ from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.circuit.build import PartSet, Units, thermal_voltage
 from analogflow.circuit.circuit import Circuit, Group, Realisation, direct
 from analogflow.circuit.elements import BipolarTransistor, Element, Instance, VoltageSource
+from analogflow.circuit.loads import Levels, check_loads
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.names import comment
@@ -35,6 +36,9 @@ _FINEST = 1e-4
 
 _DROP = 0.6
 """Volts across a junction, near enough."""
+
+_EMITTER = 1.0
+"""Volts of an emitter at most, whose base is near ground."""
 
 _HOLD = 600e-6
 """Seconds for which integrators are held at least: the servos of the junctions settle meanwhile."""
@@ -74,6 +78,16 @@ def _check_junctions(brief: Brief, parts: PartSet) -> None:
         )
 
 
+def _levels(brief: Brief, bench: Bench, parts: PartSet) -> Levels:
+    """How far nodes go: the ranges that the graph was scaled to, with what is left to those that read a node."""
+    volts = {
+        node: MACHINE_UNIT * (brief.used[node] / abs(bench.factor(node)) + abs(bench.offsets.get(node, 0.0)))
+        for node in brief.graph
+        if node in brief.used
+    }
+    return Levels(volts=volts, others=parts.swing, junction=_EMITTER, current=FULL_CURRENT)
+
+
 def _accuracy(brief: Brief, parts: PartSet, elements: Sequence[Element]) -> float:
     """What exact values leave: junctions at full scale, products, and delays of loops where the path is the answer."""
     macros = [e.macro for e in elements if isinstance(e, Instance)]
@@ -111,7 +125,7 @@ def realise(brief: Brief) -> Realisation:
     NoCell
         A block has no op-amp circuit.
     BadInput
-        The supply is too low for the range of a node.
+        The supply is too low for the range of a node, or an output would have to deliver more than it is rated for.
     """
     parts, graph = brief.parts, brief.graph
     _check_supply(brief, parts)
@@ -146,13 +160,15 @@ def realise(brief: Brief) -> Realisation:
         sign = bench.sign(origin)
         readings[name] = direct(nodes, MACHINE_UNIT * brief.scales[name] * sign)
     used = {e.macro for group in groups for e in group.elements if isinstance(e, Instance)}
+    elements = [element for group in groups for element in group.elements]
+    levels = _levels(brief, bench, parts)
+    check_loads(elements, levels, parts)
     macros = (
         op_amp_macro(parts.op_amp, parts.supply, brief.build.temperature_kelvin),
         multiplier_macro(parts.multiplier),
         divider_macro(parts.divider),
         root_macro(parts.divider),
     )
-    elements = [element for group in groups for element in group.elements]
     letters = [element.letter for element in elements]
     amplifiers = sum(isinstance(e, Instance) and e.macro == parts.op_amp.name for e in elements)
     note = (
@@ -174,6 +190,7 @@ def realise(brief: Brief) -> Realisation:
         options=_OPTIONS,
         accuracy=_accuracy(brief, parts, elements),
         covered=brief.covered,
+        levels=levels,
         note=note,
     )
 

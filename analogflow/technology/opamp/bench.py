@@ -28,7 +28,7 @@ MACHINE_UNIT = 10.0
 """Volts."""
 
 _FEEDBACK, _LEAST = 10e3, 1e3
-"""Feedback resistance of a summing amplifier, and the least resistance of its legs, ohms."""
+"""Feedback resistance of a summing amplifier, and what its legs have at least, ohms."""
 
 _LEAST_OF_PRODUCT = 10e3
 _NEGLIGIBLE = 1e-7
@@ -80,12 +80,14 @@ class Bench:
         positive = [(g, node) for g, node in terms if g > _NEGLIGIBLE]
         negative = [(-g, node) for g, node in terms if g < -_NEGLIGIBLE]
         if not positive and not negative:
-            yield Resistor(f"{name}_nil", (name, "0"), _LEAST)
+            yield Resistor(f"{name}_nil", (name, "0"), least_resistance(self.parts))
             return
         if not negative and len(positive) == 1 and positive[0][0] == 1:
             yield self.amplifier(f"{name}_amp", positive[0][1], name, name)
             return
-        feedback = max(_FEEDBACK, *(self._least(node) * g for g, node in (*positive, *negative)))
+        feedback = max(
+            _FEEDBACK, least_resistance(self.parts), *(self._least(node) * g for g, node in (*positive, *negative))
+        )
         minus, plus = f"{name}_n", f"{name}_p" if positive else "0"
         yield self.amplifier(f"{name}_amp", plus, minus, name)
         yield Resistor(f"{name}_f", (minus, name), feedback)
@@ -106,7 +108,8 @@ class Bench:
     def _least(self, node: str) -> float:
         """Least resistance of a leg at a node: a product's output has ten ohms of its own."""
         bare = self.wiring.bare if self.wiring is not None else ()
-        return _LEAST_OF_PRODUCT if node.rsplit("_", 1)[0] in bare else _LEAST
+        least = least_resistance(self.parts)
+        return max(_LEAST_OF_PRODUCT, least) if node.rsplit("_", 1)[0] in bare else least
 
     def converter(self, name: str, summing: str, resistance: float) -> Iterator[Element]:
         """Node `name` at `resistance` times what a transistor draws out of node `summing`, which it holds at ground."""
@@ -163,9 +166,15 @@ class Bench:
         return name, [VoltageSource(name, (name, "0"), MACHINE_UNIT * value)]
 
 
-def leg_resistance(gain: float) -> float:
+def least_resistance(parts: PartSet) -> float:
+    """Ohms that one leg has at least: a machine unit across it takes half of what an output is rated for."""
+    return max(_LEAST, 2 * MACHINE_UNIT / parts.op_amp.output_current)
+
+
+def leg_resistance(parts: PartSet, gain: float) -> float:
     """Ohms of the leg by which a summing amplifier reads a node with the gain that is its largest."""
-    return max(_FEEDBACK, _LEAST * gain) / gain
+    least = least_resistance(parts)
+    return max(_FEEDBACK, least, least * gain) / gain
 
 
 def converter_capacitance(parts: PartSet, resistance: float) -> float:

@@ -391,7 +391,7 @@ def _log(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
     for i in range(block.size):
         name, summing, junction = site.output(i), site.inner("s", i), site.inner("e", i)
         yield Resistor(f"{name}_in", (site.control(0, i), summing), resistance)
-        yield from _transdiode(junction, summing, MACHINE_UNIT / resistance, 1 / leg_resistance(gain), bench)
+        yield from _transdiode(junction, summing, MACHINE_UNIT / resistance, 1 / leg_resistance(bench.parts, gain), bench)
         added = rest and site.node not in bench.offsets
         difference = site.inner("d", i) if added else name
         yield from bench.adder(difference, [(gain, reference), (-gain, junction)])

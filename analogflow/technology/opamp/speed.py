@@ -92,7 +92,7 @@ def _delay(node: str, wiring: Wiring, parts: PartSet) -> float:
 def _logarithm_delay(parts: PartSet, volts: float) -> float:
     """Seconds of a transdiode that carries little, where `volts` are read for each nat of it."""
     v_t = thermal_voltage(NOMINAL_KELVIN)
-    load, full = 1 / leg_resistance(volts / v_t), MACHINE_UNIT / FULL_RESISTANCE
+    load, full = 1 / leg_resistance(parts, volts / v_t), MACHINE_UNIT / FULL_RESISTANCE
     little = junction_conductance(_SMALL * full, v_t, JUNCTION_DRIVE, load)
     return loop_delay(parts.op_amp, transdiode_capacitance(parts, full, load), little)
 

@@ -28,6 +28,7 @@ from analogflow.circuit.elements import (
     Transconductance,
     VoltageSource,
 )
+from analogflow.circuit.loads import Levels, check_loads
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.passes.device_noise import saturation_current
@@ -227,7 +228,7 @@ def assembled(
     Raises
     ------
     BadInput
-        The supply is above the rail of the tails.
+        The supply is above the rail of the tails, or an output would have to deliver more than it is rated for.
     """
     parts, kelvin = brief.parts, brief.build.temperature_kelvin
     if parts.supply < -LOW_RAIL:
@@ -237,6 +238,8 @@ def assembled(
         )
     release = max(0.2 * time_constant, round(_SETTLED + _charging(bias, first_share, groups), 6))
     supplies = Group("supplies", "", (*rails(parts), *reset(release)))
+    levels = Levels(others=_APART / 2, junction=_APART / 2, current=bias.tail)
+    check_loads([element for group in groups for element in group.elements], levels, parts)
     return Realisation(
         (supplies, *groups),
         readings,
@@ -249,12 +252,16 @@ def assembled(
         derived_from=brief.graph,
         step=0.05,
         options=_OPTIONS,
+        levels=levels,
         accuracy=junction_error(parts, bias.tail, kelvin) + bias_error(parts, least_share * bias.tail, kelvin),
     )
 
 
 _SETTLED = 20e-6
 """Seconds after which the op-amps have found their operating point, with the integrators held."""
+
+_APART = 0.36
+"""Volts between nodes that a resistor joins, at most: 14 nats, beyond which strings of bases are refused."""
 
 _JUNCTION, _LEAST_SHARE = 1.0, 0.03
 """Volts that a transdiode's capacitor is charged to at most, and the least share of the current that is waited for."""
