@@ -27,6 +27,7 @@ from analogflow.technology import DEFAULT_TECHNOLOGY, TECHNOLOGIES, BuildOptions
 __all__ = [
     "CircuitOptions",
     "carried_form",
+    "charged",
     "check_conditions",
     "circuit_of",
     "compile",
@@ -248,6 +249,13 @@ def rebuilt(
     exact = dataclasses.replace(build, values=None)
     perfect = _built(flow, exact, circuit.orbit)  # how a flow is built does not move the orbit that passes are compared on
     return _under(perfect, circuit.conditions if conditions is None else conditions, build.values)
+
+
+def charged(circuit: Circuit) -> Circuit:
+    """The same circuit with its supplies up and its integrators charged to their start, as nobody switches it on."""
+    if circuit.conditions.start_up is None:
+        return circuit
+    return rebuilt(circuit, conditions=dataclasses.replace(circuit.conditions, start_up=None))
 
 
 def _check_starts(flow: Flow, starts: object) -> None:

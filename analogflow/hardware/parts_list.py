@@ -30,6 +30,7 @@ from analogflow.circuit.loads import loads
 from analogflow.circuit.noise_generator import noise_generator, noises_of_the_flow
 from analogflow.circuit.packing import packing_of
 from analogflow.circuit.trimmers import WIPER
+from analogflow.compiler import charged
 from analogflow.digits import PREFIXES, engineering
 from analogflow.errors import BadInput
 from analogflow.passes import DEVICE_GROUP
@@ -107,7 +108,7 @@ def parts_list(circuit: Circuit) -> PartsList:
     BadInput
         The circuit is built from ideal elements.
     """
-    parts = circuit.parts
+    circuit, parts = charged(circuit), circuit.parts
     if parts is None:
         raise BadInput(f"the technology {circuit.technology!r} has no parts to list; take 'opamp' or 'translinear'.")
     counts: Counter[tuple[str, str]] = Counter()

@@ -8,7 +8,7 @@ import numpy as np
 
 from analogflow.circuit import Circuit
 from analogflow.circuit.start_up import StartUp
-from analogflow.compiler import rebuilt
+from analogflow.compiler import charged
 from analogflow.judgement.certificate import allowed_error
 from analogflow.run import Run, run_plan
 from analogflow.simulators import deck_for, simulate
@@ -75,7 +75,7 @@ def beside_held_start(
     """
     how, flow = circuit.conditions.start_up, circuit.flow
     assert how is not None  # whoever asks has switched it on
-    held = rebuilt(circuit, conditions=dataclasses.replace(circuit.conditions, start_up=None))
+    held = charged(circuit)
     plan = run_plan(held, time_constants)
     deck = deck_for(held, engine, time_constants=plan.end, largest_step=plan.largest_step)
     ends = [each.final[flow.answer][None] for each in (run, simulate(deck, engine=engine, resting_speed=plan.resting_speed))]

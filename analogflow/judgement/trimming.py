@@ -20,7 +20,7 @@ from analogflow.checks import is_whole
 from analogflow.circuit import Circuit, Group, VoltageSource
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
 from analogflow.circuit.trimmers import FOLLOWED, LARGEST, STEP, summing_nodes, with_trimmers
-from analogflow.compiler import compile, rebuilt
+from analogflow.compiler import charged, compile, rebuilt
 from analogflow.errors import BadInput
 from analogflow.netlister import netlist
 from analogflow.passes import sample_parts
@@ -183,6 +183,7 @@ def trim(
     SimulationFailed
         A run found no solution.
     """
+    circuit = charged(circuit)
     nodes = list(summing_nodes(circuit))
     if not circuit.nominal:
         raise BadInput("trimmers are set on a board that is drawn from a circuit as it is meant: give one without flaws.")

@@ -74,10 +74,13 @@ def choose_values(circuit: Circuit, series: str | None = None) -> Circuit:
     Raises
     ------
     BadInput
-        The circuit is built from ideal elements, the series is not known, or a coefficient is smaller than parts make.
+        The circuit is built from ideal elements or switched on already, the series is not known, or a coefficient is smaller
+        than parts make.
     """
     if circuit.parts is None:
         raise BadInput(f"the technology {circuit.technology!r} has no parts; take 'opamp' or 'translinear'.")
+    if circuit.conditions.start_up is not None:
+        raise BadInput("the circuit is switched on already; choose the values of what compile returned.")
     series = circuit.parts.series if series is None else series
     if not series:
         return circuit

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from spice_bench import measured
 from zoo import PAPER
 
@@ -220,8 +221,19 @@ def test_a_push_and_a_draw_keep_the_start_up():
     assert values[0] == values[1]
     with pytest.raises(BadInput, match="the circuit is switched on already"):
         af.degrade(again, start_up="ramp")
+    with pytest.raises(BadInput, match="switched on already; choose the values of what compile returned"):
+        af.choose_values(again)
     with pytest.raises(BadInput, match="leave out noise, mismatch, other imperfections and a start-up"):
         board_of(af.netlist(again))
+
+
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_parts_and_their_drawing_are_those_of_the_circuit_that_is_charged(technology):
+    usual = compiled(TWO, technology)
+    circuit = af.degrade(usual, start_up="low")
+    assert af.parts_list(circuit).to_csv() == af.parts_list(usual).to_csv()
+    drawn = [[text.get_text() for text in af.draw_circuit(each).findobj(Text)] for each in (usual, circuit)]
+    assert drawn[0] == drawn[1]
 
 
 @pytest.mark.ngspice
@@ -233,8 +245,12 @@ def test_the_command_says_when_the_flow_began_and_whose_answer_it_is(tmp_path, c
     assert said["start_up"] == "ramp"
     assert said["switched_on"]["same"]
     assert said["switched_on"]["release_seconds"] > RISE
-    assert main([*words, "ramp"]) == 0
+    page, stated = tmp_path / "page.html", tmp_path / "stated.json"
+    assert main([*words, "ramp", "--report", str(page), "--certificate", str(stated)]) == 0
     assert "the answer of a held" in capsys.readouterr().out
+    assert "the answer of a held start" in page.read_text()
+    assert json.loads(stated.read_text())["made"]["start_up"] == "ramp"
+    assert main(["check", str(stated)]) == 0
     assert main([*words, "low+unheld"]) == 1
     assert "not the answer of a" in capsys.readouterr().out
 

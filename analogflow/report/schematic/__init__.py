@@ -19,6 +19,7 @@ from matplotlib.path import Path
 
 from analogflow.circuit import BipolarTransistor, Circuit, Element, Instance
 from analogflow.circuit.circuit import Group
+from analogflow.compiler import charged
 from analogflow.errors import BadInput
 from analogflow.hardware.parts_list import parts_list
 from analogflow.report.figure import INK, MUTED, PALETTE, style
@@ -76,6 +77,7 @@ def draw_circuit(circuit: Circuit, *, title: str = "") -> Figure:
     """
     if circuit.parts is None:
         raise BadInput(f"the technology {circuit.technology!r} has no schematic; take 'opamp' or 'translinear'.")
+    circuit = charged(circuit)
     kept, drafting = _kept(circuit)
     blocks = [(title, note, [draw_stage(stage, drafting) for stage in stages]) for title, note, stages in kept]
     boxes = [picture.bounds() for *_, pictures in blocks for picture in pictures]
