@@ -23,6 +23,7 @@ from analogflow.blocks import (
     Multiplier,
     NoiseSource,
     Normaliser,
+    PositivePart,
     Scaled,
     Sum,
     Switch,
@@ -254,7 +255,7 @@ def _plus(first: dict[int, float], second: dict[int, float]) -> dict[int, float]
 
 
 def _largest_gains(block: Block) -> list[float]:
-    """Largest coefficient of each port of a linear block, in flow units."""
+    """Largest coefficient of each port of a block that is linear, or nowhere steeper, in flow units."""
     match block:
         case Crossbar():
             return [float(abs(block.weight).max())]
@@ -262,6 +263,8 @@ def _largest_gains(block: Block) -> list[float]:
             return [abs(c) for c in block.coefficients]
         case Gain():
             return [float(abs(block.coefficients).max())]
+        case PositivePart():
+            return [1.0]  # one that stays at zero would leave its amplifier whatever gain the programme is free to take
     return []
 
 

@@ -256,12 +256,13 @@ def rectifier(name: str, source: Term, bench: Bench) -> Iterator[Element]:
     """Node `name` at g · max(V, 0): an op-amp with two diodes in its feedback, and an inverter."""
     gain, node = source
     virtual, half, output = f"{name}_v", f"{name}_h", f"{name}_o"
-    yield Resistor(f"{name}_i", (node, virtual), 10e3 / abs(gain))
+    leg = leg_resistance(bench.parts, abs(gain))
+    yield Resistor(f"{name}_i", (node, virtual), leg)
     yield bench.amplifier(f"{name}_ramp", "0", virtual, output)
     # The output goes negative for a positive input: its diode then closes the loop through the node read; the other one
     # keeps the amplifier from its rail while the input is negative.
     yield Diode(f"{name}_d1", (half, output), DIODE.name)
-    yield Resistor(f"{name}_r", (virtual, half), 10e3)
+    yield Resistor(f"{name}_r", (virtual, half), leg * abs(gain))
     yield Diode(f"{name}_d2", (output, virtual), DIODE.name)
     yield from bench.adder(name, [(-1.0, half)])
 
