@@ -18,6 +18,7 @@ from analogflow.cli.options import (
     about_json,
     about_output,
     about_problem,
+    about_start_up,
     build_options,
     condition_options,
     fraction_bar,
@@ -55,6 +56,7 @@ def about_netlist(parser: argparse.ArgumentParser) -> None:
     """Options of ``analogflow netlist``."""
     about_flow(parser)
     about_conditions(parser)
+    about_start_up(parser)
     parser.add_argument(
         "--time",
         type=positive,
@@ -90,7 +92,9 @@ def run_netlist(options: argparse.Namespace) -> int:
     if options.subckt is not None:
         identifier(options.subckt)
     problem = given_problem(options)
-    circuit = circuit_of(problem, form=options.form, **build_options(options), **condition_options(options))
+    circuit = circuit_of(
+        problem, form=options.form, start_up=options.start_up, **build_options(options), **condition_options(options)
+    )
     if options.parts_list and Path(options.parts_list).resolve() == Path(options.output).resolve():
         raise BadInput(f"--parts-list and --output are both {options.output!r}; give two files.")
     listed = parts_list(circuit).to_csv() if options.parts_list else ""

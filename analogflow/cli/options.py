@@ -31,6 +31,7 @@ __all__ = [
     "about_json",
     "about_output",
     "about_problem",
+    "about_start_up",
     "about_table",
     "build_options",
     "celsius",
@@ -124,6 +125,15 @@ def about_conditions(parser: argparse.ArgumentParser) -> None:
         "--imperfect", action="append", default=[], metavar="NAME=VALUE", help=f"one of: {', '.join(EFFECTS)}"
     )
     parser.add_argument("--seed", type=seed, help="decides noise and deviations (0); recorded with the result")
+
+
+def about_start_up(parser: argparse.ArgumentParser) -> None:
+    """How a circuit of parts is switched on."""
+    parser.add_argument(
+        "--start-up", type=nonempty, metavar="HOW", dest="start_up",
+        help="of parts: supplies rise, which leaves integrators where it does (ramp) or at a rail (low, high, or low,high: "
+        "one each) before they are held; with +unheld nothing holds them",
+    )  # fmt: skip
 
 
 def about_output(parser: argparse.ArgumentParser, what: str) -> None:

@@ -13,6 +13,7 @@ from analogflow.cli.options import (
     about_conditions,
     about_flow,
     about_json,
+    about_start_up,
     build_options,
     condition_options,
     count,
@@ -77,11 +78,7 @@ def _about_run(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="end of the run in time constants; by default the problem's own, or where it settles",
     )
-    parser.add_argument(
-        "--start-up", type=nonempty, metavar="HOW", dest="start_up",
-        help="of parts: supplies rise, which leaves integrators where it does (ramp) or at a rail (low, high, or low,high: "
-        "one each) before they are held; with +unheld nothing holds them",
-    )  # fmt: skip
+    about_start_up(parser)
     parser.add_argument("--chains", type=count, metavar="N", help="of a law: chains it is averaged over")
     parser.add_argument("--skip", type=number, metavar="T", help="of a law: time constants left out of each chain")
     parser.add_argument("--step", type=positive, metavar="T", help="of a law: time constants between knots of the noise")

@@ -4,6 +4,8 @@
 import dataclasses
 import itertools
 import json
+import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -225,6 +227,20 @@ def test_a_push_and_a_draw_keep_the_start_up():
         af.choose_values(again)
     with pytest.raises(BadInput, match="leave out noise, mismatch, other imperfections and a start-up"):
         board_of(af.netlist(again))
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_a_netlist_that_is_switched_on_runs_alone(technology, tmp_path, capsys):
+    (tmp_path / "p.csv").write_text(MATRIX)
+    deck, parts = tmp_path / "a.cir", tmp_path / "parts.csv"
+    words = ["netlist", "capacity", str(tmp_path / "p.csv"), "-o", str(deck), "--parts-list", str(parts)]
+    assert main([*words, "--technology", technology, "--start-up", "low,high,low"]) == 0
+    assert "in which supplies rise (start-up low,high,low)" in deck.read_text()
+    done = subprocess.run(["ngspice", "-b", "-n", deck], capture_output=True, text=True, timeout=120, check=False)
+    found = [float(value) for value in re.findall(r"^answer_z_\d+ = (\S+)", done.stdout, re.M)]
+    np.testing.assert_allclose(found, capacity_reference(PAPER).input_distribution, atol=1e-3)
+    assert "signal generator" not in parts.read_text()
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
