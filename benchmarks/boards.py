@@ -5,6 +5,7 @@ Run from the project's root, where ``kicad-cli`` and ``ngspice`` are; ``--write`
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -19,10 +20,11 @@ import numpy as np
 from tables import Table, report, table
 
 import analogflow as af
+from analogflow.circuit import Element, VoltageSource
 from analogflow.compiler import circuit_of
 from analogflow.families.files import read_problem
 from analogflow.report.kicad import BoardProject
-from analogflow.report.kicad.references import SHEET
+from analogflow.report.kicad.references import SHEET, references_of
 from analogflow.report.kicad.seats import Part
 from analogflow.report.schematic.symbols import terminals
 
@@ -46,7 +48,8 @@ CASES = (
 )
 COLUMNS = (
     "circuit", "technology", "sheets", "parts", "pins", "nets of the netlist", "of references and spare sections",
-    "supplies", "open pins", "ERC errors", "ERC warnings", "answers differ by",
+    "supplies", "open pins", "ERC errors", "ERC warnings", "answers differ by", "references move them by",
+    "0.1 % of one",
 )  # fmt: skip
 
 
@@ -83,21 +86,50 @@ def ends(folder: Path, name: str) -> Mapping[str, float]:
     return {vector.lower(): values[-1] for vector, values in plot.vectors.items()}
 
 
-def distance(circuit: af.Circuit, board: BoardProject, folder: Path) -> float:
-    """Largest difference of a signal's end between what KiCad writes for ngspice and the netlist."""
+def written(circuit: af.Circuit, folder: Path, name: str) -> None:
+    """Write the circuit's netlist as ngspice runs it in a batch."""
+    af.netlist(circuit).write(folder / f"{name}.cir", force=True)
+    text = (folder / f"{name}.cir").read_text(encoding="utf-8")
+    (folder / f"{name}.cir").write_text(re.sub(r"\.control.*?\.endc\n", "", text, flags=re.DOTALL), encoding="utf-8")
+
+
+def distances(circuit: af.Circuit, board: BoardProject, folder: Path) -> tuple[float, float, float]:
+    """Largest differences of a signal's end from the netlist's.
+
+    Of what KiCad writes for ngspice, with the voltages that the board makes, and with one of them 0.1 % larger, the worst.
+    """
     kicad("sch", "export", "netlist", "--format", "spice", "-o", folder / "theirs.cir", folder / board.sheets[0])
-    af.netlist(circuit).write(folder / "ours.cir", force=True)
-    text = (folder / "ours.cir").read_text(encoding="utf-8")
-    (folder / "ours.cir").write_text(re.sub(r"\.control.*?\.endc\n", "", text, flags=re.DOTALL), encoding="utf-8")
-    ours, theirs = ends(folder, "ours"), ends(folder, "theirs")
+    made = references_of(circuit)
+    volts = dict(made.volts) if made else {}
+    netlists = {"ours": circuit, "made": with_voltages(circuit, volts)}
+    netlists |= {net: with_voltages(circuit, {net: 1.001 * value}) for net, value in volts.items()}
+    for name, other in netlists.items():
+        written(other, folder, name)
+    found = {name: ends(folder, name) for name in (*netlists, "theirs")}
     meters = {f"i(v{e.name})": f"i(v{board.seats.of[e][0].part.reference.lower()})"
               for e in circuit.elements if e.name in circuit.ammeters and e.letter == "V"}  # fmt: skip
-    largest = 0.0
-    for reading in circuit.readings.values():
-        one = np.array([ours[v if v.startswith("i(") else f"v({v})"] for v in reading.vectors])
-        other = np.array([theirs[meters.get(v, f"v({v})")] for v in reading.vectors])
-        largest = max(largest, float(np.max(np.abs(reading.apply(one) - reading.apply(other)))))
-    return largest
+
+    def far(name: str) -> float:
+        largest = 0.0
+        for reading in circuit.readings.values():
+            names = [v if v.startswith("i(") else f"v({v})" for v in reading.vectors]
+            seen = [meters.get(v, v) if name == "theirs" else v for v in names]
+            one, other = (np.array([found[k][v] for v in vs]) for k, vs in (("ours", names), (name, seen)))
+            largest = max(largest, float(np.max(np.abs(reading.apply(one) - reading.apply(other)))))
+        return largest
+
+    return far("theirs"), far("made"), max(map(far, volts), default=0.0)
+
+
+def with_voltages(circuit: af.Circuit, volts: Mapping[str, float]) -> af.Circuit:
+    """The circuit with other fixed voltages at some nets."""
+
+    def moved(element: Element) -> Element:
+        fixed = isinstance(element, VoltageSource) and element.nodes[1] == "0" and element.nodes[0] in volts
+        return dataclasses.replace(element, voltage=volts[element.nodes[0]]) if fixed else element
+
+    groups = tuple(dataclasses.replace(group, elements=tuple(map(moved, group.elements))) for group in circuit.groups)
+    return dataclasses.replace(circuit, groups=groups)
 
 
 def accounted(circuit: af.Circuit, board: BoardProject, project: kicad_reader.Project) -> tuple[int, int, int, int]:
@@ -143,10 +175,11 @@ def row(family: str, problem: str, technology: str) -> tuple[str, ...]:
         schematic = folder / board.sheets[0]
         found = rule_check(schematic)
         project = kicad_reader.Project(schematic)
-        far = distance(circuit, board, folder)
+        far, moved, tolerance = distances(circuit, board, folder)
     made = (
         f"{family}, {problem}", technology, len(board.sheets), sum(part.bought for part in board.seats.parts),
         len(project.pins), *accounted(circuit, board, project), found["error"], found["warning"], f"{far:.0e}",
+        *((f"{moved:.0e}", f"{tolerance:.0e}") if references_of(circuit) else ("none", "none")),
     )  # fmt: skip
     print(made, flush=True)
     return tuple(map(str, made))

@@ -15,6 +15,7 @@ import analogflow as af
 from analogflow import compiler
 from analogflow.circuit import BipolarTransistor
 from analogflow.circuit.packages import packages, series_of
+from analogflow.circuit.values import SERIES
 from analogflow.cli import main
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
@@ -22,7 +23,7 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister.spice import unwritten
 from analogflow.noise import Noise
 from analogflow.report.kicad import ORDERS, board_of
-from analogflow.report.kicad.references import SHEET, VOLTS, divided
+from analogflow.report.kicad.references import SHEET, VOLTS, divided, references_of
 from analogflow.report.schematic.symbols import terminals
 
 EXAMPLES = "examples/data"
@@ -315,24 +316,27 @@ def test_fixed_voltages_are_made_on_the_board_of_what_its_parts_say(written):
             # Both inputs are at one voltage: that of ground, or of a divider between ground and the reference.
             at = {node: [r for r, two in ends_of.items() if node in two] for node in (plus, minus)}
             if minus == out:
-                lower = next(r for r in at[plus] if ground in ends_of[r])
-                upper = next(r for r in at[plus] if top in ends_of[r])
-                volts[out] = VOLTS * ohms[lower] / (ohms[lower] + ohms[upper])
+                lower = 1 / sum(1 / ohms[r] for r in at[plus] if ground in ends_of[r])
+                (upper,) = [ohms[r] for r in at[plus] if top in ends_of[r]]
+                volts[out] = VOLTS * lower / (lower + upper)
             else:
                 assert plus == ground
-                leg = next(r for r in at[minus] if top in ends_of[r])
-                back = next(r for r in at[minus] if out in ends_of[r])
-                volts[out] = -VOLTS * ohms[back] / ohms[leg]
+                (leg,) = [ohms[r] for r in at[minus] if top in ends_of[r]]
+                volts[out] = -VOLTS / sum(leg / ohms[r] for r in at[minus] if out in ends_of[r])
+    told = references_of(circuit).volts
     for source in sources:
         (seat,) = board.seats.of[source]
-        assert volts[project.net(seat.part.reference, "1")] == pytest.approx(source.voltage, rel=1e-3)
+        assert told[source.nodes[0]] == pytest.approx(volts[project.net(seat.part.reference, "1")], rel=2e-4)
+        assert volts[project.net(seat.part.reference, "1")] == pytest.approx(source.voltage, rel=5e-5)
 
 
 @pytest.mark.parametrize(("series", "ratio"), [("E96", 1.0), ("E96", 0.5), ("E24", 0.18), ("E96", 0.0084), ("E12", 0.37)])
 def test_dividers_are_of_values_that_are_sold(series, ratio):
     parts = dataclasses.replace(circuit_of("capacity translinear").parts, series=series)
     first, second = divided(ratio, parts)
-    assert second / first == pytest.approx(ratio, rel=3e-4 if series == "E96" else 3e-3)
+    assert 1 / sum(first / value for value in second) == pytest.approx(ratio, rel=2e-5 if series == "E96" else 1e-4)
+    assert all(any(abs(value / 10.0 ** np.floor(np.log10(value)) * 100 - digit) < 1e-6 for name in (series, "E24")
+                   for digit in SERIES[name]) for value in (first, *second))  # fmt: skip
     assert 10e3 <= first < 100e3
 
 

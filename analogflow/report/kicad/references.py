@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping, Sequence
 
 from analogflow.circuit import Circuit, Element, Instance, Resistor, VoltageSource
 from analogflow.circuit.build import PartSet
@@ -22,6 +23,9 @@ SHEET, PACKAGE = "references", "ref102"
 VOLTS, _LEAST_SUPPLY = 10.0, 11.4
 """Of the reference's output, and what it needs: Texas Instruments REF102 data sheet (SBVS022B)."""
 
+_NEAR = 1e-5
+"""Relative error of a ratio above which two resistors in parallel make it."""
+
 _LEAST, _MOST = 10e3, 100e3
 """Ohms of the resistor at the reference."""
 
@@ -36,10 +40,13 @@ class References:
         Where the reference's output is.
     circuit : Circuit
         The given one with nothing but these stages, in a group of their own.
+    volts : mapping of net to float
+        What the nominal values of their resistors make.
     """
 
     net: str
     circuit: Circuit
+    volts: Mapping[str, float]
 
     @property
     def group(self) -> Group:
@@ -86,36 +93,52 @@ def references_of(circuit: Circuit) -> References | None:
 
     net = next((source.nodes[0] for source in sources if source.voltage == VOLTS), "") or fresh("reference")
     elements: list[Element] = []
+    volts = {net: VOLTS}
     for source in sources:
         to, share = source.nodes[0], source.voltage / VOLTS
         ratio = share / (1 - share) if 0 < share < 1 else abs(share)
         upper, lower = divided(ratio, parts)
-        if to == net or share >= 1 or abs(lower - ratio * upper) > parts.tolerances.resistor * ratio * upper:
+        made = parallel(lower)
+        if to == net or share >= 1 or abs(made - ratio * upper) > parts.tolerances.resistor * ratio * upper:
             continue
         inner = fresh(f"{to}_set" if share > 0 else f"{to}_sum")
-        if share > 0:
-            elements += [
-                Resistor(f"{to}_upper", (net, inner), upper),
-                Resistor(f"{to}_lower", (inner, "0"), lower),
-                Instance(f"{to}_follower", (inner, to, to), parts.op_amp.name),
-            ]
-        else:
-            elements += [
-                Instance(f"{to}_inverter", ("0", inner, to), parts.op_amp.name),
-                Resistor(f"{to}_leg", (net, inner), upper),
-                Resistor(f"{to}_back", (inner, to), lower),
-            ]
+        volts[to] = VOLTS * made / (upper + made) if share > 0 else -VOLTS * made / upper
+        end, nodes = ("0", (inner, to, to)) if share > 0 else (to, ("0", inner, to))
+        elements += [
+            Instance(f"{to}_amplifier", nodes, parts.op_amp.name),
+            Resistor(f"{to}_upper", (net, inner), upper),
+            *(Resistor(f"{to}_lower{k}", (inner, end), value) for k, value in enumerate(lower)),
+        ]
     if not elements and all(source.voltage != VOLTS for source in sources):
         return None
     said = f"{VOLTS:g} V and what follows it; the simulation takes the circuit's sources in their place"
     group = Group(SHEET, said, tuple(elements))
-    return References(net, dataclasses.replace(circuit, groups=(group,), readings={}, start={}, joint_rows=None))
+    return References(net, dataclasses.replace(circuit, groups=(group,), readings={}, start={}, joint_rows=None), volts)
 
 
-def divided(ratio: float, parts: PartSet) -> tuple[float, float]:
-    """Two resistors that are sold, ohms: the second is as near to `ratio` times the first as any, and the first small."""
+def parallel(ohms: Sequence[float]) -> float:
+    """Resistance of resistors in parallel."""
+    return 1 / sum(1 / value for value in ohms)
+
+
+def divided(ratio: float, parts: PartSet) -> tuple[float, tuple[float, ...]]:
+    """Resistors that are sold, ohms: one, and one or two in parallel that make `ratio` times as much.
+
+    There are two where no single one comes near enough; of several that are as near, the first is small.
+    """
     digits = sorted({*SERIES[parts.series or "E96"], *SERIES["E24"]})
     first = [value for d in digits if _LEAST <= (value := 1e2 * d) < _MOST]
-    second = [1e-1 * 10.0**k * d for k in range(5) for d in digits]
-    pairs = ((at, min(second, key=lambda value: abs(value - ratio * at))) for at in first)
-    return min(pairs, key=lambda pair: (round(abs(pair[1] / pair[0] - ratio), 12), pair[0]))
+    known = [1e-1 * 10.0**k * d for k in range(5) for d in digits]
+
+    def near(value: float) -> float:
+        return min(known, key=lambda one: abs(one - value))
+
+    def order(pair: tuple[float, tuple[float, ...]]) -> tuple[float, float]:
+        return round(abs(parallel(pair[1]) / pair[0] - ratio), 12), pair[0]
+
+    best = min(((at, (near(ratio * at),)) for at in first), key=order)
+    if order(best)[0] <= _NEAR * ratio:
+        return best
+    above = ((at, next((one for one in known if one > ratio * at), known[-1])) for at in first)
+    pairs = [(at, (lower, near(1 / (1 / (ratio * at) - 1 / lower)))) for at, lower in above if lower > ratio * at > 0]
+    return min([best, *pairs], key=order)
