@@ -25,6 +25,8 @@ __all__ = [
     "COLDEST",
     "HOTTEST",
     "NOMINAL_CELSIUS",
+    "SWITCH_MODEL",
+    "AnalogSwitch",
     "Build",
     "ConditionOptions",
     "Conditions",
@@ -176,6 +178,34 @@ class Multiplier:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class AnalogSwitch:
+    """Switch that holds an integrator at its start; open, it is nearly ideal: its leakage and its charge are in no model.
+
+    Parameters
+    ----------
+    name : str
+    on_resistance : float
+        Ohms while it is closed.
+    """
+
+    name: str
+    on_resistance: float
+
+    @property
+    def model(self) -> Model:
+        """Closed above 0.6 V of its control, and open below 0.4 V."""
+        parameters = (("vt", 0.5), ("vh", 0.1), ("ron", self.on_resistance), ("roff", _OPEN))
+        return Model(SWITCH_MODEL, "sw", parameters, f"analog switch {self.name}")
+
+
+SWITCH_MODEL = "hold"
+"""Name of the model of switches in a circuit."""
+
+_OPEN = 1e12
+"""Ohms of a switch that is open: without a leak."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Tolerances:
     """σ of the deviations of passive parts and junctions: from part to part, from package to package, and from lot to lot.
 
@@ -218,6 +248,7 @@ class PartSet:
     name : str
     op_amp : OpAmp
     multiplier, divider : Multiplier
+    switch : AnalogSwitch
     tolerances : Tolerances
     supply : float
         Volts, of both rails.
@@ -231,6 +262,7 @@ class PartSet:
     op_amp: OpAmp
     multiplier: Multiplier
     divider: Multiplier
+    switch: AnalogSwitch
     tolerances: Tolerances
     supply: float
     series: str

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from analogflow.checks import is_finite, near_names
-from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances, thermal_voltage
+from analogflow.circuit.build import AnalogSwitch, Multiplier, OpAmp, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.elements import Model
 from analogflow.contents import read_bytes, read_keys
 from analogflow.errors import BadInput
@@ -49,7 +49,7 @@ _SIGNED = frozenset(("bias_current",))
 _BETWEEN = {"supply": (1.0, 100.0), "phase_margin": (10.0, 90.0)}
 """What a value of a key must lie between where that is narrower than for all others."""
 
-_KEYS = {"op_amp", "multiplier", "divider", "supply", "series", "tolerances", "transistors"}
+_KEYS = {"op_amp", "multiplier", "divider", "switch", "supply", "series", "tolerances", "transistors"}
 _TRANSISTORS = {"file", "npn", "pnp"}
 _SERIES = ("", "E12", "E24", "E96", "E192")
 
@@ -67,10 +67,10 @@ def part_set(name: str | PartSet = DEFAULT_PARTS) -> PartSet:
     Parameters
     ----------
     name : str or PartSet
-        "precision", "general", "fast", or the path of a TOML file with the keys ``op_amp``, ``multiplier``, ``divider``
-        (names of known parts, or tables that describe one), ``supply``, ``series``, ``tolerances`` and ``transistors`` (a
-        ``file`` of .model lines, and the names in it of ``npn`` and ``pnp``); what is left out is that of the set
-        "precision", or of the set named by ``like``.
+        "precision", "general", "fast", or the path of a TOML file with the keys ``op_amp``, ``multiplier``, ``divider``,
+        ``switch`` (names of known parts, or tables that describe one), ``supply``, ``series``, ``tolerances`` and
+        ``transistors`` (a ``file`` of .model lines, and the names in it of ``npn`` and ``pnp``); what is left out is that of
+        the set "precision", or of the set named by ``like``.
 
     Raises
     ------
@@ -143,6 +143,7 @@ def _built(name: str, given: Mapping[str, Any], place: str = "") -> PartSet:
         op_amp=_part(where, OpAmp, "op_amp", given["op_amp"]),
         multiplier=_part(where, Multiplier, "multiplier", given["multiplier"]),
         divider=_part(where, Multiplier, "multiplier", given["divider"]),
+        switch=_part(where, AnalogSwitch, "switch", given["switch"]),
         tolerances=Tolerances(**_numbers(where, Tolerances, given["tolerances"])),
         supply=_numbers(where, None, {"supply": given["supply"]})["supply"],
         series=given["series"],

@@ -12,11 +12,11 @@ import math
 import pytest
 from spice_bench import measured
 
-from analogflow.circuit.build import NOMINAL_CELSIUS, Multiplier, OpAmp
-from analogflow.circuit.elements import Instance, Resistor, VoltageSource
+from analogflow.circuit.build import NOMINAL_CELSIUS, AnalogSwitch, Multiplier, OpAmp
+from analogflow.circuit.elements import Instance, Resistor, Switch, VoltageSource
 from analogflow.circuit.loads import Levels, check_loads
 from analogflow.errors import BadInput
-from analogflow.netlister.spice import card, macro_cards
+from analogflow.netlister.spice import card, macro_cards, model_card
 from analogflow.passes.spread import amplifier_parameters
 from analogflow.technology import op_amp_macro
 from analogflow.technology.macros import multiplier_macro
@@ -110,6 +110,9 @@ SHEETS = {
         "limit": (12.0, UNREAD),
         "output_current": (10 / 1e3, "Analog Devices AD734 rev. B, page 4"),
     },
+    ("switch", "adg1412"): {
+        "on_resistance": (1.5, "Analog Devices ADG1412 rev. B, page 1"),
+    },
 }
 """What each number is, and where that was read."""
 
@@ -117,8 +120,11 @@ ELSEWHERE = {"name", "supply_current", "noise_corner", "current_noise"}
 """Fields that no macro-model has: the parts list counts the second, the pass of the parts' noise plays the others."""
 
 
+KINDS = {"op_amp": OpAmp, "multiplier": Multiplier, "switch": AnalogSwitch}
+
+
 def part_of(section, name):
-    kind = {"op_amp": OpAmp, "multiplier": Multiplier}[section]
+    kind = KINDS[section]
     return kind(name=name, **_numbers("bench", kind, catalogue()[section][name]))
 
 
@@ -350,6 +356,15 @@ def limit(folder, part):
     return product(folder, part, 14.0, 14.0)
 
 
+def on_resistance(folder, part):
+    """Ohms between the ends of a closed switch, at 10 mA; open it takes less than can be measured."""
+    lines = [model_card(part.model), card(Switch("s", ("a", "0"), "hold", part.model.name)), "Vc hold 0 1", "Ia 0 a 10m"]
+    closed = measured(folder, lines, ["op", "print v(a)"])["v(a)"] / 10e-3
+    lines[2:] = ["Vc hold 0 0", "Va a 0 15"]
+    assert abs(measured(folder, lines, ["op", "print i(va)"])["i(va)"]) < 1e-10
+    return closed
+
+
 BENCHES = {
     "op_amp": {
         bench.__name__: bench
@@ -368,6 +383,7 @@ BENCHES = {
         "limit": limit,
         "output_current": multiplier_output_current,
     },
+    "switch": {"on_resistance": on_resistance},
 }  # fmt: skip
 
 TOLERANCES = {
@@ -383,7 +399,7 @@ TOLERANCES = {
 
 
 def test_no_field_of_a_part_is_without_a_bench():
-    for section, kind in (("op_amp", OpAmp), ("multiplier", Multiplier)):
+    for section, kind in KINDS.items():
         assert {field.name for field in dataclasses.fields(kind)} - ELSEWHERE == set(BENCHES[section]), section
 
 

@@ -25,7 +25,7 @@ from analogflow.technology.opamp.wiring import wiring_of
 from analogflow.technology.part_sets import DEFAULT_PARTS, bias_error, junction_error, products_error
 from analogflow.technology.start_up import START_UP
 from analogflow.technology.technology import Site, Technology, located
-from analogflow.technology.translinear.stages import LOW_RAIL, SWITCH, reset
+from analogflow.technology.translinear.stages import LOW_RAIL, reset
 
 __all__ = ["OPAMP", "bench_of", "realise"]
 
@@ -182,7 +182,7 @@ def realise(brief: Brief) -> Realisation:
         start={},
         units=Units(None, tau, MACHINE_UNIT, brief.scales, brief.input_units(MACHINE_UNIT)),
         graph=graph,
-        models=(parts.npn, SWITCH, DIODE),
+        models=(parts.npn, parts.switch.model, DIODE),
         macros=tuple(macro for macro in macros if macro.name in used),
         release=release,
         derived_from=brief.source,

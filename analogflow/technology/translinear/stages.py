@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.circuit.build import PartSet, Units, thermal_voltage
+from analogflow.circuit.build import SWITCH_MODEL, PartSet, Units, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import (
     BipolarTransistor,
@@ -37,7 +37,6 @@ from analogflow.technology.macros import op_amp_macro
 from analogflow.technology.part_sets import bias_error, junction_error
 
 __all__ = [
-    "SWITCH",
     "Bias",
     "array",
     "assembled",
@@ -55,9 +54,6 @@ __all__ = [
 
 LOW_RAIL = -5.0
 """Volts of the rail that current sinks draw to."""
-
-SWITCH = Model("hold", "sw", (("vt", 0.5), ("vh", 0.1), ("ron", 2.0), ("roff", 1e12)), "analog switch of low resistance")
-"""Switch that holds an integrator at its initial condition."""
 
 _DRIVE = 0.1
 """Volts across what lies between an amplifier and the emitter that it drives, at the largest current: four times kT/q."""
@@ -182,7 +178,7 @@ def integrator(
             yield Resistor(f"{name}_{node}", (node, virtual), bias.resistance / weight)
     yield Instance(f"{name}_amp", (reference, virtual, name), parts.op_amp.name)
     yield Capacitor(f"{name}_c", (virtual, name), bias.capacitance, -initial)
-    yield Switch(f"{name}_hold", (virtual, f"{name}_set"), "hold", SWITCH.name)
+    yield Switch(f"{name}_hold", (virtual, f"{name}_set"), "hold", SWITCH_MODEL)
     yield VoltageSource(f"{name}_set", (name, f"{name}_set"), initial)
 
 
@@ -246,7 +242,7 @@ def assembled(
         start={},
         units=Units(None, time_constant, inputs=dict.fromkeys(brief.graph.states, input_volts)),
         graph=brief.graph,
-        models=(parts.npn, parts.pnp, SWITCH),
+        models=(parts.npn, parts.pnp, parts.switch.model),
         macros=(op_amp_macro(parts.op_amp, parts.supply, kelvin),),
         release=release,
         derived_from=brief.graph,
