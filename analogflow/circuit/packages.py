@@ -119,7 +119,9 @@ def _ohms(value: float) -> str:
 
 def _point(value: float) -> str:
     """Three digits and the prefix, in four characters: 2 MΩ is ``2M00``, 383 MΩ ``383M``."""
-    letter, unit = next((known for known in (("M", 1e6), ("K", 1e3)) if value >= 0.9999999 * known[1]), ("R", 1.0))
+    letter, unit = next(
+        (known for known in (("G", 1e9), ("M", 1e6), ("K", 1e3)) if value >= 0.9999999 * known[1]), ("R", 1.0)
+    )
     whole = f"{value / unit:.0f}{letter}"
     return whole if len(whole) > 3 else f"{value / unit:.{4 - len(whole)}f}".replace(".", letter)
 

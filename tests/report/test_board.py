@@ -17,6 +17,7 @@ from analogflow.circuit import BipolarTransistor
 from analogflow.circuit.packages import packages, series_of
 from analogflow.circuit.values import SERIES
 from analogflow.cli import main
+from analogflow.digits import engineering
 from analogflow.errors import BadInput
 from analogflow.families.files import read_problem
 from analogflow.hardware.parts_list import parts_list
@@ -245,7 +246,8 @@ def test_other_parts_have_their_packages(parts, tmp_path):
         ("resistor", 0.01, 49.9, "RC0805FR-0749R9L"), ("resistor", 0.001, 10e3, "RT0805BRD0710KL"),
         ("resistor", 0.001, 2.55e6, "TNPW12102M55BEEA"), ("resistor", 0.001, 1.21e6, "TNPW12061M21BEEA"),
         ("resistor", 0.001, 383e6, "CRHV1206AF383MFNET"), ("resistor", 0.001, 12.4e6, "CRHV1206AF12M4FNET"),
-        ("resistor", 0.01, 12.4e6, "CRHV1206AF12M4FNET"), ("resistor", 0.001, 4.99, "RC0805FR-074R99L"),
+        ("resistor", 0.01, 12.4e6, "CRHV1206AF12M4FNET"), ("resistor", 0.001, 1.3e9, "CRHV1206AF1G30GNET"),
+        ("resistor", 0.001, 4.99, "RC0805FR-074R99L"),
         ("resistor", 0.001, 2.553e3, ""), ("resistor", 0.001, 10.1234e3, ""),
         ("capacitor", 0.05, 10e-9, "C0805C103J5GACTU"), ("capacitor", 0.01, 100e-9, "C1206C104F3GACTU"),
         ("capacitor", 0.05, 33e-12, "C0805C330J5GACTU"), ("capacitor", 0.01, 4.7e-12, "C0805C479C5GACTU"),
@@ -263,10 +265,16 @@ def test_what_nobody_sells_has_no_series(kind, value):
     assert series_of(kind, 1e-3, value) is None
 
 
-def test_parts_that_nobody_sells_are_refused_and_nothing_is_written(tmp_path, capsys):
-    words = ["board", "quadratic-programme", f"{EXAMPLES}/quadratic_programme_bounds.json", "--technology", "opamp"]
-    assert main([*words, "-o", str(tmp_path / "b")]) == 2
-    assert "no series that is sold has it" in capsys.readouterr().err
+@pytest.mark.parametrize(("letter", "change", "said"), [("R", {"resistance": 3.09e-3}, "a resistor of 3.09mΩ"),
+                                                       ("R", {"resistance": 66.5e9}, "a resistor of 66.5GΩ"),
+                                                       ("C", {"capacitance": 4.7e-3}, "a capacitor of 4.7mF")])  # fmt: skip
+def test_parts_that_nobody_sells_are_refused_and_nothing_is_written(letter, change, said, tmp_path):
+    circuit = circuit_of("capacity opamp")
+    old = next(element for element in circuit.elements if element.letter == letter)
+    groups = [dataclasses.replace(group, elements=tuple(dataclasses.replace(e, **change) if e == old else e
+                                                        for e in group.elements)) for group in circuit.groups]  # fmt: skip
+    with pytest.raises(BadInput, match=f"{said}: no series that is sold has it"):
+        af.write_board(dataclasses.replace(circuit, groups=tuple(groups)), tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -279,13 +287,16 @@ def test_values_that_are_not_sold_have_no_number_and_a_note(tmp_path):
 
 def test_a_series_that_is_wider_than_asked_for_says_what_the_part_weighs():
     circuit = circuit_of("transport opamp")
-    (order,) = [order for order in board_of(unwritten(circuit)).orders if order.value == "383MΩ"]
+    wide = [order for order in board_of(unwritten(circuit)).orders if "weighs at most" in order.note]
+    assert wide
     resistors = [e for e in circuit.elements if e.letter == "R"]
-    amplified = {e.nodes[1] for e in circuit.elements if e.letter == "X" and e.macro == circuit.parts.op_amp.name}
-    shares = [1 / r.resistance / sum(1 / e.resistance for e in resistors if node in e.nodes)
-              for r in resistors if np.isclose(r.resistance, 383e6) for node in r.nodes if node in amplified]  # fmt: skip
-    assert order.tolerance == "1%"
-    assert float(order.note.split("at most ")[1].split()[0]) == pytest.approx(max(shares), rel=0.06)
+    driven = {e.nodes[-1] for e in circuit.elements if e.letter == "X"} | {"vref", "vrefn", "vlow", "0"}
+    for order in wide:
+        shares = [1 / r.resistance / sum(1 / e.resistance for e in resistors if node in e.nodes)
+                  for r in resistors if f"{engineering(r.resistance)}Ω" == order.value
+                  for node in r.nodes if node not in driven]  # fmt: skip
+        assert order.tolerance == "1%"
+        assert float(order.note.split("at most ")[1].split()[0]) == pytest.approx(max(shares), rel=0.06)
 
 
 def loaded_sources(circuit):
@@ -355,7 +366,7 @@ def test_a_technology_without_parts_is_refused(tmp_path, capsys):
 
 
 def test_what_no_board_can_hold_is_refused_before_anything_is_written(tmp_path):
-    circuit = compiler.degrade(circuit_of("transport opamp"), noise=Noise(1e-3))
+    circuit = compiler.degrade(circuit_of("capacity opamp"), noise=Noise(1e-3))
     with pytest.raises(BadInput, match="drawn of a circuit as it is meant"):
         af.write_board(circuit, tmp_path / "b")
     with pytest.raises(BadInput, match="no package is known for it; take the parts 'precision' or 'fast'"):

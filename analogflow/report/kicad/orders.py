@@ -63,7 +63,7 @@ def orders_of(parts: Sequence[Part], circuit: Circuit) -> list[Order]:
         tenth = math.ceil(len(members) / 10)
         spares = 0 if not order.number else max(2, tenth) if members[0].symbol.prefix in ("R", "C") else tenth
         weight = max((_weight(part, circuit) for part in members), default=0.0) if order.note == _WEIGHED else 0.0
-        note = f"{_WEIGHED} {weight:.1g} of what its node sums" if weight else order.note
+        note = f"{_WEIGHED} {weight:.2g} of what its node sums" if weight else order.note
         references = tuple(part.reference for part in members)
         found.append(dataclasses.replace(order, designators=references, spares=spares, note=note))
     return sorted(found, key=lambda order: _place(order.designators[0]))
