@@ -70,6 +70,9 @@ __all__ = [
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
 
+_WORD = 20
+"""Letters that a script takes of a signal's name: two, and what they are of, are a name too."""
+
 _OPTIONS = ".options method=trap reltol={2} vntol={0!r} abstol={0!r} chgtol={1!r} itl4=100"
 """Of ideal elements, whose voltages and currents are as small as the flow's states."""
 
@@ -278,7 +281,7 @@ def answers(circuit: Circuit) -> Iterator[tuple[str, str]]:
     inner = set(circuit.flow.states) - {circuit.flow.answer}
     for name in asked:
         if name in circuit.readings and name not in inner:
-            yield from labelled("answer_", name, circuit)
+            yield from ((identifier(label), text) for label, text in labelled("answer_", name, circuit))
 
 
 def _script(circuit: Circuit, end: float) -> list[str]:
@@ -439,10 +442,16 @@ def averaged(circuit: Circuit, end: float) -> tuple[str, list[tuple[str, str]]]:
 
 
 def labelled(kind: str, name: str, circuit: Circuit) -> list[tuple[str, str]]:
-    """A name for each element of a signal that a script may use, and the element in flow units as a formula of vectors."""
-    reading, label = circuit.readings[name], f"{kind}{re.sub('[^a-z0-9_]', '_', name.lower())[:40]}"
-    single = reading.size == 1
-    return [(identifier(label + ("" if single else f"_{k}")), text) for k, text in enumerate(_formulas(reading))]
+    """What ends a name for each element of a signal in a script, and the element in flow units as a formula of vectors.
+
+    A name that another signal has too, once both are cut, gets a number.
+    """
+    words = {other: re.sub("[^a-z0-9_]", "_", other.lower())[:_WORD] for other in circuit.readings}
+    alike = [other for other, word in words.items() if word == words[name]]
+    word = words[name] + (f"_s{alike.index(name)}" if len(alike) > 1 else "")
+    reading = circuit.readings[name]
+    labels = [f"{kind}{word}" + ("" if reading.size == 1 else f"_{k}") for k in range(reading.size)]
+    return list(zip(labels, _formulas(reading), strict=True))
 
 
 def _formulas(reading: Reading) -> Iterator[str]:

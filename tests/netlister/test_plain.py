@@ -266,3 +266,18 @@ def test_the_command_line_writes_a_plain_deck_with_the_expected_answer(tmp_path,
         assert said in capsys.readouterr().err
     assert main(["netlist", "capacity", "channel.csv", "-o", "b.cir", "--dialect", "xyce"]) == 0
     assert "written for xyce" in capsys.readouterr().out
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("names", [("c", "i"), ("pi", "e"), ("a" * 30 + "x", "a" * 30 + "y")], ids=["c i", "pi e", "long"])
+def test_variables_are_averaged_whatever_they_are_called(names, tmp_path):
+    """Names of constants of ngspice, and two that are alike as far as a script takes them."""
+    first, second = names
+    problem = af.Langevin(f"({first} - 1)**2/2 + ({second} + 2)**2/2", names, 0.01)
+    circuit = af.degrade(af.compile(af.flows.langevin(problem)), noise=af.Noise(0.0, seed=1, step=0.1))
+    deck = af.netlist(circuit, time_constants=60.0)
+    for text in (deck, plain_deck(deck)):
+        found = printed(ngspice(text.write(tmp_path / "law.cir", force=True)))
+        means = [value for name, value in found.items() if name.startswith("mean_")]
+        assert means == pytest.approx([1.0, -2.0], abs=0.2)
+        assert sum(name.startswith("covariance_") for name in found) == 3
