@@ -88,6 +88,9 @@ class OpAmp:
         is simulated whose maker's figure is not known.
     differential_capacitance, common_capacitance : float
         Between the inputs, and from each of them to ground, farads; 0 where the figure is not known.
+    input_low, input_high : float
+        Volts from the negative rail to the least, and from the positive one to the largest voltage of an input at which it
+        still amplifies; minus infinity where the figure is not known, and there is no limit.
     output_current : float
         Amperes for which the output is rated: a circuit that needs more of it is refused. Infinite where the figure is not
         known.
@@ -112,6 +115,8 @@ class OpAmp:
     phase_margin: float = 90.0
     differential_capacitance: float = 0.0
     common_capacitance: float = 0.0
+    input_low: float = -math.inf
+    input_high: float = -math.inf
     output_current: float = math.inf
 
     @property

@@ -39,11 +39,14 @@ def op_amp_macro(part: OpAmp, supply: float, temperature_kelvin: float = NOMINAL
     clamp = max(_CLAMP_CONDUCTANCE, largest / _CLAMP_VOLTS)
     common = "+(v(p)+v(n))*0.5*({cm})" if math.isfinite(part.cmrr) else ""
     bias, biased = part.bias_current * part.warmed(temperature_kelvin), bool(part.bias_current or part.bias_spread)
+    plus, minus = (_within_range(part, supply, pin) for pin in "pn")
     parameters = [("vos", 0.0)]
     parameters += [("cm", 0.0)] if common else []
     parameters += [("ibp", bias), ("ibn", bias)] if biased else []
     elements: tuple[Element, ...] = (
-        Behavioural("g", ("0", "g"), f"{number(largest)}*tanh((v(p)-v(n)+({{vos}}){common}+v(en))*{number(steepness)})"),
+        Behavioural(
+            "g", ("0", "g"), f"{number(largest)}*tanh(({plus}-{minus}+({{vos}}){common}+v(en))*{number(steepness)})"
+        ),
         Resistor("g", ("g", "0"), part.gain / (2 * math.pi * part.bandwidth * _POLE_CAPACITANCE)),
         Capacitor("g", ("g", "0"), _POLE_CAPACITANCE, 0.0),
         Behavioural("l", ("g", "0"), f"{number(clamp)}*(max(v(g)-{limit},0)+min(v(g)+{limit},0))"),
@@ -56,6 +59,16 @@ def op_amp_macro(part: OpAmp, supply: float, temperature_kelvin: float = NOMINAL
     )
     ports = ("p", "n", "o", *_SUPPLY_PORT[powered])
     return Macro(part.name, ports, elements, tuple(parameters), f"op-amp {part.name}, {supply:g} V supplies")
+
+
+def _within_range(part: OpAmp, supply: float, pin: str) -> str:
+    """Voltage of an input as the amplifier sees it: beyond its range it stands still."""
+    voltage = f"v({pin})"
+    if math.isfinite(part.input_low):
+        voltage = f"max({voltage},{number(part.input_low - supply)})"
+    if math.isfinite(part.input_high):
+        voltage = f"min({voltage},{number(supply - part.input_high)})"
+    return voltage
 
 
 def _second_pole(part: OpAmp) -> Iterator[Element]:
