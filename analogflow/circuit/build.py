@@ -91,6 +91,8 @@ class OpAmp:
     input_low, input_high : float
         Volts from the negative rail to the least, and from the positive one to the largest voltage of an input at which it
         still amplifies; minus infinity where the figure is not known, and there is no limit.
+    largest_supply : float
+        Volts of either rail that it stands: a set with more is refused. Infinite where the figure is not known.
     output_current : float
         Amperes for which the output is rated: a circuit that needs more of it is refused. Infinite where the figure is not
         known.
@@ -117,6 +119,7 @@ class OpAmp:
     common_capacitance: float = 0.0
     input_low: float = -math.inf
     input_high: float = -math.inf
+    largest_supply: float = math.inf
     output_current: float = math.inf
 
     @property

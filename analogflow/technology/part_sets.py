@@ -137,15 +137,22 @@ def _built(name: str, given: Mapping[str, Any], place: str = "") -> PartSet:
     where = f"parts {place or name!r}"
     if given["series"] not in _SERIES:
         raise BadInput(f"{where}: series {given['series']!r} is not known; known are: {', '.join(_SERIES[1:])}, or ''.")
+    op_amp = _part(where, OpAmp, "op_amp", given["op_amp"])
+    supply = _numbers(where, None, {"supply": given["supply"]})["supply"]
+    if supply > op_amp.largest_supply:
+        raise BadInput(
+            f"{where}: supply = {supply:g} is more than {op_amp.name} stands; give at most {op_amp.largest_supply:g} V, or "
+            "another op_amp."
+        )
     transistors = {kind: tuple(values.items()) for kind, values in catalogue()["transistor"].items()}
     return PartSet(
         name=name,
-        op_amp=_part(where, OpAmp, "op_amp", given["op_amp"]),
+        op_amp=op_amp,
         multiplier=_part(where, Multiplier, "multiplier", given["multiplier"]),
         divider=_part(where, Multiplier, "multiplier", given["divider"]),
         switch=_part(where, AnalogSwitch, "switch", given["switch"]),
         tolerances=Tolerances(**_numbers(where, Tolerances, given["tolerances"])),
-        supply=_numbers(where, None, {"supply": given["supply"]})["supply"],
+        supply=supply,
         series=given["series"],
         npn=Model("qn", "npn", transistors["npn"], "generic"),
         pnp=Model("qp", "pnp", transistors["pnp"], "generic"),

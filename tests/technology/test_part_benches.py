@@ -47,6 +47,7 @@ SHEETS = {
         "noise": (8e-9, UNREAD),
         "headroom": (2.0, UNREAD),
         "output_resistance": (50.0, UNREAD),
+        "largest_supply": (18.0, TI_FRONT),
         "output_current": (10 / 2e3, "Burr-Brown OPA2277, heading of the specifications: 2 kilohms"),
     },
     ("op_amp", "tl072"): {
@@ -64,6 +65,7 @@ SHEETS = {
         "headroom": (15.0 - 13.5, ST072),
         "output_resistance": (100.0, UNREAD),
         "output_current": (10 / 2e3, ST072),
+        "largest_supply": (18.0, f"{ST072}, absolute maximum ratings"),
         "input_low": (15.0 - 12.0, ST072),
         "input_high": (15.0 - 15.0, ST072),
     },
@@ -92,6 +94,7 @@ SHEETS = {
         "differential_capacitance": (0.1e-12, TI324),
         "common_capacitance": (1.5e-12, TI324),
         "output_current": (10e-3, ST324),
+        "largest_supply": (16.0, "ST LM324, absolute maximum ratings"),
         "input_low": (0.0, f"{ST324}, note 3"),
         "input_high": (1.5, f"{ST324}, note 3"),
     },
@@ -258,6 +261,20 @@ def input_high(folder, part):
     return SUPPLY - input_range(folder, part)["high"]
 
 
+def largest_supply(folder, part):
+    """Volts of the largest supply that a file of parts may give the amplifier."""
+    path, low, high = folder / "supplied.toml", 5.0, 100.0
+    while high - low > 1e-3:
+        volts = (low + high) / 2
+        path.write_text(f'supply = {volts!r}\nop_amp = "{part.name}"\n', encoding="utf-8")
+        try:
+            low = part_set(str(path)).supply
+        except BadInput:
+            high = volts
+        part_set.cache_clear()
+    return low
+
+
 def input_capacitance(folder, part, driven):
     """Farads of the inverting input, or with both of them on one source of the two together."""
     nodes = {"minus": ("0", "n", "o"), "both": ("n", "n", "o")}[driven]
@@ -390,7 +407,7 @@ BENCHES = {
         for bench in (
             gain, bandwidth, phase_margin, slew, offset, bias_current, bias_spread, bias_doubling, offset_drift, cmrr, noise,
             headroom, output_resistance, differential_capacitance, common_capacitance, input_low,
-            input_high, output_current,
+            input_high, largest_supply, output_current,
         )
     },
     "multiplier": {

@@ -174,6 +174,8 @@ def test_transistors_name_the_rail_of_their_tails(tmp_path):
     "lines, message",
     [
         ("supply = 1e308", r"supply = 1e\+308 is not a part's; give a number from 1 to 100"),
+        ("supply = 18.5", r"supply = 18.5 is more than opa2277 stands; give at most 18 V, or another op_amp"),
+        ('supply = 17\nop_amp = "lm324"', r"supply = 17 is more than lm324 stands; give at most 16 V"),
         ("[tolerances]\nresistor = 1e30", r"resistor = 1e\+30 is not a part's; give a number from 0 to 0.5"),
         ('[op_amp]\nlike = "opa2277"\nslew = 1e-30', r"slew = 1e-30 is not a part's"),
         ('op_amp = ["opa2277"]', r"op_amp \['opa2277'\] is not known"),
