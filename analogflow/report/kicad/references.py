@@ -26,7 +26,10 @@ VOLTS, _LEAST_SUPPLY = 10.0, 11.4
 _NEAR = 1e-5
 """Relative error of a ratio above which two resistors in parallel make it."""
 
-_LEAST, _MOST = 10e3, 100e3
+_SOME = 12
+"""Values above what is meant that a second one in parallel is tried with."""
+
+_LEAST, _MOST = 30e3, 300e3
 """Ohms of the resistor at the reference."""
 
 
@@ -127,18 +130,18 @@ def divided(ratio: float, parts: PartSet) -> tuple[float, tuple[float, ...]]:
     There are two where no single one comes near enough; of several that are as near, the first is small.
     """
     digits = sorted({*SERIES[parts.series or "E96"], *SERIES["E24"]})
-    first = [value for d in digits if _LEAST <= (value := 1e2 * d) < _MOST]
+    first = [value for k in (1e2, 1e3) for d in digits if _LEAST <= (value := k * d) < _MOST]
     known = [1e-1 * 10.0**k * d for k in range(5) for d in digits]
 
     def near(value: float) -> float:
         return min(known, key=lambda one: abs(one - value))
 
     def order(pair: tuple[float, tuple[float, ...]]) -> tuple[float, float]:
-        return round(abs(parallel(pair[1]) / pair[0] - ratio), 12), pair[0]
+        return max(round(abs(parallel(pair[1]) / pair[0] / ratio - 1), 12) if ratio else 1.0, _NEAR), pair[0]
 
     best = min(((at, (near(ratio * at),)) for at in first), key=order)
-    if order(best)[0] <= _NEAR * ratio:
+    if order(best)[0] <= _NEAR:
         return best
-    above = ((at, next((one for one in known if one > ratio * at), known[-1])) for at in first)
-    pairs = [(at, (lower, near(1 / (1 / (ratio * at) - 1 / lower)))) for at, lower in above if lower > ratio * at > 0]
+    above = ((at, one) for at in first for one in [v for v in known if v > ratio * at > 0][:_SOME])
+    pairs = [(at, (lower, near(1 / (1 / (ratio * at) - 1 / lower)))) for at, lower in above]
     return min([best, *pairs], key=order)
