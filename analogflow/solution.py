@@ -48,6 +48,7 @@ class LawOptions(CircuitOptions, total=False):
     skip: float | None
     step: float | None
     on_note: Callable[[str], None] | None
+    start_up: StartUp | str | None
 
 
 class SolveOptions(LawOptions, total=False):
@@ -57,7 +58,6 @@ class SolveOptions(LawOptions, total=False):
     engine: str | None
     time_constants: float | None
     accuracy: float | None
-    start_up: StartUp | str | None
     on_progress: Callable[[float], None] | None
 
 
@@ -173,7 +173,6 @@ def solve(
     engine: str | None = None,
     time_constants: float | None = None,
     accuracy: float | None = None,
-    start_up: StartUp | str | None = None,
     on_progress: Callable[[float], None] | None = None,
     **options: Unpack[LawOptions],
 ) -> Solution:
@@ -194,9 +193,6 @@ def solve(
     accuracy : float, optional
         Largest error that the checks let pass; 1e-6 for an ideal circuit and 0.05 for an imperfect or noisy one. For a law
         also the error that they must be able to find, in standard deviations; 0.25 if not given.
-    start_up : StartUp or str, optional
-        How a circuit of parts is switched on: "ramp", "low", "high", or what else `StartUp.from_text` reads. Its answer is
-        then held against that of the same circuit with its supplies up and its integrators charged, as it is if not given.
     chains : int, optional
         Of a law: how many chains it is averaged over, each from a start and with noise of its own; 64 of the block
         engine (16 where they would be too short, 32 without a C compiler) and 4 of others, if not given.
@@ -216,6 +212,9 @@ def solve(
         What is wrong with the blocks.
     seed : int
         Decides the noise and the deviations of the blocks; recorded with the result. 0, or that of the noise, if not given.
+    start_up : StartUp or str, optional
+        How a circuit of parts is switched on: "ramp", "low", "high", or what else `StartUp.from_text` reads. Its answer is
+        then held against that of the same circuit with its supplies up and its integrators charged, as it is if not given.
 
     Raises
     ------
@@ -226,11 +225,11 @@ def solve(
     """
     check_accuracy(accuracy)
     of_law = {name: options.pop(name, None) for name in ("chains", "skip", "step")}
-    on_note = options.pop("on_note", None)
-    build, _ = split_options("solve", options)
+    on_note, start_up = options.pop("on_note", None), options.get("start_up")
+    build, _ = split_options("solve", {name: value for name, value in options.items() if name != "start_up"})
     built = isinstance(problem, Circuit)
     engine_for(problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), engine)  # refuses at once
-    circuit = circuit_of(problem, form=form, start_up=start_up, **options)
+    circuit = circuit_of(problem, form=form, **options)
     chosen = engine_choice(circuit.technology, engine, circuit=circuit)
     engine = chosen.engine
     if on_note is not None and chosen.why:

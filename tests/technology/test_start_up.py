@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 from spice_bench import measured
-from zoo import PAPER
+from zoo import PAPER, PAPER_CSV
 
 import analogflow as af
 from analogflow.circuit import Capacitor, PlayedVoltage, StepVoltage, VoltageSource
@@ -28,7 +28,6 @@ from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp
 
 TWO = Channel([[0.9, 0.1], [0.3, 0.7]])
 TECHNOLOGIES = ("opamp", "translinear")
-MATRIX = "0.7,0.2,0.1\n0.1,0.8,0.1\n0.25,0.25,0.5\n"
 
 
 def compiled(problem, technology):
@@ -232,7 +231,7 @@ def test_a_push_and_a_draw_keep_the_start_up():
 @pytest.mark.ngspice
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
 def test_a_netlist_that_is_switched_on_runs_alone(technology, tmp_path, capsys):
-    (tmp_path / "p.csv").write_text(MATRIX)
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
     deck, parts = tmp_path / "a.cir", tmp_path / "parts.csv"
     words = ["netlist", "capacity", str(tmp_path / "p.csv"), "-o", str(deck), "--parts-list", str(parts)]
     assert main([*words, "--technology", technology, "--start-up", "low,high,low"]) == 0
@@ -254,7 +253,7 @@ def test_parts_and_their_drawing_are_those_of_the_circuit_that_is_charged(techno
 
 @pytest.mark.ngspice
 def test_the_command_says_when_the_flow_began_and_whose_answer_it_is(tmp_path, capsys):
-    (tmp_path / "p.csv").write_text(MATRIX)
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
     words = ["solve", "capacity", str(tmp_path / "p.csv"), "--technology", "translinear", "--start-up"]
     assert main([*words, "ramp", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -295,7 +294,7 @@ def test_an_answer_that_is_right_but_another_does_not_pass():
     ],
 )
 def test_what_can_not_be_switched_on_is_refused_by_a_sentence(words, sentence, tmp_path, capsys):
-    (tmp_path / "p.csv").write_text(MATRIX)
+    (tmp_path / "p.csv").write_text(PAPER_CSV)
     assert main(["solve", "capacity", str(tmp_path / "p.csv"), *words]) == 2
     assert sentence in capsys.readouterr().err
 
