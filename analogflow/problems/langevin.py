@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -108,7 +107,7 @@ class Langevin:
 
     def energy_at(self, x: Array) -> Array:
         """E at points, shape (..., n)."""
-        energy = np.array(self.energy.evaluate(self._named(x)), dtype=float)
+        energy = np.array(self.energy.evaluate(self._named(x)), dtype=np.float64)
         return energy if energy.shape == x.shape[:-1] else np.broadcast_to(energy, x.shape[:-1]).copy()
 
     def gradient_at(self, x: Array) -> Array:
@@ -136,7 +135,7 @@ class Langevin:
         return f"Langevin({self.size} variables, temperature {self.temperature:g}, fingerprint {self.fingerprint})"
 
     def _named(self, x: Array) -> Mapping[str, Array]:
-        return MappingProxyType({name: x[..., k] for k, name in enumerate(self.variables)})
+        return {name: x[..., k] for k, name in enumerate(self.variables)}
 
 
 def _variables(variables: Any, faults: list[str]) -> tuple[str, ...]:

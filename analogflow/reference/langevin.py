@@ -176,7 +176,7 @@ def _exact(
     sample: Array,
     method: str,
 ) -> BoltzmannLaw:
-    none = np.zeros_like(mean), np.zeros_like(covariance)
+    none = np.zeros(mean.shape), np.zeros(covariance.shape)
     return BoltzmannLaw(mean, covariance, free, gap, mean_gap, covariance_gap, sample, method, *none)
 
 

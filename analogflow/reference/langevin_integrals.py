@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 import scipy
@@ -228,13 +229,13 @@ class _Search:
 
     def _first_boxes(self) -> tuple[Array, Array]:
         """The first box; of one variable, octaves of it far from the law, cut near it as the energy looks, and at edges."""
-        first = _LAST - int(np.log2(self.reach))
+        first = _LAST - int(math.log2(self.reach))
         left, right = (self._place(side) for side in (1, 0)) if self.n == 1 else (0, 0)
         if min(left, right) < first + 2:
             inner = self.edges.reshape(-1, self.n)
             return np.vstack([self.origin - self.reach, inner]), np.vstack([inner, self.origin + self.reach])
         cuts = np.concatenate([
-            -_STEPS[first:left], self._cuts(-_STEPS[left], _STEPS[right]), _STEPS[first:right][::-1],
+            -_STEPS[first : left + 1], self._cuts(-_STEPS[left], _STEPS[right]), _STEPS[first : right + 1][::-1],
         ])  # fmt: skip
         cuts = self.origin + cuts
         if len(self.edges):
@@ -243,7 +244,7 @@ class _Search:
 
     def _place(self, side: int) -> int:
         """Which of the steps, of one variable, leads to where nothing counts on that side, or nearly so."""
-        place = _LAST - int(np.log2(_NEAR * self.widths[0]))
+        place = _LAST - int(math.log2(_NEAR * self.widths[0]))
         for _ in range(_WIDER):
             if place <= 0 or self.rises[0, side, place] > _NOTHING:
                 break
@@ -251,7 +252,7 @@ class _Search:
         return place
 
     def _cuts(self, low: float, high: float) -> Array:
-        """Ends of boxes of one variable between two places about the minimum, along which a rule may find E/T flat enough.
+        """Ends of boxes of one variable between two places about the minimum, in which a rule may find E/T flat enough.
 
         What is not, since the energy was looked at in places only, is halved like any other.
         """
@@ -260,8 +261,9 @@ class _Search:
         lighter = np.exp(np.minimum(-np.minimum(energy[1:], energy[:-1]), 0) / _LIGHTER)
         # Where the energy turns it changes little along what bends much.
         changes = abs(energy[1:] - energy[:-1]) + (places[1] - places[0]) / self.widths[0]
-        so_far = np.append(0.0, np.cumsum(changes * lighter)) / _CUT
-        return np.concatenate([places[:1], np.interp(np.arange(1.0, so_far[-1]), so_far, places), places[-1:]])
+        so_far = np.zeros(len(places))
+        np.cumsum(changes * (lighter / _CUT), out=so_far[1:])
+        return np.interp(np.arange(1.0, so_far[-1]), so_far, places)
 
     def integrate(self) -> None:
         """Integrate over what was found, and bound the rest."""
@@ -277,7 +279,7 @@ class _Search:
 
     def integrals(self) -> Integrals:
         """What was found, with middles of boxes in even steps of the law's share."""
-        total = np.cumsum(np.maximum(self.masses, 0.0))
+        total = np.cumsum(self.masses)
         places = np.minimum(np.searchsorted(total, _EVEN * total[-1]), len(total) - 1)
         return Integrals(self.origin, self.least, self.values, self.errors, self.low, self.high, self.middles[places])
 
@@ -350,7 +352,7 @@ class _Search:
                 good = (worst <= np.maximum(_SHARE[self.n] * total, _ROUNDING * own)) | (self.points > _POINTS)
                 done = slice(None) if good.all() else good
                 self.values += found[done].sum(axis=0)
-                self.errors += off[done].sum(axis=0) + _EPSILON * size[done].sum(axis=0)
+                self.errors += (off[done] + _EPSILON * size[done]).sum(axis=0)
                 parts.append((middle[done], found[done, 0]))
                 if far_out:
                     self._in_shells(a[done], b[done], found[done])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ class Interval:
     high: Array
 
     def __add__(self, other: Interval | float) -> Interval:
-        if not isinstance(other, Interval) and np.isfinite(other):
+        if not isinstance(other, Interval) and math.isfinite(other):
             return Interval(self.low + other, self.high + other)
         low, high = _ends(other)
         return _known(self.low + low, self.high + high)
@@ -49,7 +50,7 @@ class Interval:
     def __mul__(self, other: Interval | float) -> Interval:
         if other is self:
             return self**2
-        if not isinstance(other, Interval) and other and np.isfinite(other):
+        if not isinstance(other, Interval) and other and math.isfinite(other):
             low, high = self.low * other, self.high * other
             return Interval(low, high) if other > 0 else Interval(high, low)
         ends = [a * b for a in _ends(self) for b in _ends(other)]
