@@ -30,6 +30,7 @@ __all__ = [
     "Law",
     "LawHeld",
     "coarse_knots",
+    "evenly",
     "joint_limit",
     "known_to",
     "law_checks",
@@ -181,6 +182,24 @@ def law_of(run: Run, states: Sequence[str], *, skipped: float) -> Law:
         Too little of the run is left to average over.
     """
     return _last_law(run, tuple(states), skipped)
+
+
+def evenly(run: Run) -> Run:
+    """The chains of a run at as many even times as a law is read at, where they have more than twice as many points."""
+    chains = (run, *run.chains)
+    most, end = _POINTS // len(chains), min(float(chain.time[-1]) for chain in chains)
+    if max(chain.time.size for chain in chains) <= 2 * most:
+        return run
+    times = np.linspace(0.0, end, most + 1)
+
+    def slim(chain: Run) -> Run:
+        values = {
+            name: np.stack([np.interp(times, chain.time, signal) for signal in value.T], axis=1)
+            for name, value in chain.values.items()
+        }
+        return dataclasses.replace(chain, time=times.copy(), values=values, chains=tuple(map(slim, chain.chains)))
+
+    return slim(run)
 
 
 @functools.lru_cache(maxsize=1)

@@ -25,6 +25,7 @@ from analogflow.contents import parse_keys, plain, read_text, refuse_existing, r
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
+from analogflow.families.stationary import evenly
 from analogflow.flows import Flow
 from analogflow.judgement.certificate import Certificate, Terms, certified_on
 from analogflow.run import IDEAL_ACCURACY, Creep, Outcome, Run
@@ -117,11 +118,15 @@ class Recheck:
 def certificate_text(certificate: Certificate, flow: Flow, run: Run, made: Mapping[str, Any]) -> str:
     """Content of the file of a certificate of `run`, a run of some circuit of `flow`.
 
+    Chains of a law are written at even times, as many as the law is read at, and what is found is of these.
+
     Raises
     ------
     BadInput
         The problem is none that a file can hold, or the path is longer than a file may be.
     """
+    if flow.averaging is not None and certificate.terms is not None and (slim := evenly(run)) is not run:
+        certificate, run = certified_on(certificate.terms, flow, slim), slim
     record = {name: float(run.record[name]) for name in _RECORD if name in run.record}
     needed, problem = _needed(flow), keys_of(flow.problem)
     if "time" in problem and _ends_elsewhere(flow, run):
