@@ -109,6 +109,16 @@ def shot(field: Field, start: Array, settle: float, level: float, *, conserves: 
     return float(period), np.array([0.5 * np.ptp(cycle.y_events[k][:, k]) for k in (0, 1)])
 
 
+def said(name: str) -> af.Equations:
+    """A flow that says what it conserves."""
+    problem = OSCILLATORS[name][0]
+    return af.Equations(
+        {state: value.tolist() for state, value in problem.states.items()},
+        {state: str(rate) for state, rate in problem.equations.items()},
+        time=problem.time, name=problem.name, conserved=NEUTRAL[name],
+    )  # fmt: skip
+
+
 def _oscillators() -> Section:
     rows = []
     for name, (problem, field) in OSCILLATORS.items():
@@ -119,12 +129,7 @@ def _oscillators() -> Section:
         period, amplitude = shot(field, start, float(problem.time or 0.0), block.found.level, conserves=closed)
         runs = {name: af.solve(problem, technology="opamp").certificate.motion}
         if closed:
-            said = af.Equations(
-                {state: value.tolist() for state, value in problem.states.items()},
-                {state: str(rate) for state, rate in problem.equations.items()},
-                time=problem.time, name=problem.name, conserved=NEUTRAL[name],
-            )  # fmt: skip
-            runs[f"{name}, what it conserves is said"] = af.solve(said, technology="opamp").certificate.motion
+            runs[f"{name}, what it conserves is said"] = af.solve(said(name), technology="opamp").certificate.motion
         for label, motion in runs.items():
             cells = [label, f"{period:.6f}", f"{amplitude[0]:.6f}"]
             for each in (block, motion):

@@ -25,12 +25,12 @@ __all__ = [
     "ACCURACY",
     "FALSE_ALARM",
     "LAW_LABELS",
+    "MOST_POINTS",
     "R_HAT",
     "Deviations",
     "Law",
     "LawHeld",
     "coarse_knots",
-    "evenly",
     "joint_limit",
     "known_to",
     "law_checks",
@@ -57,7 +57,7 @@ which they are too short to tell even if these do not."""
 
 Array = NDArray[np.float64]
 
-_POINTS, _RANKED = 2**19, 2**17
+MOST_POINTS, _RANKED = 2**19, 2**17
 """Points at most that all chains of a run are sampled at, and that are ranked: closer ones repeat each other."""
 
 _FEWEST = 100
@@ -184,24 +184,6 @@ def law_of(run: Run, states: Sequence[str], *, skipped: float) -> Law:
     return _last_law(run, tuple(states), skipped)
 
 
-def evenly(run: Run) -> Run:
-    """The chains of a run at as many even times as a law is read at, where they have more than twice as many points."""
-    chains = (run, *run.chains)
-    most, end = _POINTS // len(chains), min(float(chain.time[-1]) for chain in chains)
-    if max(chain.time.size for chain in chains) <= 2 * most:
-        return run
-    times = np.linspace(0.0, end, most + 1)
-
-    def slim(chain: Run) -> Run:
-        values = {
-            name: np.stack([np.interp(times, chain.time, signal) for signal in value.T], axis=1)
-            for name, value in chain.values.items()
-        }
-        return dataclasses.replace(chain, time=times.copy(), values=values, chains=tuple(map(slim, chain.chains)))
-
-    return slim(run)
-
-
 @functools.lru_cache(maxsize=1)
 def _last_law(run: Run, states: tuple[str, ...], skipped: float) -> Law:
     """The same; kept, as a run that is long enough is judged by the law which said so."""
@@ -213,7 +195,7 @@ def _last_law(run: Run, states: tuple[str, ...], skipped: float) -> Law:
             f"averaging: the run ends at {end:g} τ with {kept} points after {skipped:g} τ, and needs {_FEWEST}; "
             "give it more time."
         )
-    most = _POINTS // len(chains)
+    most = MOST_POINTS // len(chains)
     paths, starts = [], []
     for chain in chains:
         signals = np.concatenate([chain.values[name] for name in states], axis=1)

@@ -25,7 +25,7 @@ from analogflow.contents import parse_keys, plain, read_text, refuse_existing, r
 from analogflow.errors import BadInput
 from analogflow.families import family_of, flow_of
 from analogflow.families.files import keys_of, problem_of_keys
-from analogflow.families.stationary import evenly
+from analogflow.families.stationary import MOST_POINTS
 from analogflow.flows import Flow
 from analogflow.judgement.certificate import Certificate, Terms, certified_on
 from analogflow.run import IDEAL_ACCURACY, Creep, Outcome, Run
@@ -125,7 +125,7 @@ def certificate_text(certificate: Certificate, flow: Flow, run: Run, made: Mappi
     BadInput
         The problem is none that a file can hold, or the path is longer than a file may be.
     """
-    if flow.averaging is not None and certificate.terms is not None and (slim := evenly(run)) is not run:
+    if flow.averaging is not None and certificate.terms is not None and (slim := _evenly(run)) is not run:
         certificate, run = certified_on(certificate.terms, flow, slim), slim
     record = {name: float(run.record[name]) for name in _RECORD if name in run.record}
     needed, problem = _needed(flow), keys_of(flow.problem)
@@ -278,6 +278,24 @@ def _found(certificate: Certificate) -> dict[str, Any]:
         "checks": [{"name": check.name, "verdict": check.verdict, "detail": check.detail} for check in certificate.checks],
         "passed": certificate.passed,
     }
+
+
+def _evenly(run: Run) -> Run:
+    """The chains of a run at as many even times as a law is read at, where they have more than twice as many points."""
+    chains = (run, *run.chains)
+    most, end = MOST_POINTS // len(chains), min(float(chain.time[-1]) for chain in chains)
+    if max(chain.time.size for chain in chains) <= 2 * most:
+        return run
+    times = np.linspace(0.0, end, most + 1)
+
+    def slim(chain: Run) -> Run:
+        values = {
+            name: np.stack([np.interp(times, chain.time, signal) for signal in value.T], axis=1)
+            for name, value in chain.values.items()
+        }
+        return dataclasses.replace(chain, time=times.copy(), values=values, chains=tuple(map(slim, chain.chains)))
+
+    return slim(run)
 
 
 def _packed(run: Run, time: Array | None = None, needed: Collection[str] = ()) -> dict[str, Any]:

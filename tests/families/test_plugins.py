@@ -202,8 +202,8 @@ def test_least_squares_within_bounds_are_those_of_scipy():
     np.testing.assert_allclose(reference_of(problem, 0.0).values["x"], exact, atol=1e-9)
 
 
-SENSITIVE = QuadraticProgramme([[2, -1.5], [-1.5, 1.3]], [0.2, -0.3], -1, 1)
-"""Programme of s/μ = 32."""
+SENSITIVE = QuadraticProgramme([[2, -1.5], [-1.5, 1.175]], [0.0, -0.02], -1, 1)
+"""Programme of s/μ = 110."""
 
 
 @pytest.mark.ngspice

@@ -14,6 +14,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.families import FAMILIES, stationary
 from analogflow.families.files import problem_of_keys
+from analogflow.judgement import certificate_file
 
 EXAMPLES = {name: dict(family.example) for name, family in FAMILIES.items() if family.example} | {
     "capacity": {"transition": [[0.9, 0.1], [0.2, 0.8]], "cost": [0.0, 1.0], "cost_limit": 0.4},
@@ -127,7 +128,8 @@ def test_chains_with_many_points_are_written_at_as_many_as_a_law_is_read_at(tmp_
     problem = problem_of_keys("langevin", EXAMPLES["langevin"], "")
     solution = af.solve(problem, engine="block", chains=16, time_constants=300.0)
     whole, points = solution.certificate.errors, solution.run.time.size
-    monkeypatch.setattr(stationary, "_POINTS", 16 * (points // 5))
+    monkeypatch.setattr(stationary, "MOST_POINTS", 16 * (points // 5))
+    monkeypatch.setattr(certificate_file, "MOST_POINTS", 16 * (points // 5))
     path = af.write_certificate(solution, tmp_path / "c.json")
     chains = json.loads(path.read_text())["run"]["chains"]
     assert len(base64.b64decode(chains[0]["time"])) == 8 * (points // 5 + 1)
