@@ -11,10 +11,10 @@ from analogflow.circuit.build import PartSet
 from analogflow.circuit.elements import BipolarTransistor, Capacitor, Diode, Element, Instance, Resistor, VoltageSource
 from analogflow.errors import BadInput
 
-__all__ = ["Levels", "check_loads", "loads"]
+__all__ = ["ABOVE", "Levels", "check_loads", "loads"]
 
 
-_ABOVE = 2.5
+ABOVE = 2.5
 """Times that bounds are above what outputs deliver along a path, at least: 2.6 to 46 in circuits of both technologies."""
 
 
@@ -69,7 +69,7 @@ def check_loads(elements: Iterable[Element], levels: Levels, parts: PartSet) -> 
     for name, current in loads(elements, levels, parts.op_amp.name).items():
         macro = instances[name].macro
         rated = next(p.output_current for p in (parts.op_amp, parts.multiplier, parts.divider) if macro.startswith(p.name))
-        if current > _ABOVE * rated:
+        if current > ABOVE * rated:
             node, needed, allowed = instances[name].nodes[-1], f"{1e3 * current:.3g} mA", f"{1e3 * rated:.3g} mA"
             raise BadInput(
                 f"output: {name!r}, which drives node {node!r}, must deliver up to {needed}, and {macro} is rated for "

@@ -14,7 +14,7 @@ from spice_bench import measured
 
 from analogflow.circuit.build import NOMINAL_CELSIUS, AnalogSwitch, Multiplier, OpAmp
 from analogflow.circuit.elements import Instance, Resistor, Switch, VoltageSource
-from analogflow.circuit.loads import Levels, check_loads
+from analogflow.circuit.loads import ABOVE, Levels, check_loads
 from analogflow.errors import BadInput
 from analogflow.netlister.spice import card, macro_cards, model_card
 from analogflow.passes.spread import amplifier_parameters
@@ -292,7 +292,7 @@ def common_capacitance(folder, part):
 
 
 def let_through(parts, instance, sources):
-    """Least ohms, from a node of 10 V to ground, that a circuit may ask of an output."""
+    """Ohms, from 10 V to ground, that take what an output is rated for: circuits are let off `ABOVE` times that."""
     levels = Levels(volts={"block": 10.0}, others=parts.swing, junction=1.0, current=0.0)
     low, high = 1.0, 1e6
     while high / low > 1 + 1e-6:
@@ -303,7 +303,7 @@ def let_through(parts, instance, sources):
             low = ohms
         else:
             high = ohms
-    return high
+    return high * ABOVE
 
 
 def output_current(folder, part):
