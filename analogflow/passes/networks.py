@@ -40,6 +40,9 @@ _STEP = {"E12": 0.21, "E24": 0.1, "E96": 0.024, "E192": 0.012}
 _SMALL = 0.1
 """Part of an amplifier's largest gain below which a gain need not be as exact, relative to itself."""
 
+_SCALED = (-0.3, 1.0)
+"""Decades by which the resistors of a network may be scaled together."""
+
 _LENGTHS = (-0.3, 0.2)
 """Decades by which a string with taps may be scaled: what bases draw bends a long one, and a short one draws much."""
 
@@ -119,8 +122,8 @@ def amplifier_values(
     values, beside = min((_refined(start, total, series) for start in best), key=total), {}
     names = [e.name for e in (*first, *second)]
     if total(values) > tolerance:
-        made, beside = _few_pairs(first, series, tolerance, (-0.3, 1.0), output)
-        others, more = _few_pairs(second, series, tolerance, (-0.3, 1.0))
+        made, beside = _few_pairs(first, series, tolerance, _SCALED, output)
+        others, more = _few_pairs(second, series, tolerance, _SCALED)
         made |= others
         beside |= more
         values = np.array([made[name] for name in names])
@@ -154,7 +157,7 @@ def _few_pairs(
 
 
 def _candidates(
-    exact: Array, ratios: Callable[[Array], Array], series: str, decades: tuple[float, float] = (-0.3, 1.0)
+    exact: Array, ratios: Callable[[Array], Array], series: str, decades: tuple[float, float] = _SCALED
 ) -> Array:
     """Preferred values of one network, shape (candidates, legs), whose ratios are near those of the exact ones."""
     rng = np.random.default_rng(len(exact))  # the same choice on every machine
@@ -215,7 +218,7 @@ def _legs(legs: Sequence[Resistor], series: str, tolerance: float) -> tuple[dict
     return _few_pairs(legs, series, tolerance, _RATES)
 
 
-def ratios(legs: Sequence[Resistor], series: str, decades: tuple[float, float] = (-0.3, 1.0)) -> dict[str, float]:
+def ratios(legs: Sequence[Resistor], series: str, decades: tuple[float, float] = _SCALED) -> dict[str, float]:
     """Values of nearest ratios, for the legs of an integrator: a common factor of these `decades` changes its rate alone."""
     if len(legs) < 2:
         return {}

@@ -37,7 +37,7 @@ _RESISTANCE, _CAPACITANCE = 100e3, 47e-9
 """Of an integrator: larger than in the other circuits, since its input is volts and its output 26 mV for each nat."""
 
 _LOOP_RESISTANCE = 10e3
-"""Across which the loop of the common mode sees what the emitters are off."""
+"""Ohms across which the loop of the common mode sees what the emitters are off."""
 
 _WIDEST = 1e3
 """Largest ratio of column marginals, which is that of the resistors of the integrators."""
