@@ -28,7 +28,10 @@ from analogflow.studies.store import DECISIVE, EVALUATED
 __all__ = ["dask_workers", "local_workers"]
 
 _PATIENCE = 6.0
-"""Seconds that a scheduler and its workers may take to answer."""
+"""Seconds that a scheduler may take to answer."""
+
+_ARRIVAL = 6.0
+"""Seconds that the first of a scheduler's workers may take to come."""
 
 
 @contextlib.contextmanager
@@ -210,7 +213,7 @@ def _decisive(engine: str) -> dict[str, str] | str:
 
 def _check_workers(client: Any, address: str, engine: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=_PATIENCE)
+        client.wait_for_workers(1, timeout=_ARRIVAL)
     except TimeoutError:
         raise BadInput(
             f"dask: the scheduler at {address!r} has no workers; start some with: dask worker {address}"

@@ -161,7 +161,7 @@ def test_a_server_that_is_no_scheduler_is_a_sentence() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_without_workers_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("analogflow.studies.workers._PATIENCE", 1.0)
+    monkeypatch.setattr("analogflow.studies.workers._ARRIVAL", 1.0)
     with local_cluster(0) as cluster:
         with pytest.raises(af.BadInput, match="has no workers"), dask_workers(cluster.scheduler_address):
             pass
