@@ -210,6 +210,11 @@ class Noise:
             return cls.from_density(value, unit=unit, time_constant=time_constant, seed=seed, step=step)
         return cls(value, seed=seed, step=step)
 
+    @staticmethod
+    def is_of_parts(said: Any) -> bool:
+        """Whether noise, as a `Noise` or as people write it, has that of the parts in it."""
+        return said.parts if isinstance(said, Noise) else isinstance(said, str) and bool(_PARTS.fullmatch(said.strip()))
+
     @property
     def plays(self) -> bool:
         """Whether it makes any source play."""
@@ -309,6 +314,18 @@ class Noise:
                     value = kept * value + fresh * steps[:, k]
                 added[:, k, position] = _sum(size * value)
         return added
+
+    def played(
+        self, sample: int, sources: Sequence[int], corners: Sequence[float], spacing: float, time_constants: float
+    ) -> NDArray[np.float64]:
+        """What sources of a sample play at the knots, over their amplitude, shape (knots, sources): white, and 1/f with it.
+
+        Parameters are those of `flickering`.
+        """
+        (knots,) = self.knots([sample], sources, time_constants)
+        if not any(corners):
+            return knots
+        return knots + self.flickering([sample], sources, corners, spacing, time_constants)[0]
 
     def amplitude(self, density: Any) -> Any:
         """What a standard normal number at a knot is multiplied by where a source has this density, per √τ."""

@@ -25,6 +25,7 @@ from analogflow.judgement.certificate import Certificate, certificate_of, check_
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.judgement.switching_on import SwitchedOn, beside_held_start
 from analogflow.netlister import Deck
+from analogflow.noise import Noise
 from analogflow.notebook import shown
 from analogflow.run import SETTLING_BAND, Run, comes_to_rest, from_end, own_time, run_plan, settling_times
 from analogflow.simulators import deck_for, engine_choice, engine_for, simulate
@@ -228,9 +229,11 @@ def solve(
     on_note, start_up = options.pop("on_note", None), options.get("start_up")
     build, _ = split_options("solve", {name: value for name, value in options.items() if name != "start_up"})
     built = isinstance(problem, Circuit)
-    engine_for(problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), engine)  # refuses at once
+    technology, noisy = problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), options.get("noise")
+    noisy = Noise.is_of_parts(problem.noise if built and noisy is None else noisy)
+    engine_for(technology, engine, nominal=noisy)  # refuses at once
     circuit = circuit_of(problem, form=form, **options)
-    chosen = engine_choice(circuit.technology, engine, circuit=circuit)
+    chosen = engine_choice(circuit.technology, engine, nominal=noisy and circuit.as_its_equations, circuit=circuit)
     engine = chosen.engine
     if on_note is not None and chosen.why:
         on_note(chosen.why)

@@ -335,12 +335,13 @@ class _Task(ctypes.Structure):
     """The record `Task` of kernel.c."""
 
     _fields_ = [(name, kind) for names, kind in (
-        ("samples lanes size slots ops parts sources saves watches constants last_segment implicit order sharpens breaks",
+        ("samples lanes size slots ops parts sources saves watches constants last_segment implicit order sharpens breaks "
+         "plays",
          ctypes.c_int64),
         ("end noise_step relative absolute settled fixed_size runaway unit low high shortest_rest least_progress sharpest "
          "jitter patience safety least_growth most_growth shortest look clamp gamma", ctypes.c_double),
         ("seed", ctypes.c_uint64),
-        ("program integrators weights tables watched constant_slot constant_value numbers streams density start save "
+        ("program integrators weights tables watched constant_slot constant_value numbers streams density played start save "
          "breaking a b c e p ra rc rtime rdrift states noise final final_noise reached outcome steps", ctypes.c_void_p),
     ) for name in names.split()]  # fmt: skip
 
@@ -401,6 +402,7 @@ def marched(
         "numbers": np.array(drive.numbers if drive else [0] * samples, dtype=np.int64),
         "streams": np.array(drive.streams if drive else [0] * sources, dtype=np.int64),
         "density": np.array(drive.scale if drive else [0.0] * sources, dtype=float),
+        "played": np.ascontiguousarray(drive.knots if drive and drive.played else [0.0]),
         "start": np.ascontiguousarray(start, dtype=float),
         "save": np.ascontiguousarray(save, dtype=float),
         "breaking": program.breaks,
@@ -416,7 +418,7 @@ def marched(
         end=end, noise_step=drive.step if drive else 1.0, relative=limits.relative, absolute=limits.absolute,
         settled=limits.settled, fixed_size=limits.size or 0.0, runaway=limits.runaway, unit=limits.unit,
         seed=drive.seed if drive else 0, gamma=_RODAS.gamma, clamp=CLAMP, **rules,
-        **{name: array.ctypes.data for name, array in arrays.items()},
+        plays=bool(drive and drive.played), **{name: array.ctypes.data for name, array in arrays.items()},
     )  # fmt: skip
     lib = library()
     assert lib is not None

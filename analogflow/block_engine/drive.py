@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ class Drive:
         Length in τ.
     chains : sequence of int, optional
         Which noise each sample plays; that of `noise` if not given.
+    played : mapping of int to array, shape (samples, knots), optional
+        Values at the knots, flow units per τ, of sources that draw nothing, by their place among the field's own.
 
     Attributes
     ----------
@@ -56,12 +59,15 @@ class Drive:
         samples: Sequence[int],
         time_constants: float,
         chains: Sequence[int] | None = None,
+        *,
+        played: Mapping[int, Array] = MappingProxyType({}),
     ) -> None:
         self.step, self.seed = noise.step, noise.seed
-        played = [noise.chain] * len(samples) if chains is None else chains
-        self.numbers = np.asarray(samples, dtype=np.int64) + (np.asarray(played, dtype=np.int64) << _OF_SAMPLE)
+        numbered = [noise.chain] * len(samples) if chains is None else chains
+        self.numbers = np.asarray(samples, dtype=np.int64) + (np.asarray(numbered, dtype=np.int64) << _OF_SAMPLE)
         self.streams = dataclasses.replace(noise, chain=0).streams(field.streams.tolist())
         self.scale = noise.amplitude(field.density)
+        self.played = played
         self.last_segment = len(noise.knot_times(time_constants)) - 2
         self._draw = functools.partial(_knots, noise, samples, field.streams.tolist(), time_constants, chains)
         self._sources, self._rows = np.arange(len(self.streams))[:, None], np.arange(len(samples))
@@ -70,7 +76,10 @@ class Drive:
     def _by_time(self) -> Array:
         """Knots, drawn when they are first asked for: the compiled march draws its own."""
         # Samples march nearly side by side: what they play at one time lies together in memory, source by source.
-        return np.ascontiguousarray(self._draw().transpose(1, 2, 0)) * self.scale[:, None]
+        found = np.ascontiguousarray(self._draw().transpose(1, 2, 0)) * self.scale[:, None]
+        for place, values in self.played.items():
+            found[:, place] = values.T
+        return found
 
     @property
     def knots(self) -> Array:

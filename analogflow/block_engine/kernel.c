@@ -26,7 +26,7 @@ typedef struct {
 } Part;
 
 typedef struct {
-    int64_t samples, lanes, size, slots, ops, parts, sources, saves, watches, constants, last_segment, implicit, order, sharpens, breaks;
+    int64_t samples, lanes, size, slots, ops, parts, sources, saves, watches, constants, last_segment, implicit, order, sharpens, breaks, plays;
     double end, noise_step, relative, absolute, settled, fixed_size, runaway, unit, low, high;
     double shortest_rest, least_progress, sharpest, jitter, patience, safety, least_growth, most_growth, shortest, look;
     double clamp, gamma;
@@ -41,6 +41,7 @@ typedef struct {
     const int64_t *numbers;       /* of the samples, and from bit 39 on of their chains */
     const int64_t *streams;       /* of the sources */
     const double *density;        /* of the sources, over the root of the knots' distance */
+    const double *played;         /* (samples, last_segment + 2, sources) values at the knots, if it `plays` them */
     const double *start;          /* (samples, size) */
     const double *save;           /* (saves) */
     const double *breaking;       /* (breaks), ascending times that no step goes over */
@@ -797,6 +798,14 @@ static void implicit_step(Walk *w) {
 /* Knots `first` .. `first` + BUFFER of a lane's sources. */
 static void draw(Walk *w, int64_t lane, int64_t first) {
     const Task *t = &w->t;
+    if (t->plays) {
+        int64_t knots = t->last_segment + 2;
+        const double *own = t->played + w->sample[lane] * knots * t->sources;
+        for (int64_t k = 0; k < BUFFER && first + k < knots; k++)
+            for (int64_t i = 0; i < t->sources; i++)
+                w->knots[(i * BUFFER + k) * t->lanes + lane] = own[(first + k) * t->sources + i];
+        return;
+    }
     double drawn[STREAMS * BUFFER];
     uint64_t whose = (uint64_t)t->numbers[w->sample[lane]], chain = whose >> 39;
     uint64_t sample = (whose & ((1ULL << 39) - 1)) << 24 | (chain & 1) << 22;

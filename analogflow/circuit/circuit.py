@@ -337,8 +337,8 @@ class Circuit:
 
     @property
     def as_its_equations(self) -> bool:
-        """Whether its equations say what it does, whatever it is built of: its parts neither deviate nor make noise."""
-        return not self.deviates and not self.noise.parts
+        """Whether its equations say what it does, whatever it is built of: nothing deviates, and noise is no deviation."""
+        return not self.deviates
 
     @property
     def follows_path(self) -> bool:

@@ -33,6 +33,7 @@ from analogflow.contents import plain, refuse_existing, refuse_placeless
 from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.judgement.restart import DELTA, DISTANCE
+from analogflow.noise import Noise
 from analogflow.passes import choose_values
 from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import solve, verify
@@ -123,7 +124,7 @@ def run_solve(options: argparse.Namespace) -> int:
     refuse_placeless(options.raw)
     if options.certificate:
         judgement.refuse_certificate(problem, options.certificate, force=options.force)
-    engine_for(options.technology, options.engine)  # refuses before anything is compiled
+    engine_for(options.technology, options.engine, nominal=Noise.is_of_parts(options.noise))  # refuses before it is compiled
     imperfections, budget = imperfections_of(options), None
     circuit = compile(flow_for(problem, options.form, options.technology), **build)
     noise = noise_of(circuit, options.noise, options.seed) if options.budget else None
@@ -204,7 +205,7 @@ def run_verify(options: argparse.Namespace) -> int:
         return _compare_engines(options, problem)
     build = build_options(options)
     report.check_writable(options.figure, force=options.force)
-    engine_for(options.technology, options.engine)  # refuses before anything is compiled
+    engine_for(options.technology, options.engine, nominal=Noise.is_of_parts(options.noise))  # refuses before it is compiled
     with time_counter(options.json) as on_progress:
         found = verify(
             problem, delta=options.delta, distance=options.tolerance, form=options.form, engine=options.engine,

@@ -15,9 +15,9 @@ from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit, NoiseVoltage, Reading
 from analogflow.compiler import circuit_of
 from analogflow.errors import BadInput, SimulationFailed
-from analogflow.judgement.small_signal import linearised
 from analogflow.noise import Noise
 from analogflow.passes.device_noise import SOURCE_KINDS
+from analogflow.passes.small_signal import linearised
 from analogflow.run import longest_run, resting_speed
 from analogflow.simulators import deck_for, simulate
 

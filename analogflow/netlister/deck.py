@@ -135,10 +135,8 @@ def _poles(source: NoiseVoltage) -> str:
 def _table(circuit: Circuit, sources: Sequence[NoiseVoltage], time_constants: float) -> NDArray[np.float64]:
     noise = circuit.noise
     streams, corners = [source.stream for source in sources], [source.corner for source in sources]
-    (knots,) = noise.knots([circuit.sample], streams, time_constants)
-    if any(corners):
-        spacing = noise.step * circuit.units.time_constant
-        knots = knots + noise.flickering([circuit.sample], streams, corners, spacing, time_constants)[0]
+    spacing = noise.step * circuit.units.time_constant
+    knots = noise.played(circuit.sample, streams, corners, spacing, time_constants)
     table = np.column_stack([circuit.release + noise.knot_times(time_constants) * circuit.units.time_constant, knots])
     if circuit.release > 0:
         # Before its first row ngspice 39 reads what lies before the table, and crashes where that is another's memory.

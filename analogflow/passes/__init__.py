@@ -11,6 +11,7 @@ from analogflow.passes.limits import bend_of, farthest, limits_of, resting_size,
 from analogflow.passes.manifold import STABILISE, return_rates, stabilise
 from analogflow.passes.pipeline import CHECK, REALISE, TRACE, Brief, Pass, Passed, run_passes
 from analogflow.passes.preferred import CHOOSE, choose_values
+from analogflow.passes.referred_noise import ReferredNoise, refer_noise
 from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
 from analogflow.passes.spread import SPREAD, sample_parts
@@ -33,6 +34,7 @@ __all__ = [
     "Brief",
     "Pass",
     "Passed",
+    "ReferredNoise",
     "bend_of",
     "check",
     "choose_values",
@@ -45,6 +47,7 @@ __all__ = [
     "nominal_orbit",
     "pole_label",
     "pruned",
+    "refer_noise",
     "require_blocks",
     "rescaled",
     "resting_size",

@@ -39,6 +39,7 @@ from analogflow.noise import LARGEST_SAMPLE, Noise, check_sample
 from analogflow.passes import graph_under, limits_of, pole_label
 from analogflow.run import Outcome, Run, Samples, check_resting_speed, run_plan
 from analogflow.simulators.flow_units import in_flow_units, in_graph_units
+from analogflow.simulators.played_parts import PlayedParts
 
 __all__ = ["MEMORY", "EnsembleOptions", "abreast", "chunks", "follow", "run", "step_accuracy_of"]
 
@@ -196,12 +197,13 @@ def follow(
     on_progress : callable, optional
         Called with the time reached, in τ.
     """
-    field = VectorField(circuit.graph)
     end = float(times[-1])
+    parts = PlayedParts(circuit, end) if circuit.noise.parts else None
+    field = VectorField(circuit.graph) if parts is None else parts.field
     if _switches(circuit, field):
         return _switched(circuit, field, end, times, on_progress)
     start = circuit.graph.initial()[None]
-    drive = Drive(field, circuit.noise, [circuit.sample], end) if len(field.streams) else None
+    drive = parts.drive if parts else Drive(field, circuit.noise, [circuit.sample], end) if len(field.streams) else None
     longest = np.inf if drive is None else circuit.noise.step
     step_accuracy = step_accuracy_of(field) if step_accuracy is None else step_accuracy
     walked = march(
@@ -222,7 +224,8 @@ def follow(
         detail = f"{name}[{int(largest[name].argmax())}] ran away at t = {walked.end[0]:.4g} τ."
     elif outcome is Outcome.STUCK:
         detail = f"That was at t = {walked.end[0]:.4g} τ."
-    return Run(reported, in_flow_units(circuit, values), outcome, detail, _record(walked.evaluator))
+    shown = in_flow_units(circuit, values) if parts is None else parts.shown(values, reported)
+    return Run(reported, shown, outcome, detail, _record(walked.evaluator))
 
 
 def abreast(

@@ -69,6 +69,8 @@ class Engine:
         run by itself if not given.
     refusal : callable, optional
         ``refusal(circuit)``: the sentence with which it would refuse a circuit, empty where it takes it.
+    refers_noise : bool
+        Whether one that runs no netlist plays the noise of parts all the same, referred to what it integrates.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Engine:
     together: Callable[..., Iterable[Run]] | None = None
     abreast: Callable[..., Iterable[Run]] | None = None
     refusal: Callable[[Circuit], str] = lambda circuit: ""
+    refers_noise: bool = False
 
     def __repr__(self) -> str:
         return f"Engine({self.name})"
@@ -108,6 +111,7 @@ ENGINES: Registry[Engine] = Registry(
             netlists=False,
             together=block.chunks,
             abreast=block.abreast,
+            refers_noise=True,
         ),
     ),
 )
@@ -190,6 +194,11 @@ def engine_choice(
         raise BadInput(
             f"the {found} engine integrates equations and knows no parts, so it would ignore what {technology!r} is built "
             "of; take the engine ngspice or vacask, or the technology 'ideal'."
+        )
+    noisy = circuit is not None and circuit.noise.parts
+    if noisy and not (ENGINES[found].netlists or ENGINES[found].refers_noise):
+        raise BadInput(
+            f"the {found} engine knows no parts, and would leave their noise out; take the engine ngspice or block."
         )
     return Choice(found)
 

@@ -16,8 +16,8 @@ from analogflow.cli import main
 from analogflow.compiler import circuit_of, rebuilt
 from analogflow.errors import BadInput
 from analogflow.judgement import noise_budget
-from analogflow.judgement.small_signal import linearised
 from analogflow.noise import Noise
+from analogflow.passes.small_signal import linearised
 from analogflow.simulators.ngspice.library import find_program
 from analogflow.technology import part_set
 

@@ -182,12 +182,9 @@ def test_a_circuit_without_noise_of_parts_is_written_as_before_and_one_with_it_h
     assert not noisy.nominal
 
 
-def test_noise_of_parts_is_refused_where_there_are_none_and_by_an_engine_that_knows_none():
+def test_noise_of_parts_is_refused_where_there_are_none():
     with pytest.raises(BadInput, match=r"the technology 'ideal' has no parts whose noise could be played; take 'opamp'"):
         af.degrade(af.compile(af.flows.capacity(PAPER)), noise=Noise(0.0, parts=True))
-    noisy = af.degrade(af.compile(af.flows.capacity(PAPER), technology="opamp"), noise=Noise(0.0, parts=True))
-    with pytest.raises(BadInput, match=r"the block engine integrates equations and knows no parts"):
-        af.simulate(noisy, engine="block")
 
 
 def test_a_study_whose_noise_is_that_of_parts_is_refused():

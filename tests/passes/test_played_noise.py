@@ -17,7 +17,7 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import thermal_voltage
-from analogflow.judgement.small_signal import linearised
+from analogflow.passes.small_signal import linearised
 
 ENGINE = [
     pytest.param("ngspice", marks=pytest.mark.ngspice),

@@ -37,7 +37,7 @@ from analogflow.circuit.build import thermal_voltage
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.passes.device_noise import saturation_current
 
-__all__ = ["Linear", "linearised"]
+__all__ = ["Assembly", "Linear", "linearised"]
 
 Array = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ class Linear:
         return adjoint[list(self.sources.values())].T
 
 
-class _Assembly:
+class Assembly:
     """Numbers the unknowns of a circuit, and collects what its elements make."""
 
     def __init__(self, circuit: Circuit) -> None:
@@ -336,7 +336,7 @@ def linearised(circuit: Circuit, volts: Mapping[str, float]) -> Linear:
     SimulationFailed
         It rests nowhere near.
     """
-    assembly = _Assembly(circuit)
+    assembly = Assembly(circuit)
     nodes = len(assembly.rows)
     x = np.zeros(nodes + len(assembly.branches))
     for name, row in assembly.rows.items():
