@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import is_number
-from analogflow.circuit.elements import Model
+from analogflow.circuit.elements import Model, Switch
 from analogflow.circuit.start_up import StartUp
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
@@ -187,17 +187,30 @@ class Multiplier:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnalogSwitch:
-    """Switch that holds an integrator at its start; open, it is nearly ideal: its leakage and its charge are in no model.
+    """Switch that holds an integrator at its start.
 
     Parameters
     ----------
     name : str
     on_resistance : float
         Ohms while it is closed.
+    leakage : float
+        σ of the current out of each end while it is open, of either sign, amperes; 0 where the figure is not known.
+    charge : float
+        Coulombs that each end loses when it opens; 0 where the figure is not known.
+    off_time : float
+        Seconds from the edge of its control until nine tenths of the charge have passed; 0 where the figure is not known.
     """
 
     name: str
     on_resistance: float
+    leakage: float = 0.0
+    charge: float = 0.0
+    off_time: float = 0.0
+
+    def between(self, name: str, nodes: tuple[str, str]) -> Switch:
+        """One such switch, closed while the node ``hold`` is high; the first node is the one that keeps a charge."""
+        return Switch(name, nodes, "hold", SWITCH_MODEL, charge=self.charge, lag=self.off_time / math.log(10))
 
     @property
     def model(self) -> Model:

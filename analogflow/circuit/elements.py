@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -35,6 +35,7 @@ __all__ = [
     "TimedVoltage",
     "Transconductance",
     "VoltageSource",
+    "simulated",
 ]
 
 
@@ -182,13 +183,38 @@ class Switch(Element):
     """Switch between two nodes, closed while node `control` is above the threshold of its model.
 
     One that has two thresholds, further apart than anything that rings, remembers: between them it is as it was, and
-    `closed` at the start.
+    `closed` at the start. `leak` amperes flow out of its first node, and an edge of one volt of its control takes `charge`
+    coulombs from there, with a time constant of `lag` seconds: `strays` are what does so.
     """
 
     letter: ClassVar[str] = "S"
     control: str
     model: str
     closed: bool = False
+    leak: float = 0.0
+    charge: float = 0.0
+    lag: float = 0.0
+
+    @property
+    def strays(self) -> tuple[Element, ...]:
+        """What a simulator sees of it beside a switch: parts of its model, which nobody buys."""
+        at, gate = self.nodes[0], f"{self.name}_gate" if self.lag else self.control
+        found: list[Element] = []
+        if self.charge and self.lag:
+            found.append(Resistor(f"{self.name}_gate", (self.control, gate), self.lag / self.charge))
+        if self.charge:
+            found.append(Capacitor(f"{self.name}_charge", (gate, at), self.charge, 0.0))
+        if self.leak:
+            found.append(CurrentSource(f"{self.name}_leak", (at, "0"), self.leak))
+        return tuple(found)
+
+
+def simulated(elements: Iterable[Element]) -> Iterator[Element]:
+    """The elements, and after each switch what else a simulator sees of it."""
+    for element in elements:
+        yield element
+        if isinstance(element, Switch):
+            yield from element.strays
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Package:
     package, footprint : str
         Outline, and its footprint in KiCad's standard libraries.
     units : tuple of mapping of terminal to pin
-    supplies : mapping of ``V+``, ``V-`` and ``GND`` to pin
+    supplies : mapping of ``V+``, ``V-``, ``VL`` and ``GND`` to pin
     open : tuple of str
         Pins that stay unconnected.
     ground, output : mapping of pin to name

@@ -111,7 +111,7 @@ def _kind(element: Element, parts: PartSet) -> tuple[str, str, str, int] | None:
             # An amplifier's first node is the one that its second is held at.
             return key, element.macro, element.nodes[0] if element.macro == parts.op_amp.name else "", 1
         case Switch():
-            return "switch", f"{element.model}{'_on' if element.closed else ''}", "", 1
+            return parts.switch.name.replace("_own", ""), f"{element.model}{'_on' if element.closed else ''}", "", 1
         case Diode():
             return "diode", element.model, "", 1
     return None

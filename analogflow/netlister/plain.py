@@ -28,6 +28,7 @@ from analogflow.circuit import (
     Transconductance,
 )
 from analogflow.circuit.build import celsius_of
+from analogflow.circuit.elements import simulated
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, nodes_text, number
 from analogflow.netlister import spectre, spice
@@ -187,7 +188,7 @@ def placed(circuit: Circuit, card: Callable[[Element], str], *, without: str = "
             continue
         yield f"* {group.block}: {comment(group.source)}" if group.source else f"* {group.block}"
         for piece in group.pieces():
-            for element in (piece,) if isinstance(piece, Element) else piece:
+            for element in simulated((piece,) if isinstance(piece, Element) else piece):
                 if not isinstance(element, NoiseVoltage):
                     yield card(element)
 

@@ -181,6 +181,8 @@ def _body(circuit: Circuit, playing: Sequence[str], step: float, end: float) -> 
             if isinstance(piece, Element):
                 if not isinstance(piece, NoiseVoltage):
                     yield card(piece)
+                if isinstance(piece, Switch):
+                    yield from map(card, piece.strays)
             else:
                 yield from row_cards(piece) if isinstance(piece, Row) else map(card, piece)
     yield from playing

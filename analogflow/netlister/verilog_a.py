@@ -33,6 +33,7 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import celsius_of
+from analogflow.circuit.elements import simulated
 from analogflow.contents import refuse_existing, write_text
 from analogflow.errors import BadInput
 from analogflow.names import comment, identifier, number
@@ -142,7 +143,7 @@ class _Writer:
         for group in circuit.groups:
             kind = circuit.graph.block(group.block).kind() if group.block in blocks else "part"
             lines.append(f"// {group.block}: {comment(group.source)}" if group.source else f"// {group.block}")
-            lines += [line for element in group.elements for line in self._instance(element, kind)]
+            lines += [line for element in simulated(group.elements) for line in self._instance(element, kind)]
         body = [*self._models(), *lines, *self._control()]
         used = {model.split()[0] for model in self.models.values()}
         return VerilogBench(

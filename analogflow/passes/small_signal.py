@@ -34,6 +34,7 @@ from analogflow.circuit import (
     VoltageSource,
 )
 from analogflow.circuit.build import thermal_voltage
+from analogflow.circuit.elements import simulated
 from analogflow.errors import BadInput, SimulationFailed
 from analogflow.passes.device_noise import saturation_current
 
@@ -131,7 +132,7 @@ class Assembly:
         self.like: dict[int, str] = {}
         self.noises: list[str] = []
         self.alike: list[tuple[int, ...]] = []
-        for element in circuit.elements:
+        for element in simulated(circuit.elements):
             self.add(element, {}, {}, "")
 
     def node(self, name: str, local: Mapping[str, str], prefix: str) -> int:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor
+from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor, Switch
 from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.packing import packing_of
@@ -40,6 +40,7 @@ _KINDS = (
     "offset drift",
     "common mode",
     "bias current",
+    "leakage",
 )
 """Kinds of deviation, by the number of their stream. New ones go to the end."""
 
@@ -57,6 +58,7 @@ def _matched(parts: PartSet, mismatch: float) -> PartSet:
         op_amp=parts.op_amp.alike(),
         multiplier=dataclasses.replace(parts.multiplier, **exact),
         divider=dataclasses.replace(parts.divider, **exact),
+        switch=dataclasses.replace(parts.switch, leakage=0.0),
     )
 
 
@@ -175,6 +177,8 @@ def _varied(elements: Sequence[Element], draws: _Draws, parts: PartSet, circuit:
                 yield dataclasses.replace(
                     element, parameters=_deviating(element, draws, parts, macros[element.macro], kelvin)
                 )
+            case Switch() if parts.switch.leakage:
+                yield dataclasses.replace(element, leak=parts.switch.leakage * draws.next("leakage"))
             case _:
                 yield element
 

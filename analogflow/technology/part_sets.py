@@ -43,7 +43,7 @@ DEFAULT_PARTS = PART_SETS[0]
 
 _MAY_BE_ZERO = frozenset(
     "offset bias_current bias_spread bias_doubling offset_drift gain_error nonlinearity noise headroom noise_corner "
-    "current_noise differential_capacitance common_capacitance input_low input_high".split()
+    "current_noise differential_capacitance common_capacitance input_low input_high leakage charge off_time".split()
 )
 _SIGNED = frozenset(("bias_current",))
 _BETWEEN = {"supply": (1.0, 100.0), "phase_margin": (10.0, 90.0)}

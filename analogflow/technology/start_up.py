@@ -111,7 +111,7 @@ class _Change:
 
     def _hold(self, element: StepVoltage) -> Element:
         if self.how.held or self.rails:
-            return dataclasses.replace(element, time=self.release)
+            return dataclasses.replace(element, time=element.time + self.release - self.circuit.release)
         return VoltageSource(element.name, element.nodes, element.after)
 
     def _from_rail(self, element: VoltageSource, rail: int) -> Element:

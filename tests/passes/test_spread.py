@@ -12,7 +12,7 @@ from scipy.stats import ks_2samp
 from zoo import PAPER
 
 import analogflow as af
-from analogflow.circuit import BipolarTransistor, Instance, Resistor
+from analogflow.circuit import BipolarTransistor, Instance, Resistor, Switch
 from analogflow.circuit.build import Tolerances
 from analogflow.circuit.packing import packing_of
 from analogflow.passes import sample_parts
@@ -28,13 +28,14 @@ ENTROPY = -(P * np.log(P)).sum(axis=1)
 LEGS = (ENTROPY - ENTROPY.min()) / math.log(10)
 W = np.column_stack([P, LEGS, LEGS.max() - LEGS])
 """Weights of the crossbar: outputs, then the two references, whose currents are the tail's and a tenth of it."""
-DEGENERATION = 0.2
+DEGENERATION, RESISTANCE = 0.2, 10e3
 LEVELS = {
     "junction": Tolerances(resistor=0, capacitor=0, area=0, junction=1e-4),
     "package": Tolerances(resistor=0, capacitor=0, area=0, junction=0, junction_package=1e-4),
     "gradient": Tolerances(resistor=0, capacitor=0, area=0, junction=0, gradient=0.05),
     "resistors": Tolerances(resistor=1e-3, capacitor=0, area=0, junction=0),
     "offsets": NONE,
+    "leaks": NONE,
 }
 
 
@@ -43,8 +44,10 @@ def circuit():
     return af.compile(af.flows.capacity(PAPER), technology="translinear")
 
 
-def drawn(circuit, tolerances, sample, offset=0.0, seed=7):
-    parts = dataclasses.replace(circuit.parts, tolerances=tolerances, op_amp=circuit.parts.op_amp.alike(offset))
+def drawn(circuit, tolerances, sample, offset=0.0, seed=7, leakage=0.0):
+    switch = dataclasses.replace(circuit.parts.switch, leakage=leakage)
+    op_amp = circuit.parts.op_amp.alike(offset)
+    parts = dataclasses.replace(circuit.parts, tolerances=tolerances, op_amp=op_amp, switch=switch)
     return sample_parts(circuit, parts, seed=seed, sample=sample)
 
 
@@ -64,6 +67,8 @@ def biases(board, nominal):
     more = {e.name: math.log(e.resistance / ohms[e.name]) for e in board.elements if isinstance(e, Resistor)}
     volts = {e.name: e.parameter("vos") for e in board.elements if isinstance(e, Instance)}
     b = (1 + LEGS.max()) * np.array([volts[f"u{i}_amp"] for i in range(3)]) / V_T
+    leaks = {e.name: e.leak for e in board.elements if isinstance(e, Switch)}
+    b += np.array([leaks[f"u{i}_hold"] for i in range(3)]) * RESISTANCE / V_T
     logs = ["v0", "v1", "v2", "va", "vb"]
     b += W @ [area[f"{name}_log"] for name in logs]
     shares = np.array([[P[i, j] * math.exp(area[f"split{i}_{j}"]) for j in range(3)] for i in range(3)])
@@ -85,7 +90,8 @@ def biases(board, nominal):
 def test_a_drawn_board_settles_where_its_deviations_times_the_sensitivity_say(circuit, level):
     nominal = af.simulate(af.netlist(circuit, time_constants=100.0)).final["z"]
     for sample in range(2):
-        board = drawn(circuit, LEVELS[level], sample, offset=1e-4 if level == "offsets" else 0.0)
+        own = {"offsets": {"offset": 1e-4}, "leaks": {"leakage": 1e-9}}.get(level, {})
+        board = drawn(circuit, LEVELS[level], sample, **own)
         moved = af.simulate(af.netlist(board, time_constants=100.0)).final["z"] - nominal
         told = sensitivity() @ biases(board, circuit)
         assert abs(told).max() > 1e-4

@@ -11,7 +11,7 @@ from zoo import PAPER
 
 import analogflow as af
 from analogflow.block_engine import VectorField
-from analogflow.circuit import BipolarTransistor, Instance, Resistor
+from analogflow.circuit import BipolarTransistor, Instance, Resistor, Switch
 from analogflow.circuit.build import Tolerances
 from analogflow.cli import main
 from analogflow.compiler import circuit_of
@@ -388,7 +388,10 @@ def test_currents_into_the_inputs_move_the_answer_as_current_sources_there_do(te
     assert circuit.parts is not None
     op_amp = dataclasses.replace(circuit.parts.op_amp.alike(), bias_spread=1e-9)
     exact = dataclasses.replace(
-        circuit.parts, op_amp=op_amp, tolerances=Tolerances(resistor=0, capacitor=0, area=0, junction=0)
+        circuit.parts,
+        op_amp=op_amp,
+        switch=dataclasses.replace(circuit.parts.switch, leakage=1e-9),
+        tolerances=Tolerances(resistor=0, capacitor=0, area=0, junction=0),
     )
     if technology == "opamp":
         quiet = {"offset": 0.0, "gain_error": 0.0}
@@ -406,6 +409,7 @@ def test_currents_into_the_inputs_move_the_answer_as_current_sources_there_do(te
         for pin, name in enumerate(("ibp", "ibn"))
         if e.nodes[pin] != "0"
     ]
+    sources += [f"Ileak_{e.name} {e.nodes[0]} 0 {e.leak!r}" for e in drawn.elements if isinstance(e, Switch)]
     place = next(k for k, line in enumerate(deck.body) if line.startswith(".options"))
     beside = dataclasses.replace(deck, body=(*deck.body[:place], *sources, *deck.body[place:]))
     nominal, ours, theirs = (af.simulate(d).final["z"] for d in (deck, af.netlist(drawn, time_constants=60.0), beside))

@@ -14,6 +14,9 @@ __all__ = ["bench", "beside", "idle", "rails", "supplied"]
 _PINS = 40
 """Of the longest header."""
 
+LOGIC = "+5V"
+"""Name of the supply of switches' logic, where they have one."""
+
 
 def rails(circuit: Circuit) -> tuple[str, str]:
     """Names of the supplies."""
@@ -53,14 +56,14 @@ def idle(part: Part, unit: int) -> GridPicture:
 def supplied(part: Part, seats: Seats, sheet: str, up: str, down: str) -> GridPicture:
     """Supply pins of a package, with a capacitor at each."""
     assert part.package is not None
-    nets = {"V+": up, "V-": down, "GND": "0"}
+    nets = {"V+": up, "V-": down, "VL": LOGIC, "GND": "0"}
     unit = len(part.symbol.units)
     picture = loose(Seat(part, unit, {}), {pin: nets[name] for name, pin in part.package.supplies.items()})
-    for k, net in enumerate(net for net in (up, down) if net in {nets[name] for name in part.package.supplies}):
+    for k, net in enumerate(net for net in (up, down, LOGIC) if net in {nets[name] for name in part.package.supplies}):
         capacitor = beside(seats, fixed()["C"], "100nF", sheet, values=("decoupling", 1e-7))
         placed = PlacedUnit(capacitor, 1, (18 + 11 * k, 0))
         picture.placed.append(placed)
-        for pin, end in zip(("1", "2"), (net, "0") if net == up else ("0", net), strict=True):
+        for pin, end in zip(("1", "2"), ("0", net) if net == down else (net, "0"), strict=True):
             x, y = placed.pin(pin)
             side, v = ("top", -1) if y < 0 else ("bottom", 1)
             picture.wire((x, y), (x, y + v))
@@ -81,21 +84,24 @@ def bench(circuit: Circuit, seats: Seats, references: References | None, up: str
     nets = list(dict.fromkeys(element.nodes[0] for element in sources))
     used = joined(circuit)
     outside = [e.nodes[0] for e in sources if e.nodes[0] not in made and (isinstance(e, StepVoltage) or e.nodes[0] in used)]
-    rows = [("supply", [up, "0", down])]
+    logic = any("VL" in part.package.supplies for part in seats.parts if part.package)
+    named: list[str] = [up, down, *([LOGIC] if logic else [])]
+    supplies = list(dict.fromkeys(named))
+    rows = [("supply", [up, "0", *(net for net in supplies if net != up)])]
     rows += [("signals", [*outside[k : k + _PINS - 1], "0"]) for k in range(0, len(outside), _PINS - 1)]
     pictures = []
     for about, row in rows:
         part = beside(seats, connector(len(row)), about, "bench", values=("header", float(len(row))))
         pictures.append(loose(Seat(part, 1, {}), {str(k): net for k, net in enumerate(row, 1)}))
-    for net in (up, down):
+    for net in supplies:
         part = beside(seats, fixed()["C"], "10uF", "bench", values=("bulk", 1e-5))
         picture = GridPicture([PlacedUnit(part, 1, (0, 0))])
-        ends = ((net, "top"), ("0", "bottom")) if net == up else (("0", "top"), (net, "bottom"))
+        ends = (("0", "top"), (net, "bottom")) if net == down else ((net, "top"), ("0", "bottom"))
         for (end, side), v in zip(ends, (-1, 1), strict=True):
             picture.wire((0, 3 * v), (0, 4 * v))
             picture.name(end, (0, 4 * v), side)
         pictures.append(picture)
-    for net in (up, "0", down):
+    for net in ("0", *supplies):
         part = beside(seats, fixed()[FLAG], FLAG, "bench", bought=False)
         picture = GridPicture([PlacedUnit(part, 1, (0, 0))])
         picture.wire((0, 0), (0, 2))

@@ -180,6 +180,7 @@ class _Filling:
             case Switch():
                 state = " on" if element.closed else ""
                 inner = f"S{{k}} t1{{k}} t2{{k}} control{{k}} 0 {node_text(element.model)}{state}"
+                inner += "".join(f"\n{line}" for line in _strays(element))
                 model = f"switch_{element.model}{'_on' if element.closed else ''}"
                 self.sections(element, model, sheet, inner)
             case Diode():
@@ -274,6 +275,19 @@ def footprint_of(values: tuple[str, float], parts: PartSet) -> str:
 
 _FILM = 0.47e-6, 10e-6
 """Farads that film capacitors have, where no series of another kind is known."""
+
+
+def _strays(switch: Switch) -> list[str]:
+    """Cards of what a simulator sees of a section of a switch beside it, but for leaks, which are drawn."""
+    at = {switch.nodes[0]: "t1{k}", switch.control: "control{k}"}
+    found = []
+    for part in switch.strays:
+        ends = " ".join(at.get(node, "gate{k}") for node in part.nodes)
+        if isinstance(part, Resistor):
+            found.append(f"R{{k}} {ends} {number(part.resistance)}")
+        elif isinstance(part, Capacitor):
+            found.append(f"C{{k}} {ends} {number(part.capacitance)} ic=0")
+    return found
 
 
 def _port(terminal: str) -> str:

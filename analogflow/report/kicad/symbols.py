@@ -121,7 +121,7 @@ def _box(package: Package) -> Unit:
 
 def _supply(package: Package) -> Unit:
     """Supply pins, above and below each other, and pins of several sections that stay open."""
-    places = {"V+": ((-2, 6), 270), "V-": ((-2, -6), 90), "GND": ((0, -6), 90)}
+    places = {"V+": ((-2, 6), 270), "V-": ((-2, -6), 90), "VL": ((3, 6), 270), "GND": ((0, -6), 90)}
     pins = [Pin(pin, name, "power_in", *places[name], 3) for name, pin in package.supplies.items()]
     pins += [] if len(package.units) == 1 else [
         Pin(pin, "NC", "no_connect", (6, 2 - 2 * k), 180, 2) for k, pin in enumerate(package.open)

@@ -137,7 +137,7 @@ def realise(brief: Brief) -> Realisation:
         VoltageSource("ref", ("vref", "0"), MACHINE_UNIT),
         VoltageSource("refn", ("vrefn", "0"), -MACHINE_UNIT),
         VoltageSource("low", ("vlow", "0"), LOW_RAIL),
-        *reset(release),
+        *reset(release, parts),
     )
     absorbed = bench.wiring.absorbed if bench.wiring else frozenset[str]()
     groups = [Group("supplies", "references and rails", supplies)]

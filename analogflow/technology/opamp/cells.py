@@ -34,7 +34,7 @@ from analogflow.blocks import (
 )
 from analogflow.blocks.dynamic import CLAMP
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.circuit.build import SWITCH_MODEL, PartSet, thermal_voltage
+from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.elements import (
     Behavioural,
     BipolarTransistor,
@@ -47,7 +47,6 @@ from analogflow.circuit.elements import (
     Resistor,
     VoltageSource,
 )
-from analogflow.circuit.elements import Switch as SwitchPart
 from analogflow.errors import NoCell
 from analogflow.names import number
 from analogflow.technology.compensation import across_transistor, collector_capacitance, junction_conductance, loop_delay
@@ -176,7 +175,7 @@ def _integrator(block: Block, site: Site, bench: Bench) -> Iterator[Element]:
         yield Capacitor(f"{name}_c", (virtual, name), capacitance, -start)
         if leak[i]:
             yield Resistor(f"{name}_leak", (virtual, name), bench.time_constant / (float(leak[i]) * capacitance))
-        yield SwitchPart(f"{name}_hold", (virtual, f"{name}_set"), "hold", SWITCH_MODEL)
+        yield bench.parts.switch.between(f"{name}_hold", (virtual, f"{name}_set"))
         yield VoltageSource(f"{name}_set", (name, f"{name}_set"), start)
         if block.limit < math.inf:
             limit = number(MACHINE_UNIT * block.limit)

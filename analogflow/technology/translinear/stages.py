@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.circuit.build import SWITCH_MODEL, PartSet, Units, thermal_voltage
+from analogflow.circuit.build import PartSet, Units, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading, Realisation
 from analogflow.circuit.elements import (
     BipolarTransistor,
@@ -24,7 +24,6 @@ from analogflow.circuit.elements import (
     NoiseVoltage,
     Resistor,
     StepVoltage,
-    Switch,
     Transconductance,
     VoltageSource,
 )
@@ -178,7 +177,7 @@ def integrator(
             yield Resistor(f"{name}_{node}", (node, virtual), bias.resistance / weight)
     yield Instance(f"{name}_amp", (reference, virtual, name), parts.op_amp.name)
     yield Capacitor(f"{name}_c", (virtual, name), bias.capacitance, -initial)
-    yield Switch(f"{name}_hold", (virtual, f"{name}_set"), "hold", SWITCH_MODEL)
+    yield parts.switch.between(f"{name}_hold", (virtual, f"{name}_set"))
     yield VoltageSource(f"{name}_set", (name, f"{name}_set"), initial)
 
 
@@ -201,9 +200,9 @@ def loop_capacitance(parts: PartSet) -> float:
     return max(10 / (2 * math.pi * parts.op_amp.bandwidth * _LOOP_RESISTANCE), _LEAST_CAPACITANCE)
 
 
-def reset(release: float) -> Iterator[Element]:
-    """Control voltage that holds the integrators until `release` seconds."""
-    yield StepVoltage("hold", ("hold", "0"), 1.0, 0.0, release)
+def reset(release: float, parts: PartSet) -> Iterator[Element]:
+    """Control voltage that holds the integrators until `release` seconds, less the time in which the switches open."""
+    yield StepVoltage("hold", ("hold", "0"), 1.0, 0.0, release - parts.switch.off_time)
 
 
 def assembled(
@@ -233,7 +232,7 @@ def assembled(
             f"at -{parts.supply:g} V; give a supply of at least {-LOW_RAIL:g} V."
         )
     release = max(0.2 * time_constant, round(_SETTLED + _charging(bias, first_share, groups), 6))
-    supplies = Group("supplies", "", (*rails(parts), *reset(release)))
+    supplies = Group("supplies", "", (*rails(parts), *reset(release, parts)))
     levels = Levels(others=_APART / 2, junction=_APART / 2, current=bias.tail)
     check_loads([element for group in groups for element in group.elements], levels, parts)
     return Realisation(

@@ -15,9 +15,9 @@ import numpy as np
 
 from analogflow.blocks.block import frozen
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.circuit.build import SWITCH_MODEL, PartSet, thermal_voltage
+from analogflow.circuit.build import PartSet, thermal_voltage
 from analogflow.circuit.circuit import Group, Reading, Realisation
-from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, Switch, VoltageSource
+from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, VoltageSource
 from analogflow.errors import BadInput
 from analogflow.passes import Brief
 from analogflow.technology.compensation import across_resistor, collector_capacitance
@@ -132,5 +132,5 @@ def _mass_loop(parts: PartSet, bias: Bias) -> Iterator[Element]:
     yield Resistor("mass_in", ("mass_set", "mass_sum"), _LOOP_RESISTANCE)
     yield Resistor("mass_f", ("mass_sum", "mass_z"), resistance)
     yield Capacitor("mass_c", ("mass_z", "mass"), 4 * bias.time_constant / gain / resistance, 0.0)
-    yield Switch("mass_hold", ("mass_sum", "mass"), "hold", SWITCH_MODEL)
+    yield parts.switch.between("mass_hold", ("mass_sum", "mass"))
     yield Instance("mass_amp", ("e0", "mass_sum", "mass"), parts.op_amp.name)
