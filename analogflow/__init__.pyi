@@ -47,6 +47,7 @@ from analogflow.judgement import Trimmed as Trimmed
 from analogflow.judgement import certify as certify
 from analogflow.judgement import check_certificate as check_certificate
 from analogflow.judgement import check_deck as check_deck
+from analogflow.judgement import device_errors as device_errors
 from analogflow.judgement import error_budget as error_budget
 from analogflow.judgement import noise_budget as noise_budget
 from analogflow.judgement import parity as parity

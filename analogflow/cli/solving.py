@@ -34,7 +34,7 @@ from analogflow.errors import BadInput
 from analogflow.families import family_of
 from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.noise import Noise
-from analogflow.passes import choose_values
+from analogflow.passes import choose_values, matched
 from analogflow.simulators import ENGINES, SPICE, engine_for
 from analogflow.solution import solve, verify
 
@@ -94,7 +94,8 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget",
         action="store_true",
-        help="what each imperfection and block costs, in nats and bits; with --noise parts, which parts make the noise",
+        help="what each imperfection and block costs, in nats and bits; of a circuit of parts, which of them make its "
+        "errors, or with --noise parts its noise",
     )
     parser.add_argument(
         "--samples", type=count, metavar="N", help=f"circuits drawn for each line of the budget ({_SAMPLES})"
@@ -136,6 +137,14 @@ def run_solve(options: argparse.Namespace) -> int:
                 circuit, imperfections, noise=noise, engine=options.engine, time_constants=options.time,
                 on_progress=on_progress,
             )  # fmt: skip
+    elif noise is not None and circuit.parts is not None and not noise.sigma:
+        if options.samples:
+            raise BadInput("--samples: the budget of the parts' errors draws no circuits; leave it out.")
+        strays = imperfections.mismatch
+        with fraction_bar(options.json, "errors of the parts") as on_fraction:
+            budget = judgement.device_errors(
+                choose_values(circuit), matched(circuit.parts, strays) if strays else None, on_progress=on_fraction
+            )
     elif noise is not None:
         with fraction_bar(options.json, "error budget") as on_fraction:
             budget = judgement.error_budget(

@@ -15,6 +15,8 @@ from analogflow.judgement.certificate_file import refuse_certificate as refuse_c
 from analogflow.judgement.certificate_file import write_certificate as write_certificate
 from analogflow.judgement.deck_check import DeckCheck as DeckCheck
 from analogflow.judgement.deck_check import check_deck as check_deck
+from analogflow.judgement.deviations import DeviceErrors as DeviceErrors
+from analogflow.judgement.deviations import device_errors as device_errors
 from analogflow.judgement.device_budget import DeviceBudget as DeviceBudget
 from analogflow.judgement.device_budget import noise_budget as noise_budget
 from analogflow.judgement.judging import Judgement as Judgement

@@ -14,7 +14,7 @@ from analogflow.passes.preferred import CHOOSE, choose_values
 from analogflow.passes.referred_noise import ReferredNoise, refer_noise
 from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
-from analogflow.passes.spread import SPREAD, sample_parts
+from analogflow.passes.spread import SPREAD, SingleDraws, matched, sample_parts
 
 __all__ = [
     "CHECK",
@@ -35,6 +35,7 @@ __all__ = [
     "Pass",
     "Passed",
     "ReferredNoise",
+    "SingleDraws",
     "bend_of",
     "check",
     "choose_values",
@@ -44,6 +45,7 @@ __all__ = [
     "graph_under",
     "lift",
     "limits_of",
+    "matched",
     "nominal_orbit",
     "pole_label",
     "pruned",

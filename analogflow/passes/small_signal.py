@@ -267,17 +267,31 @@ class Assembly:
 
         self.pieces.append(_Piece((anode, ends[1]), (anode, ends[1]), currents))
 
-    def system(self, x: Array) -> tuple[Array, Array]:
-        """Sum of the currents out of each node and what each source lacks, and its derivative."""
-        nodes, size = len(self.rows), len(self.rows) + len(self.branches)
-        left, slope = np.zeros(size), np.zeros((size, size))
+    def currents(self, x: Array) -> Array:
+        """Sum of the currents out of each node, and what each source lacks."""
+        nodes = len(self.rows)
+        left = np.zeros(nodes + len(self.branches))
         left[:nodes] = _LEAK * x[:nodes]
-        slope[range(nodes), range(nodes)] = _LEAK
         for piece in self.pieces:
             volts = [float(x[k]) if k >= 0 else 0.0 for k in piece.controls]
             for end, current in zip(piece.ends, piece.currents(volts), strict=True):
                 if end >= 0:
                     left[end] += current
+        for k, (plus, minus, volts, _) in enumerate(self.branches, start=nodes):
+            left[k] = -volts
+            for end, way in ((plus, 1.0), (minus, -1.0)):
+                if end >= 0:
+                    left[end] += way * x[k]
+                    left[k] += way * x[end]
+        return left
+
+    def system(self, x: Array) -> tuple[Array, Array]:
+        """The same, and its derivative."""
+        nodes, size = len(self.rows), len(self.rows) + len(self.branches)
+        slope = np.zeros((size, size))
+        slope[range(nodes), range(nodes)] = _LEAK
+        for piece in self.pieces:
+            volts = [float(x[k]) if k >= 0 else 0.0 for k in piece.controls]
             for j, control in enumerate(piece.controls):
                 if control < 0:
                     continue
@@ -285,15 +299,12 @@ class Assembly:
                 for end, high, low in zip(piece.ends, piece.currents(up), piece.currents(down), strict=True):
                     if end >= 0:
                         slope[end, control] += (high - low) / (2 * _STEP)
-        for k, (plus, minus, volts, _) in enumerate(self.branches, start=nodes):
-            left[k] = -volts
+        for k, (plus, minus, _, _) in enumerate(self.branches, start=nodes):
             for end, way in ((plus, 1.0), (minus, -1.0)):
                 if end >= 0:
-                    left[end] += way * x[k]
-                    left[k] += way * x[end]
                     slope[end, k] += way
                     slope[k, end] += way
-        return left, slope
+        return self.currents(x), slope
 
 
 def _exp(x: float) -> float:

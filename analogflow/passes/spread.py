@@ -8,6 +8,7 @@ more kind, leaves the draws of all others as they are.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
 from analogflow.passes.pipeline import Brief, Pass, Passed
 
-__all__ = ["SPREAD", "amplifier_parameters", "sample_parts"]
+__all__ = ["SPREAD", "SingleDraws", "amplifier_parameters", "matched", "sample_parts"]
 
 _LEAST = 1e-3
 
@@ -48,7 +49,7 @@ _PER_KELVIN = 2e-3
 """Volts by which a junction's voltage falls with each kelvin, at any current it carries here."""
 
 
-def _matched(parts: PartSet, mismatch: float) -> PartSet:
+def matched(parts: PartSet, mismatch: float) -> PartSet:
     """The same parts with one relative σ for all resistors, capacitors and emitter areas, and no other deviation."""
     tolerances = Tolerances(resistor=mismatch, capacitor=mismatch, area=mismatch, junction=0.0)
     exact = {"offset": 0.0, "gain_error": 0.0}
@@ -105,7 +106,7 @@ def _spread(brief: Brief) -> Passed | None:
     mismatch = given.imperfections.mismatch
     if brief.build.parts is None or not (mismatch or given.lot):
         return None
-    lot = _matched(brief.parts, mismatch) if mismatch else given.lot
+    lot = matched(brief.parts, mismatch) if mismatch else given.lot
     drawn = sample_parts(circuit, lot, seed=given.noise.seed, sample=given.sample)
     said = f"mismatch {mismatch:g}" if mismatch else "the tolerances of the parts"
     note = f"{said}, seed {given.noise.seed}, sample {given.sample}"
@@ -137,6 +138,53 @@ class _Draws:
         """The next of a kind."""
         self.used[kind] += 1
         return self.number(kind, self.used[kind] - 1)
+
+
+class _Single(_Draws):
+    """All numbers are 0, but for one of them."""
+
+    def __init__(self, packages: dict[Element, list[int]], draw: tuple[str, int], size: float) -> None:
+        self.packages, self.draw, self.size = packages, draw, size
+        self.used = Counter()
+        self.asked: dict[tuple[str, int], None] = {}
+
+    def number(self, kind: str, place: int) -> float:
+        """`size` where it is the one, else 0."""
+        self.asked[kind, place] = None
+        return self.size if (kind, place) == self.draw else 0.0
+
+
+class SingleDraws:
+    """The circuits of a lot of which one deviation alone is drawn.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of a technology that has parts.
+    parts : PartSet
+        Whose tolerances and offsets are drawn.
+    """
+
+    def __init__(self, circuit: Circuit, parts: PartSet) -> None:
+        self.circuit, self.parts, self._packages = circuit, parts, _packages(circuit)
+
+    @functools.cached_property
+    def draws(self) -> tuple[tuple[str, int], ...]:
+        """Kind of each deviation, and its place among them."""
+        asked = _Single(self._packages, ("", 0), 0.0)
+        for group in self.circuit.groups:
+            for _ in _varied(group.elements, asked, self.parts, self.circuit):
+                pass
+        return tuple(asked.asked)
+
+    def drawn(self, draw: tuple[str, int], size: float) -> Circuit:
+        """The circuit where the number drawn is `size`, and all others are 0."""
+        only = _Single(self._packages, draw, size)
+        groups = tuple(
+            Group(group.block, group.source, tuple(_varied(group.elements, only, self.parts, self.circuit)))
+            for group in self.circuit.groups
+        )
+        return dataclasses.replace(self.circuit, groups=groups)
 
 
 def _packages(circuit: Circuit) -> dict[Element, list[int]]:

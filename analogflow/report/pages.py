@@ -19,7 +19,7 @@ from analogflow.families.files import keys_of
 from analogflow.flows import Flow
 from analogflow.graph import BlockGraph
 from analogflow.hardware.parts_list import parts_list
-from analogflow.judgement import Budget, DeviceBudget, error_budget
+from analogflow.judgement import Budget, DeviceBudget, DeviceErrors, error_budget
 from analogflow.noise import Noise
 from analogflow.passes import choose_values
 from analogflow.report.block_diagram import draw_blocks
@@ -45,7 +45,11 @@ _MOST_ROWS, _MOST_LINES = 12, 80
 
 
 def run_page(
-    solution: Solution, plot: Any, *, budget: Budget | DeviceBudget | None = None, commands: Sequence[str] = ()
+    solution: Solution,
+    plot: Any,
+    *,
+    budget: Budget | DeviceBudget | DeviceErrors | None = None,
+    commands: Sequence[str] = (),
 ) -> Page:
     """Report of a run.
 
@@ -54,7 +58,7 @@ def run_page(
     solution : Solution
     plot : callable
         Draws the family's figure of a solution.
-    budget : Budget or DeviceBudget, optional
+    budget : Budget, DeviceBudget or DeviceErrors, optional
     commands : sequence of str
         What repeats the run.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analogflow.families.motion import Motion
     from analogflow.hardware import BoardFit, DeviceRun
     from analogflow.hardware.parts_list import PartsList
-    from analogflow.judgement import Agreement, Budget, DeckCheck, DeviceBudget, Level, Recheck, Rest, Trimmed
+    from analogflow.judgement import Agreement, Budget, DeckCheck, DeviceBudget, DeviceErrors, Level, Recheck, Rest, Trimmed
     from analogflow.report.kicad.orders import Order
     from analogflow.solution import Solution
 
@@ -202,14 +202,16 @@ _MOST_DEVICES = 20
 """Parts that the budget of their noise lists."""
 
 
-def device_tables(budget: DeviceBudget) -> tuple[Table, ...]:
-    """What each kind of source and each part has of the variance of the answer."""
+def device_tables(budget: DeviceBudget | DeviceErrors) -> tuple[Table, ...]:
+    """What each kind of source, or of deviation, and each part has of the variance of the answer."""
     whole = float(np.sqrt((budget.rms**2).sum()))
-    band = f"{engineering(budget.lowest)}Hz to {engineering(budget.highest)}Hz"
     each = ", ".join(f"{value:.2e}" for value in budget.rms[:8]) + (", …" if len(budget.rms) > 8 else "")
-    kinds = Table(
-        title=f"noise of the parts in {budget.answer}, {band}", caption=f"rms of its elements: {each}; together {whole:.2e}"
-    )
+    if isinstance(budget, judgement.DeviceErrors):
+        title = f"errors of the parts in {budget.answer} from board to board, to first order"
+    else:
+        band = f"{engineering(budget.lowest)}Hz to {engineering(budget.highest)}Hz"
+        title = f"noise of the parts in {budget.answer}, {band}"
+    kinds = Table(title=title, caption=f"rms of its elements: {each}; together {whole:.2e}")
     devices = Table(title="by part", caption=f"the {_MOST_DEVICES} largest" if len(budget.devices) > _MOST_DEVICES else None)
     for table, first in ((kinds, ("source",)), (devices, ("part", "in", "source"))):
         for column in first:
@@ -220,10 +222,19 @@ def device_tables(budget: DeviceBudget) -> tuple[Table, ...]:
         kinds.add_row(line.kind, f"{100 * line.share:.1f} %", f"{line.rms:.1e}")
     for line in budget.devices[:_MOST_DEVICES]:
         devices.add_row(line.device, line.block, line.kind, f"{100 * line.share:.1f} %", f"{line.rms:.1e}")
+    if not isinstance(budget, judgement.DeviceErrors):
+        return kinds, devices
+    largest = budget.shifts[:_MOST_SHIFTS]
+    for line in largest:
+        devices.add_row(line.device, line.block, line.kind, "a shift", f"{line.rms:.1e}")
     return kinds, devices
 
 
-def budget_tables(budget: Budget | DeviceBudget) -> tuple[Table, ...]:
+_MOST_SHIFTS = 5
+"""Amplifiers whose bias currents shift the answer that are listed."""
+
+
+def budget_tables(budget: Budget | DeviceBudget | DeviceErrors) -> tuple[Table, ...]:
     """What each effect and each block costs: as measured, and in brackets as predicted to first order; or each part."""
     if not isinstance(budget, judgement.Budget):
         return device_tables(budget)
@@ -292,7 +303,7 @@ def doctor_table(findings: Sequence[Finding], title: str = "") -> Table:
     return table
 
 
-def print_solution(solution: Solution, budget: Budget | DeviceBudget | None) -> None:
+def print_solution(solution: Solution, budget: Budget | DeviceBudget | DeviceErrors | None) -> None:
     """Print the table of a solution, and those of its error budget if there is one."""
     console = Console()
     console.print(solution_table(solution))
