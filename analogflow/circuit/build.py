@@ -35,6 +35,7 @@ __all__ = [
     "PartSet",
     "Tolerances",
     "Units",
+    "VoltageReference",
     "celsius_of",
     "check_kelvin",
     "kelvin_of",
@@ -227,6 +228,30 @@ _OPEN = 1e12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class VoltageReference:
+    """What every fixed voltage of a circuit is made from, so that all are off by the same share of themselves.
+
+    Parameters
+    ----------
+    name : str
+    output : float
+        Volts.
+    tolerance : float
+        σ of the output at room temperature, relative.
+    drift : float
+        σ of its drift, relative per kelvin.
+    least_supply : float
+        Volts that it needs: a board whose supply is below has none.
+    """
+
+    name: str
+    output: float
+    tolerance: float
+    drift: float
+    least_supply: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Tolerances:
     """σ of the deviations of passive parts and junctions: from part to part, from package to package, and from lot to lot.
 
@@ -270,6 +295,7 @@ class PartSet:
     op_amp : OpAmp
     multiplier, divider : Multiplier
     switch : AnalogSwitch
+    reference : VoltageReference
     tolerances : Tolerances
     supply : float
         Volts, of both rails.
@@ -284,6 +310,7 @@ class PartSet:
     multiplier: Multiplier
     divider: Multiplier
     switch: AnalogSwitch
+    reference: VoltageReference
     tolerances: Tolerances
     supply: float
     series: str

@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from analogflow.blocks.imperfections import NOMINAL_KELVIN
-from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor, Switch
+from analogflow.circuit import BipolarTransistor, Capacitor, Circuit, Element, Instance, Resistor, Switch, VoltageSource
 from analogflow.circuit.build import Multiplier, OpAmp, PartSet, Tolerances, thermal_voltage
 from analogflow.circuit.circuit import Group
 from analogflow.circuit.packing import packing_of
+from analogflow.circuit.trimmers import WIPER
 from analogflow.errors import BadInput
 from analogflow.noise import PARAMETERS, check_sample, standard_normal
 from analogflow.passes.pipeline import Brief, Pass, Passed
@@ -42,6 +43,8 @@ _KINDS = (
     "common mode",
     "bias current",
     "leakage",
+    "reference",
+    "reference drift",
 )
 """Kinds of deviation, by the number of their stream. New ones go to the end."""
 
@@ -60,6 +63,7 @@ def matched(parts: PartSet, mismatch: float) -> PartSet:
         multiplier=dataclasses.replace(parts.multiplier, **exact),
         divider=dataclasses.replace(parts.divider, **exact),
         switch=dataclasses.replace(parts.switch, leakage=0.0),
+        reference=dataclasses.replace(parts.reference, tolerance=0.0, drift=0.0),
     )
 
 
@@ -207,6 +211,8 @@ def _varied(elements: Sequence[Element], draws: _Draws, parts: PartSet, circuit:
     """Elements with their deviations."""
     limits, kelvin = parts.tolerances, circuit.temperature_kelvin
     warm = kelvin - NOMINAL_KELVIN
+    reference = 1 + parts.reference.tolerance * draws.number("reference", 0)
+    reference += parts.reference.drift * warm * draws.number("reference drift", 0)
     macros = {macro.name: {name for name, _ in macro.parameters} for macro in circuit.macros}
     for element in elements:
         match element:
@@ -225,6 +231,8 @@ def _varied(elements: Sequence[Element], draws: _Draws, parts: PartSet, circuit:
                 yield dataclasses.replace(
                     element, parameters=_deviating(element, draws, parts, macros[element.macro], kelvin)
                 )
+            case VoltageSource(nodes=(_, "0")) if element.name not in circuit.ammeters and not element.name.endswith(WIPER):
+                yield dataclasses.replace(element, voltage=element.voltage * reference)
             case Switch() if parts.switch.leakage:
                 yield dataclasses.replace(element, leak=parts.switch.leakage * draws.next("leakage"))
             case _:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from analogflow.checks import is_finite, near_names
-from analogflow.circuit.build import AnalogSwitch, Multiplier, OpAmp, PartSet, Tolerances, thermal_voltage
+from analogflow.circuit.build import AnalogSwitch, Multiplier, OpAmp, PartSet, Tolerances, VoltageReference, thermal_voltage
 from analogflow.circuit.elements import Model
 from analogflow.contents import read_bytes, read_keys
 from analogflow.errors import BadInput
@@ -43,13 +43,14 @@ DEFAULT_PARTS = PART_SETS[0]
 
 _MAY_BE_ZERO = frozenset(
     "offset bias_current bias_spread bias_doubling offset_drift gain_error nonlinearity noise headroom noise_corner "
-    "current_noise differential_capacitance common_capacitance input_low input_high leakage charge off_time".split()
+    "current_noise differential_capacitance common_capacitance input_low input_high leakage charge off_time "
+    "tolerance drift".split()
 )
 _SIGNED = frozenset(("bias_current",))
 _BETWEEN = {"supply": (1.0, 100.0), "phase_margin": (10.0, 90.0)}
 """What a value of a key must lie between where that is narrower than for all others."""
 
-_KEYS = {"op_amp", "multiplier", "divider", "switch", "supply", "series", "tolerances", "transistors"}
+_KEYS = {"op_amp", "multiplier", "divider", "switch", "reference", "supply", "series", "tolerances", "transistors"}
 _TRANSISTORS = {"file", "npn", "pnp"}
 _SERIES = ("", "E12", "E24", "E96", "E192")
 
@@ -68,9 +69,9 @@ def part_set(name: str | PartSet = DEFAULT_PARTS) -> PartSet:
     ----------
     name : str or PartSet
         "precision", "general", "fast", or the path of a TOML file with the keys ``op_amp``, ``multiplier``, ``divider``,
-        ``switch`` (names of known parts, or tables that describe one), ``supply``, ``series``, ``tolerances`` and
-        ``transistors`` (a ``file`` of .model lines, and the names in it of ``npn`` and ``pnp``); what is left out is that of
-        the set "precision", or of the set named by ``like``.
+        ``switch``, ``reference`` (names of known parts, or tables that describe one), ``supply``, ``series``, ``tolerances``
+        and ``transistors`` (a ``file`` of .model lines, and the names in it of ``npn`` and ``pnp``); what is left out is
+        that of the set "precision", or of the set named by ``like``.
 
     Raises
     ------
@@ -151,6 +152,7 @@ def _built(name: str, given: Mapping[str, Any], place: str = "") -> PartSet:
         multiplier=_part(where, Multiplier, "multiplier", given["multiplier"]),
         divider=_part(where, Multiplier, "multiplier", given["divider"]),
         switch=_part(where, AnalogSwitch, "switch", given["switch"]),
+        reference=_part(where, VoltageReference, "reference", given["reference"]),
         tolerances=Tolerances(**_numbers(where, Tolerances, given["tolerances"])),
         supply=supply,
         series=given["series"],

@@ -25,7 +25,7 @@ from analogflow.hardware.parts_list import parts_list
 from analogflow.netlister.spice import unwritten
 from analogflow.noise import Noise
 from analogflow.report.kicad import ORDERS, board_of
-from analogflow.report.kicad.references import SHEET, VOLTS, divided, references_of
+from analogflow.report.kicad.references import SHEET, divided, references_of
 from analogflow.report.schematic.symbols import terminals
 from analogflow.technology.part_sets import catalogue, part_set
 
@@ -327,7 +327,7 @@ def test_fixed_voltages_are_made_on_the_board_of_what_its_parts_say(written):
         return
     (reference,) = [part for part in own if part.value == "REF102CU"]
     top, ground = project.net(reference.reference, "6"), project.find(("global", "GND"))
-    volts = {top: VOLTS, ground: 0.0}
+    volts = {top: 10.0, ground: 0.0}
     ends_of = {r: (project.net(r, "1"), project.net(r, "2")) for r in ohms}
     for part in own:
         for unit in part.used if part.package and "o" in part.package.units[0] else ():
@@ -337,11 +337,11 @@ def test_fixed_voltages_are_made_on_the_board_of_what_its_parts_say(written):
             if minus == out:
                 lower = 1 / sum(1 / ohms[r] for r in at[plus] if ground in ends_of[r])
                 (upper,) = [ohms[r] for r in at[plus] if top in ends_of[r]]
-                volts[out] = VOLTS * lower / (lower + upper)
+                volts[out] = 10.0 * lower / (lower + upper)
             else:
                 assert plus == ground
                 (leg,) = [ohms[r] for r in at[minus] if top in ends_of[r]]
-                volts[out] = -VOLTS / sum(leg / ohms[r] for r in at[minus] if out in ends_of[r])
+                volts[out] = -10.0 / sum(leg / ohms[r] for r in at[minus] if out in ends_of[r])
     told = references_of(circuit).volts
     for source in sources:
         (seat,) = board.seats.of[source]

@@ -391,6 +391,7 @@ def test_currents_into_the_inputs_move_the_answer_as_current_sources_there_do(te
         circuit.parts,
         op_amp=op_amp,
         switch=dataclasses.replace(circuit.parts.switch, leakage=1e-9),
+        reference=dataclasses.replace(circuit.parts.reference, tolerance=0.0),
         tolerances=Tolerances(resistor=0, capacitor=0, area=0, junction=0),
     )
     if technology == "opamp":

@@ -24,7 +24,7 @@ from analogflow.netlister.spice import START, macro_cards, model_card, options_t
 from analogflow.report.kicad.bench import bench, beside, idle, rails, supplied
 from analogflow.report.kicad.orders import Order, orders_csv, orders_of
 from analogflow.report.kicad.pictures import Desk, GridPicture, draw, loose
-from analogflow.report.kicad.references import PACKAGE, SHEET, References, references_of
+from analogflow.report.kicad.references import SHEET, References, references_of
 from analogflow.report.kicad.seats import Seat, Seats, seats_of
 from analogflow.report.kicad.symbols import GROUND, Symbol, fixed, packaged, rail
 from analogflow.report.kicad.text import (
@@ -227,7 +227,7 @@ def _with_references(seats: Seats, references: References) -> Seats:
     for part in more.parts:
         part.simulation = {}
     found = Seats(seats.of | more.of, [*seats.parts, *more.parts], seats.models)
-    package = packages()[PACKAGE]
+    package = packages()[references.package]
     part = beside(found, packaged(package), package.number, SHEET, package.footprint)
     part.package, part.used = package, {1: None}
     return found
@@ -258,7 +258,7 @@ def _sheets(
                 pictures.append(loose(seat, {seat.pins[t]: net for t, net in desk.terminals(element)}))
         parts = seats.on(sheet)
         for part in parts:
-            if references and part.package and part.package.key == PACKAGE:
+            if references and part.package and part.package.key == references.package:
                 pictures.append(loose(Seat(part, 1, {}), {part.package.units[0]["out"]: references.net}))
             pictures += [idle(part, unit) for unit in part.spare]
         for part in parts:

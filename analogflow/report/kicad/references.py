@@ -15,13 +15,10 @@ from analogflow.circuit.circuit import Group
 from analogflow.circuit.trimmers import WIPER
 from analogflow.circuit.values import SERIES
 
-__all__ = ["PACKAGE", "SHEET", "VOLTS", "References", "divided", "joined", "references_of"]
+__all__ = ["SHEET", "References", "divided", "joined", "references_of"]
 
-SHEET, PACKAGE = "references", "ref102"
-"""Name of the sheet, and key of the reference's package."""
-
-VOLTS, _LEAST_SUPPLY = 10.0, 11.4
-"""Of the reference's output, and what it needs: Texas Instruments REF102 data sheet (SBVS022B)."""
+SHEET = "references"
+"""Name of the sheet."""
 
 _NEAR = 1e-5
 """Relative error of a ratio above which two resistors in parallel make it."""
@@ -50,6 +47,12 @@ class References:
     net: str
     circuit: Circuit
     volts: Mapping[str, float]
+
+    @property
+    def package(self) -> str:
+        """Key of the reference's package."""
+        assert self.circuit.parts is not None
+        return self.circuit.parts.reference.name.replace("_own", "")
 
     @property
     def group(self) -> Group:
@@ -85,8 +88,9 @@ def references_of(circuit: Circuit) -> References | None:
     """
     parts, sources = circuit.parts, _fixed_sources(circuit)
     assert parts is not None
-    if not sources or parts.supply < _LEAST_SUPPLY:
+    if not sources or parts.supply < parts.reference.least_supply:
         return None
+    output = parts.reference.output
     taken = {node for element in circuit.elements for node in element.nodes}
 
     def fresh(name: str) -> str:
@@ -94,27 +98,27 @@ def references_of(circuit: Circuit) -> References | None:
         taken.add(found)
         return found
 
-    net = next((source.nodes[0] for source in sources if source.voltage == VOLTS), "") or fresh("reference")
+    net = next((source.nodes[0] for source in sources if source.voltage == output), "") or fresh("reference")
     elements: list[Element] = []
-    volts = {net: VOLTS}
+    volts = {net: output}
     for source in sources:
-        to, share = source.nodes[0], source.voltage / VOLTS
+        to, share = source.nodes[0], source.voltage / output
         ratio = share / (1 - share) if 0 < share < 1 else abs(share)
         upper, lower = divided(ratio, parts)
         made = parallel(lower)
         if to == net or share >= 1 or abs(made - ratio * upper) > parts.tolerances.resistor * ratio * upper:
             continue
         inner = fresh(f"{to}_set" if share > 0 else f"{to}_sum")
-        volts[to] = VOLTS * made / (upper + made) if share > 0 else -VOLTS * made / upper
+        volts[to] = output * made / (upper + made) if share > 0 else -output * made / upper
         end, nodes = ("0", (inner, to, to)) if share > 0 else (to, ("0", inner, to))
         elements += [
             Instance(f"{to}_amplifier", nodes, parts.op_amp.name),
             Resistor(f"{to}_upper", (net, inner), upper),
             *(Resistor(f"{to}_lower{k}", (inner, end), value) for k, value in enumerate(lower)),
         ]
-    if not elements and all(source.voltage != VOLTS for source in sources):
+    if not elements and all(source.voltage != output for source in sources):
         return None
-    said = f"{VOLTS:g} V and what follows it; the simulation takes the circuit's sources in their place"
+    said = f"{output:g} V and what follows it; the simulation takes the circuit's sources in their place"
     group = Group(SHEET, said, tuple(elements))
     return References(net, dataclasses.replace(circuit, groups=(group,), readings={}, start={}, joint_rows=None), volts)
 
