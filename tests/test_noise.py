@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import quad
-from scipy.signal import periodogram
+from scipy.signal import periodogram, welch
 
 from analogflow.errors import BadInput
 from analogflow.noise import Noise, check_sample, standard_normal
@@ -169,6 +169,23 @@ def test_1_over_f_noise_has_its_density_over_three_decades_and_the_same_bits_as_
     assert not noise.flickering([0], [1 << 21], [0.0], spacing, 10.0).any()
     with pytest.raises(BadInput, match="a corner of 1/f at 1e\\+16 Hz is none that parts have"):
         noise.flickering([0], [1 << 21], [1e16], spacing, 10.0)
+
+
+def test_1_over_f_noise_has_the_slope_that_welch_finds():
+    """SciPy's estimate, of bands of half a decade below a tenth of the knots' rate: S f_c/f, and a slope of −1."""
+    spacing, corner, samples = 1e-4, 1e3, 32
+    added = Noise(0.0, seed=9).flickering(range(samples), [1 << 21], [corner], spacing, 6553.5)[..., 0]
+    frequency, power = welch(added, fs=1 / spacing, nperseg=8192)
+    power = power.mean(axis=0)
+    for low, high in itertools.pairwise(np.geomspace(10.0, 1e3, 5)):
+        band = (frequency >= low) & (frequency < high)
+        # Half of the segments' overlap is worth nothing, and bins of a Hann window two thirds of independent ones.
+        error = np.sqrt(1.5 / (samples * 8 * band.sum()))
+        seen = (power * frequency)[band].mean() / (2 * spacing * corner)
+        assert seen == pytest.approx(1.0, abs=min(3 * error + 0.01, 0.05))
+    inside = (frequency >= 10.0) & (frequency < 1e3)
+    slope = np.polyfit(np.log(frequency[inside]), np.log(power[inside]), 1)[0]
+    assert slope == pytest.approx(-1.0, abs=0.02)
 
 
 def test_poles_of_1_over_f_above_the_knots_are_white_noise_of_their_density():
