@@ -62,6 +62,7 @@ _CLOSER, _ENOUGH = 5, 0.1
 """Times at most that it is looked at more closely, and what is not worth another, over T."""
 
 _STEPS: Array = np.exp2(np.arange(_LAST, -391, -1, dtype=np.float64))
+_WAYS = np.array([[1.0], [-1.0]])
 _USUAL = 90
 """Steps from the minimum at which a rise by T is looked for, and how many of them are taken first."""
 
@@ -184,8 +185,7 @@ class _Search:
 
     def _rises(self, steps: Array) -> Array:
         """(E − E₀)/T at each step from the minimum, and the opposite one, along each axis, shape (axes, 2, steps)."""
-        axes = np.eye(self.n)[:, None, None]
-        return self._energy(self.origin + np.stack([steps, -steps])[:, :, None] * axes)
+        return self._energy(self.origin + (_WAYS * steps)[:, :, None] * np.eye(self.n)[:, None, None])
 
     def _widths(self) -> Array:
         """How far from the minimum E rises by T along each axis, within a factor of two."""
@@ -368,11 +368,11 @@ class _Search:
         # About a box's own middle moments are sums of one matrix; then they are moved to the origin.
         moments = (density @ powers) * _over(np.multiply, half)[:, None]
         mass, first = moments[..., :1], moments[..., 1 : 1 + n] * half
-        second = moments[..., 1 + n :].reshape(2, count, n, n) * half[:, :, None] * half[:, None, :]
+        second = moments[..., 1 + n :].reshape(2, count, n, n) * (half[:, :, None] * half[:, None, :])
         away = middle - self.origin
-        cross = away[:, :, None] * first[..., None, :]
-        second = second + cross + np.swapaxes(cross, -1, -2) + mass[..., None] * away[:, :, None] * away[:, None, :]
-        return np.concatenate([mass, first + mass * away, second.reshape(2, count, -1)], axis=-1)
+        moved = first + mass * away
+        second += away[:, :, None] * first[..., None, :] + moved[..., None] * away[:, None, :]
+        return np.concatenate([mass, moved, second.reshape(2, count, -1)], axis=-1)
 
     def _changes(self, middle: Array, half: Array) -> Array:
         """How much E/T changes from the middle of a box to its faces, each way, shape (boxes, n)."""
