@@ -211,12 +211,14 @@ class Transport:
     @property
     def finite_cost(self) -> Array:
         """The cost, with 0 where it is infinite: what mass costs that is not there."""
-        return np.where(self.allowed, self.cost, 0.0)
+        allowed = self.allowed
+        return self.cost if allowed.all() else np.where(allowed, self.cost, 0.0)
 
     @property
     def dearest(self) -> float:
         """Largest size of a finite cost."""
-        return float(abs(self.finite_cost).max())
+        cost = self.finite_cost
+        return float(max(cost.max(), -cost.min()))
 
     def whole(self, plan: Array) -> Array:
         """A plan, shape (n, m), in the shape of the cost as it was given, 0 where there is no mass."""
@@ -275,6 +277,9 @@ def _named(what: str, places: Any) -> str:
 
 
 def _span(C: Array) -> float:
+    range_of_all = float(C.max() - C.min()) if C.size else math.nan
+    if math.isfinite(range_of_all):
+        return range_of_all
     finite = C[np.isfinite(C)]
     return float(np.ptp(finite)) if finite.size else math.nan
 

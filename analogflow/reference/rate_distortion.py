@@ -44,7 +44,7 @@ _AIM, _ENOUGH, _STEPS, _POLISH, _JITTER = 1e-13, 1e-10, 100, 1000, 1e-14
 _FEW = 100
 """Blahut's steps that cost no more than the Newton steps in their place."""
 
-_SUPPORT = 1e-7
+_SUPPORT, _LARGEST = 1e-7, float(np.finfo(float).max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,12 +119,13 @@ def rate_distortion_certificate(problem: RateDistortion, q: ArrayLike) -> RateDi
     q = real_array(q, "q")
     if q.shape != (problem.reproductions,) or not np.isfinite(q).all() or (q < 0).any() or not q.sum() > 0:
         raise BadInput(f"q must be a distribution over {problem.reproductions} reproduction symbols.")
-    return _bounds(problem, problem.gibbs, q / q.sum())
+    q, A = q / q.sum(), problem.gibbs
+    return _bounds(problem, A, A.dot(q))
 
 
-def _bounds(problem: RateDistortion, A: Array, q: Array) -> RateDistortionBounds:
-    """The interval of a distribution q; A is `problem.gibbs`."""
-    p, partition = problem.source, A.dot(q)
+def _bounds(problem: RateDistortion, A: Array, partition: Array) -> RateDistortionBounds:
+    """The interval of a distribution q whose Z is `partition`; A is `problem.gibbs`."""
+    p = problem.source
     if not np.minimum.reduce(partition) > 0:
         return RateDistortionBounds(-np.inf, np.inf)
     upper = problem.offset - float(p.dot(np.log(partition)))
@@ -164,10 +165,12 @@ def rate_distortion_reference(problem: RateDistortion, *, gap: float = _AIM) -> 
         # Where columns of A are nearly alike, Newton's matrix is nearly singular; Blahut's step mends what it leaves.
         q, more = _polished(p, A, q, gap)
         sweeps += more
-    bounds = _bounds(problem, A, q)
+    partition = A.dot(q)
+    bounds = _bounds(problem, A, partition)
     if not bounds.gap <= enough:
         raise SimulationFailed(f"the reference of {problem!r} stopped at a gap of {bounds.gap:.2g} nat.")
-    distortion = float((p / (A @ q)) @ ((A * problem.finite_distortion) @ q))
+    # What never occurs has an infinite distortion and A of 0, which a product with any number leaves 0.
+    distortion = float((p / partition).dot((A * np.minimum(problem.distortion, _LARGEST)).dot(q)))
     return RateDistortionReference(q, bounds.upper - problem.beta * distortion, distortion, bounds, steps, sweeps)
 
 

@@ -99,13 +99,14 @@ def transport_reference(problem: Transport, *, violation: float = 1e-12, gap: fl
     cost, row, column = problem.cost, problem.row, problem.column
     if turned:
         cost, row, column = np.ascontiguousarray(cost.T), column, row
-    found = search(cost, row, column, problem.epsilon, aim=0.1 * violation)
+    span = problem.span
+    found = search(cost, row, column, problem.epsilon, aim=0.1 * violation, span=span)
     plan, g = found.plan, found.potential
     if turned:
         plan, g = plan.T, _other_side(problem, g)
     bounds = _bounds(problem, plan, g)
     off, certified = bounds.violation / problem.mass, max(bounds.gap, 0.0)
-    if not (off <= violation and certified <= gap * problem.mass * max(problem.span, problem.epsilon)):
+    if not (off <= violation and certified <= gap * problem.mass * max(span, problem.epsilon)):
         raise SimulationFailed(
             f"the plan of {problem!r} is certified to a violation of {off:.2g} and a gap of {certified:.2g} only; "
             "ask for less, or take a larger epsilon."

@@ -63,7 +63,7 @@ class FoundPotentials:
     newton_steps: int
 
 
-def search(cost: Array, row: Array, column: Array, epsilon: float, aim: float) -> FoundPotentials:
+def search(cost: Array, row: Array, column: Array, epsilon: float, *, aim: float, span: float) -> FoundPotentials:
     """Column potentials whose plan has right rows, and columns that are off by `aim` of the mass in all, if that is reached.
 
     Parameters
@@ -72,6 +72,8 @@ def search(cost: Array, row: Array, column: Array, epsilon: float, aim: float) -
         Infinite where there is no pair.
     row, column : arrays, shapes (n,) and (m,)
     epsilon, aim : float
+    span : float
+        Range of the finite costs.
 
     Notes
     -----
@@ -86,7 +88,6 @@ def search(cost: Array, row: Array, column: Array, epsilon: float, aim: float) -
     C. T. Kelley, Iterative Methods for Linear and Nonlinear Equations, SIAM (1995), section 6.1 (inexact Newton steps).
     """
     g, rough = np.zeros(len(column)), _ROUGH * float(column.min() / column.sum())
-    span = float(np.ptp(cost[np.isfinite(cost)]))
     large = len(column) >= _LARGE
     warm, direct = span / _HOT, span <= (_DIRECT_LARGE if large else _DIRECT) * epsilon
     sweeps, steps, iterative = 0, 0, large
