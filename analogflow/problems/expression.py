@@ -29,6 +29,7 @@ __all__ = [
     "Expression",
     "Kept",
     "derivative",
+    "is_entire",
     "multiplied_out",
     "part_of",
     "read_expression",
@@ -377,7 +378,31 @@ def _shown(line: str) -> str:
     return repr(line if len(line) <= 60 else line[:57] + "...")
 
 
-_SMOOTH = ("exp", "log", "sqrt", "tanh", "sin", "cos", "sinh", "cosh")
+_ENTIRE = ("exp", "tanh", "sin", "cos", "sinh", "cosh")
+_SMOOTH = (*_ENTIRE, "log", "sqrt")
+
+
+def is_entire(expression: Expression) -> bool:
+    """Whether it is seen at a glance to be smooth in all its names wherever they are real, and a number."""
+    return _seen_entire(expression.tree)
+
+
+def _seen_entire(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant() | ast.Name():
+            return True
+        case ast.UnaryOp(operand=inner):
+            return _seen_entire(inner)
+        case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
+            power = _number(exponent)
+            return power is not None and power > 0 and power.is_integer() and _seen_entire(base)
+        case ast.BinOp(left=a, op=ast.Div(), right=b):
+            return bool(_number(b)) and _seen_entire(a)
+        case ast.BinOp(left=a, op=ast.Add() | ast.Sub() | ast.Mult(), right=b):
+            return _seen_entire(a) and _seen_entire(b)
+        case ast.Call(func=ast.Name(id=name), args=[argument]):
+            return name in _ENTIRE and _seen_entire(argument)
+    return False
 
 
 def derivative(expression: Expression, variable: str, known: Collection[str]) -> Expression:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,9 +145,7 @@ def _slopes(problem: Langevin, x: Array) -> tuple[Array, Array]:
     """∇E and ∂²E at points, shape (..., n)."""
     n = problem.size
     moved = x[..., None, :] + _IMAGINARY * 1j * np.eye(n)
-    values: Mapping[str, NDArray[np.complex128]] = {name: moved[..., k] for k, name in enumerate(problem.variables)}
-    rows = [np.broadcast_to(np.asarray(slope.evaluate(values)), moved.shape[:-1]) for slope in problem.gradient]
-    found: NDArray[np.complex128] = np.stack(rows, axis=-1)
+    found = problem.gradient_at(moved)
     hessian = np.imag(found) / _IMAGINARY
     return np.real(found)[..., 0, :], 0.5 * (hessian + np.swapaxes(hessian, -1, -2))
 

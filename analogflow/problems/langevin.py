@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from analogflow.checks import LARGEST, is_number, numbers, real_array, refuse_faults
 from analogflow.errors import BadInput
 from analogflow.problems.equations import name_faults
-from analogflow.problems.expression import Expression, derivative, read_expression
+from analogflow.problems.expression import Expression, derivative, is_entire, read_expression
+from analogflow.problems.slopes import slopes_at
 
 __all__ = ["Langevin"]
 
@@ -71,7 +73,6 @@ class Langevin:
     temperature: float
     mobility: Array | tuple[Expression, ...]
     start: Array
-    gradient: tuple[Expression, ...]
     spreading: tuple[Expression, ...]
 
     def __init__(
@@ -81,7 +82,6 @@ class Langevin:
         names = _variables(variables, faults)
         refuse_faults("Langevin", faults)
         expression = read_expression(energy, names, where="energy")
-        gradient = tuple(derivative(expression, name, names) for name in names)
         if not is_number(temperature) or not (temperature == 0 or 1 / LARGEST <= temperature <= LARGEST):
             allowed = f"0, or a number from {1 / LARGEST:g} to {LARGEST:g}"
             faults.append(f"temperature is {temperature!r}; give {allowed}, in the energy's units")
@@ -92,11 +92,13 @@ class Langevin:
             tuple(derivative(k, name, names) for k, name in zip(expressions, names, strict=True)) if expressions else ()
         )
         refuse_faults("Langevin", faults)
-        values = (expression, names, float(temperature), expressions or matrix, begin, gradient, spreading)
+        values = (expression, names, float(temperature), expressions or matrix, begin, spreading)
         for field, value in zip(dataclasses.fields(self), values, strict=True):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, field.name, value)
+        if not is_entire(expression):
+            _ = self.gradient  # which refuses what has none
         faults += _not_confining(self)
         refuse_faults("Langevin", faults)
 
@@ -105,14 +107,22 @@ class Langevin:
         """Number n of variables."""
         return len(self.variables)
 
+    @functools.cached_property
+    def gradient(self) -> tuple[Expression, ...]:
+        """Formulas of ∇E, shape (n,)."""
+        return tuple(derivative(self.energy, name, self.variables) for name in self.variables)
+
     def energy_at(self, x: Array) -> Array:
         """E at points, shape (..., n)."""
         energy = np.array(self.energy.evaluate(self._named(x)), dtype=np.float64)
         return energy if energy.shape == x.shape[:-1] else np.broadcast_to(energy, x.shape[:-1]).copy()
 
-    def gradient_at(self, x: Array) -> Array:
-        """∇E at points, shape (..., n)."""
-        return _stacked(self.gradient, self._named(x), x)
+    def gradient_at(self, x: NDArray[Any]) -> NDArray[Any]:
+        """∇E at points, real or complex, shape (..., n)."""
+        found = np.empty(x.shape, dtype=x.dtype if x.dtype.kind == "c" else np.float64)
+        for k, slope in enumerate(slopes_at(self.energy, self._named(x))):
+            found[..., k] = slope
+        return found
 
     def mobility_at(self, x: Array) -> Array:
         """K at points, shape (..., n, n)."""
@@ -134,7 +144,7 @@ class Langevin:
     def __repr__(self) -> str:
         return f"Langevin({self.size} variables, temperature {self.temperature:g}, fingerprint {self.fingerprint})"
 
-    def _named(self, x: Array) -> Mapping[str, Array]:
+    def _named(self, x: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
         return {name: x[..., k] for k, name in enumerate(self.variables)}
 
 

@@ -33,10 +33,11 @@ __all__ = ["BoltzmannLaw", "FokkerPlanck", "boltzmann_law", "conditional_free_en
 Array = NDArray[np.float64]
 
 _BENT = 1e-3
-"""Second difference of a slope, over the slope, that is no rounding."""
+"""Third difference of an energy, over the energy, that is no rounding."""
 
-_ALONG: Array = np.array([[1.0], [2.0], [3.0]])
-"""How far along a line that is looked at."""
+_ALONG: Array = np.array([[1.0], [2.0], [3.0], [4.0]])
+_THIRD: Array = np.array([-1.0, 3.0, -3.0, 1.0])
+"""How far along a line that is looked at, and what makes the third difference there."""
 
 _ENOUGH = 1e-8
 """Gap in widths of the law from which on no other way is tried."""
@@ -323,11 +324,10 @@ def _quadratic(problem: Langevin) -> BoltzmannLaw | None:
 
 
 def _bent(problem: Langevin) -> bool:
-    """Whether ∇E is far from a straight line along some points, by so much that it can be no rounding."""
-    line = _ALONG * (0.7 + np.arange(problem.size, dtype=np.float64))
+    """Whether E is far from a parabola along some points of a line, by so much that it can be no rounding."""
     with np.errstate(all="ignore"):
-        slopes = problem.gradient_at(line)
-        return bool((abs(slopes[0] - 2 * slopes[1] + slopes[2]) > _BENT * abs(slopes).max()).any())
+        energy = problem.energy_at(_ALONG * (0.7 + np.arange(problem.size, dtype=np.float64)))
+        return bool(abs(energy @ _THIRD) > _BENT * abs(energy).max())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

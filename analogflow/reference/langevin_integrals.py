@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
-from analogflow.reference.langevin_intervals import range_of
+from analogflow.reference.langevin_intervals import ranges_of
 
 __all__ = [
     "MOST_VARIABLES",
@@ -289,8 +289,7 @@ class _Search:
         Slopes are looked at only where the formula itself says too little.
         """
         half = 0.5 * (high - low)
-        names = self.problem.variables
-        natural = range_of(self.problem.energy, names, low, high)
+        natural, slopes_of = ranges_of(self.problem.energy, self.problem.variables, low, high)
         floor, width = (natural.low - self.least) / self.T, (natural.high - natural.low) / self.T
         volume = _over(np.add, np.log(2 * half))
         held = volume + 2 * np.log1p(_over(np.maximum, self._far(low, high) / self.widths)) - self.log_z
@@ -298,10 +297,9 @@ class _Search:
         slopes, unsure = low, ~(lost | flat)
         if unsure.any():
             slopes = np.full(low.shape, np.inf)
-            a, b = low[unsure], high[unsure]
-            for k, slope in enumerate(self.problem.gradient):
-                steep = range_of(slope, names, a, b)
-                slopes[unsure, k] = np.fmin(np.maximum(-steep.low, steep.high), np.inf) * half[unsure, k] / self.T
+            for k, steep in enumerate(slopes_of()):
+                steepest = np.fmin(np.maximum(-steep.low, steep.high), np.inf)
+                slopes[unsure, k] = (steepest * half[:, k] / self.T)[unsure]
             change = _over(np.add, slopes[unsure])
             floor[unsure] = np.fmax(floor[unsure], here[unsure] - change)
             width[unsure] = np.fmin(width[unsure], 2 * change)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.problems.expression import Expression
+from analogflow.problems.slopes import traced, value_and_slopes
 
-__all__ = ["Interval", "range_of"]
+__all__ = ["Interval", "ranges_of"]
 
 Array = NDArray[np.float64]
 
@@ -129,13 +130,21 @@ _FUNCTIONS: Mapping[str, Callable[..., Interval]] = {
 }
 
 
-def range_of(expression: Expression, names: tuple[str, ...], low: Array, high: Array) -> Interval:
+_TRACED = traced(_FUNCTIONS)
+
+
+def ranges_of(
+    expression: Expression, names: tuple[str, ...], low: Array, high: Array
+) -> tuple[Interval, Callable[[], list[Interval]]]:
     """What a smooth formula can be in boxes with corners of shape (boxes, n), each of shape (boxes,); never too narrow.
 
-    What is not known warns, unless NumPy is told to ignore it.
+    With it comes what gives the same of its slopes by each of its names. What is not known warns, unless NumPy is told to
+    ignore it.
     """
     sides = {name: Interval(low[:, k], high[:, k]) for k, name in enumerate(names)}
-    found = expression.evaluate(sides, _FUNCTIONS)
-    if isinstance(found, Interval):
-        return found
-    return Interval(*(np.full(len(low), float(found)) for _ in range(2)))
+    value, slopes = value_and_slopes(expression, sides, _TRACED)
+    return _interval(value, len(low)), lambda: [_interval(slope, len(low)) for slope in slopes()]
+
+
+def _interval(found: Interval | float, count: int) -> Interval:
+    return found if isinstance(found, Interval) else Interval(*(np.full(count, float(found)) for _ in range(2)))

@@ -5,6 +5,8 @@ import dataclasses
 import itertools
 import math
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,11 +15,12 @@ from scipy.special import gamma, k0
 
 from analogflow.errors import BadInput
 from analogflow.problems import Langevin
+from analogflow.problems.expression import derivative
 from analogflow.problems.terms import terms_of
 from analogflow.reference import boltzmann_law, conditional_free_energy, fokker_planck
 from analogflow.reference.langevin import shares_between
 from analogflow.reference.langevin_elimination import eliminated
-from analogflow.reference.langevin_intervals import range_of
+from analogflow.reference.langevin_intervals import ranges_of
 from analogflow.reference.langevin_lattice import lattice_integrals
 
 WELL = Langevin("(x**2 - 1)**2 + 0.3*x", ["x"], 0.5)
@@ -105,13 +108,18 @@ def test_a_hyperbolic_energy_of_two_variables_has_the_law_of_quadrature():
 
 
 @pytest.mark.parametrize("text", ["cosh(x)", "sinh(x)", "sinh(x)**2 - cosh(2*x - 1)", "1/cosh(x)", "log(cosh(x))"])
-def test_ranges_of_hyperbolic_functions_hold_all_values_and_of_one_function_no_more(text):
+def test_ranges_of_hyperbolic_functions_hold_all_values_and_slopes_and_of_one_function_no_more(text):
     rng = np.random.default_rng(2)
     ends = np.sort(rng.normal(size=(200, 2)) * rng.choice([0.01, 1, 5], size=(200, 1)), axis=1)
     expression = Langevin(f"{text} + 9*cosh(3*x)", ["x"], 1.0).energy
     formula = dataclasses.replace(expression, text=text, tree=ast.parse(text, mode="eval").body)
-    found = range_of(formula, ("x",), ends[:, :1], ends[:, 1:])
-    values = formula.evaluate({"x": np.linspace(ends[:, 0], ends[:, 1], 1001)})
+    found, slopes = ranges_of(formula, ("x",), ends[:, :1], ends[:, 1:])
+    within = np.linspace(ends[:, 0], ends[:, 1], 1001)
+    values, steep = formula.evaluate({"x": within}), derivative(formula, "x", "x").evaluate({"x": within})
+    (own,) = slopes()
+    room = 1e-13 * (1 + abs(steep).max(axis=0))
+    assert (own.low <= steep.min(axis=0) + room).all()
+    assert (own.high >= steep.max(axis=0) - room).all()
     slack = 1e-14 * (1 + abs(values).max(axis=0))
     assert (found.low <= values.min(axis=0) + slack).all()
     assert (found.high >= values.max(axis=0) - slack).all()
@@ -397,3 +405,16 @@ def test_a_mobility_that_touches_0_where_the_law_is_is_refused(text, names, mobi
 )
 def test_a_mobility_that_is_small_or_touches_0_where_the_law_is_not_is_let_stand(mobility):
     assert boltzmann_law(Langevin("x**2/2", ["x"], 1.0, mobility=mobility)).covariance[0, 0] == pytest.approx(1)
+
+
+def test_the_law_of_a_polynomial_needs_no_formula_of_its_slope():
+    code = (
+        "import sys; import analogflow as af; from analogflow.reference import boltzmann_law\n"
+        "law = boltzmann_law(af.Langevin('x**4/4 - x**2/2', ['x'], 0.1))\n"
+        "print(law.covariance[0, 0], 'sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    variance, loaded = done.stdout.split()
+    weights = np.exp(-(np.linspace(-4, 4, 4001) ** 4 / 4 - np.linspace(-4, 4, 4001) ** 2 / 2) / 0.1)
+    assert float(variance) == pytest.approx(weights @ np.linspace(-4, 4, 4001) ** 2 / weights.sum(), rel=1e-12)
+    assert loaded == "False"
