@@ -70,6 +70,9 @@ __all__ = [
 START = 9
 """Digits of voltages at t = 0 of nodes that hold no state: a simulator's first guess, made of long sums."""
 
+_BETWEEN_KNOTS = 4
+"""Steps at least, of circuits whose parts play noise, from one of its knots to the next."""
+
 _WORD = 20
 """Letters that a script takes of a signal's name: two, and what they are of, are a name too."""
 
@@ -155,7 +158,9 @@ def unwritten(
         )
     end = circuit.release + time_constants * circuit.units.time_constant
     allowed = np.inf if circuit.step is None else min(longest, circuit.step)
-    step = min(min(longest, allowed) if largest_step is None else largest_step, allowed, time_constants)
+    # What noise of parts does at once to what is read is quicker than its knots: a step that spans one flattens it.
+    usual = longest / _BETWEEN_KNOTS if circuit.noise.parts else longest
+    step = min(min(usual, allowed) if largest_step is None else largest_step, allowed, time_constants)
     step *= circuit.units.time_constant
     return Deck(
         circuit=circuit,

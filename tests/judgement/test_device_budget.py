@@ -166,3 +166,18 @@ def test_a_budget_of_what_has_no_parts_or_no_rest_is_refused():
     moving = af.Flow(lambda x: -x, {"x": np.array([0.5])}, end_time=2.0)
     with pytest.raises(BadInput, match="and the answer of this one is on its way"):
         noise_budget(af.compile(moving, technology="opamp"), noise=noise)
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_steps_that_nobody_asked_for_are_short_enough_for_what_is_quick():
+    """Of op-amps, whose noise reaches z mostly without an integrator on its way, ngspice would step over knots."""
+    noise = Noise(0.0, seed=11, parts=True)
+    budget = noise_budget(af.compile(af.flows.capacity(PAPER), technology="opamp"), noise=noise, engine="ngspice")
+    rest = af.simulate(circuit_of(PAPER, technology="opamp"), engine="ngspice").final
+    circuit = rebuilt(circuit_of(PAPER, technology="opamp", noise=noise), starts={"u": rest["u"]})
+    run = af.simulate(af.netlist(circuit, time_constants=220.0), engine="ngspice")
+    at = np.arange(20.0, 220.0, 0.017)
+    z = np.stack([np.interp(at, run.time, value) for value in run.values["z"].T], axis=1)
+    found = ((z - z.mean(axis=0)) ** 2).sum(axis=1).mean()
+    assert found == pytest.approx((budget.rms**2).sum(), rel=0.06)
