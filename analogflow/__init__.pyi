@@ -40,6 +40,7 @@ from analogflow.judgement import Budget as Budget
 from analogflow.judgement import Certificate as Certificate
 from analogflow.judgement import DeckCheck as DeckCheck
 from analogflow.judgement import DeviceBudget as DeviceBudget
+from analogflow.judgement import DeviceErrors as DeviceErrors
 from analogflow.judgement import Level as Level
 from analogflow.judgement import Parity as Parity
 from analogflow.judgement import Recheck as Recheck
