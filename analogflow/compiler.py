@@ -7,14 +7,24 @@ conditions.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Unpack, cast
 
 import numpy as np
 
 from analogflow.blocks import PADE, Imperfections
 from analogflow.checks import real_array, refuse_unknown
-from analogflow.circuit import Build, Circuit, ConditionOptions, Conditions
+from analogflow.circuit import (
+    Build,
+    Capacitor,
+    Circuit,
+    ConditionOptions,
+    Conditions,
+    Element,
+    Group,
+    PassRecord,
+    VoltageSource,
+)
 from analogflow.circuit.build import PartSet
 from analogflow.circuit.start_up import StartUp
 from analogflow.errors import AnalogflowError, BadInput
@@ -36,6 +46,7 @@ __all__ = [
     "noise_of",
     "rebuilt",
     "split_options",
+    "warmed",
 ]
 
 
@@ -258,6 +269,54 @@ def charged(circuit: Circuit) -> Circuit:
     return rebuilt(circuit, conditions=dataclasses.replace(circuit.conditions, start_up=None))
 
 
+def warmed(circuit: Circuit, kelvin: float) -> Circuit:
+    """The same board at another temperature: its parts have the values that were chosen for the temperature it is built for.
+
+    Only what depends on temperature by nature changes, and fixed sources: those of a kernel's strings follow it, and those
+    that hold the integrators start the flow where it starts. Wipers of trimmers follow half of a change.
+    """
+    if kelvin == circuit.temperature_kelvin:
+        return circuit
+    values = circuit.build.values
+    kept = values if isinstance(values, _Kept) else _Kept(circuit.temperature_kelvin, values)
+    return rebuilt(circuit, temperature_kelvin=kelvin, values=kept)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+    """Chooses the values that a board has which was built for another temperature, `kelvin`, where `values` chose them."""
+
+    kelvin: float
+    values: Callable[[Circuit], Circuit] | None
+
+    def __call__(self, circuit: Circuit) -> Circuit:
+        if circuit.temperature_kelvin == self.kelvin:
+            return self.values(circuit) if self.values else circuit
+        exact = rebuilt(circuit, temperature_kelvin=self.kelvin, values=None)
+        board = self.values(exact) if self.values else exact
+        now = {(type(element), element.name): element for element in circuit.elements}
+        known = {(type(element), element.name) for element in exact.elements}
+        chosen = {group.block: group.elements for group in board.groups}
+
+        def kept(group: Group) -> Iterator[Element]:
+            for element in chosen.get(group.block, ()):
+                match element, now.get((type(element), element.name)):
+                    case VoltageSource(), VoltageSource() as other:
+                        yield other
+                    case Capacitor(), Capacitor() as other:
+                        yield dataclasses.replace(element, initial=other.initial)
+                    case _:
+                        yield element
+            yield from (element for element in group.elements if (type(element), element.name) not in known)
+
+        groups = tuple(dataclasses.replace(group, elements=tuple(kept(group))) for group in circuit.groups)
+        said = PassRecord("values", f"those of the board that is built for {self.kelvin:g} K", len(circuit.graph))
+        build = dataclasses.replace(circuit.build, values=self)
+        return dataclasses.replace(
+            circuit, groups=groups, build=build, accuracy=board.accuracy, history=(*circuit.history, said)
+        )
+
+
 def _check_starts(flow: Flow, starts: object) -> None:
     if not isinstance(starts, Mapping):
         raise BadInput(f"starts: {starts!r} is no mapping; give an array for the name of each state that starts elsewhere.")
@@ -356,6 +415,7 @@ def check_conditions(circuit: Circuit, conditions: Conditions) -> None:
         )
     known = {name for each in TECHNOLOGIES[circuit.technology].passes for name in each.heeds}
     asked = {"noise": conditions.noise.sigma, "imperfections": effects, "lot": conditions.lot}
+    asked["trimmers"] = conditions.trimmers
     if conditions.start_up is not None and "start_up" not in known:
         raise BadInput(
             f"start_up: the technology {circuit.technology!r} has no supplies that could come up; leave it out, or take "
@@ -368,7 +428,7 @@ def check_conditions(circuit: Circuit, conditions: Conditions) -> None:
         )
     for name, given in asked.items():
         if given and name not in known:
-            them = "them" if name == "imperfections" else "it"
+            them = "them" if name in ("imperfections", "trimmers") else "it"
             raise BadInput(f"{name}: the technology {circuit.technology!r} has no pass that adds {them}; leave {them} out.")
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from analogflow.bridge import bridge_version
 from analogflow.circuit import Circuit
+from analogflow.circuit.build import kelvin_of
 from analogflow.circuit.start_up import StartUp
-from analogflow.compiler import CircuitOptions, circuit_of, split_options
+from analogflow.compiler import CircuitOptions, circuit_of, split_options, warmed
 from analogflow.contents import plain
 from analogflow.errors import BadInput
 from analogflow.families import problem_of, require_reference
@@ -24,6 +25,7 @@ from analogflow.judgement.averaging import law_plan, law_run
 from analogflow.judgement.certificate import Certificate, certificate_of, check_accuracy
 from analogflow.judgement.restart import DELTA, DISTANCE, Verdict, restart, silence
 from analogflow.judgement.switching_on import SwitchedOn, beside_held_start
+from analogflow.judgement.trimming import aim_of, check_trimmed, trim
 from analogflow.netlister import Deck
 from analogflow.noise import Noise
 from analogflow.notebook import shown
@@ -50,6 +52,7 @@ class LawOptions(CircuitOptions, total=False):
     step: float | None
     on_note: Callable[[str], None] | None
     start_up: StartUp | str | None
+    trim: int | str | None
 
 
 class SolveOptions(LawOptions, total=False):
@@ -147,8 +150,9 @@ class Solution:
         )
 
     def made(self) -> dict[str, Any]:
-        """What the answer was made with: circuit, engine, seed, noise, imperfections, start-up, versions."""
+        """What the answer was made with: circuit, engine, seed, noise, imperfections, start-up, trimmers, versions."""
         imperfections, start_up = self.circuit.imperfections, self.circuit.conditions.start_up
+        trimmers = self.circuit.conditions.trimmers
         return {
             "technology": self.circuit.technology,
             "engine": self.engine,
@@ -158,6 +162,7 @@ class Solution:
             **({"noise_of_parts": True} if self.circuit.noise.parts else {}),
             "imperfections": {name: getattr(imperfections, name) for name in imperfections.effects},
             **({"start_up": str(start_up)} if start_up is not None else {}),
+            **({"trimmers": dict(trimmers.volts)} if trimmers is not None else {}),
             "versions": versions() | dict(self.run.record.get("versions", {})),
         }
 
@@ -216,6 +221,11 @@ def solve(
     start_up : StartUp or str, optional
         How a circuit of parts is switched on: "ramp", "low", "high", or what else `StartUp.from_text` reads. Its answer is
         then held against that of the same circuit with its supplies up and its integrators charged, as it is if not given.
+    trim : int or "all", optional
+        A board of parts is drawn as `seed` decides, and so many trimmers are set at 27 °C, as `analogflow.trim` sets them;
+        it then runs at the temperature that is asked for, without being trimmed again. 0 draws it and sets none. Errors of
+        1e-3 pass at 27 °C and of 5e-3 elsewhere, if no accuracy is given. A circuit that is given is trimmed where it is
+        built for.
 
     Raises
     ------
@@ -226,13 +236,16 @@ def solve(
     """
     check_accuracy(accuracy)
     of_law = {name: options.pop(name, None) for name in ("chains", "skip", "step")}
-    on_note, start_up = options.pop("on_note", None), options.get("start_up")
+    on_note, start_up, count = options.pop("on_note", None), options.get("start_up"), options.pop("trim", None)
     build, _ = split_options("solve", {name: value for name, value in options.items() if name != "start_up"})
     built = isinstance(problem, Circuit)
     technology, noisy = problem.technology if built else build.get("technology", DEFAULT_TECHNOLOGY), options.get("noise")
     noisy = Noise.is_of_parts(problem.noise if built and noisy is None else noisy)
     engine_for(technology, engine, nominal=noisy)  # refuses at once
-    circuit = circuit_of(problem, form=form, **options)
+    if count is None:
+        circuit = circuit_of(problem, form=form, **options)
+    else:
+        circuit = _trimmed(problem, count, form=form, engine=engine, time_constants=time_constants, **options)
     chosen = engine_choice(circuit.technology, engine, nominal=noisy and circuit.as_its_equations, circuit=circuit)
     engine = chosen.engine
     if on_note is not None and chosen.why:
@@ -256,6 +269,18 @@ def solve(
             switched_on = beside_held_start(circuit, run, engine=engine, time_constants=time_constants, accuracy=accuracy)
     certificate = certificate_of(circuit, run, accuracy)
     return Solution(circuit.flow, circuit, deck, run, certificate, engine, circuit.noise.seed, switched_on)
+
+
+def _trimmed(problem: Any, count: int | str, *, engine: str | None, time_constants: float | None, **options: Any) -> Circuit:
+    """A drawn board with trimmers, at the temperature that is asked for."""
+    if options.get("start_up") is not None:
+        raise BadInput("start_up: a board is trimmed with its supplies up; leave start_up or trim out.")
+    kelvin = None if isinstance(problem, Circuit) else kelvin_of(options.pop("temperature_celsius", None))
+    circuit = circuit_of(problem, **options)
+    check_trimmed(circuit, count)
+    aim = aim_of(circuit, time_constants=time_constants, engine=engine)
+    board = trim(circuit, count=count, seed=circuit.noise.seed, temperatures_celsius=(), aim=aim).circuit
+    return warmed(board, kelvin or board.temperature_kelvin)
 
 
 def _law_options(flow: Flow, given: dict[str, Any]) -> dict[str, Any]:

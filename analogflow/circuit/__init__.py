@@ -24,6 +24,7 @@ from analogflow.circuit.elements import (
     VoltageSource,
 )
 from analogflow.circuit.made import Made
+from analogflow.circuit.wipers import Trimmers
 
 __all__ = [
     "Behavioural",
@@ -52,6 +53,7 @@ __all__ = [
     "Switch",
     "TimedVoltage",
     "Transconductance",
+    "Trimmers",
     "Units",
     "VoltageSource",
     "direct",

@@ -18,6 +18,7 @@ from analogflow.blocks.imperfections import NOMINAL_KELVIN
 from analogflow.checks import is_number
 from analogflow.circuit.elements import Model, Switch
 from analogflow.circuit.start_up import StartUp
+from analogflow.circuit.wipers import Trimmers
 from analogflow.errors import BadInput
 from analogflow.noise import Noise
 
@@ -387,6 +388,8 @@ class Conditions:
         Parts whose own tolerances are drawn; None if they are not.
     start_up : StartUp, optional
         How it is switched on; None where its supplies are up and its integrators held at their start from the first moment.
+    trimmers : Trimmers, optional
+        As they are set on the board that is drawn; None where nobody trims it.
     """
 
     noise: Noise = dataclasses.field(default_factory=lambda: Noise(0.0))
@@ -394,6 +397,7 @@ class Conditions:
     sample: int = 0
     lot: PartSet | None = None
     start_up: StartUp | None = None
+    trimmers: Trimmers | None = None
 
     @property
     def device_noise(self) -> bool:

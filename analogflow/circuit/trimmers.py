@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 from analogflow.circuit.circuit import Circuit, Group
-from analogflow.circuit.elements import Capacitor, Instance, Resistor, VoltageSource
+from analogflow.circuit.elements import Capacitor, Element, Instance, Resistor, VoltageSource
+from analogflow.circuit.wipers import Trimmers
 from analogflow.errors import BadInput
 
-__all__ = ["FOLLOWED", "LARGEST", "STEP", "WIPER", "summing_nodes", "with_trimmers"]
+__all__ = ["ALL", "FOLLOWED", "LARGEST", "STEP", "WIPER", "summing_nodes", "with_trimmers"]
+
+ALL = "all"
+"""Instead of a number of trimmers: one at each integrator."""
 
 LARGEST, STEP = 2.0, 4e-3
 """Volts that a wiper goes to on both sides, and from one of its thousand places to the next."""
@@ -50,16 +53,19 @@ def summing_nodes(circuit: Circuit) -> dict[str, str]:
     return {node: found[node] for node in found if node in outputs}
 
 
-def with_trimmers(circuit: Circuit, volts: Mapping[str, float]) -> Circuit:
-    """The circuit with a trimmer at each of some integrators: volts of its wiper by the node of the integrator."""
-    sums = summing_nodes(circuit)
-    elements = [
-        element
-        for node, value in volts.items()
-        for element in (
-            VoltageSource(f"{node}{WIPER}", (f"{node}{WIPER}", "0"), value),
-            Resistor(f"{node}_trim", (f"{node}{WIPER}", sums[node]), _OHMS),
-        )
-    ]
+def with_trimmers(circuit: Circuit, trimmers: Trimmers) -> Circuit:
+    """The circuit with a resistor to the summing node of each integrator: from a wiper, or from ground where none is set.
+
+    Summing nodes are not at ground everywhere: a resistor at some of them alone would bias what others have not. The wipers'
+    reference follows part of the circuit's temperature, `FOLLOWED`.
+    """
+    warmer = 1 + FOLLOWED * (circuit.temperature_kelvin / trimmers.kelvin - 1)
+    volts, elements = dict(trimmers.volts), list[Element]()
+    for node, summing in summing_nodes(circuit).items():
+        wiper = f"{node}{WIPER}" if node in volts else "0"
+        if node in volts:
+            elements.append(VoltageSource(wiper, (wiper, "0"), warmer * volts[node]))
+        elements.append(Resistor(f"{node}_trim", (wiper, summing), _OHMS))
     group = Group("trimmers", "bias of each integrator, set by hand", tuple(elements))
-    return dataclasses.replace(circuit, groups=(*circuit.groups, group))
+    conditions = dataclasses.replace(circuit.conditions, trimmers=trimmers)
+    return dataclasses.replace(circuit, groups=(*circuit.groups, group), conditions=conditions)

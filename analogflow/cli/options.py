@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from analogflow.blocks import Imperfections
 from analogflow.blocks.imperfections import EFFECTS
 from analogflow.circuit.build import COLDEST, HOTTEST, NOMINAL_CELSIUS, ConditionOptions
+from analogflow.circuit.trimmers import ALL
 from analogflow.errors import AssumptionWarning
 from analogflow.families import named_families
 from analogflow.families.files import read_problem
@@ -52,6 +53,7 @@ __all__ = [
     "table_words",
     "tell",
     "time_counter",
+    "trimmers",
 ]
 
 PROBLEM = "a table (text, .npy), a JSON or TOML file, or a channel by name, such as bsc:0.11 or awgn:A=2.5,n=65"
@@ -245,6 +247,11 @@ def count(text: str) -> int:
 def seed(text: str) -> int:
     """A whole number from 0."""
     return _whole(text, 0)
+
+
+def trimmers(text: str) -> int | str:
+    """A whole number from 0, or all."""
+    return ALL if text == ALL else _whole(text, 0)
 
 
 def _whole(text: str, least: int) -> int:

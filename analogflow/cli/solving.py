@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from analogflow import judgement, report
+from analogflow.circuit.trimmers import ALL
 from analogflow.cli.options import (
     about_conditions,
     about_flow,
@@ -27,11 +29,13 @@ from analogflow.cli.options import (
     show,
     tell,
     time_counter,
+    trimmers,
 )
 from analogflow.compiler import circuit_of, compile, flow_for, noise_of
 from analogflow.contents import plain, refuse_existing, refuse_placeless
 from analogflow.errors import BadInput
 from analogflow.families import family_of
+from analogflow.judgement.certificate import TRIMMED
 from analogflow.judgement.restart import DELTA, DISTANCE
 from analogflow.noise import Noise
 from analogflow.passes import choose_values, matched
@@ -40,13 +44,13 @@ from analogflow.solution import solve, verify
 
 __all__ = ["about_doctor", "about_solve", "about_verify", "run_doctor", "run_solve", "run_verify"]
 
-_ALL = 1 << 30
-"""Trimmers at all integrators."""
+_NOT_TRIMMED = "noise mismatch start_up chains skip step".split()
+"""Options that a board which is trimmed does not take; and those that tell of a run, where none is told of."""
 
-_TRIMMED = 1e-3
-"""Largest error of a trimmed board unless told otherwise."""
+_OF_A_RUN = "budget samples certificate raw report figure".split()
 
-_NOT_TRIMMED = "noise mismatch engine budget samples certificate raw report figure start_up chains skip step".split()
+_ELSEWHERE = (0.0, 70.0)
+"""°C at which a trimmed board is looked at if nobody says where."""
 
 _SAMPLES = 64
 """Circuits drawn for each line of a budget."""
@@ -106,15 +110,16 @@ def about_solve(parser: argparse.ArgumentParser) -> None:
         "--certificate", type=nonempty, metavar="FILE", help="write what proves the answer as JSON, for analogflow check"
     )
     parser.add_argument(
-        "--trim", type=count, nargs="?", const=_ALL, metavar="N",
-        help="instead, draw a board (--seed), set N trimmers where they do most (all), and tell errors at 0, 27 and 70 °C",
+        "--trim", type=trimmers, nargs="?", const=ALL, metavar="N",
+        help="instead, draw a board (--seed), set N trimmers where they do most (all), and tell errors at 27 °C and, "
+        "if --temperature does not say where else, 0 and 70 °C",
     )  # fmt: skip
 
 
 def run_solve(options: argparse.Namespace) -> int:
     """Simulate and certify; 1 where a check fails."""
     problem, build = given_problem(options), build_options(options)
-    if options.trim:
+    if options.trim is not None:
         return _trim(options, problem, build)
     if options.samples and not options.budget:
         raise BadInput("--samples is of the budget's circuits; give --budget too, or leave it out.")
@@ -176,21 +181,27 @@ def run_solve(options: argparse.Namespace) -> int:
 
 def _trim(options: argparse.Namespace, problem: Any, build: Any) -> int:
     """Print what is left of a board's errors; 1 where it is not as accurate as asked at the temperature it is trimmed at."""
-    wrong = [f"--{name.replace('_', '-')}" for name in _NOT_TRIMMED if getattr(options, name)]
-    wrong += ["--imperfect"] if options.imperfect else []
-    if wrong:
-        raise BadInput(f"--trim sets a board of its own right and runs nothing else; leave out {' and '.join(wrong)}.")
-    circuit = choose_values(compile(flow_for(problem, options.form, options.technology), **build))
-    asked = {} if options.time is None else {"time_constants": options.time}
+    _refuse_beside_trim(options, (*_NOT_TRIMMED, *_OF_A_RUN), " and runs nothing else")
+    celsius = _ELSEWHERE if options.temperature is None else (options.temperature,)
+    built = {name: value for name, value in build.items() if name != "temperature_celsius"}
+    circuit = circuit_of(problem, form=options.form, seed=options.seed, **built)
+    judgement.check_trimmed(circuit, options.trim)
     with fraction_bar(options.json, "trimming") as on_fraction:
-        aim = judgement.aim_of(circuit, **asked)
-        wanted = None if options.trim == _ALL else options.trim
-        found = judgement.trim(circuit, count=wanted, seed=options.seed or 0, aim=aim, on_progress=on_fraction)
+        found = judgement.trim(
+            circuit, count=options.trim, seed=circuit.noise.seed, temperatures_celsius=celsius,
+            aim=judgement.aim_of(circuit, time_constants=options.time, engine=options.engine), on_progress=on_fraction,
+        )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
         show(report.trimming_table(found))
-    return 0 if found.left <= (options.accuracy or _TRIMMED) else 1
+    return 0 if found.left <= (options.accuracy or TRIMMED) else 1
+
+
+def _refuse_beside_trim(options: argparse.Namespace, names: Sequence[str], also: str = "") -> None:
+    wrong = [f"--{name.replace('_', '-')}" for name in (*names, "imperfect") if getattr(options, name)]
+    if wrong:
+        raise BadInput(f"--trim sets a board of its own right{also}; leave out {' and '.join(wrong)}.")
 
 
 def about_verify(parser: argparse.ArgumentParser) -> None:
@@ -203,6 +214,10 @@ def about_verify(parser: argparse.ArgumentParser) -> None:
         "--tolerance", type=positive, default=DISTANCE, metavar="E", help=f"distance of equal answers ({DISTANCE:g})"
     )
     parser.add_argument(
+        "--trim", type=trimmers, nargs="?", const=ALL, metavar="N",
+        help="of a board that is drawn (--seed), with N trimmers (all) that are set at 27 °C and left at --temperature",
+    )  # fmt: skip
+    parser.add_argument(
         "--engines", metavar="E,E", help="instead, run the circuit in each of these engines and compare every two"
     )
 
@@ -213,13 +228,15 @@ def run_verify(options: argparse.Namespace) -> int:
     if options.engines:
         return _compare_engines(options, problem)
     build = build_options(options)
+    if options.trim is not None:
+        _refuse_beside_trim(options, _NOT_TRIMMED)
     report.check_writable(options.figure, force=options.force)
     engine_for(options.technology, options.engine, nominal=Noise.is_of_parts(options.noise))  # refuses before it is compiled
     with time_counter(options.json) as on_progress:
         found = verify(
             problem, delta=options.delta, distance=options.tolerance, form=options.form, engine=options.engine,
             time_constants=options.time, accuracy=options.accuracy, start_up=options.start_up, on_progress=on_progress,
-            **build, **condition_options(options), **law_options(options), on_note=tell,
+            trim=options.trim, **build, **condition_options(options), **law_options(options), on_note=tell,
         )  # fmt: skip
     if options.json:
         print(json.dumps(found.to_dict(), indent=2))
@@ -236,6 +253,7 @@ def _compare_engines(options: argparse.Namespace, problem: Any) -> int:
     """Print how far each two engines are apart along one path."""
     given = {f"--{name}": value is not None for name, value in law_options(options).items()}
     given |= {"--engine": options.engine, "--accuracy": options.accuracy, "--figure": options.figure,
+             "--trim": options.trim is not None,
              "--delta": options.delta != DELTA, "--tolerance": options.tolerance != DISTANCE}  # fmt: skip
     if wrong := [name for name, value in given.items() if value]:
         raise BadInput(f"--engines compares paths and pushes nothing away; leave out {' and '.join(wrong)}, or --engines.")

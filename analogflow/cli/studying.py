@@ -13,6 +13,7 @@ import numpy as np
 
 from analogflow import report, studies
 from analogflow.circuit.build import NOMINAL_CELSIUS
+from analogflow.circuit.trimmers import ALL
 from analogflow.cli.options import (
     TABLE,
     about_table,
@@ -25,6 +26,7 @@ from analogflow.cli.options import (
     seed,
     show,
     study_bar,
+    trimmers,
 )
 from analogflow.contents import read_keys
 from analogflow.errors import BadInput
@@ -48,6 +50,7 @@ _CONDITIONS = {
     "imperfect": "imperfections", "sweep": "sweep", "certify": "certify",
     "samples": "samples", "seed": "seed", "engine": "engine", "time": "time_constants",
     "parts": "parts", "time_limit": "time_limit", "no_verify": "verify", "stop_width": "stop", "stop_ratio": "stop",
+    "trim": "trim",
 }  # fmt: skip
 _RUNNING = ("output", "workers", "dask", "resume", "export", "limit", "figures")
 _SHOWN = 3
@@ -73,6 +76,10 @@ def about_study(parser: argparse.ArgumentParser) -> None:
         help="a constant of equations and its values; or =V,…",
     )
     parser.add_argument("--certify", type=count, metavar="N", help="points of a sweep held against the reference (all)")
+    parser.add_argument(
+        "--trim", type=trimmers, nargs="?", const=ALL, metavar="N",
+        help="each sample a board that is drawn, with N trimmers (all), set at 27 °C and left at every --temperature",
+    )  # fmt: skip
     parser.add_argument("--samples", type=count, metavar="N", help="samples of each condition")
     parser.add_argument("--seed", type=seed, help="decides noise and deviations (0)")
     engines = ", ".join((*ENGINES, SPICE))

@@ -28,4 +28,5 @@ from analogflow.judgement.modes import modes_of as modes_of
 from analogflow.judgement.restart import restart_classes as restart_classes
 from analogflow.judgement.trimming import Trimmed as Trimmed
 from analogflow.judgement.trimming import aim_of as aim_of
+from analogflow.judgement.trimming import check_trimmed as check_trimmed
 from analogflow.judgement.trimming import trim as trim

@@ -24,6 +24,8 @@ from analogflow.run import IDEAL_ACCURACY, Outcome, Run
 from analogflow.simulators.ending import swings
 
 __all__ = [
+    "TRIMMED",
+    "TRIMMED_ELSEWHERE",
     "Certificate",
     "Check",
     "Terms",
@@ -41,6 +43,9 @@ Array = NDArray[np.float64]
 
 _IMPERFECT_ACCURACY = 0.05
 """Largest error that checks of an imperfect or noisy circuit let pass where no accuracy is asked for."""
+
+TRIMMED, TRIMMED_ELSEWHERE = 1e-3, 5e-3
+"""Largest error of a trimmed board where it was trimmed, and at any other temperature, where no accuracy is asked for."""
 
 _COARSEST = 0.1
 """Largest error that checks of a circuit of parts let pass because its flow is sensitive to them."""
@@ -226,12 +231,18 @@ def check_accuracy(accuracy: float | None) -> None:
 
 
 def allowed_error(circuit: Circuit, accuracy: float | None = None) -> float:
-    """Largest error that checks of a run of `circuit` let pass: as given, or its own accuracy, or that of imperfect ones."""
+    """Largest error that checks of a run of `circuit` let pass.
+
+    It is what is given, or the circuit's own accuracy, or that of imperfect ones, or of trimmed ones.
+    """
     check_accuracy(accuracy)
     if circuit.flow.averaging is not None and circuit.nominal:
         return circuit.accuracy  # beside standard errors nothing is off; the accuracy asked for limits those
     if accuracy is not None:
         return accuracy
+    trimmers = circuit.conditions.trimmers
+    if trimmers is not None and trimmers.volts and not circuit.noise.plays:
+        return TRIMMED if circuit.temperature_kelvin == trimmers.kelvin else TRIMMED_ELSEWHERE
     if not circuit.nominal:
         return _IMPERFECT_ACCURACY
     if circuit.parts is None:

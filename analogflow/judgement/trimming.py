@@ -17,16 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analogflow.checks import is_whole
-from analogflow.circuit import Circuit, Group, VoltageSource
+from analogflow.circuit import Circuit, Trimmers
 from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
-from analogflow.circuit.trimmers import FOLLOWED, LARGEST, STEP, summing_nodes, with_trimmers
-from analogflow.compiler import charged, compile, rebuilt
+from analogflow.circuit.trimmers import ALL, LARGEST, STEP, summing_nodes, with_trimmers
+from analogflow.compiler import charged, compile, warmed
 from analogflow.errors import BadInput
 from analogflow.netlister import netlist
 from analogflow.passes import sample_parts
-from analogflow.simulators import simulate
+from analogflow.simulators import deck_for, simulate
 
-__all__ = ["Aim", "Trimmed", "aim_of", "best_trimmers", "bits_of", "exact_answer", "trim", "trim_slopes"]
+__all__ = [
+    "Aim",
+    "Trimmed",
+    "aim_of",
+    "best_trimmers",
+    "bits_of",
+    "board_of",
+    "check_trimmed",
+    "exact_answer",
+    "trim",
+    "trim_slopes",
+]
 
 Array = NDArray[np.float64]
 
@@ -98,13 +109,14 @@ def exact_answer(circuit: Circuit) -> Array:
         Its answer is a path's or a law's, so that no trimmer brings it back.
     """
     flow = circuit.flow
-    if flow.end_time is not None or flow.averaging is not None:
-        raise BadInput("trimmers bring an answer back at which a circuit rests; this one is a path's, or a law's.")
+    _refuse_restless(circuit)
     return simulate(netlist(compile(flow), time_constants=1e4), engine="block", resting_speed=1e-9).final[flow.answer]
 
 
-def trim_slopes(circuit: Circuit, *, time_constants: float = _TIME) -> Array:
+def trim_slopes(circuit: Circuit, *, time_constants: float = _TIME, engine: str | None = None) -> Array:
     """Change of the answer with each trimmer, per volt of its wiper, shape (elements, trimmers): one run for each.
+
+    This is S where the circuit rests, found as a person with a screwdriver would: each wiper is turned a little.
 
     Raises
     ------
@@ -112,10 +124,13 @@ def trim_slopes(circuit: Circuit, *, time_constants: float = _TIME) -> Array:
         The circuit has no parts, or integrators that are no amplifier with a capacitor.
     """
     nodes = list(summing_nodes(circuit))
-    idle = dict.fromkeys(nodes, 0.0)
-    middle = _run(with_trimmers(circuit, idle), time_constants)
-    moved = [_run(with_trimmers(circuit, {**idle, node: _TURNED}), time_constants) - middle for node in nodes]
-    return np.array(moved).T / _TURNED
+
+    def answer(turned: str = "") -> Array:
+        volts = tuple((node, _TURNED if node == turned else 0.0) for node in nodes)
+        return _run(with_trimmers(circuit, Trimmers(volts, circuit.temperature_kelvin)), time_constants, engine)
+
+    middle = answer()
+    return np.array([answer(node) - middle for node in nodes]).T / _TURNED
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -129,22 +144,49 @@ class Aim:
         Per volt of a wiper.
     time_constants : float
         Length of each run.
+    engine : str, optional
+        Which makes it; as `simulate` chooses it if not given.
     """
 
     target: Array
     slopes: Array
     time_constants: float = _TIME
+    engine: str | None = None
 
 
-def aim_of(circuit: Circuit, *, time_constants: float = _TIME) -> Aim:
+def aim_of(circuit: Circuit, *, time_constants: float | None = None, engine: str | None = None) -> Aim:
     """What every board of a circuit is trimmed to; raises as `exact_answer` and `trim_slopes` do."""
-    return Aim(exact_answer(circuit), trim_slopes(circuit, time_constants=time_constants), time_constants)
+    length = time_constants or _TIME
+    target = exact_answer(circuit)
+    return Aim(target, trim_slopes(circuit, time_constants=length, engine=engine), length, engine)
+
+
+def check_trimmed(circuit: Circuit, count: int | str | None) -> None:
+    """Refuse what no trimmers bring back, before anything is run.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    count : int or "all"
+        Trimmers that are there, from 0; all if None.
+
+    Raises
+    ------
+    BadInput
+        The circuit has no parts or deviates already, it does not rest at its answer, or there are not so many trimmers.
+    """
+    nodes = summing_nodes(circuit)
+    _refuse_restless(circuit)
+    if not circuit.nominal:
+        raise BadInput("trimmers are set on a board that is drawn from a circuit as it is meant: give one without flaws.")
+    if count not in (None, ALL) and not is_whole(count, 0, len(nodes)):
+        raise BadInput(f"trim: {count!r} trimmers can not be set; the circuit has {len(nodes)} integrators to trim.")
 
 
 def trim(
     circuit: Circuit,
     *,
-    count: int | None = None,
+    count: int | str | None = None,
     seed: int = 0,
     sample: int = 0,
     temperatures_celsius: tuple[float, ...] = (0.0, 70.0),
@@ -161,8 +203,9 @@ def trim(
     ----------
     circuit : Circuit
         Nominal, of a technology that has parts.
-    count : int, optional
-        Trimmers that are there; all if not given. Those are taken that leave least where all integrators are off alike.
+    count : int or "all", optional
+        Trimmers that are there, from 0; all if not given. Those are taken that leave least where all integrators are off
+        alike.
     seed, sample : int
         As for `sample_parts`.
     temperatures_celsius : tuple of float
@@ -184,43 +227,47 @@ def trim(
         A run found no solution.
     """
     circuit = charged(circuit)
+    check_trimmed(circuit, count)
     nodes = list(summing_nodes(circuit))
-    if not circuit.nominal:
-        raise BadInput("trimmers are set on a board that is drawn from a circuit as it is meant: give one without flaws.")
-    if count is not None and not is_whole(count, 1, len(nodes)):
-        raise BadInput(f"trim: {count!r} trimmers can not be set; the circuit has {len(nodes)} integrators to trim.")
     tell = on_progress or (lambda _: None)
     aim = aim or aim_of(circuit)
-    target, slopes = aim.target, aim.slopes
-    used = best_trimmers(slopes, slopes @ slopes.T, count or len(nodes))
+    number = len(nodes) if count is None or isinstance(count, str) else count
+    used = best_trimmers(aim.slopes, aim.slopes @ aim.slopes.T, number)
     home = circuit.temperature_kelvin
     kelvins = {celsius: kelvin_of(celsius) for celsius in temperatures_celsius}
     runs = 2 * (1 + len(kelvins)) + _ROUNDS - 1
     done = itertools.count(1)
 
+    def board(volts: Array) -> Circuit:
+        named = tuple((nodes[k], float(value)) for k, value in zip(used, volts, strict=True))
+        return board_of(circuit, Trimmers(named, home), seed=seed, sample=sample)
+
     def error(kelvin: float, volts: Array) -> Array:
-        board = _drawn(circuit, kelvin, seed, sample, dict(zip(nodes, volts.tolist(), strict=True)))
-        found = _run(board, aim.time_constants) - target
+        found = _run(warmed(board(volts), kelvin), aim.time_constants, aim.engine) - aim.target
         tell(next(done) / runs)
         return found
 
-    volts, inverse = np.zeros(len(nodes)), np.linalg.pinv(slopes[:, used], rcond=_SMALLEST)
-    first = last = error(home, volts)
-    best, least = volts, first
+    best = idle = np.zeros(len(used))
+    least = first = last = error(home, idle)
+    inverse = np.linalg.pinv(aim.slopes[:, used], rcond=_SMALLEST) if used else np.zeros((0, len(first)))
+    turned = idle
     for _ in range(_ROUNDS):
-        turned = volts.copy()
-        turned[list(used)] -= inverse @ last
-        volts = np.clip(np.round(turned / STEP) * STEP, -LARGEST, LARGEST)
-        if np.array_equal(volts, best):
+        turned = np.clip(np.round((turned - inverse @ last) / STEP) * STEP, -LARGEST, LARGEST)
+        if np.array_equal(turned, best):
             break
-        last = error(home, volts)
+        last = error(home, turned)
         if abs(last).max() < abs(least).max():
-            best, least = volts, last
+            best, least = turned, last
     celsius = NOMINAL_CELSIUS + home - kelvin_of(NOMINAL_CELSIUS)
-    before = {celsius: first, **{c: error(kelvin, np.zeros(len(nodes))) for c, kelvin in kelvins.items()}}
+    before = {celsius: first, **{c: error(kelvin, idle) for c, kelvin in kelvins.items()}}
     after = {celsius: least, **{c: error(kelvin, best) for c, kelvin in kelvins.items()}}
-    named = {node: float(best[k]) for k, node in enumerate(nodes) if k in used}
-    return Trimmed(_drawn(circuit, home, seed, sample, named), named, before, after)
+    volts = {nodes[k]: float(value) for k, value in zip(used, best, strict=True)}
+    return Trimmed(board(best), volts, before, after)
+
+
+def board_of(circuit: Circuit, trimmers: Trimmers, *, seed: int, sample: int) -> Circuit:
+    """The board that seed and sample decide, with its trimmers as they are set."""
+    return with_trimmers(sample_parts(circuit, seed=seed, sample=sample), trimmers)
 
 
 def best_trimmers(slopes: Array, covariance: Array, count: int) -> tuple[int, ...]:
@@ -234,29 +281,12 @@ def best_trimmers(slopes: Array, covariance: Array, count: int) -> tuple[int, ..
     return min(itertools.combinations(range(slopes.shape[1]), count), key=left)
 
 
-def _drawn(circuit: Circuit, kelvin: float, seed: int, sample: int, volts: Mapping[str, float]) -> Circuit:
-    """One board at a temperature: the same parts, in which only what heats changes, and the same trimmers."""
-    warmer = 1 + FOLLOWED * (kelvin / circuit.temperature_kelvin - 1)
-    if kelvin != circuit.temperature_kelvin:
-        other = rebuilt(circuit, temperature_kelvin=kelvin, values=None)
-        kernel = {g.block: g for g in other.groups if g.block == "kernel"}  # its reference follows the temperature
-        groups = tuple(_following(group, kernel.get(group.block)) for group in circuit.groups)
-        build = dataclasses.replace(circuit.build, temperature_kelvin=kelvin)
-        circuit = dataclasses.replace(circuit, groups=groups, build=build, readings=other.readings, units=other.units)
-    return with_trimmers(
-        sample_parts(circuit, seed=seed, sample=sample), {node: warmer * value for node, value in volts.items()}
-    )
+def _refuse_restless(circuit: Circuit) -> None:
+    flow = circuit.flow
+    if flow.end_time is not None or flow.averaging is not None:
+        raise BadInput("trimmers bring an answer back at which a circuit rests; this one is a path's, or a law's.")
 
 
-def _following(group: Group, other: Group | None) -> Group:
-    """A group whose sources have the voltages of another."""
-    if other is None:
-        return group
-    sources = {e.name: e for e in other.elements if isinstance(e, VoltageSource)}
-    return dataclasses.replace(group, elements=tuple(
-        sources.get(e.name, e) if isinstance(e, VoltageSource) else e for e in group.elements
-    ))  # fmt: skip
-
-
-def _run(circuit: Circuit, time_constants: float) -> Array:
-    return simulate(netlist(circuit, time_constants=time_constants)).final[circuit.flow.answer]
+def _run(circuit: Circuit, time_constants: float, engine: str | None) -> Array:
+    deck = deck_for(circuit, engine, time_constants=time_constants)
+    return simulate(deck, engine=engine).final[circuit.flow.answer]

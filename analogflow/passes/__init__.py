@@ -15,6 +15,7 @@ from analogflow.passes.referred_noise import ReferredNoise, refer_noise
 from analogflow.passes.scaling import SCALE, SCALE_BLOCKS, pruned, rescaled, scale, unfolded
 from analogflow.passes.soundness import check, nominal_orbit
 from analogflow.passes.spread import SPREAD, SingleDraws, matched, sample_parts
+from analogflow.passes.wipers import TRIM
 
 __all__ = [
     "CHECK",
@@ -31,6 +32,7 @@ __all__ = [
     "SPREAD",
     "STABILISE",
     "TRACE",
+    "TRIM",
     "Brief",
     "Pass",
     "Passed",

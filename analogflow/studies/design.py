@@ -24,6 +24,7 @@ from analogflow.families.files import keys_of, problem_of_keys
 from analogflow.noise import LARGEST_SAMPLE, Noise
 from analogflow.notebook import shown
 from analogflow.simulators import ENGINES, SPICE, TIME_LIMIT, engine_for
+from analogflow.studies.boards import check_boards
 from analogflow.studies.stop import Stop, stop_of
 from analogflow.studies.sweep import check_points, swept, values_of
 from analogflow.technology import DEFAULT_PARTS, DEFAULT_TECHNOLOGY, PART_SETS, TECHNOLOGIES
@@ -159,6 +160,9 @@ class Study:
         Whether every sample is perturbed and restarted, which about doubles the work; see `analogflow.verify`.
     stop : Stop or mapping of its parameters, optional
         When a condition has samples enough.
+    trim : int or "all", optional
+        Each sample is a board of parts, drawn by their tolerances, with so many trimmers that are set at 27 °C, as
+        `analogflow.trim` sets them, and left alone at every temperature of the study.
 
     Attributes
     ----------
@@ -188,6 +192,7 @@ class Study:
     time_limit: float = TIME_LIMIT
     verify: bool = True
     stop: Stop | None = None
+    trim: int | str | None = None
     flow: str = dataclasses.field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -280,6 +285,7 @@ class Study:
             **{name: getattr(self, name) for name in ("samples", "seed", "engine", "parts", "time_limit", "verify")},
             **({} if self.time_constants is None else {"time_constants": self.time_constants}),
             **({} if self.stop is None else {"stop": dataclasses.asdict(self.stop)}),
+            **({} if self.trim is None else {"trim": self.trim}),
         }
 
     @property
@@ -363,6 +369,8 @@ class Study:
                 f"study: the technology {with_parts[0]!r} takes its imperfections from its parts, so "
                 f"{next(iter(self.imperfections))!r} can not be varied there; leave it out, or take 'ideal' alone."
             )
+        moved = {"noise": any(self.noise), "mismatch": any(self.mismatch), "the sweep": bool(self.sweep)}
+        check_boards(self.trim, self.technologies, [name for name, varied in moved.items() if varied])
         _set(self, "engine", engine_for((with_parts or self.technologies)[0], self.engine, prefer="block"))
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         why = {"parts": "the ideal technology has no parts", "time_limit": "it stops circuit simulators alone"}

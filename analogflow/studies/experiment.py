@@ -9,7 +9,7 @@
 
 Further keys are `key`, `transpose`, `normalise` and `counts`, which say how tables are read (of one problem: in a table with
 its `file`), `technologies`, `mismatch`, `temperature`, `[imperfections]`, `[sweep]`, `certify`, `seed`, `engine`,
-`time_constants`, `parts`, `time_limit`, `verify` and `[stop]`, all with the meaning they have in `Study`.
+`time_constants`, `parts`, `time_limit`, `verify`, `trim` and `[stop]`, all with the meaning they have in `Study`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TABLE = {"key": str, "transpose": bool, "normalise": bool, "counts": bool}
 
 KEYS = (
     "flow", "problems", *_TABLE, "forms", "technologies", "noise", "mismatch", "temperature", "imperfections", "sweep",
-    "certify", "samples", "seed", "engine", "time_constants", "parts", "time_limit", "verify", "stop",
+    "certify", "samples", "seed", "engine", "time_constants", "parts", "time_limit", "verify", "stop", "trim",
 )  # fmt: skip
 """Keys of an experiment file. ``flow``, ``samples`` and ``problems`` are needed; the last not where the flow is a file."""
 

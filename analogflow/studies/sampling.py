@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from analogflow.blocks import Imperfections
 from analogflow.circuit import Circuit
+from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
 from analogflow.compiler import circuit_of
 from analogflow.errors import AnalogflowError, BadInput, SimulationFailed
 from analogflow.families import flow_of, judging_family, problem_of, require_reference
@@ -29,10 +30,12 @@ from analogflow.judgement.certificate import all_end_well, allowed_error, certif
 from analogflow.judgement.judging import batched
 from analogflow.judgement.laws import LawShift, averaged_shift, averaged_shifts, solved_shift
 from analogflow.judgement.restart import restart, restart_classes, silence
+from analogflow.judgement.trimming import check_trimmed
 from analogflow.netlister import netlist
 from analogflow.run import Outcome, Run, own_time, run_plan
 from analogflow.simulators import ENGINES, ensemble, ensemble_chunks, simulate
 from analogflow.solution import resting_times
+from analogflow.studies.boards import board
 from analogflow.studies.design import Chunk, Condition, Study, study_of
 from analogflow.studies.observed import nothing_observed, observed, times_observed
 from analogflow.studies.sweep import swept
@@ -72,7 +75,10 @@ def prepare(study: Study) -> None:
     for condition in study.conditions:
         if condition.problem == first and condition.sweep in ends:
             with contextlib.suppress(*([AnalogflowError] if study.sweep else [])):
-                _imperfect(study, condition, 0)
+                if study.trim is not None:
+                    check_trimmed(_circuit_of(study, condition), study.trim)
+                else:
+                    _imperfect(study, condition, 0)
     if study.sweep:
         return
     for name, form in dict.fromkeys((each.problem, each.form) for each in study.conditions):
@@ -170,12 +176,15 @@ def _circuit(
 
 
 def _circuit_of(study: Study, condition: Condition) -> Circuit:
-    given = {"parts": study.parts, "temperature_celsius": condition.temperature_celsius}
+    trimmed = study.trim is not None  # where it is built for, whatever the temperature it is then looked at
+    given = {"parts": study.parts, "temperature_celsius": NOMINAL_CELSIUS if trimmed else condition.temperature_celsius}
     options, sweep = tuple(heeded(condition.technology, given).items()), tuple(condition.sweep.items())
     return _circuit(study, condition.problem, condition.form, condition.technology, options, sweep)
 
 
 def _imperfect(study: Study, condition: Condition, sample: int) -> Circuit:
+    if study.trim is not None:
+        return board(_circuit_of(study, condition), study, sample, kelvin_of(condition.temperature_celsius))
     given = {"noise": condition.noise, "imperfections": condition.imperfections, "seed": study.seed}
     return circuit_of(_circuit_of(study, condition), **given, sample=sample)
 
@@ -188,7 +197,8 @@ def _degraded(study: Study, number: int) -> Circuit:
 
 def _is_random(study: Study, condition: Condition) -> bool:
     """Whether samples differ: otherwise one is computed and stands for all."""
-    return bool(condition.noise or condition.imperfections.random or _circuit_of(study, condition).flow.noisy)
+    drawn = condition.noise or study.trim is not None
+    return bool(drawn or condition.imperfections.random or _circuit_of(study, condition).flow.noisy)
 
 
 def _compute(study: Study, condition: Condition, numbers: Sequence[int], *, certified: bool = False) -> Rows:
@@ -325,7 +335,11 @@ def _batched(study: Study, condition: Condition, numbers: Sequence[int], *, cert
 
 def _alone(study: Study, condition: Condition, number: int, *, certified: bool) -> Rows:
     """One sample through a deck; a simulator that breaks down is data."""
-    circuit = _imperfect(study, condition, number)
+    try:
+        circuit = _imperfect(study, condition, number)
+    except SimulationFailed as fault:  # while its trimmers were set
+        size = _answer_size(_circuit_of(study, condition))
+        return {**_blank_rows([Outcome.FAILED], [str(fault)]), "answer": np.full((1, size), np.nan)}
     flow, plan = circuit.flow, run_plan(circuit, study.time_constants)
     end = plan.end
     deck = netlist(circuit, time_constants=end, largest_step=plan.largest_step)
@@ -333,13 +347,8 @@ def _alone(study: Study, condition: Condition, number: int, *, certified: bool) 
         run = simulate(deck, engine=study.engine, resting_speed=plan.stopping_speed, time_limit=study.time_limit)
     except SimulationFailed as fault:
         run = Run(np.zeros(1), {}, Outcome.FAILED, str(fault))
-    reason = (
-        ""
-        if run.outcome.ok
-        else run.detail
-        if run.outcome is Outcome.FAILED
-        else f"{run.outcome.value} {run.detail}".strip()
-    )
+    said = run.detail if run.outcome is Outcome.FAILED else f"{run.outcome.value} {run.detail}".strip()
+    reason = "" if run.outcome.ok else said
     if not run.values:
         return {**_blank_rows([run.outcome], [reason]), "answer": np.full((1, _answer_size(circuit)), np.nan)}
     verdict = fault = ""

@@ -24,13 +24,14 @@ from analogflow.passes import (
     SPREAD,
     STABILISE,
     TRACE,
+    TRIM,
     Brief,
     Pass,
 )
 
 __all__ = ["USUAL", "Site", "Technology", "located"]
 
-USUAL = (TRACE, CHECK, STABILISE, FUSE, NOISE, DEGRADE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE)
+USUAL = (TRACE, CHECK, STABILISE, FUSE, NOISE, DEGRADE, REALISE, CHOOSE, SPREAD, TRIM, DEVICE_NOISE)
 """What a flow goes through where a technology does not say: parts and ideal elements each skip what is for the other."""
 
 

@@ -72,8 +72,8 @@ def test_the_history_of_a_circuit_is_the_pipeline_of_its_technology(technology):
     assert [step.name for step in af.compile(FLOW, scaled=True).history] == [*scaled[:-1], "ideal"]
 
 
-UNASKED = {"carry", "lift", "device noise", "start-up"}
-"""Passes that do nothing here: the flow is carried, functions have cells, and nobody asked for noise of the parts."""
+UNASKED = {"carry", "lift", "trim", "device noise", "start-up"}
+"""Passes that do nothing here: the flow is carried, functions have cells, nobody trims it or asks for noise of parts."""
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)
@@ -104,10 +104,10 @@ def recorded(ran, record):
     ("technology", "noise", "again"),
     [
         ("ideal", 0.0, ["degrade", "realise"]),
-        ("opamp", 0.0, ["noise", "values", "spread", "device noise", "start-up"]),
-        ("translinear", 0.0, ["noise", "values", "spread", "device noise", "start-up"]),
-        ("opamp", 0.01, ["noise", "lift", "scale", "realise", "values", "spread", "device noise", "start-up"]),
-        ("translinear", 0.01, ["noise", "realise", "values", "spread", "device noise", "start-up"]),
+        ("opamp", 0.0, ["noise", "values", "spread", "trim", "device noise", "start-up"]),
+        ("translinear", 0.0, ["noise", "values", "spread", "trim", "device noise", "start-up"]),
+        ("opamp", 0.01, ["noise", "lift", "scale", "realise", "values", "spread", "trim", "device noise", "start-up"]),
+        ("translinear", 0.01, ["noise", "realise", "values", "spread", "trim", "device noise", "start-up"]),
     ],
 )
 def test_a_sample_costs_what_its_conditions_cost(monkeypatch, technology, noise, again):

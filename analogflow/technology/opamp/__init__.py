@@ -15,7 +15,21 @@ from analogflow.circuit.loads import Levels, check_loads
 from analogflow.errors import BadInput
 from analogflow.graph import BlockGraph
 from analogflow.names import comment
-from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, LIFT, NOISE, REALISE, SCALE, SPREAD, STABILISE, TRACE, Brief
+from analogflow.passes import (
+    CHECK,
+    CHOOSE,
+    DEVICE_NOISE,
+    FUSE,
+    LIFT,
+    NOISE,
+    REALISE,
+    SCALE,
+    SPREAD,
+    STABILISE,
+    TRACE,
+    TRIM,
+    Brief,
+)
 from analogflow.technology.generators import Generators
 from analogflow.technology.macros import divider_macro, multiplier_macro, op_amp_macro, root_macro
 from analogflow.technology.opamp.bench import MACHINE_UNIT, Bench, scales
@@ -198,7 +212,7 @@ def realise(brief: Brief) -> Realisation:
 OPAMP = Technology(
     name="opamp",
     realise=realise,
-    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, LIFT, SCALE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE, START_UP),
+    passes=(TRACE, CHECK, STABILISE, FUSE, NOISE, LIFT, SCALE, REALISE, CHOOSE, SPREAD, TRIM, DEVICE_NOISE, START_UP),
     parts=DEFAULT_PARTS,
     heeds=("delay_fraction",),
     scaled=True,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from analogflow.circuit.circuit import Realisation
 from analogflow.errors import NoCell
 from analogflow.flows import Flow
-from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, Brief, Pass
+from analogflow.passes import CHECK, CHOOSE, DEVICE_NOISE, FUSE, NOISE, REALISE, SPREAD, STABILISE, TRACE, TRIM, Brief, Pass
 from analogflow.technology.part_sets import DEFAULT_PARTS
 from analogflow.technology.start_up import START_UP
 from analogflow.technology.technology import Technology
@@ -88,7 +88,7 @@ def realise(brief: Brief) -> Realisation:
 TRANSLINEAR = Technology(
     name="translinear",
     realise=realise,
-    passes=(CARRY, TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD, DEVICE_NOISE, START_UP),
+    passes=(CARRY, TRACE, CHECK, STABILISE, FUSE, NOISE, REALISE, CHOOSE, SPREAD, TRIM, DEVICE_NOISE, START_UP),
     parts=DEFAULT_PARTS,
     carries=dict(_CARRIED.keys()),
     summary="transistors in emitter-coupled arrays with preferred values, in ngspice",
