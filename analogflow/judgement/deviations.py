@@ -37,6 +37,9 @@ ERROR_KINDS = {
     "offset drift": "drift of these offsets",
     "common mode": "common-mode rejection",
     "bias current": "bias currents, from amplifier to amplifier",
+    "leakage": "leakage of switches",
+    "reference": "the reference of all fixed voltages",
+    "reference drift": "drift of this reference",
 }
 """What each kind of deviation is, in words. Capacitors move no rest."""
 
