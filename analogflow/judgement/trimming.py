@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from analogflow.checks import is_whole
 from analogflow.circuit import Circuit, Trimmers
-from analogflow.circuit.build import NOMINAL_CELSIUS, kelvin_of
+from analogflow.circuit.build import celsius_of, kelvin_of
 from analogflow.circuit.trimmers import ALL, LARGEST, STEP, summing_nodes, with_trimmers
 from analogflow.compiler import charged, compile, warmed
 from analogflow.errors import BadInput
@@ -258,7 +258,7 @@ def trim(
         last = error(home, turned)
         if abs(last).max() < abs(least).max():
             best, least = turned, last
-    celsius = NOMINAL_CELSIUS + home - kelvin_of(NOMINAL_CELSIUS)
+    celsius = celsius_of(home)
     before = {celsius: first, **{c: error(kelvin, idle) for c, kelvin in kelvins.items()}}
     after = {celsius: least, **{c: error(kelvin, best) for c, kelvin in kelvins.items()}}
     volts = {nodes[k]: float(value) for k, value in zip(used, best, strict=True)}

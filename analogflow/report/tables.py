@@ -13,6 +13,7 @@ from rich.text import Text
 
 from analogflow import judgement
 from analogflow.circuit import Circuit
+from analogflow.circuit.build import celsius_of
 from analogflow.digits import engineering
 from analogflow.families import judging_family, problem_of
 from analogflow.families.ends import FAILED, NOT_EXACT, NOT_MIXED, PASSED, UNCERTIFIED, UNDECIDED
@@ -96,6 +97,9 @@ def solution_table(solution: Solution) -> Table:
         table.add_row("noise at the integrators", f"{solution.circuit.noise.sigma:g}", "per √τ")
     if solution.circuit.noise.parts:
         table.add_row("noise of the parts", "played", "")
+    if (trimmers := solution.circuit.conditions.trimmers) is not None:
+        set_at = f"set at {celsius_of(trimmers.kelvin):.4g} °C" if trimmers.volts else "none set"
+        table.add_row("trimmers of the drawn board", f"{len(trimmers.volts)}, {set_at}", "")
     if (switched := solution.switched_on) is not None:
         table.add_row(f"start-up {switched.start_up}, flow begins after", f"{1e3 * switched.release:.4g}", "ms")
         found = "the answer of a held start" if switched.same else "not the answer of a held start"

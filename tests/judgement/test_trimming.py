@@ -17,6 +17,7 @@ from analogflow.families.files import read_problem
 from analogflow.hardware.parts_list import parts_list
 from analogflow.judgement.trimming import best_trimmers, bits_of, board_of, exact_answer, trim, trim_slopes
 from analogflow.reference import capacity_reference, rate_distortion_reference, transport_reference
+from analogflow.report.tables import solution_table
 
 V_T = 8.617333262e-5 * 300.15
 EXAMPLE = "examples/data/paper_channel.csv"
@@ -112,6 +113,8 @@ def test_one_verb_more_is_the_same_board_and_the_same_answer():
         assert found.passed
         assert found.verdict.name == "confirmed"
         assert found.solution.to_dict()["trimmers"] == told.volts
+        shown = solution_table(found.solution).columns
+        assert ("trimmers of the drawn board", "2, set at 27 °C") in zip(shown[0].cells, shown[1].cells, strict=True)
 
 
 @pytest.mark.ngspice
