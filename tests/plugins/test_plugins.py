@@ -81,6 +81,7 @@ DRAWN_OF_PARTS = {
 RUN_OF_PARTS = {
     "solve": f"solve {MILLER} --json --report miller.html",
     "fast": f"solve {MILLER} --parts fast --temperature 60 --mismatch 0.01 --noise 0.001 --json",
+    "budget": f"solve {MILLER} --budget --mismatch 0.01 --json",
     "verify": f"verify {MILLER} --json",
     "compare": "compare lock toy.json --seconds 0.02 --only miller:tanh --json",
     "study": f"study {MILLER} -o miller --samples 2 --mismatch 0.01",
@@ -99,7 +100,7 @@ REFUSED = {
     "a board of ideal elements": f"board {MILLER} -o miller_board",
     "a technology without parts": "solve lock toy.json --technology quotients --parts fast",
     "parts without a simulator": f"solve {MILLER} {RUN}",
-    "a budget of parts": f"solve {MILLER} --budget --samples 2 --mismatch 0.01",
+    "a budget of parts": f"solve {MILLER} --budget --samples 2 --mismatch 0.01 --noise 0.001",
 }
 ALL = {
     f"{kind} {verb}": line
