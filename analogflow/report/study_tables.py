@@ -14,6 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from analogflow.circuit.build import NOMINAL_CELSIUS
 from analogflow.report.bits import said_in_nats
 from analogflow.studies.observed import CERTIFICATES
 from analogflow.studies.statistics import VERDICTS, conditions, summarise
@@ -73,6 +74,9 @@ def study_table(
     shown = variable.replace("_", " ")
     notes = [f"in brackets: {confidence:.0%} intervals"] if intervals else []
     notes.append("failed samples count as infinite errors")
+    trim = _parameters(dataset).get("trim")
+    if trim is not None:
+        notes.append(f"drawn boards, trimmers: {trim}, set at {NOMINAL_CELSIUS:.4g} °C")
     if unit:
         notes.append(f"{shown} in {said_in_nats(unit)}")
     verdicts = [name for name in VERDICTS if "verdicts" in summary and (summary["verdicts"].sel(verdict=name) > 0).any()]
@@ -178,7 +182,12 @@ def held(dataset: xarray.Dataset, shown: Sequence[str], condition: dict[str, Any
 
 def swept_names(dataset: xarray.Dataset) -> list[str]:
     """Constants and starts that a study sweeps; none of another study."""
-    return list(json.loads(dataset.attrs.get("parameters", "{}")).get("sweep", {}))
+    return list(_parameters(dataset).get("sweep", {}))
+
+
+def _parameters(dataset: xarray.Dataset) -> dict[str, Any]:
+    """What the study was asked for."""
+    return json.loads(dataset.attrs.get("parameters", "{}"))
 
 
 def sweep_counts(dataset: xarray.Dataset) -> dict[str, int]:

@@ -13,6 +13,7 @@ import analogflow as af
 from analogflow.cli import main
 from analogflow.compiler import circuit_of
 from analogflow.judgement.trimming import trim
+from analogflow.report.study_tables import study_table
 from analogflow.studies import Progress, Study, run_study, sampling
 from analogflow.studies.experiment import experiment_text, read_experiment
 
@@ -73,6 +74,8 @@ def test_one_sample_alone_is_that_of_its_study(tmp_path, capsys):
     alone = sampling.sample_alone(study, study.conditions[0], 0, certified=True)
     assert alone["error_input_distribution"][0] == found
     assert alone["passed"][0]
+    shown = str(study_table(af.open_study(tmp_path / "a")).caption)
+    assert "drawn boards, trimmers: 2, set at 27 °C" in shown
     assert main(["study", "--repeat", str(tmp_path / "a"), "0", "0"]) == 0
     assert "passed" in capsys.readouterr().out
 
